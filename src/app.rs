@@ -1,0 +1,176 @@
+//! The application: its routes, who may call them, and the layers around them. `main` and the tests build the same one.
+
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::Method;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard, web};
+use utoipa::openapi::path::HttpMethod;
+
+use crate::config::Config;
+use crate::db::Database;
+use crate::http::conditional::RequireIfMatch;
+use crate::http::{ApiError, cors::cors, edge::edge};
+use crate::keys::auth::{self, Access, EnvironmentKey};
+use crate::keys::model::{Role, SecretKey};
+use crate::openapi::{self, Operation, operation};
+use crate::ops::docs::Document;
+use crate::ops::health::Readiness;
+
+const ANYONE: Access = Access::Anyone;
+const EDITOR: Access = Access::AtLeast(Role::Editor);
+const ADMIN: Access = Access::AtLeast(Role::Admin);
+const UNCHECKED: Access = Access::Unchecked;
+
+/// Every route: who may call it, its handler, and the errors that are particular to it. Of two paths that both match,
+/// the first one is taken.
+const OPERATIONS: [Operation; 17] = [
+    operation!(ANYONE, posts::handlers, list_posts, [InvalidParameter, InvalidCursor, KeyRequired]),
+    operation!(EDITOR, posts::handlers, create_post, [SlugTaken]),
+    operation!(ANYONE, posts::handlers, get_post_by_slug, [NotFound]),
+    operation!(ANYONE, posts::handlers, get_post, [NotFound]),
+    operation!(EDITOR, posts::handlers, update_post, [NotFound, SlugTaken]),
+    operation!(EDITOR, posts::handlers, delete_post, [NotFound]),
+    operation!(EDITOR, posts::handlers, publish_post, [NotFound]),
+    operation!(EDITOR, posts::handlers, unpublish_post, [NotFound]),
+    operation!(ADMIN, keys::handlers, list_keys, []),
+    operation!(ADMIN, keys::handlers, create_key, []),
+    operation!(ADMIN, keys::handlers, revoke_key, [NotFound]),
+    operation!(UNCHECKED, ops::docs, get_openapi, []),
+    operation!(UNCHECKED, ops::docs, get_docs, []),
+    operation!(UNCHECKED, ops::docs, get_docs_file, [NotFound]),
+    operation!(UNCHECKED, ops::docs, get_problem, [NotFound]),
+    operation!(UNCHECKED, ops::health, live, []),
+    operation!(UNCHECKED, ops::health, ready, [NotReady]),
+];
+
+/// The OpenAPI document of the service.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    openapi::document(&OPERATIONS)
+}
+
+/// A server that listens and is ready to be awaited.
+pub struct Service {
+    pub server: Server,
+    /// The address it listens on.
+    pub address: SocketAddr,
+    pub readiness: Readiness,
+    pub handle: ServerHandle,
+}
+
+/// Binds the address and assembles the server on `database`.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
+    let readiness = Readiness::default();
+    let shared = Shared {
+        database: web::Data::new(database),
+        environment_key: web::Data::new(EnvironmentKey(
+            config.admin_api_key.as_ref().map(|key| SecretKey::hash(key.reveal())),
+        )),
+        require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
+        document: web::Data::new(Document::new(&document())?),
+        readiness: web::Data::new(readiness.clone()),
+    };
+    let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
+    let server = HttpServer::new(move || {
+        App::new()
+            .configure(|app| shared.register(app))
+            .configure(routes)
+            .default_service(web::to(no_route))
+            .wrap(cors(origins.as_deref()))
+            .wrap(from_fn(edge))
+    })
+    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
+    .disable_signals()
+    .shutdown_timeout(SHUTDOWN_TIMEOUT)
+    .bind((config.host, config.port))?;
+    let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    let server = server.run();
+    Ok(Service { handle: server.handle(), server, address, readiness })
+}
+
+/// Seconds that requests in progress get to end after the server was told to stop.
+const SHUTDOWN_TIMEOUT: u64 = 30;
+
+/// What handlers find by type.
+#[derive(Clone)]
+struct Shared {
+    database: web::Data<Database>,
+    environment_key: web::Data<EnvironmentKey>,
+    require_if_match: web::Data<RequireIfMatch>,
+    document: web::Data<Document>,
+    readiness: web::Data<Readiness>,
+}
+
+impl Shared {
+    fn register(&self, app: &mut web::ServiceConfig) {
+        let Self { database, environment_key, require_if_match, document, readiness } = self.clone();
+        app.app_data(database)
+            .app_data(environment_key)
+            .app_data(require_if_match)
+            .app_data(document)
+            .app_data(readiness);
+    }
+}
+
+/// A resource per path. A method that no operation of the path has gets 405 with `Allow`.
+fn routes(app: &mut web::ServiceConfig) {
+    let mut paths: Vec<(String, Vec<&Operation>)> = Vec::new();
+    for operation in &OPERATIONS {
+        let path = (operation.path)();
+        match paths.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, operations)) => operations.push(operation),
+            None => paths.push((path, vec![operation])),
+        }
+    }
+    for (path, operations) in paths {
+        let methods: Vec<Method> = operations.iter().flat_map(|operation| methods(operation)).collect();
+        let allow = methods.iter().map(Method::as_str).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
+        let resource = operations
+            .into_iter()
+            .fold(web::resource(path), |resource, operation| resource.route(route(operation)))
+            .default_service(web::to(move |request: HttpRequest| ready(wrong_method(&request, &allow))));
+        app.service(resource);
+    }
+}
+
+fn route(operation: &Operation) -> actix_web::Route {
+    let access = operation.access;
+    let is_method = methods(operation)
+        .into_iter()
+        .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
+    (operation.route)().guard(is_method).wrap(from_fn(move |request, next| auth::guard(access, request, next)))
+}
+
+/// `HEAD` works wherever `GET` does (RFC 9110, section 9.3.2); the body is left out when the answer is written.
+fn methods(operation: &Operation) -> Vec<Method> {
+    (operation.methods)()
+        .into_iter()
+        .flat_map(|method| match method {
+            HttpMethod::Get => vec![Method::GET, Method::HEAD],
+            HttpMethod::Post => vec![Method::POST],
+            HttpMethod::Put => vec![Method::PUT],
+            HttpMethod::Patch => vec![Method::PATCH],
+            HttpMethod::Delete => vec![Method::DELETE],
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+fn wrong_method(request: &HttpRequest, allow: &str) -> Result<HttpResponse, ApiError> {
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
+    }
+    Err(ApiError::MethodNotAllowed { allow: allow.to_owned() })
+}
+
+fn no_route() -> Ready<Result<HttpResponse, ApiError>> {
+    ready(Err(ApiError::NotFound("route")))
+}

@@ -1,0 +1,174 @@
+//! One connection to either database, and [`on!`], which writes a query once for both.
+
+use std::path::Path;
+
+use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use super::url::{DatabaseUrl, PostgresUrl};
+
+/// A connection to the database that `DATABASE_URL` names.
+pub enum Connection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// Expands `$body` once per database, so that one query is typed statically for both.
+macro_rules! on {
+    ($connection:expr, $conn:ident => $body:expr) => {
+        match $connection {
+            $crate::db::Connection::Postgres($conn) => $body,
+            $crate::db::Connection::Sqlite($conn) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+/// Why no connection could be made, in one line, without the password.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {url}: {reason}")]
+pub struct ConnectError {
+    url: DatabaseUrl,
+    reason: String,
+}
+
+/// What a connection is for. On SQLite, one that only reads refuses to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Read,
+    Write,
+}
+
+/// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever.
+const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '10s'";
+
+impl Connection {
+    /// Opens a connection that may write. A SQLite file that does not exist yet is created.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or refuses the user or the file.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, ConnectError> {
+        Self::open_for(url, Purpose::Write)
+    }
+
+    pub(super) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
+        let opened = match url {
+            DatabaseUrl::Sqlite { path } => open_sqlite(path, purpose).map(Self::Sqlite),
+            DatabaseUrl::Postgres(postgres) => open_postgres(postgres).map(Self::Postgres),
+        };
+        opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })
+    }
+
+    /// Runs `body` in a transaction, committed where it answers `Ok`. On SQLite the write lock is taken at the start:
+    /// a transaction that reads first and then writes would otherwise fail when another one writes in between.
+    ///
+    /// # Errors
+    /// What `body` answered, or why the transaction could not begin or commit; nothing is stored then.
+    pub fn transaction<T, E: From<diesel::result::Error>>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.within("BEGIN", "BEGIN IMMEDIATE", body)
+    }
+
+    /// Runs `body`, which only reads, on the database as it is at its first statement.
+    ///
+    /// # Errors
+    /// What `body` answered, or why the transaction could not begin or end.
+    pub fn snapshot<T, E: From<diesel::result::Error>>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", body)
+    }
+
+    fn within<T, E: From<diesel::result::Error>>(
+        &mut self,
+        postgres: &str,
+        sqlite: &str,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
+            Self::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
+        }
+        match body(self) {
+            Ok(value) => {
+                on!(self, conn => AnsiTransactionManager::commit_transaction(conn))?;
+                Ok(value)
+            }
+            Err(error) => {
+                // A failed rollback marks the connection as broken, and the pool drops it; the first error is the
+                // one to tell.
+                let _ = on!(self, conn => AnsiTransactionManager::rollback_transaction(conn));
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a transaction was left open or in an unknown state.
+    pub(super) fn is_broken(&mut self) -> bool {
+        on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
+    }
+
+    /// One round trip to the database.
+    pub(super) fn ping(&mut self) -> QueryResult<()> {
+        on!(self, conn => conn.batch_execute("SELECT 1"))
+    }
+}
+
+fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String> {
+    create_private(path).map_err(|error| error.to_string())?;
+    // Handed over as a path: diesel reads `file:…` as a URI with parameters.
+    let path = path.to_str().ok_or("the path is not UTF-8")?;
+    let path = if path.starts_with("file:") { format!("./{path}") } else { path.to_owned() };
+    let mut conn = SqliteConnection::establish(&path).map_err(|error| error.to_string())?;
+    // One at a time and in this order: until busy_timeout is set, the next one fails while another process writes.
+    for pragma in [
+        "PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON", "PRAGMA journal_size_limit = 67108864",
+    ] {
+        conn.batch_execute(pragma).map_err(|error| error.to_string())?;
+    }
+    if purpose == Purpose::Read {
+        conn.batch_execute("PRAGMA query_only = ON").map_err(|error| error.to_string())?;
+    }
+    Ok(conn)
+}
+
+/// Drafts and key hashes are nobody else's business: the file is made readable by its owner only. SQLite gives its
+/// WAL the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn open_postgres(url: &PostgresUrl) -> Result<PgConnection, String> {
+    let told = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
+    let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| told(&error))?;
+    if url.transaction_pooling {
+        conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
+        return Ok(conn);
+    }
+    conn.batch_execute(STATEMENT_TIMEOUT).map_err(|error| told(&error))?;
+    if let Some(schema) = &url.schema {
+        let path = format!("SET search_path TO {}", quote_identifier(schema));
+        conn.batch_execute(&path).map_err(|error| told(&error))?;
+    }
+    Ok(conn)
+}
+
+/// A quoted SQL identifier (PostgreSQL 4.1.1): a quote inside it is doubled.
+pub(super) fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// libpq answers a line per address it tried.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

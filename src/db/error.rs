@@ -1,0 +1,45 @@
+//! Why the database gave no answer.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// What went wrong, as far as the caller can act on it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Every connection is in use and the wait for one was in vain, or another process holds SQLite's write lock.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// The database cannot be reached, or went away during the query.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The query took longer than a request may take. A write may have been stored all the same.
+    #[error("the database did not answer in time")]
+    Deadline,
+    /// The query itself failed.
+    #[error(transparent)]
+    Query(DieselError),
+}
+
+impl From<DieselError> for Error {
+    /// SQLite and libpq tell these conditions by their message only.
+    fn from(error: DieselError) -> Self {
+        let DieselError::DatabaseError(kind, information) = &error else { return Self::Query(error) };
+        let message = information.message();
+        let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+        match kind {
+            DatabaseErrorKind::ClosedConnection => Self::Unreachable(message.to_owned()),
+            DatabaseErrorKind::SerializationFailure => Self::Busy(message.to_owned()),
+            _ if says(&["database is locked", "database table is locked", "database is busy"]) => {
+                Self::Busy(message.to_owned())
+            }
+            _ if says(&["due to statement timeout", "due to lock timeout"]) => Self::Deadline,
+            _ if says(&[
+                "server closed the connection", "terminating connection", "no connection to the server",
+                "could not receive data", "could not send data", "the database system is",
+            ]) =>
+            {
+                Self::Unreachable(message.to_owned())
+            }
+            _ => Self::Query(error),
+        }
+    }
+}

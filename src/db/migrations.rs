@@ -1,0 +1,127 @@
+//! The embedded migrations of `migrations/`, applied under a lock so that any number of instances may start at once.
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::connection::{on, quote_identifier};
+use super::{Connection, DatabaseUrl};
+
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// Held while migrations run: a fixed number that no other program on this database is likely to use.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820111974519135)";
+/// A migration that waits for a table longer than this gives up instead of blocking everyone behind it.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0";
+
+diesel::table! {
+    /// Where diesel notes what was applied.
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+/// Why migrations could not be read or applied.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot migrate the database: {0}")]
+pub struct Error(String);
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Applies what is pending, all or nothing, and answers the names of what was applied.
+///
+/// # Errors
+/// A migration failed, or the lock on a table could not be had; nothing is applied then.
+pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
+    // Read without the lock, so that a start that has nothing to do needs neither it nor the right to create tables.
+    if pending(conn)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    conn.transaction(|conn| {
+        lock(conn, url)?;
+        // Another instance may have applied them while this one waited.
+        let pending = pending(conn)?;
+        match conn {
+            Connection::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop)?,
+            Connection::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop)?,
+        }
+        Ok(pending)
+    })
+}
+
+/// The names of the migrations that were not applied yet, oldest first. Changes nothing.
+///
+/// # Errors
+/// The database does not answer.
+pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
+    let mut names = match conn {
+        Connection::Postgres(_) => names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
+        Connection::Sqlite(_) => names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
+    };
+    let applied = applied(conn)?;
+    names.retain(|(version, _)| !applied.contains(version));
+    names.sort();
+    Ok(names.into_iter().map(|(_, name)| name).collect())
+}
+
+/// On SQLite the transaction's own write lock does it.
+fn lock(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    conn.batch_execute(LOCK)?;
+    conn.batch_execute(LOCK_TIMEOUT)?;
+    match url {
+        DatabaseUrl::Postgres(url) => url.schema.as_deref(),
+        DatabaseUrl::Sqlite { .. } => None,
+    }
+    .map_or(Ok(()), |schema| conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))))
+}
+
+fn names<DB: diesel::backend::Backend>(
+    migrations: Vec<Box<dyn diesel::migration::Migration<DB>>>,
+) -> Vec<(String, String)> {
+    migrations.iter().map(|migration| (migration.name().version().to_string(), migration.name().to_string())).collect()
+}
+
+fn applied(conn: &mut Connection) -> QueryResult<Vec<String>> {
+    use __diesel_schema_migrations::dsl;
+    if !has_been_migrated(conn)? {
+        return Ok(Vec::new());
+    }
+    on!(conn, conn => dsl::__diesel_schema_migrations.select(dsl::version).load(conn))
+}
+
+fn has_been_migrated(conn: &mut Connection) -> QueryResult<bool> {
+    const TABLE: &str = "__diesel_schema_migrations";
+    match conn {
+        Connection::Postgres(conn) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
+            "to_regclass('__diesel_schema_migrations') IS NOT NULL",
+        ))
+        .get_result(conn),
+        Connection::Sqlite(conn) => sqlite_master::table
+            .filter(sqlite_master::name.eq(TABLE))
+            .count()
+            .get_result::<i64>(conn)
+            .map(|tables| tables > 0),
+    }
+}
+
+diesel::table! {
+    /// SQLite's own list of tables.
+    sqlite_master (name) {
+        name -> Text,
+    }
+}

@@ -1,0 +1,128 @@
+//! An r2d2 pool with a bounded queue in front of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::QueryResult;
+use tokio::sync::{AcquireError, Semaphore};
+use tokio::time::timeout;
+
+use super::connection::{ConnectError, Connection, Purpose};
+use super::{DatabaseUrl, Error, PoolOptions};
+
+/// Requests that may wait for a connection at once; one more is refused without waiting.
+const QUEUE: usize = 1024;
+/// A query that takes longer is given up; its connection serves again when the query ends.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// A connection unused for longer is asked whether it still lives before it serves.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+pub(super) struct Pool {
+    connections: r2d2::Pool<Manager>,
+    /// A permit per connection. Waiting for one costs no thread, which waiting inside r2d2 would.
+    permits: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    wait: Duration,
+}
+
+impl Pool {
+    pub(super) fn new(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
+        let connections = r2d2::Pool::builder()
+            .max_size(options.size)
+            .min_idle(Some(0))
+            .connection_timeout(options.wait)
+            .test_on_check_out(true)
+            .error_handler(Box::new(r2d2::LoggingErrorHandler))
+            .build_unchecked(Manager { url: url.clone(), purpose });
+        let size = usize::try_from(options.size).unwrap_or(usize::MAX);
+        Self {
+            connections,
+            permits: Arc::new(Semaphore::new(size)),
+            queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE))),
+            wait: options.wait,
+        }
+    }
+
+    /// Runs `body` with a connection on a blocking thread.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy("queue full".into()))?;
+        let permit = timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
+            .await
+            .map_err(|_| Error::Busy("no connection in time".into()))?
+            .map_err(|error: AcquireError| Error::Busy(error.to_string()))?;
+        let connections = self.connections.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            // Held until the query ends, also when nobody waits for it any more: abandoned queries must not add up.
+            let _held = (place, permit);
+            let mut pooled = connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
+            pooled.run(body)
+        });
+        match timeout(DEADLINE, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(join_error)) => match join_error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_cancelled) => Err(Error::Unreachable("the service is stopping".into())),
+            },
+            Err(_elapsed) => Err(Error::Deadline),
+        }
+    }
+}
+
+struct Manager {
+    url: DatabaseUrl,
+    purpose: Purpose,
+}
+
+/// A connection in the pool, with when it last proved that it lives.
+struct Pooled {
+    connection: Connection,
+    proven: Option<Instant>,
+}
+
+impl Pooled {
+    fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
+        // Stays unset if `body` panics.
+        self.proven = None;
+        let result = body(&mut self.connection).map_err(Error::from);
+        if !matches!(result, Err(Error::Unreachable(_))) {
+            self.proven = Some(Instant::now());
+        }
+        result
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = ManagerError;
+
+    fn connect(&self) -> Result<Pooled, ManagerError> {
+        let connection = Connection::open_for(&self.url, self.purpose)?;
+        Ok(Pooled { connection, proven: Some(Instant::now()) })
+    }
+
+    /// Asking costs a round trip to PostgreSQL, so a connection that has just served is trusted; one that failed is
+    /// not.
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), ManagerError> {
+        if pooled.proven.is_some_and(|proven| proven.elapsed() < TRUSTED_FOR) {
+            return Ok(());
+        }
+        pooled.connection.ping()?;
+        pooled.proven = Some(Instant::now());
+        Ok(())
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.connection.is_broken()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ManagerError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Ping(#[from] diesel::result::Error),
+}

@@ -1,0 +1,147 @@
+//! A moment in UTC with microseconds, stored as `timestamptz` on PostgreSQL and as RFC 3339 text on SQLite.
+//!
+//! The text is of fixed width (`2026-01-31T12:00:00.000000Z`), so that SQLite's text order is time order.
+
+use std::fmt;
+use std::str::FromStr;
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{BigInt, Interval, SqlType};
+use diesel::sqlite::{Sqlite, SqliteValue};
+use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Serialize, Serializer};
+
+/// The SQL type of every time column; `src/schema.rs` imports it in place of diesel's own `Timestamptz`.
+#[derive(Debug, Clone, Copy, Default, SqlType, diesel::query_builder::QueryId)]
+#[diesel(postgres_type(oid = 1184, array_oid = 1185))]
+#[diesel(sqlite_type(name = "Text"))]
+pub struct Timestamptz;
+
+// `diesel::table!` asks for both of a column type with this name.
+impl diesel::sql_types::ops::Add for Timestamptz {
+    type Rhs = Interval;
+    type Output = Self;
+}
+
+impl diesel::sql_types::ops::Sub for Timestamptz {
+    type Rhs = Interval;
+    type Output = Self;
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, FromSqlRow, AsExpression)]
+#[diesel(sql_type = Timestamptz)]
+pub struct Timestamp(i64);
+
+/// PostgreSQL counts from 2000-01-01T00:00:00Z.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+/// 0001-01-01T00:00:00Z.
+const MIN: i64 = -62_135_596_800_000_000;
+/// 9999-12-30T22:00:00.999999Z: jiff leaves room for every offset within the year 9999.
+const MAX: i64 = 253_402_207_200_999_999;
+
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+
+/// The text is not an RFC 3339 time between the years 1 and 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an RFC 3339 time such as 2026-01-31T12:00:00Z, between the years 1 and 9999")]
+pub struct InvalidTimestamp;
+
+impl Timestamp {
+    /// The system clock's time.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(jiff::Timestamp::now().as_microsecond())
+    }
+
+    /// The moment so many microseconds after 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// Outside the years 1 to 9999.
+    pub fn from_microseconds(microseconds: i64) -> Result<Self, InvalidTimestamp> {
+        if (MIN..=MAX).contains(&microseconds) { Ok(Self(microseconds)) } else { Err(InvalidTimestamp) }
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn as_microseconds(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        PRINTER.print_timestamp(&time, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    /// Reads an RFC 3339 time with any offset; digits past the microsecond are dropped.
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let time: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        Self::from_microseconds(time.as_microsecond())
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl ToSql<Timestamptz, Pg> for Timestamp {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        ToSql::<BigInt, Pg>::to_sql(&(self.0 - POSTGRES_EPOCH), &mut out.reborrow())
+    }
+}
+
+impl FromSql<Timestamptz, Pg> for Timestamp {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let microseconds = <i64 as FromSql<BigInt, Pg>>::from_sql(value)?;
+        let since_unix_epoch = microseconds.checked_add(POSTGRES_EPOCH).ok_or(InvalidTimestamp)?;
+        Ok(Self::from_microseconds(since_unix_epoch)?)
+    }
+}
+
+impl ToSql<Timestamptz, Sqlite> for Timestamp {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.to_string());
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<Timestamptz, Sqlite> for Timestamp {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(value.read_text().parse()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_a_fixed_width_and_keeps_microseconds() {
+        for (given, stored) in [
+            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000000Z"),
+            ("2026-01-31T12:00:00.1234567+02:00", "2026-01-31T10:00:00.123456Z"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+            ("9999-12-30T21:59:59.999999Z", "9999-12-30T21:59:59.999999Z"),
+        ] {
+            assert_eq!(given.parse::<Timestamp>().unwrap().to_string(), stored);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "yesterday", "2026-02-30T00:00:00Z", "2026-01-31", "-000001-01-01T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
+        }
+    }
+}

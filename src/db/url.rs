@@ -1,0 +1,253 @@
+//! `DATABASE_URL`: which database, where, and how many connections.
+//!
+//! The scheme alone chooses the database. libpq refuses parameters that it does not know, so those that Prisma adds
+//! are turned into what they mean here, or dropped with a warning.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// A checked `DATABASE_URL`. `Display` and `Debug` leave the password out.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    Sqlite { path: PathBuf },
+    Postgres(Box<PostgresUrl>),
+}
+
+/// A PostgreSQL URL with libpq's parameters only, and what Prisma's parameters meant.
+#[derive(Clone)]
+pub struct PostgresUrl {
+    url: Url,
+    /// `schema`, where it is not `public`.
+    pub(super) schema: Option<String>,
+    /// `connection_limit`: connections in the pool.
+    pub connection_limit: Option<u32>,
+    /// `pool_timeout`: how long a request may wait for a connection.
+    pub pool_timeout: Option<Duration>,
+    /// `pgbouncer=true`: a pooler hands out a server session per transaction, so nothing may live in the session.
+    pub(super) transaction_pooling: bool,
+}
+
+/// Why a `DATABASE_URL` cannot be used, in one line, without the password.
+#[derive(Debug, thiserror::Error)]
+#[error("DATABASE_URL {0}")]
+pub struct InvalidUrl(String);
+
+/// libpq's connection parameters (PostgreSQL 17, section 32.1.2) that make sense in a URL.
+const LIBPQ: [&str; 25] = [
+    "application_name", "channel_binding", "client_encoding", "connect_timeout", "gssencmode", "hostaddr",
+    "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts", "options",
+    "passfile", "require_auth", "sslcert", "sslcrl", "sslkey", "sslmode", "sslnegotiation", "sslpassword",
+    "sslrootcert", "ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "host",
+];
+
+impl DatabaseUrl {
+    /// Checks the URL and translates Prisma's parameters. The second value holds one warning per dropped parameter.
+    ///
+    /// # Errors
+    /// No scheme or an unknown one, a URL that cannot be read, a parameter with a wrong value.
+    pub fn parse(text: &str) -> Result<(Self, Vec<String>), InvalidUrl> {
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return refuse("has no scheme: write sqlite://posts.db or postgres://user:password@host:5432/database");
+        };
+        match scheme {
+            "sqlite" | "file" => Ok((sqlite(rest)?, Vec::new())),
+            "postgres" | "postgresql" => postgres(text),
+            "prisma" | "prisma+postgres" => {
+                refuse("speaks Prisma Accelerate's own protocol: take the direct connection string, postgres://…")
+            }
+            // Not echoed: without its scheme, what stands before the first colon may be a user or a key.
+            _ => refuse("has an unknown scheme: use sqlite://, postgres:// or postgresql://"),
+        }
+    }
+}
+
+impl PostgresUrl {
+    /// The connection string for libpq, with the password: for `establish` only.
+    pub(super) fn connection_string(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// `text` with the password, plain or percent-encoded, replaced.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let Some(encoded) = self.url.password().filter(|password| !password.is_empty()) else {
+            return text.to_owned();
+        };
+        let plain = percent_encoding::percent_decode_str(encoded).decode_utf8_lossy();
+        text.replace(encoded, "***").replace(plain.as_ref(), "***")
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(postgres) => {
+                let mut url = postgres.url.clone();
+                // Refused only for URLs that cannot have a password at all.
+                let _ = url.set_password(None);
+                url.set_query(None);
+                write!(f, "{url}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+fn refuse<T>(why: impl Into<String>) -> Result<T, InvalidUrl> {
+    Err(InvalidUrl(why.into()))
+}
+
+fn sqlite(rest: &str) -> Result<DatabaseUrl, InvalidUrl> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.contains('?') {
+        return refuse("has parameters, and sqlite:// takes none: write sqlite://path/to/posts.db");
+    }
+    if path.is_empty() {
+        return refuse("names no file: write sqlite://posts.db");
+    }
+    if path.contains(":memory:") {
+        return refuse("asks for a database in memory, which every connection would have one of: name a file");
+    }
+    Ok(DatabaseUrl::Sqlite { path: PathBuf::from(path) })
+}
+
+fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
+    let mut url = Url::parse(text).map_err(|error| InvalidUrl(format!("cannot be read: {error}")))?;
+    let given: Vec<(String, String)> =
+        url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let mut parsed = PostgresUrl {
+        url: url.clone(),
+        schema: None,
+        connection_limit: None,
+        pool_timeout: None,
+        transaction_pooling: false,
+    };
+    let mut warnings = Vec::new();
+    let mut kept: Vec<(String, String)> = Vec::new();
+    for (name, value) in given {
+        match name.as_str() {
+            "schema" => parsed.schema = Some(value).filter(|schema| schema != "public"),
+            "connection_limit" => parsed.connection_limit = Some(number(&name, &value, 1)?),
+            "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value, 1)?.into())),
+            "pgbouncer" => parsed.transaction_pooling = value == "true",
+            // Prisma's default checks no certificate, which is what libpq's `require` does.
+            "sslaccept" if value == "strict" => kept.push(("sslmode".into(), "verify-full".into())),
+            "sslaccept" => {}
+            known if LIBPQ.contains(&known) => kept.push((name, value)),
+            _ => warnings.push(format!("DATABASE_URL parameter {name} is not known here and was left out")),
+        }
+    }
+    if parsed.schema.is_some() && parsed.transaction_pooling {
+        return refuse(
+            "has schema together with pgbouncer=true: behind a pooler the search path cannot be set by the client; \
+             run ALTER ROLE … SET search_path = … once and leave schema out",
+        );
+    }
+    url.set_query(None);
+    for (name, value) in with_defaults(kept) {
+        url.query_pairs_mut().append_pair(&name, &value);
+    }
+    // libpq decodes %20 but not the "+" that form encoding writes for a space.
+    let query = url.query().map(|query| query.replace('+', "%20"));
+    url.set_query(query.as_deref());
+    parsed.url = url;
+    Ok((DatabaseUrl::Postgres(Box::new(parsed)), warnings))
+}
+
+fn number(name: &str, value: &str, least: u32) -> Result<u32, InvalidUrl> {
+    match value.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => refuse(format!("has a wrong {name}: it takes a whole number from {least}")),
+    }
+}
+
+/// A strict `sslaccept` wins over a weaker `sslmode`; a dead host is noticed in seconds; the bundled OpenSSL, which
+/// looks for certificates where it was built, is shown this system's.
+fn with_defaults(mut kept: Vec<(String, String)>) -> Vec<(String, String)> {
+    let value = |kept: &[(String, String)], name: &str| {
+        kept.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    };
+    let strict = kept.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
+    if strict {
+        kept.retain(|(name, _)| name != "sslmode");
+        kept.push(("sslmode".into(), "verify-full".into()));
+    }
+    let verifies = matches!(value(&kept, "sslmode").as_deref(), Some("verify-full" | "verify-ca"));
+    if verifies
+        && value(&kept, "sslrootcert").is_none()
+        && let Some(bundle) = openssl_probe::probe().cert_file
+    {
+        kept.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
+    }
+    for (name, default) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000"), ("application_name", "posts-api")]
+    {
+        if value(&kept, name).is_none() {
+            kept.push((name.into(), default.into()));
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres_url(text: &str) -> (PostgresUrl, Vec<String>) {
+        match DatabaseUrl::parse(text).unwrap() {
+            (DatabaseUrl::Postgres(url), warnings) => (*url, warnings),
+            (DatabaseUrl::Sqlite { .. }, _) => panic!("{text} was read as SQLite"),
+        }
+    }
+
+    #[test]
+    fn prisma_parameters_are_understood_or_dropped_with_a_warning() {
+        let (url, warnings) = postgres_url(
+            "postgresql://me:pw@host/db?schema=blog&connection_limit=3&pool_timeout=7&sslmode=require&socket_timeout=2",
+        );
+        assert_eq!(url.schema.as_deref(), Some("blog"));
+        assert_eq!(url.connection_limit, Some(3));
+        assert_eq!(url.pool_timeout, Some(Duration::from_secs(7)));
+        assert!(url.connection_string().contains("sslmode=require"));
+        for prismas in ["schema", "connection_limit", "pool_timeout", "socket_timeout"] {
+            assert!(!url.connection_string().contains(prismas), "{prismas} reached libpq");
+        }
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].contains("socket_timeout"));
+    }
+
+    #[test]
+    fn strict_sslaccept_verifies_the_server() {
+        let (url, _) = postgres_url("postgres://h/db?sslaccept=strict&sslmode=require");
+        assert!(url.connection_string().contains("sslmode=verify-full"));
+        assert!(!url.connection_string().contains("sslmode=require"));
+    }
+
+    #[test]
+    fn the_password_is_never_shown() {
+        let (url, _) = DatabaseUrl::parse("postgres://me:p%40ss@host:1/db?sslmode=require").unwrap();
+        assert_eq!(url.to_string(), "postgres://me@host:1/db");
+        assert_eq!(format!("{url:?}"), "postgres://me@host:1/db");
+        let (url, _) = postgres_url("postgres://me:p%40ss@host:1/db");
+        assert_eq!(url.redact("p@ss and p%40ss"), "*** and ***");
+    }
+
+    #[test]
+    fn what_names_no_database_is_refused_in_one_line_without_the_secret() {
+        for text in [
+            "posts.db", "", "postgrs://me:secret@host/db", "sqlite://", "sqlite::memory:", "sqlite://a.db?mode=ro",
+            "mysql://me:secret@host/db", "prisma+postgres://x/?api_key=secret", "postgres://me:secret@host:99999/db",
+            "postgres://me:secret@host/db?connection_limit=none",
+        ] {
+            let error = DatabaseUrl::parse(text).unwrap_err().to_string();
+            assert!(!error.contains('\n') && !error.contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The layer around every request: gives it an id, turns every error answer into a problem, and keeps a panic from
+//! dropping the connection without an answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures_util::FutureExt;
+
+use super::problem::{ApiError, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Wraps the whole application.
+///
+/// # Errors
+/// Only after a panic: an error that renders itself as a problem.
+pub async fn edge<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let id = request_id();
+    let line = format!("{} {}", request.method(), request.path());
+    let response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(response) => response?,
+        Err(_panic) => {
+            tracing::error!(request_id = %id, request = line, "the handler panicked");
+            return Err(Panicked { request_id: id }.into());
+        }
+    };
+    let mut response = if response.status().is_client_error() || response.status().is_server_error() {
+        as_problem(response, &id, &line)
+    } else {
+        response.map_into_left_body()
+    };
+    finish(response.headers_mut(), &id);
+    Ok(response)
+}
+
+fn finish(headers: &mut header::HeaderMap, id: &str) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// Keeps the status and the headers, and replaces the body.
+fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str) -> ServiceResponse<EitherBody<B>> {
+    let status = response.status();
+    let error = response.response().error();
+    if status.is_server_error() {
+        let error = error.and_then(|error| error.as_error::<ApiError>());
+        let cause = error.and_then(ApiError::cause).unwrap_or_default();
+        tracing::error!(request_id = id, request = line, status = status.as_u16(), cause, "the request failed");
+    }
+    let body = body(ApiError::of_response(status, error), id);
+    response.map_body(|head, _| {
+        head.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        EitherBody::right(actix_web::body::BoxBody::new(body))
+    })
+}
+
+fn body(mut problem: Problem, id: &str) -> Vec<u8> {
+    id.clone_into(&mut problem.request_id);
+    // Strings and numbers always serialize.
+    serde_json::to_vec(&problem).unwrap_or_default()
+}
+
+/// Unique among all instances: a random half for the process, and a count.
+fn request_id() -> String {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    format!("{:016x}-{}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A panic unwound the request, so there is no response to amend.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked")]
+struct Panicked {
+    request_id: String,
+}
+
+impl ResponseError for Panicked {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let problem = ApiError::of_response(self.status_code(), None);
+        let mut response = HttpResponse::build(self.status_code())
+            .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
+            .body(body(problem, &self.request_id));
+        finish(response.headers_mut(), &self.request_id);
+        response
+    }
+}

@@ -1,0 +1,12 @@
+//! What every route shares: problems, bodies, conditions, cursors and the layer around all requests.
+
+pub mod conditional;
+pub mod cors;
+pub mod cursor;
+pub mod edge;
+pub mod json;
+pub mod path;
+pub mod problem;
+pub mod query;
+
+pub use problem::{ApiError, Code};

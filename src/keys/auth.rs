@@ -1,0 +1,115 @@
+//! Who is calling, and whether they may: the check that stands before every route.
+
+use std::future::{Ready, ready};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use subtle::ConstantTimeEq;
+
+use super::model::{KeyHash, Role, SecretKey};
+use super::store;
+use crate::db::Database;
+use crate::http::ApiError;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// No key is needed; one that is sent must be valid all the same.
+    Anyone,
+    /// A key with at least this role.
+    AtLeast(Role),
+    /// Keys are not looked at, so that the route answers while the database does not.
+    Unchecked,
+}
+
+/// Who is calling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    Anonymous,
+    Key(Role),
+}
+
+impl Caller {
+    /// # Errors
+    /// 401 without a key, 403 with one whose role is too low.
+    pub fn require(self, needed: Role) -> Result<(), ApiError> {
+        match self {
+            Self::Anonymous => Err(ApiError::KeyRequired),
+            Self::Key(role) if role < needed => Err(ApiError::Forbidden { needed: needed.as_str() }),
+            Self::Key(_) => Ok(()),
+        }
+    }
+
+    #[must_use]
+    pub fn may_read_drafts(self) -> bool {
+        self.require(Role::Reader).is_ok()
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.extensions().get().copied().unwrap_or(Self::Anonymous)))
+    }
+}
+
+/// The hash of `ADMIN_API_KEY`, where it is set.
+#[derive(Debug, Clone, Copy)]
+pub struct EnvironmentKey(pub Option<KeyHash>);
+
+/// Lets a request through to its handler, with its [`Caller`], or answers 401 or 403. It stands before the extractors,
+/// so that nothing of the body is read for those who may not send one.
+///
+/// # Errors
+/// The handler's own.
+pub async fn guard<B: MessageBody + 'static>(
+    access: Access,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match authenticate(access, &request).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+        }
+        // An answer and not an `Err`, which would pass by the layers above, and their CORS headers with them.
+        Err(error) => Ok(request.error_response(error)),
+    }
+}
+
+async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller, ApiError> {
+    let caller = match (access, request.headers().get(header::AUTHORIZATION)) {
+        (Access::Unchecked, _) | (_, None) => Caller::Anonymous,
+        (_, Some(authorization)) => {
+            let key = authorization.to_str().ok().and_then(bearer).ok_or(ApiError::KeyInvalid)?;
+            Caller::Key(role_of(key, request).await?)
+        }
+    };
+    if let Access::AtLeast(role) = access {
+        caller.require(role)?;
+    }
+    Ok(caller)
+}
+
+/// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1); the scheme's case does not matter.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// Looked up at every request, so that a revoked key is refused at the next one on every instance.
+async fn role_of(key: &str, request: &ServiceRequest) -> Result<Role, ApiError> {
+    let hash = SecretKey::hash(key);
+    let environment = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
+    if environment.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
+        return Ok(Role::Admin);
+    }
+    let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
+    let found = database.read(move |conn| store::find(conn, &hash)).await?;
+    found.map(|key| key.role).ok_or(ApiError::KeyInvalid)
+}

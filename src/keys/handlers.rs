@@ -1,0 +1,67 @@
+//! `/api/keys`.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
+use super::store;
+use crate::db::{Database, Timestamp};
+use crate::http::ApiError;
+use crate::http::json::Json;
+use crate::http::path::Id;
+
+/// The API keys.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiKeys {
+    /// Every key that was not revoked, oldest first.
+    pub items: Vec<ApiKey>,
+}
+
+/// List the API keys
+///
+/// Keys that were revoked are not listed. The keys themselves are never shown.
+#[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, description = "The keys", body = ApiKeys)))]
+pub async fn list_keys(database: web::Data<Database>) -> Result<HttpResponse, ApiError> {
+    let items = database.read(store::list).await?;
+    Ok(HttpResponse::Ok().insert_header(NO_STORE).json(ApiKeys { items }))
+}
+
+/// Make an API key
+///
+/// The answer holds the key itself, which cannot be shown again.
+#[utoipa::path(
+    post, path = "/api/keys", tag = "keys", request_body = CreateApiKey,
+    responses((status = 201, description = "The key, shown this once", body = CreatedApiKey)),
+)]
+pub async fn create_key(
+    database: web::Data<Database>,
+    Json(key): Json<CreateApiKey>,
+) -> Result<HttpResponse, ApiError> {
+    let secret = SecretKey::generate().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    let hash = SecretKey::hash(secret.reveal());
+    let api_key = database.write_each(move |conn| store::create(conn, &key, &hash, Timestamp::now())).await?;
+    let created = CreatedApiKey { api_key, key: secret.reveal().to_owned() };
+    Ok(HttpResponse::Created().insert_header(NO_STORE).json(created))
+}
+
+/// Revoke an API key
+///
+/// It is refused from the next request on, on every instance.
+#[utoipa::path(
+    delete, path = "/api/keys/{id}", tag = "keys",
+    params(("id" = i64, Path, description = "The key's id", minimum = 1, maximum = 9_007_199_254_740_991_i64)),
+    responses((status = 204, description = "Revoked")),
+)]
+pub async fn revoke_key(database: web::Data<Database>, Id(id): Id) -> Result<HttpResponse, ApiError> {
+    if database.write_each(move |conn| store::revoke(conn, id, Timestamp::now())).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(ApiError::NotFound("key"))
+    }
+}
+
+/// A key must not stay in any cache on its way.
+const NO_STORE: (header::HeaderName, header::HeaderValue) =
+    (header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));

@@ -1,0 +1,169 @@
+//! What a key is, and how one is made.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE32_NOPAD;
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::prelude::*;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Text;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::db::Timestamp;
+use crate::input::{Fields, Input, Invalid};
+use crate::schema::api_keys;
+
+/// What a key may do; each role may do all that the one before may.
+///
+/// `reader` reads drafts, `editor` changes posts, `admin` manages keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, FromSqlRow, AsExpression)]
+#[diesel(sql_type = Text)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Reader,
+    Editor,
+    Admin,
+}
+
+impl Role {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        [Self::Reader, Self::Editor, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(Invalid::new("format", "must be reader, editor or admin"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<DB: Backend> ToSql<Text, DB> for Role
+where
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.as_str().to_sql(out)
+    }
+}
+
+impl<DB: Backend> FromSql<Text, DB> for Role
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let text = String::from_sql(value)?;
+        text.parse().map_err(|_| format!("unknown role {text}").into())
+    }
+}
+
+/// An API key, without the key itself, which is shown only once.
+#[derive(Debug, Clone, Serialize, ToSchema, Queryable, Selectable)]
+#[diesel(table_name = api_keys)]
+pub struct ApiKey {
+    #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub id: i64,
+    /// What it is for.
+    #[schema(example = "ci", min_length = 1, max_length = 100)]
+    pub name: String,
+    #[schema(inline)]
+    pub role: Role,
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+    pub created_at: Timestamp,
+}
+
+/// A new key as its maker sees it, once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedApiKey {
+    #[serde(flatten)]
+    pub api_key: ApiKey,
+    /// The key itself. It is stored only as a hash and cannot be shown again.
+    #[schema(example = "posts_mfrggzdfmztwq2lknnwg23tpobyxe43u")]
+    pub key: String,
+}
+
+/// What is needed to make a key.
+#[derive(Debug, Clone, ToSchema)]
+pub struct CreateApiKey {
+    /// What it is for: 1 to 100 characters, without spaces around them.
+    #[schema(example = "ci", min_length = 1, max_length = 100, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
+    pub name: String,
+    #[schema(inline)]
+    pub role: Role,
+}
+
+impl CreateApiKey {
+    /// # Errors
+    /// Empty after trimming, or over 100 characters.
+    pub fn name(text: String) -> Result<String, Invalid> {
+        const MAX: usize = 100;
+        match text.trim() {
+            "" => Err(Invalid::new("empty", "must not be empty")),
+            name if name.chars().count() > MAX => Err(Invalid::new("too_long", "must be at most 100 characters long")),
+            name => Ok(name.to_owned()),
+        }
+    }
+}
+
+impl Input for CreateApiKey {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", Self::name);
+        let role = fields.required("role", |role: String| role.parse());
+        Some(Self { name: name?, role: role? })
+    }
+}
+
+/// A key itself. `Debug` does not show it.
+pub struct SecretKey(String);
+
+/// What is stored of a key.
+pub type KeyHash = [u8; 32];
+
+impl SecretKey {
+    /// 160 random bits behind a prefix by which people and secret scanners know what they found.
+    ///
+    /// # Errors
+    /// The operating system has no random numbers.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 20];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!("posts_{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())))
+    }
+
+    /// SHA-256. A key has too many random bits to be guessed from it, so a slow hash would only cost time.
+    #[must_use]
+    pub fn hash(key: &str) -> KeyHash {
+        Sha256::digest(key.as_bytes()).into()
+    }
+
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(***)")
+    }
+}

@@ -1,0 +1,282 @@
+//! The command line.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use posts_api::config::{Config, Settings};
+use posts_api::db::{Connection, Database, Timestamp, migrations};
+use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
+use posts_api::ops::shutdown;
+use posts_api::posts::transfer::{self, InvalidLine};
+use posts_api::{app, keys, openapi};
+
+/// The posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = false)]
+struct CommandLine {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API; this is what happens without a command.
+    Serve {
+        /// Stop with an error where migrations are pending, instead of applying them.
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Apply the pending migrations and stop.
+    Migrate,
+    /// Make, list and revoke API keys, directly in the database.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Store the posts of an NDJSON file, one a line; all of them or none.
+    Import {
+        /// The file; - is standard input.
+        file: PathBuf,
+        /// Leave out lines that cannot be imported and store the others.
+        #[arg(long)]
+        skip_invalid: bool,
+    },
+    /// Print every post as NDJSON, which import reads back.
+    Export,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make a key and print it once.
+    Create {
+        /// reader, editor or admin.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// What it is for.
+        #[arg(long, value_parser = name)]
+        name: String,
+    },
+    /// List the keys that were not revoked.
+    List,
+    /// Revoke a key by its id.
+    Revoke { id: i64 },
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let outcome = load_env_file().and_then(|()| parse()).and_then(run);
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            // One line, also where a library's message has several.
+            let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            let _ = writeln!(std::io::stderr(), "error: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A missing `.env` is fine, a broken one is not. Its error would quote the line, which may hold a password.
+fn load_env_file() -> Result<()> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(dotenvy::Error::LineParse(_, at)) => {
+            Err(format!(".env cannot be read: mistake at character {at} of a line").into())
+        }
+        Err(error) => Err(format!(".env cannot be read: {error}").into()),
+    }
+}
+
+fn parse() -> Result<CommandLine> {
+    CommandLine::try_parse().map_err(|error| {
+        use clap::error::ErrorKind::{InvalidValue, ValueValidation};
+        match error.kind() {
+            // clap's first paragraph says it all; the others repeat the usage.
+            InvalidValue | ValueValidation => {
+                let text = error.render().to_string();
+                text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").into()
+            }
+            _ => error.exit(),
+        }
+    })
+}
+
+fn run(line: CommandLine) -> Result<ExitCode> {
+    start_log(line.settings.log_filter())?;
+    if matches!(line.command, Some(Command::Openapi)) {
+        print(&openapi::to_json(&app::document())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (config, warnings) = line.settings.check()?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    match line.command.unwrap_or(Command::Serve { no_migrate: false }) {
+        Command::Serve { no_migrate } => serve(&config, no_migrate)?,
+        Command::Migrate => {
+            let mut conn = Connection::open(&config.database)?;
+            let applied = migrations::run(&mut conn, &config.database)?;
+            print(&format!("applied {} migrations: {}\n", applied.len(), applied.join(", ")))?;
+        }
+        Command::Keys { command } => return keys_command(&mut migrated(&config)?, command),
+        Command::Openapi => {}
+        Command::Import { file, skip_invalid } => return import(&mut migrated(&config)?, &file, skip_invalid),
+        Command::Export => {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            transfer::export(&mut migrated(&config)?, &mut out)?;
+            out.flush()?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start_log(filter: &str) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| format!("LOG: {error}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())
+}
+
+fn migrated(config: &Config) -> Result<Connection> {
+    let mut conn = Connection::open(&config.database)?;
+    migrations::run(&mut conn, &config.database)?;
+    Ok(conn)
+}
+
+fn serve(config: &Config, no_migrate: bool) -> Result<()> {
+    let mut conn = Connection::open(&config.database)?;
+    if no_migrate {
+        let pending = migrations::pending(&mut conn)?;
+        if !pending.is_empty() {
+            return Err(format!("{} migrations are pending; run posts-api migrate", pending.len()).into());
+        }
+    } else {
+        migrations::run(&mut conn, &config.database)?;
+    }
+    let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
+    drop(conn);
+    actix_web::rt::System::new().block_on(async {
+        let service = app::serve(config, Database::new(&config.database, config.pool))?;
+        tracing::info!(database = %config.database, "listening on http://{}", service.address);
+        if let Some(key) = first_key {
+            print(&welcome(key.reveal(), &service.address.to_string()))?;
+        }
+        let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace);
+        actix_web::rt::spawn(async {
+            if let Err(error) = stopping.await {
+                tracing::error!(%error, "signals are not listened to");
+            }
+        });
+        service.server.await?;
+        Ok(())
+    })
+}
+
+fn first_key(conn: &mut Connection) -> Result<Option<SecretKey>> {
+    let secret = SecretKey::generate()?;
+    let key = CreateApiKey { name: "first start".into(), role: Role::Admin };
+    let created = keys::store::create_first(conn, &key, &SecretKey::hash(secret.reveal()), Timestamp::now())?;
+    Ok(created.map(|_| secret))
+}
+
+fn welcome(key: &str, address: &str) -> String {
+    format!(
+        "\nThis is your admin key. It is shown only now:\n\n  {key}\n\nTry it:\n\n  \
+         curl -X POST http://{address}/api/posts -H 'Authorization: Bearer {key}' \\\n    \
+         -H 'Content-Type: application/json' -d '{{\"title\": \"Hello, world\", \"published\": true}}'\n\n\
+         Then open http://{address}/api/posts and http://{address}/docs.\n\n"
+    )
+}
+
+fn role(text: &str) -> std::result::Result<Role, String> {
+    text.parse().map_err(|invalid: posts_api::input::Invalid| invalid.detail.into_owned())
+}
+
+fn name(text: &str) -> std::result::Result<String, String> {
+    CreateApiKey::name(text.to_owned()).map_err(|invalid| invalid.detail.into_owned())
+}
+
+fn keys_command(conn: &mut Connection, command: KeysCommand) -> Result<ExitCode> {
+    match command {
+        KeysCommand::Create { role, name } => {
+            let secret = SecretKey::generate()?;
+            let hash = SecretKey::hash(secret.reveal());
+            keys::store::create(conn, &CreateApiKey { name, role }, &hash, Timestamp::now())?;
+            print(&format!("{}\n", secret.reveal()))?;
+        }
+        KeysCommand::List => {
+            print("id\trole\tcreated_at\tname\n")?;
+            for key in keys::store::list(conn)? {
+                print(&format!("{}\t{}\t{}\t{}\n", key.id, key.role, key.created_at, key.name))?;
+            }
+        }
+        KeysCommand::Revoke { id } => {
+            if !keys::store::revoke(conn, id, Timestamp::now())? {
+                return Err(format!("there is no key {id}").into());
+            }
+            print(&format!("revoked key {id}\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import(conn: &mut Connection, file: &PathBuf, skip_invalid: bool) -> Result<ExitCode> {
+    let (reader, size): (Box<dyn std::io::Read>, _) = if file.as_os_str() == "-" {
+        (Box::new(std::io::stdin()), None)
+    } else {
+        let opened = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let size = opened.metadata()?.len();
+        (Box::new(opened), Some(size))
+    };
+    let bar = progress_bar(size);
+    let outcome = transfer::import(conn, BufReader::new(reader), skip_invalid, |progress| {
+        bar.set_position(progress.bytes);
+        bar.set_message(format!("{} posts", progress.posts));
+    });
+    bar.finish_and_clear();
+    match outcome {
+        Ok(report) => {
+            tell(&report.skipped)?;
+            print(&format!("imported {} posts, skipped {} lines\n", report.imported, report.skipped.len()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(transfer::Error::Invalid(lines)) => {
+            tell(&lines)?;
+            Err(format!("{} lines are invalid and nothing was stored; --skip-invalid leaves them out", lines.len())
+                .into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell(lines: &[InvalidLine]) -> std::io::Result<()> {
+    let mut out = std::io::stderr().lock();
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// On a terminal; elsewhere one that shows nothing.
+fn progress_bar(size: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = if size.is_some() {
+        "{bar:40} {bytes}/{total_bytes} {msg} {bytes_per_sec} eta {eta}"
+    } else {
+        "{spinner} {bytes} {msg} {bytes_per_sec}"
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    size.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style)
+}

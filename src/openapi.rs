@@ -1,0 +1,195 @@
+//! The OpenAPI 3.1 document, and [`Operation`], by which a route is registered once for it and for actix.
+//!
+//! A handler describes its parameters and its successes. What can go wrong is added here from the [`Code`]s of its row
+//! in the route table and from what every operation of its kind can answer, so that no handler repeats it.
+
+use std::collections::BTreeMap;
+
+use utoipa::OpenApi;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::{HttpMethod, Operation as Description};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+};
+
+use crate::http::Code;
+use crate::http::problem::Problem;
+use crate::keys::auth::Access;
+
+/// A route: its handler, who may call it, and which errors are particular to it.
+#[derive(Clone, Copy)]
+pub struct Operation {
+    pub path: fn() -> String,
+    pub methods: fn() -> Vec<HttpMethod>,
+    pub route: fn() -> actix_web::Route,
+    pub access: Access,
+    pub codes: &'static [Code],
+    pub describe: fn() -> Description,
+    pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// `operation!(who, module, handler, [codes])`: the [`Operation`] of a handler with `#[utoipa::path]`.
+macro_rules! operation {
+    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:ident),*]) => {
+        pastey::paste! {
+            $crate::openapi::Operation {
+                path: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::path,
+                methods: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::methods,
+                route: || actix_web::web::to($crate::$($module)::+::$handler),
+                access: $access,
+                codes: &[$($crate::http::Code::$code),*],
+                describe: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::operation,
+                schemas: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::SchemaReferences>::schemas,
+            }
+        }
+    };
+}
+pub(crate) use operation;
+
+const SECURITY_SCHEME: &str = "apiKey";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "posts-api",
+        description = "The posts backend for any frontend: write drafts, publish them, list what is published.\n\n\
+            Anyone may read published posts. Everything else takes an API key, sent as `Authorization: Bearer <key>`; \
+            a key has the role `reader` (reads drafts), `editor` (changes posts) or `admin` (manages keys).\n\n\
+            Names are snake_case, times are RFC 3339 in UTC, ids are below 2^53. Every `GET` also answers `HEAD`. \
+            Every error is `application/problem+json` (RFC 9457) with a stable `code`, which `/problems/{code}` \
+            explains.",
+    ),
+    servers((url = "/", description = "This service")),
+    tags(
+        (name = "posts", description = "Write, publish and list posts."),
+        (name = "keys", description = "API keys, for admins."),
+        (name = "operations", description = "For operators and tools."),
+    ),
+    components(schemas(Problem)),
+)]
+struct Base;
+
+/// The document of these operations.
+#[must_use]
+pub fn document(operations: &[Operation]) -> utoipa::openapi::OpenApi {
+    let mut document = Base::openapi();
+    let components = document.components.get_or_insert_default();
+    components.security_schemes.insert(
+        SECURITY_SCHEME.to_owned(),
+        RefOr::T(SecurityScheme::Http(
+            Http::builder()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("An API key. `posts-api keys create` and `POST /api/keys` make one."))
+                .build(),
+        )),
+    );
+    let mut schemas = Vec::new();
+    for operation in operations {
+        (operation.schemas)(&mut schemas);
+        document.paths.add_path_operation((operation.path)(), (operation.methods)(), describe(operation));
+    }
+    components.schemas.extend(schemas);
+    document
+}
+
+fn describe(operation: &Operation) -> Description {
+    let mut description = (operation.describe)();
+    let codes = codes(operation, &description);
+    if let Access::AtLeast(role) = operation.access {
+        let text = description.description.get_or_insert_default();
+        if !text.is_empty() {
+            text.push_str("\n\n");
+        }
+        text.extend(["Takes a key with the role `", role.as_str(), "` or above."]);
+    }
+    description.security = match operation.access {
+        Access::Unchecked => Some(Vec::new()),
+        Access::Anyone => Some(vec![SecurityRequirement::default(), key_requirement()]),
+        Access::AtLeast(_) => Some(vec![key_requirement()]),
+    };
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status.entry(code.status().as_u16()).or_default().push(code);
+    }
+    for (status, codes) in by_status {
+        description.responses.responses.insert(status.to_string(), RefOr::T(problem_response(&codes)));
+    }
+    description
+}
+
+/// The errors of the table's row, and those that follow from what the operation takes.
+fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
+    let takes_if_match = description
+        .parameters
+        .iter()
+        .flatten()
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+    let mut codes = operation.codes.to_vec();
+    match operation.access {
+        Access::Unchecked => {}
+        Access::Anyone => codes.extend([Code::KeyInvalid]),
+        Access::AtLeast(_) => codes.extend([Code::KeyRequired, Code::KeyInvalid, Code::Forbidden]),
+    }
+    if takes_if_match {
+        codes.extend([Code::PreconditionFailed, Code::PreconditionRequired]);
+    }
+    if description.request_body.is_some() {
+        codes.extend([
+            Code::MalformedJson,
+            Code::RequestTimeout,
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+            Code::UnsupportedContentEncoding,
+            Code::ValidationFailed,
+        ]);
+    }
+    if operation.access != Access::Unchecked {
+        codes.extend([Code::InternalError, Code::DatabaseBusy, Code::DatabaseUnavailable]);
+    }
+    codes
+}
+
+fn key_requirement() -> SecurityRequirement {
+    SecurityRequirement::new::<_, [String; 0], String>(SECURITY_SCHEME, [])
+}
+
+fn problem_response(codes: &[Code]) -> Response {
+    let listed: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.name(), code.title())).collect();
+    let example = |code: &Code| {
+        let value = serde_json::json!({
+            "type": format!("/problems/{}", code.name()),
+            "title": code.title(),
+            "status": code.status().as_u16(),
+            "detail": code.help(),
+            "code": code.name(),
+            "request_id": "5f2b9c0d1e3a4b67-42",
+        });
+        (code.name(), ExampleBuilder::new().summary(code.title()).value(Some(value)).build())
+    };
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(codes.iter().map(example))
+        .build();
+    let response = ResponseBuilder::new().description(listed.join("; ")).content("application/problem+json", content);
+    let header = |description: &str| {
+        HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build()
+    };
+    match codes.first().map(|code| code.status().as_u16()) {
+        Some(401) => response.header("WWW-Authenticate", header("`Bearer` (RFC 6750)")),
+        Some(503) => response.header("Retry-After", header("Seconds to wait before trying again")),
+        _ => response,
+    }
+    .build()
+}
+
+/// The document as `openapi/openapi.json` has it.
+///
+/// # Errors
+/// None in practice: the document is made of strings and numbers.
+pub fn to_json(document: &utoipa::openapi::OpenApi) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(document).map(|json| json + "\n")
+}

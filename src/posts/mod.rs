@@ -1,0 +1,9 @@
+//! Posts: what one is, how it is asked for and how it is stored.
+
+pub mod handlers;
+pub mod input;
+pub mod list;
+pub mod model;
+pub mod slug;
+pub mod store;
+pub mod transfer;

@@ -1,0 +1,35 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use diesel::sql_types::{Int8, Text, Bytea, Nullable};
+    use crate::db::Timestamptz;
+
+    api_keys (id) {
+        id -> Int8,
+        name -> Text,
+        role -> Text,
+        hash -> Bytea,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Int8, Text, Nullable, Bool};
+    use crate::db::Timestamptz;
+
+    posts (id) {
+        id -> Int8,
+        slug -> Text,
+        title -> Text,
+        content -> Nullable<Text>,
+        published -> Bool,
+        published_at -> Nullable<Timestamptz>,
+        scheduled_for -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int8,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(api_keys, posts,);

@@ -15,7 +15,7 @@ use crate::db::{DatabaseUrl, InvalidUrl, PoolOptions};
 #[derive(Args)]
 #[command(next_help_heading = "Settings (also read from the environment and .env)")]
 pub struct Settings {
-    /// <sqlite://FILE>, or postgres://USER:PASSWORD@HOST:PORT/DATABASE.
+    /// `sqlite://FILE`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     #[arg(long, env, global = true, hide_env_values = true, default_value = "sqlite://posts.db", value_name = "URL")]
     database_url: String,
     /// Connections that serve reads on SQLite, and everything on PostgreSQL. Default: 8, or the URL's `connection_limit`.
@@ -40,7 +40,14 @@ pub struct Settings {
     #[arg(long, env, global = true, hide_env_values = true, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_grace: u64,
     /// What is logged to stderr: error, warn, info, debug or trace, also per module as in `info,posts_api=debug`.
-    #[arg(long, env, global = true, hide_env_values = true, default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        global = true,
+        hide_env_values = true,
+        default_value = "info,actix_server=warn",
+        value_name = "FILTER"
+    )]
     log: String,
 }
 

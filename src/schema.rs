@@ -29,6 +29,8 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         version -> Int8,
+        excerpt -> Nullable<Text>,
+        published_key -> Timestamptz,
     }
 }
 

@@ -12,7 +12,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Interval, SqlType};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use jiff::fmt::temporal::DateTimePrinter;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The SQL type of every time column; `src/schema.rs` imports it in place of diesel's own `Timestamptz`.
 #[derive(Debug, Clone, Copy, Default, SqlType, diesel::query_builder::QueryId)]
@@ -51,6 +51,9 @@ const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 pub struct InvalidTimestamp;
 
 impl Timestamp {
+    /// 0001-01-01T00:00:00Z, before every other one.
+    pub const MIN: Self = Self(MIN);
+
     /// The system clock's time.
     #[must_use]
     pub fn now() -> Self {
@@ -92,6 +95,13 @@ impl FromStr for Timestamp {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -17,6 +17,7 @@ use super::problem::{ApiError, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Wraps the whole application.
@@ -64,6 +65,8 @@ fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str
     let body = body(ApiError::of_response(status, error), id);
     response.map_body(|head, _| {
         head.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        // A 404 could be kept by default (RFC 9111, section 4.2.2), and tomorrow the draft is published.
+        head.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
         EitherBody::right(actix_web::body::BoxBody::new(body))
     })
 }
@@ -97,6 +100,7 @@ impl ResponseError for Panicked {
         let problem = ApiError::of_response(self.status_code(), None);
         let mut response = HttpResponse::build(self.status_code())
             .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
+            .insert_header((header::CACHE_CONTROL, NO_STORE))
             .body(body(problem, &self.request_id));
         finish(response.headers_mut(), &self.request_id);
         response

@@ -1,5 +1,6 @@
-//! What every route shares: problems, bodies, conditions, cursors and the layer around all requests.
+//! What every route shares: problems, bodies, conditions, caching, cursors and the layer around all requests.
 
+pub mod cache;
 pub mod conditional;
 pub mod cors;
 pub mod cursor;

@@ -27,6 +27,14 @@ impl<'a> Params<'a> {
         value.parse().map(Some).map_err(|_| refuse(name, takes))
     }
 
+    /// Every value of a parameter that may be repeated.
+    pub fn take_all(&mut self, name: &str) -> Vec<String> {
+        let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(key, _)| key == name);
+        self.0 = left;
+        let taken: Vec<(Cow<'a, str>, Cow<'a, str>)> = taken;
+        taken.into_iter().map(|(_, value)| value.into_owned()).collect()
+    }
+
     /// To be called after the last [`Params::take`].
     ///
     /// # Errors

@@ -2,103 +2,59 @@
 
 use actix_web::http::header::{self, ETag, EntityTag, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
+use super::count;
 use super::input::{CreatePost, UpdatePost};
-use super::list::{self, ListQuery, Place};
+use super::list;
 use super::model::Post;
+use super::page::{ListAnswer, PostPage};
+use super::params::{ListParams, ListRequest};
 use super::store::{self, Change, Expected};
 use crate::db::{Database, Timestamp};
+use crate::http::ApiError;
+use crate::http::cache::{self, Keep};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::json::Json;
 use crate::http::path::{Id, SlugInPath};
-use crate::http::query::{Params, refuse};
-use crate::http::{ApiError, cursor};
 use crate::keys::auth::Caller;
 use crate::keys::model::Role;
-
-/// A page of posts.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PostPage {
-    pub items: Vec<Post>,
-    /// The `cursor` of the page after this one; null on the last.
-    #[schema(required)]
-    pub next_cursor: Option<String>,
-    /// The `cursor` of the page before this one; null on the first.
-    #[schema(required)]
-    pub prev_cursor: Option<String>,
-}
-
-/// What the list takes, for the OpenAPI document; [`list_query`] reads it.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "its fields are only described")]
-struct ListParams {
-    /// Posts on a page.
-    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
-    limit: Option<u8>,
-    /// `next_cursor` or `prev_cursor` of another page of the same list.
-    cursor: Option<String>,
-    /// `false` lists drafts, `any` drafts and published posts; both take a key.
-    #[param(inline, default = "true")]
-    published: Option<PublishedFilter>,
-}
-
-/// The values of `published`.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only described")]
-enum PublishedFilter {
-    True,
-    False,
-    Any,
-}
 
 /// List posts
 ///
 /// Published posts, newest first, a page at a time. A key may also list drafts.
 #[utoipa::path(
-    get, path = "/api/posts", tag = "posts", params(ListParams),
-    responses((status = 200, description = "A page of posts", body = PostPage)),
+    get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
+    responses(
+        (
+            status = 200, description = "A page of posts, or of summaries where `view` asks for them", body = ListAnswer,
+            headers(
+                ("ETag" = String, description = "For `If-None-Match`"),
+                ("Link" = String, description = "The first, the next and the previous page (RFC 8288)"),
+            ),
+        ),
+        (status = 304, description = "Unchanged since the answer that `If-None-Match` names"),
+    ),
 )]
 pub async fn list_posts(
     request: HttpRequest,
     caller: Caller,
+    condition: IfNoneMatch,
     database: web::Data<Database>,
 ) -> Result<HttpResponse, ApiError> {
-    let query = list_query(request.query_string())?;
-    if query.published != Some(true) {
+    let list = ListRequest::parse(request.query_string())?;
+    if list.query.filter.published != Some(true) {
         caller.require(Role::Reader)?;
     }
-    let page = database.read(move |conn| list::list(conn, &query)).await?;
-    Ok(HttpResponse::Ok().json(PostPage {
-        next_cursor: page.next.as_ref().map(cursor::encode),
-        prev_cursor: page.previous.as_ref().map(cursor::encode),
-        items: page.items,
-    }))
-}
-
-fn list_query(query: &str) -> Result<ListQuery, ApiError> {
-    let mut params = Params::parse(query);
-    let limit = params.take("limit", "takes a whole number from 1 to 100")?.unwrap_or(20);
-    let published: Option<String> = params.take("published", "takes true, false or any")?;
-    let cursor: Option<String> = params.take("cursor", "takes a cursor")?;
-    params.finish()?;
-    if !(1..=100).contains(&limit) {
-        return Err(refuse("limit", "takes a whole number from 1 to 100"));
+    let (query, count) = (list.query.clone(), list.count);
+    let (page, total) =
+        database.read(move |conn| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?))).await?;
+    let page = PostPage::new(&list, page, total);
+    let mut answer = cache::answer(page.etag(), keep(caller), &condition, &page)?;
+    if let Some(link) = page.link(request.path(), request.query_string()) {
+        answer.headers_mut().insert(header::LINK, link);
     }
-    let published = match published.as_deref() {
-        None | Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some("any") => None,
-        Some(_) => return Err(refuse("published", "takes true, false or any")),
-    };
-    let place: Option<Place> = cursor.as_deref().map(cursor::decode).transpose()?;
-    if place.as_ref().is_some_and(|place| place.published != published) {
-        return Err(ApiError::InvalidCursor);
-    }
-    Ok(ListQuery { published, limit, place })
+    Ok(answer)
 }
 
 /// Read a post by its id
@@ -144,11 +100,12 @@ pub async fn get_post_by_slug(
 /// The post, 304 where the caller has it, 404 where the caller may not see it.
 fn shown(post: Option<Post>, caller: Caller, condition: &IfNoneMatch) -> Result<HttpResponse, ApiError> {
     let post = post.filter(|post| post.published || caller.may_read_drafts()).ok_or(ApiError::NotFound("post"))?;
-    let tag = etag(&post);
-    if condition.matches(&tag) {
-        return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
-    }
-    Ok(HttpResponse::Ok().insert_header(ETag(tag)).json(post))
+    cache::answer(etag(&post), keep(caller), condition, &post)
+}
+
+/// Without a key everyone gets the same answer.
+fn keep(caller: Caller) -> Keep {
+    if caller == Caller::Anonymous { Keep::Public } else { Keep::Private }
 }
 
 /// Write a post

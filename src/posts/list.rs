@@ -1,85 +1,296 @@
-//! Lists of posts: what can be asked for, and the page that answers it.
+//! Lists of posts: what can be asked for, and how a page is put together.
 //!
-//! Paging is by keyset: a cursor names the post where a page ended, so page 50,000 costs what page 1 costs and stays in
-//! place while posts come and go.
+//! Paging is by keyset: a cursor names the post where a page ended by its place in the order, so page 50,000 costs what
+//! page 1 costs and stays in place while posts come and go. [`super::select`] has the SQL.
 
-use diesel::prelude::*;
+use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 
-use super::model::Post;
-use crate::db::{Connection, on};
-use crate::schema::posts;
+use super::model::{Post, PostSummary};
+use super::search::Search;
+use super::select;
+use crate::db::{Connection, Timestamp};
+
+/// The most content, in bytes, that a page holds; it ends earlier than its limit then.
+pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
 
 /// Which page of which list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// `None`: published posts and drafts.
-    pub published: Option<bool>,
+    pub filter: Filter,
+    pub sort: Sort,
     /// 1 to 100.
     pub limit: u8,
-    /// Where to go on; `None`: at the newest.
+    /// Where to go on; `None`: at the beginning.
     pub place: Option<Place>,
+    pub view: View,
 }
 
-/// Where a page begins, and in which list: what a cursor holds.
+/// Which posts are in the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Filter {
+    /// `None`: published posts and drafts.
+    pub published: Option<bool>,
+    /// Empty: whatever their slug.
+    pub slugs: Vec<String>,
+    pub published_after: Option<Timestamp>,
+    pub published_before: Option<Timestamp>,
+    pub updated_after: Option<Timestamp>,
+    pub updated_before: Option<Timestamp>,
+    pub search: SearchFilter,
+}
+
+/// Whether and for what the list is searched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub enum SearchFilter {
+    #[default]
+    Off,
+    For(Search),
+    /// A search without a word in it finds nothing.
+    Nothing,
+}
+
+/// In what order. Posts that are equal in it are ordered by their id, in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Sort {
+    By(Column, Order),
+    /// Those whose title has all the words first, then newest id first. Takes a search.
+    Relevance,
+}
+
+/// A column that every post has a value in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Column {
+    Id,
+    /// A post that never was published counts as published before all others.
+    PublishedAt,
+    UpdatedAt,
+    /// By its bytes, which for ASCII puts capitals before small letters.
+    Title,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Order {
+    Ascending,
+    Descending,
+}
+
+/// How much of each post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    Full,
+    /// An excerpt in place of the content.
+    Summary,
+}
+
+/// Where a page begins: next to this post, which is not on it. This is what a cursor holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    #[serde(rename = "d")]
-    pub direction: Direction,
-    #[serde(rename = "p")]
-    pub published: Option<bool>,
-    /// The post next to the page, which is not on it.
+    #[serde(rename = "b")]
+    pub backwards: bool,
+    /// In the second part of a list by relevance.
+    #[serde(rename = "r")]
+    pub rest: bool,
+    #[serde(rename = "k")]
+    pub key: Key,
     #[serde(rename = "i")]
     pub id: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Direction {
-    #[serde(rename = "n")]
-    Next,
-    #[serde(rename = "p")]
-    Previous,
+/// The post's value in the column of the sort.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Key {
+    /// The id alone.
+    #[serde(rename = "i")]
+    Id,
+    #[serde(rename = "t")]
+    Time(Timestamp),
+    #[serde(rename = "x")]
+    Text(String),
 }
 
-/// Posts, newest id first, and where the pages beside them begin.
+/// A post in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Item {
+    Full(Post),
+    Summary(PostSummary),
+}
+
+/// The posts of a page, and where the pages beside it begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    pub items: Vec<Post>,
+    pub items: Vec<Item>,
     pub next: Option<Place>,
     pub previous: Option<Place>,
+}
+
+/// A part of a list that is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    /// All of it.
+    All,
+    /// The posts whose title alone has all the words: the more relevant ones.
+    Title,
+    /// The others.
+    Rest,
+}
+
+/// A stretch of a list that one index gives in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch<'a> {
+    pub(super) query: &'a ListQuery,
+    pub(super) published: bool,
+    pub(super) tier: Tier,
+    pub(super) column: Column,
+    /// The order in which it is read: against the list's where the page is before its place.
+    pub(super) order: Order,
+    pub(super) after: Option<&'a Place>,
+    pub(super) limit: usize,
 }
 
 /// # Errors
 /// The database's.
 pub fn list(conn: &mut Connection, query: &ListQuery) -> QueryResult<Page> {
+    let backwards = query.place.as_ref().is_some_and(|place| place.backwards);
     let limit = usize::from(query.limit);
-    let backwards = query.place.as_ref().is_some_and(|place| place.direction == Direction::Previous);
     // One more than the page holds tells whether there is another page.
-    let one_more = i64::from(query.limit) + 1;
-    let mut items: Vec<Post> = on!(conn, conn => {
-        let mut select = posts::table.select(Post::as_select()).limit(one_more).into_boxed();
-        if let Some(published) = query.published {
-            select = select.filter(posts::published.eq(published));
-        }
-        match &query.place {
-            Some(place) if backwards => select.filter(posts::id.gt(place.id)).order(posts::id.asc()),
-            Some(place) => select.filter(posts::id.lt(place.id)).order(posts::id.desc()),
-            None => select.order(posts::id.desc()),
-        }
-        .load(conn)
-    })?;
-    let more = items.len() > limit;
-    items.truncate(limit);
+    let mut found = read(conn, query, backwards, limit + 1)?;
+    let fitting = found.iter().scan(0, |bytes, (_, item)| {
+        *bytes += item.content_bytes();
+        Some(*bytes)
+    });
+    // A single post fits always.
+    let fit = fitting.take(limit).take_while(|bytes| *bytes <= MAX_PAGE_CONTENT).count().max(1);
+    let more = found.len() > fit;
+    found.truncate(fit);
     if backwards {
-        items.reverse();
+        found.reverse();
     }
-    let place =
-        |direction, post: Option<&Post>| post.map(|post| Place { direction, published: query.published, id: post.id });
     // A page reached by a cursor has the page it was reached from beside it.
     let (has_previous, has_next) = if backwards { (more, true) } else { (query.place.is_some(), more) };
+    let place = |backwards, at: Option<&(Tier, Item)>| at.map(|(tier, item)| query.sort.place(backwards, *tier, item));
     Ok(Page {
-        next: place(Direction::Next, items.last().filter(|_| has_next)),
-        previous: place(Direction::Previous, items.first().filter(|_| has_previous)),
-        items,
+        next: place(false, found.last().filter(|_| has_next)),
+        previous: place(true, found.first().filter(|_| has_previous)),
+        items: found.into_iter().map(|(_, item)| item).collect(),
     })
+}
+
+/// At most so many posts from the place on, in the order in which they are met.
+fn read(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize) -> QueryResult<Vec<(Tier, Item)>> {
+    let (column, order) = query.sort.column_and_order();
+    let order = if backwards { order.reversed() } else { order };
+    let mut place = query.place.as_ref();
+    let mut found = Vec::new();
+    for tier in query.sort.tiers(place, backwards) {
+        let left = limit - found.len();
+        let read = |published| Stretch { query, published, tier, column, order, after: place, limit: left };
+        let mut items = match query.filter.published {
+            Some(published) => select::items(conn, &read(published))?,
+            // Each of the two has an index that gives it in order; both together have none.
+            None => merged(select::items(conn, &read(true))?, select::items(conn, &read(false))?, column, order),
+        };
+        items.truncate(left);
+        found.extend(items.into_iter().map(|item| (tier, item)));
+        if found.len() == limit {
+            break;
+        }
+        // The next part is read from its beginning.
+        place = None;
+    }
+    Ok(found)
+}
+
+fn merged(mut items: Vec<Item>, others: Vec<Item>, column: Column, order: Order) -> Vec<Item> {
+    items.extend(others);
+    // Two sorted runs, which this sort merges in one pass.
+    items.sort_by(|a, b| {
+        let ascending = (a.key(column), a.id()).cmp(&(b.key(column), b.id()));
+        if order == Order::Ascending { ascending } else { ascending.reverse() }
+    });
+    items
+}
+
+impl Sort {
+    fn column_and_order(self) -> (Column, Order) {
+        match self {
+            Self::By(column, order) => (column, order),
+            Self::Relevance => (Column::Id, Order::Descending),
+        }
+    }
+
+    /// The parts of the list in the order in which they are read, from the one where the place is.
+    fn tiers(self, place: Option<&Place>, backwards: bool) -> Vec<Tier> {
+        match (self, place) {
+            (Self::By(..), _) => vec![Tier::All],
+            (Self::Relevance, Some(place)) if place.rest != backwards => {
+                vec![if place.rest { Tier::Rest } else { Tier::Title }]
+            }
+            (Self::Relevance, _) if backwards => vec![Tier::Rest, Tier::Title],
+            (Self::Relevance, _) => vec![Tier::Title, Tier::Rest],
+        }
+    }
+
+    /// Whether the place can be in a list of this order: a forged cursor may say anything.
+    #[must_use]
+    pub fn has(self, place: &Place) -> bool {
+        match (self.column_and_order().0, &place.key) {
+            (Column::Id, Key::Id) | (Column::PublishedAt | Column::UpdatedAt, Key::Time(_)) => true,
+            (Column::Title, Key::Text(title)) => !title.contains('\0'),
+            _ => false,
+        }
+    }
+
+    fn place(self, backwards: bool, tier: Tier, item: &Item) -> Place {
+        let key = item.key(self.column_and_order().0);
+        Place { backwards, rest: tier == Tier::Rest, key, id: item.id() }
+    }
+}
+
+impl Order {
+    fn reversed(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
+}
+
+impl Item {
+    /// What tells this representation from every other one: its kind, the post and the version.
+    #[must_use]
+    pub fn identity(&self) -> (u8, i64, i64) {
+        match self {
+            Self::Full(post) => (0, post.id, post.version),
+            Self::Summary(post) => (1, post.id, post.version),
+        }
+    }
+
+    fn id(&self) -> i64 {
+        match self {
+            Self::Full(post) => post.id,
+            Self::Summary(post) => post.id,
+        }
+    }
+
+    fn key(&self, column: Column) -> Key {
+        let (title, published_at, updated_at) = match self {
+            Self::Full(post) => (&post.title, post.published_at, post.updated_at),
+            Self::Summary(post) => (&post.title, post.published_at, post.updated_at),
+        };
+        match column {
+            Column::Id => Key::Id,
+            Column::PublishedAt => Key::Time(published_at.unwrap_or(Timestamp::MIN)),
+            Column::UpdatedAt => Key::Time(updated_at),
+            Column::Title => Key::Text(title.clone()),
+        }
+    }
+
+    fn content_bytes(&self) -> usize {
+        match self {
+            Self::Full(post) => post.content.as_ref().map_or(0, String::len),
+            Self::Summary(_) => 0,
+        }
+    }
 }

@@ -1,9 +1,15 @@
 //! Posts: what one is, how it is asked for and how it is stored.
 
+pub mod count;
+pub mod excerpt;
 pub mod handlers;
 pub mod input;
 pub mod list;
 pub mod model;
+pub mod page;
+pub mod params;
+pub mod search;
+mod select;
 pub mod slug;
 pub mod store;
 pub mod transfer;

@@ -41,6 +41,38 @@ pub struct Post {
     pub version: i64,
 }
 
+/// A post without its content, for lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PostSummary {
+    /// Given at creation, from 1, never given again.
+    #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub id: i64,
+    /// The name in URLs, unique among all posts.
+    #[schema(example = "hello-world", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+    pub slug: String,
+    #[schema(example = "Hello, world", min_length = 1, max_length = 200)]
+    pub title: String,
+    /// The beginning of the content as plain text, cut at a word.
+    #[schema(example = "My first post.", max_length = 200)]
+    pub excerpt: String,
+    /// Whether everyone may read it. A post that is not published is a draft.
+    pub published: bool,
+    /// When it was first published, or the time it was published for; null where it never was.
+    #[schema(required, value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+    pub published_at: Option<Timestamp>,
+    /// When it is to be published; null where nothing is planned.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub scheduled_for: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+    pub created_at: Timestamp,
+    /// When it was last changed; at first the same as `created_at`.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+    pub updated_at: Timestamp,
+    /// 1 at creation, and one more with every change.
+    #[schema(example = 1, minimum = 1)]
+    pub version: i64,
+}
+
 /// Characters (Unicode scalar values) in a title, after trimming.
 pub const MAX_TITLE: usize = 200;
 /// Characters, all ASCII, in a slug.

@@ -9,7 +9,7 @@ use diesel::sql_types::Nullable;
 
 use super::input::{CreatePost, UpdatePost};
 use super::model::Post;
-use super::slug;
+use super::{excerpt, slug};
 use crate::db::{Connection, Timestamp, on};
 use crate::schema::posts;
 
@@ -19,6 +19,7 @@ struct NewRow {
     slug: String,
     title: String,
     content: Option<String>,
+    excerpt: String,
     published: bool,
     published_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -67,6 +68,7 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
     let mut row = NewRow {
         slug: base.clone(),
         title: post.title,
+        excerpt: excerpt::of(post.content.as_deref().unwrap_or_default()),
         content: post.content,
         published: post.published,
         published_at: post.published.then_some(now),
@@ -118,7 +120,10 @@ pub fn update(
     let changes = (
         patch.title.map(|title| posts::title.eq(title)),
         patch.slug.map(|slug| posts::slug.eq(slug)),
-        patch.content.map(|content| posts::content.eq(content)),
+        patch.content.map(|content| {
+            let excerpt = excerpt::of(content.as_deref().unwrap_or_default());
+            (posts::content.eq(content), posts::excerpt.eq(excerpt))
+        }),
         patch.published.map(|published| (posts::published.eq(published), posts::scheduled_for.eq(None::<Timestamp>))),
         publishes.then(|| posts::published_at.eq(coalesce(posts::published_at, Some(now)))),
         posts::updated_at.eq(now),

@@ -9,7 +9,7 @@ use diesel::sql_types::BigInt;
 use serde_json::Value;
 
 use super::model::{self, Post};
-use super::{slug, store};
+use super::{excerpt, slug, store};
 use crate::db::{Connection, MAX_ID, Timestamp, on};
 use crate::input::{self, FieldError, Fields, Input, Invalid};
 use crate::schema::posts;
@@ -139,6 +139,7 @@ struct ImportedRow {
     slug: String,
     title: String,
     content: Option<String>,
+    excerpt: String,
     published: bool,
     published_at: Option<Timestamp>,
     scheduled_for: Option<Timestamp>,
@@ -166,6 +167,7 @@ impl Input for ImportedPost {
             row: ImportedRow {
                 slug: String::new(),
                 title: title?,
+                excerpt: excerpt::of(content.as_ref().and_then(Option::as_deref).unwrap_or_default()),
                 content: content.flatten(),
                 published,
                 published_at: published_at.or(published.then_some(now)),

@@ -1,0 +1,18 @@
+-- An excerpt is null where it was never computed; it is then made from the beginning of the content when it is read.
+-- A sort needs a value for every row: published_key stands for published_at, and posts without one come first.
+ALTER TABLE posts ADD COLUMN excerpt TEXT;
+ALTER TABLE posts ADD COLUMN published_key TEXT NOT NULL
+    GENERATED ALWAYS AS (coalesce(published_at, '0001-01-01T00:00:00.000000Z')) VIRTUAL;
+
+-- One index a sort, with the id to break ties. "published" comes first, so that drafts cost readers nothing.
+CREATE INDEX posts_published_published_key ON posts (published, published_key, id);
+CREATE INDEX posts_published_updated_at ON posts (published, updated_at, id);
+CREATE INDEX posts_published_title ON posts (published, title, id);
+CREATE INDEX posts_scheduled_for ON posts (scheduled_for) WHERE scheduled_for IS NOT NULL;
+
+-- Whoever changes a content without its excerpt leaves none, rather than a wrong one.
+CREATE TRIGGER posts_drop_excerpt AFTER UPDATE OF content ON posts
+    WHEN new.content IS NOT old.content AND new.excerpt IS old.excerpt AND new.excerpt IS NOT NULL
+BEGIN
+    UPDATE posts SET excerpt = NULL WHERE id = new.id;
+END;

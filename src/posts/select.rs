@@ -1,0 +1,277 @@
+//! The SQL of lists: from a [`Stretch`] to its rows.
+//!
+//! Every name and operator in it is written here; what callers send is bound. Row values, `(title, id) < (?, ?)`, let
+//! both databases enter the index where the page begins, which `title <= ? AND …` would not for equal titles.
+
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use super::excerpt;
+use super::list::{Column, Filter, Item, Key, Order, SearchFilter, Stretch, Tier, View};
+use super::model::{Post, PostSummary};
+use super::search::Scope;
+use crate::db::{Connection, Timestamp, Timestamptz, on};
+use crate::schema::posts;
+
+/// Adds the filter to a boxed query on `posts`.
+macro_rules! filtered {
+    ($query:expr, $filter:expr, $published:expr, $search:expr) => {{
+        let (mut query, filter, search): (_, &Filter, &[SearchCondition]) = ($query, $filter, $search);
+        query = query.filter(posts::published.eq($published));
+        if !filter.slugs.is_empty() {
+            query = query.filter(posts::slug.eq_any(&filter.slugs));
+        }
+        if let Some(time) = filter.published_after {
+            query = query.filter(posts::published_key.gt(time)).filter(posts::published_at.is_not_null());
+        }
+        if let Some(time) = filter.published_before {
+            query = query.filter(posts::published_key.lt(time)).filter(posts::published_at.is_not_null());
+        }
+        if let Some(time) = filter.updated_after {
+            query = query.filter(posts::updated_at.gt(time));
+        }
+        if let Some(time) = filter.updated_before {
+            query = query.filter(posts::updated_at.lt(time));
+        }
+        for condition in search {
+            query = match condition {
+                SearchCondition::One([before, after], text) => {
+                    query.filter(sql::<Bool>(before).bind::<Text, _>(text).sql(after))
+                }
+                SearchCondition::Three([before, between, then, after], [one, two, three]) => query.filter(
+                    sql::<Bool>(before)
+                        .bind::<Text, _>(one)
+                        .sql(between)
+                        .bind::<Text, _>(two)
+                        .sql(then)
+                        .bind::<Text, _>(three)
+                        .sql(after),
+                ),
+            };
+        }
+        query
+    }};
+}
+
+/// The query of a stretch, selecting `$columns`.
+macro_rules! selected {
+    ($columns:expr, $stretch:expr, $search:expr) => {{
+        let stretch: &Stretch<'_> = $stretch;
+        let mut query =
+            filtered!(posts::table.select($columns).into_boxed(), &stretch.query.filter, stretch.published, $search);
+        let (column, comparison, order) = (column(stretch.column), comparison(stretch.order), order(stretch));
+        if let Some(place) = stretch.after {
+            query = match &place.key {
+                Key::Id => query.filter(sql::<Bool>("posts.id").sql(comparison).bind::<BigInt, _>(place.id)),
+                Key::Time(time) => query.filter(
+                    sql::<Bool>("(")
+                        .sql(column)
+                        .sql(", posts.id)")
+                        .sql(comparison)
+                        .sql("(")
+                        .bind::<Timestamptz, _>(time)
+                        .sql(", ")
+                        .bind::<BigInt, _>(place.id)
+                        .sql(")"),
+                ),
+                Key::Text(text) => query.filter(
+                    sql::<Bool>("(")
+                        .sql(column)
+                        .sql(", posts.id)")
+                        .sql(comparison)
+                        .sql("(")
+                        .bind::<Text, _>(text)
+                        .sql(", ")
+                        .bind::<BigInt, _>(place.id)
+                        .sql(")"),
+                ),
+            };
+        }
+        let limit = i64::try_from(stretch.limit).unwrap_or(i64::MAX);
+        query.order(sql::<BigInt>(order)).limit(limit)
+    }};
+}
+
+/// The posts of a stretch, in its order.
+///
+/// # Errors
+/// The database's.
+pub(super) fn items(conn: &mut Connection, stretch: &Stretch<'_>) -> QueryResult<Vec<Item>> {
+    if stretch.query.filter.search == SearchFilter::Nothing {
+        return Ok(Vec::new());
+    }
+    let search = conditions(conn, &stretch.query.filter, stretch.tier);
+    match stretch.query.view {
+        View::Full => {
+            let posts: Vec<Post> = on!(conn, conn => selected!(Post::as_select(), stretch, &search).load(conn))?;
+            Ok(posts.into_iter().map(Item::Full).collect())
+        }
+        View::Summary => {
+            let rows: Vec<SummaryRow> =
+                on!(conn, conn => selected!(SummaryRow::as_select(), stretch, &search).load(conn))?;
+            Ok(rows.into_iter().map(PostSummary::from).map(Item::Summary).collect())
+        }
+    }
+}
+
+/// The ids of at most so many posts, in whichever order is the cheapest where none is asked for.
+///
+/// # Errors
+/// The database's.
+pub(super) fn ids(
+    conn: &mut Connection,
+    filter: &Filter,
+    published: bool,
+    order: Option<Order>,
+    limit: i64,
+) -> QueryResult<Vec<i64>> {
+    if filter.search == SearchFilter::Nothing {
+        return Ok(Vec::new());
+    }
+    let search = conditions(conn, filter, Tier::All);
+    on!(conn, conn => {
+        let query = filtered!(posts::table.select(posts::id).into_boxed(), filter, published, &search).limit(limit);
+        match order {
+            None => query,
+            Some(Order::Ascending) => query.order(posts::id.asc()),
+            Some(Order::Descending) => query.order(posts::id.desc()),
+        }
+        .load(conn)
+    })
+}
+
+/// How many posts the filter lets through.
+///
+/// # Errors
+/// The database's.
+pub(super) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> QueryResult<i64> {
+    if filter.search == SearchFilter::Nothing {
+        return Ok(0);
+    }
+    let search = conditions(conn, filter, Tier::All);
+    on!(conn, conn => {
+        filtered!(posts::table.count().into_boxed(), filter, published, &search).get_result(conn)
+    })
+}
+
+fn column(column: Column) -> &'static str {
+    match column {
+        Column::Id => "posts.id",
+        Column::PublishedAt => "posts.published_key",
+        Column::UpdatedAt => "posts.updated_at",
+        Column::Title => "posts.title",
+    }
+}
+
+fn comparison(order: Order) -> &'static str {
+    match order {
+        Order::Ascending => " > ",
+        Order::Descending => " < ",
+    }
+}
+
+fn order(stretch: &Stretch<'_>) -> &'static str {
+    match (stretch.column, stretch.order) {
+        (Column::Id, Order::Ascending) => "posts.id ASC",
+        (Column::Id, Order::Descending) => "posts.id DESC",
+        (Column::PublishedAt, Order::Ascending) => "posts.published_key ASC, posts.id ASC",
+        (Column::PublishedAt, Order::Descending) => "posts.published_key DESC, posts.id DESC",
+        (Column::UpdatedAt, Order::Ascending) => "posts.updated_at ASC, posts.id ASC",
+        (Column::UpdatedAt, Order::Descending) => "posts.updated_at DESC, posts.id DESC",
+        (Column::Title, Order::Ascending) => "posts.title ASC, posts.id ASC",
+        (Column::Title, Order::Descending) => "posts.title DESC, posts.id DESC",
+    }
+}
+
+/// SQL around bound texts.
+enum SearchCondition {
+    One([&'static str; 2], String),
+    Three([&'static str; 4], [String; 3]),
+}
+
+/// Full-text search is where the two databases have no SQL in common.
+fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<SearchCondition> {
+    let SearchFilter::For(search) = &filter.search else { return Vec::new() };
+    let in_post = || match conn {
+        Connection::Postgres(_) => {
+            let (unsure, patterns) = search.unsure();
+            SearchCondition::Three(
+                [
+                    "(posts.search @@ posts_fold(",
+                    ")::tsquery OR (posts.search @@ posts_fold(",
+                    ")::tsquery AND posts_text(posts.title, posts.content) LIKE ALL (string_to_array(posts_fold(",
+                    "), '|'))))",
+                ],
+                [search.tsquery(Scope::Post), unsure, patterns],
+            )
+        }
+        Connection::Sqlite(_) => SearchCondition::One(
+            ["posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ", ")"],
+            search.fts5(Scope::Post),
+        ),
+    };
+    let in_title = |is_in: bool| match conn {
+        Connection::Postgres(_) => SearchCondition::One(
+            if is_in {
+                ["posts.search @@ posts_fold(", ")::tsquery"]
+            } else {
+                ["NOT posts.search @@ posts_fold(", ")::tsquery"]
+            },
+            search.tsquery(Scope::Title),
+        ),
+        Connection::Sqlite(_) => SearchCondition::One(
+            [
+                if is_in {
+                    "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
+                } else {
+                    "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
+                },
+                ")",
+            ],
+            search.fts5(Scope::Title),
+        ),
+    };
+    match tier {
+        Tier::All => vec![in_post()],
+        Tier::Title => vec![in_title(true)],
+        Tier::Rest => vec![in_post(), in_title(false)],
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = posts)]
+struct SummaryRow {
+    id: i64,
+    slug: String,
+    title: String,
+    excerpt: Option<String>,
+    /// What an excerpt is made from, where none is stored; `EXCERPT_SOURCE` bytes are at most so many characters.
+    #[diesel(select_expression = sql("CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4096) END"))]
+    #[diesel(select_expression_type = SqlLiteral<Nullable<Text>>)]
+    beginning: Option<String>,
+    published: bool,
+    published_at: Option<Timestamp>,
+    scheduled_for: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: i64,
+}
+
+impl From<SummaryRow> for PostSummary {
+    fn from(row: SummaryRow) -> Self {
+        Self {
+            id: row.id,
+            slug: row.slug,
+            title: row.title,
+            excerpt: row.excerpt.unwrap_or_else(|| excerpt::of(row.beginning.as_deref().unwrap_or_default())),
+            published: row.published,
+            published_at: row.published_at,
+            scheduled_for: row.scheduled_for,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
+}

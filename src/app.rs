@@ -20,6 +20,8 @@ use crate::keys::model::{Role, SecretKey};
 use crate::openapi::{self, Operation, operation};
 use crate::ops::docs::Document;
 use crate::ops::health::Readiness;
+use crate::ops::housekeeping;
+use crate::posts::schedule;
 
 const ANYONE: Access = Access::Anyone;
 const EDITOR: Access = Access::AtLeast(Role::Editor);
@@ -28,10 +30,12 @@ const UNCHECKED: Access = Access::Unchecked;
 
 /// Every route: who may call it, its handler, and the errors that are particular to it. Of two paths that both match,
 /// the first one is taken.
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 19] = [
     operation!(ANYONE, posts::handlers, list_posts, [InvalidParameter, InvalidCursor, KeyRequired]),
     operation!(EDITOR, posts::handlers, create_post, [SlugTaken]),
+    operation!(EDITOR, posts::handlers, create_posts, [SlugTaken]),
     operation!(ANYONE, posts::handlers, get_post_by_slug, [NotFound]),
+    operation!(EDITOR, posts::handlers, put_post, [InvalidParameter, InvalidHeader]),
     operation!(ANYONE, posts::handlers, get_post, [NotFound]),
     operation!(EDITOR, posts::handlers, update_post, [NotFound, SlugTaken]),
     operation!(EDITOR, posts::handlers, delete_post, [NotFound]),
@@ -39,7 +43,7 @@ const OPERATIONS: [Operation; 17] = [
     operation!(EDITOR, posts::handlers, unpublish_post, [NotFound]),
     operation!(ADMIN, keys::handlers, list_keys, []),
     operation!(ADMIN, keys::handlers, create_key, []),
-    operation!(ADMIN, keys::handlers, revoke_key, [NotFound]),
+    operation!(ADMIN, keys::handlers, revoke_key, [NotFound, LastAdminKey]),
     operation!(UNCHECKED, ops::docs, get_openapi, []),
     operation!(UNCHECKED, ops::docs, get_docs, []),
     operation!(UNCHECKED, ops::docs, get_docs_file, [NotFound]),
@@ -60,15 +64,21 @@ pub struct Service {
     /// The address it listens on.
     pub address: SocketAddr,
     pub readiness: Readiness,
+    /// What the task that publishes scheduled posts has done.
+    pub schedule: Arc<schedule::Progress>,
     pub handle: ServerHandle,
 }
 
-/// Binds the address and assembles the server on `database`.
+/// Binds the address, assembles the server on `database`, and starts the tasks that run beside it for as long as the
+/// runtime does. To be called within one.
 ///
 /// # Errors
 /// The address cannot be bound.
 pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let readiness = Readiness::default();
+    let schedule = Arc::new(schedule::Progress::default());
+    actix_web::rt::spawn(schedule::run(database.clone(), Arc::clone(&schedule)));
+    actix_web::rt::spawn(housekeeping::run(database.clone()));
     let shared = Shared {
         database: web::Data::new(database),
         environment_key: web::Data::new(EnvironmentKey(
@@ -93,7 +103,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     .bind((config.host, config.port))?;
     let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let server = server.run();
-    Ok(Service { handle: server.handle(), server, address, readiness })
+    Ok(Service { handle: server.handle(), server, address, readiness, schedule })
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.

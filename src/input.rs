@@ -73,7 +73,7 @@ impl Fields {
     /// A field that must be there.
     pub fn required<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
         if !self.object.contains_key(name) {
-            self.note(name, Invalid::new("required", "is required"));
+            self.note_field(name, Invalid::new("required", "is required"));
             return None;
         }
         self.optional(name, parse)
@@ -84,7 +84,7 @@ impl Fields {
         if let Some(value) = self.nullable(name, parse)? {
             Some(value)
         } else {
-            self.note(name, Invalid::new("null", "must not be null"));
+            self.note_field(name, Invalid::new("null", "must not be null"));
             None
         }
     }
@@ -102,16 +102,38 @@ impl Fields {
         match V::from_json(value).and_then(parse) {
             Ok(parsed) => Some(Some(parsed)),
             Err(invalid) => {
-                self.note(name, invalid);
+                self.note_field(name, invalid);
                 None
             }
         }
     }
 
-    fn note(&mut self, name: &str, Invalid { code, detail }: Invalid) {
+    /// A list of 1 to `max` objects that must be there.
+    pub fn list<T: Input>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
+        let values = self.required(name, |values: Vec<Value>| match values.len() {
+            0 => Err(Invalid::new("empty", "must not be empty")),
+            length if length > max => Err(Invalid::new("too_long", format!("must have at most {max} items"))),
+            _ => Ok(values),
+        })?;
+        let given = values.len();
+        let mut items = Vec::with_capacity(given);
+        for (index, value) in values.into_iter().enumerate() {
+            match read(value, &format!("{}/{name}/{index}", self.pointer)) {
+                Ok(item) => items.push(item),
+                Err(errors) => self.errors.extend(errors),
+            }
+        }
+        if items.len() == given { Some(items) } else { None }
+    }
+
+    /// Notes a mistake at a pointer within this object.
+    pub fn note(&mut self, pointer: &str, Invalid { code, detail }: Invalid) {
+        self.errors.push(FieldError { pointer: format!("{}{pointer}", self.pointer), code, detail });
+    }
+
+    fn note_field(&mut self, name: &str, invalid: Invalid) {
         // RFC 6901, section 3: "~" and "/" are escaped.
-        let name = name.replace('~', "~0").replace('/', "~1");
-        self.errors.push(FieldError { pointer: format!("{}/{name}", self.pointer), code, detail });
+        self.note(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), invalid);
     }
 
     fn refuse_unknown(&mut self) {
@@ -119,7 +141,7 @@ impl Fields {
         const NAMED: usize = 20;
         for (name, _) in std::mem::take(&mut self.object).into_iter().take(NAMED) {
             let name: String = name.chars().take(100).collect();
-            self.note(&name, Invalid::new("unknown", "is not a field here"));
+            self.note_field(&name, Invalid::new("unknown", "is not a field here"));
         }
     }
 }
@@ -137,6 +159,15 @@ impl JsonValue for String {
             Value::String(text) if text.contains('\0') => Err(Invalid::new("nul", "must not contain U+0000")),
             Value::String(text) => Ok(text),
             _ => Err(Invalid::new("type", "must be a string")),
+        }
+    }
+}
+
+impl JsonValue for Vec<Value> {
+    fn from_json(value: Value) -> Result<Self, Invalid> {
+        match value {
+            Value::Array(values) => Ok(values),
+            _ => Err(Invalid::new("type", "must be a list")),
         }
     }
 }

@@ -17,9 +17,11 @@ pub mod app;
 pub mod config;
 pub mod db;
 pub mod http;
+pub mod idempotency;
 pub mod input;
 pub mod keys;
 pub mod openapi;
 pub mod ops;
 pub mod posts;
+#[expect(clippy::wildcard_imports, reason = "diesel generates it")]
 mod schema;

@@ -63,6 +63,9 @@ enum KeysCommand {
         /// What it is for.
         #[arg(long, value_parser = name)]
         name: String,
+        /// From when on it is refused, as an RFC 3339 time. Default: never.
+        #[arg(long, value_parser = expires_at)]
+        expires_at: Option<Timestamp>,
     },
     /// List the keys that were not revoked.
     List,
@@ -187,7 +190,7 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
 
 fn first_key(conn: &mut Connection) -> Result<Option<SecretKey>> {
     let secret = SecretKey::generate()?;
-    let key = CreateApiKey { name: "first start".into(), role: Role::Admin };
+    let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
     let created = keys::store::create_first(conn, &key, &SecretKey::hash(secret.reveal()), Timestamp::now())?;
     Ok(created.map(|_| secret))
 }
@@ -209,22 +212,31 @@ fn name(text: &str) -> std::result::Result<String, String> {
     CreateApiKey::name(text.to_owned()).map_err(|invalid| invalid.detail.into_owned())
 }
 
+fn expires_at(text: &str) -> std::result::Result<Timestamp, String> {
+    CreateApiKey::expires_at(text.to_owned()).map_err(|invalid| invalid.detail.into_owned())
+}
+
 fn keys_command(conn: &mut Connection, command: KeysCommand) -> Result<ExitCode> {
     match command {
-        KeysCommand::Create { role, name } => {
+        KeysCommand::Create { role, name, expires_at } => {
             let secret = SecretKey::generate()?;
             let hash = SecretKey::hash(secret.reveal());
-            keys::store::create(conn, &CreateApiKey { name, role }, &hash, Timestamp::now())?;
+            keys::store::create(conn, &CreateApiKey { name, role, expires_at }, &hash, None, Timestamp::now())?;
             print(&format!("{}\n", secret.reveal()))?;
         }
         KeysCommand::List => {
-            print("id\trole\tcreated_at\tname\n")?;
+            print("id\trole\tcreated_at\texpires_at\tlast_used_on\tname\n")?;
             for key in keys::store::list(conn)? {
-                print(&format!("{}\t{}\t{}\t{}\n", key.id, key.role, key.created_at, key.name))?;
+                let expires_at = key.expires_at.map_or("-".to_owned(), |time| time.to_string());
+                let last_used_on = key.last_used_on.as_deref().unwrap_or("-");
+                let (id, role, created_at, name) = (key.id, key.role, key.created_at, key.name);
+                print(&format!("{id}\t{role}\t{created_at}\t{expires_at}\t{last_used_on}\t{name}\n"))?;
             }
         }
         KeysCommand::Revoke { id } => {
-            if !keys::store::revoke(conn, id, Timestamp::now())? {
+            // Who has the database can always make another one.
+            let revoked = conn.transaction(|conn| keys::store::revoke(conn, id, true, Timestamp::now()))?;
+            if revoked.is_err() {
                 return Err(format!("there is no key {id}").into());
             }
             print(&format!("revoked key {id}\n"))?;

@@ -120,19 +120,21 @@ fn describe(operation: &Operation) -> Description {
 
 /// The errors of the table's row, and those that follow from what the operation takes.
 fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
-    let takes_if_match = description
-        .parameters
-        .iter()
-        .flatten()
-        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+    let takes = |header: &str| {
+        let mut parameters = description.parameters.iter().flatten();
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == header))
+    };
     let mut codes = operation.codes.to_vec();
     match operation.access {
         Access::Unchecked => {}
         Access::Anyone => codes.extend([Code::KeyInvalid]),
         Access::AtLeast(_) => codes.extend([Code::KeyRequired, Code::KeyInvalid, Code::Forbidden]),
     }
-    if takes_if_match {
+    if takes("If-Match") {
         codes.extend([Code::PreconditionFailed, Code::PreconditionRequired]);
+    }
+    if takes("Idempotency-Key") {
+        codes.extend([Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused, Code::InvalidHeader]);
     }
     if description.request_body.is_some() {
         codes.extend([

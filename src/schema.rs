@@ -1,7 +1,7 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
-    use diesel::sql_types::{Int8, Text, Bytea, Nullable};
+    use diesel::sql_types::*;
     use crate::db::Timestamptz;
 
     api_keys (id) {
@@ -11,11 +11,14 @@ diesel::table! {
         hash -> Bytea,
         created_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        expires_at -> Nullable<Timestamptz>,
+        created_by -> Nullable<Int8>,
+        last_used_on -> Nullable<Text>,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{Int8, Text, Nullable, Bool};
+    use diesel::sql_types::*;
     use crate::db::Timestamptz;
 
     posts (id) {
@@ -34,4 +37,21 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, posts,);
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::Timestamptz;
+
+    idempotency_keys (id) {
+        id -> Int8,
+        caller -> Int8,
+        key -> Text,
+        fingerprint -> Bytea,
+        status -> Int4,
+        location -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        body -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(api_keys, idempotency_keys, posts,);

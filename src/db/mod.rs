@@ -45,6 +45,18 @@ pub struct PoolOptions {
     pub wait: Duration,
 }
 
+/// Why a transaction of [`Database::try_write`] is rolled back.
+enum Abort<R> {
+    Refused(R),
+    Failed(diesel::result::Error),
+}
+
+impl<R> From<diesel::result::Error> for Abort<R> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Database {
     /// Makes the pools; connections are opened when they are first needed.
     #[must_use]
@@ -83,6 +95,29 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         self.writer().run(|conn| conn.transaction(body)).await
+    }
+
+    /// Like [`Database::write`], for a `body` that may find that nothing is to be stored after all: where it answers
+    /// `Ok(Err(…))` the transaction is rolled back.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn try_write<T: Send + 'static, R: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<Result<T, R>> + Send + 'static,
+    ) -> Result<Result<T, R>, Error> {
+        let run = |conn: &mut Connection| {
+            let done = conn.transaction(|conn| match body(conn)? {
+                Ok(value) => Ok(value),
+                Err(refusal) => Err(Abort::Refused(refusal)),
+            });
+            match done {
+                Ok(value) => Ok(Ok(value)),
+                Err(Abort::Refused(refusal)) => Ok(Err(refusal)),
+                Err(Abort::Failed(error)) => Err(error),
+            }
+        };
+        self.writer().run(run).await
     }
 
     /// Like [`Database::write`], for a `body` in which each statement is right by itself: PostgreSQL then commits

@@ -73,6 +73,12 @@ impl Timestamp {
     pub fn as_microseconds(self) -> i64 {
         self.0
     }
+
+    /// The day in UTC, as `2026-01-31`.
+    #[must_use]
+    pub fn day(self) -> String {
+        self.to_string().chars().take_while(|c| *c != 'T').collect()
+    }
 }
 
 impl fmt::Display for Timestamp {

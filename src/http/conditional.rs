@@ -66,17 +66,67 @@ impl IfMatch {
     }
 }
 
+/// What `If-Match` or `If-None-Match` of a `PUT` says.
+#[derive(Debug)]
+pub enum IfExists {
+    /// Neither was sent.
+    Either,
+    /// `If-None-Match: *`: only where nothing is there.
+    No,
+    /// `If-Match`: only where this is there.
+    Yes(IfMatch),
+}
+
+/// The headers, for the OpenAPI document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "its fields are only described")]
+pub struct IfExistsHeaders {
+    /// The `ETag` of the post as last read: replaces only that, 412 otherwise.
+    #[param(rename = "If-Match", value_type = Option<String>, example = "\"1-1\"")]
+    if_match: Option<String>,
+    /// `*` creates only: 412 where the post exists.
+    #[param(rename = "If-None-Match", value_type = Option<String>, example = "*")]
+    if_none_match: Option<String>,
+}
+
+impl FromRequest for IfExists {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let headers = request.headers();
+        ready(match (headers.get(header::IF_NONE_MATCH), headers.contains_key(header::IF_MATCH)) {
+            (Some(value), false) if value == "*" => Ok(Self::No),
+            (Some(_), _) => Err(ApiError::InvalidHeader {
+                name: "If-None-Match",
+                why: "takes only * here, and not together with If-Match",
+            }),
+            (None, true) => return ready(IfMatch::from_request(request, payload).into_inner().map(Self::Yes)),
+            (None, false) if is_required(request) => Err(ApiError::PreconditionRequired),
+            (None, false) => Ok(Self::Either),
+        })
+    }
+}
+
+fn is_required(request: &HttpRequest) -> bool {
+    request.app_data::<web::Data<RequireIfMatch>>().is_some_and(|required| required.0)
+}
+
 impl FromRequest for IfMatch {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     /// A condition that cannot be read matches nothing: the change is then refused.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let required = request.app_data::<web::Data<RequireIfMatch>>().is_some_and(|required| required.0);
         let tags = request
             .headers()
             .contains_key(header::IF_MATCH)
             .then(|| header::IfMatch::parse(request).unwrap_or(header::IfMatch::Items(Vec::new())));
-        ready(if required && tags.is_none() { Err(ApiError::PreconditionRequired) } else { Ok(Self { tags }) })
+        ready(if is_required(request) && tags.is_none() {
+            Err(ApiError::PreconditionRequired)
+        } else {
+            Ok(Self { tags })
+        })
     }
 }

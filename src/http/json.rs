@@ -1,6 +1,6 @@
 //! Request bodies: JSON, of bounded size, that arrives in bounded time.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -32,12 +32,8 @@ impl<T: Input + 'static, const LIMIT: usize> FromRequest for Json<T, LIMIT> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check_headers(request, LIMIT);
-        let payload = payload.take();
-        Box::pin(async move {
-            checked?;
-            parse(&collect(payload, LIMIT).await?).map(Self)
-        })
+        let body = collect(request, payload, LIMIT);
+        Box::pin(async move { parse(&body.await?).map(Self) })
     }
 }
 
@@ -46,22 +42,40 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check_headers(request, BODY_LIMIT);
-        let payload = payload.take();
-        Box::pin(async move {
-            let body = collect(payload, BODY_LIMIT).await?;
-            if body.is_empty() {
-                return Ok(Self(None));
-            }
-            checked?;
-            parse(&body).map(Some).map(Self)
-        })
+        // Neither header is sent without a body (RFC 9112, section 6).
+        let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
+            .iter()
+            .any(|name| request.headers().get(name).is_some_and(|value| value != "0"));
+        if !has_body {
+            return Box::pin(ready(Ok(Self(None))));
+        }
+        let body = collect(request, payload, BODY_LIMIT);
+        Box::pin(async move { parse(&body.await?).map(Some).map(Self) })
     }
 }
 
-fn parse<T: Input>(body: &[u8]) -> Result<T, ApiError> {
+/// # Errors
+/// It is not JSON, or not a `T`.
+pub(super) fn parse<T: Input>(body: &[u8]) -> Result<T, ApiError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
     input::read(value, "").map_err(ApiError::ValidationFailed)
+}
+
+/// The body, as it arrived.
+///
+/// # Errors
+/// It is not said to be JSON, is too large or too slow.
+pub(super) fn collect(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    limit: usize,
+) -> impl Future<Output = Result<BytesMut, ApiError>> + use<> {
+    let checked = check_headers(request, limit);
+    let payload = payload.take();
+    async move {
+        checked?;
+        read(payload, limit).await
+    }
 }
 
 fn check_headers(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
@@ -82,7 +96,7 @@ fn check_headers(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn collect(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+async fn read(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {

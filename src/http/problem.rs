@@ -53,9 +53,9 @@ macro_rules! codes {
 codes! {
     MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON"
         "The request body could not be read as JSON (RFC 8259). `detail` says where reading stopped.",
-    InvalidParameter "invalid_parameter" BAD_REQUEST "A query parameter is wrong"
-        "A parameter of the query string is unknown, given twice, or has a value outside what it takes. `detail` \
-         names it.",
+    InvalidParameter "invalid_parameter" BAD_REQUEST "A parameter is wrong"
+        "A parameter of the query string or the path is unknown, given twice, or has a value outside what it takes. \
+         `detail` names it.",
     InvalidCursor "invalid_cursor" BAD_REQUEST "The cursor is not valid here"
         "A cursor is taken as it is from `next_cursor` or `prev_cursor` and works only with the parameters of the \
          list that gave it. Start again without a cursor.",
@@ -66,7 +66,8 @@ codes! {
     KeyRequired "key_required" UNAUTHORIZED "An API key is required"
         "Send a key with the request: `Authorization: Bearer <key>`. `posts-api keys create` makes one.",
     KeyInvalid "key_invalid" UNAUTHORIZED "The API key is not valid"
-        "The key in `Authorization: Bearer <key>` is unknown or was revoked. Public routes answer without a key too.",
+        "The key in `Authorization: Bearer <key>` is unknown, was revoked or has expired. Public routes answer without a \
+         key, too.",
     Forbidden "forbidden" FORBIDDEN "The API key's role is too low"
         "The key is valid but its role may not do this. Roles are reader, editor and admin, each with all that the \
          one before may do.",
@@ -79,6 +80,14 @@ codes! {
         "The body did not arrive in time. Send it again, faster.",
     SlugTaken "slug_taken" CONFLICT "The slug is taken"
         "Another post has this slug. Choose another one, or leave `slug` out to have a free one made from the title.",
+    LastAdminKey "last_admin_key" CONFLICT "This is the last admin key"
+        "Without it nobody could manage keys any more. Make another admin key first, or revoke it on the command line.",
+    IdempotencyKeyInUse "idempotency_key_in_use" CONFLICT "The first request with this key still runs"
+        "A request with the same `Idempotency-Key` is being carried out. Wait a moment and send it again: the answer is \
+         then the first one's.",
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "Another request had this key"
+        "An `Idempotency-Key` belongs to one request. This one differs from the one that first had the key: give it a \
+         key of its own.",
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "The post is not in the state that the request asks for"
         "The `ETag` in `If-Match` is not the post's: somebody changed it since. Read it again, then repeat the change \
          with the new `ETag`.",
@@ -137,7 +146,7 @@ pub enum ApiError {
     InvalidHeader { name: &'static str, why: &'static str },
     #[error("send a key: Authorization: Bearer <key>")]
     KeyRequired,
-    #[error("the key is unknown or was revoked")]
+    #[error("the key is unknown, was revoked or has expired; send it as Authorization: Bearer <key>")]
     KeyInvalid,
     #[error("this takes a key with the role {needed}")]
     Forbidden { needed: &'static str },
@@ -149,6 +158,15 @@ pub enum ApiError {
     RequestTimeout { seconds: u64 },
     #[error("another post has this slug")]
     SlugTaken,
+    #[error("no other key could manage keys; make another admin key first")]
+    LastAdminKey,
+    #[error("a request with this Idempotency-Key is being carried out")]
+    IdempotencyKeyInUse,
+    #[error("this Idempotency-Key was sent with another request")]
+    IdempotencyKeyReused,
+    /// Of a batch: where the posts are whose slugs are taken.
+    #[error("other posts have some of the slugs")]
+    SlugsTaken(Vec<FieldError>),
     #[error("the post is at another version than If-Match names")]
     PreconditionFailed,
     #[error("send If-Match with the ETag of the post")]
@@ -191,7 +209,10 @@ impl ApiError {
             Self::NotFound(_) => Code::NotFound,
             Self::MethodNotAllowed { .. } => Code::MethodNotAllowed,
             Self::RequestTimeout { .. } => Code::RequestTimeout,
-            Self::SlugTaken => Code::SlugTaken,
+            Self::SlugTaken | Self::SlugsTaken(_) => Code::SlugTaken,
+            Self::LastAdminKey => Code::LastAdminKey,
+            Self::IdempotencyKeyInUse => Code::IdempotencyKeyInUse,
+            Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
             Self::PreconditionFailed => Code::PreconditionFailed,
             Self::PreconditionRequired => Code::PreconditionRequired,
             Self::BodyTooLarge { .. } => Code::BodyTooLarge,
@@ -233,7 +254,7 @@ impl ApiError {
             code: code.name(),
             request_id: String::new(),
             errors: match self {
-                Self::ValidationFailed(errors) => errors.clone(),
+                Self::ValidationFailed(errors) | Self::SlugsTaken(errors) => errors.clone(),
                 _ => Vec::new(),
             },
         }
@@ -246,7 +267,7 @@ impl ApiError {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")))
             }
             Self::MethodNotAllowed { allow } => HeaderValue::from_str(allow).ok().map(|allow| (header::ALLOW, allow)),
-            Self::DatabaseBusy | Self::DatabaseUnavailable { .. } | Self::NotReady(_) => {
+            Self::DatabaseBusy | Self::IdempotencyKeyInUse | Self::DatabaseUnavailable { .. } | Self::NotReady(_) => {
                 Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
             }
             _ => None,
@@ -300,7 +321,8 @@ pub struct Problem {
     /// The request's id, as in the header `X-Request-Id` and in the service's log.
     #[schema(example = "5f2b9c0d1e3a4b67-42")]
     pub request_id: String,
-    /// Each mistake in the body, where the code is `validation_failed`.
+    /// Where in the body it is wrong: all mistakes with `validation_failed`, the taken slugs of a batch with
+    /// `slug_taken`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<FieldError>,

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 
 use super::model::{KeyHash, Role, SecretKey};
 use super::store;
-use crate::db::Database;
+use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
 
 /// Who may call a route.
@@ -29,7 +29,11 @@ pub enum Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     Anonymous,
-    Key(Role),
+    Key {
+        /// 0 for the one of the environment.
+        id: i64,
+        role: Role,
+    },
 }
 
 impl Caller {
@@ -38,8 +42,17 @@ impl Caller {
     pub fn require(self, needed: Role) -> Result<(), ApiError> {
         match self {
             Self::Anonymous => Err(ApiError::KeyRequired),
-            Self::Key(role) if role < needed => Err(ApiError::Forbidden { needed: needed.as_str() }),
-            Self::Key(_) => Ok(()),
+            Self::Key { role, .. } if role < needed => Err(ApiError::Forbidden { needed: needed.as_str() }),
+            Self::Key { .. } => Ok(()),
+        }
+    }
+
+    /// The id of the key; 0 for the one of the environment, and for nobody's.
+    #[must_use]
+    pub fn id(self) -> i64 {
+        match self {
+            Self::Anonymous => 0,
+            Self::Key { id, .. } => id,
         }
     }
 
@@ -87,7 +100,7 @@ async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller
         (Access::Unchecked, _) | (_, None) => Caller::Anonymous,
         (_, Some(authorization)) => {
             let key = authorization.to_str().ok().and_then(bearer).ok_or(ApiError::KeyInvalid)?;
-            Caller::Key(role_of(key, request).await?)
+            caller_of(key, request).await?
         }
     };
     if let Access::AtLeast(role) = access {
@@ -103,13 +116,28 @@ fn bearer(authorization: &str) -> Option<&str> {
 }
 
 /// Looked up at every request, so that a revoked key is refused at the next one on every instance.
-async fn role_of(key: &str, request: &ServiceRequest) -> Result<Role, ApiError> {
+async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
     let environment = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
     if environment.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
-        return Ok(Role::Admin);
+        return Ok(Caller::Key { id: 0, role: Role::Admin });
     }
     let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
-    let found = database.read(move |conn| store::find(conn, &hash)).await?;
-    found.map(|key| key.role).ok_or(ApiError::KeyInvalid)
+    let now = Timestamp::now();
+    let found = database.read(move |conn| store::find(conn, &hash, now)).await?;
+    let key = found.ok_or(ApiError::KeyInvalid)?;
+    if key.last_used_on.as_deref() != Some(&now.day()) {
+        note_use(database, key.id, now);
+    }
+    Ok(Caller::Key { id: key.id, role: key.role })
+}
+
+/// In the background: the first request of a day waits no longer than the others.
+fn note_use(database: &Database, id: i64, now: Timestamp) {
+    let database = database.clone();
+    actix_web::rt::spawn(async move {
+        if let Err(error) = database.write_each(move |conn| store::note_use(conn, id, &now.day())).await {
+            tracing::warn!(%error, key = id, "the use of a key cannot be noted");
+        }
+    });
 }

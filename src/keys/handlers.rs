@@ -5,8 +5,9 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::auth::{Caller, EnvironmentKey};
 use super::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
-use super::store;
+use super::store::{self, NotRevoked};
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::json::Json;
@@ -36,30 +37,42 @@ pub async fn list_keys(database: web::Data<Database>) -> Result<HttpResponse, Ap
     responses((status = 201, description = "The key, shown this once", body = CreatedApiKey)),
 )]
 pub async fn create_key(
+    caller: Caller,
     database: web::Data<Database>,
     Json(key): Json<CreateApiKey>,
 ) -> Result<HttpResponse, ApiError> {
     let secret = SecretKey::generate().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let hash = SecretKey::hash(secret.reveal());
-    let api_key = database.write_each(move |conn| store::create(conn, &key, &hash, Timestamp::now())).await?;
+    // The environment's key has no row.
+    let created_by = Some(caller.id()).filter(|id| *id > 0);
+    let api_key =
+        database.write_each(move |conn| store::create(conn, &key, &hash, created_by, Timestamp::now())).await?;
     let created = CreatedApiKey { api_key, key: secret.reveal().to_owned() };
     Ok(HttpResponse::Created().insert_header(NO_STORE).json(created))
 }
 
 /// Revoke an API key
 ///
-/// It is refused from the next request on, on every instance.
+/// It is refused from the next request on, on every instance. The last admin key can only be revoked where the service
+/// has an `ADMIN_API_KEY`.
 #[utoipa::path(
     delete, path = "/api/keys/{id}", tag = "keys",
     params(("id" = i64, Path, description = "The key's id", minimum = 1, maximum = 9_007_199_254_740_991_i64)),
     responses((status = 204, description = "Revoked")),
 )]
-pub async fn revoke_key(database: web::Data<Database>, Id(id): Id) -> Result<HttpResponse, ApiError> {
-    if database.write_each(move |conn| store::revoke(conn, id, Timestamp::now())).await? {
-        Ok(HttpResponse::NoContent().finish())
-    } else {
-        Err(ApiError::NotFound("key"))
-    }
+pub async fn revoke_key(
+    database: web::Data<Database>,
+    environment: web::Data<EnvironmentKey>,
+    Id(id): Id,
+) -> Result<HttpResponse, ApiError> {
+    let has_other_way_in = environment.0.is_some();
+    database.write(move |conn| store::revoke(conn, id, has_other_way_in, Timestamp::now())).await?.map_err(
+        |reason| match reason {
+            NotRevoked::Missing => ApiError::NotFound("key"),
+            NotRevoked::LastAdmin => ApiError::LastAdminKey,
+        },
+    )?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// A key must not stay in any cache on its way.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use crate::db::Timestamp;
+use crate::db::{InvalidTimestamp, Timestamp};
 use crate::input::{Fields, Input, Invalid};
 use crate::schema::api_keys;
 
@@ -90,6 +90,15 @@ pub struct ApiKey {
     pub role: Role,
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub created_at: Timestamp,
+    /// The id of the key that made it; null where it was made on the command line or with `ADMIN_API_KEY`.
+    #[schema(required)]
+    pub created_by: Option<i64>,
+    /// From when on it is refused; null: never.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// The day, in UTC, on which it was last used; null where it never was.
+    #[schema(required, value_type = Option<String>, format = Date, example = "2026-01-31")]
+    pub last_used_on: Option<String>,
 }
 
 /// A new key as its maker sees it, once.
@@ -110,6 +119,9 @@ pub struct CreateApiKey {
     pub name: String,
     #[schema(inline)]
     pub role: Role,
+    /// From when on it is refused, a time to come. Left out or null: never.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2099-01-31T12:00:00Z")]
+    pub expires_at: Option<Timestamp>,
 }
 
 impl CreateApiKey {
@@ -123,13 +135,22 @@ impl CreateApiKey {
             name => Ok(name.to_owned()),
         }
     }
+
+    /// # Errors
+    /// No RFC 3339 time, or one that has passed.
+    pub fn expires_at(text: String) -> Result<Timestamp, Invalid> {
+        let time: Timestamp =
+            text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))?;
+        if time > Timestamp::now() { Ok(time) } else { Err(Invalid::new("range", "must be a time to come")) }
+    }
 }
 
 impl Input for CreateApiKey {
     fn read(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", Self::name);
         let role = fields.required("role", |role: String| role.parse());
-        Some(Self { name: name?, role: role? })
+        let expires_at = fields.nullable("expires_at", Self::expires_at);
+        Some(Self { name: name?, role: role?, expires_at: expires_at.flatten() })
     }
 }
 

@@ -14,32 +14,50 @@ struct NewRow<'a> {
     role: Role,
     hash: &'a [u8],
     created_at: Timestamp,
+    created_by: Option<i64>,
+    expires_at: Option<Timestamp>,
 }
 
-/// Stores a key by its hash.
+/// Stores a key by its hash. `created_by` is the id of the key that made it.
 ///
 /// # Errors
 /// The database's.
-pub fn create(conn: &mut Connection, key: &CreateApiKey, hash: &KeyHash, now: Timestamp) -> QueryResult<ApiKey> {
-    let row = NewRow { name: &key.name, role: key.role, hash, created_at: now };
+pub fn create(
+    conn: &mut Connection,
+    key: &CreateApiKey,
+    hash: &KeyHash,
+    created_by: Option<i64>,
+    now: Timestamp,
+) -> QueryResult<ApiKey> {
+    let row = NewRow { name: &key.name, role: key.role, hash, created_at: now, created_by, expires_at: key.expires_at };
     on!(conn, conn => diesel::insert_into(api_keys::table)
         .values(&row)
         .returning(ApiKey::as_returning())
         .get_result(conn))
 }
 
-/// The key with this hash, where it was not revoked.
+/// The key with this hash, where it was neither revoked nor has expired.
 ///
 /// # Errors
 /// The database's.
-pub fn find(conn: &mut Connection, hash: &KeyHash) -> QueryResult<Option<ApiKey>> {
+pub fn find(conn: &mut Connection, hash: &KeyHash, now: Timestamp) -> QueryResult<Option<ApiKey>> {
     let hash: &[u8] = hash;
-    on!(conn, conn => api_keys::table
+    let key: Option<ApiKey> = on!(conn, conn => api_keys::table
         .filter(api_keys::hash.eq(hash))
         .filter(api_keys::revoked_at.is_null())
         .select(ApiKey::as_select())
         .first(conn)
-        .optional())
+        .optional())?;
+    Ok(key.filter(|key| key.expires_at.is_none_or(|expires_at| now < expires_at)))
+}
+
+/// Notes that the key was used on this day.
+///
+/// # Errors
+/// The database's.
+pub fn note_use(conn: &mut Connection, id: i64, day: &str) -> QueryResult<()> {
+    on!(conn, conn => diesel::update(api_keys::table.find(id)).set(api_keys::last_used_on.eq(day)).execute(conn))
+        .map(drop)
 }
 
 /// Every key that was not revoked, oldest first.
@@ -54,16 +72,49 @@ pub fn list(conn: &mut Connection) -> QueryResult<Vec<ApiKey>> {
         .load(conn))
 }
 
-/// Makes a key useless from the next request on. `false`: there is no such key, or it was revoked before.
+/// Why a key was not revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRevoked {
+    /// There is no such key, or it was revoked before.
+    Missing,
+    /// It is the last one that can manage keys.
+    LastAdmin,
+}
+
+/// Makes a key useless from the next request on. To be called in a transaction. `may_be_last`: there is another way
+/// in, so the last admin key may go.
 ///
 /// # Errors
 /// The database's.
-pub fn revoke(conn: &mut Connection, id: i64, now: Timestamp) -> QueryResult<bool> {
+pub fn revoke(
+    conn: &mut Connection,
+    id: i64,
+    may_be_last: bool,
+    now: Timestamp,
+) -> QueryResult<Result<(), NotRevoked>> {
+    lock(conn)?;
+    let admins: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::role.eq(Role::Admin))
+        .select((api_keys::id, api_keys::expires_at))
+        .load(conn))?;
+    let is_admin = |(other, expires_at): &(i64, Option<Timestamp>)| {
+        *other != id && expires_at.is_none_or(|expires_at| now < expires_at)
+    };
+    if !may_be_last && admins.iter().any(|(admin, _)| *admin == id) && !admins.iter().any(is_admin) {
+        return Ok(Err(NotRevoked::LastAdmin));
+    }
     let revoked = on!(conn, conn => diesel::update(api_keys::table.find(id))
         .filter(api_keys::revoked_at.is_null())
         .set(api_keys::revoked_at.eq(now))
         .execute(conn))?;
-    Ok(revoked > 0)
+    Ok(if revoked > 0 { Ok(()) } else { Err(NotRevoked::Missing) })
+}
+
+/// Nobody else makes or revokes a key until the transaction ends; on SQLite the transaction itself sees to it.
+fn lock(conn: &mut Connection) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }
 
 /// Stores the first key of a database that never had one, once however many instances start together.
@@ -78,11 +129,8 @@ pub fn create_first(
     now: Timestamp,
 ) -> QueryResult<Option<ApiKey>> {
     conn.transaction(|conn| {
-        if let Connection::Postgres(conn) = conn {
-            // Others wait here until this transaction ends; on SQLite the transaction itself makes them.
-            diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
-        }
+        lock(conn)?;
         let had_one: Option<i64> = on!(conn, conn => api_keys::table.select(api_keys::id).first(conn).optional())?;
-        if had_one.is_some() { Ok(None) } else { create(conn, key, hash, now).map(Some) }
+        if had_one.is_some() { Ok(None) } else { create(conn, key, hash, None, now).map(Some) }
     })
 }

@@ -1,22 +1,29 @@
 //! `/api/posts`. Each handler takes the request apart, calls the store once and answers.
 
-use actix_web::http::header::{self, ETag, EntityTag, HeaderName, HeaderValue};
+use actix_web::http::header::{self, ETag, EntityTag};
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
 use utoipa::IntoParams;
 
+use super::batch::{self, Entry, Outcome};
 use super::count;
-use super::input::{CreatePost, UpdatePost};
+use super::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
 use super::list;
-use super::model::Post;
-use super::page::{ListAnswer, PostPage};
+use super::model::{self, Post};
+use super::page::{BatchAnswer, ListAnswer, PostPage};
 use super::params::{ListParams, ListRequest};
-use super::store::{self, Change, Expected};
+use super::publication::{self, Target};
+use super::store::{self, Change, Expected, PutCondition};
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::cache::{self, Keep};
-use crate::http::conditional::{IfMatch, IfNoneMatch};
-use crate::http::json::Json;
+use crate::http::conditional::{IfExists, IfExistsHeaders, IfMatch, IfNoneMatch};
+use crate::http::idempotency::{self, IdempotencyKeyHeader, Idempotent};
+use crate::http::json::{Json, OptionalJson};
 use crate::http::path::{Id, SlugInPath};
+use crate::http::query::refuse;
+use crate::idempotency::Answer;
+use crate::input::FieldError;
 use crate::keys::auth::Caller;
 use crate::keys::model::Role;
 
@@ -112,19 +119,108 @@ fn keep(caller: Caller) -> Keep {
 ///
 /// It is a draft unless `published` is true.
 #[utoipa::path(
-    post, path = "/api/posts", tag = "posts", request_body = CreatePost,
+    post, path = "/api/posts", tag = "posts", params(IdempotencyKeyHeader), request_body = CreatePost,
     responses((
         status = 201, description = "The post", body = Post,
-        headers(("Location" = String, description = "The post's path"), ("ETag" = String, description = "For `If-Match`")),
+        headers(
+            ("Location" = String, description = "The post's path"),
+            ("ETag" = String, description = "For `If-Match`"),
+            ("Idempotency-Replayed" = String, description = "`true` where the request was carried out before"),
+        ),
     )),
 )]
 pub async fn create_post(
+    caller: Caller,
     database: web::Data<Database>,
-    Json(post): Json<CreatePost>,
+    Idempotent { body: post, key }: Idempotent<CreatePost>,
 ) -> Result<HttpResponse, ApiError> {
-    let created = database.write_each(move |conn| store::create(conn, post, Timestamp::now())).await?;
-    let post = done(created)?;
-    Ok(HttpResponse::Created().insert_header(location(&post)).insert_header(ETag(etag(&post))).json(post))
+    if key.is_none() {
+        let created = database.write_each(move |conn| store::create(conn, post, Timestamp::now())).await?;
+        return Ok(created_answer(&done(created)?));
+    }
+    idempotency::once(&database, caller.id(), key, move |conn| {
+        let created = store::create(conn, post, Timestamp::now())?;
+        Ok(done(created).and_then(|post| stored_answer(&post)))
+    })
+    .await
+}
+
+/// Write or replace a post by its slug
+///
+/// Creates the post where there is none with this slug, and otherwise replaces it: what is left out is as in a new
+/// post, a `published` that is left out makes it a draft.
+#[utoipa::path(
+    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, IfExistsHeaders), request_body = PutPost,
+    responses(
+        (status = 200, description = "Replaced: the post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
+        (
+            status = 201, description = "Created: the post", body = Post,
+            headers(("Location" = String, description = "The post's path"), ("ETag" = String, description = "For `If-Match`")),
+        ),
+    ),
+)]
+pub async fn put_post(
+    SlugInPath(slug): SlugInPath,
+    condition: IfExists,
+    database: web::Data<Database>,
+    Json(post): Json<PutPost>,
+) -> Result<HttpResponse, ApiError> {
+    let slug = model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail))?;
+    let condition = match condition {
+        IfExists::Either => PutCondition::Unconditional,
+        IfExists::No => PutCondition::Absent,
+        IfExists::Yes(tags) => tags
+            .tags()
+            .map_or(PutCondition::Exists, |tags| PutCondition::Is(tags.into_iter().filter_map(parse_tag).collect())),
+    };
+    let put = database.write(move |conn| store::put(conn, slug, post, &condition, Timestamp::now())).await?;
+    let post = done(put)?;
+    Ok(if post.version == 1 { created_answer(&post) } else { answer(&post) })
+}
+
+/// Write many posts at once
+///
+/// All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+#[utoipa::path(
+    post, path = "/api/posts/batch", tag = "posts", params(IdempotencyKeyHeader), request_body = Batch,
+    responses((
+        status = 200, description = "What became of each post, in order", body = BatchAnswer,
+        headers(("Idempotency-Replayed" = String, description = "`true` where the request was carried out before")),
+    )),
+)]
+pub async fn create_posts(
+    caller: Caller,
+    database: web::Data<Database>,
+    Idempotent { body: batch, key }: Idempotent<Batch, BATCH_LIMIT>,
+) -> Result<HttpResponse, ApiError> {
+    idempotency::once(&database, caller.id(), key, move |conn| {
+        let now = Timestamp::now();
+        let entries = batch.posts.into_iter().map(|post| Entry::new(post, now)).collect();
+        let outcomes = batch::store(conn, entries, batch.on_conflict)?;
+        if let Some(errors) = taken(&outcomes) {
+            return Ok(Err(ApiError::SlugsTaken(errors)));
+        }
+        let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
+        let posts = store::find_by_slugs(conn, &slugs)?;
+        // A post that was skipped may have been deleted just now: then the batch means something else, too.
+        Ok(BatchAnswer::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
+    })
+    .await
+}
+
+/// The most that the body of a batch may have: 16 MiB.
+const BATCH_LIMIT: usize = 16 * 1024 * 1024;
+
+fn taken(outcomes: &[(Outcome, String)]) -> Option<Vec<FieldError>> {
+    let taken = |(index, (outcome, _)): (usize, &(Outcome, String))| {
+        (*outcome == Outcome::SlugTaken).then(|| FieldError {
+            pointer: format!("/posts/{index}/slug"),
+            code: "taken",
+            detail: "is the slug of another post".into(),
+        })
+    };
+    let errors: Vec<FieldError> = outcomes.iter().enumerate().filter_map(taken).collect();
+    if errors.is_empty() { None } else { Some(errors) }
 }
 
 /// Change a post
@@ -163,22 +259,32 @@ pub async fn delete_post(
 
 /// Publish a post
 ///
-/// A post that is published already stays as it is. The time of its first publication stays, too.
+/// At once, or with `at` at that time: until then it stays a draft. A post that is published stays as it is. Published
+/// again, it shows the time of its first publication, unless `at` gives another.
 #[utoipa::path(
-    post, path = "/api/posts/{id}/publish", tag = "posts", params(PathId, IfMatch),
+    post, path = "/api/posts/{id}/publish", tag = "posts", params(PathId, IfMatch), request_body = Option<Publish>,
     responses((status = 200, description = "The post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
 )]
 pub async fn publish_post(
     Id(id): Id,
     condition: IfMatch,
     database: web::Data<Database>,
+    OptionalJson(publish): OptionalJson<Publish>,
 ) -> Result<HttpResponse, ApiError> {
-    set_published(id, condition, database, true).await
+    let expected = expected(id, &condition);
+    let at = publish.unwrap_or_default().at;
+    let changed = database
+        .write_each(move |conn| {
+            let now = Timestamp::now();
+            publication::reach(conn, id, &expected, Target::publish(at, now), now)
+        })
+        .await?;
+    Ok(answer(&done(changed)?))
 }
 
 /// Make a post a draft again
 ///
-/// A draft stays as it is.
+/// Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
 #[utoipa::path(
     post, path = "/api/posts/{id}/unpublish", tag = "posts", params(PathId, IfMatch),
     responses((status = 200, description = "The post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
@@ -188,18 +294,10 @@ pub async fn unpublish_post(
     condition: IfMatch,
     database: web::Data<Database>,
 ) -> Result<HttpResponse, ApiError> {
-    set_published(id, condition, database, false).await
-}
-
-async fn set_published(
-    id: i64,
-    condition: IfMatch,
-    database: web::Data<Database>,
-    published: bool,
-) -> Result<HttpResponse, ApiError> {
     let expected = expected(id, &condition);
-    let changed =
-        database.write_each(move |conn| store::set_published(conn, id, &expected, published, Timestamp::now())).await?;
+    let changed = database
+        .write_each(move |conn| publication::reach(conn, id, &expected, Target::Draft, Timestamp::now()))
+        .await?;
     Ok(answer(&done(changed)?))
 }
 
@@ -231,11 +329,14 @@ fn etag(post: &Post) -> EntityTag {
 
 /// The versions that `If-Match` names of this post.
 fn expected(id: i64, condition: &IfMatch) -> Expected {
-    let version = |tag: &str| {
-        let (of, version) = tag.split_once('-')?;
-        if of == id.to_string() { version.parse().ok() } else { None }
-    };
-    condition.tags().map(|tags| tags.into_iter().filter_map(version).collect())
+    let of_this = |tag: &str| parse_tag(tag).filter(|(of, _)| *of == id).map(|(_, version)| version);
+    condition.tags().map(|tags| tags.into_iter().filter_map(of_this).collect())
+}
+
+/// The id and the version in a tag of [`etag`].
+fn parse_tag(tag: &str) -> Option<(i64, i64)> {
+    let (id, version) = tag.split_once('-')?;
+    Some((id.parse().ok()?, version.parse().ok()?))
 }
 
 fn done<T>(change: Change<T>) -> Result<T, ApiError> {
@@ -251,7 +352,21 @@ fn answer(post: &Post) -> HttpResponse {
     HttpResponse::Ok().insert_header(ETag(etag(post))).json(post)
 }
 
-fn location(post: &Post) -> (HeaderName, HeaderValue) {
-    let path = format!("/api/posts/{}", post.id);
-    (header::LOCATION, HeaderValue::from_str(&path).unwrap_or(HeaderValue::from_static("/api/posts")))
+fn created_answer(post: &Post) -> HttpResponse {
+    HttpResponse::Created().insert_header((header::LOCATION, location(post))).insert_header(ETag(etag(post))).json(post)
+}
+
+/// The same as it is kept for an `Idempotency-Key`.
+fn stored_answer(post: &Post) -> Result<Answer, ApiError> {
+    let answer = stored(201, post)?;
+    Ok(Answer { location: Some(location(post)), etag: Some(etag(post).to_string()), ..answer })
+}
+
+fn stored(status: i32, value: &impl Serialize) -> Result<Answer, ApiError> {
+    let body = serde_json::to_vec(value).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    Ok(Answer { status, location: None, etag: None, body })
+}
+
+fn location(post: &Post) -> String {
+    format!("/api/posts/{}", post.id)
 }

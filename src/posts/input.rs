@@ -1,9 +1,13 @@
 //! What callers send to create and change posts.
 
+use std::collections::HashMap;
+
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::model;
-use crate::input::{Fields, Input};
+use crate::db::Timestamp;
+use crate::input::{Fields, Input, Invalid};
 
 /// What a new post is made of.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
@@ -39,6 +43,100 @@ impl Input for CreatePost {
             content: content.flatten(),
             published: published.unwrap_or(false),
         })
+    }
+}
+
+/// A post to put at a slug.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+pub struct PutPost {
+    /// 1 to 200 characters; spaces around them are dropped.
+    #[schema(
+        example = "Hello, world",
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+    )]
+    pub title: String,
+    /// At most 512 KiB of UTF-8, without U+0000. Left out or null: no content.
+    #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
+    pub content: Option<String>,
+    /// Whether it is published. Left out: it is a draft, also where a published post was before.
+    #[schema(required = false, default = false, example = true)]
+    pub published: bool,
+}
+
+impl Input for PutPost {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let title = fields.required("title", model::title);
+        let content = fields.nullable("content", model::content);
+        let published = fields.optional("published", Ok);
+        Some(Self { title: title?, content: content.flatten(), published: published.unwrap_or(false) })
+    }
+}
+
+impl From<PutPost> for CreatePost {
+    fn from(PutPost { title, content, published }: PutPost) -> Self {
+        Self { title, slug: None, content, published }
+    }
+}
+
+/// Posts to store together: all of them or none.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+pub struct Batch {
+    /// 1 to 500 posts; no two may ask for the same slug.
+    #[schema(min_items = 1, max_items = 500)]
+    pub posts: Vec<CreatePost>,
+    /// What to do with a post whose slug is taken.
+    #[schema(inline, required = false, default = "error")]
+    pub on_conflict: OnConflict,
+}
+
+/// What to do with a post whose slug is taken: store nothing of the batch, leave that post out, or replace the one
+/// that has the slug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnConflict {
+    Error,
+    Skip,
+    Replace,
+}
+
+/// Posts in a batch.
+const MAX_BATCH: usize = 500;
+
+impl Input for Batch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let posts: Option<Vec<CreatePost>> = fields.list("posts", MAX_BATCH);
+        let on_conflict = fields.optional("on_conflict", |text: String| match text.as_str() {
+            "error" => Ok(OnConflict::Error),
+            "skip" => Ok(OnConflict::Skip),
+            "replace" => Ok(OnConflict::Replace),
+            _ => Err(Invalid::new("format", "must be error, skip or replace")),
+        });
+        let posts = posts?;
+        let mut first = HashMap::new();
+        for (index, slug) in posts.iter().enumerate().filter_map(|(index, post)| Some((index, post.slug.as_deref()?))) {
+            if let Some(other) = first.insert(slug, index) {
+                let detail = format!("is the slug of /posts/{other}, too");
+                fields.note(&format!("/posts/{index}/slug"), Invalid::new("duplicate", detail));
+            }
+        }
+        Some(Self { posts, on_conflict: on_conflict.unwrap_or(OnConflict::Error) })
+    }
+}
+
+/// When to publish.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
+pub struct Publish {
+    /// The time to publish the post at, and to show as `published_at`. One that has passed publishes at once; left out
+    /// or null: now.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2099-01-31T12:00:00Z")]
+    pub at: Option<Timestamp>,
+}
+
+impl Input for Publish {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { at: fields.nullable("at", model::time).flatten() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Posts: what one is, how it is asked for and how it is stored.
 
+pub mod batch;
 pub mod count;
 pub mod excerpt;
 pub mod handlers;
@@ -8,6 +9,8 @@ pub mod list;
 pub mod model;
 pub mod page;
 pub mod params;
+pub mod publication;
+pub mod schedule;
 pub mod search;
 mod select;
 pub mod slug;

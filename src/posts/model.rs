@@ -4,13 +4,15 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::Timestamp;
+use super::excerpt;
+use super::input::CreatePost;
+use crate::db::{InvalidTimestamp, Timestamp};
 use crate::input::Invalid;
 use crate::schema::posts;
 
 /// A post.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable, Insertable)]
-#[diesel(table_name = posts, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
+#[diesel(table_name = posts)]
 pub struct Post {
     /// Given at creation, from 1, never given again.
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -39,6 +41,41 @@ pub struct Post {
     /// 1 at creation, and one more with every change.
     #[schema(example = 1, minimum = 1)]
     pub version: i64,
+}
+
+/// A row to insert, whose id the database gives.
+#[derive(Debug, Clone, PartialEq, Eq, Insertable)]
+#[diesel(table_name = posts, treat_none_as_default_value = false)]
+pub struct NewPost {
+    pub slug: String,
+    pub title: String,
+    pub content: Option<String>,
+    pub excerpt: String,
+    pub published: bool,
+    pub published_at: Option<Timestamp>,
+    pub scheduled_for: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub version: i64,
+}
+
+impl NewPost {
+    /// The row of a post that is written now.
+    #[must_use]
+    pub fn new(post: CreatePost, slug: String, now: Timestamp) -> Self {
+        Self {
+            slug,
+            title: post.title,
+            excerpt: excerpt::of(post.content.as_deref().unwrap_or_default()),
+            content: post.content,
+            published: post.published,
+            published_at: post.published.then_some(now),
+            scheduled_for: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
 }
 
 /// A post without its content, for lists.
@@ -120,6 +157,14 @@ pub fn slug(text: String) -> Result<String, Invalid> {
         return Err(Invalid::new("too_long", "must be at most 200 characters long"));
     }
     Ok(text)
+}
+
+/// An RFC 3339 time.
+///
+/// # Errors
+/// It is none, or outside the years 1 to 9999.
+pub fn time(text: String) -> Result<Timestamp, Invalid> {
+    text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A page of posts as the list answers it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use actix_web::http::header::{EntityTag, HeaderValue};
 use data_encoding::HEXLOWER;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
+use super::batch::Outcome;
 use super::count::Total;
 use super::list::{Item, Page};
 use super::model::{Post, PostSummary};
@@ -110,5 +112,48 @@ impl PostPage {
             .filter_map(|(relation, cursor)| cursor.as_deref().map(|cursor| to(relation, Some(cursor))));
         let links: Vec<String> = std::iter::once(to("first", None)).chain(beside).collect();
         HeaderValue::from_str(&links.join(", ")).ok()
+    }
+}
+
+/// What became of the posts of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchAnswer {
+    /// One for each post of the request, in its order.
+    pub items: Vec<BatchItem>,
+}
+
+/// What became of a post of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchItem {
+    #[schema(inline)]
+    pub result: BatchResult,
+    /// The post as it is now; of a skipped one, the post that has its slug.
+    pub post: Post,
+}
+
+/// `created`, `skipped` because its slug was taken, or `replaced`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchResult {
+    Created,
+    Skipped,
+    Replaced,
+}
+
+impl BatchAnswer {
+    /// `None`: one of the posts was deleted before it could be read again.
+    #[must_use]
+    pub fn new(outcomes: Vec<(Outcome, String)>, posts: Vec<Post>) -> Option<Self> {
+        let mut posts: HashMap<String, Post> = posts.into_iter().map(|post| (post.slug.clone(), post)).collect();
+        let item = |(outcome, slug): (Outcome, String)| {
+            let result = match outcome {
+                Outcome::Created => BatchResult::Created,
+                Outcome::Skipped => BatchResult::Skipped,
+                Outcome::Replaced => BatchResult::Replaced,
+                Outcome::SlugTaken | Outcome::IdTaken => return None,
+            };
+            Some(BatchItem { result, post: posts.remove(&slug)? })
+        };
+        outcomes.into_iter().map(item).collect::<Option<_>>().map(|items| Self { items })
     }
 }

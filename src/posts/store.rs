@@ -7,27 +7,26 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Nullable;
 
-use super::input::{CreatePost, UpdatePost};
-use super::model::Post;
-use super::{excerpt, slug};
+use super::input::{CreatePost, PutPost, UpdatePost};
+use super::model::{NewPost, Post};
+use super::{batch, excerpt, slug};
 use crate::db::{Connection, Timestamp, on};
 use crate::schema::posts;
 
-#[derive(Insertable)]
-#[diesel(table_name = posts)]
-struct NewRow {
-    slug: String,
-    title: String,
-    content: Option<String>,
-    excerpt: String,
-    published: bool,
-    published_at: Option<Timestamp>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
 /// The versions that a post may be at for a change to go through; `None`: any.
 pub type Expected = Option<Vec<i64>>;
+
+/// What must be at a slug for a `PUT` to go through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutCondition {
+    Unconditional,
+    /// No post.
+    Absent,
+    /// A post, whichever.
+    Exists,
+    /// A post with one of these ids and versions.
+    Is(Vec<(i64, i64)>),
+}
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,23 +57,20 @@ pub fn find_by_slug(conn: &mut Connection, slug: &str) -> QueryResult<Option<Pos
     on!(conn, conn => posts::table.filter(posts::slug.eq(slug)).select(Post::as_select()).first(conn).optional())
 }
 
+/// # Errors
+/// The database's.
+pub fn find_by_slugs(conn: &mut Connection, slugs: &[String]) -> QueryResult<Vec<Post>> {
+    on!(conn, conn => posts::table.filter(posts::slug.eq_any(slugs)).select(Post::as_select()).load(conn))
+}
+
 /// Stores a new post. [`Change::SlugTaken`] only where it asks for a slug; one made from the title is made free.
 ///
 /// # Errors
 /// The database's.
 pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryResult<Change<Post>> {
     let is_given = post.slug.is_some();
-    let base = post.slug.unwrap_or_else(|| slug::from_title(&post.title));
-    let mut row = NewRow {
-        slug: base.clone(),
-        title: post.title,
-        excerpt: excerpt::of(post.content.as_deref().unwrap_or_default()),
-        content: post.content,
-        published: post.published,
-        published_at: post.published.then_some(now),
-        created_at: now,
-        updated_at: now,
-    };
+    let base = post.slug.clone().unwrap_or_else(|| slug::from_title(&post.title));
+    let mut row = NewPost::new(post, base.clone(), now);
     loop {
         if let Some(post) = insert(conn, &row)? {
             return Ok(Change::Done(post));
@@ -88,7 +84,7 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
 }
 
 /// `None`: the slug is taken. No error, which would end PostgreSQL's transaction.
-fn insert(conn: &mut Connection, row: &NewRow) -> QueryResult<Option<Post>> {
+fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
     on!(conn, conn => diesel::insert_into(posts::table)
         .values(row)
         .on_conflict(posts::slug)
@@ -149,44 +145,53 @@ pub fn update(
     }
 }
 
-/// Publishes a draft, or makes a draft of a published post. A post that is so already stays as it is.
-///
-/// The time of the first publication stays when a post is published again.
+/// Creates or replaces the post with this slug: what `post` leaves out is as in a new post, but the time of its first
+/// publication stays. It was created where it is at version 1.
 ///
 /// # Errors
 /// The database's.
-pub fn set_published(
+pub fn put(
     conn: &mut Connection,
-    id: i64,
-    expected: &Expected,
-    published: bool,
+    slug: String,
+    post: PutPost,
+    condition: &PutCondition,
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
-    loop {
-        let changes = (
-            posts::published.eq(published),
-            posts::scheduled_for.eq(None::<Timestamp>),
-            published.then(|| posts::published_at.eq(coalesce(posts::published_at, Some(now)))),
-            posts::updated_at.eq(now),
-            posts::version.eq(posts::version + 1),
-        );
-        let updated: Option<Post> = on!(conn, conn => {
-            let mut update = diesel::update(posts::table.find(id)).set(changes).into_boxed();
-            update = update.filter(posts::published.eq(!published));
-            if let Some(versions) = expected {
-                update = update.filter(posts::version.eq_any(versions.clone()));
-            }
-            update.returning(Post::as_returning()).get_result(conn).optional()
-        })?;
-        if let Some(post) = updated {
-            return Ok(Change::Done(post));
+    let row = NewPost::new(post.into(), slug, now);
+    match condition {
+        PutCondition::Absent => Ok(insert(conn, &row)?.map_or(Change::Stale, Change::Done)),
+        PutCondition::Unconditional => {
+            batch::upsert(conn, vec![&row]).map(|mut posts| posts.pop().map_or(Change::Missing, Change::Done))
         }
-        match unchanged(conn, id, expected)? {
-            // Somebody turned it back between the two statements.
-            Change::Done(post) if post.published != published => {}
-            outcome => return Ok(outcome),
-        }
+        PutCondition::Exists => replace(conn, &row, None),
+        PutCondition::Is(tags) => match find_by_slug(conn, &row.slug)? {
+            Some(post) if tags.contains(&(post.id, post.version)) => replace(conn, &row, Some(&post)),
+            _ => Ok(Change::Stale),
+        },
     }
+}
+
+/// Replaces the post that has the row's slug; with `seen`, only where that is still the one.
+fn replace(conn: &mut Connection, row: &NewPost, seen: Option<&Post>) -> QueryResult<Change<Post>> {
+    let replaced: Option<Post> = on!(conn, conn => {
+        let mut update = diesel::update(posts::table.filter(posts::slug.eq(&row.slug)))
+            .set((
+                posts::title.eq(&row.title),
+                posts::content.eq(&row.content),
+                posts::excerpt.eq(&row.excerpt),
+                posts::published.eq(row.published),
+                posts::published_at.eq(coalesce(posts::published_at, row.published_at)),
+                posts::scheduled_for.eq(None::<Timestamp>),
+                posts::updated_at.eq(row.updated_at),
+                posts::version.eq(posts::version + 1),
+            ))
+            .into_boxed();
+        if let Some(seen) = seen {
+            update = update.filter(posts::id.eq(seen.id)).filter(posts::version.eq(seen.version));
+        }
+        update.returning(Post::as_returning()).get_result(conn).optional()
+    })?;
+    Ok(replaced.map_or(Change::Stale, Change::Done))
 }
 
 /// # Errors
@@ -209,7 +214,7 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
 }
 
 /// The post as it is, or why a change to it found none to change.
-fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
+pub(super) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
     Ok(match find(conn, id)? {
         None => Change::Missing,
         Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,

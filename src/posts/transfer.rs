@@ -1,15 +1,14 @@
 //! Export and import: posts as NDJSON, one a line. What export writes, import reads back to the same posts.
 
-use std::collections::HashSet;
 use std::io::{BufRead, Write};
-use std::str::FromStr;
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use serde_json::Value;
 
-use super::model::{self, Post};
-use super::{excerpt, slug, store};
+use super::batch::{self, Entry, Outcome};
+use super::input::OnConflict;
+use super::model::{self, NewPost, Post};
+use super::{excerpt, slug};
 use crate::db::{Connection, MAX_ID, Timestamp, on};
 use crate::input::{self, FieldError, Fields, Input, Invalid};
 use crate::schema::posts;
@@ -127,26 +126,7 @@ fn parse(line: &[u8]) -> Result<ImportedPost, String> {
 }
 
 /// A line of an import: only the title must be there.
-struct ImportedPost {
-    id: Option<i64>,
-    slug: Option<String>,
-    row: ImportedRow,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = posts, treat_none_as_default_value = false)]
-struct ImportedRow {
-    slug: String,
-    title: String,
-    content: Option<String>,
-    excerpt: String,
-    published: bool,
-    published_at: Option<Timestamp>,
-    scheduled_for: Option<Timestamp>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: i64,
-}
+struct ImportedPost(Entry);
 
 impl Input for ImportedPost {
     fn read(fields: &mut Fields) -> Option<Self> {
@@ -155,20 +135,21 @@ impl Input for ImportedPost {
         let title = fields.required("title", model::title);
         let content = fields.nullable("content", model::content);
         let published = fields.optional("published", Ok).unwrap_or(false);
-        let published_at = fields.nullable("published_at", time).flatten();
-        let scheduled_for = fields.nullable("scheduled_for", time);
-        let created_at = fields.nullable("created_at", time);
-        let updated_at = fields.nullable("updated_at", time);
+        let published_at = fields.nullable("published_at", model::time).flatten();
+        let scheduled_for = fields.nullable("scheduled_for", model::time);
+        let created_at = fields.nullable("created_at", model::time);
+        let updated_at = fields.nullable("updated_at", model::time);
         let version = fields.optional("version", |version| within(version, i64::MAX));
         let now = Timestamp::now();
-        Some(Self {
+        let (title, slug, content) = (title?, slug.flatten(), content.flatten());
+        Some(Self(Entry {
             id: id.flatten(),
-            slug: slug.flatten(),
-            row: ImportedRow {
-                slug: String::new(),
-                title: title?,
-                excerpt: excerpt::of(content.as_ref().and_then(Option::as_deref).unwrap_or_default()),
-                content: content.flatten(),
+            base: if slug.is_none() { Some(slug::from_title(&title)) } else { None },
+            row: NewPost {
+                slug: slug.unwrap_or_default(),
+                title,
+                excerpt: excerpt::of(content.as_deref().unwrap_or_default()),
+                content,
                 published,
                 published_at: published_at.or(published.then_some(now)),
                 scheduled_for: scheduled_for.flatten(),
@@ -176,7 +157,7 @@ impl Input for ImportedPost {
                 updated_at: updated_at.flatten().unwrap_or(now),
                 version: version.unwrap_or(1),
             },
-        })
+        }))
     }
 }
 
@@ -185,75 +166,22 @@ fn within(number: i64, max: i64) -> Result<i64, Invalid> {
     Some(number).filter(|number| (1..=max).contains(number)).ok_or_else(out_of_range)
 }
 
-fn time(text: String) -> Result<Timestamp, Invalid> {
-    Timestamp::from_str(&text).map_err(|error| Invalid::new("format", error.to_string()))
-}
-
 /// Stores what is free to be stored, notes the rest, and empties the batch.
 fn store_batch(conn: &mut Connection, batch: &mut Vec<(u64, ImportedPost)>, report: &mut Report) -> Result<(), Error> {
-    let mut taken = Taken::in_database(conn, batch)?;
-    let (mut with_id, mut without_id) = (Vec::new(), Vec::new());
-    for (line, mut post) in batch.drain(..) {
-        let refusal = match (&post.id, &post.slug) {
-            (Some(id), _) if taken.ids.contains(id) => Some(format!("/id {id} is taken")),
-            (_, Some(slug)) if taken.slugs.contains(slug) => Some(format!("/slug {slug} is taken")),
-            _ => None,
-        };
-        if let Some(reason) = refusal {
-            report.skipped.push(InvalidLine { line, reason });
-            continue;
-        }
-        post.row.slug = match post.slug {
-            Some(slug) => slug,
-            None => slug::first_free(&slug::from_title(&post.row.title), |slug| {
-                Ok::<_, diesel::result::Error>(taken.slugs.contains(slug) || store::is_taken(conn, slug)?)
-            })?,
-        };
-        taken.slugs.insert(post.row.slug.clone());
-        match post.id {
-            Some(id) => {
-                taken.ids.insert(id);
-                with_id.push((posts::id.eq(id), post.row));
+    let (lines, entries): (Vec<u64>, Vec<Entry>) =
+        batch.drain(..).map(|(line, ImportedPost(entry))| (line, entry)).unzip();
+    let ids: Vec<Option<i64>> = entries.iter().map(|entry| entry.id).collect();
+    let outcomes = batch::store(conn, entries, OnConflict::Error)?;
+    for ((line, id), (outcome, slug)) in lines.into_iter().zip(ids).zip(outcomes) {
+        let reason = match (outcome, id) {
+            (Outcome::SlugTaken, _) => format!("/slug {slug} is taken"),
+            (Outcome::IdTaken, Some(id)) => format!("/id {id} is taken"),
+            _ => {
+                report.imported += 1;
+                continue;
             }
-            None => without_id.push(post.row),
-        }
-        report.imported += 1;
-    }
-    if !with_id.is_empty() {
-        on!(conn, conn => diesel::insert_into(posts::table).values(&with_id).execute(conn))?;
-        continue_ids(conn)?;
-    }
-    if !without_id.is_empty() {
-        on!(conn, conn => diesel::insert_into(posts::table).values(&without_id).execute(conn))?;
+        };
+        report.skipped.push(InvalidLine { line, reason });
     }
     Ok(())
-}
-
-/// The ids and slugs of a batch that are not free.
-struct Taken {
-    ids: HashSet<i64>,
-    slugs: HashSet<String>,
-}
-
-impl Taken {
-    fn in_database(conn: &mut Connection, batch: &[(u64, ImportedPost)]) -> QueryResult<Self> {
-        let ids: Vec<i64> = batch.iter().filter_map(|(_, post)| post.id).collect();
-        let slugs: Vec<&str> = batch.iter().filter_map(|(_, post)| post.slug.as_deref()).collect();
-        let ids: Vec<i64> =
-            on!(conn, conn => posts::table.filter(posts::id.eq_any(&ids)).select(posts::id).load(conn))?;
-        let slugs: Vec<String> =
-            on!(conn, conn => posts::table.filter(posts::slug.eq_any(&slugs)).select(posts::slug).load(conn))?;
-        Ok(Self { ids: ids.into_iter().collect(), slugs: slugs.into_iter().collect() })
-    }
-}
-
-/// PostgreSQL's sequence does not see ids that were given; SQLite's AUTOINCREMENT does.
-fn continue_ids(conn: &mut Connection) -> QueryResult<()> {
-    let Connection::Postgres(conn) = conn else { return Ok(()) };
-    diesel::select(diesel::dsl::sql::<BigInt>(
-        "setval(pg_get_serial_sequence('posts', 'id'), \
-         greatest((SELECT max(id) FROM posts), nextval(pg_get_serial_sequence('posts', 'id')) - 1, 1))",
-    ))
-    .execute(conn)
-    .map(drop)
 }

@@ -1,0 +1,208 @@
+//! Many posts in a handful of statements: what `POST /api/posts/batch` and the import share.
+//!
+//! A conflict is never an error of the database, which would end PostgreSQL's transaction: rows whose slug or id is
+//! taken are simply not inserted, and what came back tells which were. So it is right without a lock, too.
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel::sql_types::BigInt;
+use diesel::upsert::excluded;
+
+use super::input::{CreatePost, OnConflict};
+use super::model::{NewPost, Post};
+use super::slug;
+use super::store::{coalesce, is_taken};
+use crate::db::{Connection, Timestamp, on};
+use crate::schema::posts;
+
+/// A post to store.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// `None`: the database gives one.
+    pub id: Option<i64>,
+    /// What a free slug is made from; `None`: the slug of the row was asked for.
+    pub base: Option<String>,
+    pub row: NewPost,
+}
+
+impl Entry {
+    /// A post that is written now.
+    #[must_use]
+    pub fn new(mut post: CreatePost, now: Timestamp) -> Self {
+        let slug = post.slug.take();
+        let base = if slug.is_none() { Some(slug::from_title(&post.title)) } else { None };
+        Self { id: None, base, row: NewPost::new(post, slug.unwrap_or_default(), now) }
+    }
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Created,
+    /// The slug is taken, and that post stays as it is.
+    Skipped,
+    Replaced,
+    SlugTaken,
+    IdTaken,
+}
+
+/// Stores the entries in order, at most as many as fit into one statement (500 do), and answers what became of each
+/// and the slug it got. An entry that was [`Outcome::SlugTaken`] or [`Outcome::IdTaken`] is not stored; whether the
+/// others then stay is the caller's transaction to decide.
+///
+/// # Errors
+/// The database's.
+pub fn store(
+    conn: &mut Connection,
+    entries: Vec<Entry>,
+    on_conflict: OnConflict,
+) -> QueryResult<Vec<(Outcome, String)>> {
+    let mut outcomes = vec![(Outcome::Created, String::new()); entries.len()];
+    let (mut ids, mut slugs) = (HashSet::new(), HashSet::new());
+    let mut pending = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let taken = if entry.id.is_some_and(|id| !ids.insert(id)) {
+            Some(Outcome::IdTaken)
+        } else if entry.base.is_none() && !slugs.insert(entry.row.slug.clone()) {
+            Some(Outcome::SlugTaken)
+        } else {
+            None
+        };
+        match taken {
+            Some(outcome) => set(&mut outcomes, index, (outcome, entry.row.slug)),
+            None => pending.push((index, entry)),
+        }
+    }
+    if on_conflict == OnConflict::Replace {
+        let (replacing, others) =
+            pending.into_iter().partition(|(_, entry)| entry.base.is_none() && entry.id.is_none());
+        replace(conn, replacing, &mut outcomes)?;
+        pending = others;
+    }
+    while !pending.is_empty() {
+        name(conn, &mut pending, &mut slugs)?;
+        pending = insert(conn, pending, on_conflict, &mut outcomes)?;
+    }
+    Ok(outcomes)
+}
+
+fn set<T>(list: &mut [T], index: usize, value: T) {
+    if let Some(place) = list.get_mut(index) {
+        *place = value;
+    }
+}
+
+/// Gives each entry without a slug of its own one that is free now.
+fn name(conn: &mut Connection, pending: &mut [(usize, Entry)], slugs: &mut HashSet<String>) -> QueryResult<()> {
+    let bases: Vec<&str> = pending.iter().filter_map(|(_, entry)| entry.base.as_deref()).collect();
+    if bases.is_empty() {
+        return Ok(());
+    }
+    let taken: Vec<String> =
+        on!(conn, conn => posts::table.filter(posts::slug.eq_any(&bases)).select(posts::slug).load(conn))?;
+    slugs.extend(taken);
+    for (_, entry) in pending.iter_mut() {
+        let Some(base) = &entry.base else { continue };
+        entry.row.slug = slug::first_free::<DieselError>(base, |slug| {
+            // The bases were all looked up above.
+            Ok(slugs.contains(slug) || (slug != base && is_taken(conn, slug)?))
+        })?;
+        slugs.insert(entry.row.slug.clone());
+    }
+    Ok(())
+}
+
+/// Inserts what has no conflict and answers what is to be tried again: entries whose free slug was taken meanwhile.
+fn insert(
+    conn: &mut Connection,
+    entries: Vec<(usize, Entry)>,
+    on_conflict: OnConflict,
+    outcomes: &mut [(Outcome, String)],
+) -> QueryResult<Vec<(usize, Entry)>> {
+    let with_id: Vec<_> = entries.iter().filter_map(|(_, entry)| Some((posts::id.eq(entry.id?), &entry.row))).collect();
+    let without_id: Vec<&NewPost> =
+        entries.iter().filter(|(_, entry)| entry.id.is_none()).map(|(_, entry)| &entry.row).collect();
+    let mut inserted: HashSet<String> = HashSet::new();
+    if !with_id.is_empty() {
+        let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
+            .values(with_id)
+            .on_conflict_do_nothing()
+            .returning(posts::slug)
+            .get_results(conn))?;
+        inserted.extend(slugs);
+        continue_ids(conn)?;
+    }
+    if !without_id.is_empty() {
+        let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
+            .values(without_id)
+            .on_conflict_do_nothing()
+            .returning(posts::slug)
+            .get_results(conn))?;
+        inserted.extend(slugs);
+    }
+    let mut again = Vec::new();
+    for (index, entry) in entries {
+        let outcome = if inserted.contains(&entry.row.slug) {
+            Outcome::Created
+        } else if entry.id.is_some() && !is_taken(conn, &entry.row.slug)? {
+            Outcome::IdTaken
+        } else if entry.base.is_none() {
+            if on_conflict == OnConflict::Skip { Outcome::Skipped } else { Outcome::SlugTaken }
+        } else {
+            again.push((index, entry));
+            continue;
+        };
+        set(outcomes, index, (outcome, entry.row.slug));
+    }
+    Ok(again)
+}
+
+/// PostgreSQL's sequence does not see ids that were given; SQLite's AUTOINCREMENT does.
+fn continue_ids(conn: &mut Connection) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    diesel::select(diesel::dsl::sql::<BigInt>(
+        "setval(pg_get_serial_sequence('posts', 'id'), \
+         greatest((SELECT max(id) FROM posts), nextval(pg_get_serial_sequence('posts', 'id')) - 1, 1))",
+    ))
+    .execute(conn)
+    .map(drop)
+}
+
+fn replace(conn: &mut Connection, entries: Vec<(usize, Entry)>, outcomes: &mut [(Outcome, String)]) -> QueryResult<()> {
+    let posts = upsert(conn, entries.iter().map(|(_, entry)| &entry.row).collect())?;
+    let created: HashSet<&str> = posts.iter().filter(|post| post.version == 1).map(|post| post.slug.as_str()).collect();
+    for (index, entry) in entries {
+        let outcome = if created.contains(entry.row.slug.as_str()) { Outcome::Created } else { Outcome::Replaced };
+        set(outcomes, index, (outcome, entry.row.slug));
+    }
+    Ok(())
+}
+
+/// Creates each post, or replaces the one that has its slug, of which the id, the time of creation and the time of the
+/// first publication stay. A post that was created is at version 1.
+///
+/// # Errors
+/// The database's.
+pub(super) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    on!(conn, conn => diesel::insert_into(posts::table)
+        .values(rows)
+        .on_conflict(posts::slug)
+        .do_update()
+        .set((
+            posts::title.eq(excluded(posts::title)),
+            posts::content.eq(excluded(posts::content)),
+            posts::excerpt.eq(excluded(posts::excerpt)),
+            posts::published.eq(excluded(posts::published)),
+            posts::published_at.eq(coalesce(posts::published_at, excluded(posts::published_at))),
+            posts::scheduled_for.eq(None::<Timestamp>),
+            posts::updated_at.eq(excluded(posts::updated_at)),
+            posts::version.eq(posts::version + 1),
+        ))
+        .returning(Post::as_returning())
+        .get_results(conn))
+}

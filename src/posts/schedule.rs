@@ -1,0 +1,76 @@
+//! The task that publishes posts when their time has come. Every instance runs it; together they publish each post
+//! once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::publication;
+use crate::db::{Database, Error, Timestamp};
+
+/// How often it looks. It sleeps by a clock that nobody sets and compares with the one that people set, so that a step
+/// of that clock is noticed at the next look.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// Posts that are published in one transaction; more that are overdue follow at once.
+const BATCH: i64 = 100;
+
+/// What the task has done so far.
+#[derive(Debug, Default)]
+pub struct Progress {
+    published: AtomicU64,
+    last_lag: AtomicI64,
+}
+
+impl Progress {
+    /// Posts that this instance has published.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
+    /// How long after its time the most overdue post of the last batch was published.
+    pub fn last_lag(&self) -> Duration {
+        Duration::from_micros(self.last_lag.load(Ordering::Relaxed).try_into().unwrap_or(0))
+    }
+}
+
+/// Publishes due posts for ever.
+pub async fn run(database: Database, progress: Arc<Progress>) {
+    let mut is_failing = false;
+    loop {
+        match publish_batch(&database, &progress).await {
+            Ok(found) => {
+                if is_failing {
+                    tracing::info!("scheduled posts are published again");
+                }
+                is_failing = false;
+                if i64::try_from(found).is_ok_and(|found| found == BATCH) {
+                    continue;
+                }
+            }
+            Err(error) => {
+                if !is_failing {
+                    tracing::warn!(%error, "scheduled posts cannot be published; trying on");
+                }
+                is_failing = true;
+            }
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// Answers how many posts were found due.
+async fn publish_batch(database: &Database, progress: &Progress) -> Result<usize, Error> {
+    let now = Timestamp::now();
+    // A read, so that a service with nothing to publish never asks for the writer.
+    let ids = database.read(move |conn| publication::due(conn, now, BATCH)).await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let found = ids.len();
+    let due_at = database.write(move |conn| publication::publish_due(conn, &ids, now)).await?;
+    if let Some(oldest) = due_at.iter().min() {
+        progress.last_lag.store(now.as_microseconds() - oldest.as_microseconds(), Ordering::Relaxed);
+    }
+    progress.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
+    Ok(found)
+}

@@ -1,0 +1,12 @@
+//! The promises of the API, tried over a real socket on both databases.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking, and so may what stands beside it"
+)]
+
+mod posts;
+mod support;

@@ -8,5 +8,8 @@
     reason = "a test may fail by panicking, and so may what stands beside it"
 )]
 
+mod conditional;
+mod list;
 mod posts;
+mod slugs;
 mod support;

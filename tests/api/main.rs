@@ -8,8 +8,11 @@
     reason = "a test may fail by panicking, and so may what stands beside it"
 )]
 
+mod bodies;
 mod conditional;
+mod keys;
 mod list;
 mod posts;
+mod routes;
 mod slugs;
 mod support;

@@ -41,13 +41,13 @@ struct ListParams {
     /// `next_cursor` or `prev_cursor` of another page of the same list.
     cursor: Option<String>,
     /// `false` lists drafts, `any` drafts and published posts; both take a key.
-    #[param(inline, default = "true")]
+    #[param(inline)]
     published: Option<PublishedFilter>,
 }
 
 /// The values of `published`.
 #[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase", default = "true")]
 #[expect(dead_code, reason = "only described")]
 enum PublishedFilter {
     True,

@@ -9,9 +9,14 @@
 )]
 
 mod bodies;
+mod busy;
 mod conditional;
+mod cors;
+mod docs;
+mod health;
 mod keys;
 mod list;
+mod openapi;
 mod posts;
 mod routes;
 mod slugs;

@@ -6,6 +6,8 @@ use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use super::contract;
+
 /// A request; awaiting it sends it.
 pub(crate) struct Call(pub(super) RequestBuilder);
 
@@ -32,14 +34,17 @@ impl IntoFuture for Call {
         Box::pin(async move {
             let (client, request) = self.0.build_split();
             let request = request.unwrap();
-            let line = format!("{} {}", request.method(), request.url().path());
+            let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+            let line = format!("{method} {path}");
             let response = client.execute(request).await.unwrap_or_else(|error| panic!("{line}: {error:?}"));
-            Reply {
+            let reply = Reply {
                 line,
                 status: response.status().as_u16(),
                 headers: response.headers().clone(),
                 body: response.bytes().await.unwrap().to_vec(),
-            }
+            };
+            contract::check(&method, &path, &reply);
+            reply
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod call;
+mod contract;
 pub(crate) mod database;
 pub(crate) mod postgres;
 pub(crate) mod raw;

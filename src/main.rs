@@ -166,10 +166,11 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
     } else {
         migrations::run(&mut conn, &config.database)?;
     }
-    let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
-    drop(conn);
     actix_web::rt::System::new().block_on(async {
         let service = app::serve(config, Database::new(&config.database, config.pool))?;
+        // Not before the address is bound: a start that fails would store a key that nobody has seen.
+        let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
+        drop(conn);
         tracing::info!(database = %config.database, "listening on http://{}", service.address);
         if let Some(key) = first_key {
             print(&welcome(key.reveal(), &service.address.to_string()))?;

@@ -175,16 +175,12 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
         // Not before the address is bound: a start that fails would store a key that nobody has seen.
         let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
         drop(conn);
+        let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
+        actix_web::rt::spawn(stopping);
         tracing::info!(database = %config.database, "listening on http://{}", service.address);
         if let Some(key) = first_key {
             print(&welcome(key.reveal(), &service.address.to_string()))?;
         }
-        let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace);
-        actix_web::rt::spawn(async {
-            if let Err(error) = stopping.await {
-                tracing::error!(%error, "signals are not listened to");
-            }
-        });
         service.server.await?;
         Ok(())
     })

@@ -19,5 +19,7 @@ mod list;
 mod openapi;
 mod posts;
 mod routes;
+mod settings;
 mod slugs;
+mod startup;
 mod support;

@@ -45,6 +45,8 @@ synchronous_commit = off
 autovacuum = off
 CONF
 run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"
+echo "CREATE ROLE guarded LOGIN PASSWORD 'the-right-password'" |
+    as_user "$bin/psql" --quiet --no-psqlrc --host="$dir" --port="$port" --username=postgres postgres >>log 2>&1
 echo ready
 
 # Ends only at the end of the pipe: nothing is ever written to it.

@@ -5,6 +5,7 @@ pub(crate) mod call;
 mod contract;
 pub(crate) mod database;
 pub(crate) mod postgres;
+pub(crate) mod program;
 pub(crate) mod raw;
 
 pub(crate) use api::{Api, Given};

@@ -23,3 +23,4 @@ mod settings;
 mod slugs;
 mod startup;
 mod support;
+mod transfer;

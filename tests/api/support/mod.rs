@@ -8,9 +8,17 @@ pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod raw;
 
+use std::io::Write;
+
 pub(crate) use api::{Api, Given};
 pub(crate) use call::Reply;
 pub(crate) use database::{Kind, TestDatabase};
+
+/// Says loudly that something is not tested here.
+pub(crate) fn tell_skipped(what: &str) {
+    // Past the capture of the test's output, so that it is seen without --nocapture, too.
+    let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what}.\n");
+}
 
 /// Makes of each function two tests, `name::sqlite` and `name::postgres`. Its argument is what it is given: an
 /// [`Api`] is a running server, a [`TestDatabase`] an empty database.

@@ -1,7 +1,7 @@
 //! The PostgreSQL server that the tests use: the one that `TEST_DATABASE_URL` names, or a throw-away cluster made from
 //! the programs on this machine, or none.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -55,12 +55,8 @@ fn find() -> Result<Server, String> {
     }
     let started = programs().ok_or(format!("no PostgreSQL {OLDEST} or newer is installed")).and_then(|bin| start(&bin));
     if let Err(reason) = &started {
-        // Past the capture of the test's output, so that it is seen without --nocapture, too.
-        let _ = writeln!(
-            std::io::stderr(),
-            "\n*** NOTHING IS TESTED ON POSTGRESQL: {reason}.\n*** Install PostgreSQL, set TEST_DATABASE_URL, or run \
-             scripts/test, which does it all.\n"
-        );
+        let hint = "install PostgreSQL, set TEST_DATABASE_URL, or run scripts/test, which does it all";
+        super::tell_skipped(&format!("NOTHING IS TESTED ON POSTGRESQL, because {reason}; {hint}"));
     }
     started
 }

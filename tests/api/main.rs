@@ -8,6 +8,7 @@
     reason = "a test may fail by panicking, and so may what stands beside it"
 )]
 
+mod agreement;
 mod bodies;
 mod busy;
 mod conditional;

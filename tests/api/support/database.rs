@@ -15,12 +15,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kinds that can be tested on this machine.
-    pub(crate) fn available() -> Vec<Self> {
-        let postgres = postgres::server().map(|_| Self::Postgres);
-        [Self::Sqlite].into_iter().chain(postgres).collect()
-    }
-
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Sqlite => Self::Postgres,

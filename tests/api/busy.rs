@@ -40,7 +40,7 @@ on_both! {
         // The first of these has the connection, and waits in the database itself. An admin's key needs no look-up.
         let admin = api.admin();
         let writes = (0..5).map(|_| admin.post("/api/posts", &json!({"title": "Meanwhile"})).into_future());
-        let mut writes = futures_util::stream::FuturesUnordered::from_iter(writes);
+        let mut writes: futures_util::stream::FuturesUnordered<_> = writes.collect();
         for _ in 0..4 {
             let reply = futures_util::StreamExt::next(&mut writes).await.unwrap().expect(503);
             assert_eq!(reply.header("retry-after"), Some("1"));

@@ -165,8 +165,8 @@ on_both! {
                 let read = editor.get(path).await.expect(200);
                 let tag = read.header("etag").unwrap().to_owned();
                 let count: usize = read.json(200)["content"].as_str().unwrap().parse().unwrap();
-                let patch = json!({"content": (count + 1).to_string()});
-                let reply = editor.patch(path, &patch).header("if-match", &tag).await;
+                let change = json!({"content": (count + 1).to_string()});
+                let reply = editor.patch(path, &change).header("if-match", &tag).await;
                 match reply.status {
                     200 => return reply.json(200)["version"].as_u64().unwrap(),
                     _ => drop(reply.problem(412, "precondition_failed")),

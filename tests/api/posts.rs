@@ -129,8 +129,8 @@ on_both! {
     async fn a_patch_may_come_as_merge_patch_json(api: Api) {
         let post = api.create(json!({"title": "Before"})).await;
         let path = format!("/api/posts/{}", id(&post));
-        let patch = api.editor().call(reqwest::Method::PATCH, &path);
-        let changed = patch.body("application/merge-patch+json; charset=utf-8", r#"{"title": "After"}"#).await;
+        let call = api.editor().call(reqwest::Method::PATCH, &path);
+        let changed = call.body("application/merge-patch+json; charset=utf-8", r#"{"title": "After"}"#).await;
         assert_eq!(changed.json(200)["title"], "After");
     }
 

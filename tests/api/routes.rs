@@ -133,3 +133,44 @@ on_both! {
         assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], Value::Array(Vec::new()));
     }
 }
+
+/// The layer around the service, here around a handler that panics: the service itself has none that does.
+#[tokio::test]
+async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
+    use actix_web::{App, HttpServer, middleware::from_fn, web};
+
+    async fn panicking() -> &'static str {
+        panic!("at /tmp/secret")
+    }
+    async fn fine() -> &'static str {
+        "fine"
+    }
+    let (started, wait) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let app = || {
+                App::new()
+                    .route("/panic", web::get().to(panicking))
+                    .route("/fine", web::get().to(fine))
+                    .wrap(from_fn(posts_api::http::edge::edge))
+            };
+            let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
+            let address = server.addrs()[0];
+            let server = server.run();
+            started.send((address, server.handle())).unwrap();
+            server.await.unwrap();
+        });
+    });
+    let (address, handle) = wait.recv().unwrap();
+    // One connection for both requests.
+    let requests = b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\nGET /fine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut first = raw::reply(address, requests);
+    let after = first.body.windows(9).position(|window| window == b"HTTP/1.1 ").expect("a second answer");
+    let second = first.body.split_off(after);
+    assert!(second.starts_with(b"HTTP/1.1 200 ") && second.ends_with(b"fine"));
+    assert_eq!(first.header("x-content-type-options"), Some("nosniff"));
+    let problem = first.problem(500, "internal_error");
+    assert!(!problem.to_string().contains("secret"));
+    drop(handle.stop(false));
+    thread.join().unwrap();
+}

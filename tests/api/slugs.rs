@@ -53,8 +53,8 @@ on_both! {
         api.create(json!({"title": "First"})).await;
         let second = api.create(json!({"title": "Second"})).await;
         let path = format!("/api/posts/{}", second["id"]);
-        let patch = json!({"slug": "first", "title": "Not stored either"});
-        api.editor().patch(&path, &patch).await.problem(409, "slug_taken");
+        let change = json!({"slug": "first", "title": "Not stored either"});
+        api.editor().patch(&path, &change).await.problem(409, "slug_taken");
         assert_eq!(api.reader().get(&path).await.json(200), second);
         // Its own slug is not another's.
         assert_eq!(api.editor().patch(&path, &json!({"slug": "second"})).await.json(200)["slug"], "second");
@@ -87,9 +87,9 @@ on_both! {
     async fn of_twenty_creates_at_once_with_one_slug_one_wins(api: Api) {
         let editor = api.editor();
         let post = json!({"title": "Mine", "slug": "mine"});
-        let creates = (0..20).map(|_| editor.post("/api/posts", &post).into_future());
+        let calls = (0..20).map(|_| editor.post("/api/posts", &post).into_future());
         let (created, refused): (Vec<_>, Vec<_>) =
-            futures_util::future::join_all(creates).await.into_iter().partition(|reply| reply.status == 201);
+            futures_util::future::join_all(calls).await.into_iter().partition(|reply| reply.status == 201);
         assert_eq!(created.len(), 1);
         for reply in refused {
             reply.problem(409, "slug_taken");

@@ -82,6 +82,7 @@ fn start_at(bin: &Path, port: u16) -> Result<Server, ()> {
     let mut line = String::new();
     BufReader::new(cluster.stdout.take().unwrap()).read_line(&mut line).unwrap();
     if line != "ready\n" {
+        cluster.wait().unwrap();
         return Err(());
     }
     let url = Url::parse(&format!("postgres://postgres@127.0.0.1:{port}/postgres")).unwrap();

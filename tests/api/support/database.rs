@@ -71,7 +71,8 @@ impl TestDatabase {
 
     /// Takes the database away while others use it. PostgreSQL only.
     pub(crate) fn destroy(&self) {
-        let (Place::Server(name), Some(server)) = (&self.place, postgres::server()) else { return };
+        let Place::Server(name) = &self.place else { return };
+        let Some(server) = postgres::server() else { return };
         execute(&mut server.connect(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
     }
 }

@@ -145,7 +145,11 @@ fn run(line: CommandLine) -> Result<ExitCode> {
 
 fn start_log(filter: &str) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| format!("RUST_LOG: {error}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     Ok(())
 }
 
@@ -169,20 +173,17 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
     } else {
         migrations::run(&mut conn, &config.database)?;
     }
-    let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
-    drop(conn);
     actix_web::rt::System::new().block_on(async {
         let service = app::serve(config, Database::new(&config.database, config.pool))?;
+        // Not before the address is bound: a start that fails would store a key that nobody has seen.
+        let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
+        drop(conn);
+        let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
+        actix_web::rt::spawn(stopping);
         tracing::info!(database = %config.database, "listening on http://{}", service.address);
         if let Some(key) = first_key {
             print(&welcome(key.reveal(), &service.address.to_string()))?;
         }
-        let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace);
-        actix_web::rt::spawn(async {
-            if let Err(error) = stopping.await {
-                tracing::error!(%error, "signals are not listened to");
-            }
-        });
         service.server.await?;
         Ok(())
     })

@@ -26,6 +26,7 @@ pub struct Operation {
     pub access: Access,
     pub codes: &'static [Code],
     pub describe: fn() -> Description,
+    pub tags: fn() -> Vec<&'static str>,
     pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
 }
 
@@ -40,6 +41,7 @@ macro_rules! operation {
                 access: $access,
                 codes: &[$($crate::http::Code::$code),*],
                 describe: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::operation,
+                tags: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::Tags>::tags,
                 schemas: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::SchemaReferences>::schemas,
             }
         }
@@ -95,6 +97,8 @@ pub fn document(operations: &[Operation]) -> utoipa::openapi::OpenApi {
 
 fn describe(operation: &Operation) -> Description {
     let mut description = (operation.describe)();
+    // utoipa keeps them beside the description and not in it.
+    description.tags = Some((operation.tags)().into_iter().map(str::to_owned).collect());
     let codes = codes(operation, &description);
     if let Access::AtLeast(role) = operation.access {
         let text = description.description.get_or_insert_default();

@@ -18,7 +18,7 @@ pub struct RequireIfMatch(pub bool);
 #[into_params(parameter_in = Header)]
 pub struct IfNoneMatch {
     /// An `ETag` from an earlier answer: 304 without a body while nothing has changed.
-    #[param(rename = "If-None-Match", value_type = Option<String>, example = "\"1-1\"")]
+    #[param(rename = "If-None-Match", value_type = String, required = false, example = "\"1-1\"")]
     tags: header::IfNoneMatch,
 }
 
@@ -49,7 +49,7 @@ impl FromRequest for IfNoneMatch {
 #[into_params(parameter_in = Header)]
 pub struct IfMatch {
     /// The `ETag` of the post as last read: 412 where somebody changed it since.
-    #[param(rename = "If-Match", value_type = Option<String>, example = "\"1-1\"")]
+    #[param(rename = "If-Match", value_type = String, required = false, example = "\"1-1\"")]
     tags: Option<header::IfMatch>,
 }
 
@@ -83,10 +83,10 @@ pub enum IfExists {
 #[expect(dead_code, reason = "its fields are only described")]
 pub struct IfExistsHeaders {
     /// The `ETag` of the post as last read: replaces only that, 412 otherwise.
-    #[param(rename = "If-Match", value_type = Option<String>, example = "\"1-1\"")]
+    #[param(rename = "If-Match", value_type = String, required = false, example = "\"1-1\"")]
     if_match: Option<String>,
     /// `*` creates only: 412 where the post exists.
-    #[param(rename = "If-None-Match", value_type = Option<String>, example = "*")]
+    #[param(rename = "If-None-Match", value_type = String, required = false, example = "*")]
     if_none_match: Option<String>,
 }
 

@@ -8,7 +8,9 @@ use data_encoding::HEXLOWER;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::batch::Outcome;
 use super::count::Total;
@@ -55,12 +57,24 @@ pub struct PostSummaryPage {
     pub total_is_estimate: Option<bool>,
 }
 
-/// What the list answers.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum ListAnswer {
-    Posts(PostPage),
-    Summaries(PostSummaryPage),
+/// What the list answers: a [`PostPage`] or a [`PostSummaryPage`]. An empty page is both, so it is `anyOf`.
+pub struct ListAnswer;
+
+impl PartialSchema for ListAnswer {
+    fn schema() -> RefOr<Schema> {
+        let pages = [PostPage::name(), PostSummaryPage::name()];
+        let any = pages.iter().fold(AnyOfBuilder::new(), |any, name| any.item(Ref::from_schema_name(name.as_ref())));
+        Schema::AnyOf(any.build()).into()
+    }
+}
+
+impl ToSchema for ListAnswer {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PostPage::name().into(), PostPage::schema()));
+        PostPage::schemas(schemas);
+        schemas.push((PostSummaryPage::name().into(), PostSummaryPage::schema()));
+        PostSummaryPage::schemas(schemas);
+    }
 }
 
 impl PostPage {

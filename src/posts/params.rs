@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::count::Count;
 use super::list::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
@@ -24,10 +25,10 @@ pub(super) struct ListParams {
     cursor: Option<String>,
     /// In what order; posts that are equal in it are ordered by id. `relevance` takes `q` and is the default with it:
     /// posts whose title has all the words come first, then the newest.
-    #[param(inline, default = "-id")]
+    #[param(inline)]
     sort: Option<SortParam>,
     /// `false` lists drafts, `any` drafts and published posts; both take a key.
-    #[param(inline, default = "true")]
+    #[param(inline)]
     published: Option<PublishedParam>,
     /// Only posts with one of these slugs; may be given up to 100 times.
     #[param(max_items = 100, explode = true)]
@@ -49,64 +50,71 @@ pub(super) struct ListParams {
     #[param(max_length = 500, example = "rust async*")]
     q: Option<String>,
     /// `summary` gives an `excerpt` in place of the `content`.
-    #[param(inline, default = "full")]
+    #[param(inline)]
     view: Option<ViewParam>,
     /// Adds `total` and `total_is_estimate`. An estimate is exact up to 10,000 and costs the same however many there
     /// are.
-    #[param(inline, default = "none")]
+    #[param(inline)]
     count: Option<CountParam>,
 }
 
-/// Declares an enum of the values that a parameter takes, with what each one means.
+/// Declares the values that a parameter takes, with what each one means; the first one is the default.
 macro_rules! values {
-    ($(#[$meta:meta])* $name:ident -> $type:ty { $($variant:ident = $text:literal => $value:expr,)+ }) => {
+    ($(#[$meta:meta])* $name:ident -> $type:ty { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
         $(#[$meta])*
-        #[derive(ToSchema, Serialize)]
-        #[expect(dead_code, reason = "only described")]
-        enum $name { $(#[serde(rename = $text)] $variant,)+ }
+        struct $name;
 
         impl $name {
-            const TAKES: &str = concat!("takes one of", $(" ", $text,)+);
+            const TAKES: &str = concat!("takes one of ", $default, $(" ", $text,)*);
 
             fn parse(text: &str) -> Option<$type> {
-                match text { $($text => Some($value),)+ _ => None }
+                match text { $default => Some($value), $($text => Some($other),)* _ => None }
             }
         }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let values = [$default, $($text,)*];
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .enum_values(Some(values))
+                    .default(Some($default.into()))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
     };
 }
 
 values! {
     /// The values of `sort`.
     SortParam -> Sort {
-        IdDescending = "-id" => Sort::By(Column::Id, Order::Descending),
-        Id = "id" => Sort::By(Column::Id, Order::Ascending),
-        PublishedAtDescending = "-published_at" => Sort::By(Column::PublishedAt, Order::Descending),
-        PublishedAt = "published_at" => Sort::By(Column::PublishedAt, Order::Ascending),
-        UpdatedAtDescending = "-updated_at" => Sort::By(Column::UpdatedAt, Order::Descending),
-        UpdatedAt = "updated_at" => Sort::By(Column::UpdatedAt, Order::Ascending),
-        Title = "title" => Sort::By(Column::Title, Order::Ascending),
-        TitleDescending = "-title" => Sort::By(Column::Title, Order::Descending),
-        Relevance = "relevance" => Sort::Relevance,
+        "-id" => Sort::By(Column::Id, Order::Descending),
+        "id" => Sort::By(Column::Id, Order::Ascending),
+        "-published_at" => Sort::By(Column::PublishedAt, Order::Descending),
+        "published_at" => Sort::By(Column::PublishedAt, Order::Ascending),
+        "-updated_at" => Sort::By(Column::UpdatedAt, Order::Descending),
+        "updated_at" => Sort::By(Column::UpdatedAt, Order::Ascending),
+        "title" => Sort::By(Column::Title, Order::Ascending),
+        "-title" => Sort::By(Column::Title, Order::Descending),
+        "relevance" => Sort::Relevance,
     }
 }
 
 values! {
     /// The values of `published`.
-    PublishedParam -> Option<bool> { True = "true" => Some(true), False = "false" => Some(false), Any = "any" => None, }
+    PublishedParam -> Option<bool> { "true" => Some(true), "false" => Some(false), "any" => None, }
 }
 
 values! {
     /// The values of `view`.
-    ViewParam -> View { Full = "full" => View::Full, Summary = "summary" => View::Summary, }
+    ViewParam -> View { "full" => View::Full, "summary" => View::Summary, }
 }
 
 values! {
     /// The values of `count`.
-    CountParam -> Count {
-        None = "none" => Count::None,
-        Exact = "exact" => Count::Exact,
-        Estimated = "estimated" => Count::Estimated,
-    }
+    CountParam -> Count { "none" => Count::None, "exact" => Count::Exact, "estimated" => Count::Estimated, }
 }
 
 /// A list as it was asked for.

@@ -1,0 +1,92 @@
+//! A database that has no time: requests wait for a bounded while, then get 503, and everything recovers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posts_api::db::{Connection, PoolOptions};
+use serde_json::json;
+
+use crate::support::database::execute;
+use crate::support::{Api, Kind, TestDatabase, on_both};
+
+/// One connection, and a short wait for it.
+fn narrow(database: TestDatabase) -> Api {
+    Api::start(&Arc::new(database), |config| config.pool = PoolOptions { size: 1, wait: Duration::from_millis(100) })
+}
+
+/// Holds what every write needs, until [`release`].
+fn hold(api: &Api) -> Connection {
+    let mut conn = api.server.database.connect();
+    match api.kind() {
+        Kind::Sqlite => execute(&mut conn, "BEGIN IMMEDIATE"),
+        Kind::Postgres => {
+            execute(&mut conn, "BEGIN");
+            // Reads go on, or the task that publishes scheduled posts would take the only connection.
+            execute(&mut conn, "LOCK TABLE posts IN SHARE MODE");
+        }
+    }
+    conn
+}
+
+fn release(mut conn: Connection) {
+    execute(&mut conn, "ROLLBACK");
+}
+
+on_both! {
+    async fn requests_that_wait_too_long_get_503_and_later_ones_are_served(database: TestDatabase) {
+        let api = narrow(database);
+        let editor = api.editor();
+        api.create(json!({"title": "Before"})).await;
+        let held = hold(&api);
+        // The first of these has the connection, and waits in the database itself. An admin's key needs no look-up.
+        let admin = api.admin();
+        let writes = (0..5).map(|_| admin.post("/api/posts", &json!({"title": "Meanwhile"})).into_future());
+        let mut writes: futures_util::stream::FuturesUnordered<_> = writes.collect();
+        for _ in 0..4 {
+            let reply = futures_util::StreamExt::next(&mut writes).await.unwrap().expect(503);
+            assert_eq!(reply.header("retry-after"), Some("1"));
+            reply.problem(503, "database_busy");
+        }
+        release(held);
+        futures_util::StreamExt::next(&mut writes).await.unwrap().expect(201);
+        editor.post("/api/posts", &json!({"title": "After"})).await.expect(201);
+        let slugs = editor.get("/api/posts?published=any").await.json(200);
+        assert_eq!(slugs["items"].as_array().unwrap().len(), 3);
+    }
+
+    async fn sqlite_reads_go_on_while_another_process_writes(database: TestDatabase) {
+        if database.kind == Kind::Postgres {
+            return;
+        }
+        let api = narrow(database);
+        api.create(json!({"title": "Before", "published": true})).await;
+        let held = hold(&api);
+        assert_eq!(api.get("/api/posts").await.json(200)["items"].as_array().unwrap().len(), 1);
+        // SQLite's own wait ends after five seconds.
+        let reply = api.admin().post("/api/posts", &json!({"title": "Refused"})).await.expect(503);
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        reply.problem(503, "database_busy");
+        release(held);
+        api.admin().post("/api/posts", &json!({"title": "After"})).await.expect(201);
+    }
+
+    async fn health_says_that_a_busy_database_does_not_answer(database: TestDatabase) {
+        if database.kind == Kind::Sqlite {
+            return;
+        }
+        let api = narrow(database);
+        let mut held = hold(&api);
+        execute(&mut held, "LOCK TABLE posts IN ACCESS EXCLUSIVE MODE");
+        let admin = api.admin();
+        let waiting = admin.get("/api/posts").into_future();
+        let ready = async {
+            while api.get("/health/ready").await.status == 200 {}
+            api.get("/health/live").await.expect(200);
+            release(held);
+        };
+        let (list, ()) = tokio::join!(waiting, ready);
+        // The task that publishes scheduled posts may have had the connection first.
+        assert!([200, 503].contains(&list.status), "{}", list.status);
+        while api.get("/health/ready").await.status != 200 {}
+    }
+}

@@ -1,0 +1,27 @@
+//! The promises of the API, tried over a real socket on both databases.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking, and so may what stands beside it"
+)]
+
+mod agreement;
+mod bodies;
+mod busy;
+mod conditional;
+mod cors;
+mod docs;
+mod health;
+mod keys;
+mod list;
+mod openapi;
+mod posts;
+mod routes;
+mod settings;
+mod slugs;
+mod startup;
+mod support;
+mod transfer;

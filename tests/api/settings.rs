@@ -1,0 +1,131 @@
+//! Settings that cannot work: the program says so in one line, without the password, and touches nothing.
+
+use crate::support::program::Workplace;
+use crate::support::{Kind, TestDatabase};
+
+const SECRET: &str = "s3cret-of-the-tests";
+
+/// Starts with these settings and answers the one line of the refusal.
+fn refused(settings: &[(&str, &str)], flags: &[&str]) -> String {
+    let place = Workplace::new(settings.iter().copied());
+    for command in [flags.to_vec(), [&["migrate"], flags].concat()] {
+        let line = place.run(&command).refusal();
+        assert!(line.starts_with("error: "), "{line}");
+        assert!(!line.contains(SECRET), "{line}");
+    }
+    assert_eq!(place.files(), Vec::<String>::new(), "it made a file");
+    place.run(flags).refusal()
+}
+
+#[test]
+fn a_database_url_that_names_no_database_is_refused_and_makes_no_file() {
+    for (url, says) in [
+        (format!("postgrse://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
+        (format!("postgressql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
+        (format!("mysql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
+        ("sqlit://posts.db".into(), "unknown scheme"),
+        ("SQLITE://posts.db".into(), "scheme"),
+        ("posts.db".into(), "no scheme"),
+        (format!("//user:{SECRET}@127.0.0.1/db"), "scheme"),
+        (format!("user:{SECRET}@127.0.0.1/db"), "scheme"),
+        (String::new(), "scheme"),
+        ("sqlite://".into(), "no file"),
+        ("sqlite::memory:".into(), "memory"),
+        ("sqlite://posts.db?mode=rwc".into(), "parameters"),
+        (format!("prisma+postgres://accelerate.example/?api_key={SECRET}"), "Accelerate"),
+        (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "cannot be read"),
+        (format!("postgres://user:{SECRET}@127.0.0.1/db?connection_limit=0"), "connection_limit"),
+        (format!("postgres://user:{SECRET}@127.0.0.1/db?schema=x&pgbouncer=true"), "pgbouncer"),
+    ] {
+        let line = refused(&[("DATABASE_URL", &url)], &[]);
+        assert!(line.contains("DATABASE_URL") && line.contains(says), "{url}: {line}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_told_with_its_place() {
+    // The discard port: nobody listens.
+    for place in ["127.0.0.1:9", "no-such-host.invalid", "127.0.0.1:9,[::1]:9"] {
+        let url = format!("postgres://user:{SECRET}@{place}/db?connect_timeout=2");
+        let line = Workplace::new([("DATABASE_URL", url.as_str())]).run(&[]).refusal();
+        assert!(!line.contains(SECRET), "{line}");
+    }
+    let line = refused(&[("DATABASE_URL", &format!("postgres://user:{SECRET}@127.0.0.1:9/db"))], &[]);
+    assert!(line.contains("postgres://user@127.0.0.1:9/db") && line.contains("refused"), "{line}");
+    let line = refused(&[("DATABASE_URL", "sqlite:///no/such/directory/posts.db")], &[]);
+    assert!(line.contains("/no/such/directory/posts.db"), "{line}");
+    let line = refused(&[("DATABASE_URL", "sqlite:///")], &[]);
+    assert!(line.contains("directory"), "{line}");
+}
+
+#[test]
+fn a_wrong_password_is_told_without_the_password() {
+    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let mut url = url::Url::parse(&database.url).unwrap();
+    // On the cluster of the tests this user exists and has another password.
+    url.set_username("guarded").unwrap();
+    // The second one differs when it is decoded.
+    for password in [SECRET.to_owned(), format!("%40{SECRET}%3A")] {
+        url.set_password(Some(&password)).unwrap();
+        let line = refused(&[("DATABASE_URL", url.as_str())], &[]);
+        assert!(line.contains("guarded"), "{line}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let place = Workplace::new([("DATABASE_URL", "sqlite://notes.txt")]);
+    let notes = "These are notes and no database.\n".repeat(100);
+    place.write("notes.txt", &notes);
+    let line = place.run(&[]).refusal();
+    assert!(line.contains("notes.txt"), "{line}");
+    assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), notes);
+}
+
+#[test]
+fn a_setting_with_a_wrong_value_is_refused_by_name() {
+    for (name, flag, values) in [
+        ("PORT", "--port", vec!["abc", "-1", "65536"]),
+        ("HOST", "--host", vec!["localhost", "300.0.0.1"]),
+        ("ADMIN_API_KEY", "--admin-api-key", vec!["short", "with spaces in it, however long it may be"]),
+        ("DB_POOL_SIZE", "--db-pool-size", vec!["0", "1001", "many"]),
+        ("REQUIRE_IF_MATCH", "--require-if-match", vec!["maybe"]),
+        ("SHUTDOWN_GRACE", "--shutdown-grace", vec!["-1", "soon", "3601"]),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "--cors-allowed-origins",
+            vec!["*", "https://a.example,https://b.example/path", "example.org"],
+        ),
+        ("RUST_LOG", "--log", vec!["posts_api=loudly"]),
+    ] {
+        for value in values {
+            let line = refused(&[(name, value)], &[]);
+            assert!(line.contains(name) || line.contains(flag), "{name}={value}: {line}");
+            assert!(name != "ADMIN_API_KEY" || !line.contains(value), "{line}");
+            refused(&[], &[&format!("{flag}={value}")]);
+        }
+    }
+}
+
+#[test]
+fn a_broken_env_file_is_told_without_its_content() {
+    let place = Workplace::new([]);
+    place.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
+    let line = place.run(&[]).refusal();
+    assert!(line.contains(".env") && !line.contains(SECRET), "{line}");
+    assert_eq!(place.files(), [".env"]);
+}
+
+#[test]
+fn an_empty_optional_setting_is_one_that_is_not_set() {
+    let place = Workplace::new([("ADMIN_API_KEY", ""), ("CORS_ALLOWED_ORIGINS", "")]);
+    place.run(&["migrate"]).success();
+}
+
+#[test]
+fn an_address_in_use_is_told_in_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let line = Workplace::new([("PORT", port.as_str()), ("RUST_LOG", "error")]).run(&[]).refusal();
+    assert!(line.contains("in use"), "{line}");
+}

@@ -1,0 +1,54 @@
+# Starts a PostgreSQL of its own and ends it, and leaves nothing behind, when standard input closes: that happens
+# however the test process ends. Arguments: the directory of the programs, the port.
+# Standard output gets "ready" once connections are taken.
+set -u
+bin=$1 port=$2
+# Ctrl-C reaches the whole terminal; the end of the tests is what counts.
+trap '' INT TERM HUP
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/posts-api-test-postgres.XXXXXX") || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+
+# PostgreSQL refuses to run as root.
+if [ "$(id -u)" -eq 0 ]; then
+    user=postgres
+    id "$user" >/dev/null 2>&1 || user=nobody
+    chown "$user" "$dir" || exit 1
+    if command -v runuser >/dev/null; then
+        as_user() { runuser -u "$user" -- "$@"; }
+    else
+        as_user() { su "$user" -s /bin/sh -c 'exec "$0" "$@"' -- "$@"; }
+    fi
+else
+    as_user() { "$@"; }
+fi
+
+run() { as_user "$@" </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }; }
+
+: >log && chmod 666 log
+run "$bin/initdb" --pgdata="$dir/data" --username=postgres --encoding=UTF8 --locale=C --auth=trust --no-sync
+cat >"$dir/data/pg_hba.conf" <<HBA
+local all all trust
+host all guarded 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+HBA
+cat >>"$dir/data/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+port = $port
+unix_socket_directories = '$dir'
+max_connections = 300
+shared_buffers = 64MB
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+autovacuum = off
+CONF
+run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"
+echo "CREATE ROLE guarded LOGIN PASSWORD 'the-right-password'" |
+    as_user "$bin/psql" --quiet --no-psqlrc --host="$dir" --port="$port" --username=postgres postgres >>log 2>&1
+echo ready
+
+# Ends only at the end of the pipe: nothing is ever written to it.
+cat >/dev/null
+as_user "$bin/pg_ctl" stop --silent --mode=immediate --pgdata="$dir/data" </dev/null >/dev/null 2>&1

@@ -1,0 +1,92 @@
+//! A database for each test, gone with it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use diesel::RunQueryDsl;
+use posts_api::db::{Connection, DatabaseUrl, migrations};
+use tempfile::TempDir;
+
+use super::postgres;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Postgres,
+            Self::Postgres => Self::Sqlite,
+        }
+    }
+}
+
+/// An empty database until [`TestDatabase::migrate`].
+pub(crate) struct TestDatabase {
+    pub(crate) kind: Kind,
+    pub(crate) url: String,
+    place: Place,
+}
+
+enum Place {
+    /// Removed when dropped.
+    Directory(#[expect(dead_code, reason = "its drop is what counts")] TempDir),
+    /// The database's name.
+    Server(String),
+}
+
+impl TestDatabase {
+    /// `None`: there is no such server on this machine.
+    pub(crate) fn create(kind: Kind) -> Option<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        match kind {
+            Kind::Sqlite => {
+                let directory = TempDir::with_prefix("posts-api-test-").unwrap();
+                let url = format!("sqlite://{}", directory.path().join("posts.db").display());
+                Some(Self { kind, url, place: Place::Directory(directory) })
+            }
+            Kind::Postgres => {
+                let server = postgres::server()?;
+                let count = COUNT.fetch_add(1, Ordering::Relaxed);
+                let name = format!("posts_api_test_{}_{count}", std::process::id());
+                execute(&mut server.connect(), &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+                Some(Self { kind, url: server.url(&name).into(), place: Place::Server(name) })
+            }
+        }
+    }
+
+    pub(crate) fn parsed(&self) -> DatabaseUrl {
+        DatabaseUrl::parse(&self.url).unwrap().0
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(&self.parsed()).unwrap()
+    }
+
+    pub(crate) fn migrate(&self) {
+        migrations::run(&mut self.connect(), &self.parsed()).unwrap();
+    }
+
+    /// Takes the database away while others use it. PostgreSQL only.
+    pub(crate) fn destroy(&self) {
+        let Place::Server(name) = &self.place else { return };
+        let Some(server) = postgres::server() else { return };
+        execute(&mut server.connect(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        self.destroy();
+    }
+}
+
+pub(crate) fn execute(conn: &mut Connection, sql: &str) {
+    match conn {
+        Connection::Postgres(conn) => diesel::sql_query(sql).execute(conn),
+        Connection::Sqlite(conn) => diesel::sql_query(sql).execute(conn),
+    }
+    .unwrap();
+}

@@ -1,0 +1,47 @@
+//! What the tests stand on.
+
+pub(crate) mod api;
+pub(crate) mod call;
+mod contract;
+pub(crate) mod database;
+pub(crate) mod postgres;
+pub(crate) mod program;
+pub(crate) mod raw;
+
+use std::io::Write;
+
+pub(crate) use api::{Api, Given};
+pub(crate) use call::Reply;
+pub(crate) use database::{Kind, TestDatabase};
+
+/// Says loudly that something is not tested here.
+pub(crate) fn tell_skipped(what: &str) {
+    // Past the capture of the test's output, so that it is seen without --nocapture, too.
+    let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what}.\n");
+}
+
+/// Makes of each function two tests, `name::sqlite` and `name::postgres`. Its argument is what it is given: an
+/// [`Api`] is a running server, a [`TestDatabase`] an empty database.
+macro_rules! on_both {
+    ($($(#[$attribute:meta])* async fn $name:ident($given:ident: $kind:ty) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            $(#[$attribute])*
+            async fn scenario($given: $kind) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                scenario(<$kind as $crate::support::Given>::on($crate::support::Kind::Sqlite).unwrap()).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                if let Some(given) = <$kind as $crate::support::Given>::on($crate::support::Kind::Postgres) {
+                    scenario(given).await;
+                }
+            }
+        }
+    )+};
+}
+pub(crate) use on_both;

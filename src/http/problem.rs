@@ -61,6 +61,9 @@ codes! {
          list that gave it. Start again without a cursor.",
     InvalidHeader "invalid_header" BAD_REQUEST "A request header is wrong"
         "A header of the request has a value that cannot be read. `detail` names it.",
+    OriginNotAllowed "origin_not_allowed" BAD_REQUEST "This page may not send this request"
+        "The browser asked whether a page of this origin may send such a request, and it may not. The operator lists \
+         the origins that may write in `CORS_ALLOWED_ORIGINS`.",
     BadRequest "bad_request" BAD_REQUEST "The request is not valid HTTP"
         "The request could not be understood as HTTP.",
     KeyRequired "key_required" UNAUTHORIZED "An API key is required"
@@ -244,7 +247,7 @@ impl ApiError {
         }
     }
 
-    fn problem(&self) -> Problem {
+    pub(super) fn problem(&self) -> Problem {
         let code = self.code();
         Problem {
             r#type: format!("/problems/{}", code.name()),

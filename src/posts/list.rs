@@ -1,7 +1,7 @@
 //! Lists of posts: what can be asked for, and how a page is put together.
 //!
 //! Paging is by keyset: a cursor names the post where a page ended by its place in the order, so page 50,000 costs what
-//! page 1 costs and stays in place while posts come and go. [`super::select`] has the SQL.
+//! page 1 costs and stays in place while posts come and go. `select.rs` has the SQL.
 
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};

@@ -83,6 +83,6 @@ on_both! {
     }
 
     async fn a_refused_preflight_is_a_problem(api: Api) {
-        preflight(&api, SITE, "POST", "").await.problem(400, "bad_request");
+        preflight(&api, SITE, "POST", "").await.problem(400, "origin_not_allowed");
     }
 }

@@ -137,6 +137,9 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
         Access::Anyone => codes.extend([Code::KeyInvalid]),
         Access::AtLeast(_) => codes.extend([Code::KeyRequired, Code::KeyInvalid, Code::Forbidden]),
     }
+    if (operation.methods)().iter().any(|method| *method != HttpMethod::Get) {
+        codes.push(Code::UnsupportedContentEncoding);
+    }
     if takes("If-Match") {
         codes.extend([Code::InvalidHeader, Code::PreconditionFailed, Code::PreconditionRequired]);
     }
@@ -149,7 +152,6 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
             Code::RequestTimeout,
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
-            Code::UnsupportedContentEncoding,
             Code::ValidationFailed,
         ]);
     }

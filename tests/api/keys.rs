@@ -90,7 +90,7 @@ on_both! {
                 .map(|(number, mut conn)| {
                     let together = &together;
                     scope.spawn(move || {
-                        let key = CreateApiKey { name: "first start".into(), role: Role::Admin };
+                        let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
                         let hash = SecretKey::hash(&number.to_string());
                         together.wait();
                         keys::store::create_first(&mut conn, &key, &hash, Timestamp::now()).unwrap().is_some()

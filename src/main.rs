@@ -80,6 +80,8 @@ fn main() -> ExitCode {
     let outcome = load_env_file().and_then(|()| parse()).and_then(run);
     match outcome {
         Ok(code) => code,
+        // Whoever reads the output has read enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, also where a library's message has several.
             let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -87,6 +89,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// A missing `.env` is fine, a broken one is not. Its error would quote the line, which may hold a password.

@@ -19,6 +19,7 @@ mod keys;
 mod list;
 mod openapi;
 mod posts;
+mod readme;
 mod routes;
 mod settings;
 mod slugs;

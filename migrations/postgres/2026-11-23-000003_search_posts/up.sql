@@ -16,8 +16,12 @@ CREATE FUNCTION posts_fold(given text) RETURNS text LANGUAGE sql IMMUTABLE STRIC
         '[\u0300-\u036f]', '', 'g'
     );
 
+-- Most text is ASCII, for which the same is had for a third of the time.
 CREATE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
-    regexp_replace(posts_fold(given) COLLATE "und-x-icu", '[^[:alnum:]]+', ' ', 'g');
+    CASE WHEN octet_length(given) = char_length(given)
+        THEN regexp_replace(lower(given COLLATE "C"), '[^a-z0-9]+', ' ', 'g')
+        ELSE regexp_replace(posts_fold(given) COLLATE "und-x-icu", '[^[:alnum:]]+', ' ', 'g') COLLATE "C"
+    END;
 
 -- The bar between title and content is no word: a phrase cannot begin in the one and end in the other.
 --

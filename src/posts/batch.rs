@@ -8,12 +8,11 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::BigInt;
-use diesel::upsert::excluded;
 
 use super::input::{CreatePost, OnConflict};
-use super::model::{NewPost, Post};
+use super::model::NewPost;
 use super::slug;
-use super::store::{coalesce, is_taken};
+use super::store::{is_taken, upsert};
 use crate::db::{Connection, Timestamp, on};
 use crate::schema::posts;
 
@@ -33,7 +32,7 @@ impl Entry {
     pub fn new(mut post: CreatePost, now: Timestamp) -> Self {
         let slug = post.slug.take();
         let base = if slug.is_none() { Some(slug::from_title(&post.title)) } else { None };
-        Self { id: None, base, row: NewPost::new(post, slug.unwrap_or_default(), now) }
+        Self { id: None, base, row: post.into_row(slug.unwrap_or_default(), now) }
     }
 }
 
@@ -178,31 +177,4 @@ fn replace(conn: &mut Connection, entries: Vec<(usize, Entry)>, outcomes: &mut [
         set(outcomes, index, (outcome, entry.row.slug));
     }
     Ok(())
-}
-
-/// Creates each post, or replaces the one that has its slug, of which the id, the time of creation and the time of the
-/// first publication stay. A post that was created is at version 1.
-///
-/// # Errors
-/// The database's.
-pub(super) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    on!(conn, conn => diesel::insert_into(posts::table)
-        .values(rows)
-        .on_conflict(posts::slug)
-        .do_update()
-        .set((
-            posts::title.eq(excluded(posts::title)),
-            posts::content.eq(excluded(posts::content)),
-            posts::excerpt.eq(excluded(posts::excerpt)),
-            posts::published.eq(excluded(posts::published)),
-            posts::published_at.eq(coalesce(posts::published_at, excluded(posts::published_at))),
-            posts::scheduled_for.eq(None::<Timestamp>),
-            posts::updated_at.eq(excluded(posts::updated_at)),
-            posts::version.eq(posts::version + 1),
-        ))
-        .returning(Post::as_returning())
-        .get_results(conn))
 }

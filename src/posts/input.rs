@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model;
+use super::excerpt;
+use super::model::{self, NewPost};
 use crate::db::Timestamp;
 use crate::input::{Fields, Input, Invalid};
 
@@ -43,6 +44,25 @@ impl Input for CreatePost {
             content: content.flatten(),
             published: published.unwrap_or(false),
         })
+    }
+}
+
+impl CreatePost {
+    /// The row of a post that is written now.
+    #[must_use]
+    pub fn into_row(self, slug: String, now: Timestamp) -> NewPost {
+        NewPost {
+            slug,
+            title: self.title,
+            excerpt: excerpt::of(self.content.as_deref().unwrap_or_default()),
+            content: self.content,
+            published: self.published,
+            published_at: self.published.then_some(now),
+            scheduled_for: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
     }
 }
 

@@ -4,8 +4,6 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::excerpt;
-use super::input::CreatePost;
 use crate::db::{InvalidTimestamp, Timestamp};
 use crate::input::Invalid;
 use crate::schema::posts;
@@ -57,25 +55,6 @@ pub struct NewPost {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,
-}
-
-impl NewPost {
-    /// The row of a post that is written now.
-    #[must_use]
-    pub fn new(post: CreatePost, slug: String, now: Timestamp) -> Self {
-        Self {
-            slug,
-            title: post.title,
-            excerpt: excerpt::of(post.content.as_deref().unwrap_or_default()),
-            content: post.content,
-            published: post.published,
-            published_at: post.published.then_some(now),
-            scheduled_for: None,
-            created_at: now,
-            updated_at: now,
-            version: 1,
-        }
-    }
 }
 
 /// A post without its content, for lists.

@@ -6,10 +6,11 @@
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Nullable;
+use diesel::upsert::excluded;
 
 use super::input::{CreatePost, PutPost, UpdatePost};
 use super::model::{NewPost, Post};
-use super::{batch, excerpt, slug};
+use super::{excerpt, slug};
 use crate::db::{Connection, Timestamp, on};
 use crate::schema::posts;
 
@@ -70,7 +71,7 @@ pub fn find_by_slugs(conn: &mut Connection, slugs: &[String]) -> QueryResult<Vec
 pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryResult<Change<Post>> {
     let is_given = post.slug.is_some();
     let base = post.slug.clone().unwrap_or_else(|| slug::from_title(&post.title));
-    let mut row = NewPost::new(post, base.clone(), now);
+    let mut row = post.into_row(base.clone(), now);
     loop {
         if let Some(post) = insert(conn, &row)? {
             return Ok(Change::Done(post));
@@ -157,11 +158,11 @@ pub fn put(
     condition: &PutCondition,
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
-    let row = NewPost::new(post.into(), slug, now);
+    let row = CreatePost::from(post).into_row(slug, now);
     match condition {
         PutCondition::Absent => Ok(insert(conn, &row)?.map_or(Change::Stale, Change::Done)),
         PutCondition::Unconditional => {
-            batch::upsert(conn, vec![&row]).map(|mut posts| posts.pop().map_or(Change::Missing, Change::Done))
+            upsert(conn, vec![&row]).map(|mut posts| posts.pop().map_or(Change::Missing, Change::Done))
         }
         PutCondition::Exists => replace(conn, &row, None),
         PutCondition::Is(tags) => match find_by_slug(conn, &row.slug)? {
@@ -169,6 +170,33 @@ pub fn put(
             _ => Ok(Change::Stale),
         },
     }
+}
+
+/// Creates each post, or replaces the one that has its slug, of which the id, the time of creation and the time of the
+/// first publication stay. A post that was created is at version 1.
+///
+/// # Errors
+/// The database's.
+pub(super) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    on!(conn, conn => diesel::insert_into(posts::table)
+        .values(rows)
+        .on_conflict(posts::slug)
+        .do_update()
+        .set((
+            posts::title.eq(excluded(posts::title)),
+            posts::content.eq(excluded(posts::content)),
+            posts::excerpt.eq(excluded(posts::excerpt)),
+            posts::published.eq(excluded(posts::published)),
+            posts::published_at.eq(coalesce(posts::published_at, excluded(posts::published_at))),
+            posts::scheduled_for.eq(None::<Timestamp>),
+            posts::updated_at.eq(excluded(posts::updated_at)),
+            posts::version.eq(posts::version + 1),
+        ))
+        .returning(Post::as_returning())
+        .get_results(conn))
 }
 
 /// Replaces the post that has the row's slug; with `seen`, only where that is still the one.

@@ -17,6 +17,7 @@ mod docs;
 mod health;
 mod keys;
 mod list;
+mod listing;
 mod openapi;
 mod posts;
 mod routes;

@@ -16,6 +16,7 @@ mod cors;
 mod docs;
 mod health;
 mod keys;
+mod leaks;
 mod list;
 mod listing;
 mod openapi;

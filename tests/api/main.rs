@@ -20,6 +20,7 @@ mod leaks;
 mod list;
 mod listing;
 mod openapi;
+mod plans;
 mod posts;
 mod routes;
 mod settings;

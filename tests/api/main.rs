@@ -23,6 +23,7 @@ mod openapi;
 mod plans;
 mod posts;
 mod routes;
+mod search;
 mod settings;
 mod slugs;
 mod startup;

@@ -15,6 +15,7 @@ mod conditional;
 mod cors;
 mod docs;
 mod health;
+mod idempotency;
 mod keys;
 mod leaks;
 mod list;

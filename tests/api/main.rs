@@ -24,6 +24,7 @@ mod openapi;
 mod plans;
 mod posts;
 mod routes;
+mod schedule;
 mod search;
 mod settings;
 mod slugs;

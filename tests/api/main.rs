@@ -9,6 +9,7 @@
 )]
 
 mod agreement;
+mod batch;
 mod bodies;
 mod busy;
 mod conditional;

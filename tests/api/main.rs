@@ -24,6 +24,7 @@ mod listing;
 mod openapi;
 mod plans;
 mod posts;
+mod put;
 mod routes;
 mod schedule;
 mod search;

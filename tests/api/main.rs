@@ -12,6 +12,7 @@ mod agreement;
 mod batch;
 mod bodies;
 mod busy;
+mod caching;
 mod conditional;
 mod cors;
 mod docs;

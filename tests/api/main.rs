@@ -23,6 +23,7 @@ mod leaks;
 mod list;
 mod listing;
 mod openapi;
+mod pages;
 mod plans;
 mod posts;
 mod put;

@@ -18,6 +18,7 @@ mod cors;
 mod docs;
 mod health;
 mod idempotency;
+mod key_life;
 mod keys;
 mod leaks;
 mod list;

@@ -56,7 +56,7 @@ fn plan(conn: &mut Connection, sql: &str) -> String {
             steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n")
         }
         Connection::Postgres(conn) => {
-            let values = (1..).take_while(|number| sql.contains(&format!("${number}"))).count();
+            let values = sql.matches('$').count();
             let nulls = vec!["NULL"; values].join(", ");
             diesel::sql_query("SET plan_cache_mode = force_generic_plan").execute(conn).unwrap();
             diesel::sql_query(format!("PREPARE p AS {sql}")).execute(conn).unwrap();

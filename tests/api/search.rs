@@ -211,7 +211,8 @@ on_both! {
     /// PostgreSQL forgets where a word stands after 255 times and after the 16,383rd word.
     async fn a_phrase_far_down_in_a_long_post_is_found(api: Api) {
         let often = format!("{}the needle stands", "the cat ".repeat(400));
-        let far = format!("{} final phrase here", (0..20_000).map(|n| format!("w{n} ")).collect::<String>());
+        let words: Vec<String> = (0..20_000).map(|n| format!("w{n}")).collect();
+        let far = format!("{} final phrase here", words.join(" "));
         fill(&api, &[("Often", &often), ("Far", &far), ("Short", "the needle sits, final words")]);
         for (q, expected) in [
             ("\"the needle\"", vec![3, 1]), ("\"the needle stands\"", vec![1]), ("\"needle the\"", vec![]),

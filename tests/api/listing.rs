@@ -71,8 +71,8 @@ fn query() -> impl Strategy<Value = Query> {
     let bound = || weighted(0.15, 0..6_u8);
     let filter = (select(&["true", "true", "false", "any"][..]), bound(), bound(), bound(), bound());
     let ids = prop_oneof![2 => Just(Vec::new()), 1 => vec(1..40_i64, 1..60)];
-    let q = weighted(0.3, vec(select(TERMS), 1..3));
-    (weighted(0.9, select(SORTS)), filter, ids, q, 1..10_usize).prop_map(|(sort, filter, ids, q, limit)| {
+    let q = weighted(0.4, vec(select(TERMS), 1..3));
+    (weighted(0.7, select(SORTS)), filter, ids, q, 1..10_usize).prop_map(|(sort, filter, ids, q, limit)| {
         let (published, published_after, published_before, updated_after, updated_before) = filter;
         let sort = sort.filter(|sort| *sort != "relevance" || q.is_some());
         Query { sort, published, ids, published_after, published_before, updated_after, updated_before, q, limit }

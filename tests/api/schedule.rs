@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use posts_api::db::Timestamp;
+use posts_api::posts::publication;
 use serde_json::{Value, json};
 
 use crate::support::{Api, TestDatabase, ids, on_both, until};
@@ -189,5 +190,26 @@ on_both! {
         until("one more is published", async || published() > POSTS.unsigned_abs()).await;
         assert_eq!(database.number(&exactly_once), POSTS);
         assert_eq!(published(), POSTS.unsigned_abs() + 1);
+    }
+
+    /// All have looked before the first one publishes, which instances rarely do by themselves.
+    async fn of_those_who_found_the_same_posts_due_one_publishes_each(database: TestDatabase) {
+        database.migrate();
+        let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": "2020-01-01T00:00:00Z"});
+        database.import(&(1..=200).map(post).collect::<Vec<_>>());
+        let now = Timestamp::now();
+        let found = [(); 3].map(|()| {
+            let mut conn = database.connect();
+            let ids = publication::due(&mut conn, now, 1000).unwrap();
+            assert_eq!(ids.len(), 200);
+            (conn, ids)
+        });
+        let threads = found.map(|(mut conn, ids)| {
+            std::thread::spawn(move || conn.transaction(|conn| publication::publish_due(conn, &ids, now)).unwrap().len())
+        });
+        let published: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert_eq!(published, 200);
+        let once = "SELECT count(*) AS number FROM posts WHERE published AND version = 2 AND scheduled_for IS NULL";
+        assert_eq!(database.number(once), 200);
     }
 }

@@ -211,7 +211,12 @@ fn slugs(params: &mut Params<'_>) -> Result<Vec<String>, ApiError> {
     if slugs.len() > MAX_SLUGS {
         return Err(refuse("slug", "may be given at most 100 times"));
     }
-    slugs.into_iter().map(|slug| model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail))).collect()
+    let slugs = slugs.into_iter().map(|slug| model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail)));
+    let mut slugs = slugs.collect::<Result<Vec<_>, _>>()?;
+    // A list is the same in whichever order its slugs are named, and so is its cursor.
+    slugs.sort_unstable();
+    slugs.dedup();
+    Ok(slugs)
 }
 
 fn place(cursor: &str, list: ListId, sort: Sort) -> Result<Place, ApiError> {

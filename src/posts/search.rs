@@ -90,7 +90,7 @@ impl Search {
 /// `None`: there is no word in it.
 fn phrase(text: &str, is_prefix: bool) -> Option<Phrase> {
     let words: Vec<String> =
-        text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect();
+        text.split(|c| !is_word(c)).filter(|word| !word.chars().all(is_diacritic)).map(ToOwned::to_owned).collect();
     if words.is_empty() { None } else { Some(Phrase { words, is_prefix }) }
 }
 
@@ -98,7 +98,12 @@ fn phrase(text: &str, is_prefix: bool) -> Option<Phrase> {
 fn is_word(c: char) -> bool {
     c.general_category_group() == GeneralCategoryGroup::Letter
         || c.general_category() == GeneralCategory::DecimalNumber
-        || ('\u{300}'..='\u{36f}').contains(&c)
+        || is_diacritic(c)
+}
+
+/// Folding drops it, so that no word is made of it alone.
+fn is_diacritic(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
 }
 
 #[cfg(test)]
@@ -123,7 +128,7 @@ mod tests {
     fn every_other_character_only_separates_words() {
         assert_eq!(queries(r"foo-bar' OR (x:y)").0, r#""foo bar" AND "OR" AND "x y""#);
         assert_eq!(queries(r#"say "hello"#).0, r#""say" AND "hello""#);
-        for text in ["", "  ", "!!!", "\"\"", "*", "² ½"] {
+        for text in ["", "  ", "!!!", "\"\"", "*", "² ½", "\u{301}", "\"\u{301} \u{302}*"] {
             assert_eq!(Search::parse(text), None, "{text}");
         }
     }

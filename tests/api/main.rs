@@ -9,18 +9,29 @@
 )]
 
 mod agreement;
+mod batch;
 mod bodies;
 mod busy;
+mod caching;
 mod conditional;
 mod cors;
 mod docs;
 mod health;
+mod idempotency;
+mod key_life;
 mod keys;
+mod leaks;
 mod list;
+mod listing;
 mod openapi;
+mod pages;
+mod plans;
 mod posts;
+mod put;
 mod readme;
 mod routes;
+mod schedule;
+mod search;
 mod settings;
 mod slugs;
 mod startup;

@@ -10,6 +10,7 @@ use posts_api::config::Config;
 use posts_api::db::{Database, PoolOptions, Timestamp};
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::health::Readiness;
+use posts_api::posts::schedule;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -112,6 +113,14 @@ impl Api {
         self.call(Method::GET, path)
     }
 
+    pub(crate) fn head(&self, path: &str) -> Call {
+        self.call(Method::HEAD, path)
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Call {
+        self.call(Method::PUT, path).json(body)
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Call {
         self.call(Method::POST, path).json(body)
     }
@@ -139,6 +148,7 @@ impl Api {
 pub(crate) struct Server {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) readiness: Readiness,
+    pub(crate) schedule: Arc<schedule::Progress>,
     pub(crate) database: Arc<TestDatabase>,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -152,14 +162,15 @@ impl Server {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
                 let service = app::serve(&config, Database::new(&config.database, config.pool)).unwrap();
-                started.send((service.address, service.readiness, service.handle)).unwrap();
+                started.send((service.address, service.readiness, service.schedule, service.handle)).unwrap();
                 service.server.await.unwrap();
             });
         });
-        let (address, readiness, handle) = wait.recv().expect("the server starts");
+        let (address, readiness, schedule, handle) = wait.recv().expect("the server starts");
         Self {
             address,
             readiness,
+            schedule,
             database,
             handle,
             thread: Some(thread),

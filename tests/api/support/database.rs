@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::RunQueryDsl;
 use posts_api::db::{Connection, DatabaseUrl, migrations};
+use posts_api::posts::transfer;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::postgres;
@@ -67,6 +69,33 @@ impl TestDatabase {
 
     pub(crate) fn migrate(&self) {
         migrations::run(&mut self.connect(), &self.parsed()).unwrap();
+    }
+
+    /// Stores posts as the program's import does: with the ids and times that they name.
+    #[track_caller]
+    pub(crate) fn import(&self, posts: &[Value]) {
+        let lines: String = posts.iter().flat_map(|post| [post.to_string(), "\n".to_owned()]).collect();
+        let report = transfer::import(&mut self.connect(), lines.as_bytes(), false, |_| {}).unwrap();
+        assert_eq!(report.imported, posts.len() as u64);
+    }
+
+    pub(crate) fn execute(&self, sql: &str) {
+        execute(&mut self.connect(), sql);
+    }
+
+    /// What a query answers as `number`.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let row: Row = match &mut self.connect() {
+            Connection::Postgres(conn) => diesel::sql_query(sql).get_result(conn),
+            Connection::Sqlite(conn) => diesel::sql_query(sql).get_result(conn),
+        }
+        .unwrap();
+        row.number
     }
 
     /// Takes the database away while others use it. PostgreSQL only.

@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod raw;
+pub(crate) mod statements;
 
 use std::io::Write;
 
@@ -18,6 +19,20 @@ pub(crate) use database::{Kind, TestDatabase};
 pub(crate) fn tell_skipped(what: &str) {
     // Past the capture of the test's output, so that it is seen without --nocapture, too.
     let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what}.\n");
+}
+
+/// The ids on a page of a list.
+pub(crate) fn ids(page: &serde_json::Value) -> Vec<i64> {
+    page["items"].as_array().unwrap().iter().map(|post| post["id"].as_i64().unwrap()).collect()
+}
+
+/// Asks until the answer is yes; a test does not wait longer than half a minute.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "waited in vain: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 /// Makes of each function two tests, `name::sqlite` and `name::postgres`. Its argument is what it is given: an

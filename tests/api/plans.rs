@@ -1,0 +1,135 @@
+//! What the databases do for a list: each page of published posts is read from an index, in its order, whether it is
+//! the first page or one deep in the list.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use posts_api::db::Connection;
+use posts_api::posts::list::{self, ListQuery, Page};
+use posts_api::posts::params::ListRequest;
+
+use crate::support::{TestDatabase, on_both, statements};
+
+const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
+
+/// 6,000 posts, of which a third are drafts; times and titles repeat.
+fn fill(conn: &mut Connection) {
+    let (numbers, time) = match conn {
+        Connection::Sqlite(_) => (
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 6000)",
+            "strftime('%Y-%m-%dT%H:%M:%S', 1700000000 + n / 3 * 60, 'unixepoch') || '.000000Z'",
+        ),
+        Connection::Postgres(_) => {
+            ("WITH n (n) AS (SELECT generate_series(1, 6000))", "to_timestamp(1700000000 + n / 3 * 60)")
+        }
+    };
+    let sql = format!(
+        "INSERT INTO posts (slug, title, content, published, published_at, updated_at)
+         {numbers} SELECT 'post-' || n, 'Title ' || (n % 2000), 'Content', n % 3 <> 0, {time}, {time} FROM n"
+    );
+    crate::support::database::execute(conn, &sql);
+    crate::support::database::execute(conn, "ANALYZE");
+}
+
+/// The page, and the SQL that it took.
+fn captured(conn: &mut Connection, query: &ListQuery) -> (Page, Vec<String>) {
+    let (page, statements) = statements::capture(conn, |conn| list::list(conn, query));
+    (page.unwrap(), statements)
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+/// What the database says that it will do, whatever the values are.
+fn plan(conn: &mut Connection, sql: &str) -> String {
+    match conn {
+        Connection::Sqlite(conn) => {
+            let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn).unwrap();
+            steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n")
+        }
+        Connection::Postgres(conn) => {
+            let values = sql.matches('$').count();
+            let nulls = vec!["NULL"; values].join(", ");
+            diesel::sql_query("SET plan_cache_mode = force_generic_plan").execute(conn).unwrap();
+            diesel::sql_query(format!("PREPARE p AS {sql}")).execute(conn).unwrap();
+            let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN EXECUTE p({nulls})")).load(conn).unwrap();
+            diesel::sql_query("DEALLOCATE p").execute(conn).unwrap();
+            lines.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+#[track_caller]
+fn check(conn: &mut Connection, sql: &str, what: &str) {
+    let plan = plan(conn, sql);
+    let (wanted, unwanted) = match conn {
+        Connection::Sqlite(_) => ("SEARCH posts USING", ["SCAN", "TEMP B-TREE"]),
+        Connection::Postgres(_) => ("Index Scan", ["Seq Scan", "Sort"]),
+    };
+    assert!(plan.contains(wanted), "{what}\n{sql}\n{plan}");
+    for unwanted in unwanted {
+        assert!(!plan.contains(unwanted), "{what}: {unwanted}\n{sql}\n{plan}");
+    }
+}
+
+on_both! {
+    async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        for sort in SORTS {
+            for rest in ["", "&view=summary"] {
+                let mut query = ListRequest::parse(&format!("sort={sort}&limit=100{rest}")).unwrap().query;
+                for number in 1..=6 {
+                    let (page, statements) = captured(&mut conn, &query);
+                    assert_eq!(page.items.len(), 100);
+                    assert_eq!(statements.len(), 1, "{statements:#?}");
+                    check(&mut conn, &statements[0], &format!("page {number} by {sort}{rest}"));
+                    query.place = page.next;
+                    if number == 5 {
+                        query.place = page.previous;
+                        assert!(query.place.as_ref().is_some_and(|place| place.backwards));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn with_drafts_each_half_of_a_list_is_read_from_an_index(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        for sort in SORTS {
+            let mut query = ListRequest::parse(&format!("sort={sort}&limit=100&published=any")).unwrap().query;
+            for number in 1..=2 {
+                let (page, statements) = captured(&mut conn, &query);
+                assert_eq!(statements.len(), 2, "{statements:#?}");
+                for sql in &statements {
+                    check(&mut conn, sql, &format!("page {number} by {sort}"));
+                }
+                query.place = page.next;
+            }
+        }
+    }
+
+    async fn a_post_is_found_by_an_index(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        let parameter = match &conn {
+            Connection::Sqlite(_) => "?",
+            Connection::Postgres(_) => "$1",
+        };
+        for column in ["id", "slug"] {
+            check(&mut conn, &format!("SELECT * FROM posts WHERE {column} = {parameter}"), column);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use diesel::QueryResult;
 
-use super::list::{Filter, Order};
+use super::query::{Filter, Order};
 use super::select;
 use crate::db::Connection;
 

@@ -11,6 +11,7 @@ pub mod model;
 pub mod page;
 pub mod params;
 pub mod publication;
+pub mod query;
 pub mod schedule;
 pub mod search;
 mod select;

@@ -14,9 +14,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::batch::Outcome;
 use super::count::Total;
-use super::list::{Item, Page};
+use super::list::Page;
 use super::model::{Post, PostSummary};
 use super::params::ListRequest;
+use super::query::Item;
 
 /// A page of posts.
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,8 +6,8 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::count::Count;
-use super::list::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
 use super::model;
+use super::query::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
 use super::search::{MAX_SEARCH, Search};
 use crate::db::Timestamp;
 use crate::http::query::{Params, refuse};

@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::excerpt;
-use super::list::{Column, Filter, Item, Key, Order, SearchFilter, Stretch, Tier, View};
 use super::model::{Post, PostSummary};
+use super::query::{Column, Filter, Item, Key, Order, SearchFilter, Stretch, Tier, View};
 use super::search::Scope;
 use crate::db::{Connection, Timestamp, Timestamptz, on};
 use crate::schema::posts;

@@ -4,8 +4,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use posts_api::db::Connection;
-use posts_api::posts::list::{self, ListQuery, Page};
+use posts_api::posts::list::{self, Page};
 use posts_api::posts::params::ListRequest;
+use posts_api::posts::query::ListQuery;
 
 use crate::support::{TestDatabase, on_both, statements};
 

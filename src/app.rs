@@ -93,6 +93,9 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         App::new()
             .configure(|app| shared.register(app))
             .configure(routes)
+            // For people who type an address.
+            .service(web::redirect("/", "/docs"))
+            .service(web::redirect("/docs/", "/docs"))
             .default_service(web::to(no_route))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))

@@ -11,44 +11,37 @@ use clap::Args;
 
 use crate::db::{DatabaseUrl, InvalidUrl, PoolOptions};
 
-/// The settings as given; [`Settings::check`] makes a [`Config`] of them.
-#[derive(Args)]
-#[command(next_help_heading = "Settings (also read from the environment and .env)")]
+/// The settings that were given as flags; [`Settings::check`] takes the others from the environment.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Settings, also read from the environment and .env")]
 pub struct Settings {
-    /// `sqlite://FILE`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
-    #[arg(long, env, global = true, hide_env_values = true, default_value = "sqlite://posts.db", value_name = "URL")]
-    database_url: String,
-    /// Connections that serve reads on SQLite, and everything on PostgreSQL. Default: 8, or the URL's `connection_limit`.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    db_pool_size: Option<u32>,
-    /// The address to listen on: 127.0.0.1 is this machine only, 0.0.0.0 is everyone.
-    #[arg(long, env, global = true, hide_env_values = true, default_value = "127.0.0.1", value_name = "ADDRESS")]
-    host: IpAddr,
-    /// The port to listen on; 0 takes a free one.
-    #[arg(long, env, global = true, hide_env_values = true, default_value_t = 8080)]
-    port: u16,
-    /// An admin key of your own, at least 22 printable ASCII characters. Without it the first start makes one and prints it.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "KEY")]
+    /// `sqlite://FILE`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`DATABASE_URL`; default: `sqlite://posts.db`)
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Connections that serve reads on SQLite, and everything on PostgreSQL (`DB_POOL_SIZE`; default: the URL's `connection_limit`, or 8)
+    #[arg(long, global = true, value_name = "N")]
+    db_pool_size: Option<String>,
+    /// The address to listen on: 127.0.0.1 is this machine only, 0.0.0.0 is everyone (`HOST`; default: `127.0.0.1`)
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// The port to listen on; 0 takes a free one (`PORT`; default: `8080`)
+    #[arg(long, global = true, value_name = "PORT")]
+    port: Option<String>,
+    /// An admin key of your own, at least 22 printable ASCII characters (`ADMIN_API_KEY`; default: the first start makes one and prints it)
+    #[arg(long, global = true, value_name = "KEY")]
     admin_api_key: Option<String>,
-    /// Answer 428 to a change without If-Match.
-    #[arg(long, env, global = true, hide_env_values = true, default_value = "false", value_name = "BOOL", action = clap::ArgAction::Set)]
-    require_if_match: bool,
-    /// Browser origins that may read and write, separated by commas. Default: any origin may read.
-    #[arg(long, env, global = true, hide_env_values = true, value_name = "ORIGINS")]
+    /// Whether a change without If-Match is answered 428 (`REQUIRE_IF_MATCH`; default: `false`)
+    #[arg(long, global = true, value_name = "BOOL")]
+    require_if_match: Option<String>,
+    /// Browser origins that may read and write, separated by commas (`CORS_ALLOWED_ORIGINS`; default: any may read)
+    #[arg(long, global = true, value_name = "ORIGINS")]
     cors_allowed_origins: Option<String>,
-    /// Seconds to go on serving after SIGTERM, so that a load balancer can take the instance out.
-    #[arg(long, env, global = true, hide_env_values = true, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
-    shutdown_grace: u64,
-    /// What is logged to stderr: error, warn, info, debug or trace, also per module as in `info,posts_api=debug`.
-    #[arg(
-        long,
-        env = "RUST_LOG",
-        global = true,
-        hide_env_values = true,
-        default_value = "info,actix_server=warn",
-        value_name = "FILTER"
-    )]
-    log: String,
+    /// Seconds to go on serving after SIGTERM, for a load balancer to take the instance out (`SHUTDOWN_GRACE`; default: `0`)
+    #[arg(long, global = true, value_name = "SECONDS")]
+    shutdown_grace: Option<String>,
+    /// What is logged to stderr: error, warn, info, debug or trace, also per module (`RUST_LOG`; default: `info,actix_server=warn`)
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
 }
 
 /// Checked settings.
@@ -63,6 +56,10 @@ pub struct Config {
     /// `None`: any origin may read, none may write.
     pub cors_allowed_origins: Option<Vec<String>>,
     pub shutdown_grace: Duration,
+    /// The filter of the log, unchecked.
+    pub log: String,
+    /// What is odd about the settings but stops nothing.
+    pub warnings: Vec<String>,
 }
 
 /// The admin key of the environment. `Debug` does not show it.
@@ -88,6 +85,9 @@ impl fmt::Debug for AdminApiKey {
 pub enum ConfigError {
     #[error(transparent)]
     Url(#[from] InvalidUrl),
+    /// The value is not shown: it may be a secret under the wrong name.
+    #[error("{name} takes {takes}")]
+    Value { name: &'static str, takes: &'static str },
     #[error("ADMIN_API_KEY must be {0}; `openssl rand -hex 32` makes a good one")]
     AdminApiKey(&'static str),
     #[error(
@@ -102,42 +102,79 @@ const POOL_SIZE: u32 = 8;
 const POOL_WAIT: Duration = Duration::from_secs(2);
 
 impl Settings {
-    /// The filter of the log, before anything else is checked.
-    #[must_use]
-    pub fn log_filter(&self) -> &str {
-        &self.log
-    }
-
-    /// Checks what clap alone cannot. The second value holds warnings to log.
+    /// Checks every setting: the flag where it was given, then the variable that `environment` has.
     ///
     /// # Errors
     /// A setting with a wrong value.
-    pub fn check(self) -> Result<(Config, Vec<String>), ConfigError> {
-        let (database, warnings) = DatabaseUrl::parse(&self.database_url)?;
+    pub fn check(self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+        let given = |flag: Option<String>, name: &'static str| Setting {
+            name,
+            value: flag.or_else(|| environment(name)).filter(|value| !value.is_empty()),
+        };
+        let url = given(self.database_url, "DATABASE_URL").value;
+        let (database, warnings) = DatabaseUrl::parse(url.as_deref().unwrap_or("sqlite://posts.db"))?;
         let (limit, wait) = match &database {
             DatabaseUrl::Postgres(url) => (url.connection_limit, url.pool_timeout),
             DatabaseUrl::Sqlite { .. } => (None, None),
         };
-        let config = Config {
+        let size = given(self.db_pool_size, "DB_POOL_SIZE")
+            .read("a whole number from 1 to 1000", |text| text.parse().ok().filter(|size| (1..=1000).contains(size)))?;
+        let grace = given(self.shutdown_grace, "SHUTDOWN_GRACE")
+            .read("whole seconds from 0 to 3600", |text| text.parse().ok().filter(|seconds| *seconds <= 3600))?;
+        Ok(Config {
+            pool: PoolOptions { size: size.or(limit).unwrap_or(POOL_SIZE), wait: wait.unwrap_or(POOL_WAIT) },
+            host: given(self.host, "HOST").read("an IP address or localhost", address)?.unwrap_or(LOCALHOST),
+            port: given(self.port, "PORT")
+                .read("a port number from 0 to 65535", |text| text.parse().ok())?
+                .unwrap_or(8080),
+            admin_api_key: given(self.admin_api_key, "ADMIN_API_KEY").value.map(|key| key.parse()).transpose()?,
+            require_if_match: given(self.require_if_match, "REQUIRE_IF_MATCH")
+                .read("true or false", boolean)?
+                .unwrap_or(false),
+            cors_allowed_origins: given(self.cors_allowed_origins, "CORS_ALLOWED_ORIGINS")
+                .value
+                .map(|list| origins(&list))
+                .transpose()?,
+            shutdown_grace: Duration::from_secs(grace.unwrap_or(0)),
+            log: given(self.log, "RUST_LOG").value.unwrap_or_else(|| "info,actix_server=warn".to_owned()),
             database,
-            pool: PoolOptions {
-                size: self.db_pool_size.or(limit).unwrap_or(POOL_SIZE),
-                wait: wait.unwrap_or(POOL_WAIT),
-            },
-            host: self.host,
-            port: self.port,
-            admin_api_key: given(self.admin_api_key).map(|key| key.parse()).transpose()?,
-            require_if_match: self.require_if_match,
-            cors_allowed_origins: given(self.cors_allowed_origins).map(|list| origins(&list)).transpose()?,
-            shutdown_grace: Duration::from_secs(self.shutdown_grace),
-        };
-        Ok((config, warnings))
+            warnings,
+        })
     }
 }
 
-/// An empty variable is one that is not set: `KEY=${KEY:-}` in a compose file.
-fn given(value: Option<String>) -> Option<String> {
-    value.filter(|value| !value.is_empty())
+/// A variable of the process, which `.env` may have set.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What a setting was given; one that is empty counts as not given, as `KEY=${KEY:-}` of a compose file means it.
+struct Setting {
+    name: &'static str,
+    value: Option<String>,
+}
+
+impl Setting {
+    fn read<T>(self, takes: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
+        let wrong = ConfigError::Value { name: self.name, takes };
+        self.value.map(|text| parse(&text).ok_or(wrong)).transpose()
+    }
+}
+
+const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+fn address(text: &str) -> Option<IpAddr> {
+    if text == "localhost" { Some(LOCALHOST) } else { text.parse().ok() }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 impl FromStr for AdminApiKey {

@@ -99,20 +99,25 @@ pub fn finish(conn: &mut Connection, request: &Request, answer: &Answer, now: Ti
     on!(conn, conn => diesel::insert_into(keys::table).values(row).execute(conn)).map(drop)
 }
 
-/// Removes some of the answers that nobody may ask for any more, and answers how many.
+/// Some of the answers that nobody may ask for any more, the oldest ones.
 ///
 /// # Errors
 /// The database's.
-pub fn remove_expired(conn: &mut Connection, now: Timestamp) -> QueryResult<usize> {
-    let expired: Vec<i64> = on!(conn, conn => keys::table
+pub fn expired(conn: &mut Connection, now: Timestamp) -> QueryResult<Vec<i64>> {
+    on!(conn, conn => keys::table
         .filter(keys::created_at.le(oldest_kept(now)))
         .order(keys::created_at.asc())
         .limit(REMOVED_AT_ONCE)
         .select(keys::id)
-        .load(conn))?;
-    if expired.is_empty() {
-        return Ok(0);
-    }
+        .load(conn))
+}
+
+/// Removes the answers that [`expired`] finds, and answers how many.
+///
+/// # Errors
+/// The database's.
+pub fn remove_expired(conn: &mut Connection, now: Timestamp) -> QueryResult<usize> {
+    let expired = expired(conn, now)?;
     on!(conn, conn => diesel::delete(keys::table.filter(keys::id.eq_any(&expired))).execute(conn))
 }
 

@@ -5,9 +5,10 @@ use std::io::{BufReader, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use posts_api::config::{Config, Settings};
+use posts_api::config::{Config, Settings, environment};
 use posts_api::db::{Connection, Database, Timestamp, migrations};
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::shutdown;
@@ -16,7 +17,7 @@ use posts_api::{app, keys, openapi};
 
 /// The posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = false)]
+#[command(version)]
 struct CommandLine {
     #[command(flatten)]
     settings: Settings,
@@ -79,6 +80,8 @@ fn main() -> ExitCode {
     let outcome = load_env_file().and_then(|()| parse()).and_then(run);
     match outcome {
         Ok(code) => code,
+        // Whoever reads the output has read enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             // One line, also where a library's message has several.
             let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -86,6 +89,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// A missing `.env` is fine, a broken one is not. Its error would quote the line, which may hold a password.
@@ -100,28 +109,26 @@ fn load_env_file() -> Result<()> {
     }
 }
 
+/// A wrong value is told in one line, like everything that stops the start; help and usage come as clap writes them.
 fn parse() -> Result<CommandLine> {
-    CommandLine::try_parse().map_err(|error| {
-        use clap::error::ErrorKind::{InvalidValue, ValueValidation};
-        match error.kind() {
-            // clap's first paragraph says it all; the others repeat the usage.
-            InvalidValue | ValueValidation => {
-                let text = error.render().to_string();
-                text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").into()
-            }
-            _ => error.exit(),
+    CommandLine::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let text = error.render().to_string();
+            // The paragraphs after the first repeat the usage.
+            text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").into()
         }
+        _ => error.exit(),
     })
 }
 
 fn run(line: CommandLine) -> Result<ExitCode> {
-    start_log(line.settings.log_filter())?;
     if matches!(line.command, Some(Command::Openapi)) {
         print(&openapi::to_json(&app::document())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (config, warnings) = line.settings.check()?;
-    for warning in warnings {
+    let config = line.settings.check(environment)?;
+    start_log(&config.log)?;
+    for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     match line.command.unwrap_or(Command::Serve { no_migrate: false }) {
@@ -276,8 +283,11 @@ fn import(conn: &mut Connection, file: &PathBuf, skip_invalid: bool) -> Result<E
 }
 
 fn tell(lines: &[InvalidLine]) -> std::io::Result<()> {
+    /// So many are shown: a file that is no NDJSON at all has as many as it has lines.
+    const SHOWN: usize = 100;
     let mut out = std::io::stderr().lock();
-    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+    lines.iter().take(SHOWN).try_for_each(|line| writeln!(out, "{line}"))?;
+    if lines.len() > SHOWN { writeln!(out, "and {} more", lines.len() - SHOWN) } else { Ok(()) }
 }
 
 /// On a terminal; elsewhere one that shows nothing.

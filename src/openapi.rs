@@ -114,7 +114,10 @@ fn describe(operation: &Operation) -> Description {
     };
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
-        by_status.entry(code.status().as_u16()).or_default().push(code);
+        let same_status = by_status.entry(code.status().as_u16()).or_default();
+        if !same_status.contains(&code) {
+            same_status.push(code);
+        }
     }
     for (status, codes) in by_status {
         description.responses.responses.insert(status.to_string(), RefOr::T(problem_response(&codes)));
@@ -134,8 +137,11 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
         Access::Anyone => codes.extend([Code::KeyInvalid]),
         Access::AtLeast(_) => codes.extend([Code::KeyRequired, Code::KeyInvalid, Code::Forbidden]),
     }
+    if (operation.methods)().iter().any(|method| *method != HttpMethod::Get) {
+        codes.push(Code::UnsupportedContentEncoding);
+    }
     if takes("If-Match") {
-        codes.extend([Code::PreconditionFailed, Code::PreconditionRequired]);
+        codes.extend([Code::InvalidHeader, Code::PreconditionFailed, Code::PreconditionRequired]);
     }
     if takes("Idempotency-Key") {
         codes.extend([Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused, Code::InvalidHeader]);
@@ -146,7 +152,6 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
             Code::RequestTimeout,
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
-            Code::UnsupportedContentEncoding,
             Code::ValidationFailed,
         ]);
     }

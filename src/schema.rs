@@ -10,10 +10,10 @@ diesel::table! {
         role -> Text,
         hash -> Bytea,
         created_at -> Timestamptz,
-        revoked_at -> Nullable<Timestamptz>,
-        expires_at -> Nullable<Timestamptz>,
         created_by -> Nullable<Int8>,
+        expires_at -> Nullable<Timestamptz>,
         last_used_on -> Nullable<Text>,
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -25,15 +25,15 @@ diesel::table! {
         id -> Int8,
         slug -> Text,
         title -> Text,
-        content -> Nullable<Text>,
+        excerpt -> Nullable<Text>,
         published -> Bool,
         published_at -> Nullable<Timestamptz>,
         scheduled_for -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         version -> Int8,
-        excerpt -> Nullable<Text>,
         published_key -> Timestamptz,
+        content -> Nullable<Text>,
     }
 }
 

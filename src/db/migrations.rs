@@ -55,12 +55,24 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
         lock(conn, url)?;
         // Another instance may have applied them while this one waited.
         let pending = pending(conn)?;
-        match conn {
-            Connection::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop)?,
-            Connection::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop)?,
-        }
+        let applied = match conn {
+            Connection::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
+            Connection::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
+        };
+        applied.map_err(explain)?;
         Ok(pending)
     })
+}
+
+/// Somebody else's table in the way is the mistake that people make: the guide this service grew from has a `posts`.
+fn explain(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    let hint = if error.to_string().contains("already exists") {
+        "; the database has something of this name that the service did not make: add schema=posts_api to the \
+         parameters of DATABASE_URL, and it keeps its tables apart"
+    } else {
+        ""
+    };
+    Error(format!("{error}{hint}"))
 }
 
 /// The names of the migrations that were not applied yet, oldest first. Changes nothing.

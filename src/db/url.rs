@@ -131,16 +131,21 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
         transaction_pooling: false,
     };
     let mut warnings = Vec::new();
+    // To Prisma, `sslcert` is the server's certificate authority; to libpq it is the client's own, which needs a key.
+    let has_client_key = given.iter().any(|(name, _)| name == "sslkey");
     let mut kept: Vec<(String, String)> = Vec::new();
     for (name, value) in given {
         match name.as_str() {
             "schema" => parsed.schema = Some(value).filter(|schema| schema != "public"),
-            "connection_limit" => parsed.connection_limit = Some(number(&name, &value, 1)?),
-            "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value, 1)?.into())),
+            "connection_limit" => parsed.connection_limit = Some(number(&name, &value)?),
+            // 0 is Prisma's "no limit"; a request that waits for ever helps nobody.
+            "pool_timeout" if value == "0" => warnings.push("DATABASE_URL has pool_timeout=0: 2 s is used".to_owned()),
+            "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value)?.into())),
             "pgbouncer" => parsed.transaction_pooling = value == "true",
             // Prisma's default checks no certificate, which is what libpq's `require` does.
             "sslaccept" if value == "strict" => kept.push(("sslmode".into(), "verify-full".into())),
             "sslaccept" => {}
+            "sslcert" if !has_client_key => kept.push(("sslrootcert".into(), value)),
             known if LIBPQ.contains(&known) => kept.push((name, value)),
             _ => warnings.push(format!("DATABASE_URL parameter {name} is not known here and was left out")),
         }
@@ -162,10 +167,10 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
     Ok((DatabaseUrl::Postgres(Box::new(parsed)), warnings))
 }
 
-fn number(name: &str, value: &str, least: u32) -> Result<u32, InvalidUrl> {
+fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
     match value.parse() {
-        Ok(number) if number >= least => Ok(number),
-        _ => refuse(format!("has a wrong {name}: it takes a whole number from {least}")),
+        Ok(number) if (1..=1000).contains(&number) => Ok(number),
+        _ => refuse(format!("has a wrong {name}: it takes a whole number from 1 to 1000")),
     }
 }
 

@@ -117,16 +117,29 @@ impl FromRequest for IfMatch {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    /// A condition that cannot be read matches nothing: the change is then refused.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let tags = request
-            .headers()
-            .contains_key(header::IF_MATCH)
-            .then(|| header::IfMatch::parse(request).unwrap_or(header::IfMatch::Items(Vec::new())));
-        ready(if is_required(request) && tags.is_none() {
-            Err(ApiError::PreconditionRequired)
-        } else {
-            Ok(Self { tags })
+        if !request.headers().contains_key(header::IF_MATCH) {
+            return ready(if is_required(request) {
+                Err(ApiError::PreconditionRequired)
+            } else {
+                Ok(Self { tags: None })
+            });
+        }
+        let unreadable =
+            ApiError::InvalidHeader { name: "If-Match", why: "takes * or the ETags of posts, with their quotes" };
+        ready(match header::IfMatch::parse(request) {
+            // actix leaves out what it cannot read.
+            Ok(header::IfMatch::Items(tags)) if tags.len() != given(request, &header::IF_MATCH) => Err(unreadable),
+            Ok(tags) => Ok(Self { tags: Some(tags) }),
+            Err(_) => Err(unreadable),
         })
     }
+}
+
+/// How many items the lists of this header have; the service's own tags hold no comma.
+fn given(request: &HttpRequest, name: &header::HeaderName) -> usize {
+    let items = |value: &header::HeaderValue| {
+        value.to_str().map_or(0, |list| list.split(',').filter(|item| !item.trim().is_empty()).count())
+    };
+    request.headers().get_all(name).map(items).sum()
 }

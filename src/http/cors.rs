@@ -2,7 +2,8 @@
 //! cookies, so credentials stay off.
 
 use actix_cors::Cors;
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderName};
 
 const READ: [Method; 2] = [Method::GET, Method::HEAD];
 const WRITE: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -12,12 +13,20 @@ const MAX_AGE: usize = 3600;
 /// Without a list any origin may read and none may write; with one, its origins may do both and no other anything.
 pub fn cors(origins: Option<&[String]>) -> Cors {
     let cors = Cors::default()
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH, header::IF_NONE_MATCH])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
+        ])
         .expose_headers([
             header::ETAG,
+            header::LINK,
             header::LOCATION,
             header::RETRY_AFTER,
-            header::HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("idempotency-replayed"),
+            HeaderName::from_static("x-request-id"),
         ])
         .max_age(MAX_AGE);
     match origins {

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
-use super::problem::{ApiError, Problem};
+use super::problem::{ApiError, Code, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -62,7 +62,15 @@ fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str
         let cause = error.and_then(ApiError::cause).unwrap_or_default();
         tracing::error!(request_id = id, request = line, status = status.as_u16(), cause, "the request failed");
     }
-    let body = body(ApiError::of_response(status, error), id);
+    let is_preflight = response.request().method() == Method::OPTIONS;
+    let is_ours = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
+    // The CORS layer refuses with a text of its own.
+    let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_ours {
+        ApiError::Other(Code::OriginNotAllowed).problem()
+    } else {
+        ApiError::of_response(status, error)
+    };
+    let body = body(problem, id);
     response.map_body(|head, _| {
         head.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
         // A 404 could be kept by default (RFC 9111, section 4.2.2), and tomorrow the draft is published.

@@ -85,9 +85,6 @@ pub(super) fn collect(
 }
 
 fn check_headers(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
-    if request.headers().contains_key(header::CONTENT_ENCODING) {
-        return Err(ApiError::UnsupportedContentEncoding);
-    }
     let is_json = matches!(
         request.content_type().to_ascii_lowercase().as_str(),
         "application/json" | "application/merge-patch+json"

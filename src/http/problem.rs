@@ -61,6 +61,9 @@ codes! {
          list that gave it. Start again without a cursor.",
     InvalidHeader "invalid_header" BAD_REQUEST "A request header is wrong"
         "A header of the request has a value that cannot be read. `detail` names it.",
+    OriginNotAllowed "origin_not_allowed" BAD_REQUEST "This page may not send this request"
+        "The browser asked whether a page of this origin may send such a request, and it may not. The operator lists \
+         the origins that may write in `CORS_ALLOWED_ORIGINS`.",
     BadRequest "bad_request" BAD_REQUEST "The request is not valid HTTP"
         "The request could not be understood as HTTP.",
     KeyRequired "key_required" UNAUTHORIZED "An API key is required"
@@ -90,7 +93,7 @@ codes! {
          key of its own.",
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "The post is not in the state that the request asks for"
         "The `ETag` in `If-Match` is not the post's: somebody changed it since. Read it again, then repeat the change \
-         with the new `ETag`.",
+         with the new `ETag`. With `If-None-Match: *` it means that the post exists already.",
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is too large"
         "The request body is larger than this route takes. `detail` gives the limit.",
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body has the wrong type"
@@ -167,9 +170,9 @@ pub enum ApiError {
     /// Of a batch: where the posts are whose slugs are taken.
     #[error("other posts have some of the slugs")]
     SlugsTaken(Vec<FieldError>),
-    #[error("the post is at another version than If-Match names")]
+    #[error("the post is not what If-Match or If-None-Match asks for")]
     PreconditionFailed,
-    #[error("send If-Match with the ETag of the post")]
+    #[error("send If-Match with the ETag of the post, or If-None-Match: * with a PUT that creates one")]
     PreconditionRequired,
     #[error("the body may have at most {limit} bytes")]
     BodyTooLarge { limit: usize },
@@ -244,7 +247,7 @@ impl ApiError {
         }
     }
 
-    fn problem(&self) -> Problem {
+    pub(super) fn problem(&self) -> Problem {
         let code = self.code();
         Problem {
             r#type: format!("/problems/{}", code.name()),

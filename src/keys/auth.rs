@@ -85,7 +85,7 @@ pub async fn guard<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match authenticate(access, &request).await {
+    match authenticate(access, &request).await.and_then(|caller| check_encoding(&request).map(|()| caller)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.call(request).await.map(ServiceResponse::map_into_boxed_body)
@@ -107,6 +107,12 @@ async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller
         caller.require(role)?;
     }
     Ok(caller)
+}
+
+/// A compressed body could be far larger than it says.
+fn check_encoding(request: &ServiceRequest) -> Result<(), ApiError> {
+    let is_encoded = !request.method().is_safe() && request.headers().contains_key(header::CONTENT_ENCODING);
+    if is_encoded { Err(ApiError::UnsupportedContentEncoding) } else { Ok(()) }
 }
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1); the scheme's case does not matter.

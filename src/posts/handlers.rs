@@ -1,11 +1,11 @@
 //! `/api/posts`. Each handler takes the request apart, calls the store once and answers.
 
-use actix_web::http::header::{self, ETag, EntityTag};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
 use utoipa::IntoParams;
 
-use super::batch::{self, Entry, Outcome};
+use super::answer::{answer, created_answer, done, expected, keep, parse_tag, shown, stored, stored_answer, taken};
+use super::batch::{self, Entry};
 use super::count;
 use super::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
 use super::list;
@@ -13,17 +13,15 @@ use super::model::{self, Post};
 use super::page::{BatchAnswer, ListAnswer, PostPage};
 use super::params::{ListParams, ListRequest};
 use super::publication::{self, Target};
-use super::store::{self, Change, Expected, PutCondition};
+use super::store::{self, PutCondition};
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
-use crate::http::cache::{self, Keep};
+use crate::http::cache;
 use crate::http::conditional::{IfExists, IfExistsHeaders, IfMatch, IfNoneMatch};
 use crate::http::idempotency::{self, IdempotencyKeyHeader, Idempotent};
 use crate::http::json::{Json, OptionalJson};
 use crate::http::path::{Id, SlugInPath};
 use crate::http::query::refuse;
-use crate::idempotency::Answer;
-use crate::input::FieldError;
 use crate::keys::auth::Caller;
 use crate::keys::model::Role;
 
@@ -102,17 +100,6 @@ pub async fn get_post_by_slug(
 ) -> Result<HttpResponse, ApiError> {
     let post = database.read(move |conn| store::find_by_slug(conn, &slug)).await?;
     shown(post, caller, &condition)
-}
-
-/// The post, 304 where the caller has it, 404 where the caller may not see it.
-fn shown(post: Option<Post>, caller: Caller, condition: &IfNoneMatch) -> Result<HttpResponse, ApiError> {
-    let post = post.filter(|post| post.published || caller.may_read_drafts()).ok_or(ApiError::NotFound("post"))?;
-    cache::answer(etag(&post), keep(caller), condition, &post)
-}
-
-/// Without a key everyone gets the same answer.
-fn keep(caller: Caller) -> Keep {
-    if caller == Caller::Anonymous { Keep::Public } else { Keep::Private }
 }
 
 /// Write a post
@@ -211,18 +198,6 @@ pub async fn create_posts(
 /// The most that the body of a batch may have: 16 MiB.
 const BATCH_LIMIT: usize = 16 * 1024 * 1024;
 
-fn taken(outcomes: &[(Outcome, String)]) -> Option<Vec<FieldError>> {
-    let taken = |(index, (outcome, _)): (usize, &(Outcome, String))| {
-        (*outcome == Outcome::SlugTaken).then(|| FieldError {
-            pointer: format!("/posts/{index}/slug"),
-            code: "taken",
-            detail: "is the slug of another post".into(),
-        })
-    };
-    let errors: Vec<FieldError> = outcomes.iter().enumerate().filter_map(taken).collect();
-    if errors.is_empty() { None } else { Some(errors) }
-}
-
 /// Change a post
 ///
 /// A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
@@ -319,54 +294,4 @@ struct PathSlug {
     /// The post's slug.
     #[param(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200, example = "hello-world")]
     slug: String,
-}
-
-/// Strong: two answers with the same tag have the same bytes. It names the post as well as the version, because behind
-/// one slug there may be one post today and another tomorrow.
-fn etag(post: &Post) -> EntityTag {
-    EntityTag::new_strong(format!("{}-{}", post.id, post.version))
-}
-
-/// The versions that `If-Match` names of this post.
-fn expected(id: i64, condition: &IfMatch) -> Expected {
-    let of_this = |tag: &str| parse_tag(tag).filter(|(of, _)| *of == id).map(|(_, version)| version);
-    condition.tags().map(|tags| tags.into_iter().filter_map(of_this).collect())
-}
-
-/// The id and the version in a tag of [`etag`].
-fn parse_tag(tag: &str) -> Option<(i64, i64)> {
-    let (id, version) = tag.split_once('-')?;
-    Some((id.parse().ok()?, version.parse().ok()?))
-}
-
-fn done<T>(change: Change<T>) -> Result<T, ApiError> {
-    match change {
-        Change::Done(value) => Ok(value),
-        Change::Missing => Err(ApiError::NotFound("post")),
-        Change::Stale => Err(ApiError::PreconditionFailed),
-        Change::SlugTaken => Err(ApiError::SlugTaken),
-    }
-}
-
-fn answer(post: &Post) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ETag(etag(post))).json(post)
-}
-
-fn created_answer(post: &Post) -> HttpResponse {
-    HttpResponse::Created().insert_header((header::LOCATION, location(post))).insert_header(ETag(etag(post))).json(post)
-}
-
-/// The same as it is kept for an `Idempotency-Key`.
-fn stored_answer(post: &Post) -> Result<Answer, ApiError> {
-    let answer = stored(201, post)?;
-    Ok(Answer { location: Some(location(post)), etag: Some(etag(post).to_string()), ..answer })
-}
-
-fn stored(status: i32, value: &impl Serialize) -> Result<Answer, ApiError> {
-    let body = serde_json::to_vec(value).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
-    Ok(Answer { status, location: None, etag: None, body })
-}
-
-fn location(post: &Post) -> String {
-    format!("/api/posts/{}", post.id)
 }

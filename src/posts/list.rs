@@ -1,7 +1,7 @@
 //! Lists of posts: what can be asked for, and how a page is put together.
 //!
 //! Paging is by keyset: a cursor names the post where a page ended by its place in the order, so page 50,000 costs what
-//! page 1 costs and stays in place while posts come and go. [`super::select`] has the SQL.
+//! page 1 costs and stays in place while posts come and go. `select.rs` has the SQL.
 
 use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
@@ -169,10 +169,15 @@ pub fn list(conn: &mut Connection, query: &ListQuery) -> QueryResult<Page> {
     }
     // A page reached by a cursor has the page it was reached from beside it.
     let (has_previous, has_next) = if backwards { (more, true) } else { (query.place.is_some(), more) };
-    let place = |backwards, at: Option<&(Tier, Item)>| at.map(|(tier, item)| query.sort.place(backwards, *tier, item));
+    let place = |backwards, at: Option<&(Tier, Item)>| match (at, &query.place) {
+        (Some((tier, item)), _) => Some(query.sort.place(backwards, *tier, item)),
+        // All that was here is gone, and the way back begins where this page would have.
+        (None, Some(place)) if place.backwards != backwards => Some(query.sort.turned(place)),
+        (None, _) => None,
+    };
     Ok(Page {
-        next: place(false, found.last().filter(|_| has_next)),
-        previous: place(true, found.first().filter(|_| has_previous)),
+        next: if has_next { place(false, found.last()) } else { None },
+        previous: if has_previous { place(true, found.first()) } else { None },
         items: found.into_iter().map(|(_, item)| item).collect(),
     })
 }
@@ -240,6 +245,14 @@ impl Sort {
             (Column::Title, Key::Text(title)) => !title.contains('\0'),
             _ => false,
         }
+    }
+
+    /// The same place for the other direction, in which the post that it names is the first one.
+    fn turned(self, place: &Place) -> Place {
+        // Reading forwards in descending order or backwards in ascending order goes to smaller ids.
+        let was_descending = (self.column_and_order().1 == Order::Descending) != place.backwards;
+        let id = if was_descending { place.id - 1 } else { place.id + 1 };
+        Place { backwards: !place.backwards, id, ..place.clone() }
     }
 
     fn place(self, backwards: bool, tier: Tier, item: &Item) -> Place {

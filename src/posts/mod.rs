@@ -1,5 +1,6 @@
 //! Posts: what one is, how it is asked for and how it is stored.
 
+mod answer;
 pub mod batch;
 pub mod count;
 pub mod excerpt;

@@ -109,6 +109,7 @@ fn try_reach(
 pub fn due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
     on!(conn, conn => posts::table
         .filter(posts::scheduled_for.le(now))
+        .filter(posts::published.eq(false))
         .order(posts::scheduled_for.asc())
         .limit(limit)
         .select(posts::id)
@@ -123,6 +124,7 @@ pub fn due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
     let published: Vec<Option<Timestamp>> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
         .filter(posts::scheduled_for.le(now))
+        .filter(posts::published.eq(false))
         .set((
             posts::published.eq(true),
             posts::published_at.eq(posts::scheduled_for),

@@ -191,7 +191,8 @@ enum SearchCondition {
     Three([&'static str; 4], [String; 3]),
 }
 
-/// Full-text search is where the two databases have no SQL in common.
+/// Full-text search is where the two databases have no SQL in common. On PostgreSQL the subqueries make it fold the
+/// words once, and not for every row.
 fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<SearchCondition> {
     let SearchFilter::For(search) = &filter.search else { return Vec::new() };
     let in_post = || match conn {
@@ -199,10 +200,10 @@ fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<SearchCondi
             let (unsure, patterns) = search.unsure();
             SearchCondition::Three(
                 [
-                    "(posts.search @@ posts_fold(",
-                    ")::tsquery OR (posts.search @@ posts_fold(",
-                    ")::tsquery AND posts_text(posts.title, posts.content) LIKE ALL (string_to_array(posts_fold(",
-                    "), '|'))))",
+                    "(posts.search @@ (SELECT posts_fold(",
+                    ")::tsquery) OR (posts.search @@ (SELECT posts_fold(",
+                    ")::tsquery) AND posts_text(posts.title, posts.content) LIKE ALL ((SELECT string_to_array(posts_fold(",
+                    "), '|'))::text[])))",
                 ],
                 [search.tsquery(Scope::Post), unsure, patterns],
             )
@@ -215,9 +216,9 @@ fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<SearchCondi
     let in_title = |is_in: bool| match conn {
         Connection::Postgres(_) => SearchCondition::One(
             if is_in {
-                ["posts.search @@ posts_fold(", ")::tsquery"]
+                ["posts.search @@ (SELECT posts_fold(", ")::tsquery)"]
             } else {
-                ["NOT posts.search @@ posts_fold(", ")::tsquery"]
+                ["NOT posts.search @@ (SELECT posts_fold(", ")::tsquery)"]
             },
             search.tsquery(Scope::Title),
         ),

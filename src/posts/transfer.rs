@@ -152,7 +152,8 @@ impl Input for ImportedPost {
                 content,
                 published,
                 published_at: published_at.or(published.then_some(now)),
-                scheduled_for: scheduled_for.flatten(),
+                // What is published already has nothing to wait for.
+                scheduled_for: scheduled_for.flatten().filter(|_| !published),
                 created_at: created_at.flatten().or(published_at).unwrap_or(now),
                 updated_at: updated_at.flatten().unwrap_or(now),
                 version: version.unwrap_or(1),

@@ -7,6 +7,7 @@ use posts_api::db::{Connection, PoolOptions};
 use serde_json::json;
 
 use crate::support::database::execute;
+use crate::support::program::until;
 use crate::support::{Api, Kind, TestDatabase, on_both};
 
 /// One connection, and a short wait for it.
@@ -80,7 +81,7 @@ on_both! {
         let admin = api.admin();
         let waiting = admin.get("/api/posts").into_future();
         let ready = async {
-            while api.get("/health/ready").await.status == 200 {}
+            until("readiness to turn", async || (api.get("/health/ready").await.status == 503).then_some(())).await;
             api.get("/health/live").await.expect(200);
             release(held);
         };

@@ -79,10 +79,15 @@ on_both! {
         let other = tagged(&api, "Another post at the same version").await.tag;
         let bare = tag.trim_matches('"');
         for wrong in [
-            format!("W/{tag}"), other, bare.to_owned(), format!("\"{bare}0\""), "\"\"".into(), "\"1\"".into(),
-            "garbage".into(), String::new(), "\"-\"".into(), "\"1-\"".into(), "\"*\"".into(),
+            format!("W/{tag}"), other, format!("\"{bare}0\""), "\"\"".into(), "\"1\"".into(),
+            String::new(), "\"-\"".into(), "\"1-\"".into(), "\"*\"".into(),
         ] {
             assert_eq!(statuses_of_changes(&api, &path, &wrong).await, [412; 5], "{wrong:?}");
+        }
+        for no_tag in [bare, "garbage", &format!("{tag}, garbage")] {
+            assert_eq!(statuses_of_changes(&api, &path, no_tag).await, [400; 5], "{no_tag:?}");
+            let change = api.editor().delete(&path).header("if-match", no_tag);
+            change.await.problem(400, "invalid_header");
         }
         assert_eq!(api.get(&path).await.json(200), post);
     }

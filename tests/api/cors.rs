@@ -55,7 +55,7 @@ on_both! {
     async fn what_a_page_needs_of_an_answer_is_exposed(api: Api) {
         let reply = api.get("/api/posts").header("origin", SITE).await;
         let exposed = names(reply.header("access-control-expose-headers"));
-        assert_eq!(exposed, names(Some("etag, location, retry-after, x-request-id")));
+        assert_eq!(exposed, names(Some("etag, link, location, retry-after, idempotency-replayed, x-request-id")));
     }
 
     async fn a_named_origin_may_read_and_write_and_no_other_anything(database: TestDatabase) {
@@ -83,6 +83,6 @@ on_both! {
     }
 
     async fn a_refused_preflight_is_a_problem(api: Api) {
-        preflight(&api, SITE, "POST", "").await.problem(400, "bad_request");
+        preflight(&api, SITE, "POST", "").await.problem(400, "origin_not_allowed");
     }
 }

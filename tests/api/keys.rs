@@ -5,8 +5,9 @@ use std::sync::Arc;
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Text};
-use posts_api::db::Connection;
-use posts_api::keys::model::SecretKey;
+use posts_api::db::{Connection, Timestamp};
+use posts_api::keys;
+use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -78,6 +79,29 @@ on_both! {
         assert_eq!(rows[0].hash, SecretKey::hash(key));
     }
 
+    async fn of_twenty_first_starts_at_once_one_makes_the_first_key(database: TestDatabase) {
+        database.migrate();
+        let conns: Vec<Connection> = (0..20).map(|_| database.connect()).collect();
+        let together = std::sync::Barrier::new(conns.len());
+        let made = std::thread::scope(|scope| {
+            let starts: Vec<_> = conns
+                .into_iter()
+                .enumerate()
+                .map(|(number, mut conn)| {
+                    let together = &together;
+                    scope.spawn(move || {
+                        let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
+                        let hash = SecretKey::hash(&number.to_string());
+                        together.wait();
+                        keys::store::create_first(&mut conn, &key, &hash, Timestamp::now()).unwrap().is_some()
+                    })
+                })
+                .collect();
+            starts.into_iter().map(|start| start.join().unwrap()).filter(|made| *made).count()
+        });
+        assert_eq!((made, rows(&database).len()), (1, 1));
+    }
+
     async fn no_two_keys_are_alike(api: Api) {
         let first = make_key(&api, "same name", "reader").await;
         let second = make_key(&api, "same name", "reader").await;
@@ -115,7 +139,7 @@ on_both! {
 
     async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
         api.create(json!({"title": "First", "published": true})).await;
-        let keys = [api.reader(), api.editor(), api.admin()];
+        let callers = [api.reader(), api.editor(), api.admin()];
         for (method, path, least) in MATRIX {
             let method: Method = method.parse().unwrap();
             let body = match path {
@@ -135,7 +159,7 @@ on_both! {
                 assert_eq!(anonymous.header("www-authenticate"), Some("Bearer"), "{method} {path}");
                 anonymous.problem(401, "key_required");
             }
-            for (role, key) in keys.iter().enumerate() {
+            for (role, key) in callers.iter().enumerate() {
                 let reply = call(key).await;
                 if least.is_some_and(|least| role < least) {
                     reply.problem(403, "forbidden");

@@ -165,6 +165,10 @@ on_both! {
             let problem = api.get(&format!("/api/posts?{query}")).await.problem(400, "invalid_parameter");
             assert!(problem["detail"].as_str().unwrap().starts_with(&format!("{name}: ")), "{query}: {problem}");
         }
+        for query in ["limit=5&limit=6", "published=any&published=any"] {
+            let problem = api.reader().get(&format!("/api/posts?{query}")).await.problem(400, "invalid_parameter");
+            assert!(problem["detail"].as_str().unwrap().contains("more than once"), "{problem}");
+        }
         let long = api.get(&format!("/api/posts?{}=1", "x".repeat(3000))).await;
         assert!(long.problem(400, "invalid_parameter")["detail"].as_str().unwrap().len() < 200);
     }

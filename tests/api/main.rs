@@ -28,6 +28,7 @@ mod pages;
 mod plans;
 mod posts;
 mod put;
+mod readme;
 mod routes;
 mod schedule;
 mod search;

@@ -81,9 +81,15 @@ on_both! {
         }
     }
 
+    async fn people_who_type_an_address_are_led_to_the_docs(api: Api) {
+        for path in ["/", "/docs/"] {
+            assert_eq!(api.get(path).await.expect(307).header("location"), Some("/docs"));
+        }
+    }
+
     async fn a_path_that_is_not_there_is_404(api: Api) {
         for path in [
-            "/", "/api", "/api/", "/api/posts/", "/api/posts/1/", "/api/posts/by-slug/", "/api/posts/by-slug/a/b",
+            "/api", "/api/", "/api/posts/", "/api/posts/1/", "/api/posts/by-slug/", "/api/posts/by-slug/a/b",
             "/api/posts/1/publish/", "/api/keys/", "/API/POSTS", "/docs/nothing.js", "/docs/../Cargo.toml",
             "/docs/..%2f..%2fCargo.toml", "/problems/", "/problems/no_such_code", "//api/posts", "/health", "/metrics",
             "/.env", "/posts.db", "/api/posts/1/..%2f2",

@@ -1,1 +1,2 @@
 DROP TABLE posts;
+DROP FUNCTION posts_drop_excerpt();

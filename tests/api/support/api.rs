@@ -66,6 +66,8 @@ impl Api {
             require_if_match: false,
             cors_allowed_origins: None,
             shutdown_grace: Duration::ZERO,
+            log: String::new(),
+            warnings: Vec::new(),
         };
         change(&mut config);
         let server = Arc::new(Server::start(config, Arc::clone(database)));

@@ -28,6 +28,7 @@ run() { as_user "$@" </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 
 
 : >log && chmod 666 log
 run "$bin/initdb" --pgdata="$dir/data" --username=postgres --encoding=UTF8 --locale=C --auth=trust --no-sync
+# `guarded` is refused whatever its password: there is no such role, which PostgreSQL does not tell strangers.
 cat >"$dir/data/pg_hba.conf" <<HBA
 local all all trust
 host all guarded 127.0.0.1/32 scram-sha-256
@@ -45,8 +46,6 @@ synchronous_commit = off
 autovacuum = off
 CONF
 run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"
-echo "CREATE ROLE guarded LOGIN PASSWORD 'the-right-password'" |
-    as_user "$bin/psql" --quiet --no-psqlrc --host="$dir" --port="$port" --username=postgres postgres >>log 2>&1
 echo ready
 
 # Ends only at the end of the pipe: nothing is ever written to it.

@@ -112,7 +112,7 @@ fn version(bin: &Path) -> Option<u32> {
     text.split(|character: char| !character.is_ascii_digit()).find(|number| !number.is_empty())?.parse().ok()
 }
 
-fn is_required() -> bool {
+pub(crate) fn is_required() -> bool {
     variable("REQUIRE_POSTGRES").is_some_and(|value| value != "0")
 }
 

@@ -1,5 +1,0 @@
--- created_by is the key that made this one; null where it was made on the command line or by the environment's key.
--- last_used_on is a day, 2026-01-31, so that a key is written once a day and not at every request.
-ALTER TABLE api_keys ADD COLUMN expires_at timestamptz;
-ALTER TABLE api_keys ADD COLUMN created_by bigint;
-ALTER TABLE api_keys ADD COLUMN last_used_on text;

@@ -1,0 +1,87 @@
+//! From what the store found to what HTTP says: tags, statuses and problems.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, ETag, EntityTag};
+use serde::Serialize;
+
+use super::batch::Outcome;
+use super::model::Post;
+use super::store::{Change, Expected};
+use crate::http::ApiError;
+use crate::http::cache::{self, Keep};
+use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::idempotency::Answer;
+use crate::input::FieldError;
+use crate::keys::auth::Caller;
+
+/// The post, 304 where the caller has it, 404 where the caller may not see it.
+pub(super) fn shown(post: Option<Post>, caller: Caller, condition: &IfNoneMatch) -> Result<HttpResponse, ApiError> {
+    let post = post.filter(|post| post.published || caller.may_read_drafts()).ok_or(ApiError::NotFound("post"))?;
+    cache::answer(etag(&post), keep(caller), condition, &post)
+}
+
+/// Without a key everyone gets the same answer.
+pub(super) fn keep(caller: Caller) -> Keep {
+    if caller == Caller::Anonymous { Keep::Public } else { Keep::Private }
+}
+
+/// Strong: two answers with the same tag have the same bytes. It names the post as well as the version, because behind
+/// one slug there may be one post today and another tomorrow.
+pub(super) fn etag(post: &Post) -> EntityTag {
+    EntityTag::new_strong(format!("{}-{}", post.id, post.version))
+}
+
+/// The versions that `If-Match` names of this post.
+pub(super) fn expected(id: i64, condition: &IfMatch) -> Expected {
+    let of_this = |tag: &str| parse_tag(tag).filter(|(of, _)| *of == id).map(|(_, version)| version);
+    condition.tags().map(|tags| tags.into_iter().filter_map(of_this).collect())
+}
+
+/// The id and the version in a tag of [`etag`].
+pub(super) fn parse_tag(tag: &str) -> Option<(i64, i64)> {
+    let (id, version) = tag.split_once('-')?;
+    Some((id.parse().ok()?, version.parse().ok()?))
+}
+
+pub(super) fn done<T>(change: Change<T>) -> Result<T, ApiError> {
+    match change {
+        Change::Done(value) => Ok(value),
+        Change::Missing => Err(ApiError::NotFound("post")),
+        Change::Stale => Err(ApiError::PreconditionFailed),
+        Change::SlugTaken => Err(ApiError::SlugTaken),
+    }
+}
+
+pub(super) fn answer(post: &Post) -> HttpResponse {
+    HttpResponse::Ok().insert_header(ETag(etag(post))).json(post)
+}
+
+pub(super) fn created_answer(post: &Post) -> HttpResponse {
+    HttpResponse::Created().insert_header((header::LOCATION, location(post))).insert_header(ETag(etag(post))).json(post)
+}
+
+/// The same as it is kept for an `Idempotency-Key`.
+pub(super) fn stored_answer(post: &Post) -> Result<Answer, ApiError> {
+    let answer = stored(201, post)?;
+    Ok(Answer { location: Some(location(post)), etag: Some(etag(post).to_string()), ..answer })
+}
+
+pub(super) fn stored(status: i32, value: &impl Serialize) -> Result<Answer, ApiError> {
+    let body = serde_json::to_vec(value).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    Ok(Answer { status, location: None, etag: None, body })
+}
+
+pub(super) fn location(post: &Post) -> String {
+    format!("/api/posts/{}", post.id)
+}
+pub(super) fn taken(outcomes: &[(Outcome, String)]) -> Option<Vec<FieldError>> {
+    let taken = |(index, (outcome, _)): (usize, &(Outcome, String))| {
+        (*outcome == Outcome::SlugTaken).then(|| FieldError {
+            pointer: format!("/posts/{index}/slug"),
+            code: "taken",
+            detail: "is the slug of another post".into(),
+        })
+    };
+    let errors: Vec<FieldError> = outcomes.iter().enumerate().filter_map(taken).collect();
+    if errors.is_empty() { None } else { Some(errors) }
+}

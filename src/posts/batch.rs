@@ -3,15 +3,14 @@
 //! A conflict is never an error of the database, which would end PostgreSQL's transaction: rows whose slug or id is
 //! taken are simply not inserted, and what came back tells which were. So it is right without a lock, too.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use diesel::result::Error as DieselError;
 use diesel::sql_types::BigInt;
 
 use super::input::{CreatePost, OnConflict};
 use super::model::NewPost;
-use super::slug;
+use super::slug::{self, FreeNumber};
 use super::store::{is_taken, upsert};
 use crate::db::{Connection, Timestamp, on};
 use crate::schema::posts;
@@ -93,22 +92,38 @@ fn set<T>(list: &mut [T], index: usize, value: T) {
     }
 }
 
-/// Gives each entry without a slug of its own one that is free now.
+/// Gives each entry without a slug of its own one that is free now, with as many look-ups for all as for one. Of
+/// entries with the same base only the first one's slug is looked up; where a following one is taken, the insert tells.
 fn name(conn: &mut Connection, pending: &mut [(usize, Entry)], slugs: &mut HashSet<String>) -> QueryResult<()> {
-    let bases: Vec<&str> = pending.iter().filter_map(|(_, entry)| entry.base.as_deref()).collect();
-    if bases.is_empty() {
-        return Ok(());
+    let bases = pending.iter().filter_map(|(_, entry)| entry.base.clone());
+    let mut searches: HashMap<String, FreeNumber> = bases.map(|base| (base, FreeNumber::default())).collect();
+    loop {
+        let open = searches.iter_mut().filter_map(|(base, search)| {
+            let number = search.look_up().ok()?;
+            Some((slug::numbered(base, number), number, search))
+        });
+        let (looked_up, open): (Vec<String>, Vec<_>) =
+            open.map(|(slug, number, search)| (slug, (number, search))).unzip();
+        if looked_up.is_empty() {
+            break;
+        }
+        let taken: Vec<String> =
+            on!(conn, conn => posts::table.filter(posts::slug.eq_any(&looked_up)).select(posts::slug).load(conn))?;
+        let taken: HashSet<String> = taken.into_iter().collect();
+        for (slug, (number, search)) in looked_up.iter().zip(open) {
+            search.note(number, taken.contains(slug));
+        }
     }
-    let taken: Vec<String> =
-        on!(conn, conn => posts::table.filter(posts::slug.eq_any(&bases)).select(posts::slug).load(conn))?;
-    slugs.extend(taken);
+    let mut numbers: HashMap<String, u64> =
+        searches.into_iter().filter_map(|(base, search)| Some((base, search.look_up().err()?))).collect();
     for (_, entry) in pending.iter_mut() {
-        let Some(base) = &entry.base else { continue };
-        entry.row.slug = slug::first_free::<DieselError>(base, |slug| {
-            // The bases were all looked up above.
-            Ok(slugs.contains(slug) || (slug != base && is_taken(conn, slug)?))
-        })?;
-        slugs.insert(entry.row.slug.clone());
+        let Some((base, number)) = entry.base.as_deref().and_then(|base| Some((base, numbers.get_mut(base)?))) else {
+            continue;
+        };
+        while !slugs.insert(slug::numbered(base, *number)) {
+            *number += 1;
+        }
+        entry.row.slug = slug::numbered(base, *number);
     }
     Ok(())
 }

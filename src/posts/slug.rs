@@ -26,27 +26,51 @@ pub fn numbered(base: &str, number: u64) -> String {
     format!("{}{suffix}", cut(base, MAX_SLUG - suffix.len()))
 }
 
-/// A free slug among `base`, `base-2`, `base-3` …: the first one where none has been freed in between.
+/// The search for a free slug among `base`, `base-2`, `base-3` …, one look-up after the other.
 ///
 /// Doubles the number until a free one is met, then halves the gap, so that the ten-thousandth "untitled" costs some
 /// twenty look-ups.
+#[derive(Debug, Default)]
+pub struct FreeNumber {
+    taken: u64,
+    free: Option<u64>,
+}
+
+impl FreeNumber {
+    /// The number to look up next.
+    ///
+    /// # Errors
+    /// There is none: this one was found free.
+    pub fn look_up(&self) -> Result<u64, u64> {
+        match self.free {
+            None => Ok((self.taken * 2).max(1)),
+            Some(free) if free - self.taken > 1 => Ok(self.taken.midpoint(free)),
+            Some(free) => Err(free),
+        }
+    }
+
+    /// What the look-up of [`FreeNumber::look_up`] answered.
+    pub fn note(&mut self, number: u64, is_taken: bool) {
+        if is_taken {
+            self.taken = number;
+        } else {
+            self.free = Some(number);
+        }
+    }
+}
+
+/// A free slug among `base`, `base-2`, `base-3` …: the first one where none has been freed in between.
 ///
 /// # Errors
 /// Those of `is_taken`.
 pub fn first_free<E>(base: &str, mut is_taken: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
-    let (mut taken, mut free) = (0, 1);
-    while is_taken(&numbered(base, free))? {
-        (taken, free) = (free, free * 2);
-    }
-    while free - taken > 1 {
-        let middle = taken.midpoint(free);
-        if is_taken(&numbered(base, middle))? {
-            taken = middle;
-        } else {
-            free = middle;
+    let mut search = FreeNumber::default();
+    loop {
+        match search.look_up() {
+            Ok(number) => search.note(number, is_taken(&numbered(base, number))?),
+            Err(free) => return Ok(numbered(base, free)),
         }
     }
-    Ok(numbered(base, free))
 }
 
 /// At most `max` bytes, at the end of a word where one ends in there.

@@ -182,6 +182,25 @@ on_both! {
         }
     }
 
+    async fn the_number_of_statements_does_not_grow_where_titles_are_alike(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        let mut store = |titles: Vec<String>| {
+            let post = |title| CreatePost { title, slug: None, content: None, published: false };
+            let entries = titles.into_iter().map(|title| Entry::new(post(title), Timestamp::now())).collect();
+            let (outcomes, statements) =
+                statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap());
+            assert!(outcomes.iter().all(|(outcome, _)| *outcome == Outcome::Created));
+            statements.len()
+        };
+        let alike = |number: usize| vec!["Untitled".to_owned(); number];
+        let different = |number: usize| (0..number).map(|n| format!("Title {n}")).collect::<Vec<_>>();
+        for titles in [alike(500), alike(500), different(500), different(500), different(500)] {
+            let number = store(titles.clone());
+            assert!(number < 40, "{number} statements for 500 posts like {:?}", titles[0]);
+        }
+    }
+
     async fn two_batches_at_once_both_get_free_slugs(api: Api) {
         let posts = json!(vec![json!({"title": "Same"}); 40]);
         let batches = futures_util::future::join_all((0..4).map(|_| stored(&api, "error", &posts))).await;

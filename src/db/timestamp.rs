@@ -31,7 +31,7 @@ impl diesel::sql_types::ops::Sub for Timestamptz {
     type Output = Self;
 }
 
-/// Microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
+/// Microseconds since 1970-01-01T00:00:00Z, between the year 1 and 9999-12-30.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, FromSqlRow, AsExpression)]
 #[diesel(sql_type = Timestamptz)]
 pub struct Timestamp(i64);
@@ -45,9 +45,9 @@ const MAX: i64 = 253_402_207_200_999_999;
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
-/// The text is not an RFC 3339 time between the years 1 and 9999.
+/// The text is not an RFC 3339 time between the year 1 and 9999-12-30.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not an RFC 3339 time such as 2026-01-31T12:00:00Z, between the years 1 and 9999")]
+#[error("must be an RFC 3339 time such as 2026-01-31T12:00:00Z, before 9999-12-30")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {
@@ -63,7 +63,7 @@ impl Timestamp {
     /// The moment so many microseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
-    /// Outside the years 1 to 9999.
+    /// Before the year 1, or after 9999-12-30.
     pub fn from_microseconds(microseconds: i64) -> Result<Self, InvalidTimestamp> {
         if (MIN..=MAX).contains(&microseconds) { Ok(Self(microseconds)) } else { Err(InvalidTimestamp) }
     }

@@ -141,7 +141,7 @@ pub fn slug(text: String) -> Result<String, Invalid> {
 /// An RFC 3339 time.
 ///
 /// # Errors
-/// It is none, or outside the years 1 to 9999.
+/// It is none, or outside the range of [`Timestamp`].
 pub fn time(text: String) -> Result<Timestamp, Invalid> {
     text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))
 }

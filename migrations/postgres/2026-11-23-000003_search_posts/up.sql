@@ -3,13 +3,13 @@
 -- `unicode61 remove_diacritics 2 categories 'L* Nd'`; here ICU's rules do, so that the database's locale does not
 -- matter.
 
--- Lower case; Latin letters without diacritics, those of other scripts with theirs. Syntax characters of a tsquery stay
+-- Lower case, with one sigma; Latin letters without diacritics, those of other scripts with theirs. Syntax characters of a tsquery stay
 -- as they are.
 CREATE FUNCTION posts_fold(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
     regexp_replace(
         normalize(
             regexp_replace(
-                normalize(lower(given COLLATE "und-x-icu"), NFD), '([a-z])[\u0300-\u036f]+', '\1', 'g'
+                normalize(translate(lower(given COLLATE "und-x-icu"), 'ς', 'σ'), NFD), '([a-z])[\u0300-\u036f]+', '\1', 'g'
             ),
             NFC
         ),

@@ -39,24 +39,26 @@ pub struct ConnectError {
 pub(super) enum Purpose {
     Read,
     Write,
+    /// Migrations, imports and the like, which may take as long as they need.
+    Command,
 }
 
 /// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever.
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '10s'";
 
 impl Connection {
-    /// Opens a connection that may write. A SQLite file that does not exist yet is created.
+    /// Opens a connection of its own, outside of every pool, whose statements may take as long as they need. A SQLite file that does not exist yet is created.
     ///
     /// # Errors
     /// The database cannot be reached, or refuses the user or the file.
     pub fn open(url: &DatabaseUrl) -> Result<Self, ConnectError> {
-        Self::open_for(url, Purpose::Write)
+        Self::open_for(url, Purpose::Command)
     }
 
     pub(super) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
         let opened = match url {
             DatabaseUrl::Sqlite { path } => open_sqlite(path, purpose).map(Self::Sqlite),
-            DatabaseUrl::Postgres(postgres) => open_postgres(postgres).map(Self::Postgres),
+            DatabaseUrl::Postgres(postgres) => open_postgres(postgres, purpose).map(Self::Postgres),
         };
         opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })
     }
@@ -148,14 +150,16 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn open_postgres(url: &PostgresUrl) -> Result<PgConnection, String> {
+fn open_postgres(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, String> {
     let told = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
     let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| told(&error))?;
     if url.transaction_pooling {
         conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         return Ok(conn);
     }
-    conn.batch_execute(STATEMENT_TIMEOUT).map_err(|error| told(&error))?;
+    if purpose != Purpose::Command {
+        conn.batch_execute(STATEMENT_TIMEOUT).map_err(|error| told(&error))?;
+    }
     if let Some(schema) = &url.schema {
         let path = format!("SET search_path TO {}", quote_identifier(schema));
         conn.batch_execute(&path).map_err(|error| told(&error))?;

@@ -16,7 +16,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// Held while migrations run: a fixed number that no other program on this database is likely to use.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820111974519135)";
 /// A migration that waits for a table longer than this gives up instead of blocking everyone behind it.
-const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0";
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'";
 
 diesel::table! {
     /// Where diesel notes what was applied.

@@ -85,11 +85,12 @@ fn body(mut problem: Problem, id: &str) -> Vec<u8> {
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
-/// Unique among all instances: a random half for the process, and a count.
+/// Unique among all instances: a random half for the process, and a count. Always as long, so that the length of an
+/// answer tells nothing.
 fn request_id() -> String {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
     static COUNT: AtomicU64 = AtomicU64::new(1);
-    format!("{:016x}-{}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("{:016x}-{:08x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A panic unwound the request, so there is no response to amend.

@@ -156,7 +156,7 @@ pub enum ApiError {
     #[error("there is no {0} here")]
     NotFound(&'static str),
     #[error("this path takes {allow}")]
-    MethodNotAllowed { allow: HeaderAllow },
+    MethodNotAllowed { allow: String },
     #[error("the body did not arrive within {seconds} seconds")]
     RequestTimeout { seconds: u64 },
     #[error("another post has this slug")]
@@ -194,9 +194,6 @@ pub enum ApiError {
     #[error("{}", .0.help())]
     Other(Code),
 }
-
-/// The methods of a path, as `Allow` lists them.
-pub type HeaderAllow = String;
 
 impl ApiError {
     #[must_use]
@@ -322,7 +319,7 @@ pub struct Problem {
     #[schema(value_type = String, example = "validation_failed")]
     pub code: &'static str,
     /// The request's id, as in the header `X-Request-Id` and in the service's log.
-    #[schema(example = "5f2b9c0d1e3a4b67-42")]
+    #[schema(example = "5f2b9c0d1e3a4b67-0000002a")]
     pub request_id: String,
     /// Where in the body it is wrong: all mistakes with `validation_failed`, the taken slugs of a batch with
     /// `slug_taken`.

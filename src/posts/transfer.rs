@@ -16,6 +16,9 @@ use crate::schema::posts;
 /// Posts that are read or written in one statement. SQLite takes 32,766 values in one, PostgreSQL 65,535.
 const BATCH: u16 = 500;
 
+/// Lines of so many bytes are stored together even where they are fewer.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// Why an export or import ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,8 +74,9 @@ pub fn export(conn: &mut Connection, out: &mut impl Write) -> Result<u64, Error>
             let Some(last) = batch.last() else { return Ok(count) };
             after = last.id;
             for post in &batch {
-                serde_json::to_writer(&mut *out, post)?;
-                out.write_all(b"\n")?;
+                let mut line = serde_json::to_vec(post)?;
+                line.push(b'\n');
+                out.write_all(&line)?;
                 count += 1;
             }
         }
@@ -95,7 +99,8 @@ pub fn import(
             // Nobody else takes an id or a slug between the look-up and the insert, as SQLite's lock has it anyway.
             diesel::sql_query("LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
         }
-        let (mut report, mut batch, mut done) = (Report::default(), Vec::new(), Progress::default());
+        let (mut report, mut batch, mut batched) = (Report::default(), Vec::new(), 0);
+        let mut done = Progress::default();
         for (line, number) in lines.split(b'\n').zip(1..) {
             let line = line?;
             done.bytes += line.len() as u64 + 1;
@@ -106,8 +111,10 @@ pub fn import(
                 Ok(post) => batch.push((number, post)),
                 Err(reason) => report.skipped.push(InvalidLine { line: number, reason }),
             }
-            if batch.len() == usize::from(BATCH) {
+            batched += line.len();
+            if batch.len() == usize::from(BATCH) || batched > BATCH_BYTES {
                 store_batch(conn, &mut batch, &mut report)?;
+                batched = 0;
             }
             done.posts = report.imported;
             progress(done);

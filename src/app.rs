@@ -94,8 +94,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .configure(|app| shared.register(app))
             .configure(routes)
             // For people who type an address.
-            .service(web::redirect("/", "/docs"))
-            .service(web::redirect("/docs/", "/docs"))
+            .service(to_docs("/"))
+            .service(to_docs("/docs/"))
             .default_service(web::to(no_route))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
@@ -152,6 +152,14 @@ fn routes(app: &mut web::ServiceConfig) {
             .default_service(web::to(move |request: HttpRequest| ready(wrong_method(&request, &allow))));
         app.service(resource);
     }
+}
+
+fn to_docs(path: &str) -> actix_web::Resource {
+    let redirect =
+        || web::to(|| ready(HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/docs")).finish()));
+    web::resource(path)
+        .route(redirect().guard(guard::Any(guard::Get()).or(guard::Head())))
+        .default_service(web::to(|request: HttpRequest| ready(wrong_method(&request, "GET, HEAD, OPTIONS"))))
 }
 
 fn route(operation: &Operation) -> actix_web::Route {

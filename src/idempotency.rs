@@ -15,7 +15,7 @@ const REMOVED_AT_ONCE: i64 = 500;
 /// A request with an `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The API key that made it; 0 for the one of the environment.
+    /// The API key that made it: [`crate::keys::auth::Caller::id`].
     pub caller: i64,
     pub key: String,
     /// A hash of what is asked for.

@@ -174,7 +174,7 @@ fn problem_response(codes: &[Code]) -> Response {
             "status": code.status().as_u16(),
             "detail": code.help(),
             "code": code.name(),
-            "request_id": "5f2b9c0d1e3a4b67-0000002a",
+            "request_id": "5f2b9c0d1e3a4b67",
         });
         (code.name(), ExampleBuilder::new().summary(code.title()).value(Some(value)).build())
     };

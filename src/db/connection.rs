@@ -47,7 +47,8 @@ pub(super) enum Purpose {
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '10s'";
 
 impl Connection {
-    /// Opens a connection of its own, outside of every pool, whose statements may take as long as they need. A SQLite file that does not exist yet is created.
+    /// Opens a connection of its own, outside of every pool, whose statements may take as long as they need. A SQLite
+    /// file that does not exist yet is created.
     ///
     /// # Errors
     /// The database cannot be reached, or refuses the user or the file.

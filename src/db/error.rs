@@ -28,6 +28,8 @@ impl From<DieselError> for Error {
         match kind {
             DatabaseErrorKind::ClosedConnection => Self::Unreachable(message.to_owned()),
             DatabaseErrorKind::SerializationFailure => Self::Busy(message.to_owned()),
+            // PostgreSQL ended this transaction so that another one could go on.
+            _ if says(&["deadlock detected"]) => Self::Busy(message.to_owned()),
             _ if says(&["database is locked", "database table is locked", "database is busy"]) => {
                 Self::Busy(message.to_owned())
             }

@@ -31,7 +31,7 @@ impl diesel::sql_types::ops::Sub for Timestamptz {
     type Output = Self;
 }
 
-/// Microseconds since 1970-01-01T00:00:00Z, between the year 1 and 9999-12-30.
+/// Microseconds since 1970-01-01T00:00:00Z, from 0001-01-01T00:00:00Z to 9999-12-30T22:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, FromSqlRow, AsExpression)]
 #[diesel(sql_type = Timestamptz)]
 pub struct Timestamp(i64);
@@ -40,14 +40,14 @@ pub struct Timestamp(i64);
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 /// 0001-01-01T00:00:00Z.
 const MIN: i64 = -62_135_596_800_000_000;
-/// 9999-12-30T22:00:00.999999Z: jiff leaves room for every offset within the year 9999.
-const MAX: i64 = 253_402_207_200_999_999;
+/// 9999-12-30T22:00:00Z, jiff's last moment: it leaves room for every offset within the year 9999.
+const MAX: i64 = 253_402_207_200_000_000;
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
-/// The text is not an RFC 3339 time between the year 1 and 9999-12-30.
+/// The text is not an RFC 3339 time from 0001-01-01T00:00:00Z to 9999-12-30T22:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an RFC 3339 time such as 2026-01-31T12:00:00Z, before 9999-12-30")]
+#[error("must be an RFC 3339 time such as 2026-01-31T12:00:00Z, up to 9999-12-30T22:00:00Z")]
 pub struct InvalidTimestamp;
 
 impl Timestamp {
@@ -93,9 +93,38 @@ impl FromStr for Timestamp {
 
     /// Reads an RFC 3339 time with any offset; digits past the microsecond are dropped.
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        if !is_rfc3339(text) {
+            return Err(InvalidTimestamp);
+        }
         let time: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
         Self::from_microseconds(time.as_microsecond())
     }
+}
+
+/// Whether the text has the shape of RFC 3339, section 5.6: jiff reads more, such as dates without
+/// hyphens and time zones in brackets.
+fn is_rfc3339(text: &str) -> bool {
+    let fits = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text.bytes().zip(shape.bytes()).all(|(given, expected)| match expected {
+                b'0' => given.is_ascii_digit(),
+                b'T' => given.eq_ignore_ascii_case(&b'T'),
+                expected => given == expected,
+            })
+    };
+    let Some((time, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else { return false };
+    let offset = match rest.strip_prefix('.') {
+        Some(fraction) => {
+            let offset = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+            if offset.len() == fraction.len() {
+                return false;
+            }
+            offset
+        }
+        None => rest,
+    };
+    fits(time, "0000-00-00T00:00:00")
+        && (offset.eq_ignore_ascii_case("Z") || fits(offset, "+00:00") || fits(offset, "-00:00"))
 }
 
 impl Serialize for Timestamp {
@@ -155,8 +184,24 @@ mod tests {
     }
 
     #[test]
+    fn every_time_that_is_accepted_can_be_written() {
+        for microseconds in [MIN, -1, 0, MAX] {
+            let time = Timestamp::from_microseconds(microseconds).unwrap();
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        for microseconds in [i64::MIN, MIN - 1, MAX + 1, i64::MAX] {
+            assert_eq!(Timestamp::from_microseconds(microseconds), Err(InvalidTimestamp));
+        }
+    }
+
+    #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "yesterday", "2026-02-30T00:00:00Z", "2026-01-31", "-000001-01-01T00:00:00Z"] {
+        for text in [
+            "", "yesterday", "2026-02-30T00:00:00Z", "2026-01-31", "-000001-01-01T00:00:00Z", "2026-01-31 12:00:00Z",
+            "20260131T120000Z", "2026-01-31T12Z", "2026-01-31T12:00:00", "2026-01-31T12:00:00,5Z",
+            "2026-01-31T12:00:00.Z", "+002026-01-31T12:00:00Z", "2026-01-31T12:00:00+02:00[Europe/Paris]",
+            "2026-01-31T12:00:00+0200", "9999-12-30T22:00:00.000001Z", "9999-12-31T23:59:59Z",
+        ] {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
         }
     }

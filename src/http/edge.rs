@@ -85,12 +85,16 @@ fn body(mut problem: Problem, id: &str) -> Vec<u8> {
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
-/// Unique among all instances: a random half for the process, and a count. Always as long, so that the length of an
-/// answer tells nothing.
+/// Unique among all instances, and without a pattern that would tell how many requests there were: a count from a
+/// random start, mixed as `SplitMix64` mixes it (Steele, Lea and Flood, 2014), which never gives the same number twice.
 fn request_id() -> String {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
+    static START: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
     static COUNT: AtomicU64 = AtomicU64::new(1);
-    format!("{:016x}-{:08x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut id = START.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    format!("{:016x}", id ^ (id >> 31))
 }
 
 /// A panic unwound the request, so there is no response to amend.

@@ -44,7 +44,7 @@ impl FromRequest for SlugInPath {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let slug = request.match_info().get("slug").filter(|slug| !slug.contains('\0'));
+        let slug = request.match_info().get("slug");
         ready(slug.map(|slug| Self(slug.to_owned())).ok_or(ApiError::NotFound("post")))
     }
 }

@@ -319,7 +319,7 @@ pub struct Problem {
     #[schema(value_type = String, example = "validation_failed")]
     pub code: &'static str,
     /// The request's id, as in the header `X-Request-Id` and in the service's log.
-    #[schema(example = "5f2b9c0d1e3a4b67-0000002a")]
+    #[schema(example = "5f2b9c0d1e3a4b67")]
     pub request_id: String,
     /// Where in the body it is wrong: all mistakes with `validation_failed`, the taken slugs of a batch with
     /// `slug_taken`.

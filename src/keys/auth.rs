@@ -30,7 +30,8 @@ pub enum Access {
 pub enum Caller {
     Anonymous,
     Key {
-        /// 0 for the one of the environment.
+        /// Of a stored key. The one of the environment has a negative one, made from its hash, so that another key in
+        /// its place is another caller.
         id: i64,
         role: Role,
     },
@@ -47,7 +48,7 @@ impl Caller {
         }
     }
 
-    /// The id of the key; 0 for the one of the environment, and for nobody's.
+    /// The id of the key, negative for the one of the environment; 0 without a key.
     #[must_use]
     pub fn id(self) -> i64 {
         match self {
@@ -126,7 +127,8 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
     let hash = SecretKey::hash(key);
     let environment = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
     if environment.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
-        return Ok(Caller::Key { id: 0, role: Role::Admin });
+        let id = i64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()) | i64::MIN;
+        return Ok(Caller::Key { id, role: Role::Admin });
     }
     let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
     let now = Timestamp::now();

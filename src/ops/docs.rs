@@ -55,7 +55,7 @@ pub fn get_docs() -> Ready<Result<HttpResponse, ApiError>> {
 #[utoipa::path(
     get, path = "/docs/{file}", tag = "operations",
     params(("file" = String, Path, description = "The file's name", example = "swagger-ui.css")),
-    responses((status = 200, description = "The file", body = String, content_type = "text/css")),
+    responses((status = 200, description = "The file", body = String, content_type = "*/*")),
 )]
 pub fn get_docs_file(name: web::Path<String>) -> Ready<Result<HttpResponse, ApiError>> {
     ready(file(&name))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::batch::Outcome;
 use super::model::Post;
-use super::store::{Change, Expected};
+use super::store::{Change, Expected, Scope};
 use crate::http::ApiError;
 use crate::http::cache::{self, Keep};
 use crate::http::conditional::{IfMatch, IfNoneMatch};
@@ -14,9 +14,14 @@ use crate::idempotency::Answer;
 use crate::input::FieldError;
 use crate::keys::auth::Caller;
 
-/// The post, 304 where the caller has it, 404 where the caller may not see it.
+/// Which posts the caller may see.
+pub(super) fn scope(caller: Caller) -> Scope {
+    if caller.may_read_drafts() { Scope::All } else { Scope::Published }
+}
+
+/// The post, 304 where the caller has it, 404 where there is none that the caller may see.
 pub(super) fn shown(post: Option<Post>, caller: Caller, condition: &IfNoneMatch) -> Result<HttpResponse, ApiError> {
-    let post = post.filter(|post| post.published || caller.may_read_drafts()).ok_or(ApiError::NotFound("post"))?;
+    let post = post.ok_or(ApiError::NotFound("post"))?;
     cache::answer(etag(&post), keep(caller), condition, &post)
 }
 
@@ -74,6 +79,8 @@ pub(super) fn stored(status: i32, value: &impl Serialize) -> Result<Answer, ApiE
 pub(super) fn location(post: &Post) -> String {
     format!("/api/posts/{}", post.id)
 }
+
+/// Where a batch asks for slugs that are taken.
 pub(super) fn taken(outcomes: &[(Outcome, String)]) -> Option<Vec<FieldError>> {
     let taken = |(index, (outcome, _)): (usize, &(Outcome, String))| {
         (*outcome == Outcome::SlugTaken).then(|| FieldError {

@@ -1,7 +1,7 @@
 //! Many posts in a handful of statements: what `POST /api/posts/batch` and the import share.
 //!
 //! A conflict is never an error of the database, which would end PostgreSQL's transaction: rows whose slug or id is
-//! taken are simply not inserted, and what came back tells which were. So it is right without a lock, too.
+//! taken are simply not inserted, and what came back tells which were.
 
 use std::collections::{HashMap, HashSet};
 
@@ -57,6 +57,7 @@ pub fn store(
     entries: Vec<Entry>,
     on_conflict: OnConflict,
 ) -> QueryResult<Vec<(Outcome, String)>> {
+    lock(conn)?;
     let mut outcomes = vec![(Outcome::Created, String::new()); entries.len()];
     let (mut ids, mut slugs) = (HashSet::new(), HashSet::new());
     let mut pending = Vec::with_capacity(entries.len());
@@ -84,6 +85,14 @@ pub fn store(
         pending = insert(conn, pending, on_conflict, &mut outcomes)?;
     }
     Ok(outcomes)
+}
+
+/// On PostgreSQL one batch follows the other: two that have the same slugs in different orders would wait for each other
+/// for ever. Single writes go on meanwhile. On SQLite every write waits for the one before.
+fn lock(conn: &mut Connection) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    // Any fixed number that nothing else on this database locks.
+    diesel::sql_query("SELECT pg_advisory_xact_lock(8101820111974519136)").execute(conn).map(drop)
 }
 
 fn set<T>(list: &mut [T], index: usize, value: T) {

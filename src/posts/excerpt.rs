@@ -8,6 +8,9 @@ pub const MAX_EXCERPT: usize = 200;
 /// So many bytes of a content are looked at: an excerpt costs the same for a page as for a book.
 pub const EXCERPT_SOURCE: usize = 4096;
 
+const OPTIONS: Options =
+    Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH).union(Options::ENABLE_YAML_STYLE_METADATA_BLOCKS);
+
 /// The beginning of a Markdown text without its markers, without code blocks, images and HTML, on one line, cut at a
 /// word.
 #[must_use]
@@ -15,7 +18,7 @@ pub fn of(content: &str) -> String {
     let source = content.get(..content.floor_char_boundary(EXCERPT_SOURCE)).unwrap_or(content);
     let mut text = String::new();
     let mut skipping = 0_u32;
-    for event in Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+    for event in Parser::new_ext(source, OPTIONS) {
         match event {
             Event::Start(Tag::CodeBlock(_) | Tag::Image { .. } | Tag::HtmlBlock | Tag::MetadataBlock(_)) => {
                 skipping += 1;
@@ -46,8 +49,11 @@ fn cut(text: &str) -> String {
     for word in text.split_whitespace() {
         let length = word.chars().count() + usize::from(!excerpt.is_empty());
         if characters + length > MAX_EXCERPT {
-            if excerpt.is_empty() {
-                excerpt.extend(word.chars().take(MAX_EXCERPT));
+            // Scripts without spaces have words as long as paragraphs.
+            if characters < MAX_EXCERPT / 2 {
+                let space = usize::from(!excerpt.is_empty());
+                excerpt.push_str(if space == 1 { " " } else { "" });
+                excerpt.extend(word.chars().take(MAX_EXCERPT - characters - space));
             }
             break;
         }
@@ -74,6 +80,7 @@ mod tests {
             ("```rust\nfn main() {}\n```\n\nAfter ![alt](x.png)the code.", "After the code."),
             ("<div>html</div>\n\n- one\n- **two**", "one two"),
             ("a  \nb\nc", "a b c"),
+            ("---\ntitle: Front\n---\n\nMatter.", "Matter."),
             ("", ""),
         ] {
             assert_eq!(of(content), excerpt);
@@ -84,6 +91,8 @@ mod tests {
     fn an_excerpt_ends_at_a_word_within_its_limit() {
         let excerpt = of(&"word ".repeat(100));
         assert!(excerpt.chars().count() <= MAX_EXCERPT && excerpt.ends_with("word"), "{excerpt}");
-        assert_eq!(of(&"é".repeat(5000)).chars().count(), MAX_EXCERPT);
+        for unbroken in ["é".repeat(5000), format!("# 标题\n\n{}", "字".repeat(600))] {
+            assert_eq!(of(&unbroken).chars().count(), MAX_EXCERPT);
+        }
     }
 }

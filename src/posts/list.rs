@@ -5,12 +5,15 @@
 
 use diesel::QueryResult;
 
-use super::query::{Column, Item, ListQuery, Order, Place, Stretch, Tier};
+use super::query::{Column, Item, ListQuery, Order, Place, Stretch, Tier, View};
 use super::select;
 use crate::db::Connection;
 
 /// The most content, in bytes, that a page holds; it ends earlier than its limit then.
 pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
+
+/// Posts that are read at once: enough for most pages, few enough that their contents stay in bounds.
+const CHUNK: usize = 32;
 
 /// The posts of a page, and where the pages beside it begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,29 +56,50 @@ pub fn list(conn: &mut Connection, query: &ListQuery) -> QueryResult<Page> {
     })
 }
 
-/// At most so many posts from the place on, in the order in which they are met.
+/// At most so many posts from the place on, in the order in which they are met; fewer where their contents exceed a
+/// page.
 fn read(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize) -> QueryResult<Vec<(Tier, Item)>> {
     let (column, order) = query.sort.column_and_order();
     let order = if backwards { order.reversed() } else { order };
-    let mut place = query.place.as_ref();
+    let mut place = query.place.clone();
     let mut found = Vec::new();
-    for tier in query.sort.tiers(place, backwards) {
-        let left = limit - found.len();
-        let read = |published| Stretch { query, published, tier, column, order, after: place, limit: left };
-        let mut items = match query.filter.published {
-            Some(published) => select::items(conn, &read(published))?,
-            // Each of the two has an index that gives it in order; both together have none.
-            None => merged(select::items(conn, &read(true))?, select::items(conn, &read(false))?, column, order),
-        };
-        items.truncate(left);
-        found.extend(items.into_iter().map(|item| (tier, item)));
-        if found.len() == limit {
-            break;
+    let mut bytes = 0;
+    for tier in query.sort.tiers(query.place.as_ref(), backwards) {
+        loop {
+            let left = limit - found.len();
+            let chunk = if query.view == View::Full { CHUNK.min(left) } else { left };
+            let items = stretch(
+                conn,
+                query,
+                &Stretch { query, published: true, tier, column, order, after: place.as_ref(), limit: chunk },
+            )?;
+            let is_end = items.len() < chunk;
+            place = items.last().map(|item| query.sort.place(backwards, tier, item));
+            bytes += items.iter().map(Item::content_bytes).sum::<usize>();
+            found.extend(items.into_iter().map(|item| (tier, item)));
+            if found.len() == limit || bytes > MAX_PAGE_CONTENT {
+                return Ok(found);
+            }
+            if is_end {
+                // The next part is read from its beginning.
+                place = None;
+                break;
+            }
         }
-        // The next part is read from its beginning.
-        place = None;
     }
     Ok(found)
+}
+
+/// The posts of a stretch, published or not as the list asks for it.
+fn stretch(conn: &mut Connection, query: &ListQuery, stretch: &Stretch<'_>) -> QueryResult<Vec<Item>> {
+    let mut read = |published| select::items(conn, &Stretch { published, ..*stretch });
+    let mut items = match query.filter.published {
+        Some(published) => read(published)?,
+        // Each of the two has an index that gives it in order; both together have none.
+        None => merged(read(true)?, read(false)?, stretch.column, stretch.order),
+    };
+    items.truncate(stretch.limit);
+    Ok(items)
 }
 
 fn merged(mut items: Vec<Item>, others: Vec<Item>, column: Column, order: Order) -> Vec<Item> {

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use super::count::Count;
 use super::model;
 use super::query::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
-use super::search::{MAX_SEARCH, Search};
+use super::search::{MAX_SEARCH, NoSearch, Search};
 use crate::db::Timestamp;
 use crate::http::query::{Params, refuse};
 use crate::http::{ApiError, cursor};
@@ -46,7 +46,7 @@ pub(super) struct ListParams {
     #[param(value_type = Option<String>, format = DateTime)]
     updated_before: Option<String>,
     /// Only posts with all these words in title or content. "Quotes" make a phrase, `word*` is a prefix; case and
-    /// diacritics do not matter.
+    /// diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
     #[param(max_length = 500, example = "rust async*")]
     q: Option<String>,
     /// `summary` gives an `excerpt` in place of the `content`.
@@ -143,10 +143,7 @@ impl ListRequest {
     /// A parameter that is unknown, repeated or wrong, or a cursor of another list.
     pub fn parse(query: &str) -> Result<Self, ApiError> {
         let mut params = Params::parse(query);
-        let limit = params.take("limit", LIMIT)?.unwrap_or(20);
-        if !(1..=100).contains(&limit) {
-            return Err(refuse("limit", LIMIT));
-        }
+        let limit = choice(&mut params, "limit", LIMIT, limit)?.unwrap_or(20);
         let search = search(&mut params)?;
         let by_default = if search == SearchFilter::Off { SortParam::parse("-id") } else { Some(Sort::Relevance) };
         let sort = choice(&mut params, "sort", SortParam::TAKES, SortParam::parse)?.or(by_default);
@@ -168,7 +165,7 @@ impl ListRequest {
         let count = choice(&mut params, "count", CountParam::TAKES, CountParam::parse)?.unwrap_or(Count::None);
         let cursor: Option<String> = params.take("cursor", "takes a cursor")?;
         params.finish()?;
-        let list = list_id(&filter, sort);
+        let list = list_id(&filter, sort)?;
         let place = cursor.map(|cursor| place(&cursor, list, sort)).transpose()?;
         Ok(Self { query: ListQuery { filter, sort, limit, place, view }, count, list })
     }
@@ -181,6 +178,14 @@ impl ListRequest {
 }
 
 const LIMIT: &str = "takes a whole number from 1 to 100";
+
+/// One spelling per number: no sign, no leading zero.
+fn limit(text: &str) -> Option<u8> {
+    if text.starts_with(['+', '0']) {
+        return None;
+    }
+    text.parse().ok().filter(|limit| (1..=100).contains(limit))
+}
 
 fn choice<T>(
     params: &mut Params<'_>,
@@ -202,7 +207,11 @@ fn search(params: &mut Params<'_>) -> Result<SearchFilter, ApiError> {
     if text.chars().count() > MAX_SEARCH {
         return Err(refuse("q", TAKES));
     }
-    Ok(Search::parse(&text).map_or(SearchFilter::Nothing, SearchFilter::For))
+    match Search::parse(&text) {
+        Ok(search) => Ok(SearchFilter::For(search)),
+        Err(NoSearch::Empty) => Ok(SearchFilter::Nothing),
+        Err(NoSearch::TooMuch) => Err(refuse("q", "takes at most 20 words, of which at most 4 are prefixes")),
+    }
 }
 
 fn slugs(params: &mut Params<'_>) -> Result<Vec<String>, ApiError> {
@@ -225,9 +234,9 @@ fn place(cursor: &str, list: ListId, sort: Sort) -> Result<Place, ApiError> {
 }
 
 /// The same for the same filter and order, on every instance.
-fn list_id(filter: &Filter, sort: Sort) -> ListId {
-    // Both are made of strings and numbers, which always serialize.
-    let digest: [u8; 32] = Sha256::digest(serde_json::to_vec(&(filter, sort)).unwrap_or_default()).into();
+fn list_id(filter: &Filter, sort: Sort) -> Result<ListId, ApiError> {
+    let list = serde_json::to_vec(&(filter, sort)).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    let digest: [u8; 32] = Sha256::digest(list).into();
     // JSON keeps integers up to 2^53 everywhere.
-    u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11
+    Ok(u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11)
 }

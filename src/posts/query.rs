@@ -167,7 +167,7 @@ impl Sort {
     pub(super) fn turned(self, place: &Place) -> Place {
         // Reading forwards in descending order or backwards in ascending order goes to smaller ids.
         let was_descending = (self.column_and_order().1 == Order::Descending) != place.backwards;
-        let id = if was_descending { place.id - 1 } else { place.id + 1 };
+        let id = if was_descending { place.id.saturating_sub(1) } else { place.id.saturating_add(1) };
         Place { backwards: !place.backwards, id, ..place.clone() }
     }
 

@@ -38,12 +38,12 @@ pub async fn run(database: Database, progress: Arc<Progress>) {
     let mut is_failing = false;
     loop {
         match publish_batch(&database, &progress).await {
-            Ok(found) => {
+            Ok(published) => {
                 if is_failing {
                     tracing::info!("scheduled posts are published again");
                 }
                 is_failing = false;
-                if i64::try_from(found).is_ok_and(|found| found == BATCH) {
+                if i64::try_from(published).is_ok_and(|published| published == BATCH) {
                     continue;
                 }
             }
@@ -58,7 +58,11 @@ pub async fn run(database: Database, progress: Arc<Progress>) {
     }
 }
 
-/// Answers how many posts were found due.
+async fn publish(database: &Database, ids: Vec<i64>, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
+    database.write(move |conn| publication::publish_due(conn, &ids, now)).await
+}
+
+/// Answers how many posts were published.
 async fn publish_batch(database: &Database, progress: &Progress) -> Result<usize, Error> {
     let now = Timestamp::now();
     // A read, so that a service with nothing to publish never asks for the writer.
@@ -66,11 +70,24 @@ async fn publish_batch(database: &Database, progress: &Progress) -> Result<usize
     if ids.is_empty() {
         return Ok(0);
     }
-    let found = ids.len();
-    let due_at = database.write(move |conn| publication::publish_due(conn, &ids, now)).await?;
+    let due_at = match publish(database, ids.clone(), now).await {
+        Err(Error::Query(error)) => {
+            // One post that cannot be published must not keep the others back.
+            tracing::error!(%error, "a batch of scheduled posts cannot be published; trying one by one");
+            let mut due_at = Vec::new();
+            for id in ids {
+                match publish(database, vec![id], now).await {
+                    Ok(published) => due_at.extend(published),
+                    Err(error) => tracing::error!(%error, post = id, "a scheduled post cannot be published"),
+                }
+            }
+            due_at
+        }
+        due_at => due_at?,
+    };
     if let Some(oldest) = due_at.iter().min() {
         progress.last_lag.store(now.as_microseconds() - oldest.as_microseconds(), Ordering::Relaxed);
     }
     progress.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
-    Ok(found)
+    Ok(due_at.len())
 }

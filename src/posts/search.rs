@@ -9,6 +9,20 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 /// The most characters that a search may have.
 pub const MAX_SEARCH: usize = 500;
 
+/// The most words that a search may have: each one costs the database a look into its index.
+const MAX_WORDS: usize = 20;
+/// The most prefixes: each one stands for all words that begin so.
+const MAX_PREFIXES: usize = 4;
+
+/// Why a text is no search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSearch {
+    /// There is no word in it: it finds nothing.
+    Empty,
+    /// It would cost too much.
+    TooMuch,
+}
+
 /// A search with at least one word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Search(Vec<Phrase>);
@@ -29,10 +43,10 @@ pub enum Scope {
 }
 
 impl Search {
-    /// `None`: there is no word in it.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut phrases = Vec::new();
+    /// # Errors
+    /// It has no word, or over 20 words, or over 4 prefixes.
+    pub fn parse(text: &str) -> Result<Self, NoSearch> {
+        let mut phrases: Vec<Phrase> = Vec::new();
         // Every second part stood between quotes; a quote that nobody closed ends with the text.
         for (part, is_quoted) in text.split('"').zip([false, true].into_iter().cycle()) {
             if is_quoted {
@@ -41,7 +55,12 @@ impl Search {
                 phrases.extend(part.split_whitespace().filter_map(|chunk| phrase(chunk, chunk.ends_with('*'))));
             }
         }
-        if phrases.is_empty() { None } else { Some(Self(phrases)) }
+        let words: usize = phrases.iter().map(|phrase| phrase.words.len()).sum();
+        let prefixes = phrases.iter().filter(|phrase| phrase.is_prefix).count();
+        if words > MAX_WORDS || prefixes > MAX_PREFIXES {
+            return Err(NoSearch::TooMuch);
+        }
+        if phrases.is_empty() { Err(NoSearch::Empty) } else { Ok(Self(phrases)) }
     }
 
     /// As a query of SQLite's FTS5 (section 3 of its manual).
@@ -110,6 +129,14 @@ fn is_diacritic(c: char) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_search_that_would_cost_too_much_is_refused() {
+        for text in ["a ".repeat(21), "a-".repeat(21), "ab* cd* ef* gh* ij*".to_owned()] {
+            assert_eq!(Search::parse(&text), Err(NoSearch::TooMuch), "{text}");
+        }
+        assert!(Search::parse(&"a ".repeat(20)).is_ok() && Search::parse("日*").is_ok());
+    }
+
     fn queries(text: &str) -> (String, String) {
         let search = Search::parse(text).unwrap();
         (search.fts5(Scope::Post), search.tsquery(Scope::Post))
@@ -129,7 +156,7 @@ mod tests {
         assert_eq!(queries(r"foo-bar' OR (x:y)").0, r#""foo bar" AND "OR" AND "x y""#);
         assert_eq!(queries(r#"say "hello"#).0, r#""say" AND "hello""#);
         for text in ["", "  ", "!!!", "\"\"", "*", "² ½", "\u{301}", "\"\u{301} \u{302}*"] {
-            assert_eq!(Search::parse(text), None, "{text}");
+            assert_eq!(Search::parse(text), Err(NoSearch::Empty), "{text}");
         }
     }
 }

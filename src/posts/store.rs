@@ -46,16 +46,36 @@ diesel::define_sql_function! {
     fn coalesce(first: Nullable<crate::db::Timestamptz>, second: Nullable<crate::db::Timestamptz>) -> Nullable<crate::db::Timestamptz>;
 }
 
-/// # Errors
-/// The database's.
-pub fn find(conn: &mut Connection, id: i64) -> QueryResult<Option<Post>> {
-    on!(conn, conn => posts::table.find(id).select(Post::as_select()).first(conn).optional())
+/// Which posts are to be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    /// A draft is then looked for as little as a post that never was, so that even the time does not tell of it.
+    Published,
 }
 
 /// # Errors
 /// The database's.
-pub fn find_by_slug(conn: &mut Connection, slug: &str) -> QueryResult<Option<Post>> {
-    on!(conn, conn => posts::table.filter(posts::slug.eq(slug)).select(Post::as_select()).first(conn).optional())
+pub fn find(conn: &mut Connection, id: i64, scope: Scope) -> QueryResult<Option<Post>> {
+    on!(conn, conn => {
+        let mut query = posts::table.find(id).select(Post::as_select()).into_boxed();
+        if scope == Scope::Published {
+            query = query.filter(posts::published.eq(true));
+        }
+        query.first(conn).optional()
+    })
+}
+
+/// # Errors
+/// The database's.
+pub fn find_by_slug(conn: &mut Connection, slug: &str, scope: Scope) -> QueryResult<Option<Post>> {
+    on!(conn, conn => {
+        let mut query = posts::table.filter(posts::slug.eq(slug)).select(Post::as_select()).into_boxed();
+        if scope == Scope::Published {
+            query = query.filter(posts::published.eq(true));
+        }
+        query.first(conn).optional()
+    })
 }
 
 /// # Errors
@@ -165,7 +185,7 @@ pub fn put(
             upsert(conn, vec![&row]).map(|mut posts| posts.pop().map_or(Change::Missing, Change::Done))
         }
         PutCondition::Exists => replace(conn, &row, None),
-        PutCondition::Is(tags) => match find_by_slug(conn, &row.slug)? {
+        PutCondition::Is(tags) => match find_by_slug(conn, &row.slug, Scope::All)? {
             Some(post) if tags.contains(&(post.id, post.version)) => replace(conn, &row, Some(&post)),
             _ => Ok(Change::Stale),
         },
@@ -243,7 +263,7 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
 
 /// The post as it is, or why a change to it found none to change.
 pub(super) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
-    Ok(match find(conn, id)? {
+    Ok(match find(conn, id, Scope::All)? {
         None => Change::Missing,
         Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,
         Some(post) => Change::Done(post),

@@ -19,6 +19,9 @@ const BATCH: u16 = 500;
 /// Lines of so many bytes are stored together even where they are fewer.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
+/// The largest id that an import takes, 2^52: as many are left for the posts that follow.
+const MAX_IMPORTED_ID: i64 = 1 << 52;
+
 /// Why an export or import ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -137,7 +140,7 @@ struct ImportedPost(Entry);
 
 impl Input for ImportedPost {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let id = fields.nullable("id", |id| within(id, MAX_ID));
+        let id = fields.nullable("id", |id| within(id, MAX_IMPORTED_ID));
         let slug = fields.nullable("slug", model::slug);
         let title = fields.required("title", model::title);
         let content = fields.nullable("content", model::content);
@@ -146,7 +149,7 @@ impl Input for ImportedPost {
         let scheduled_for = fields.nullable("scheduled_for", model::time);
         let created_at = fields.nullable("created_at", model::time);
         let updated_at = fields.nullable("updated_at", model::time);
-        let version = fields.optional("version", |version| within(version, i64::MAX));
+        let version = fields.optional("version", |version| within(version, MAX_ID));
         let now = Timestamp::now();
         let (title, slug, content) = (title?, slug.flatten(), content.flatten());
         Some(Self(Entry {

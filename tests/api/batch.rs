@@ -207,4 +207,21 @@ on_both! {
         let slugs: BTreeSet<String> = batches.iter().flat_map(|stored| field(stored, "slug")).map(|slug| slug.to_string()).collect();
         assert_eq!(slugs.len(), 160);
     }
+
+    async fn batches_with_the_same_slugs_in_opposite_orders_all_end_well(api: Api) {
+        let slugs: Vec<String> = (0..200).map(|number| format!("slug-{number}")).collect();
+        for on_conflict in ["skip", "replace"] {
+            let batches = (0..6).map(|turn| {
+                let mut posts: Vec<Value> = slugs.iter().map(|slug| json!({"title": "T", "slug": slug})).collect();
+                if turn % 2 == 1 {
+                    posts.reverse();
+                }
+                let editor = api.editor();
+                async move { editor.post("/api/posts/batch", &json!({"posts": posts, "on_conflict": on_conflict})).await }
+            });
+            for reply in futures_util::future::join_all(batches).await {
+                reply.expect(200);
+            }
+        }
+    }
 }

@@ -207,4 +207,16 @@ on_both! {
             list(&api, &format!("{same}&cursor={cursor}")).await;
         }
     }
+
+    async fn the_last_moment_can_be_written_and_the_next_one_is_refused(api: Api) {
+        let post = api.create(json!({"title": "For ever"})).await;
+        let publish = format!("/api/posts/{}/publish", post["id"]);
+        let editor = api.editor();
+        let refused = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00.000001Z"})).await;
+        assert_eq!(refused.problem(422, "validation_failed")["errors"][0]["pointer"], "/at");
+        let last = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00Z"})).await.json(200);
+        assert_eq!(last["scheduled_for"], "9999-12-30T22:00:00.000000Z");
+        api.get("/api/posts?published_before=9999-12-30T22:00:00Z").await.expect(200);
+        api.get("/api/posts?published_after=9999-12-30T22:00:00.000001Z").await.problem(400, "invalid_parameter");
+    }
 }

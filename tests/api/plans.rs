@@ -88,10 +88,10 @@ on_both! {
         fill(&mut conn);
         for sort in SORTS {
             for rest in ["", "&view=summary"] {
-                let mut query = ListRequest::parse(&format!("sort={sort}&limit=100{rest}")).unwrap().query;
+                let mut query = ListRequest::parse(&format!("sort={sort}&limit=31{rest}")).unwrap().query;
                 for number in 1..=6 {
                     let (page, statements) = captured(&mut conn, &query);
-                    assert_eq!(page.items.len(), 100);
+                    assert_eq!(page.items.len(), 31);
                     assert_eq!(statements.len(), 1, "{statements:#?}");
                     check(&mut conn, &statements[0], &format!("page {number} by {sort}{rest}"));
                     query.place = page.next;
@@ -109,7 +109,7 @@ on_both! {
         let mut conn = database.connect();
         fill(&mut conn);
         for sort in SORTS {
-            let mut query = ListRequest::parse(&format!("sort={sort}&limit=100&published=any")).unwrap().query;
+            let mut query = ListRequest::parse(&format!("sort={sort}&limit=31&published=any")).unwrap().query;
             for number in 1..=2 {
                 let (page, statements) = captured(&mut conn, &query);
                 assert_eq!(statements.len(), 2, "{statements:#?}");

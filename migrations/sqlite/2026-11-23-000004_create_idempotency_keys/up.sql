@@ -1,5 +1,5 @@
 -- The answer to a request with Idempotency-Key, stored in the transaction of the write that it answers.
--- caller is the id of the API key, 0 for the one of the environment.
+-- caller is the id of the API key; for the one of the environment, a negative number made from its hash.
 CREATE TABLE idempotency_keys (
     id          INTEGER PRIMARY KEY,
     caller      INTEGER NOT NULL,

@@ -121,6 +121,40 @@ on_both! {
         }
     }
 
+    async fn a_list_between_two_times_reads_an_index_and_sorts_no_more_than_it_gives(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        let (from, to) = ("2023-11-15T00:00:00Z", "2023-11-16T00:00:00Z");
+        for sort in SORTS {
+            for column in ["published", "updated"] {
+                let text = format!("sort={sort}&{column}_after={from}&{column}_before={to}");
+                let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
+                for sql in &statements {
+                    if sort.contains(column) {
+                        check(&mut conn, sql, &text);
+                    }
+                    let plan = plan(&mut conn, sql);
+                    assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
+                }
+            }
+        }
+    }
+
+    async fn a_list_of_slugs_reads_an_index(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        for sort in SORTS {
+            let text = format!("sort={sort}&slug=post-1&slug=post-2");
+            let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
+            for sql in &statements {
+                let plan = plan(&mut conn, sql);
+                assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
+            }
+        }
+    }
+
     async fn a_post_is_found_by_an_index(database: TestDatabase) {
         database.migrate();
         let mut conn = database.connect();

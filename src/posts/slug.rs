@@ -28,8 +28,8 @@ pub fn numbered(base: &str, number: u64) -> String {
 
 /// The search for a free slug among `base`, `base-2`, `base-3` …, one look-up after the other.
 ///
-/// Doubles the number until a free one is met, then halves the gap, so that the ten-thousandth "untitled" costs some
-/// twenty look-ups.
+/// Doubles the number until a free one is met, then halves the gap, so that the ten-thousandth "untitled" costs
+/// under thirty look-ups.
 #[derive(Debug, Default)]
 pub struct FreeNumber {
     taken: u64,

@@ -173,4 +173,14 @@ on_both! {
         let is_empty = || database.number("SELECT count(*) AS number FROM idempotency_keys") == 0;
         until("the other instance removes it", async || is_empty()).await;
     }
+
+    async fn another_key_in_the_environment_is_another_caller(api: Api) {
+        let key = "the-admin-key-after-a-rotation";
+        let rotated = Api::start(&api.server.database, |config| config.admin_api_key = Some(key.parse().unwrap()));
+        let body = json!({"title": "Once for each"});
+        create(&api.admin(), "same", &body).await.expect(201);
+        let reply = create(&rotated.with_key(key), "same", &body).await.expect(201);
+        assert_eq!(reply.header("idempotency-replayed"), None);
+        assert_eq!(total(&api).await, 2);
+    }
 }

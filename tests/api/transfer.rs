@@ -244,4 +244,13 @@ on_both! {
             assert_eq!(api.get(&path).await.json(200), *post);
         }
     }
+
+    async fn numbers_that_leave_no_room_for_more_are_refused(database: TestDatabase) {
+        let place = workplace(&database);
+        let text = lines(&[
+            json!({"title": "a", "id": (1_i64 << 52) + 1}), json!({"title": "b", "version": 1_i64 << 53}),
+            json!({"title": "c", "id": 1_i64 << 52, "version": (1_i64 << 53) - 1}),
+        ]);
+        say(&refused(&place, &text), &[(1, "/id must be"), (2, "/version must be")]);
+    }
 }

@@ -16,7 +16,7 @@ CREATE FUNCTION posts_fold(given text) RETURNS text LANGUAGE sql IMMUTABLE STRIC
         '[\u0300-\u036f]', '', 'g'
     );
 
--- Most text is ASCII, for which the same is had for a third of the time.
+-- Most text is ASCII, for which the same is had with less work.
 CREATE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
     CASE WHEN octet_length(given) = char_length(given)
         THEN regexp_replace(lower(given COLLATE "C"), '[^a-z0-9]+', ' ', 'g')

@@ -13,6 +13,7 @@ use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
 use crate::db::Database;
+use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
 use crate::http::{ApiError, cors::cors, edge::edge};
 use crate::keys::auth::{self, Access, EnvironmentKey};
@@ -64,6 +65,7 @@ pub struct Service {
     /// The address it listens on.
     pub address: SocketAddr,
     pub readiness: Readiness,
+    pub cache: Cache,
     /// What the task that publishes scheduled posts has done.
     pub schedule: Arc<schedule::Progress>,
     pub handle: ServerHandle,
@@ -79,7 +81,9 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let schedule = Arc::new(schedule::Progress::default());
     actix_web::rt::spawn(schedule::run(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(housekeeping::run(database.clone()));
+    let cache = Cache::new(database.clone(), config.cache_bytes);
     let shared = Shared {
+        cache: web::Data::new(cache.clone()),
         database: web::Data::new(database),
         environment_key: web::Data::new(EnvironmentKey(
             config.admin_api_key.as_ref().map(|key| SecretKey::hash(key.reveal())),
@@ -97,6 +101,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .service(to_docs("/"))
             .service(to_docs("/docs/"))
             .default_service(web::to(no_route))
+            .wrap(from_fn(answer_kept))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
     })
@@ -106,7 +111,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     .bind((config.host, config.port))?;
     let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let server = server.run();
-    Ok(Service { handle: server.handle(), server, address, readiness, schedule })
+    Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.
@@ -115,6 +120,7 @@ const SHUTDOWN_TIMEOUT: u64 = 30;
 /// What handlers find by type.
 #[derive(Clone)]
 struct Shared {
+    cache: web::Data<Cache>,
     database: web::Data<Database>,
     environment_key: web::Data<EnvironmentKey>,
     require_if_match: web::Data<RequireIfMatch>,
@@ -124,8 +130,9 @@ struct Shared {
 
 impl Shared {
     fn register(&self, app: &mut web::ServiceConfig) {
-        let Self { database, environment_key, require_if_match, document, readiness } = self.clone();
-        app.app_data(database)
+        let Self { cache, database, environment_key, require_if_match, document, readiness } = self.clone();
+        app.app_data(cache)
+            .app_data(database)
             .app_data(environment_key)
             .app_data(require_if_match)
             .app_data(document)

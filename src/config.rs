@@ -36,6 +36,9 @@ pub struct Settings {
     /// Browser origins that may read and write, separated by commas (`CORS_ALLOWED_ORIGINS`; default: any may read)
     #[arg(long, global = true, value_name = "ORIGINS")]
     cors_allowed_origins: Option<String>,
+    /// Bytes of answers to keep in memory for those who ask without a key; 0 keeps none (`CACHE_BYTES`; default: `67108864`, 64 MiB)
+    #[arg(long, global = true, value_name = "BYTES")]
+    cache_bytes: Option<String>,
     /// Seconds to go on serving after SIGTERM, for a load balancer to take the instance out (`SHUTDOWN_GRACE`; default: `0`)
     #[arg(long, global = true, value_name = "SECONDS")]
     shutdown_grace: Option<String>,
@@ -55,6 +58,8 @@ pub struct Config {
     pub require_if_match: bool,
     /// `None`: any origin may read, none may write.
     pub cors_allowed_origins: Option<Vec<String>>,
+    /// How many bytes of answers are kept in memory; 0: none.
+    pub cache_bytes: u64,
     pub shutdown_grace: Duration,
     /// The filter of the log, unchecked.
     pub log: String,
@@ -99,6 +104,7 @@ pub enum ConfigError {
 /// 128 bits in base64.
 const ADMIN_API_KEY_LENGTH: usize = 22;
 const POOL_SIZE: u32 = 8;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const POOL_WAIT: Duration = Duration::from_secs(2);
 
 impl Settings {
@@ -135,6 +141,9 @@ impl Settings {
                 .value
                 .map(|list| origins(&list))
                 .transpose()?,
+            cache_bytes: given(self.cache_bytes, "CACHE_BYTES")
+                .read("a whole number of bytes, or 0 for no cache", |text| text.parse().ok())?
+                .unwrap_or(CACHE_BYTES),
             shutdown_grace: Duration::from_secs(grace.unwrap_or(0)),
             log: given(self.log, "RUST_LOG").value.unwrap_or_else(|| "info,actix_server=warn".to_owned()),
             database,

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use sha2::{Digest, Sha256};
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Backend, Connection, Timestamp, on};
 use crate::schema::idempotency_keys as keys;
 
 /// How long an answer is kept, in microseconds: 24 hours.
@@ -53,7 +53,7 @@ pub enum Begun {
 /// # Errors
 /// The database's.
 pub fn begin(conn: &mut Connection, request: &Request, now: Timestamp) -> QueryResult<Begun> {
-    if let Connection::Postgres(conn) = conn {
+    if let Backend::Postgres(conn) = &mut conn.backend {
         let lock = diesel::select(
             diesel::dsl::sql::<Bool>("pg_try_advisory_xact_lock(").bind::<BigInt, _>(lock_id(request)).sql(")"),
         );
@@ -117,6 +117,7 @@ pub fn expired(conn: &mut Connection, now: Timestamp) -> QueryResult<Vec<i64>> {
 /// # Errors
 /// The database's.
 pub fn remove_expired(conn: &mut Connection, now: Timestamp) -> QueryResult<usize> {
+    conn.note_change(false);
     let expired = expired(conn, now)?;
     on!(conn, conn => diesel::delete(keys::table.filter(keys::id.eq_any(&expired))).execute(conn))
 }

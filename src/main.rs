@@ -181,7 +181,7 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
         migrations::run(&mut conn, &config.database)?;
     }
     actix_web::rt::System::new().block_on(async {
-        let service = app::serve(config, Database::new(&config.database, config.pool))?;
+        let service = app::serve(config, Database::new(&config.database, config.pool)?)?;
         // Not before the address is bound: a start that fails would store a key that nobody has seen.
         let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
         drop(conn);

@@ -5,22 +5,39 @@ use std::path::Path;
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
 
 use super::url::{DatabaseUrl, PostgresUrl};
 
 /// A connection to the database that `DATABASE_URL` names.
-pub enum Connection {
+pub struct Connection {
+    pub backend: Backend,
+    /// What a write through this connection has said of itself.
+    noted: Option<Publicity>,
+    /// `PRAGMA data_version` as it was last seen.
+    data_version: Option<i64>,
+}
+
+/// diesel's connection to either database.
+pub enum Backend {
     Postgres(PgConnection),
     Sqlite(SqliteConnection),
+}
+
+/// Whether a write changed anything that is read without a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Publicity {
+    Hidden,
+    Public,
 }
 
 /// Expands `$body` once per database, so that one query is typed statically for both.
 macro_rules! on {
     ($connection:expr, $conn:ident => $body:expr) => {
-        match $connection {
-            $crate::db::Connection::Postgres($conn) => $body,
-            $crate::db::Connection::Sqlite($conn) => $body,
+        match &mut $connection.backend {
+            $crate::db::Backend::Postgres($conn) => $body,
+            $crate::db::Backend::Sqlite($conn) => $body,
         }
     };
 }
@@ -58,10 +75,12 @@ impl Connection {
 
     pub(super) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
         let opened = match url {
-            DatabaseUrl::Sqlite { path } => open_sqlite(path, purpose).map(Self::Sqlite),
-            DatabaseUrl::Postgres(postgres) => open_postgres(postgres, purpose).map(Self::Postgres),
+            DatabaseUrl::Sqlite { path } => open_sqlite(path, purpose).map(Backend::Sqlite),
+            DatabaseUrl::Postgres(postgres) => open_postgres(postgres, purpose).map(Backend::Postgres),
         };
-        opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })
+        opened
+            .map(|backend| Self { backend, noted: None, data_version: None })
+            .map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })
     }
 
     /// Runs `body` in a transaction, committed where it answers `Ok`. On SQLite the write lock is taken at the start:
@@ -93,9 +112,9 @@ impl Connection {
         sqlite: &str,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        match self {
-            Self::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
-            Self::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
+        match &mut self.backend {
+            Backend::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
+            Backend::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
         }
         match body(self) {
             Ok(value) => {
@@ -109,6 +128,44 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Runs `body` in a part of the transaction that has begun: where it fails, what it did is undone, and what was
+    /// done before it stays.
+    ///
+    /// # Errors
+    /// The transaction as a whole is lost.
+    pub(super) fn savepoint<T, E: From<diesel::result::Error>>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> QueryResult<Result<T, E>> {
+        on!(self, conn => AnsiTransactionManager::begin_transaction(conn))?;
+        let done = body(self);
+        match &done {
+            Ok(_) => on!(self, conn => AnsiTransactionManager::commit_transaction(conn))?,
+            Err(_) => on!(self, conn => AnsiTransactionManager::rollback_transaction(conn))?,
+        }
+        Ok(done)
+    }
+
+    /// Says of the write that runs whether it changed anything that is read without a key. A write that says nothing
+    /// counts as one that did, and of several changes in one write one that did is enough.
+    pub fn note_change(&mut self, is_public: bool) {
+        let publicity = if is_public { Publicity::Public } else { Publicity::Hidden };
+        self.noted = self.noted.max(Some(publicity));
+    }
+
+    /// What was noted since the last call.
+    pub(super) fn take_noted(&mut self) -> Publicity {
+        self.noted.take().unwrap_or(Publicity::Public)
+    }
+
+    /// Whether another connection has changed the file since the last call; also true of the first call. SQLite only.
+    /// What this connection itself commits does not count (`PRAGMA data_version`).
+    pub(super) fn changed_elsewhere(&mut self) -> QueryResult<bool> {
+        let Backend::Sqlite(conn) = &mut self.backend else { return Ok(false) };
+        let version = diesel::dsl::sql::<BigInt>("PRAGMA data_version").get_result(conn)?;
+        Ok(self.data_version.replace(version) != Some(version))
     }
 
     /// Whether a transaction was left open or in an unknown state.

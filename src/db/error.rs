@@ -19,6 +19,20 @@ pub enum Error {
     Query(DieselError),
 }
 
+impl Error {
+    /// The same error once more, for another one whom it concerns: diesel's cannot be cloned.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Busy(why) => Self::Busy(why.clone()),
+            Self::Unreachable(why) => Self::Unreachable(why.clone()),
+            Self::Deadline => Self::Deadline,
+            Self::Query(error) => {
+                Self::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(error.to_string())))
+            }
+        }
+    }
+}
+
 impl From<DieselError> for Error {
     /// SQLite and libpq tell these conditions by their message only.
     fn from(error: DieselError) -> Self {

@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{on, quote_identifier};
-use super::{Connection, DatabaseUrl};
+use super::{Backend, Connection, DatabaseUrl};
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -55,9 +55,9 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
         lock(conn, url)?;
         // Another instance may have applied them while this one waited.
         let pending = pending(conn)?;
-        let applied = match conn {
-            Connection::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
-            Connection::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
+        let applied = match &mut conn.backend {
+            Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
+            Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
         };
         applied.map_err(explain)?;
         Ok(pending)
@@ -80,9 +80,9 @@ fn explain(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
 /// # Errors
 /// The database does not answer.
 pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let mut names = match conn {
-        Connection::Postgres(_) => names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
-        Connection::Sqlite(_) => names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
+    let mut names = match &mut conn.backend {
+        Backend::Postgres(_) => names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
+        Backend::Sqlite(_) => names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
     };
     let applied = applied(conn)?;
     names.retain(|(version, _)| !applied.contains(version));
@@ -92,7 +92,7 @@ pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
 
 /// On SQLite the transaction's own write lock does it.
 fn lock(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
-    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     conn.batch_execute(LOCK)?;
     conn.batch_execute(LOCK_TIMEOUT)?;
     match url {
@@ -118,12 +118,12 @@ fn applied(conn: &mut Connection) -> QueryResult<Vec<String>> {
 
 fn has_been_migrated(conn: &mut Connection) -> QueryResult<bool> {
     const TABLE: &str = "__diesel_schema_migrations";
-    match conn {
-        Connection::Postgres(conn) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
+    match &mut conn.backend {
+        Backend::Postgres(conn) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
             "to_regclass('__diesel_schema_migrations') IS NOT NULL",
         ))
         .get_result(conn),
-        Connection::Sqlite(conn) => sqlite_master::table
+        Backend::Sqlite(conn) => sqlite_master::table
             .filter(sqlite_master::name.eq(TABLE))
             .count()
             .get_result::<i64>(conn)

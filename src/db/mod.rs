@@ -1,40 +1,55 @@
 //! The way to the database: [`Database::read`] and [`Database::write`].
 //!
 //! Both run a closure with a connection on a thread that may block, bounded in time and in queue. SQLite has a pool of
-//! readers and exactly one writer; PostgreSQL has one pool for both.
+//! readers and exactly one writer; PostgreSQL has one pool for both. [`Database::revision`] tells caches whether what
+//! they hold is still what is stored.
 
 mod connection;
 mod error;
+mod fixed_sql;
+mod listener;
 pub mod migrations;
 mod pool;
+mod revision;
 mod timestamp;
 mod url;
+mod writer;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::QueryResult;
 
 pub(crate) use connection::on;
-pub use connection::{ConnectError, Connection};
+pub use connection::{Backend, ConnectError, Connection};
 pub use error::Error;
+pub(crate) use fixed_sql::{FixedSql, Value};
 use pool::Pool;
+use revision::Revision;
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
 
-use connection::Purpose;
+use connection::{Publicity, Purpose};
+use writer::Writer;
 
 /// The largest id, 2^53 - 1: JavaScript reads integers exactly up to here. The migrations check it, too.
 pub const MAX_ID: i64 = (1 << 53) - 1;
 
 /// A handle to the database; clones share the same connections.
 #[derive(Clone)]
-pub struct Database(Arc<Pools>);
+pub struct Database(Arc<Inner>);
 
-enum Pools {
-    Sqlite { readers: Pool, writer: Pool },
-    Postgres(Pool),
+struct Inner {
+    /// Serves reads on SQLite, and everything on PostgreSQL.
+    pool: Pool,
+    /// SQLite's one writer; `None` on PostgreSQL.
+    writer: Option<Writer>,
+    revision: Arc<Revision>,
 }
+
+/// On SQLite, changes by other processes are looked for every 25 ms.
+const SQLITE_TRUSTED_FOR: Duration = Duration::from_millis(75);
 
 /// How many connections, and how long a request waits for one.
 #[derive(Debug, Clone, Copy)]
@@ -45,29 +60,54 @@ pub struct PoolOptions {
     pub wait: Duration,
 }
 
-/// Why a transaction of [`Database::try_write`] is rolled back.
-enum Abort<R> {
-    Refused(R),
-    Failed(diesel::result::Error),
-}
-
-impl<R> From<diesel::result::Error> for Abort<R> {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 impl Database {
-    /// Makes the pools; connections are opened when they are first needed.
+    /// Makes the pools, and starts the thread that writes to SQLite or listens to PostgreSQL. Connections are opened when
+    /// they are first needed.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
+        Ok(Self(Arc::new(match url {
+            DatabaseUrl::Sqlite { .. } => {
+                let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
+                Inner {
+                    pool: Pool::new(url, Purpose::Read, options),
+                    writer: Some(Writer::start(url, options, Arc::clone(&revision))?),
+                    revision,
+                }
+            }
+            DatabaseUrl::Postgres(postgres) => {
+                let revision = Arc::new(Revision::new(listener::TRUSTED_FOR));
+                if postgres.transaction_pooling {
+                    tracing::info!(
+                        "behind a transaction pooler changes by other instances cannot be heard: the cache is off"
+                    );
+                } else {
+                    listener::start(url, &revision)?;
+                }
+                Inner { pool: Pool::new(url, Purpose::Write, options), writer: None, revision }
+            }
+        })))
+    }
+
+    /// A number that changes with everything that is read without a key: before a write of this instance is answered,
+    /// and within 100 ms of one from elsewhere. What is read after the number was asked for may be kept for as long as
+    /// the number stays the same. `None` while changes from elsewhere cannot be noticed: then nothing may be kept.
     #[must_use]
-    pub fn new(url: &DatabaseUrl, options: PoolOptions) -> Self {
-        Self(Arc::new(match url {
-            DatabaseUrl::Sqlite { .. } => Pools::Sqlite {
-                readers: Pool::new(url, Purpose::Read, options),
-                writer: Pool::new(url, Purpose::Write, PoolOptions { size: 1, ..options }),
-            },
-            DatabaseUrl::Postgres(_) => Pools::Postgres(Pool::new(url, Purpose::Write, options)),
-        }))
+    pub fn revision(&self) -> Option<u64> {
+        self.0.revision.current()
+    }
+
+    /// How often SQLite's writer has committed; writes that wait together share a commit. `None` on PostgreSQL.
+    #[must_use]
+    pub fn commits(&self) -> Option<u64> {
+        self.0.writer.as_ref().map(Writer::commits)
+    }
+
+    /// Writes that wait for SQLite's writer. `None` on PostgreSQL.
+    #[must_use]
+    pub fn waiting_writes(&self) -> Option<u64> {
+        self.0.writer.as_ref().map(Writer::length)
     }
 
     /// Runs `body`, which only reads. Its statements do not share a snapshot.
@@ -78,11 +118,19 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let pool = match &*self.0 {
-            Pools::Sqlite { readers, .. } => readers,
-            Pools::Postgres(pool) => pool,
-        };
-        pool.run(body).await
+        self.0.pool.run(body).await
+    }
+
+    /// Like [`Database::read`], for a `body` that reads few rows and finds each by an index. On SQLite, where such a
+    /// read takes less time than handing it to another thread, it runs on the caller's own.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn read_few<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.0.writer.is_some() { self.0.pool.run_here(body).await } else { self.0.pool.run(body).await }
     }
 
     /// Runs `body` in a transaction that commits where it answers `Ok`. What is answered `Ok` is on disk.
@@ -94,7 +142,8 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.writer().run(|conn| conn.transaction(body)).await
+        let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
+        self.change(body, true).await.map(|Ok(value)| value)
     }
 
     /// Like [`Database::write`], for a `body` that may find that nothing is to be stored after all: where it answers
@@ -106,18 +155,12 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<Result<T, R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
-        let run = |conn: &mut Connection| {
-            let done = conn.transaction(|conn| match body(conn)? {
-                Ok(value) => Ok(value),
-                Err(refusal) => Err(Abort::Refused(refusal)),
-            });
-            match done {
-                Ok(value) => Ok(Ok(value)),
-                Err(Abort::Refused(refusal)) => Ok(Err(refusal)),
-                Err(Abort::Failed(error)) => Err(error),
-            }
+        let body = |conn: &mut Connection| match body(conn) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(refusal)) => Err(Abort::Refused(refusal)),
+            Err(error) => Err(Abort::Failed(error)),
         };
-        self.writer().run(run).await
+        self.change(body, true).await
     }
 
     /// Like [`Database::write`], for a `body` in which each statement is right by itself: PostgreSQL then commits
@@ -132,11 +175,34 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let run = |conn: &mut Connection| match conn {
-            Connection::Postgres(_) => body(conn),
-            Connection::Sqlite(_) => conn.transaction(body),
+        let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
+        self.change(body, false).await.map(|Ok(value)| value)
+    }
+
+    async fn change<T: Send + 'static, R: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
+        in_transaction: bool,
+    ) -> Result<Result<T, R>, Error> {
+        if let Some(writer) = &self.0.writer {
+            return writer.run(body).await;
+        }
+        let revision = Arc::clone(&self.0.revision);
+        let run = move |conn: &mut Connection| {
+            let advance = AdvanceOnDrop(&revision);
+            conn.take_noted();
+            let done = if in_transaction { conn.transaction(body) } else { body(conn) };
+            let noted = conn.take_noted();
+            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Publicity::Hidden) {
+                std::mem::forget(advance);
+            }
+            match done {
+                Ok(value) => Ok(Ok(value)),
+                Err(Abort::Refused(refusal)) => Ok(Err(refusal)),
+                Err(Abort::Failed(error)) => Err(error),
+            }
         };
-        self.writer().run(run).await
+        self.0.pool.run(run).await
     }
 
     /// One round trip to the database.
@@ -146,11 +212,26 @@ impl Database {
     pub async fn ping(&self) -> Result<(), Error> {
         self.read(Connection::ping).await
     }
+}
 
-    fn writer(&self) -> &Pool {
-        match &*self.0 {
-            Pools::Sqlite { writer, .. } => writer,
-            Pools::Postgres(pool) => pool,
-        }
+/// Why a transaction is rolled back.
+enum Abort<R> {
+    /// The write found that nothing is to be stored.
+    Refused(R),
+    Failed(diesel::result::Error),
+}
+
+impl<R> From<diesel::result::Error> for Abort<R> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Also where a write panics or its commit fails, it may have been stored.
+struct AdvanceOnDrop<'a>(&'a Revision);
+
+impl Drop for AdvanceOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.advance();
     }
 }

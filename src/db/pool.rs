@@ -1,6 +1,7 @@
 //! An r2d2 pool with a bounded queue in front of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -11,36 +12,85 @@ use super::connection::{ConnectError, Connection, Purpose};
 use super::{DatabaseUrl, Error, PoolOptions};
 
 /// Requests that may wait for a connection at once; one more is refused without waiting.
-const QUEUE: usize = 1024;
+pub(super) const QUEUE: usize = 1024;
 /// A query that takes longer is given up; its connection serves again when the query ends.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// A connection unused for longer is asked whether it still lives before it serves.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
+/// A read on a thread that serves requests keeps the others there waiting: where one took this long, the next ones run
+/// elsewhere for a while.
+const SLOW: Duration = Duration::from_millis(20);
+const SLOW_SPELL: Duration = Duration::from_secs(1);
+
+pub(super) type Connections = r2d2::Pool<Manager>;
+
+/// Opens connections when they are first needed.
+pub(super) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
+    r2d2::Pool::builder()
+        .max_size(options.size)
+        .min_idle(Some(0))
+        .connection_timeout(options.wait)
+        .test_on_check_out(true)
+        .error_handler(Box::new(r2d2::LoggingErrorHandler))
+        .build_unchecked(Manager { url: url.clone(), purpose })
+}
+
 pub(super) struct Pool {
-    connections: r2d2::Pool<Manager>,
+    connections: Connections,
     /// A permit per connection. Waiting for one costs no thread, which waiting inside r2d2 would.
     permits: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     wait: Duration,
+    slow: SlowSpell,
+}
+
+/// A time in which no read runs on a thread that serves requests, because one was slow: the disk may be.
+struct SlowSpell {
+    start: Instant,
+    /// Milliseconds from `start`.
+    until: AtomicU64,
+}
+
+impl SlowSpell {
+    fn is_over(&self, now: Instant) -> bool {
+        let until = self.until.load(Ordering::Relaxed);
+        until == 0 || now.duration_since(self.start) > Duration::from_millis(until)
+    }
+
+    fn begin(&self) {
+        let until = self.start.elapsed() + SLOW_SPELL;
+        self.until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 impl Pool {
     pub(super) fn new(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
-        let connections = r2d2::Pool::builder()
-            .max_size(options.size)
-            .min_idle(Some(0))
-            .connection_timeout(options.wait)
-            .test_on_check_out(true)
-            .error_handler(Box::new(r2d2::LoggingErrorHandler))
-            .build_unchecked(Manager { url: url.clone(), purpose });
+        let connections = connections(url, purpose, options);
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);
         Self {
             connections,
             permits: Arc::new(Semaphore::new(size)),
             queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE))),
             wait: options.wait,
+            slow: SlowSpell { start: Instant::now(), until: AtomicU64::new(0) },
         }
+    }
+
+    /// Runs `body` on the caller's thread, unless every connection is in use or such reads have lately been slow.
+    pub(super) async fn run_here<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let now = Instant::now();
+        let permit = if self.slow.is_over(now) { self.permits.try_acquire().ok() } else { None };
+        let Some(_permit) = permit else { return self.run(body).await };
+        let mut pooled = self.connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
+        let result = pooled.run(body);
+        if now.elapsed() > SLOW {
+            self.slow.begin();
+        }
+        result
     }
 
     /// Runs `body` with a connection on a blocking thread.
@@ -71,19 +121,19 @@ impl Pool {
     }
 }
 
-struct Manager {
+pub(super) struct Manager {
     url: DatabaseUrl,
     purpose: Purpose,
 }
 
 /// A connection in the pool, with when it last proved that it lives.
-struct Pooled {
+pub(super) struct Pooled {
     connection: Connection,
     proven: Option<Instant>,
 }
 
 impl Pooled {
-    fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
+    pub(super) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
         // Stays unset if `body` panics.
         self.proven = None;
         let result = body(&mut self.connection).map_err(Error::from);
@@ -120,7 +170,7 @@ impl r2d2::ManageConnection for Manager {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum ManagerError {
+pub(super) enum ManagerError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]

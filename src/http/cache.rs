@@ -1,44 +1,220 @@
-//! Caching of reads (RFC 9111): validators, and who may keep an answer.
+//! Answers that everyone gets, kept as bytes for as long as nothing that is published changes.
+//!
+//! All that is kept was read at one [`Database::revision`], and is dropped as a whole when the revision moves on: no
+//! list of what depends on what could be wrong.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{self, ETag, EntityTag, HeaderValue};
-use serde::Serialize;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use quick_cache::Weighter;
+use tokio::sync::oneshot;
 
 use super::ApiError;
-use super::conditional::IfNoneMatch;
+use super::representation::{Keep, Representation};
+use crate::db::Database;
 
-/// Who may keep an answer. Either way it is asked for again before it is used, which a 304 makes cheap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Any cache: it is what everyone gets.
-    Public,
-    /// The caller's own cache only: a key unlocked it.
-    Private,
+/// What an entry takes beside its key and its answer, in bytes, about.
+const ENTRY: usize = 512;
+/// A guess at the size of an answer, in bytes; the cache only makes room for its index by it.
+const TYPICAL: u64 = 8 * 1024;
+
+/// The cache; clones share it.
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    /// In bytes; 0: nothing is kept.
+    capacity: u64,
+    current: RwLock<Arc<Generation>>,
+    reads: AtomicU64,
 }
 
-/// 200 with the value as JSON, or 304 where the caller has it already.
+/// What was read at one revision.
+struct Generation {
+    revision: u64,
+    answers: quick_cache::sync::Cache<Target, Arc<Representation>, Weigh>,
+    /// The reads that are under way: who asks for the same waits for them.
+    fills: Mutex<HashMap<Target, Fill>>,
+}
+
+/// Path and query of a request.
+type Target = Arc<str>;
+type Filled = Result<Arc<Representation>, ApiError>;
+type Fill = Shared<oneshot::Receiver<Filled>>;
+
+#[derive(Clone)]
+struct Weigh;
+
+impl Weighter<Target, Arc<Representation>> for Weigh {
+    fn weight(&self, target: &Target, answer: &Arc<Representation>) -> u64 {
+        u64::try_from(target.len() + answer.weight() + ENTRY).unwrap_or(u64::MAX)
+    }
+}
+
+impl Cache {
+    /// A cache that holds at most `capacity` bytes, or nothing where that is 0.
+    #[must_use]
+    pub fn new(database: Database, capacity: u64) -> Self {
+        let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
+        Self(Arc::new(Inner { database, capacity, current, reads: AtomicU64::new(0) }))
+    }
+
+    /// How often the database was read for those who ask without a key.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.0.reads.load(Ordering::Relaxed)
+    }
+
+    /// Answers a read: for everyone from what is kept, for the holder of a key always anew.
+    ///
+    /// # Errors
+    /// What `read` answered.
+    pub async fn answer(
+        &self,
+        request: &HttpRequest,
+        keep: Keep,
+        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
+    ) -> Result<HttpResponse, ApiError> {
+        let generation = if keep == Keep::Public { self.generation() } else { None };
+        let cache = self.clone();
+        let read = async move {
+            if keep == Keep::Public {
+                cache.0.reads.fetch_add(1, Ordering::Relaxed);
+            }
+            read.await
+        };
+        let representation = match generation {
+            None => Arc::new(read.await?),
+            Some(generation) => generation.find(target(request), read).await?,
+        };
+        if let Some(answer) = representation.answer(request.headers(), keep) {
+            return Ok(answer);
+        }
+        representation.compress().await;
+        representation
+            .answer(request.headers(), keep)
+            .ok_or_else(|| ApiError::Internal { cause: "an answer was not compressed".into() })
+    }
+
+    fn kept(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        self.generation()?.answers.get(target(request))?.answer(request.headers(), Keep::Public)
+    }
+
+    /// `None` while nothing may be kept.
+    fn generation(&self) -> Option<Arc<Generation>> {
+        if self.0.capacity == 0 {
+            return None;
+        }
+        let revision = self.0.database.revision()?;
+        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        if current.revision == revision {
+            return Some(current);
+        }
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        // A later one serves as well: what it holds was read after the revision that was asked for.
+        if current.revision < revision {
+            *current = Arc::new(Generation::new(revision, self.0.capacity));
+        }
+        Some(Arc::clone(&current))
+    }
+}
+
+impl Generation {
+    fn new(revision: u64, capacity: u64) -> Self {
+        let estimated = usize::try_from(capacity / TYPICAL).unwrap_or(usize::MAX);
+        Self {
+            revision,
+            answers: quick_cache::sync::Cache::with_weighter(estimated, capacity, Weigh),
+            fills: Mutex::default(),
+        }
+    }
+
+    /// Reads once, however many ask at the same time. The read goes on where the one who caused it has gone.
+    async fn find(
+        self: Arc<Self>,
+        target: &str,
+        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
+    ) -> Filled {
+        if let Some(answer) = self.answers.get(target) {
+            return Ok(answer);
+        }
+        let fill = self.fill(target, read);
+        fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read of an answer panicked".into() }))
+    }
+
+    /// The read that is under way, or a new one.
+    fn fill(
+        self: &Arc<Self>,
+        target: &str,
+        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
+    ) -> Fill {
+        let mut fills = self.fills();
+        if let Some(fill) = fills.get(target) {
+            return fill.clone();
+        }
+        let target = Target::from(target);
+        let (sender, receiver) = oneshot::channel();
+        let fill = receiver.shared();
+        fills.insert(Arc::clone(&target), fill.clone());
+        let ending = EndFill { generation: Arc::clone(self), target };
+        actix_web::rt::spawn(async move {
+            let filled = read.await.map(Arc::new);
+            if let Ok(answer) = &filled {
+                ending.generation.answers.insert(Arc::clone(&ending.target), Arc::clone(answer));
+            }
+            drop(ending);
+            // All who waited may have gone.
+            let _ = sender.send(filled);
+        });
+        fill
+    }
+
+    fn fills(&self) -> MutexGuard<'_, HashMap<Target, Fill>> {
+        self.fills.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a fill, also where it panics.
+struct EndFill {
+    generation: Arc<Generation>,
+    target: Target,
+}
+
+impl Drop for EndFill {
+    fn drop(&mut self) {
+        self.generation.fills().remove(&self.target);
+    }
+}
+
+fn target(request: &HttpRequest) -> &str {
+    request.uri().path_and_query().map_or("/", |target| target.as_str())
+}
+
+/// Answers what is kept before the request is routed.
 ///
 /// # Errors
-/// The value cannot be written as JSON.
-pub fn answer(
-    tag: EntityTag,
-    keep: Keep,
-    condition: &IfNoneMatch,
-    value: &impl Serialize,
-) -> Result<HttpResponse, ApiError> {
-    let is_known = condition.matches(&tag);
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    let control = match keep {
-        Keep::Public => HeaderValue::from_static("public, no-cache"),
-        Keep::Private => HeaderValue::from_static("private, no-cache"),
-    };
-    response
-        .insert_header((header::CACHE_CONTROL, control))
-        .insert_header((header::VARY, HeaderValue::from_static("Authorization")))
-        .insert_header(ETag(tag));
-    if is_known {
-        return Ok(response.finish());
+/// The handler's own.
+pub async fn answer_kept<B: MessageBody + 'static>(
+    cache: web::Data<Cache>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
+    let kept = if is_read && is_anonymous { cache.kept(request.request()) } else { None };
+    match kept {
+        Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
     }
-    let body = serde_json::to_vec(value).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
-    Ok(response.content_type("application/json").body(body))
 }

@@ -13,35 +13,14 @@ use super::ApiError;
 #[derive(Debug, Clone, Copy)]
 pub struct RequireIfMatch(pub bool);
 
-/// What `If-None-Match` of a read says.
+/// `If-None-Match` of a read, for the OpenAPI document; [`super::representation`] reads it.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "its fields are only described")]
 pub struct IfNoneMatch {
     /// An `ETag` from an earlier answer: 304 without a body while nothing has changed.
-    #[param(rename = "If-None-Match", value_type = String, required = false, example = "\"1-1\"")]
-    tags: header::IfNoneMatch,
-}
-
-impl IfNoneMatch {
-    /// Whether the caller already has the representation with this tag (weak comparison).
-    #[must_use]
-    pub fn matches(&self, tag: &EntityTag) -> bool {
-        match &self.tags {
-            header::IfNoneMatch::Any => true,
-            header::IfNoneMatch::Items(tags) => tags.iter().any(|given| given.weak_eq(tag)),
-        }
-    }
-}
-
-impl FromRequest for IfNoneMatch {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    /// A condition that cannot be read matches nothing: the answer is then complete.
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let tags = header::IfNoneMatch::parse(request).unwrap_or(header::IfNoneMatch::Items(Vec::new()));
-        ready(Ok(Self { tags }))
-    }
+    #[param(rename = "If-None-Match", required = false, example = "\"1-1\"")]
+    tags: String,
 }
 
 /// What `If-Match` of a change says.

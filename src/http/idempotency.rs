@@ -109,7 +109,10 @@ pub async fn once(
             let now = Timestamp::now();
             match idempotency::begin(conn, &request, now)? {
                 Begun::Fresh => {}
-                Begun::Answered(answer) => return Ok(Ok((answer, true))),
+                Begun::Answered(answer) => {
+                    conn.note_change(false);
+                    return Ok(Ok((answer, true)));
+                }
                 Begun::Other => return Ok(Err(ApiError::IdempotencyKeyReused)),
                 Begun::Running => return Ok(Err(ApiError::IdempotencyKeyInUse)),
             }

@@ -10,5 +10,6 @@ pub mod json;
 pub mod path;
 pub mod problem;
 pub mod query;
+pub mod representation;
 
 pub use problem::{ApiError, Code};

@@ -137,7 +137,7 @@ impl Code {
 }
 
 /// An error that happened, with what the caller needs to know about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
     #[error("{0}")]
     MalformedJson(String),

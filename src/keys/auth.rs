@@ -132,7 +132,7 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
     }
     let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
     let now = Timestamp::now();
-    let found = database.read(move |conn| store::find(conn, &hash, now)).await?;
+    let found = database.read_few(move |conn| store::find(conn, &hash, now)).await?;
     let key = found.ok_or(ApiError::KeyInvalid)?;
     if key.last_used_on.as_deref() != Some(&now.day()) {
         note_use(database, key.id, now);

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::prelude::*;
 
 use super::model::{ApiKey, CreateApiKey, KeyHash, Role};
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Backend, Connection, Timestamp, on};
 use crate::schema::api_keys;
 
 #[derive(Insertable)]
@@ -29,6 +29,7 @@ pub fn create(
     created_by: Option<i64>,
     now: Timestamp,
 ) -> QueryResult<ApiKey> {
+    conn.note_change(false);
     let row = NewRow { name: &key.name, role: key.role, hash, created_at: now, created_by, expires_at: key.expires_at };
     on!(conn, conn => diesel::insert_into(api_keys::table)
         .values(&row)
@@ -56,6 +57,7 @@ pub fn find(conn: &mut Connection, hash: &KeyHash, now: Timestamp) -> QueryResul
 /// # Errors
 /// The database's.
 pub fn note_use(conn: &mut Connection, id: i64, day: &str) -> QueryResult<()> {
+    conn.note_change(false);
     on!(conn, conn => diesel::update(api_keys::table.find(id)).set(api_keys::last_used_on.eq(day)).execute(conn))
         .map(drop)
 }
@@ -92,6 +94,7 @@ pub fn revoke(
     may_be_last: bool,
     now: Timestamp,
 ) -> QueryResult<Result<(), NotRevoked>> {
+    conn.note_change(false);
     lock(conn)?;
     let admins: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => api_keys::table
         .filter(api_keys::revoked_at.is_null())
@@ -113,7 +116,7 @@ pub fn revoke(
 
 /// Nobody else makes or revokes a key until the transaction ends; on SQLite the transaction itself sees to it.
 fn lock(conn: &mut Connection) -> QueryResult<()> {
-    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }
 

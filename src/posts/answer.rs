@@ -6,10 +6,14 @@ use serde::Serialize;
 
 use super::batch::Outcome;
 use super::model::Post;
+use super::page::PostPage;
+use super::params::ListRequest;
 use super::store::{Change, Expected, Scope};
+use super::{count, list};
+use crate::db::{Connection, Database};
 use crate::http::ApiError;
-use crate::http::cache::{self, Keep};
-use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::conditional::IfMatch;
+use crate::http::representation::{Keep, Representation, uncompressed};
 use crate::idempotency::Answer;
 use crate::input::FieldError;
 use crate::keys::auth::Caller;
@@ -19,10 +23,24 @@ pub(super) fn scope(caller: Caller) -> Scope {
     if caller.may_read_drafts() { Scope::All } else { Scope::Published }
 }
 
-/// The post, 304 where the caller has it, 404 where there is none that the caller may see.
-pub(super) fn shown(post: Option<Post>, caller: Caller, condition: &IfNoneMatch) -> Result<HttpResponse, ApiError> {
+/// 404 where there is no post that the caller may see.
+pub(super) fn shown(post: Option<Post>) -> Result<Representation, ApiError> {
     let post = post.ok_or(ApiError::NotFound("post"))?;
-    cache::answer(etag(&post), keep(caller), condition, &post)
+    Representation::new(etag(&post), None, &post)
+}
+
+/// The page that a list asks for.
+pub(super) async fn page(
+    database: &Database,
+    list: ListRequest,
+    path: &str,
+    query_string: &str,
+) -> Result<Representation, ApiError> {
+    let (query, count, is_small) = (list.query.clone(), list.count, list.is_small());
+    let read = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
+    let (page, total) = if is_small { database.read_few(read).await? } else { database.read(read).await? };
+    let page = PostPage::new(&list, page, total);
+    Representation::new(page.etag(), page.link(path, query_string), &page)
 }
 
 /// Without a key everyone gets the same answer.
@@ -44,7 +62,7 @@ pub(super) fn expected(id: i64, condition: &IfMatch) -> Expected {
 
 /// The id and the version in a tag of [`etag`].
 pub(super) fn parse_tag(tag: &str) -> Option<(i64, i64)> {
-    let (id, version) = tag.split_once('-')?;
+    let (id, version) = uncompressed(tag).split_once('-')?;
     Some((id.parse().ok()?, version.parse().ok()?))
 }
 

@@ -12,7 +12,7 @@ use super::input::{CreatePost, OnConflict};
 use super::model::NewPost;
 use super::slug::{self, FreeNumber};
 use super::store::{is_taken, upsert};
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Backend, Connection, Timestamp, on};
 use crate::schema::posts;
 
 /// A post to store.
@@ -90,7 +90,7 @@ pub fn store(
 /// On PostgreSQL one batch follows the other: two that have the same slugs in different orders would wait for each other
 /// for ever. Single writes go on meanwhile. On SQLite every write waits for the one before.
 fn lock(conn: &mut Connection) -> QueryResult<()> {
-    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     // Any fixed number that nothing else on this database locks.
     diesel::sql_query("SELECT pg_advisory_xact_lock(8101820111974519136)").execute(conn).map(drop)
 }
@@ -184,7 +184,7 @@ fn insert(
 
 /// PostgreSQL's sequence does not see ids that were given; SQLite's AUTOINCREMENT does.
 fn continue_ids(conn: &mut Connection) -> QueryResult<()> {
-    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::select(diesel::dsl::sql::<BigInt>(
         "setval(pg_get_serial_sequence('posts', 'id'), \
          greatest((SELECT max(id) FROM posts), nextval(pg_get_serial_sequence('posts', 'id')) - 1, 1))",

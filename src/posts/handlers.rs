@@ -1,24 +1,21 @@
 //! `/api/posts`. Each handler takes the request apart, calls the store once and answers.
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
 use super::answer::{
-    answer, created_answer, done, expected, keep, parse_tag, scope, shown, stored, stored_answer, taken,
+    self, answer, created_answer, done, expected, keep, parse_tag, scope, shown, stored, stored_answer, taken,
 };
 use super::batch::{self, Entry};
-use super::count;
 use super::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
-use super::list;
 use super::model::{self, Post};
-use super::page::{BatchAnswer, ListAnswer, PostPage};
+use super::page::{BatchAnswer, ListAnswer};
 use super::params::{ListParams, ListRequest};
 use super::publication::{self, Target};
 use super::store::{self, PutCondition};
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
-use crate::http::cache;
+use crate::http::cache::Cache;
 use crate::http::conditional::{IfExists, IfExistsHeaders, IfMatch, IfNoneMatch};
 use crate::http::idempotency::{self, IdempotencyKeyHeader, Idempotent};
 use crate::http::json::{Json, OptionalJson};
@@ -46,22 +43,16 @@ use crate::keys::model::Role;
 pub async fn list_posts(
     request: HttpRequest,
     caller: Caller,
-    condition: IfNoneMatch,
     database: web::Data<Database>,
+    cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
     let list = ListRequest::parse(request.query_string())?;
     if list.query.filter.published != Some(true) {
         caller.require(Role::Reader)?;
     }
-    let (query, count) = (list.query.clone(), list.count);
-    let (page, total) =
-        database.read(move |conn| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?))).await?;
-    let page = PostPage::new(&list, page, total);
-    let mut answer = cache::answer(page.etag(), keep(caller), &condition, &page)?;
-    if let Some(link) = page.link(request.path(), request.query_string()) {
-        answer.headers_mut().insert(header::LINK, link);
-    }
-    Ok(answer)
+    let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
+    let read = async move { answer::page(&database, list, &path, &query).await };
+    cache.answer(&request, keep(caller), read).await
 }
 
 /// Read a post by its id
@@ -75,14 +66,15 @@ pub async fn list_posts(
     ),
 )]
 pub async fn get_post(
+    request: HttpRequest,
     Id(id): Id,
     caller: Caller,
-    condition: IfNoneMatch,
     database: web::Data<Database>,
+    cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
     let scope = scope(caller);
-    let post = database.read(move |conn| store::find(conn, id, scope)).await?;
-    shown(post, caller, &condition)
+    let read = async move { shown(database.read_few(move |conn| store::find(conn, id, scope)).await?) };
+    cache.answer(&request, keep(caller), read).await
 }
 
 /// Read a post by its slug
@@ -96,18 +88,19 @@ pub async fn get_post(
     ),
 )]
 pub async fn get_post_by_slug(
+    request: HttpRequest,
     SlugInPath(slug): SlugInPath,
     caller: Caller,
-    condition: IfNoneMatch,
     database: web::Data<Database>,
+    cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
     // PostgreSQL takes no such text, and no post has it.
     if slug.contains('\0') {
         return Err(ApiError::NotFound("post"));
     }
     let scope = scope(caller);
-    let post = database.read(move |conn| store::find_by_slug(conn, &slug, scope)).await?;
-    shown(post, caller, &condition)
+    let read = async move { shown(database.read_few(move |conn| store::find_by_slug(conn, &slug, scope)).await?) };
+    cache.answer(&request, keep(caller), read).await
 }
 
 /// Write a post
@@ -197,6 +190,7 @@ pub async fn create_posts(
         }
         let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
         let posts = store::find_by_slugs(conn, &slugs)?;
+        conn.note_change(posts.iter().any(store::was_public));
         // A post that was skipped may have been deleted just now: then the batch means something else, too.
         Ok(BatchAnswer::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
     })

@@ -170,6 +170,12 @@ impl ListRequest {
         Ok(Self { query: ListQuery { filter, sort, limit, place, view }, count, list })
     }
 
+    /// Whether the page is found by an index alone: nothing is searched, passed over or counted.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.query.filter.is_plain() && self.count == Count::None
+    }
+
     /// The cursor of a page of this list.
     #[must_use]
     pub fn cursor(&self, place: &Place) -> String {

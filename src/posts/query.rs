@@ -32,6 +32,17 @@ pub struct Filter {
     pub search: SearchFilter,
 }
 
+impl Filter {
+    /// Whether the list is all that is published, or all drafts, or both: an index then has its posts side by side.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, search } =
+            self;
+        let times = [published_after, published_before, updated_after, updated_before];
+        slugs.is_empty() && times.iter().all(|time| time.is_none()) && *search == SearchFilter::Off
+    }
+}
+
 /// Whether and for what the list is searched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub enum SearchFilter {

@@ -3,8 +3,6 @@
 //! Every name and operator in it is written here; what callers send is bound. Row values, `(title, id) < (?, ?)`, let
 //! both databases enter the index where the page begins, which `title <= ? AND …` would not for equal titles.
 
-use diesel::dsl::sql;
-use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
@@ -12,13 +10,13 @@ use super::excerpt;
 use super::model::{Post, PostSummary};
 use super::query::{Column, Filter, Item, Key, Order, SearchFilter, Stretch, Tier, View};
 use super::search::Scope;
-use crate::db::{Connection, Timestamp, Timestamptz, on};
+use crate::db::{Backend, Connection, FixedSql, Timestamp, Value, on};
 use crate::schema::posts;
 
 /// Adds the filter to a boxed query on `posts`.
 macro_rules! filtered {
     ($query:expr, $filter:expr, $published:expr, $search:expr) => {{
-        let (mut query, filter, search): (_, &Filter, &[SearchCondition]) = ($query, $filter, $search);
+        let (mut query, filter, search): (_, &Filter, &[FixedSql<Bool>]) = ($query, $filter, $search);
         query = query.filter(posts::published.eq($published));
         if !filter.slugs.is_empty() {
             query = query.filter(posts::slug.eq_any(&filter.slugs));
@@ -36,20 +34,7 @@ macro_rules! filtered {
             query = query.filter(posts::updated_at.lt(time));
         }
         for condition in search {
-            query = match condition {
-                SearchCondition::One([before, after], text) => {
-                    query.filter(sql::<Bool>(before).bind::<Text, _>(text).sql(after))
-                }
-                SearchCondition::Three([before, between, then, after], [one, two, three]) => query.filter(
-                    sql::<Bool>(before)
-                        .bind::<Text, _>(one)
-                        .sql(between)
-                        .bind::<Text, _>(two)
-                        .sql(then)
-                        .bind::<Text, _>(three)
-                        .sql(after),
-                ),
-            };
+            query = query.filter(condition.clone());
         }
         query
     }};
@@ -61,36 +46,16 @@ macro_rules! selected {
         let stretch: &Stretch<'_> = $stretch;
         let mut query =
             filtered!(posts::table.select($columns).into_boxed(), &stretch.query.filter, stretch.published, $search);
-        let (column, comparison, order) = (column(stretch.column), comparison(stretch.order), order(stretch));
         if let Some(place) = stretch.after {
-            query = match &place.key {
-                Key::Id => query.filter(sql::<Bool>("posts.id").sql(comparison).bind::<BigInt, _>(place.id)),
-                Key::Time(time) => query.filter(
-                    sql::<Bool>("(")
-                        .sql(column)
-                        .sql(", posts.id)")
-                        .sql(comparison)
-                        .sql("(")
-                        .bind::<Timestamptz, _>(time)
-                        .sql(", ")
-                        .bind::<BigInt, _>(place.id)
-                        .sql(")"),
-                ),
-                Key::Text(text) => query.filter(
-                    sql::<Bool>("(")
-                        .sql(column)
-                        .sql(", posts.id)")
-                        .sql(comparison)
-                        .sql("(")
-                        .bind::<Text, _>(text)
-                        .sql(", ")
-                        .bind::<BigInt, _>(place.id)
-                        .sql(")"),
-                ),
+            query = match (&place.key, stretch.order) {
+                (Key::Id, Order::Ascending) => query.filter(posts::id.gt(place.id)),
+                (Key::Id, Order::Descending) => query.filter(posts::id.lt(place.id)),
+                (Key::Time(time), _) => query.filter(beyond(stretch, Value::Time(*time), place.id)),
+                (Key::Text(text), _) => query.filter(beyond(stretch, Value::Text(text.clone()), place.id)),
             };
         }
         let limit = i64::try_from(stretch.limit).unwrap_or(i64::MAX);
-        query.order(sql::<BigInt>(order)).limit(limit)
+        query.order(order(stretch)).limit(limit)
     }};
 }
 
@@ -156,24 +121,24 @@ pub(super) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> 
     })
 }
 
-fn column(column: Column) -> &'static str {
-    match column {
-        Column::Id => "posts.id",
-        Column::PublishedAt => "posts.published_key",
-        Column::UpdatedAt => "posts.updated_at",
-        Column::Title => "posts.title",
-    }
+/// The rows past a place, in the order of the stretch.
+fn beyond(stretch: &Stretch<'_>, key: Value, id: i64) -> FixedSql<Bool> {
+    let (before, end) = match (stretch.column, stretch.order) {
+        (Column::Id, Order::Ascending) => ("(posts.id, posts.id) > (", ")"),
+        (Column::Id, Order::Descending) => ("(posts.id, posts.id) < (", ")"),
+        (Column::PublishedAt, Order::Ascending) => ("(posts.published_key, posts.id) > (", ")"),
+        (Column::PublishedAt, Order::Descending) => ("(posts.published_key, posts.id) < (", ")"),
+        (Column::UpdatedAt, Order::Ascending) => ("(posts.updated_at, posts.id) > (", ")"),
+        (Column::UpdatedAt, Order::Descending) => ("(posts.updated_at, posts.id) < (", ")"),
+        (Column::Title, Order::Ascending) => ("(posts.title, posts.id) > (", ")"),
+        (Column::Title, Order::Descending) => ("(posts.title, posts.id) < (", ")"),
+    };
+    FixedSql::new(before).bind(key, ", ").bind(Value::Integer(id), end)
 }
 
-fn comparison(order: Order) -> &'static str {
-    match order {
-        Order::Ascending => " > ",
-        Order::Descending => " < ",
-    }
-}
-
-fn order(stretch: &Stretch<'_>) -> &'static str {
-    match (stretch.column, stretch.order) {
+/// Plain lists have few shapes and are asked for most.
+fn order(stretch: &Stretch<'_>) -> FixedSql<BigInt> {
+    let order = FixedSql::new(match (stretch.column, stretch.order) {
         (Column::Id, Order::Ascending) => "posts.id ASC",
         (Column::Id, Order::Descending) => "posts.id DESC",
         (Column::PublishedAt, Order::Ascending) => "posts.published_key ASC, posts.id ASC",
@@ -182,63 +147,48 @@ fn order(stretch: &Stretch<'_>) -> &'static str {
         (Column::UpdatedAt, Order::Descending) => "posts.updated_at DESC, posts.id DESC",
         (Column::Title, Order::Ascending) => "posts.title ASC, posts.id ASC",
         (Column::Title, Order::Descending) => "posts.title DESC, posts.id DESC",
-    }
-}
-
-/// SQL around bound texts.
-enum SearchCondition {
-    One([&'static str; 2], String),
-    Three([&'static str; 4], [String; 3]),
+    });
+    if stretch.query.filter.is_plain() { order } else { order.prepared_each_time() }
 }
 
 /// Full-text search is where the two databases have no SQL in common. On PostgreSQL the subqueries make it fold the
 /// words once, and not for every row.
-fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<SearchCondition> {
+fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bool>> {
     let SearchFilter::For(search) = &filter.search else { return Vec::new() };
-    let in_post = || match conn {
-        Connection::Postgres(_) => {
+    let in_post = || match conn.backend {
+        Backend::Postgres(_) => {
             let (unsure, patterns) = search.unsure();
-            SearchCondition::Three(
-                [
-                    "(posts.search @@ (SELECT posts_fold(",
-                    ")::tsquery) OR (posts.search @@ (SELECT posts_fold(",
+            FixedSql::new("(posts.search @@ (SELECT posts_fold(")
+                .bind(Value::Text(search.tsquery(Scope::Post)), ")::tsquery) OR (posts.search @@ (SELECT posts_fold(")
+                .bind(
+                    Value::Text(unsure),
                     ")::tsquery) AND posts_text(posts.title, posts.content) LIKE ALL ((SELECT string_to_array(posts_fold(",
-                    "), '|'))::text[])))",
-                ],
-                [search.tsquery(Scope::Post), unsure, patterns],
-            )
+                )
+                .bind(Value::Text(patterns), "), '|'))::text[])))")
         }
-        Connection::Sqlite(_) => SearchCondition::One(
-            ["posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ", ")"],
-            search.fts5(Scope::Post),
-        ),
+        Backend::Sqlite(_) => FixedSql::new("posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ")
+            .bind(Value::Text(search.fts5(Scope::Post)), ")"),
     };
-    let in_title = |is_in: bool| match conn {
-        Connection::Postgres(_) => SearchCondition::One(
-            if is_in {
-                ["posts.search @@ (SELECT posts_fold(", ")::tsquery)"]
-            } else {
-                ["NOT posts.search @@ (SELECT posts_fold(", ")::tsquery)"]
-            },
-            search.tsquery(Scope::Title),
-        ),
-        Connection::Sqlite(_) => SearchCondition::One(
-            [
-                if is_in {
-                    "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
-                } else {
-                    "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
-                },
-                ")",
-            ],
-            search.fts5(Scope::Title),
-        ),
+    let in_title = |is_in: bool| match conn.backend {
+        Backend::Postgres(_) => FixedSql::new(if is_in {
+            "posts.search @@ (SELECT posts_fold("
+        } else {
+            "NOT posts.search @@ (SELECT posts_fold("
+        })
+        .bind(Value::Text(search.tsquery(Scope::Title)), ")::tsquery)"),
+        Backend::Sqlite(_) => FixedSql::new(if is_in {
+            "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
+        } else {
+            "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
+        })
+        .bind(Value::Text(search.fts5(Scope::Title)), ")"),
     };
-    match tier {
+    let conditions = match tier {
         Tier::All => vec![in_post()],
         Tier::Title => vec![in_title(true)],
         Tier::Rest => vec![in_post(), in_title(false)],
-    }
+    };
+    conditions.into_iter().map(FixedSql::prepared_each_time).collect()
 }
 
 #[derive(Queryable, Selectable)]
@@ -249,8 +199,8 @@ struct SummaryRow {
     title: String,
     excerpt: Option<String>,
     /// What an excerpt is made from, where none is stored; `EXCERPT_SOURCE` bytes are at most so many characters.
-    #[diesel(select_expression = sql("CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4096) END"))]
-    #[diesel(select_expression_type = SqlLiteral<Nullable<Text>>)]
+    #[diesel(select_expression = FixedSql::new("CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4096) END"))]
+    #[diesel(select_expression_type = FixedSql<Nullable<Text>>)]
     beginning: Option<String>,
     published: bool,
     published_at: Option<Timestamp>,

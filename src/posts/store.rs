@@ -94,9 +94,11 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
     let mut row = post.into_row(base.clone(), now);
     loop {
         if let Some(post) = insert(conn, &row)? {
+            conn.note_change(post.published);
             return Ok(Change::Done(post));
         }
         if is_given {
+            conn.note_change(false);
             return Ok(Change::SlugTaken);
         }
         // Whoever took it between the look-up and the insert got through: with every turn at least one writer does.
@@ -134,6 +136,7 @@ pub fn update(
         return unchanged(conn, id, expected);
     }
     let publishes = patch.published == Some(true);
+    let stays = patch.published.is_none();
     let changes = (
         patch.title.map(|title| posts::title.eq(title)),
         patch.slug.map(|slug| posts::slug.eq(slug)),
@@ -154,14 +157,20 @@ pub fn update(
         update.returning(Post::as_returning()).get_result(conn).optional()
     });
     match updated {
-        Ok(Some(post)) => Ok(Change::Done(post)),
+        Ok(Some(post)) => {
+            conn.note_change(if stays { post.published } else { was_public(&post) });
+            Ok(Change::Done(post))
+        }
         Ok(None) => unchanged(conn, id, expected).map(|reason| match reason {
             // It was not at an expected version a moment ago.
             Change::Done(_) => Change::Stale,
             reason => reason,
         }),
         // The only other unique column is the id, which no update touches.
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Change::SlugTaken),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            conn.note_change(false);
+            Ok(Change::SlugTaken)
+        }
         Err(error) => Err(error),
     }
 }
@@ -179,7 +188,7 @@ pub fn put(
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
     let row = CreatePost::from(post).into_row(slug, now);
-    match condition {
+    let done = match condition {
         PutCondition::Absent => Ok(insert(conn, &row)?.map_or(Change::Stale, Change::Done)),
         PutCondition::Unconditional => {
             upsert(conn, vec![&row]).map(|mut posts| posts.pop().map_or(Change::Missing, Change::Done))
@@ -189,7 +198,15 @@ pub fn put(
             Some(post) if tags.contains(&(post.id, post.version)) => replace(conn, &row, Some(&post)),
             _ => Ok(Change::Stale),
         },
-    }
+    }?;
+    conn.note_change(matches!(&done, Change::Done(post) if was_public(post)));
+    Ok(done)
+}
+
+/// Whether the post may have been public before it was changed into this one: of one that is a draft now, the time of
+/// its first publication tells whether it ever was.
+pub(super) fn was_public(post: &Post) -> bool {
+    post.published || post.published_at.is_some()
 }
 
 /// Creates each post, or replaces the one that has its slug, of which the id, the time of creation and the time of the
@@ -245,14 +262,15 @@ fn replace(conn: &mut Connection, row: &NewPost, seen: Option<&Post>) -> QueryRe
 /// # Errors
 /// The database's.
 pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<()>> {
-    let deleted = on!(conn, conn => {
+    let deleted: Option<bool> = on!(conn, conn => {
         let mut delete = diesel::delete(posts::table.find(id)).into_boxed();
         if let Some(versions) = expected {
             delete = delete.filter(posts::version.eq_any(versions.clone()));
         }
-        delete.execute(conn)
+        delete.returning(posts::published).get_result(conn).optional()
     })?;
-    if deleted > 0 {
+    if let Some(was_published) = deleted {
+        conn.note_change(was_published);
         return Ok(Change::Done(()));
     }
     unchanged(conn, id, expected).map(|reason| match reason {
@@ -263,6 +281,7 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
 
 /// The post as it is, or why a change to it found none to change.
 pub(super) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
+    conn.note_change(false);
     Ok(match find(conn, id, Scope::All)? {
         None => Change::Missing,
         Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,

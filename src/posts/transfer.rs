@@ -9,7 +9,7 @@ use super::batch::{self, Entry, Outcome};
 use super::input::OnConflict;
 use super::model::{self, NewPost, Post};
 use super::{excerpt, slug};
-use crate::db::{Connection, MAX_ID, Timestamp, on};
+use crate::db::{Backend, Connection, MAX_ID, Timestamp, on};
 use crate::input::{self, FieldError, Fields, Input, Invalid};
 use crate::schema::posts;
 
@@ -98,7 +98,7 @@ pub fn import(
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, Error> {
     conn.transaction(|conn| {
-        if let Connection::Postgres(conn) = conn {
+        if let Backend::Postgres(conn) = &mut conn.backend {
             // Nobody else takes an id or a slug between the look-up and the insert, as SQLite's lock has it anyway.
             diesel::sql_query("LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE").execute(conn)?;
         }

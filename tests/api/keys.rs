@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Text};
-use posts_api::db::{Connection, Timestamp};
+use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::keys;
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use reqwest::Method;
@@ -24,9 +24,9 @@ struct Row {
 
 fn rows(database: &TestDatabase) -> Vec<Row> {
     let query = diesel::sql_query("SELECT name, hash FROM api_keys ORDER BY id");
-    match &mut database.connect() {
-        Connection::Postgres(conn) => query.load(conn),
-        Connection::Sqlite(conn) => query.load(conn),
+    match &mut database.connect().backend {
+        Backend::Postgres(conn) => query.load(conn),
+        Backend::Sqlite(conn) => query.load(conn),
     }
     .unwrap()
 }

@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use posts_api::db::Connection;
+use posts_api::db::{Backend, Connection};
 use posts_api::posts::list::{self, Page};
 use posts_api::posts::params::ListRequest;
 use posts_api::posts::query::ListQuery;
@@ -14,12 +14,12 @@ const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-update
 
 /// 6,000 posts, of which a third are drafts; times and titles repeat.
 fn fill(conn: &mut Connection) {
-    let (numbers, time) = match conn {
-        Connection::Sqlite(_) => (
+    let (numbers, time) = match &mut conn.backend {
+        Backend::Sqlite(_) => (
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 6000)",
             "strftime('%Y-%m-%dT%H:%M:%S', 1700000000 + n / 3 * 60, 'unixepoch') || '.000000Z'",
         ),
-        Connection::Postgres(_) => {
+        Backend::Postgres(_) => {
             ("WITH n (n) AS (SELECT generate_series(1, 6000))", "to_timestamp(1700000000 + n / 3 * 60)")
         }
     };
@@ -51,12 +51,12 @@ struct Line {
 
 /// What the database says that it will do, whatever the values are.
 fn plan(conn: &mut Connection, sql: &str) -> String {
-    match conn {
-        Connection::Sqlite(conn) => {
+    match &mut conn.backend {
+        Backend::Sqlite(conn) => {
             let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn).unwrap();
             steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n")
         }
-        Connection::Postgres(conn) => {
+        Backend::Postgres(conn) => {
             let values = sql.matches('$').count();
             let nulls = vec!["NULL"; values].join(", ");
             diesel::sql_query("SET plan_cache_mode = force_generic_plan").execute(conn).unwrap();
@@ -71,9 +71,9 @@ fn plan(conn: &mut Connection, sql: &str) -> String {
 #[track_caller]
 fn check(conn: &mut Connection, sql: &str, what: &str) {
     let plan = plan(conn, sql);
-    let (wanted, unwanted) = match conn {
-        Connection::Sqlite(_) => ("SEARCH posts USING", ["SCAN", "TEMP B-TREE"]),
-        Connection::Postgres(_) => ("Index Scan", ["Seq Scan", "Sort"]),
+    let (wanted, unwanted) = match &mut conn.backend {
+        Backend::Sqlite(_) => ("SEARCH posts USING", ["SCAN", "TEMP B-TREE"]),
+        Backend::Postgres(_) => ("Index Scan", ["Seq Scan", "Sort"]),
     };
     assert!(plan.contains(wanted), "{what}\n{sql}\n{plan}");
     for unwanted in unwanted {
@@ -159,9 +159,9 @@ on_both! {
         database.migrate();
         let mut conn = database.connect();
         fill(&mut conn);
-        let parameter = match &conn {
-            Connection::Sqlite(_) => "?",
-            Connection::Postgres(_) => "$1",
+        let parameter = match &conn.backend {
+            Backend::Sqlite(_) => "?",
+            Backend::Postgres(_) => "$1",
         };
         for column in ["id", "slug"] {
             check(&mut conn, &format!("SELECT * FROM posts WHERE {column} = {parameter}"), column);

@@ -5,9 +5,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use posts_api::app;
+use posts_api::app::{self, Service};
 use posts_api::config::Config;
 use posts_api::db::{Database, PoolOptions, Timestamp};
+use posts_api::http::cache::Cache;
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::health::Readiness;
 use posts_api::posts::schedule;
@@ -65,6 +66,7 @@ impl Api {
             admin_api_key: Some(ADMIN_KEY.parse().unwrap()),
             require_if_match: false,
             cors_allowed_origins: None,
+            cache_bytes: 64 * 1024 * 1024,
             shutdown_grace: Duration::ZERO,
             log: String::new(),
             warnings: Vec::new(),
@@ -149,6 +151,9 @@ pub(crate) struct Server {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) readiness: Readiness,
     pub(crate) schedule: Arc<schedule::Progress>,
+    pub(crate) cache: Cache,
+    /// The handle that the server uses.
+    pub(crate) connections: Database,
     pub(crate) database: Arc<TestDatabase>,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -161,16 +166,20 @@ impl Server {
         let (started, wait) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let service = app::serve(&config, Database::new(&config.database, config.pool)).unwrap();
-                started.send((service.address, service.readiness, service.schedule, service.handle)).unwrap();
-                service.server.await.unwrap();
+                let connections = Database::new(&config.database, config.pool).unwrap();
+                let Service { server, address, readiness, cache, schedule, handle } =
+                    app::serve(&config, connections.clone()).unwrap();
+                started.send((address, readiness, schedule, cache, connections, handle)).unwrap();
+                server.await.unwrap();
             });
         });
-        let (address, readiness, schedule, handle) = wait.recv().expect("the server starts");
+        let (address, readiness, schedule, cache, connections, handle) = wait.recv().expect("the server starts");
         Self {
             address,
             readiness,
             schedule,
+            cache,
+            connections,
             database,
             handle,
             thread: Some(thread),

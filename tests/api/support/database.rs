@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::RunQueryDsl;
-use posts_api::db::{Connection, DatabaseUrl, migrations};
+use posts_api::db::{Backend, Connection, DatabaseUrl, migrations};
 use posts_api::posts::transfer;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -90,9 +90,9 @@ impl TestDatabase {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
             number: i64,
         }
-        let row: Row = match &mut self.connect() {
-            Connection::Postgres(conn) => diesel::sql_query(sql).get_result(conn),
-            Connection::Sqlite(conn) => diesel::sql_query(sql).get_result(conn),
+        let row: Row = match &mut self.connect().backend {
+            Backend::Postgres(conn) => diesel::sql_query(sql).get_result(conn),
+            Backend::Sqlite(conn) => diesel::sql_query(sql).get_result(conn),
         }
         .unwrap();
         row.number
@@ -113,9 +113,9 @@ impl Drop for TestDatabase {
 }
 
 pub(crate) fn execute(conn: &mut Connection, sql: &str) {
-    match conn {
-        Connection::Postgres(conn) => diesel::sql_query(sql).execute(conn),
-        Connection::Sqlite(conn) => diesel::sql_query(sql).execute(conn),
+    match &mut conn.backend {
+        Backend::Postgres(conn) => diesel::sql_query(sql).execute(conn),
+        Backend::Sqlite(conn) => diesel::sql_query(sql).execute(conn),
     }
     .unwrap();
 }

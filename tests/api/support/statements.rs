@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::{Connection as _, InstrumentationEvent};
-use posts_api::db::Connection;
+use posts_api::db::{Backend, Connection};
 
 /// What `work` answers, and every statement that it sent, without the values.
 pub(crate) fn capture<T>(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> T) -> (T, Vec<String>) {
@@ -14,15 +14,15 @@ pub(crate) fn capture<T>(conn: &mut Connection, work: impl FnOnce(&mut Connectio
             seen.lock().unwrap().push(query.to_string());
         }
     };
-    match conn {
-        Connection::Sqlite(conn) => conn.set_instrumentation(note),
-        Connection::Postgres(conn) => conn.set_instrumentation(note),
+    match &mut conn.backend {
+        Backend::Sqlite(conn) => conn.set_instrumentation(note),
+        Backend::Postgres(conn) => conn.set_instrumentation(note),
     }
     let done = work(conn);
     let silent = |_: InstrumentationEvent<'_>| {};
-    match conn {
-        Connection::Sqlite(conn) => conn.set_instrumentation(silent),
-        Connection::Postgres(conn) => conn.set_instrumentation(silent),
+    match &mut conn.backend {
+        Backend::Sqlite(conn) => conn.set_instrumentation(silent),
+        Backend::Postgres(conn) => conn.set_instrumentation(silent),
     }
     let statements = std::mem::take(&mut *statements.lock().unwrap());
     // diesel tells the values behind the text.

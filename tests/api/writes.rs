@@ -1,0 +1,54 @@
+//! SQLite's writes that wait together share a commit, and nothing else.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::database::execute;
+use crate::support::{Api, Kind, on_both};
+
+on_both! {
+    async fn writes_that_wait_share_a_commit_and_a_failed_one_touches_no_other(api: Api) {
+        if api.kind() == Kind::Postgres {
+            return;
+        }
+        let (admin, connections) = (api.admin(), &api.server.connections);
+        api.create(json!({"title": "Taken"})).await;
+        api.server.database.execute(
+            "CREATE TRIGGER fail BEFORE INSERT ON posts WHEN new.title = 'Poison' BEGIN SELECT RAISE(ABORT, 'no'); END",
+        );
+        let before = connections.commits().unwrap();
+        let mut held = api.server.database.connect();
+        execute(&mut held, "BEGIN IMMEDIATE");
+        let writes = join_all((0..40).map(async |number| {
+            let post = match number % 4 {
+                0 => json!({"title": format!("Post {number}"), "published": true}),
+                1 => json!({"title": "Poison"}),
+                2 => json!({"title": "Refused", "slug": "taken"}),
+                _ => json!({"title": "The same title"}),
+            };
+            (number % 4, admin.post("/api/posts", &post).await.status)
+        }));
+        // The lock is given back when all of them have been sent.
+        let release = async {
+            crate::support::until("the writes wait", async || connections.waiting_writes() >= Some(39)).await;
+            execute(&mut held, "ROLLBACK");
+        };
+        let (replies, ()) = tokio::join!(writes, release);
+        for (kind, status) in replies {
+            assert_eq!(status, [201, 500, 409, 201][kind], "{kind}");
+        }
+        let stored = api.server.database.number("SELECT count(*) AS number FROM posts");
+        assert_eq!(stored, 21);
+        let commits = connections.commits().unwrap() - before;
+        assert!(commits <= 2, "40 writes took {commits} commits");
+    }
+
+    async fn a_write_alone_is_committed_alone(api: Api) {
+        let Some(before) = api.server.connections.commits() else { return };
+        let admin = api.admin();
+        for number in 0..5 {
+            admin.post("/api/posts", &json!({"title": format!("Post {number}")})).await.expect(201);
+        }
+        assert_eq!(api.server.connections.commits(), Some(before + 5));
+    }
+}

@@ -11,7 +11,8 @@ use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Interval, SqlType};
 use diesel::sqlite::{Sqlite, SqliteValue};
-use jiff::fmt::temporal::DateTimePrinter;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The SQL type of every time column; `src/schema.rs` imports it in place of diesel's own `Timestamptz`.
@@ -42,8 +43,6 @@ const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 const MIN: i64 = -62_135_596_800_000_000;
 /// 9999-12-30T22:00:00Z, jiff's last moment: it leaves room for every offset within the year 9999.
 const MAX: i64 = 253_402_207_200_000_000;
-
-const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 /// The text is not an RFC 3339 time from 0001-01-01T00:00:00Z to 9999-12-30T22:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,10 +80,71 @@ impl Timestamp {
     }
 }
 
+/// How a time is written, `2026-01-31T12:00:00.000000Z`, always with so many bytes. A page of posts has some eighty
+/// times, so both ways go without a general parser and printer.
+const SHAPE: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
+
+/// A time as text, on the stack.
+struct Text([u8; SHAPE.len()]);
+
+impl Text {
+    fn of(time: Timestamp) -> Result<Self, jiff::Error> {
+        let time = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(time.0)?);
+        let micros = time.subsec_nanosecond() / 1000;
+        let [a, b, c] = [micros / 10_000, micros / 100 % 100, micros % 100];
+        let (century, year) = (time.year() / 100, time.year() % 100);
+        let mut text = *SHAPE;
+        for (at, two_digits) in [
+            (0, i32::from(century)),
+            (2, i32::from(year)),
+            (5, time.month().into()),
+            (8, time.day().into()),
+            (11, time.hour().into()),
+            (14, time.minute().into()),
+            (17, time.second().into()),
+            (20, a),
+            (22, b),
+            (24, c),
+        ] {
+            if let Some([tens, ones]) = text.get_mut(at..at + 2) {
+                *tens = digit(two_digits / 10);
+                *ones = digit(two_digits % 10);
+            }
+        }
+        Ok(Self(text))
+    }
+
+    fn as_str(&self) -> &str {
+        // Digits and the signs of the shape are ASCII.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+fn digit(value: i32) -> u8 {
+    b'0' + u8::try_from(value).unwrap_or_default()
+}
+
+/// Reads what [`Text`] writes; `None` for any other text.
+fn read_text(text: &[u8]) -> Option<Timestamp> {
+    let text: &[u8; SHAPE.len()] = text.try_into().ok()?;
+    let is_shaped = text.iter().zip(SHAPE).all(|(byte, shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        sign => byte == sign,
+    });
+    if !is_shaped {
+        return None;
+    }
+    let two = |at: usize| i8::try_from((text.get(at)? - b'0') * 10 + (text.get(at + 1)? - b'0')).ok();
+    let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
+    let micros = i32::from(two(20)?) * 10_000 + i32::from(two(22)?) * 100 + i32::from(two(24)?);
+    let time = DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, two(17)?, micros * 1000).ok()?;
+    let time = Offset::UTC.to_timestamp(time).ok()?;
+    Timestamp::from_microseconds(time.as_microsecond()).ok()
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
-        PRINTER.print_timestamp(&time, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
+        f.write_str(Text::of(*self).map_err(|_| fmt::Error)?.as_str())
     }
 }
 
@@ -93,6 +153,9 @@ impl FromStr for Timestamp {
 
     /// Reads an RFC 3339 time with any offset; digits past the microsecond are dropped.
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        if let Some(time) = read_text(text.as_bytes()) {
+            return Ok(time);
+        }
         if !is_rfc3339(text) {
             return Err(InvalidTimestamp);
         }
@@ -129,7 +192,7 @@ fn is_rfc3339(text: &str) -> bool {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(Text::of(*self).map_err(serde::ser::Error::custom)?.as_str())
     }
 }
 
@@ -169,6 +232,8 @@ impl FromSql<Timestamptz, Sqlite> for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
     use super::*;
 
     #[test]
@@ -191,6 +256,29 @@ mod tests {
         }
         for microseconds in [i64::MIN, MIN - 1, MAX + 1, i64::MAX] {
             assert_eq!(Timestamp::from_microseconds(microseconds), Err(InvalidTimestamp));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_written_and_read_as_jiff_does(micros in MIN..=MAX) {
+            let time = Timestamp(micros);
+            let printer = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(6));
+            let text = printer.timestamp_to_string(&jiff::Timestamp::from_microsecond(micros).unwrap());
+            prop_assert_eq!(time.to_string(), &text[..]);
+            prop_assert_eq!(read_text(text.as_bytes()), Some(time));
+        }
+
+        #[test]
+        fn a_damaged_time_is_read_as_jiff_reads_it(micros in MIN..=MAX, at in 0_usize..27, byte in 0x20_u8..0x7f) {
+            let mut text = Timestamp(micros).to_string().into_bytes();
+            text[at] = byte;
+            let text = String::from_utf8(text).unwrap();
+            // What it does not read, the general parser is asked for.
+            if let Some(time) = read_text(text.as_bytes()) {
+                let expected: jiff::Timestamp = text.parse().unwrap();
+                prop_assert_eq!(time.0, expected.as_microsecond());
+            }
         }
     }
 

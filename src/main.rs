@@ -15,6 +15,10 @@ use posts_api::ops::shutdown;
 use posts_api::posts::transfer::{self, InvalidLine};
 use posts_api::{app, keys, openapi};
 
+/// Answers are made of many small strings and one large one, for which glibc's allocator asks the kernel too often.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
 #[derive(Parser)]
 #[command(version)]

@@ -200,12 +200,18 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String
 
 /// Drafts and key hashes are nobody else's business: the file is made readable by its owner only. SQLite gives its
 /// WAL the same mode.
+///
+/// A file that is there is not opened: closing it would give up the locks that this process's other connections have
+/// on it (POSIX `fcntl`), and another program that closes the database would then take their WAL away.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
+    options.create_new(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        opened => opened.map(drop),
+    }
 }
 
 fn open_postgres(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, String> {

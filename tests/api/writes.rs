@@ -4,7 +4,29 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::database::execute;
-use crate::support::{Api, Kind, on_both};
+use crate::support::program::Workplace;
+use crate::support::{Api, Kind, on_both, tell_skipped};
+
+/// By its lock on the file SQLite tells other programs that it uses it; one that finds no lock when it closes the file
+/// takes the WAL away, and with it what is written there afterwards.
+#[tokio::test]
+async fn the_lock_on_the_file_is_held_while_the_service_runs() {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return tell_skipped("locks: Linux only") };
+    drop(locks);
+    let place = Workplace::new([("DATABASE_URL", "sqlite://posts.db"), ("PORT", "0")]);
+    let mut server = place.start("server", &[]);
+    let posts = format!("{}/api/posts", server.base().await);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let file = format!(":{} ", std::fs::metadata(place.path("posts.db")).unwrap().ino());
+    for _ in 0..3 {
+        // The readers are opened one after the other.
+        let reads = join_all((1..=16).map(|limit| client.get(format!("{posts}?limit={limit}&count=exact")).send()));
+        assert!(reads.await.iter().all(|reply| reply.as_ref().unwrap().status() == 200));
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        assert!(locks.lines().any(|lock| lock.contains(&file)), "no lock on the file:\n{locks}");
+    }
+}
 
 on_both! {
     async fn writes_that_wait_share_a_commit_and_a_failed_one_touches_no_other(api: Api) {

@@ -111,7 +111,8 @@ fn try_reach(
 pub fn due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
     on!(conn, conn => posts::table
         .filter(posts::scheduled_for.le(now))
-        .filter(posts::published.eq(false))
+        // Not `published = false`, for which SQLite would walk all drafts instead of those that are scheduled.
+        .filter(posts::published.ne(true))
         .order(posts::scheduled_for.asc())
         .limit(limit)
         .select(posts::id)

@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from .process import Failed, run, start, stop
+from .process import Failed, cpu_seconds, run, start, stop
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -68,6 +68,9 @@ class Postgres:
     @property
     def pid(self):
         return self.process.pid
+
+    def cpu_seconds(self):
+        return cpu_seconds(self.pid)
 
     def url(self, database):
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"

@@ -19,7 +19,8 @@ end
 function request()
   at = at + 1
   if at > #ids then
-    at, action = 1, action == "publish" and "unpublish" or "publish"
+    -- The first request is left out from now on: wrk makes it twice, to look at it and to send it.
+    at, action = 2, action == "publish" and "unpublish" or "publish"
   end
   return wrk.format("POST", "/api/posts/" .. ids[at] .. "/" .. action, common.key, "")
 end

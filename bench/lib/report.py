@@ -1,0 +1,134 @@
+"""The tables, for the terminal and for RESULTS.md."""
+
+import statistics
+from dataclasses import fields
+
+from .load import ENDPOINTS, Result
+from .process import BENCH
+
+DURABILITY = """Every acknowledged write was on disk, on every side: SQLite with `journal_mode=WAL` and `synchronous=FULL`,
+PostgreSQL with `fsync=on` and `synchronous_commit=on`."""
+
+HOW = """One server ran at a time, on a fresh copy of the same rows, with its load generator and its database on the same
+machine. In each of {rounds} rounds every server was started, checked (the first time), warmed up and driven for
+{seconds} s an endpoint; the figures are medians over the rounds. *CPU* is time per request, all threads and processes
+of the server, and beside it that of PostgreSQL. A row with a single error (a status other than the expected, a socket
+error, a time-out) is void. *Of the ceiling* compares with a bare actix handler that sends the same bytes."""
+
+
+def median(results):
+    """Of each figure by itself; errors add up."""
+    each = {f.name: statistics.median(getattr(result, f.name) for result in results) for f in fields(Result)}
+    return Result(**{**each, "errors": sum(result.errors for result in results)})
+
+
+class Figures:
+    """What was measured: `results[endpoint][server]` is a list with one result a round."""
+
+    def __init__(self, servers):
+        self.servers, self.results, self.starts, self.rss = servers, {}, {}, {}
+
+    def add(self, endpoint, server, result):
+        self.results.setdefault(endpoint, {}).setdefault(server, []).append(result)
+        self.rss[server] = max(self.rss.get(server, 0), result.rss_mb)
+
+    def started(self, server, milliseconds):
+        self.starts.setdefault(server, []).append(milliseconds)
+
+    def of(self, endpoint, server):
+        results = self.results.get(endpoint, {}).get(server)
+        return median(results) if results else None
+
+    def table(self, endpoint):
+        """Head and rows of text for one endpoint."""
+        head = ["", "requests/s", "of the ceiling", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors"]
+        ceiling, rows = self.of(endpoint, "ceiling"), []
+        for server in self.servers:
+            result = self.of(endpoint, server.name)
+            if result is None:
+                continue
+            if result.errors:
+                rows.append([server.title, "void", "", "", "", "", "", str(result.errors)])
+                continue
+            share = f"{result.per_second / ceiling.per_second:.2f}" if ceiling and not ceiling.errors else ""
+            database = number(result.database_cpu_us) if server.database == "postgres" else ""
+            rows.append([server.title, f"{result.per_second:,.0f}", share, f"{result.p50_us / 1000:.2f}",
+                         f"{result.p99_us / 1000:.2f}", number(result.cpu_us), database, "0"])
+        return drop_empty(head, rows)
+
+    def overview(self):
+        """Requests a second of each server and endpoint."""
+        endpoints = [name for name in ENDPOINTS if name in self.results]
+        rows = []
+        for server in self.servers:
+            row = [server.title]
+            for endpoint in endpoints:
+                result = self.of(endpoint, server.name)
+                row.append("" if result is None else "void" if result.errors else f"{result.per_second:,.0f}")
+            rows.append(row)
+        return ["requests/s", *endpoints], rows
+
+    def footprint(self):
+        rows = [
+            [server.title, f"{statistics.median(self.starts[server.name]):.0f}",
+             f"{self.rss.get(server.name, 0):.0f}", server.processes]
+            for server in self.servers if server.name in self.starts
+        ]
+        return ["", "start to first 200, ms", "RSS MB under load, at most", "processes"], rows
+
+
+def number(value):
+    return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def drop_empty(head, rows):
+    kept = [n for n in range(len(head)) if n == 0 or any(row[n] for row in rows)]
+    return [head[n] for n in kept], [[row[n] for n in kept] for row in rows]
+
+
+def as_text(head, rows):
+    widths = [max(len(line[n]) for line in [head, *rows]) for n in range(len(head))]
+    def line(cells):
+        first, *rest = zip(cells, widths)
+        return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)])
+    return "\n".join(line(cells) for cells in [head, *rows])
+
+
+def as_markdown(head, rows):
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, *rows]]
+    return "\n".join([lines[0], "|" + "---|" + "---:|" * (len(head) - 1), *lines[1:]])
+
+
+def facts(machine):
+    return "\n".join(f"- {name}: {f'`{value}`' if name == 'command' else value}" for name, value in machine.items())
+
+
+def show(figures):
+    for endpoint in [name for name in ENDPOINTS if name in figures.results]:
+        print(f"\n{endpoint}: {ENDPOINTS[endpoint].title}\n{as_text(*figures.table(endpoint))}")
+    print(f"\n{as_text(*figures.footprint())}")
+
+
+def write(figures, machine, versions, posts, rounds, seconds):
+    notes = BENCH / "NOTES.md"
+    parts = [
+        "# Results",
+        "Written by `bench/run`; comments are in [NOTES.md](NOTES.md), which is included here. "
+        "[README.md](README.md) says what is compared.",
+        "![Requests a second](results.svg)",
+        as_markdown(*figures.overview()),
+    ]
+    if notes.exists():
+        parts += [notes.read_text().strip()]
+    parts += [
+        "## How it was measured", facts(machine), f"{posts:,} posts, half of them published, 500 characters each.",
+        HOW.format(rounds=rounds, seconds=seconds), DURABILITY,
+        "## Start and memory", as_markdown(*figures.footprint()),
+    ]
+    for endpoint in [name for name in ENDPOINTS if name in figures.results]:
+        parts += [f"## {endpoint}", f"{ENDPOINTS[endpoint].title}.".capitalize(), as_markdown(*figures.table(endpoint))]
+    parts += ["## Versions", "\n".join(
+        f"- {name}: " + ", ".join(f"{package} {version}" for package, version in sorted(packages.items()))
+        for name, packages in versions.items()
+    )]
+    (BENCH / "RESULTS.md").write_text("\n\n".join(parts) + "\n")

@@ -1,0 +1,117 @@
+"""The rows that all servers read: made up the same way each time, stored by the service's own `import`."""
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import time
+from datetime import datetime, timedelta, timezone
+
+from .process import ROOT, run
+
+SERVICE = ROOT / "target/release/posts-api"
+RARE_WORD, RARE_POSTS = "quixotry", 20
+SYLLABLES = "ba be bi bo da de di do fa fi ga go ka ke ki la le li lo ma me mi mo na ne ni no pa pe ra re ri ro sa se si so ta te ti to va ve vi za zo".split()
+OPENINGS = ("How we", "Why you should", "When to", "A guide to", "Notes on how to", "What it takes to", "Learning to")
+VERBS = "ship build test measure cache deploy design debug review rewrite document migrate index monitor secure".split()
+NOUNS = "a parser the backend an API our search the database a newsletter the build one queue our website a cluster".split()
+SETTINGS = ("in production", "on a budget", "at night", "with Rust", "without downtime", "for beginners", "in 2026", "by hand")
+
+
+def vocabulary():
+    """3,000 made-up words of two to four syllables; the n-th is written n times as rarely as the first."""
+    dice, words = random.Random(1), {}
+    while len(words) < 3000:
+        words["".join(dice.choices(SYLLABLES, k=dice.randint(2, 4)))] = None
+    return list(words)
+
+
+def queries():
+    """What is searched for: frequent and rare words, and pairs."""
+    words = vocabulary()
+    singles = words[20:60:4] + words[400:2400:100]
+    pairs = [f"{words[n]}+{words[n + 40]}" for n in range(10, 60, 5)]
+    return singles + pairs
+
+
+def write(path, count):
+    """NDJSON. Posts with an even id are published."""
+    dice, words = random.Random(2), vocabulary()
+    weights, total = [], 0.0
+    for rank in range(len(words)):
+        total += 1 / (rank + 1)
+        weights.append(total)
+    first = datetime(2025, 1, 1, tzinfo=timezone.utc)
+    rare = {2 * (count // 2 * n // RARE_POSTS + 1) for n in range(RARE_POSTS)}
+    # As many characters as any text of this length can need.
+    pool = dice.choices(words, cum_weights=weights, k=200_000)
+    with path.open("w") as out:
+        for id in range(1, count + 1):
+            at = dice.randrange(len(pool) - 200)
+            text = " ".join(pool[at:at + 200])
+            if id in rare:
+                text = f"{RARE_WORD} {text}"
+            noun = dice.randrange(0, len(NOUNS), 2)
+            title = " ".join((dice.choice(OPENINGS), dice.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], dice.choice(SETTINGS)))
+            when = (first + timedelta(seconds=30 * id)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
+            out.write(json.dumps({
+                "id": id, "slug": f"{title.lower().replace(' ', '-')}-{id}", "title": title,
+                "content": text[:499] + ".", "published": id % 2 == 0, "published_at": when if id % 2 == 0 else None,
+                "created_at": when, "updated_at": when,
+            }) + "\n")
+
+
+class Seeds:
+    """The seeded databases, and fresh copies of them: every server starts from the same rows.
+
+    Peers get copies without the triggers that serve this service only (its search index is everyone's).
+    """
+
+    def __init__(self, directory, postgres, count):
+        self.dir, self.postgres, self.count = directory, postgres, count
+        self.name = f"seed_{count}"
+        self.sqlite = directory / f"{self.name}.db"
+        self.import_seconds = {}
+        lines = directory / f"{self.name}.ndjson"
+        write(lines, count)
+        postgres.sql(f"CREATE DATABASE {self.name}")
+        urls = {"sqlite": f"sqlite://{self.sqlite}", "postgres": postgres.url(self.name)}
+        for kind, url in urls.items():
+            environment = {**os.environ, "DATABASE_URL": url}
+            run([SERVICE, "migrate"], env=environment, cwd=directory)
+            began = time.monotonic()
+            run([SERVICE, "import", lines], env=environment, cwd=directory)
+            self.import_seconds[kind] = time.monotonic() - began
+        lines.unlink()
+        postgres.sql("VACUUM (ANALYZE)", self.name)
+        with sqlite3.connect(self.sqlite) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def fresh(self, kind, peer):
+        """A URL, or the path of a SQLite file."""
+        if kind == "postgres":
+            self.postgres.copy(self.name, "bench")
+            if peer:
+                triggers = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal"
+                for trigger in self.postgres.sql(triggers, "bench").split():
+                    self.postgres.sql(f"DROP TRIGGER {trigger} ON posts", "bench")
+            return self.postgres.url("bench")
+        for old in self.dir.glob("bench.db*"):
+            old.unlink()
+        file = self.dir / "bench.db"
+        shutil.copyfile(self.sqlite, file)
+        with sqlite3.connect(file) as connection:
+            if peer:
+                triggers = "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name NOT LIKE 'posts_search%'"
+                for (trigger,) in connection.execute(triggers).fetchall():
+                    connection.execute(f"DROP TRIGGER {trigger}")
+        connection.close()
+        with file.open("rb+") as handle:
+            os.fsync(handle)
+        return file
+
+    def in_place(self, kind):
+        """The seeded database itself, for those too large to be copied each time."""
+        return self.postgres.url(self.name) if kind == "postgres" else self.sqlite

@@ -1,0 +1,6 @@
+-- The same request again and again: wrk's URL, with BENCH_ETAG as If-None-Match where it is set.
+require("common")
+
+if os.getenv("BENCH_ETAG") then
+  wrk.headers["If-None-Match"] = os.getenv("BENCH_ETAG")
+end

@@ -1,0 +1,10 @@
+-- A random published post.
+local common = require("common")
+
+function init()
+  common.seed()
+end
+
+function request()
+  return wrk.format("GET", "/api/posts/" .. common.published())
+end

@@ -1,0 +1,14 @@
+-- A random query of those in BENCH_QUERIES, which are separated by commas and written as in a URL.
+local common = require("common")
+local requests = {}
+
+function init()
+  common.seed()
+  for query in os.getenv("BENCH_QUERIES"):gmatch("[^,]+") do
+    requests[#requests + 1] = wrk.format("GET", "/api/posts?q=" .. query)
+  end
+end
+
+function request()
+  return requests[math.random(#requests)]
+end

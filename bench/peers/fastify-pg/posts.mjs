@@ -1,0 +1,39 @@
+// What a post is in JSON. Fastify compiles the schemas into serializers.
+const time = { type: 'string', format: 'date-time' };
+const common = {
+  id: { type: 'integer' },
+  slug: { type: 'string' },
+  title: { type: 'string' },
+  published: { type: 'boolean' },
+  published_at: { ...time, nullable: true },
+  scheduled_for: { ...time, nullable: true },
+  created_at: time,
+  updated_at: time,
+  version: { type: 'integer' },
+};
+
+export const postSchema = { type: 'object', properties: { ...common, content: { type: 'string', nullable: true } } };
+export const summarySchema = { type: 'object', properties: { ...common, excerpt: { type: 'string', nullable: true } } };
+// One schema for both kinds of item: what an item lacks is left out.
+export const pageSchema = {
+  type: 'object',
+  properties: {
+    items: { type: 'array', items: { type: 'object', properties: { ...postSchema.properties, ...summarySchema.properties } } },
+    next_cursor: { type: 'string', nullable: true },
+  },
+};
+
+// One row more than a page tells whether there is another.
+export function pageOf(rows) {
+  const items = rows.slice(0, 20);
+  return { items, next_cursor: rows.length > 20 ? String(items[19].id) : null };
+}
+
+export function slug(title, randomBytes) {
+  return `${title.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-${randomBytes(4).toString('hex')}`;
+}
+
+// At most 200 characters, cut at a word.
+export function excerpt(content) {
+  return content.length <= 200 ? content : content.slice(0, content.lastIndexOf(' ', 200));
+}

@@ -1,0 +1,76 @@
+// The posts API by hand: Fastify and Prisma on PostgreSQL, one process a core.
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { PrismaPg } from '@prisma/adapter-pg';
+import Fastify from 'fastify';
+import { PrismaClient } from './generated/client.ts';
+import { excerpt, pageOf, pageSchema, postSchema, slug } from './posts.mjs';
+
+const post = {
+  id: true, slug: true, title: true, content: true, published: true, publishedAt: true, scheduledFor: true,
+  createdAt: true, updatedAt: true, version: true,
+};
+const { content, ...rest } = post;
+const summary = { ...rest, excerpt: true };
+
+function shown(row) {
+  const { id, publishedAt, scheduledFor, createdAt, updatedAt, version, ...same } = row;
+  return {
+    ...same,
+    id: Number(id),
+    published_at: publishedAt,
+    scheduled_for: scheduledFor,
+    created_at: createdAt,
+    updated_at: updatedAt,
+    version: Number(version),
+  };
+}
+
+async function serve() {
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL, max: 10 }),
+  });
+  const newest = (select, where = {}) =>
+    prisma.post.findMany({ where: { published: true, ...where }, orderBy: { id: 'desc' }, take: 21, select });
+  // Prisma's own language knows no tsvector column.
+  const search = (q) => prisma.$queryRaw`
+    SELECT id, slug, title, content, published, published_at AS "publishedAt", scheduled_for AS "scheduledFor",
+           created_at AS "createdAt", updated_at AS "updatedAt", version
+    FROM posts WHERE published AND search @@ plainto_tsquery('simple', ${q}) ORDER BY id DESC LIMIT 21`;
+  const app = Fastify({ logger: false });
+
+  app.get('/api/posts', { schema: { response: { 200: pageSchema } } }, async (request) => {
+    const { q, view } = request.query;
+    const rows = q !== undefined ? await search(q) : await newest(view === 'summary' ? summary : post);
+    return pageOf(rows.map(shown));
+  });
+  const one = { schema: { response: { 200: postSchema, 201: postSchema } } };
+  app.get('/api/posts/:id', one, async (request, reply) => {
+    const row = await prisma.post.findUnique({ where: { id: BigInt(request.params.id), published: true }, select: post });
+    return row ? shown(row) : reply.code(404).send({ error: 'not found' });
+  });
+  app.post('/api/posts', one, async (request, reply) => {
+    const { title, content } = request.body;
+    const data = { title, content, slug: slug(title, randomBytes), excerpt: excerpt(content) };
+    return reply.code(201).send(shown(await prisma.post.create({ data, select: post })));
+  });
+  const change = async (where, data) =>
+    shown(await prisma.post.update({ where, data: { ...data, version: { increment: 1 } }, select: post }));
+  app.patch('/api/posts/:id', one, (request) => change({ id: BigInt(request.params.id) }, { title: request.body.title }));
+  app.post('/api/posts/:id/publish', one, (request) =>
+    change(
+      { id: BigInt(request.params.id), published: false },
+      { published: true, publishedAt: new Date(), scheduledFor: null },
+    ));
+  app.post('/api/posts/:id/unpublish', one, (request) =>
+    change({ id: BigInt(request.params.id), published: true }, { published: false }));
+  await app.listen({ port: Number(process.env.PORT), host: '127.0.0.1' });
+}
+
+if (cluster.isPrimary) {
+  for (let n = availableParallelism(); n > 0; n--) cluster.fork();
+  process.on('SIGTERM', () => process.exit(0));
+} else {
+  await serve();
+}

@@ -204,6 +204,9 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String
 /// A file that is there is not opened: closing it would give up the locks that this process's other connections have
 /// on it (POSIX `fcntl`), and another program that closes the database would then take their WAL away.
 fn create_private(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
     let mut options = std::fs::OpenOptions::new();
     options.create_new(true).append(true);
     #[cfg(unix)]

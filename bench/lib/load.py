@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 
 from . import seed
@@ -70,7 +71,18 @@ def drive(running, postgres, endpoint, seconds, posts, round_number, etag=None, 
     )
 
 
-def warm_up(running, endpoint, seconds, posts, round_number, etag=None, path=None):
+def settle(running, postgres):
+    """Waits, up to 15 s, until nothing of what was sent before is still being worked on."""
+    for _ in range(150):
+        before = running.cpu_seconds() + postgres.cpu_seconds()
+        time.sleep(0.1)
+        busy = running.cpu_seconds() + postgres.cpu_seconds() - before
+        if busy < 0.03:
+            return
+
+
+def warm_up(running, postgres, endpoint, seconds, posts, round_number, etag=None, path=None):
+    settle(running, postgres)
     wrk(running, endpoint, seconds, posts, "warm-up", 100 + round_number, etag, path)
 
 

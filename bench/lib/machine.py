@@ -3,6 +3,7 @@
 import os
 import platform
 import statistics
+import subprocess
 import time
 from datetime import date
 from pathlib import Path
@@ -25,7 +26,8 @@ def describe(directory, postgres, command):
         "kernel": f"{platform.system()} {platform.release()}",
         "file system": run(["stat", "-f", "-c", "%T", directory]).strip(),
         "one flush of 4 KB to disk": f"{flush_us(directory):.0f} µs (median of 200)",
-        "load, Rust": f"{_first_line(['wrk', '-v'])}, {run(['rustc', '--version']).strip()}",
+        "load generator": _first_line(["wrk", "-v"]),
+        "compiler": run(["rustc", "--version"]).strip(),
         "PostgreSQL": postgres.version,
     }
 
@@ -43,7 +45,5 @@ def flush_us(directory):
 
 
 def _first_line(command):
-    import subprocess
-
     done = subprocess.run(command, capture_output=True, text=True)
     return (done.stdout or done.stderr).splitlines()[0].split(" Copyright")[0]

@@ -103,6 +103,10 @@ def facts(machine):
     return "\n".join(f"- {name}: {f'`{value}`' if name == 'command' else value}" for name, value in machine.items())
 
 
+def sentence(text):
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def show(figures):
     for endpoint in [name for name in ENDPOINTS if name in figures.results]:
         print(f"\n{endpoint}: {ENDPOINTS[endpoint].title}\n{as_text(*figures.table(endpoint))}")
@@ -126,7 +130,7 @@ def write(figures, machine, versions, posts, rounds, seconds):
         "## Start and memory", as_markdown(*figures.footprint()),
     ]
     for endpoint in [name for name in ENDPOINTS if name in figures.results]:
-        parts += [f"## {endpoint}", f"{ENDPOINTS[endpoint].title}.".capitalize(), as_markdown(*figures.table(endpoint))]
+        parts += [f"## {endpoint}", sentence(ENDPOINTS[endpoint].title), as_markdown(*figures.table(endpoint))]
     parts += ["## Versions", "\n".join(
         f"- {name}: " + ", ".join(f"{package} {version}" for package, version in sorted(packages.items()))
         for name, packages in versions.items()

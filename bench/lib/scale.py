@@ -51,7 +51,7 @@ class Scale:
             for endpoint in ENDPOINTS:
                 path = self.deepest(running, count) if endpoint.name == "deepest page" else None
                 size = len(self.answer(running, endpoint, path)) if endpoint.script == "get" else 0
-                warm_up(running, endpoint, 1, count, number, path=path)
+                warm_up(running, self.postgres, endpoint, 1, count, number, path=path)
                 figures.add(endpoint.name, server.name, drive(
                     running, self.postgres, endpoint, self.given.seconds, count, number, path=path, expected_bytes=size,
                 ))

@@ -25,8 +25,9 @@ use crate::db::Database;
 
 /// What an entry takes beside its key and its answer, in bytes, about.
 const ENTRY: usize = 512;
-/// A guess at the size of an answer, in bytes; the cache only makes room for its index by it.
-const TYPICAL: u64 = 8 * 1024;
+/// Answers that a new generation has room for in its index, which grows by itself; each change to what is published
+/// makes a new one.
+const EXPECTED: usize = 64;
 
 /// The cache; clones share it.
 #[derive(Clone)]
@@ -132,10 +133,9 @@ impl Cache {
 
 impl Generation {
     fn new(revision: u64, capacity: u64) -> Self {
-        let estimated = usize::try_from(capacity / TYPICAL).unwrap_or(usize::MAX);
         Self {
             revision,
-            answers: quick_cache::sync::Cache::with_weighter(estimated, capacity, Weigh),
+            answers: quick_cache::sync::Cache::with_weighter(EXPECTED, capacity, Weigh),
             fills: Mutex::default(),
         }
     }

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod progress;
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -7,13 +9,14 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use posts_api::config::{Config, Settings, environment};
 use posts_api::db::{Connection, Database, Timestamp, migrations};
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::shutdown;
 use posts_api::posts::transfer::{self, InvalidLine};
 use posts_api::{app, keys, openapi};
+
+use progress::Reporter;
 
 /// Answers are made of many small strings and one large one, for which glibc's allocator asks the kernel too often.
 #[global_allocator]
@@ -265,12 +268,9 @@ fn import(conn: &mut Connection, file: &PathBuf, skip_invalid: bool) -> Result<E
         let size = opened.metadata()?.len();
         (Box::new(opened), Some(size))
     };
-    let bar = progress_bar(size);
-    let outcome = transfer::import(conn, BufReader::new(reader), skip_invalid, |progress| {
-        bar.set_position(progress.bytes);
-        bar.set_message(format!("{} posts", progress.posts));
-    });
-    bar.finish_and_clear();
+    let mut reporter = Reporter::start(size);
+    let outcome = transfer::import(conn, BufReader::new(reader), skip_invalid, |progress| reporter.note(progress));
+    reporter.finish(outcome.as_ref().ok().map(|report| report.imported));
     match outcome {
         Ok(report) => {
             tell(&report.skipped)?;
@@ -292,18 +292,4 @@ fn tell(lines: &[InvalidLine]) -> std::io::Result<()> {
     let mut out = std::io::stderr().lock();
     lines.iter().take(SHOWN).try_for_each(|line| writeln!(out, "{line}"))?;
     if lines.len() > SHOWN { writeln!(out, "and {} more", lines.len() - SHOWN) } else { Ok(()) }
-}
-
-/// On a terminal; elsewhere one that shows nothing.
-fn progress_bar(size: Option<u64>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = if size.is_some() {
-        "{bar:40} {bytes}/{total_bytes} {msg} {bytes_per_sec} eta {eta}"
-    } else {
-        "{spinner} {bytes} {msg} {bytes_per_sec}"
-    };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    size.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style)
 }

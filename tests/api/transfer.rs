@@ -1,12 +1,13 @@
 //! `import` and `export`.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use posts_api::db::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::program::Workplace;
-use crate::support::{Api, TestDatabase, on_both};
+use crate::support::program::{Workplace, until};
+use crate::support::{Api, Kind, TestDatabase, on_both};
 
 fn workplace(database: &TestDatabase) -> Workplace {
     Workplace::new([("DATABASE_URL", database.url.as_str())])
@@ -29,7 +30,9 @@ fn refused(place: &Workplace, text: &str) -> Vec<String> {
     let outcome = place.run_with_input(&["import", "-"], text);
     assert!(!outcome.status.success(), "{}", outcome.stdout);
     assert_eq!(outcome.stdout, "");
-    let mut said: Vec<String> = outcome.stderr.lines().map(str::to_owned).collect();
+    // A slow machine has time to tell how far it is.
+    let said = outcome.stderr.lines().filter(|line| !line.starts_with("imported "));
+    let mut said: Vec<String> = said.map(str::to_owned).collect();
     let last = said.pop().unwrap();
     assert_eq!(
         last,
@@ -253,4 +256,39 @@ on_both! {
         ]);
         say(&refused(&place, &text), &[(1, "/id must be"), (2, "/version must be")]);
     }
+}
+
+/// The posts and the posts a second of `imported 500 posts, 98 posts/s`, and what follows.
+fn progress(line: &str) -> Option<(u64, u64, &str)> {
+    let (posts, rest) = line.strip_prefix("imported ")?.split_once(" posts, ")?;
+    let (rate, rest) = rest.split_once(" posts/s")?;
+    Some((posts.parse().ok()?, rate.parse().ok()?, rest))
+}
+
+/// What it says when is tested beside the reporter; here, that it says it.
+#[tokio::test]
+async fn a_long_import_tells_how_far_it_is() {
+    let Some(database) = TestDatabase::create(Kind::Sqlite) else { return };
+    let place = workplace(&database);
+    let (mut import, mut input) = place.start_with_input("import", &["import", "-"]);
+    let mut count = 0_u64;
+    let mut feed = |posts: u64| {
+        input.write_all("{\"title\": \"Post\"}\n".repeat(usize::try_from(posts).unwrap()).as_bytes()).unwrap();
+        count += posts;
+    };
+    feed(500);
+    let told = until("the import to tell how far it is", async || {
+        feed(1);
+        import.stderr().lines().next().map(str::to_owned)
+    })
+    .await;
+    let (posts, rate, rest) = progress(&told).unwrap_or_else(|| panic!("{told}"));
+    // They are stored 500 at a time.
+    assert!(posts >= 500 && posts % 500 == 0 && (1..=posts).contains(&rate), "{told}");
+    assert_eq!(rest, "", "{told}: the size of a pipe is unknown");
+    drop(input);
+    assert!(import.ended().await.success());
+    assert_eq!(import.stdout(), format!("imported {count} posts, skipped 0 lines\n"));
+    let last = import.stderr().lines().last().unwrap().to_owned();
+    assert!(last.starts_with("took ") && last.ends_with(" posts/s"), "{last}");
 }

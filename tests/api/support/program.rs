@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -115,11 +115,22 @@ impl Workplace {
 
     /// Starts it as a server, which [`Running::base`] waits for.
     pub(crate) fn start(&self, name: &str, arguments: &[&str]) -> Running {
+        self.spawn(name, arguments, Stdio::null())
+    }
+
+    /// Starts it with an input that is written while it runs, and ends where that is dropped.
+    pub(crate) fn start_with_input(&self, name: &str, arguments: &[&str]) -> (Running, ChildStdin) {
+        let mut running = self.spawn(name, arguments, Stdio::piped());
+        let stdin = running.child.stdin.take().unwrap();
+        (running, stdin)
+    }
+
+    fn spawn(&self, name: &str, arguments: &[&str], stdin: Stdio) -> Running {
         let output = |stream: &str| self.path(&format!("{name}.{stream}"));
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         let child = self
             .command(arguments)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
             .spawn()
@@ -128,7 +139,7 @@ impl Workplace {
     }
 }
 
-/// A server in a process of its own, killed when dropped.
+/// The program in a process of its own, killed when dropped.
 pub(crate) struct Running {
     child: Child,
     stdout: PathBuf,

@@ -52,11 +52,8 @@ fn tell(line: &str) {
 }
 
 fn bar(size: Option<u64>) -> ProgressBar {
-    let template = if size.is_some() {
-        "{bar:40} {bytes}/{total_bytes} {msg} {bytes_per_sec} eta {eta}"
-    } else {
-        "{spinner} {bytes} {msg} {bytes_per_sec}"
-    };
+    let template =
+        if size.is_some() { "{wide_bar} {bytes}/{total_bytes} {msg} eta {eta}" } else { "{spinner} {bytes} {msg}" };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     size.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style)
 }
@@ -145,6 +142,14 @@ mod tests {
             .collect::<Vec<_>>();
         assert_eq!(lines.len(), 8, "{lines:?}");
         assert!(lines.iter().all(|line| line.contains(" 25000 posts/s, ")), "{lines:?}");
+    }
+
+    #[test]
+    fn the_share_is_never_more_than_all() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start, Some(20));
+        let line = pace.line(at(1, 21), start + Duration::from_secs(10));
+        assert_eq!(line.unwrap(), "imported 1 posts, 0 posts/s, 100 % of the file");
     }
 
     #[test]

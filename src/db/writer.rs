@@ -235,7 +235,8 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
 
     fn answer(self: Box<Self>, failure: Option<&Error>) {
         let outcome = match (self.outcome, failure) {
-            (Some(Ok(Ok(Ok(_)))) | None, Some(failure)) => Ok(Err(failure.again())),
+            // A refusal, too, may have gone by what another write of the group had stored.
+            (Some(Ok(Ok(_))) | None, Some(failure)) => Ok(Err(failure.again())),
             (Some(outcome), _) => outcome,
             // It was never carried out.
             (None, None) => return,

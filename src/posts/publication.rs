@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::model::Post;
-use super::store::{Change, Expected, coalesce, unchanged, was_public};
+use super::store::{Change, Expected, coalesce, unchanged};
 use crate::db::{Connection, Timestamp, on};
 use crate::schema::posts;
 
@@ -51,7 +51,7 @@ pub fn reach(
     loop {
         if let Some(post) = try_reach(conn, id, expected, target, now)? {
             // What is scheduled was a draft.
-            conn.note_change(!matches!(target, Target::Scheduled(_)) && was_public(&post));
+            conn.note_change(!matches!(target, Target::Scheduled(_)));
             return Ok(Change::Done(post));
         }
         match unchanged(conn, id, expected)? {

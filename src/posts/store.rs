@@ -158,7 +158,7 @@ pub fn update(
     });
     match updated {
         Ok(Some(post)) => {
-            conn.note_change(if stays { post.published } else { was_public(&post) });
+            conn.note_change(!stays || post.published);
             Ok(Change::Done(post))
         }
         Ok(None) => unchanged(conn, id, expected).map(|reason| match reason {
@@ -203,10 +203,10 @@ pub fn put(
     Ok(done)
 }
 
-/// Whether the post may have been public before it was changed into this one: of one that is a draft now, the time of
-/// its first publication tells whether it ever was.
+/// Whether the post is public, or may have been before it was changed into this one. `published_at` does not tell:
+/// another program may have published it without.
 pub(super) fn was_public(post: &Post) -> bool {
-    post.published || post.published_at.is_some()
+    post.published || post.version != 1
 }
 
 /// Creates each post, or replaces the one that has its slug, of which the id, the time of creation and the time of the

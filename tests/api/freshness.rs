@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Api, Kind, TestDatabase, ids, on_both, until};
@@ -92,9 +93,7 @@ on_both! {
             api.create(json!({"title": "Another"})).await;
             editor.patch(&path, &json!({"content": "more"})).await.expect(200);
             editor.post(&format!("{path}/publish"), &json!({"at": "2999-01-01T00:00:00Z"})).await.expect(200);
-            editor.act(&format!("{path}/unpublish")).await.expect(200);
             editor.put("/api/posts/by-slug/put", &json!({"title": "Put"})).await.expect(201);
-            editor.put("/api/posts/by-slug/put", &json!({"title": "Put again"})).await.expect(200);
             editor.post("/api/posts/batch", &json!({"posts": [{"title": "a"}, {"title": "b"}]})).await.expect(200);
             editor.post("/api/posts", &json!({"title": "x", "slug": "post-1"})).await.expect(409);
             editor.patch("/api/posts/1", &json!({"title": "x"})).header("if-match", "\"1-9\"").await.expect(412);
@@ -102,6 +101,29 @@ on_both! {
             ask_all(&api).await;
         };
         assert_eq!(reads(&api, drafting).await, 0);
+    }
+
+    async fn what_another_program_published_without_a_time_is_hidden_at_once(api: Api) {
+        fill(&api, 1).await;
+        let editor = api.editor();
+        let hide = [
+            (Method::POST, "/unpublish", Value::Null), (Method::PATCH, "", json!({"published": false})),
+            (Method::PUT, "", json!({"title": "Draft"})),
+        ];
+        for (method, rest, body) in hide {
+            let draft = api.create(json!({"title": "Draft"})).await;
+            let path = format!("/api/posts/{}", draft["id"]);
+            api.server.database.execute(&format!("UPDATE posts SET published = true WHERE id = {}", draft["id"]));
+            until("it shows", async || api.get(&path).await.status == 200).await;
+            warm(&api).await;
+            api.get(&path).await.expect(200);
+            let change = match method {
+                Method::PUT => format!("/api/posts/by-slug/{}", draft["slug"].as_str().unwrap()),
+                _ => format!("{path}{rest}"),
+            };
+            editor.call(method, &change).json(&body).await.expect(200);
+            api.get(&path).await.expect(404);
+        }
     }
 
     async fn every_change_to_what_is_published_shows_at_once(api: Api) {

@@ -91,7 +91,8 @@ impl Database {
     }
 
     /// A number that changes with everything that is read without a key: before a write of this instance is answered,
-    /// and within 100 ms of one from elsewhere. What is read after the number was asked for may be kept for as long as
+    /// and within 100 ms of one from elsewhere; within 2 s where the connection that listens to PostgreSQL goes dead
+    /// without a sign. What is read after the number was asked for may be kept for as long as
     /// the number stays the same. `None` while changes from elsewhere cannot be noticed: then nothing may be kept.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {

@@ -77,15 +77,16 @@ impl Pool {
         }
     }
 
-    /// Runs `body` on the caller's thread, unless every connection is in use or such reads have lately been slow.
+    /// Runs `body` on the caller's thread, unless no connection is open and free, or such reads have lately been slow.
     pub(super) async fn run_here<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let now = Instant::now();
         let permit = if self.slow.is_over(now) { self.permits.try_acquire().ok() } else { None };
-        let Some(_permit) = permit else { return self.run(body).await };
-        let mut pooled = self.connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
+        // Opening a connection takes a thread that may wait.
+        let open = permit.and_then(|permit| Some((self.connections.try_get()?, permit)));
+        let Some((mut pooled, _permit)) = open else { return self.run(body).await };
         let result = pooled.run(body);
         if now.elapsed() > SLOW {
             self.slow.begin();

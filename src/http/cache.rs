@@ -103,9 +103,8 @@ impl Cache {
             return Ok(answer);
         }
         representation.compress().await;
-        representation
-            .answer(request.headers(), keep)
-            .ok_or_else(|| ApiError::Internal { cause: "an answer was not compressed".into() })
+        let compressed = representation.answer(request.headers(), keep);
+        Ok(compressed.unwrap_or_else(|| representation.whole(keep)))
     }
 
     fn kept(&self, request: &HttpRequest) -> Option<HttpResponse> {
@@ -122,12 +121,16 @@ impl Cache {
         if current.revision == revision {
             return Some(current);
         }
+        let mut next = Arc::new(Generation::new(revision, self.0.capacity));
         let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
         // A later one serves as well: what it holds was read after the revision that was asked for.
         if current.revision < revision {
-            *current = Arc::new(Generation::new(revision, self.0.capacity));
+            std::mem::swap(&mut *current, &mut next);
         }
-        Some(Arc::clone(&current))
+        let generation = Arc::clone(&current);
+        // Before the old one is dropped, which takes its time.
+        drop(current);
+        Some(generation)
     }
 }
 
@@ -146,22 +149,26 @@ impl Generation {
         target: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Filled {
-        if let Some(answer) = self.answers.get(target) {
-            return Ok(answer);
-        }
-        let fill = self.fill(target, read);
+        let fill = match self.fill(target, read) {
+            Ok(answer) => return Ok(answer),
+            Err(fill) => fill,
+        };
         fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read of an answer panicked".into() }))
     }
 
-    /// The read that is under way, or a new one.
+    /// The answer, or the read that is under way, or a new one.
     fn fill(
         self: &Arc<Self>,
         target: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> Fill {
+    ) -> Result<Arc<Representation>, Fill> {
+        // A read that ends keeps its answer first, and then leaves the table: under its lock, one of the two is seen.
         let mut fills = self.fills();
+        if let Some(answer) = self.answers.get(target) {
+            return Ok(answer);
+        }
         if let Some(fill) = fills.get(target) {
-            return fill.clone();
+            return Err(fill.clone());
         }
         let target = Target::from(target);
         let (sender, receiver) = oneshot::channel();
@@ -177,7 +184,7 @@ impl Generation {
             // All who waited may have gone.
             let _ = sender.send(filled);
         });
-        fill
+        Err(fill)
     }
 
     fn fills(&self) -> MutexGuard<'_, HashMap<Target, Fill>> {

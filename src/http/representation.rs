@@ -8,12 +8,15 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::ApiError;
 
 /// A body below this size, in bytes, fits into a packet or two as it is.
 const WORTH_COMPRESSING: usize = 1024;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Bodies that are compressed at once. Anyone can ask for it, so others get theirs as it is meanwhile.
+static COMPRESSING: Semaphore = Semaphore::const_new(2);
 /// Ends the tags of compressed answers: a strong tag names bytes (RFC 9110, section 8.8.1).
 const GZIP_SUFFIX: &str = "-gzip";
 
@@ -48,7 +51,8 @@ impl Representation {
     pub fn new(tag: EntityTag, link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(value).map_err(|error| internal(&error))?;
         let tag = ETag(tag).try_into_value().map_err(|error| internal(&error))?;
-        Ok(Self { body: body.into(), tag, link, gzip: OnceCell::new() })
+        // What is kept is counted by its length.
+        Ok(Self { body: body.into_boxed_slice().into(), tag, link, gzip: OnceCell::new() })
     }
 
     /// The most that it takes in memory, in bytes: a compressed body is kept only where it is at most half as long.
@@ -57,80 +61,96 @@ impl Representation {
         self.body.len() + self.body.len() / 2 + self.link.as_ref().map_or(0, HeaderValue::len)
     }
 
-    /// Compresses the body, once, on a thread where that keeps nobody waiting.
+    /// Compresses the body, once, on a thread where that keeps nobody waiting, unless others are being compressed.
     pub async fn compress(&self) {
         let compress = || async {
+            let permit = COMPRESSING.try_acquire().map_err(drop)?;
             let body = self.body.clone();
-            let compressed = tokio::task::spawn_blocking(move || gzip(&body)).await.ok()??;
-            let tag = compressed_tag(&self.tag)?;
-            Some(Gzip { body: compressed, tag })
+            // The permit goes with the work, also where whoever asked for it has gone.
+            let work = move || (gzip(&body), permit);
+            let (body, _permit) = tokio::task::spawn_blocking(work).await.map_err(drop)?;
+            Ok::<_, ()>(body.and_then(|body| Some(Gzip { body, tag: compressed_tag(&self.tag)? })))
         };
-        self.gzip.get_or_init(compress).await;
+        // Where it was not compressed now, it may be another time.
+        let _ = self.gzip.get_or_try_init(compress).await;
     }
 
-    /// The answer, or `None` where the caller takes gzip and nobody has called [`Representation::compress`] yet.
+    /// The answer, or `None` where the caller takes gzip and the body was not compressed yet.
     #[must_use]
     pub fn answer(&self, headers: &HeaderMap, keep: Keep) -> Option<HttpResponse> {
-        if keep == Keep::Private || !accepts_gzip(headers) {
-            return Some(self.write(headers, keep, &self.body, &self.tag, None));
+        if let Some(tag) = self.known_as(headers) {
+            return Some(self.describe(HttpResponse::NotModified(), keep, tag).finish());
         }
-        Some(match self.gzip.get()? {
-            None => self.write(headers, keep, &self.body, &self.tag, None),
-            Some(gzip) => self.write(headers, keep, &gzip.body, &gzip.tag, Some(HeaderValue::from_static("gzip"))),
-        })
+        if keep == Keep::Private || !accepts_gzip(headers) {
+            return Some(self.whole(keep));
+        }
+        let Some(Gzip { body, tag }) = self.gzip.get()? else { return Some(self.whole(keep)) };
+        let mut response = self.describe(HttpResponse::Ok(), keep, tag.clone());
+        response
+            .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")))
+            .insert_header((header::CONTENT_TYPE, JSON));
+        Some(response.body(body.clone()))
     }
 
-    fn write(
-        &self,
-        headers: &HeaderMap,
-        keep: Keep,
-        body: &Bytes,
-        tag: &HeaderValue,
-        encoding: Option<HeaderValue>,
-    ) -> HttpResponse {
-        let is_known = self.is_known(headers);
-        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        response.insert_header((header::ETAG, tag.clone()));
-        describe(&mut response, keep);
+    /// The answer as it is, whatever the caller has or takes.
+    #[must_use]
+    pub fn whole(&self, keep: Keep) -> HttpResponse {
+        let mut response = self.describe(HttpResponse::Ok(), keep, self.tag.clone());
+        response.insert_header((header::CONTENT_TYPE, JSON)).body(self.body.clone())
+    }
+
+    fn describe(&self, mut response: HttpResponseBuilder, keep: Keep, tag: HeaderValue) -> HttpResponseBuilder {
+        let (control, vary) = match keep {
+            Keep::Public => ("public, no-cache", "Authorization, Accept-Encoding"),
+            Keep::Private => ("private, no-cache", "Authorization"),
+        };
+        response
+            .insert_header((header::ETAG, tag))
+            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(control)))
+            .insert_header((header::VARY, HeaderValue::from_static(vary)));
         if let Some(link) = &self.link {
             response.insert_header((header::LINK, link.clone()));
         }
-        if is_known {
-            return response.finish();
-        }
-        if let Some(encoding) = encoding {
-            response.insert_header((header::CONTENT_ENCODING, encoding));
-        }
-        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json"))).body(body.clone())
+        response
     }
 
-    /// Whether `If-None-Match` names it, compressed or not. One that cannot be read names nothing.
-    fn is_known(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(header::IF_NONE_MATCH).any(|value| value == self.tag || names(value, &self.tag))
+    /// The tag under which `If-None-Match` names it, compressed or not. One that cannot be read names nothing.
+    fn known_as(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let named = |list: &HeaderValue| {
+            if list == self.tag {
+                return Some(self.tag.clone());
+            }
+            match named_in(list, &self.tag)? {
+                Coding::Identity => Some(self.tag.clone()),
+                Coding::Gzip => compressed_tag(&self.tag),
+            }
+        };
+        headers.get_all(header::IF_NONE_MATCH).find_map(named)
     }
 }
 
-fn describe(response: &mut HttpResponseBuilder, keep: Keep) {
-    let (control, vary) = match keep {
-        Keep::Public => ("public, no-cache", "Authorization, Accept-Encoding"),
-        Keep::Private => ("private, no-cache", "Authorization"),
-    };
-    response
-        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(control)))
-        .insert_header((header::VARY, HeaderValue::from_static(vary)));
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
 }
 
-/// Whether a list of tags has this one, by weak comparison.
-fn names(list: &HeaderValue, tag: &HeaderValue) -> bool {
-    let (Ok(list), Ok(tag)) = (list.to_str(), tag.to_str()) else { return false };
+/// In which coding a list of tags has this one, by weak comparison.
+fn named_in(list: &HeaderValue, tag: &HeaderValue) -> Option<Coding> {
+    let (list, tag) = (list.to_str().ok()?, tag.to_str().ok()?);
+    if list.trim() == "*" {
+        return Some(Coding::Identity);
+    }
     let opaque = tag.trim_matches('"');
-    list.trim() == "*"
-        || list.split(',').any(|item| {
-            let item = item.trim();
-            let item = item.strip_prefix("W/").unwrap_or(item);
-            let quoted = item.strip_prefix('"').and_then(|item| item.strip_suffix('"'));
-            quoted.is_some_and(|given| uncompressed(given) == opaque)
-        })
+    list.split(',').find_map(|item| {
+        let item = item.trim();
+        let given = item.strip_prefix("W/").unwrap_or(item).strip_prefix('"')?.strip_suffix('"')?;
+        match given {
+            given if given == opaque => Some(Coding::Identity),
+            given if uncompressed(given) == opaque => Some(Coding::Gzip),
+            _ => None,
+        }
+    })
 }
 
 /// The tag of the same representation without compression.
@@ -152,7 +172,7 @@ fn gzip(body: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).ok()?;
     let compressed = encoder.finish().ok()?;
-    (compressed.len() <= body.len() / 2).then(|| Bytes::from(compressed))
+    (compressed.len() <= body.len() / 2).then(|| Bytes::from(compressed.into_boxed_slice()))
 }
 
 /// Whether `Accept-Encoding` has gzip with a weight above 0 (RFC 9110, section 12.5.3).
@@ -180,11 +200,13 @@ mod tests {
     #[test]
     fn a_list_of_tags_names_a_representation_in_either_encoding() {
         let tag = HeaderValue::from_static("\"1-2\"");
-        for list in ["\"1-2\"", "W/\"1-2\"", "\"0-0\", \"1-2-gzip\"", "*", " * "] {
-            assert!(names(&HeaderValue::from_static(list), &tag), "{list}");
+        for list in ["\"1-2\"", "W/\"1-2\"", "*", " * "] {
+            assert_eq!(named_in(&HeaderValue::from_static(list), &tag), Some(Coding::Identity), "{list}");
         }
+        let compressed = HeaderValue::from_static("\"0-0\", \"1-2-gzip\"");
+        assert_eq!(named_in(&compressed, &tag), Some(Coding::Gzip));
         for list in ["\"1-22\"", "1-2", "\"1-2", "\"-gzip\"", "", "\"*\""] {
-            assert!(!names(&HeaderValue::from_static(list), &tag), "{list}");
+            assert_eq!(named_in(&HeaderValue::from_static(list), &tag), None, "{list}");
         }
     }
 

@@ -161,7 +161,7 @@ pub async fn put_post(
             .tags()
             .map_or(PutCondition::Exists, |tags| PutCondition::Is(tags.into_iter().filter_map(parse_tag).collect())),
     };
-    let put = database.write(move |conn| store::put(conn, slug, post, &condition, Timestamp::now())).await?;
+    let put = database.write_each(move |conn| store::put(conn, slug, post, &condition, Timestamp::now())).await?;
     let post = done(put)?;
     Ok(if post.version == 1 { created_answer(&post) } else { answer(&post) })
 }

@@ -59,7 +59,7 @@ pub async fn run(database: Database, progress: Arc<Progress>) {
 }
 
 async fn publish(database: &Database, ids: Vec<i64>, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
-    database.write(move |conn| publication::publish_due(conn, &ids, now)).await
+    database.write_each(move |conn| publication::publish_due(conn, &ids, now)).await
 }
 
 /// Answers how many posts were published.

@@ -7,8 +7,8 @@
 mod connection;
 mod error;
 mod fixed_sql;
-mod listener;
 pub mod migrations;
+mod poller;
 mod pool;
 mod revision;
 mod timestamp;
@@ -61,7 +61,7 @@ pub struct PoolOptions {
 }
 
 impl Database {
-    /// Makes the pools, and starts the thread that writes to SQLite or listens to PostgreSQL. Connections are opened when
+    /// Makes the pools, and starts the thread that writes to SQLite or polls PostgreSQL. Connections are opened when
     /// they are first needed.
     ///
     /// # Errors
@@ -76,23 +76,16 @@ impl Database {
                     revision,
                 }
             }
-            DatabaseUrl::Postgres(postgres) => {
-                let revision = Arc::new(Revision::new(listener::TRUSTED_FOR));
-                if postgres.transaction_pooling {
-                    tracing::info!(
-                        "behind a transaction pooler changes by other instances cannot be heard: the cache is off"
-                    );
-                } else {
-                    listener::start(url, &revision)?;
-                }
+            DatabaseUrl::Postgres(_) => {
+                let revision = Arc::new(Revision::new(poller::TRUSTED_FOR));
+                poller::start(url, &revision)?;
                 Inner { pool: Pool::new(url, Purpose::Write, options), writer: None, revision }
             }
         })))
     }
 
     /// A number that changes with everything that is read without a key: before a write of this instance is answered,
-    /// and within 100 ms of one from elsewhere; within 2 s where the connection that listens to PostgreSQL goes dead
-    /// without a sign. What is read after the number was asked for may be kept for as long as
+    /// and within 100 ms of one from elsewhere. What is read after the number was asked for may be kept for as long as
     /// the number stays the same. `None` while changes from elsewhere cannot be noticed: then nothing may be kept.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {

@@ -34,7 +34,7 @@ impl Revision {
             return Some(self.number.load(Ordering::Acquire));
         }
         if looked_at > 0 && !self.is_out.swap(true, Ordering::Relaxed) {
-            tracing::debug!("changes by others may go unnoticed: the cache is off until the database is heard again");
+            tracing::debug!("changes by others may go unnoticed: the cache is off until the database answers again");
         }
         None
     }

@@ -287,7 +287,22 @@ on_both! {
         warm(&other).await;
         one.editor().patch("/api/posts/1", &json!({"title": "Changed"})).await.expect(200);
         until("the other instance hears", async || other.get("/api/posts/1").await.json(200)["title"] == "Changed").await;
-        // Its listening connection is cut: nothing is kept until it listens again.
+        // A change counts when it is committed, not when it is made.
+        let slow = Arc::clone(&database);
+        let transaction = tokio::task::spawn_blocking(move || {
+            slow.execute(
+                "DO $$ BEGIN UPDATE posts SET title = 'Committed late' WHERE id = 2; PERFORM pg_sleep(0.5); END $$",
+            );
+        });
+        until("the transaction runs", async || {
+            other.get("/api/posts/2").await.expect(200);
+            database.number("SELECT count(*) AS number FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == 1
+        })
+        .await;
+        warm(&other).await;
+        transaction.await.unwrap();
+        until("it shows", async || other.get("/api/posts/2").await.json(200)["title"] == "Committed late").await;
+        // Its polling connection is cut: nothing is kept until it polls again.
         database.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid()",

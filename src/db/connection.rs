@@ -148,6 +148,15 @@ impl Connection {
         Ok(done)
     }
 
+    /// Whether the transaction that was begun on SQLite is still open: after some errors, such as a full disk, SQLite has
+    /// rolled it back by itself. Its answer to that is no SQL function, but a transaction within one is refused.
+    pub(super) fn is_in_transaction(&mut self) -> bool {
+        let Backend::Sqlite(conn) = &mut self.backend else { return true };
+        let was_open = conn.batch_execute("BEGIN").is_err();
+        // Where this fails, so does whatever comes next on the connection.
+        was_open || conn.batch_execute("ROLLBACK").is_err()
+    }
+
     /// Says of the write that runs whether it changed anything that is read without a key. A write that says nothing
     /// counts as one that did, and of several changes in one write one that did is enough.
     pub fn note_change(&mut self, is_public: bool) {
@@ -193,7 +202,11 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String
         conn.batch_execute(pragma).map_err(|error| error.to_string())?;
     }
     if purpose == Purpose::Read {
-        conn.batch_execute("PRAGMA query_only = ON").map_err(|error| error.to_string())?;
+        // In WAL mode a reader waits for nobody but a program that has the whole file to itself; it may be waiting on a
+        // thread that has other requests to serve.
+        for pragma in ["PRAGMA query_only = ON", "PRAGMA busy_timeout = 100"] {
+            conn.batch_execute(pragma).map_err(|error| error.to_string())?;
+        }
     }
     Ok(conn)
 }

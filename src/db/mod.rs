@@ -137,7 +137,7 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
-        self.change(body, true).await.map(|Ok(value)| value)
+        self.change(Atomicity::Body, body).await.map(|Ok(value)| value)
     }
 
     /// Like [`Database::write`], for a `body` that may find that nothing is to be stored after all: where it answers
@@ -154,38 +154,42 @@ impl Database {
             Ok(Err(refusal)) => Err(Abort::Refused(refusal)),
             Err(error) => Err(Abort::Failed(error)),
         };
-        self.change(body, true).await
+        self.change(Atomicity::Body, body).await
     }
 
     /// Like [`Database::write`], for a `body` in which each statement is right by itself: PostgreSQL then commits
-    /// them one by one and saves the round trips of `BEGIN` and `COMMIT`.
+    /// them one by one and saves the round trips of `BEGIN` and `COMMIT`, SQLite saves a savepoint.
     ///
-    /// On SQLite it is a transaction all the same. A single `INSERT … RETURNING` outside of one is read by diesel up
-    /// to its row and not to its end, which keeps a read lock and lets the WAL grow without bound.
+    /// On SQLite they are in a transaction all the same, with the other writes that waited. A single `INSERT …
+    /// RETURNING` outside of one is read by diesel up to its row and not to its end, which keeps a read lock and lets
+    /// the WAL grow without bound.
     ///
     /// # Errors
-    /// As [`Database::write`], but statements before the failed one stay stored on PostgreSQL.
+    /// As [`Database::write`], but statements before the failed one may stay stored.
     pub async fn write_each<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
-        self.change(body, false).await.map(|Ok(value)| value)
+        self.change(Atomicity::Statement, body).await.map(|Ok(value)| value)
     }
 
     async fn change<T: Send + 'static, R: Send + 'static>(
         &self,
+        atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
-        in_transaction: bool,
     ) -> Result<Result<T, R>, Error> {
         if let Some(writer) = &self.0.writer {
-            return writer.run(body).await;
+            return writer.run(atomicity, body).await;
         }
         let revision = Arc::clone(&self.0.revision);
         let run = move |conn: &mut Connection| {
             let advance = AdvanceOnDrop(&revision);
             conn.take_noted();
-            let done = if in_transaction { conn.transaction(body) } else { body(conn) };
+            let done = match atomicity {
+                Atomicity::Body => conn.transaction(body),
+                Atomicity::Statement => body(conn),
+            };
             let noted = conn.take_noted();
             if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Publicity::Hidden) {
                 std::mem::forget(advance);
@@ -206,6 +210,13 @@ impl Database {
     pub async fn ping(&self) -> Result<(), Error> {
         self.read(Connection::ping).await
     }
+}
+
+/// What is undone where a part of a write fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Atomicity {
+    Body,
+    Statement,
 }
 
 /// Why a transaction is rolled back.

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::connection::{Connection, Publicity, Purpose};
 use super::pool::{Connections, DEADLINE, QUEUE, connections};
 use super::revision::Revision;
-use super::{Abort, DatabaseUrl, Error, PoolOptions};
+use super::{Abort, Atomicity, DatabaseUrl, Error, PoolOptions};
 
 /// Writes that are committed together at most, and how long their statements may take together: the first of them
 /// waits for the last.
@@ -55,14 +55,16 @@ impl Writer {
         self.length.load(Ordering::Relaxed)
     }
 
-    /// Runs `body`, and answers when it is committed. Where `body` fails, nothing of it is stored.
+    /// Runs `body`, and answers when it is committed. Where `body` fails, nothing of it is stored, or with
+    /// [`Atomicity::Statement`] nothing of the statement that failed.
     pub(super) async fn run<T: Send + 'static, R: Send + 'static>(
         &self,
+        atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
         let (answer, mut answered) = oneshot::channel();
         let is_taken = Arc::new(AtomicBool::new(false));
-        let job = Write { body: Some(body), outcome: None, is_taken: Arc::clone(&is_taken), answer };
+        let job = Write { body: Some(body), atomicity, outcome: None, is_taken: Arc::clone(&is_taken), answer };
         self.length.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(Box::new(job)).map_err(|error| {
             self.length.fetch_sub(1, Ordering::Relaxed);
@@ -194,6 +196,7 @@ type Outcome<T, R> = thread::Result<Result<Result<T, R>, Error>>;
 
 struct Write<F, T, R> {
     body: Option<F>,
+    atomicity: Atomicity,
     outcome: Option<Outcome<T, R>>,
     is_taken: Arc<AtomicBool>,
     answer: oneshot::Sender<Outcome<T, R>>,
@@ -219,10 +222,17 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
     fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Publicity> {
         let Some(body) = self.body.take() else { return Ok(Publicity::Hidden) };
         conn.take_noted();
-        let done = conn.savepoint(|conn| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
+        let work = |conn: &mut Connection| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
             Ok(result) => result.map_err(Undo::Aborted),
             Err(panic) => Err(Undo::Panicked(panic)),
-        })?;
+        };
+        let done = match self.atomicity {
+            Atomicity::Body => conn.savepoint(work)?,
+            Atomicity::Statement => match work(conn) {
+                Err(Undo::Aborted(Abort::Failed(error))) if !conn.is_in_transaction() => return Err(error),
+                done => done,
+            },
+        };
         let publicity = if done.is_ok() { conn.take_noted() } else { Publicity::Hidden };
         self.outcome = Some(match done {
             Ok(value) => Ok(Ok(Ok(value))),

@@ -84,12 +84,12 @@ impl Search {
     }
 
     /// The posts of which PostgreSQL lost positions and that have the words, together or not: a `tsquery`, and a
-    /// pattern of `LIKE` per phrase, between bars. The migration that made `posts_vector` tells of '|+'.
-    pub(super) fn unsure(&self) -> (String, String) {
+    /// pattern of `LIKE` per phrase, between bars. The migration that made `posts_vector` tells of '|+'. `None` without
+    /// a phrase, which alone needs positions.
+    pub(super) fn unsure(&self) -> Option<(String, String)> {
         let is_phrase = |phrase: &&Phrase| phrase.words.len() > 1;
         if !self.0.iter().any(|phrase| is_phrase(&phrase)) {
-            // Neither lexeme is a word, so this finds nothing.
-            return ("'|-'".to_owned(), String::new());
+            return None;
         }
         let words = self.joined(" & ", |phrase| {
             let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':")).collect();
@@ -98,7 +98,7 @@ impl Search {
         let pattern =
             |phrase: &Phrase| format!("% {}{}%", phrase.words.join(" "), if phrase.is_prefix { "" } else { " " });
         let patterns: Vec<String> = self.0.iter().filter(is_phrase).map(pattern).collect();
-        (format!("'|+' & {words}"), patterns.join("|"))
+        Some((format!("'|+' & {words}"), patterns.join("|")))
     }
 
     fn joined(&self, with: &str, render: impl Fn(&Phrase) -> String) -> String {

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use super::excerpt;
 use super::model::{Post, PostSummary};
 use super::query::{Column, Filter, Item, Key, Order, SearchFilter, Stretch, Tier, View};
-use super::search::Scope;
+use super::search::{Scope, Search};
 use crate::db::{Backend, Connection, FixedSql, Timestamp, Value, on};
 use crate::schema::posts;
 
@@ -151,44 +151,55 @@ fn order(stretch: &Stretch<'_>) -> FixedSql<BigInt> {
     if stretch.query.filter.is_plain() { order } else { order.prepared_each_time() }
 }
 
-/// Full-text search is where the two databases have no SQL in common. On PostgreSQL the subqueries make it fold the
-/// words once, and not for every row.
+/// Full-text search is where the two databases have no SQL in common.
+///
+/// On PostgreSQL a statement that is not prepared for later is planned with its values, and what is made of a value by
+/// immutable functions is a constant then: words are folded once, and the planner knows how rare they are.
 fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bool>> {
     let SearchFilter::For(search) = &filter.search else { return Vec::new() };
-    let in_post = || match conn.backend {
-        Backend::Postgres(_) => {
-            let (unsure, patterns) = search.unsure();
-            FixedSql::new("(posts.search @@ (SELECT posts_fold(")
-                .bind(Value::Text(search.tsquery(Scope::Post)), ")::tsquery) OR (posts.search @@ (SELECT posts_fold(")
-                .bind(
-                    Value::Text(unsure),
-                    ")::tsquery) AND posts_text(posts.title, posts.content) LIKE ALL ((SELECT string_to_array(posts_fold(",
-                )
-                .bind(Value::Text(patterns), "), '|'))::text[])))")
+    let conditions = match (&conn.backend, tier) {
+        (Backend::Postgres(_), Tier::All) => vec![in_post_on_postgres(search)],
+        (Backend::Postgres(_), Tier::Title) => {
+            vec![in_title_on_postgres(search, "posts_title_vector(posts.search) @@ posts_fold(")]
         }
-        Backend::Sqlite(_) => FixedSql::new("posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ")
-            .bind(Value::Text(search.fts5(Scope::Post)), ")"),
-    };
-    let in_title = |is_in: bool| match conn.backend {
-        Backend::Postgres(_) => FixedSql::new(if is_in {
-            "posts.search @@ (SELECT posts_fold("
-        } else {
-            "NOT posts.search @@ (SELECT posts_fold("
-        })
-        .bind(Value::Text(search.tsquery(Scope::Title)), ")::tsquery)"),
-        Backend::Sqlite(_) => FixedSql::new(if is_in {
-            "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
-        } else {
-            "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH "
-        })
-        .bind(Value::Text(search.fts5(Scope::Title)), ")"),
-    };
-    let conditions = match tier {
-        Tier::All => vec![in_post()],
-        Tier::Title => vec![in_title(true)],
-        Tier::Rest => vec![in_post(), in_title(false)],
+        (Backend::Postgres(_), Tier::Rest) => {
+            vec![
+                in_post_on_postgres(search),
+                in_title_on_postgres(search, "NOT posts_title_vector(posts.search) @@ posts_fold("),
+            ]
+        }
+        (Backend::Sqlite(_), Tier::All) => vec![on_sqlite(search, Scope::Post, FOUND)],
+        (Backend::Sqlite(_), Tier::Title) => vec![on_sqlite(search, Scope::Title, FOUND)],
+        (Backend::Sqlite(_), Tier::Rest) => {
+            vec![on_sqlite(search, Scope::Post, FOUND), on_sqlite(search, Scope::Title, NOT_FOUND)]
+        }
     };
     conditions.into_iter().map(FixedSql::prepared_each_time).collect()
+}
+
+fn in_post_on_postgres(search: &Search) -> FixedSql<Bool> {
+    let found = Value::Text(search.tsquery(Scope::Post));
+    let Some((unsure, patterns)) = search.unsure() else {
+        return FixedSql::new("posts.search @@ posts_fold(").bind(found, ")::tsquery");
+    };
+    FixedSql::new("(posts.search @@ posts_fold(")
+        .bind(found, ")::tsquery OR (posts.search @@ posts_fold(")
+        .bind(
+            Value::Text(unsure),
+            ")::tsquery AND posts_text(posts.title, posts.content) LIKE ALL (string_to_array(posts_fold(",
+        )
+        .bind(Value::Text(patterns), "), '|'))))")
+}
+
+fn in_title_on_postgres(search: &Search, before: &'static str) -> FixedSql<Bool> {
+    FixedSql::new(before).bind(Value::Text(search.tsquery(Scope::Title)), ")::tsquery")
+}
+
+const FOUND: &str = "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
+const NOT_FOUND: &str = "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
+
+fn on_sqlite(search: &Search, scope: Scope, before: &'static str) -> FixedSql<Bool> {
+    FixedSql::new(before).bind(Value::Text(search.fts5(scope)), ")")
 }
 
 #[derive(Queryable, Selectable)]

@@ -123,9 +123,21 @@ pub fn import(
             progress(done);
         }
         store_batch(conn, &mut batch, &mut report)?;
-        if report.skipped.is_empty() || skip_invalid { Ok(report) } else { Err(Error::Invalid(report.skipped)) }
+        if !report.skipped.is_empty() && !skip_invalid {
+            return Err(Error::Invalid(report.skipped));
+        }
+        if let Backend::Postgres(conn) = &mut conn.backend
+            && report.imported >= MANY
+        {
+            // Otherwise searches are planned for what was there before, until PostgreSQL looks by itself.
+            diesel::sql_query("ANALYZE posts").execute(conn)?;
+        }
+        Ok(report)
     })
 }
+
+/// So many posts may change how often words occur.
+const MANY: u64 = 1000;
 
 fn parse(line: &[u8]) -> Result<ImportedPost, String> {
     let value: Value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {error}"))?;

@@ -173,6 +173,31 @@ on_both! {
         }
     }
 
+    async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: TestDatabase) {
+        if database.kind == Kind::Sqlite {
+            return;
+        }
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        crate::support::database::execute(&mut conn, "UPDATE posts SET content = 'Quixotry' WHERE id = 1");
+        // New words wait in a list beside the index, which would be read from its beginning.
+        crate::support::database::execute(&mut conn, "VACUUM ANALYZE posts");
+        // A word of one post, one of no title and every content, and one of every title.
+        for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
+            let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
+            let read = conn.transaction(|conn| {
+                assert_eq!(list::list(conn, &query)?.items.len(), found);
+                let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
+                let counts = ["fetched", "returned"].map(|how| format!("pg_stat_get_xact_tuples_{how}('posts'::regclass)"));
+                diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(&counts.join(" + "))).get_result::<i64>(conn)
+            });
+            let read: Result<i64, diesel::result::Error> = read;
+            let read = read.unwrap();
+            assert!((1..200).contains(&read), "{word}: {read} posts were read");
+        }
+    }
+
     async fn a_post_is_found_by_an_index(database: TestDatabase) {
         database.migrate();
         let mut conn = database.connect();

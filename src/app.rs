@@ -15,6 +15,8 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
+use crate::http::limits::{Limits, limit};
+use crate::http::peer::TrustedProxies;
 use crate::http::{ApiError, cors::cors, edge::edge};
 use crate::keys::auth::{self, Access, EnvironmentKey};
 use crate::keys::model::{Role, SecretKey};
@@ -91,6 +93,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
         document: web::Data::new(Document::new(&document())?),
         readiness: web::Data::new(readiness.clone()),
+        limits: web::Data::new(Limits::new(config.rate_limit)),
+        proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
     let server = HttpServer::new(move || {
@@ -102,6 +106,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .service(to_docs("/docs/"))
             .default_service(web::to(no_route))
             .wrap(from_fn(answer_kept))
+            // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
+            .wrap(from_fn(limit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
     })
@@ -126,17 +132,22 @@ struct Shared {
     require_if_match: web::Data<RequireIfMatch>,
     document: web::Data<Document>,
     readiness: web::Data<Readiness>,
+    limits: web::Data<Limits>,
+    proxies: web::Data<TrustedProxies>,
 }
 
 impl Shared {
     fn register(&self, app: &mut web::ServiceConfig) {
-        let Self { cache, database, environment_key, require_if_match, document, readiness } = self.clone();
+        let Self { cache, database, environment_key, require_if_match, document, readiness, limits, proxies } =
+            self.clone();
         app.app_data(cache)
             .app_data(database)
             .app_data(environment_key)
             .app_data(require_if_match)
             .app_data(document)
-            .app_data(readiness);
+            .app_data(readiness)
+            .app_data(limits)
+            .app_data(proxies);
     }
 }
 

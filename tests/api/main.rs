@@ -22,6 +22,7 @@ mod idempotency;
 mod key_life;
 mod keys;
 mod leaks;
+mod limits;
 mod list;
 mod listing;
 mod openapi;

@@ -1,6 +1,7 @@
 //! What every route shares: problems, bodies, conditions, caching, cursors, limits, and the layers around all
 //! requests.
 
+pub mod audit;
 pub mod cache;
 pub mod conditional;
 pub mod cors;

@@ -255,6 +255,11 @@ impl ApiError {
         }
     }
 
+    /// The same in short.
+    pub(super) fn code_of_response(status: StatusCode, error: Option<&actix_web::Error>) -> Code {
+        error.and_then(|error| error.as_error::<Self>()).map_or_else(|| Code::of_status(status), Self::code)
+    }
+
     pub(super) fn problem(&self) -> Problem {
         let code = self.code();
         Problem {

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use super::model::{KeyHash, Role, SecretKey};
 use super::store;
 use crate::db::{Database, Timestamp};
-use crate::http::{ApiError, limits};
+use crate::http::{ApiError, audit, limits};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +128,7 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
     limits::may_try(request, &hash)?;
     match look_up(hash, request).await {
         Ok(caller) => {
+            audit::identify(request, caller.id());
             limits::count(request, &hash, caller.id())?;
             Ok(caller)
         }

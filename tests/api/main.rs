@@ -9,6 +9,7 @@
 )]
 
 mod agreement;
+mod audit;
 mod batch;
 mod bodies;
 mod busy;

@@ -4,11 +4,12 @@ use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, guard, web};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
@@ -105,9 +106,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .service(to_docs("/"))
             .service(to_docs("/docs/"))
             .default_service(web::to(no_route))
-            .wrap(from_fn(answer_kept))
             // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
-            .wrap(from_fn(limit))
+            .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
     })
@@ -118,6 +118,14 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let server = server.run();
     Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
+}
+
+/// What stands before the routes. One layer for both, because each layer costs every request something.
+async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    limit(request, async |request| answer_kept(request, next).await).await
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.

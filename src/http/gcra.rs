@@ -4,7 +4,7 @@
 //! on by its share of the period; one that would move it further ahead than a whole period is refused. A time that has
 //! passed says nothing any more, so its cell is free without having been cleared.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Rate;
@@ -31,10 +31,19 @@ struct Cell {
     time: AtomicU64,
 }
 
+/// A rate, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// What a request takes.
+    step: u64,
+    /// What all that may come at once take.
+    whole: u64,
+}
+
 /// What a client has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Left {
-    pub(super) requests: u32,
+    pub(super) requests: u64,
     /// In nanoseconds. Without requests left: until there is one; otherwise until there are all.
     pub(super) wait: u64,
 }
@@ -46,34 +55,34 @@ impl Cells {
     }
 
     /// Counts a request, unless the client has none left, which is an `Err`.
-    pub(super) fn take(&self, client: &impl Hash, rate: Rate, now: u64) -> Result<Left, Left> {
-        let Steps { step, whole } = Steps::of(rate);
+    pub(super) fn take(&self, client: u128, pace: Pace, now: u64) -> Result<Left, Left> {
+        let Pace { step, whole } = pace;
         let moved_on = |time: u64| Some(time.max(now) + step).filter(|time| *time <= now + whole);
         match self.cell(client).fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved_on) {
-            Ok(before) => Ok(left(before.max(now) + step, rate, now)),
-            Err(time) => Err(left(time, rate, now)),
+            Ok(before) => Ok(pace.left(before.max(now) + step, now)),
+            Err(time) => Err(pace.left(time, now)),
         }
     }
 
     /// What the client has left.
-    pub(super) fn left(&self, client: &impl Hash, rate: Rate, now: u64) -> Left {
-        left(self.time(client), rate, now)
+    pub(super) fn left(&self, client: u128, pace: Pace, now: u64) -> Left {
+        pace.left(self.time(client), now)
     }
 
     /// The client's time; 0 where none is known.
-    pub(super) fn time(&self, client: &impl Hash) -> u64 {
+    pub(super) fn time(&self, client: u128) -> u64 {
         let (line, owner) = self.line(client);
         line.find(owner).map_or(0, |cell| cell.time.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_time(&self, client: &impl Hash, time: u64) {
+    pub(super) fn set_time(&self, client: u128, time: u64) {
         self.cell(client).store(time, Ordering::Relaxed);
     }
 
     /// The client's cell. Where it has none it takes over the one with the earliest time of its line, and that time:
     /// mostly one that has passed. While all four are in use it starts out with a stranger's debt, the smallest of
     /// them, so that whoever comes with ever new addresses finds no clean cell and wipes out no large debt.
-    fn cell(&self, client: &impl Hash) -> &AtomicU64 {
+    fn cell(&self, client: u128) -> &AtomicU64 {
         let (line, owner) = self.line(client);
         loop {
             if let Some(cell) = line.find(owner) {
@@ -92,7 +101,7 @@ impl Cells {
     }
 
     #[expect(clippy::indexing_slicing, reason = "a remainder is below the length")]
-    fn line(&self, client: &impl Hash) -> (&Line, u64) {
+    fn line(&self, client: u128) -> (&Line, u64) {
         let hash = self.hasher.hash_one(client);
         let count = self.lines.len() as u64;
         #[expect(clippy::cast_possible_truncation, reason = "it is below the length")]
@@ -110,42 +119,36 @@ fn time_of(cell: &Cell) -> u64 {
     cell.time.load(Ordering::Relaxed)
 }
 
-/// A rate in nanoseconds.
-struct Steps {
-    /// What a request takes.
-    step: u64,
-    /// What all that may come at once take.
-    whole: u64,
-}
-
-impl Steps {
-    fn of(rate: Rate) -> Self {
+impl Pace {
+    pub(super) fn of(rate: Rate) -> Self {
         let step = u64::from(rate.period) * SECOND / u64::from(rate.count.max(1));
         Self { step, whole: step * u64::from(rate.count) }
     }
-}
 
-fn left(time: u64, rate: Rate, now: u64) -> Left {
-    let Steps { step, whole } = Steps::of(rate);
-    let debt = time.saturating_sub(now);
-    let free = whole.saturating_sub(debt);
-    let requests = u32::try_from(free / step).unwrap_or(rate.count);
-    Left { requests, wait: if requests == 0 { step - free } else { debt } }
+    fn left(self, time: u64, now: u64) -> Left {
+        let debt = time.saturating_sub(now);
+        let free = self.whole.saturating_sub(debt);
+        let requests = free / self.step;
+        Left { requests, wait: if requests == 0 { self.step - free } else { debt } }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RATE: Rate = Rate { count: 5, period: 60 };
     const STEP: u64 = 12 * SECOND;
+
+    fn pace() -> Pace {
+        Pace::of(Rate { count: 5, period: 60 })
+    }
 
     #[test]
     fn a_whole_rate_passes_at_once_and_then_one_each_share_of_the_period() {
         let cells = Cells::new(1);
-        let take = |now| cells.take(&"client", RATE, now);
+        let take = |now| cells.take(7, pace(), now);
         for requests in (0..5).rev() {
-            let wait = if requests == 0 { STEP } else { (5 - u64::from(requests)) * STEP };
+            let wait = if requests == 0 { STEP } else { (5 - requests) * STEP };
             assert_eq!(take(7), Ok(Left { requests, wait }));
         }
         assert_eq!(take(7), Err(Left { requests: 0, wait: STEP }));
@@ -157,26 +160,25 @@ mod tests {
     #[test]
     fn a_million_clients_take_no_more_memory_and_do_not_wash_away_who_is_refused() {
         let cells = Cells::new(64);
-        let offender = "offender";
-        while cells.take(&offender, RATE, 0).is_ok() {}
-        let newcomers = (0..1_000_000).filter(|number: &u32| cells.take(number, RATE, 0).is_ok()).count();
+        let offender = u128::MAX;
+        while cells.take(offender, pace(), 0).is_ok() {}
+        let newcomers = (0..1_000_000).filter(|number| cells.take(*number, pace(), 0).is_ok()).count();
         let in_use = cells.lines.iter().flat_map(|line| &line.0).filter(|cell| time_of(cell) > 0).count();
         assert!(in_use <= 64 * WAYS, "{in_use}");
         assert!(newcomers >= in_use, "{newcomers}");
-        assert!(cells.take(&offender, RATE, 0).is_err());
+        assert!(cells.take(offender, pace(), 0).is_err());
         // Their time passes as the debt does, so that all is as at first.
-        assert_eq!(cells.left(&"newcomer", RATE, 5 * STEP), Left { requests: 5, wait: 0 });
-        assert!(cells.take(&"newcomer", RATE, 5 * STEP).is_ok());
+        assert_eq!(cells.left(1_000_000, pace(), 5 * STEP), Left { requests: 5, wait: 0 });
+        assert!(cells.take(1_000_000, pace(), 5 * STEP).is_ok());
     }
 
     #[test]
     fn no_more_pass_where_many_threads_ask_at_once() {
         let cells = Cells::new(1);
-        let rate = Rate { count: 1000, period: 3600 };
+        let pace = Pace::of(Rate { count: 1000, period: 3600 });
         let passed: usize = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| (0..1000).filter(|_| cells.take(&"client", rate, 0).is_ok()).count()))
-                .collect();
+            let threads: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| (0..1000).filter(|_| cells.take(7, pace, 0).is_ok()).count())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(passed, 1000);

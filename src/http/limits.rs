@@ -13,17 +13,16 @@
 //! else behind the same address out, but for keys that this instance has not yet seen, and those for seconds only.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
-use super::gcra::{Cells, Left};
+use super::gcra::{Cells, Left, Pace};
 use super::{ApiError, peer};
 use crate::config::{Rate, RateLimit};
 
@@ -55,13 +54,8 @@ struct Limit {
     /// As it is called in `RateLimit`.
     name: &'static str,
     rate: Rate,
+    pace: Pace,
     cells: Cells,
-}
-
-#[derive(Hash)]
-enum Client {
-    Address(IpAddr),
-    Key(i64),
 }
 
 /// How a client stands with a limit.
@@ -92,34 +86,34 @@ impl Limits {
 ///
 /// # Errors
 /// The address has sent too many wrong ones, and this one was not valid lately.
-pub fn may_try(request: &ServiceRequest, key: &[u8]) -> Result<(), ApiError> {
+pub fn may_try(request: &ServiceRequest, key: &[u8; 32]) -> Result<(), ApiError> {
     let Some(counters) = counters(request) else { return Ok(()) };
     let now = counters.now();
-    let standing = counters.failures.standing(&address(request), now);
-    let may = standing.left.requests > 0 || counters.known.time(&key) > now;
+    let standing = counters.failures.standing(address(request), now);
+    let may = standing.left.requests > 0 || counters.known.time(number(key)) > now;
     if may { Ok(()) } else { Err(ApiError::TooManyWrongKeys(standing)) }
 }
 
 /// Counts a key that was not valid.
-pub fn note_wrong(request: &ServiceRequest, key: &[u8]) {
+pub fn note_wrong(request: &ServiceRequest, key: &[u8; 32]) {
     let Some(counters) = counters(request) else { return };
     // One that was never valid must not take the place of one that was.
-    if counters.known.time(&key) > 0 {
-        counters.known.set_time(&key, 0);
+    if counters.known.time(number(key)) > 0 {
+        counters.known.set_time(number(key), 0);
     }
     // Others may have used it up meanwhile.
-    let _ = counters.failures.take(&address(request), counters.now());
+    let _ = counters.failures.take(address(request), counters.now());
 }
 
 /// Counts a request for its key, which is valid and has this id.
 ///
 /// # Errors
 /// The key has sent too many.
-pub fn count(request: &ServiceRequest, key: &[u8], id: i64) -> Result<(), ApiError> {
+pub fn count(request: &ServiceRequest, key: &[u8; 32], id: i64) -> Result<(), ApiError> {
     let Some(counters) = counters(request) else { return Ok(()) };
     let now = counters.now();
-    counters.known.set_time(&key, now + KNOWN_FOR);
-    let taken = counters.limit_of(request.method()).take(&Client::Key(id), now);
+    counters.known.set_time(number(key), now + KNOWN_FOR);
+    let taken = counters.limit_of(request.method()).take(of_key(id), now);
     let (Ok(standing) | Err(standing)) = taken;
     request.extensions_mut().insert(Counted(standing));
     taken.map(drop).map_err(ApiError::RateLimited)
@@ -142,16 +136,16 @@ impl Counters {
 
 impl Limit {
     fn new(name: &'static str, rate: Rate) -> Self {
-        Self { name, rate, cells: Cells::new(LINES) }
+        Self { name, rate, pace: Pace::of(rate), cells: Cells::new(LINES) }
     }
 
-    fn take(&self, client: &Client, now: u64) -> Result<Standing, Standing> {
+    fn take(&self, client: u128, now: u64) -> Result<Standing, Standing> {
         let standing = |left| Standing { limit: self.name, rate: self.rate, left };
-        self.cells.take(client, self.rate, now).map(standing).map_err(standing)
+        self.cells.take(client, self.pace, now).map(standing).map_err(standing)
     }
 
-    fn standing(&self, client: &Client, now: u64) -> Standing {
-        Standing { limit: self.name, rate: self.rate, left: self.cells.left(client, self.rate, now) }
+    fn standing(&self, client: u128, now: u64) -> Standing {
+        Standing { limit: self.name, rate: self.rate, left: self.cells.left(client, self.pace, now) }
     }
 }
 
@@ -181,7 +175,7 @@ impl Standing {
     /// Not before three quarters are used up: nearly all clients need not know, and it would cost at every answer.
     fn tell_if_low(&self, headers: &mut HeaderMap) {
         // A refusal has told.
-        if self.left.requests.saturating_mul(4) < self.rate.count && !headers.contains_key(STATE) {
+        if self.left.requests * 4 < self.rate.count.into() && !headers.contains_key(STATE) {
             self.tell(headers);
         }
     }
@@ -194,11 +188,21 @@ impl fmt::Display for Standing {
     }
 }
 
-fn address(request: &ServiceRequest) -> Client {
-    Client::Address(match peer::address(request.request()) {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    })
+/// What an address is counted by, a number unlike those of all other clients.
+fn address(request: &ServiceRequest) -> u128 {
+    match peer::address(request.request()) {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => 1 << 64 | address.to_bits() >> 64,
+    }
+}
+
+/// The same for a key.
+fn of_key(id: i64) -> u128 {
+    2 << 64 | u128::from(id.cast_unsigned())
+}
+
+fn number(key: &[u8; 32]) -> u128 {
+    key.first_chunk().copied().map_or(0, u128::from_be_bytes)
 }
 
 /// Whether it is served however often it is asked for: whoever watches over the service must not be turned away.
@@ -207,39 +211,35 @@ pub fn is_unlimited(path: &str) -> bool {
     path.starts_with("/health/")
 }
 
-/// Counts each request for its address, unless `keys::auth` has counted it for its key.
+/// Counts a request for its address, unless `keys::auth` counts it for its key, and has it served.
 ///
 /// # Errors
-/// The handler's own.
+/// Those of `serve`.
 pub async fn limit<B: MessageBody + 'static>(
     request: ServiceRequest,
-    next: Next<B>,
+    serve: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<EitherBody<B>>, Error>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let limits = request.app_data::<web::Data<Limits>>().cloned();
-    let Some(counters) = limits.as_ref().and_then(|limits| limits.0.as_ref()) else {
-        return next.call(request).await.map(ServiceResponse::map_into_left_body);
-    };
-    if is_unlimited(request.path()) {
-        return next.call(request).await.map(ServiceResponse::map_into_left_body);
-    }
+    let counters = limits.as_ref().and_then(|limits| limits.0.as_ref());
+    let Some(counters) = counters.filter(|_| !is_unlimited(request.path())) else { return serve(request).await };
     let client = address(&request);
-    let take = |method: &Method| counters.limit_of(method).take(&client, counters.now());
+    let take = |method: &Method| counters.limit_of(method).take(client, counters.now());
     // Whether a key is valid, `keys::auth` will find out.
     let has_key = request.headers().contains_key(header::AUTHORIZATION);
     let before = if has_key { None } else { Some(take(request.method())) };
     if let Some(Err(standing)) = before {
         return Ok(request.error_response(ApiError::RateLimited(standing)).map_into_right_body());
     }
-    let mut response = next.call(request).await?;
+    let mut response = serve(request).await?;
     let by_key = || response.request().extensions().get().map(|Counted(standing)| Ok(*standing));
     let taken = before.or_else(by_key).unwrap_or_else(|| take(response.request().method()));
     let is_refused = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
-    Ok(match taken {
+    match taken {
         // Without a valid key nothing was done that could not be refused afterwards.
-        Err(standing) if !is_refused => response.error_response(ApiError::RateLimited(standing)).map_into_right_body(),
-        Ok(standing) | Err(standing) => {
-            standing.tell_if_low(response.headers_mut());
-            response.map_into_left_body()
+        Err(standing) if !is_refused => {
+            return Ok(response.error_response(ApiError::RateLimited(standing)).map_into_right_body());
         }
-    })
+        Ok(standing) | Err(standing) => standing.tell_if_low(response.headers_mut()),
+    }
+    Ok(response)
 }

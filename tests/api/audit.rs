@@ -1,12 +1,14 @@
 //! The audit log of the program: who changed what and who was refused, a line each.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use reqwest::Method;
 use serde_json::json;
 
+use crate::support::database::execute;
 use crate::support::program::{Running, Workplace, until};
-use crate::support::{TestDatabase, on_both, raw};
+use crate::support::{Kind, TestDatabase, on_both, raw};
 
 const ADMIN: &str = "the-admin-key-of-this-log";
 
@@ -129,15 +131,28 @@ on_both! {
         let place = workplace(&database);
         let mut server = place.start("server", &[]);
         let client = Client::of(&mut server).await;
+        let mut held = database.connect();
+        match database.kind {
+            Kind::Sqlite => execute(&mut held, "BEGIN IMMEDIATE"),
+            Kind::Postgres => {
+                execute(&mut held, "BEGIN");
+                execute(&mut held, "LOCK TABLE posts IN SHARE MODE");
+            }
+        }
         let mut stream = std::net::TcpStream::connect(client.address()).unwrap();
-        let head = format!(
-            "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nContent-Type: application/json\r\n\
-             Content-Length: 20\r\n\r\n{{"
+        let requests = format!(
+            "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nPOST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \
+             {ADMIN}\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{{\"title\": \"One\"}}"
         );
-        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        stream.write_all(requests.as_bytes()).unwrap();
+        stream.peek(&mut [0]).unwrap();
+        // With an answer unread, the connection is reset and not only closed.
         drop(stream);
         let line = until("the line", async || audit(&server).pop()).await;
-        assert!(line.starts_with("a change ") && line.contains(" key=environment "), "{line}");
+        assert!(line.contains(" key=environment ") && line.ends_with(" outcome=\"abandoned\""), "{line}");
+        execute(&mut held, "ROLLBACK");
+        let count = async || (database.number("SELECT count(*) AS number FROM posts") == 1).then_some(());
+        until("the post, which is stored all the same", count).await;
     }
 
     async fn no_input_can_forge_a_line(database: TestDatabase) {

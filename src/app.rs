@@ -4,17 +4,20 @@ use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, guard, web};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
 use crate::db::Database;
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
+use crate::http::limits::{Limits, limit};
+use crate::http::peer::TrustedProxies;
 use crate::http::{ApiError, cors::cors, edge::edge};
 use crate::keys::auth::{self, Access, EnvironmentKey};
 use crate::keys::model::{Role, SecretKey};
@@ -91,6 +94,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
         document: web::Data::new(Document::new(&document())?),
         readiness: web::Data::new(readiness.clone()),
+        limits: web::Data::new(Limits::new(config.rate_limit)),
+        proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
     let server = HttpServer::new(move || {
@@ -101,7 +106,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .service(to_docs("/"))
             .service(to_docs("/docs/"))
             .default_service(web::to(no_route))
-            .wrap(from_fn(answer_kept))
+            // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
+            .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
     })
@@ -112,6 +118,14 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let server = server.run();
     Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
+}
+
+/// What stands before the routes. One layer for both, because each layer costs every request something.
+async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    limit(request, async |request| answer_kept(request, next).await).await
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.
@@ -126,17 +140,22 @@ struct Shared {
     require_if_match: web::Data<RequireIfMatch>,
     document: web::Data<Document>,
     readiness: web::Data<Readiness>,
+    limits: web::Data<Limits>,
+    proxies: web::Data<TrustedProxies>,
 }
 
 impl Shared {
     fn register(&self, app: &mut web::ServiceConfig) {
-        let Self { cache, database, environment_key, require_if_match, document, readiness } = self.clone();
+        let Self { cache, database, environment_key, require_if_match, document, readiness, limits, proxies } =
+            self.clone();
         app.app_data(cache)
             .app_data(database)
             .app_data(environment_key)
             .app_data(require_if_match)
             .app_data(document)
-            .app_data(readiness);
+            .app_data(readiness)
+            .app_data(limits)
+            .app_data(proxies);
     }
 }
 

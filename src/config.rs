@@ -2,14 +2,19 @@
 //!
 //! A setting comes from a flag, the environment or `.env`, in this order.
 
+mod rate;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use ipnet::IpNet;
 
 use crate::db::{DatabaseUrl, InvalidUrl, PoolOptions};
+
+pub use rate::{Rate, RateLimit};
 
 /// The settings that were given as flags; [`Settings::check`] takes the others from the environment.
 #[derive(Debug, Default, Args)]
@@ -39,6 +44,12 @@ pub struct Settings {
     /// Bytes of answers to keep in memory for those who ask without a key; 0 keeps none (`CACHE_BYTES`; default: `67108864`, 64 MiB)
     #[arg(long, global = true, value_name = "BYTES")]
     cache_bytes: Option<String>,
+    /// Requests by each key, or each address without one: so many at once and again each second, minute (m) or hour (h); failures are wrong keys; off: any number (`RATE_LIMIT`; default: `reads=10000/s,writes=1000/s,failures=20/m`)
+    #[arg(long, global = true, value_name = "RATES")]
+    rate_limit: Option<String>,
+    /// Addresses and networks of the proxies in front, between commas, whose word on a client's address is taken (`TRUSTED_PROXIES`; default: none)
+    #[arg(long, global = true, value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
     /// Seconds to go on serving after SIGTERM, for a load balancer to take the instance out (`SHUTDOWN_GRACE`; default: `0`)
     #[arg(long, global = true, value_name = "SECONDS")]
     shutdown_grace: Option<String>,
@@ -60,6 +71,10 @@ pub struct Config {
     pub cors_allowed_origins: Option<Vec<String>>,
     /// How many bytes of answers are kept in memory; 0: none.
     pub cache_bytes: u64,
+    /// `None`: any number of requests is served.
+    pub rate_limit: Option<RateLimit>,
+    /// Empty: nobody's word on the address of a client is taken.
+    pub trusted_proxies: Vec<IpNet>,
     pub shutdown_grace: Duration,
     /// The filter of the log, unchecked.
     pub log: String,
@@ -144,6 +159,12 @@ impl Settings {
             cache_bytes: given(self.cache_bytes, "CACHE_BYTES")
                 .read("a whole number of bytes, or 0 for no cache", |text| text.parse().ok())?
                 .unwrap_or(CACHE_BYTES),
+            rate_limit: given(self.rate_limit, "RATE_LIMIT")
+                .read(RateLimit::TAKES, RateLimit::parse)?
+                .unwrap_or(Some(RateLimit::default())),
+            trusted_proxies: given(self.trusted_proxies, "TRUSTED_PROXIES")
+                .read("IP addresses and networks between commas, such as 10.0.0.0/8,::1", networks)?
+                .unwrap_or_default(),
             shutdown_grace: Duration::from_secs(grace.unwrap_or(0)),
             log: given(self.log, "RUST_LOG").value.unwrap_or_else(|| "info,actix_server=warn".to_owned()),
             database,
@@ -186,6 +207,12 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// An address alone is a network of one.
+fn networks(list: &str) -> Option<Vec<IpNet>> {
+    let network = |text: &str| text.parse().ok().or_else(|| text.parse().ok().map(IpAddr::into));
+    list.split(',').map(|text| network(text.trim())).collect()
+}
+
 impl FromStr for AdminApiKey {
     type Err = ConfigError;
 
@@ -221,6 +248,12 @@ mod tests {
         for bad in ["*", "example.org", "https://example.org/", "https://example.org/blog", "null", ""] {
             assert!(origins(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        assert_eq!(networks("10.0.0.0/8, ::1").unwrap(), ["10.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()));
+        assert_eq!(networks("10.0.0.0/33"), None);
     }
 
     #[test]

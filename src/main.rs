@@ -1,9 +1,10 @@
 //! The command line.
 
+mod log;
 mod progress;
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -134,7 +135,7 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let config = line.settings.check(environment)?;
-    start_log(&config.log)?;
+    log::start(&config.log)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -155,16 +156,6 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn start_log(filter: &str) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| format!("RUST_LOG: {error}"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
 }
 
 fn print(text: &str) -> std::io::Result<()> {

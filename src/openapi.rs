@@ -13,8 +13,8 @@ use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 
-use crate::http::Code;
 use crate::http::problem::Problem;
+use crate::http::{Code, limits};
 use crate::keys::auth::Access;
 
 /// A route: its handler, who may call it, and which errors are particular to it.
@@ -155,6 +155,9 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
             Code::ValidationFailed,
         ]);
     }
+    if !limits::is_unlimited(&(operation.path)()) {
+        codes.push(Code::RateLimited);
+    }
     if operation.access != Access::Unchecked {
         codes.extend([Code::InternalError, Code::DatabaseBusy, Code::DatabaseUnavailable]);
     }
@@ -191,6 +194,13 @@ fn problem_response(codes: &[Code]) -> Response {
     };
     match codes.first().map(|code| code.status().as_u16()) {
         Some(401) => response.header("WWW-Authenticate", header("`Bearer` (RFC 6750)")),
+        Some(429) => response
+            .header("Retry-After", header("Seconds to wait before trying again"))
+            .header("RateLimit-Policy", header("The limit: `q` requests in `w` seconds"))
+            .header(
+                "RateLimit",
+                header("Where the client stands: `r` requests left; `t` seconds until there are more"),
+            ),
         Some(503) => response.header("Retry-After", header("Seconds to wait before trying again")),
         _ => response,
     }

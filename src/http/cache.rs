@@ -213,14 +213,13 @@ fn target(request: &HttpRequest) -> &str {
 /// # Errors
 /// The handler's own.
 pub async fn answer_kept<B: MessageBody + 'static>(
-    cache: web::Data<Cache>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
-    let kept = if is_read && is_anonymous { cache.kept(request.request()) } else { None };
-    match kept {
+    let cache = request.app_data::<web::Data<Cache>>().filter(|_| is_read && is_anonymous);
+    match cache.and_then(|cache| cache.kept(request.request())) {
         Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),
     }

@@ -5,6 +5,8 @@ use actix_cors::Cors;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName};
 
+use super::limits;
+
 const READ: [Method; 2] = [Method::GET, Method::HEAD];
 const WRITE: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 /// How long, in seconds, a browser may remember the answer to a preflight.
@@ -26,6 +28,8 @@ pub fn cors(origins: Option<&[String]>) -> Cors {
             header::LOCATION,
             header::RETRY_AFTER,
             HeaderName::from_static("idempotency-replayed"),
+            limits::POLICY,
+            limits::STATE,
             HeaderName::from_static("x-request-id"),
         ])
         .max_age(MAX_AGE);

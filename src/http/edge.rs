@@ -13,6 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
+use super::audit::{self, Change};
 use super::problem::{ApiError, Code, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,18 +31,24 @@ pub async fn edge<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let id = request_id();
     let line = format!("{} {}", request.method(), request.path());
+    let change = Change::begin(&request, &id);
     let response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(response) => response?,
         Err(_panic) => {
             tracing::error!(request_id = %id, request = line, "the handler panicked");
+            if let Some(change) = change {
+                change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::InternalError));
+            }
             return Err(Panicked { request_id: id }.into());
         }
     };
-    let mut response = if response.status().is_client_error() || response.status().is_server_error() {
-        as_problem(response, &id, &line)
-    } else {
-        response.map_into_left_body()
-    };
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    let code = is_error.then(|| ApiError::code_of_response(response.status(), response.response().error()));
+    match change {
+        Some(change) => change.end(response.status(), code),
+        None => audit::note_refusal(&response, &id, code),
+    }
+    let mut response = if is_error { as_problem(response, &id, &line) } else { response.map_into_left_body() };
     finish(response.headers_mut(), &id);
     Ok(response)
 }

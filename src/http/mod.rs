@@ -1,13 +1,18 @@
-//! What every route shares: problems, bodies, conditions, caching, cursors and the layer around all requests.
+//! What every route shares: problems, bodies, conditions, caching, cursors, limits, and the layers around all
+//! requests.
 
+pub mod audit;
 pub mod cache;
 pub mod conditional;
 pub mod cors;
 pub mod cursor;
 pub mod edge;
+mod gcra;
 pub mod idempotency;
 pub mod json;
+pub mod limits;
 pub mod path;
+pub mod peer;
 pub mod problem;
 pub mod query;
 pub mod representation;

@@ -11,6 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::limits::Standing;
 use crate::db;
 use crate::input::FieldError;
 
@@ -107,6 +108,10 @@ codes! {
          `ETag` of the post as you read it.",
     HeadTooLarge "head_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "The request head is too large"
         "The request line and the headers together are too large.",
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests"
+        "This key, or without one this address, has sent more requests than the service takes in a time, or too many \
+         wrong keys. Wait as long as `Retry-After` says. `RateLimit-Policy` has the limit. The operator changes it with \
+         `RATE_LIMIT`.",
     InternalError "internal_error" INTERNAL_SERVER_ERROR "Something went wrong here"
         "The service failed, not the request. Report the `request_id`: the log has the reason under it.",
     DatabaseBusy "database_busy" SERVICE_UNAVAILABLE "The service is busy"
@@ -128,6 +133,7 @@ impl Code {
             StatusCode::REQUEST_TIMEOUT => Self::RequestTimeout,
             StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::HeadTooLarge,
             StatusCode::SERVICE_UNAVAILABLE => Self::NotReady,
             status if status.is_client_error() => Self::BadRequest,
@@ -182,6 +188,10 @@ pub enum ApiError {
     UnsupportedContentEncoding,
     #[error("{} wrong", if .0.len() == 1 { "one field is" } else { "some fields are" })]
     ValidationFailed(Vec<FieldError>),
+    #[error("{0}")]
+    RateLimited(Standing),
+    #[error("too many wrong keys came from this address: {0}")]
+    TooManyWrongKeys(Standing),
     #[error("too many requests are waiting for the database")]
     DatabaseBusy,
     #[error("the database does not answer")]
@@ -219,6 +229,7 @@ impl ApiError {
             Self::UnsupportedMediaType { .. } => Code::UnsupportedMediaType,
             Self::UnsupportedContentEncoding => Code::UnsupportedContentEncoding,
             Self::ValidationFailed(_) => Code::ValidationFailed,
+            Self::RateLimited(_) | Self::TooManyWrongKeys(_) => Code::RateLimited,
             Self::DatabaseBusy => Code::DatabaseBusy,
             Self::DatabaseUnavailable { .. } => Code::DatabaseUnavailable,
             Self::NotReady(_) => Code::NotReady,
@@ -242,6 +253,11 @@ impl ApiError {
             Some(ours) => ours.problem(),
             None => Self::Other(Code::of_status(status)).problem(),
         }
+    }
+
+    /// The same in short.
+    pub(super) fn code_of_response(status: StatusCode, error: Option<&actix_web::Error>) -> Code {
+        error.and_then(|error| error.as_error::<Self>()).map_or_else(|| Code::of_status(status), Self::code)
     }
 
     pub(super) fn problem(&self) -> Problem {
@@ -285,6 +301,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::new(self.status_code());
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
+        }
+        if let Self::RateLimited(standing) | Self::TooManyWrongKeys(standing) = self {
+            standing.tell_refused(response.headers_mut());
         }
         response
     }

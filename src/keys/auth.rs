@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use super::model::{KeyHash, Role, SecretKey};
 use super::store;
 use crate::db::{Database, Timestamp};
-use crate::http::ApiError;
+use crate::http::{ApiError, audit, limits};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,9 +122,27 @@ fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// Looked up at every request, so that a revoked key is refused at the next one on every instance.
+/// The holder of a key, which is counted as theirs, or as a wrong one.
 async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
+    limits::may_try(request, &hash)?;
+    match look_up(hash, request).await {
+        Ok(caller) => {
+            audit::identify(request, caller.id());
+            limits::count(request, &hash, caller.id())?;
+            Ok(caller)
+        }
+        Err(error) => {
+            if matches!(error, ApiError::KeyInvalid) {
+                limits::note_wrong(request, &hash);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Looked up at every request, so that a revoked key is refused at the next one on every instance.
+async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let environment = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
     if environment.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
         let id = i64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()) | i64::MIN;

@@ -55,7 +55,9 @@ on_both! {
     async fn what_a_page_needs_of_an_answer_is_exposed(api: Api) {
         let reply = api.get("/api/posts").header("origin", SITE).await;
         let exposed = names(reply.header("access-control-expose-headers"));
-        assert_eq!(exposed, names(Some("etag, link, location, retry-after, idempotency-replayed, x-request-id")));
+        let expected =
+            "etag, link, location, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, x-request-id";
+        assert_eq!(exposed, names(Some(expected)));
     }
 
     async fn a_named_origin_may_read_and_write_and_no_other_anything(database: TestDatabase) {

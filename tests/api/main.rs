@@ -9,6 +9,7 @@
 )]
 
 mod agreement;
+mod audit;
 mod batch;
 mod bodies;
 mod busy;
@@ -22,6 +23,7 @@ mod idempotency;
 mod key_life;
 mod keys;
 mod leaks;
+mod limits;
 mod list;
 mod listing;
 mod openapi;

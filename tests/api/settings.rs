@@ -96,6 +96,16 @@ fn a_setting_with_a_wrong_value_is_refused_by_name() {
             "--cors-allowed-origins",
             vec!["*", "https://a.example,https://b.example/path", "example.org"],
         ),
+        (
+            "RATE_LIMIT",
+            "--rate-limit",
+            vec![
+                "on", "0", "100/s", "reads", "reads=", "reads=100", "reads=0/s", "reads=1000001/s", "reads=-1/s",
+                "reads=10/d", "reads=off", "requests=10/s", "reads=1/s,reads=2/s", "reads=1/s,",
+                "reads=1/s;writes=1/s",
+            ],
+        ),
+        ("TRUSTED_PROXIES", "--trusted-proxies", vec!["10.0.0.0/33", "proxy.example", "10.0.0.1,", "*", "10.0.0.1:80"]),
         ("RUST_LOG", "--log", vec!["posts_api=loudly"]),
     ] {
         for value in values {
@@ -120,7 +130,7 @@ fn a_broken_env_file_is_told_without_its_content() {
 fn an_empty_setting_is_one_that_is_not_set() {
     let names = [
         "DATABASE_URL", "ADMIN_API_KEY", "CORS_ALLOWED_ORIGINS", "PORT", "HOST", "DB_POOL_SIZE", "REQUIRE_IF_MATCH",
-        "SHUTDOWN_GRACE", "RUST_LOG",
+        "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG",
     ];
     let place = Workplace::new(names.map(|name| (name, "")));
     place.run(&["migrate"]).success();

@@ -67,6 +67,8 @@ impl Api {
             require_if_match: false,
             cors_allowed_origins: None,
             cache_bytes: 64 * 1024 * 1024,
+            rate_limit: None,
+            trusted_proxies: Vec::new(),
             shutdown_grace: Duration::ZERO,
             log: String::new(),
             warnings: Vec::new(),

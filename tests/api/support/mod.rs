@@ -12,7 +12,7 @@ pub(crate) mod statements;
 use std::io::Write;
 
 pub(crate) use api::{Api, Given};
-pub(crate) use call::Reply;
+pub(crate) use call::{Call, Reply};
 pub(crate) use database::{Kind, TestDatabase};
 
 /// Says loudly that something is not tested here.

@@ -222,7 +222,12 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
         let done = conn.savepoint(|conn| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
             Ok(result) => result.map_err(Undo::Aborted),
             Err(panic) => Err(Undo::Panicked(panic)),
-        })?;
+        });
+        let done = match done {
+            Ok(done) => done,
+            Err(Undo::Aborted(Abort::Failed(error))) => return Err(error),
+            Err(Undo::Aborted(Abort::Refused(_)) | Undo::Panicked(_)) => return Err(DieselError::RollbackTransaction),
+        };
         let publicity = if done.is_ok() { conn.take_noted() } else { Publicity::Hidden };
         self.outcome = Some(match done {
             Ok(value) => Ok(Ok(Ok(value))),

@@ -5,6 +5,7 @@ pub mod conditional;
 pub mod cors;
 pub mod cursor;
 pub mod edge;
+pub mod entity_tag;
 pub mod idempotency;
 pub mod json;
 pub mod path;

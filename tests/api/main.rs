@@ -36,6 +36,7 @@ mod search;
 mod settings;
 mod slugs;
 mod startup;
+mod storage;
 mod support;
 mod transfer;
 mod writes;

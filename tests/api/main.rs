@@ -38,5 +38,6 @@ mod slugs;
 mod startup;
 mod storage;
 mod support;
+mod tls;
 mod transfer;
 mod writes;

@@ -16,6 +16,9 @@
 pub mod app;
 pub mod config;
 pub mod db;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod idempotency;
 pub mod input;

@@ -139,6 +139,9 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
     }
     if (operation.methods)().iter().any(|method| *method != HttpMethod::Get) {
         codes.push(Code::UnsupportedContentEncoding);
+        if operation.access != Access::Unchecked {
+            codes.push(Code::StorageFull);
+        }
     }
     if takes("If-Match") {
         codes.extend([Code::InvalidHeader, Code::PreconditionFailed, Code::PreconditionRequired]);

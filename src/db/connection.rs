@@ -134,18 +134,23 @@ impl Connection {
     /// done before it stays.
     ///
     /// # Errors
-    /// The transaction as a whole is lost.
+    /// The transaction as a whole is lost. Where SQLite has ended it by itself, as it does when the disk is full, this
+    /// is what `body` failed with.
     pub(super) fn savepoint<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> QueryResult<Result<T, E>> {
+    ) -> Result<Result<T, E>, E> {
         on!(self, conn => AnsiTransactionManager::begin_transaction(conn))?;
-        let done = body(self);
-        match &done {
-            Ok(_) => on!(self, conn => AnsiTransactionManager::commit_transaction(conn))?,
-            Err(_) => on!(self, conn => AnsiTransactionManager::rollback_transaction(conn))?,
+        match body(self) {
+            Ok(value) => {
+                on!(self, conn => AnsiTransactionManager::commit_transaction(conn))?;
+                Ok(Ok(value))
+            }
+            Err(error) => match on!(self, conn => AnsiTransactionManager::rollback_transaction(conn)) {
+                Ok(()) => Ok(Err(error)),
+                Err(_lost) => Err(error),
+            },
         }
-        Ok(done)
     }
 
     /// Whether the transaction that was begun on SQLite is still open: after some errors, such as a full disk, SQLite has

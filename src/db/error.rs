@@ -11,6 +11,9 @@ pub enum Error {
     /// The database cannot be reached, or went away during the query.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The disk under the database is full: nothing can be stored, and what is stored can be read.
+    #[error("the database has no room: {0}")]
+    Full(String),
     /// The query took longer than a request may take. A write may have been stored all the same.
     #[error("the database did not answer in time")]
     Deadline,
@@ -25,6 +28,7 @@ impl Error {
         match self {
             Self::Busy(why) => Self::Busy(why.clone()),
             Self::Unreachable(why) => Self::Unreachable(why.clone()),
+            Self::Full(why) => Self::Full(why.clone()),
             Self::Deadline => Self::Deadline,
             Self::Query(error) => {
                 Self::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(error.to_string())))
@@ -36,7 +40,12 @@ impl Error {
 impl From<DieselError> for Error {
     /// SQLite and libpq tell these conditions by their message only.
     fn from(error: DieselError) -> Self {
-        let DieselError::DatabaseError(kind, information) = &error else { return Self::Query(error) };
+        let (kind, information) = match error {
+            // SQLite ends the transaction by itself where the disk is full; why it did is what counts.
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => return Self::from(*commit_error),
+            DieselError::DatabaseError(ref kind, ref information) => (kind, information),
+            error => return Self::Query(error),
+        };
         let message = information.message();
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         match kind {
@@ -47,6 +56,8 @@ impl From<DieselError> for Error {
             _ if says(&["database is locked", "database table is locked", "database is busy"]) => {
                 Self::Busy(message.to_owned())
             }
+            // SQLITE_FULL; PostgreSQL's 53100, which it raises with the operating system's words for ENOSPC.
+            _ if says(&["database or disk is full", "No space left on device"]) => Self::Full(message.to_owned()),
             _ if says(&["due to statement timeout", "due to lock timeout"]) => Self::Deadline,
             _ if says(&[
                 "server closed the connection", "terminating connection", "no connection to the server",

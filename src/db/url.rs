@@ -133,6 +133,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
     let mut warnings = Vec::new();
     // To Prisma, `sslcert` is the server's certificate authority; to libpq it is the client's own, which needs a key.
     let has_client_key = given.iter().any(|(name, _)| name == "sslkey");
+    let accepts_any = given.iter().any(|(name, value)| name == "sslaccept" && value == "accept_invalid_certs");
     let mut kept: Vec<(String, String)> = Vec::new();
     for (name, value) in given {
         match name.as_str() {
@@ -145,6 +146,8 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             // Prisma's default checks no certificate, which is what libpq's `require` does.
             "sslaccept" if value == "strict" => kept.push(("sslmode".into(), "verify-full".into())),
             "sslaccept" => {}
+            // With an authority at hand, libpq would check the server's certificate also with `sslmode=require`.
+            "sslcert" if !has_client_key && accepts_any => {}
             "sslcert" if !has_client_key => kept.push(("sslrootcert".into(), value)),
             known if LIBPQ.contains(&known) => kept.push((name, value)),
             _ => warnings.push(format!("DATABASE_URL parameter {name} is not known here and was left out")),
@@ -175,21 +178,24 @@ fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
 }
 
 /// A strict `sslaccept` wins over a weaker `sslmode`; a dead host is noticed in seconds; the bundled OpenSSL, which
-/// looks for certificates where it was built, is shown this system's.
+/// looks for certificates where it was built, is shown this system's, also where `sslrootcert=system` asks for them.
 fn with_defaults(mut kept: Vec<(String, String)>) -> Vec<(String, String)> {
     let value = |kept: &[(String, String)], name: &str| {
         kept.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
+    // libpq's own rule: authorities that everyone has certify every host, so its name must be checked.
+    let takes_systems = value(&kept, "sslrootcert").as_deref() == Some("system");
     let strict = kept.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
-    if strict {
+    if strict || takes_systems {
         kept.retain(|(name, _)| name != "sslmode");
         kept.push(("sslmode".into(), "verify-full".into()));
     }
     let verifies = matches!(value(&kept, "sslmode").as_deref(), Some("verify-full" | "verify-ca"));
     if verifies
-        && value(&kept, "sslrootcert").is_none()
+        && (takes_systems || value(&kept, "sslrootcert").is_none())
         && let Some(bundle) = openssl_probe::probe().cert_file
     {
+        kept.retain(|(name, _)| name != "sslrootcert");
         kept.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
     }
     for (name, default) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000"), ("application_name", "posts-api")]
@@ -233,6 +239,21 @@ mod tests {
         let (url, _) = postgres_url("postgres://h/db?sslaccept=strict&sslmode=require");
         assert!(url.connection_string().contains("sslmode=verify-full"));
         assert!(!url.connection_string().contains("sslmode=require"));
+    }
+
+    #[test]
+    fn prismas_sslcert_is_the_authority_and_counts_only_where_certificates_are_checked() {
+        for (given, expected) in [
+            ("sslcert=ca.pem&sslaccept=strict", "sslrootcert=ca.pem&sslmode=verify-full"),
+            ("sslcert=ca.pem&sslmode=verify-ca", "sslrootcert=ca.pem&sslmode=verify-ca"),
+            ("sslcert=ca.pem&sslmode=require&sslaccept=accept_invalid_certs", "sslmode=require"),
+            ("sslcert=me.pem&sslkey=me.key", "sslcert=me.pem&sslkey=me.key"),
+        ] {
+            let (url, warnings) = postgres_url(&format!("postgres://h/db?{given}"));
+            let query = url.connection_string().split_once('?').unwrap().1;
+            assert_eq!(query.split("&connect_timeout").next(), Some(expected));
+            assert!(warnings.is_empty());
+        }
     }
 
     #[test]

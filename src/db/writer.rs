@@ -227,7 +227,10 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
             Err(panic) => Err(Undo::Panicked(panic)),
         };
         let done = match self.atomicity {
-            Atomicity::Body => conn.savepoint(work)?,
+            Atomicity::Body => conn.savepoint(work).map_err(|lost| match lost {
+                Undo::Aborted(Abort::Failed(error)) => error,
+                Undo::Aborted(Abort::Refused(_)) | Undo::Panicked(_) => DieselError::RollbackTransaction,
+            })?,
             Atomicity::Statement => match work(conn) {
                 Err(Undo::Aborted(Abort::Failed(error))) if !conn.is_in_transaction() => return Err(error),
                 done => done,

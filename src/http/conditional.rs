@@ -3,11 +3,11 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{self, EntityTag, Header};
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use utoipa::IntoParams;
 
-use super::ApiError;
+use super::{ApiError, entity_tag};
 
 /// The setting `REQUIRE_IF_MATCH`: whether a change without `If-Match` is refused.
 #[derive(Debug, Clone, Copy)]
@@ -28,20 +28,21 @@ pub struct IfNoneMatch {
 #[into_params(parameter_in = Header)]
 pub struct IfMatch {
     /// The `ETag` of the post as last read: 412 where somebody changed it since.
-    #[param(rename = "If-Match", value_type = String, required = false, example = "\"1-1\"")]
-    tags: Option<header::IfMatch>,
+    #[param(
+        rename = "If-Match",
+        value_type = String,
+        required = false,
+        example = "\"1-1\"",
+        pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
+    )]
+    tags: Option<Vec<String>>,
 }
 
 impl IfMatch {
     /// The tags of which one must be the current one (strong comparison), or `None` where any will do.
     #[must_use]
-    pub fn tags(&self) -> Option<Vec<&str>> {
-        match &self.tags {
-            None | Some(header::IfMatch::Any) => None,
-            Some(header::IfMatch::Items(tags)) => {
-                Some(tags.iter().filter(|tag| !tag.weak).map(EntityTag::tag).collect())
-            }
-        }
+    pub fn tags(&self) -> Option<&[String]> {
+        self.tags.as_deref()
     }
 }
 
@@ -62,10 +63,16 @@ pub enum IfExists {
 #[expect(dead_code, reason = "its fields are only described")]
 pub struct IfExistsHeaders {
     /// The `ETag` of the post as last read: replaces only that, 412 otherwise.
-    #[param(rename = "If-Match", value_type = String, required = false, example = "\"1-1\"")]
+    #[param(
+        rename = "If-Match",
+        value_type = String,
+        required = false,
+        example = "\"1-1\"",
+        pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
+    )]
     if_match: Option<String>,
     /// `*` creates only: 412 where the post exists.
-    #[param(rename = "If-None-Match", value_type = String, required = false, example = "*")]
+    #[param(rename = "If-None-Match", value_type = String, required = false, example = "*", pattern = r"^\*$")]
     if_none_match: Option<String>,
 }
 
@@ -104,21 +111,23 @@ impl FromRequest for IfMatch {
                 Ok(Self { tags: None })
             });
         }
-        let unreadable =
-            ApiError::InvalidHeader { name: "If-Match", why: "takes * or the ETags of posts, with their quotes" };
-        ready(match header::IfMatch::parse(request) {
-            // actix leaves out what it cannot read.
-            Ok(header::IfMatch::Items(tags)) if tags.len() != given(request, &header::IF_MATCH) => Err(unreadable),
-            Ok(tags) => Ok(Self { tags: Some(tags) }),
-            Err(_) => Err(unreadable),
-        })
+        ready(tags(request).map(|tags| Self { tags }).ok_or(ApiError::InvalidHeader {
+            name: "If-Match",
+            why: "takes * or the ETags of posts, with their quotes",
+        }))
     }
 }
 
-/// How many items the lists of this header have; the service's own tags hold no comma.
-fn given(request: &HttpRequest, name: &header::HeaderName) -> usize {
-    let items = |value: &header::HeaderValue| {
-        value.to_str().map_or(0, |list| list.split(',').filter(|item| !item.trim().is_empty()).count())
-    };
-    request.headers().get_all(name).map(items).sum()
+/// The strong tags of `If-Match`, or `Some(None)` for `*`; `None`: it cannot be read.
+fn tags(request: &HttpRequest) -> Option<Option<Vec<String>>> {
+    let mut values = request.headers().get_all(header::IF_MATCH);
+    if request.headers().get(header::IF_MATCH).is_some_and(|value| value == "*") && values.nth(1).is_none() {
+        return Some(None);
+    }
+    let mut strong = Vec::new();
+    for value in request.headers().get_all(header::IF_MATCH) {
+        let tags = entity_tag::list(value.to_str().ok()?)?;
+        strong.extend(tags.into_iter().filter(|tag| !tag.is_weak).map(|tag| tag.opaque.to_owned()));
+    }
+    Some(Some(strong))
 }

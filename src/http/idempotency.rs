@@ -74,7 +74,7 @@ impl<T: Input + 'static, const LIMIT: usize> FromRequest for Idempotent<T, LIMIT
 }
 
 /// Any printable ASCII, which takes in the quoted string that the draft asks for.
-fn key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     const MAX: usize = 255;
     let mut given = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(value) = given.next() else { return Ok(None) };

@@ -7,6 +7,7 @@ pub mod conditional;
 pub mod cors;
 pub mod cursor;
 pub mod edge;
+pub mod entity_tag;
 mod gcra;
 pub mod idempotency;
 pub mod json;

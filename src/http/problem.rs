@@ -120,6 +120,9 @@ codes! {
     DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "The database cannot be reached"
         "The service runs but its database does not answer. A change may have been stored or not: read before you \
          repeat it.",
+    StorageFull "storage_full" INSUFFICIENT_STORAGE "There is no room to store this"
+        "The disk under the database is full (RFC 4918, section 11.5). Nothing was stored, and reading goes on. Try again \
+         when the operator has made room.",
     NotReady "not_ready" SERVICE_UNAVAILABLE "The service is not ready"
         "This instance should not get requests now. `detail` says why.",
 }
@@ -196,6 +199,8 @@ pub enum ApiError {
     DatabaseBusy,
     #[error("the database does not answer")]
     DatabaseUnavailable { cause: String },
+    #[error("the disk under the database is full; nothing was stored")]
+    StorageFull { cause: String },
     #[error("{0}")]
     NotReady(String),
     #[error("the service failed; its log has the reason")]
@@ -232,6 +237,7 @@ impl ApiError {
             Self::RateLimited(_) | Self::TooManyWrongKeys(_) => Code::RateLimited,
             Self::DatabaseBusy => Code::DatabaseBusy,
             Self::DatabaseUnavailable { .. } => Code::DatabaseUnavailable,
+            Self::StorageFull { .. } => Code::StorageFull,
             Self::NotReady(_) => Code::NotReady,
             Self::Internal { .. } => Code::InternalError,
             Self::Other(code) => *code,
@@ -242,7 +248,7 @@ impl ApiError {
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {
-            Self::Internal { cause } | Self::DatabaseUnavailable { cause } => Some(cause),
+            Self::Internal { cause } | Self::DatabaseUnavailable { cause } | Self::StorageFull { cause } => Some(cause),
             _ => None,
         }
     }
@@ -314,6 +320,7 @@ impl From<db::Error> for ApiError {
         match error {
             db::Error::Busy(_) => Self::DatabaseBusy,
             db::Error::Unreachable(_) | db::Error::Deadline => Self::DatabaseUnavailable { cause: error.to_string() },
+            db::Error::Full(_) => Self::StorageFull { cause: error.to_string() },
             db::Error::Query(error) => Self::Internal { cause: error.to_string() },
         }
     }

@@ -113,6 +113,7 @@ pub struct CreatedApiKey {
 
 /// What is needed to make a key.
 #[derive(Debug, Clone, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateApiKey {
     /// What it is for: 1 to 100 characters, without spaces around them.
     #[schema(example = "ci", min_length = 1, max_length = 100, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]

@@ -51,19 +51,26 @@ pub(super) fn keep(caller: Caller) -> Keep {
 /// Strong: two answers with the same tag have the same bytes. It names the post as well as the version, because behind
 /// one slug there may be one post today and another tomorrow.
 pub(super) fn etag(post: &Post) -> EntityTag {
-    EntityTag::new_strong(format!("{}-{}", post.id, post.version))
+    EntityTag::new_strong(format_tag(post.id, post.version))
+}
+
+pub(super) fn format_tag(id: i64, version: i64) -> String {
+    format!("{id}-{version}")
 }
 
 /// The versions that `If-Match` names of this post.
 pub(super) fn expected(id: i64, condition: &IfMatch) -> Expected {
     let of_this = |tag: &str| parse_tag(tag).filter(|(of, _)| *of == id).map(|(_, version)| version);
-    condition.tags().map(|tags| tags.into_iter().filter_map(of_this).collect())
+    condition.tags().map(|tags| tags.iter().filter_map(|tag| of_this(tag)).collect())
 }
 
 /// The id and the version in a tag of [`etag`].
 pub(super) fn parse_tag(tag: &str) -> Option<(i64, i64)> {
-    let (id, version) = uncompressed(tag).split_once('-')?;
-    Some((id.parse().ok()?, version.parse().ok()?))
+    let tag = uncompressed(tag);
+    let (id, version) = tag.split_once('-')?;
+    let (id, version) = (id.parse().ok()?, version.parse().ok()?);
+    // Tags are compared by their characters: "+1-01" is another one than "1-1".
+    (format_tag(id, version) == tag).then_some((id, version))
 }
 
 pub(super) fn done<T>(change: Change<T>) -> Result<T, ApiError> {

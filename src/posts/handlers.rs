@@ -157,9 +157,9 @@ pub async fn put_post(
     let condition = match condition {
         IfExists::Either => PutCondition::Unconditional,
         IfExists::No => PutCondition::Absent,
-        IfExists::Yes(tags) => tags
-            .tags()
-            .map_or(PutCondition::Exists, |tags| PutCondition::Is(tags.into_iter().filter_map(parse_tag).collect())),
+        IfExists::Yes(tags) => tags.tags().map_or(PutCondition::Exists, |tags| {
+            PutCondition::Is(tags.iter().filter_map(|tag| parse_tag(tag)).collect())
+        }),
     };
     let put = database.write_each(move |conn| store::put(conn, slug, post, &condition, Timestamp::now())).await?;
     let post = done(put)?;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::excerpt;
 use super::model::{self, NewPost};
@@ -12,6 +12,7 @@ use crate::input::{Fields, Input, Invalid};
 
 /// What a new post is made of.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreatePost {
     /// 1 to 200 characters; spaces around them are dropped.
     #[schema(
@@ -68,6 +69,7 @@ impl CreatePost {
 
 /// A post to put at a slug.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PutPost {
     /// 1 to 200 characters; spaces around them are dropped.
     #[schema(
@@ -102,23 +104,36 @@ impl From<PutPost> for CreatePost {
 
 /// Posts to store together: all of them or none.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"posts": [{"title": "Hello, world", "slug": "hello-world"}], "on_conflict": "skip"}))]
 pub struct Batch {
     /// 1 to 500 posts; no two may ask for the same slug.
     #[schema(min_items = 1, max_items = 500)]
     pub posts: Vec<CreatePost>,
     /// What to do with a post whose slug is taken.
-    #[schema(inline, required = false, default = "error")]
+    #[schema(schema_with = on_conflict, required = false)]
     pub on_conflict: OnConflict,
 }
 
-/// What to do with a post whose slug is taken: store nothing of the batch, leave that post out, or replace the one
-/// that has the slug.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+/// What to do with a post whose slug is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
     Error,
     Skip,
     Replace,
+}
+
+/// Derived with a default, it would be an `allOf` of two types, which nothing satisfies.
+fn on_conflict() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(
+            "What to do with a post whose slug is taken: store nothing of the batch, leave that post out, or replace \
+             the one that has the slug.",
+        ))
+        .enum_values(Some(["error", "skip", "replace"]))
+        .default(Some("error".into()))
+        .build()
 }
 
 /// Posts in a batch.
@@ -147,6 +162,7 @@ impl Input for Batch {
 
 /// When to publish.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Publish {
     /// The time to publish the post at, and to show as `published_at`. One that has passed publishes at once; left out
     /// or null: now.
@@ -162,6 +178,7 @@ impl Input for Publish {
 
 /// A change to a post, as a JSON Merge Patch (RFC 7396): what is left out stays, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UpdatePost {
     /// 1 to 200 characters; spaces around them are dropped.
     #[schema(

@@ -22,6 +22,7 @@ pub(super) struct ListParams {
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     limit: Option<u8>,
     /// `next_cursor` or `prev_cursor` of another page of the same list: only `limit`, `view` and `count` may differ.
+    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// In what order; posts that are equal in it are ordered by id. `relevance` takes `q` and is the default with it:
     /// posts whose title has all the words come first, then the newest.
@@ -31,7 +32,7 @@ pub(super) struct ListParams {
     #[param(inline)]
     published: Option<PublishedParam>,
     /// Only posts with one of these slugs; may be given up to 100 times.
-    #[param(max_items = 100, explode = true)]
+    #[param(max_items = 100, explode = true, value_type = Option<Vec<SlugParam>>, inline)]
     slug: Option<Vec<String>>,
     /// Only posts published after this time.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -57,6 +58,12 @@ pub(super) struct ListParams {
     #[param(inline)]
     count: Option<CountParam>,
 }
+
+/// The slug of a post.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+#[expect(dead_code, reason = "it is only described")]
+struct SlugParam(String);
 
 /// Declares the values that a parameter takes, with what each one means; the first one is the default.
 macro_rules! values {

@@ -64,7 +64,7 @@ impl Search {
     }
 
     /// As a query of SQLite's FTS5 (section 3 of its manual).
-    pub(super) fn fts5(&self, scope: Scope) -> String {
+    pub(crate) fn fts5(&self, scope: Scope) -> String {
         let all = self.joined(" AND ", |phrase| {
             format!("\"{}\"{}", phrase.words.join(" "), if phrase.is_prefix { " *" } else { "" })
         });
@@ -75,7 +75,7 @@ impl Search {
     }
 
     /// As a `tsquery` of PostgreSQL (section 8.11.2 of its manual).
-    pub(super) fn tsquery(&self, scope: Scope) -> String {
+    pub(crate) fn tsquery(&self, scope: Scope) -> String {
         let weight = if scope == Scope::Title { "A" } else { "" };
         self.joined(" & ", |phrase| {
             let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':{weight}")).collect();
@@ -86,7 +86,7 @@ impl Search {
     /// The posts of which PostgreSQL lost positions and that have the words, together or not: a `tsquery`, and a
     /// pattern of `LIKE` per phrase, between bars. The migration that made `posts_vector` tells of '|+'. `None` without
     /// a phrase, which alone needs positions.
-    pub(super) fn unsure(&self) -> Option<(String, String)> {
+    pub(crate) fn unsure(&self) -> Option<(String, String)> {
         let is_phrase = |phrase: &&Phrase| phrase.words.len() > 1;
         if !self.0.iter().any(|phrase| is_phrase(&phrase)) {
             return None;

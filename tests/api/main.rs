@@ -38,6 +38,8 @@ mod search;
 mod settings;
 mod slugs;
 mod startup;
+mod storage;
 mod support;
+mod tls;
 mod transfer;
 mod writes;

@@ -174,6 +174,42 @@ fn the_fields_of_a_post_have_examples_or_speak_for_themselves() {
     }
 }
 
+/// A body with a field that nobody knows is refused, so a client is told that there are no others.
+#[test]
+fn the_bodies_of_requests_are_closed() {
+    let document = document();
+    let mut names = BTreeSet::new();
+    for (_, _, operation) in operations(&document) {
+        if let Some(body) = operation.get("requestBody") {
+            schemas_of(&document, body, &mut names);
+        }
+    }
+    assert!(names.contains("CreatePost") && names.contains("CreateApiKey"), "{names:?}");
+    for name in names {
+        assert_eq!(document["components"]["schemas"][&name]["additionalProperties"], false, "{name}");
+    }
+}
+
+/// `allOf` of two types is a schema that nothing satisfies.
+#[test]
+fn no_schema_is_of_two_types() {
+    let document = document();
+    let contradicts = |schemas: &[Value]| {
+        schemas.iter().filter_map(|schema| schema["type"].as_str()).collect::<BTreeSet<_>>().len() > 1
+    };
+    let mut left = vec![&document];
+    while let Some(value) = left.pop() {
+        if let Some(all_of) = value["allOf"].as_array() {
+            assert!(!contradicts(all_of), "{value}");
+        }
+        match value {
+            Value::Object(object) => left.extend(object.values()),
+            Value::Array(values) => left.extend(values),
+            _ => {}
+        }
+    }
+}
+
 /// `allOf` of two types is a schema that nothing satisfies.
 #[test]
 fn every_parameter_has_one_plain_schema() {

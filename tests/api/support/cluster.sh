@@ -1,8 +1,9 @@
 # Starts a PostgreSQL of its own and ends it, and leaves nothing behind, when standard input closes: that happens
-# however the test process ends. Arguments: the directory of the programs, the port.
+# however the test process ends. Arguments: the directory of the programs, the port, and, for a server that speaks TLS,
+# the directory of its server.crt and server.key.
 # Standard output gets "ready" once connections are taken.
 set -u
-bin=$1 port=$2
+bin=$1 port=$2 tls=${3:-}
 # Ctrl-C reaches the whole terminal; the end of the tests is what counts.
 trap '' INT TERM HUP
 
@@ -45,6 +46,12 @@ full_page_writes = off
 synchronous_commit = off
 autovacuum = off
 CONF
+if [ -n "$tls" ]; then
+    # A key that others may read is refused.
+    cp "$tls/server.crt" "$tls/server.key" "$dir/data/" && chmod 600 "$dir/data/server.key" || exit 1
+    chown "$(stat -c %u "$dir/data")" "$dir/data/server.key" || exit 1
+    echo 'ssl = on' >>"$dir/data/postgresql.conf"
+fi
 run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"
 echo ready
 

@@ -1,5 +1,6 @@
 //! A database for each test, gone with it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::RunQueryDsl;
@@ -37,6 +38,7 @@ enum Place {
     Directory(#[expect(dead_code, reason = "its drop is what counts")] TempDir),
     /// The database's name.
     Server(String),
+    Elsewhere,
 }
 
 impl TestDatabase {
@@ -57,6 +59,11 @@ impl TestDatabase {
                 Some(Self { kind, url: server.url(&name).into(), place: Place::Server(name) })
             }
         }
+    }
+
+    /// A SQLite file that is there, and stays.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { kind: Kind::Sqlite, url: format!("sqlite://{}", path.display()), place: Place::Elsewhere }
     }
 
     pub(crate) fn parsed(&self) -> DatabaseUrl {

@@ -53,7 +53,7 @@ fn find() -> Result<Server, String> {
         let url = Url::parse(&url).expect("TEST_DATABASE_URL is a URL");
         return Ok(Server { url, _cluster: None });
     }
-    let started = programs().ok_or(format!("no PostgreSQL {OLDEST} or newer is installed")).and_then(|bin| start(&bin));
+    let started = start(None);
     if let Err(reason) = &started {
         let hint = "install PostgreSQL, set TEST_DATABASE_URL, or run scripts/test, which does it all";
         super::tell_skipped(&format!("NOTHING IS TESTED ON POSTGRESQL, because {reason}; {hint}"));
@@ -61,20 +61,35 @@ fn find() -> Result<Server, String> {
     started
 }
 
-fn start(bin: &Path) -> Result<Server, String> {
+/// A server of its own that speaks TLS with the `server.crt` and `server.key` of this directory, and ends when it is
+/// dropped. `None`: there are no programs for it on this machine.
+pub(crate) fn with_tls(directory: &Path) -> Option<Server> {
+    match start(Some(directory)) {
+        Ok(server) => Some(server),
+        Err(reason) if is_required() => panic!("REQUIRE_POSTGRES is set, and there is no PostgreSQL: {reason}"),
+        Err(reason) => {
+            super::tell_skipped(&format!("TLS to PostgreSQL, because {reason}"));
+            None
+        }
+    }
+}
+
+fn start(tls: Option<&Path>) -> Result<Server, String> {
+    let bin = programs().ok_or(format!("no PostgreSQL {OLDEST} or newer is installed"))?;
     // Somebody else may take the port before the cluster does.
-    (0..3).map(|_| start_at(bin, free_port())).find_map(Result::ok).ok_or_else(|| "it did not start".to_owned())
+    (0..3).map(|_| start_at(&bin, free_port(), tls)).find_map(Result::ok).ok_or_else(|| "it did not start".to_owned())
 }
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn start_at(bin: &Path, port: u16) -> Result<Server, ()> {
+fn start_at(bin: &Path, port: u16, tls: Option<&Path>) -> Result<Server, ()> {
     let mut cluster = Command::new("sh")
         .args(["-c", include_str!("cluster.sh"), "cluster.sh"])
         .arg(bin)
         .arg(port.to_string())
+        .args(tls)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,0 +1,62 @@
+//! The lists of entity tags in `If-Match` (RFC 9110, sections 8.8.3 and 13.1.1).
+
+/// A tag in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag<'a> {
+    pub is_weak: bool,
+    /// What stands between its quotes.
+    pub opaque: &'a str,
+}
+
+/// The tags of a list, which may be empty and may have empty elements (RFC 9110, section 5.6.1.2); `None` where
+/// anything else stands in it, `*` included. Only ASCII is taken: nobody makes other tags.
+#[must_use]
+pub fn list(text: &str) -> Option<Vec<Tag<'_>>> {
+    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    let mut tags = Vec::new();
+    let mut rest = text.trim_start_matches(BETWEEN);
+    while !rest.is_empty() {
+        let (tag, after) = first(rest)?;
+        tags.push(tag);
+        let after = after.trim_start_matches([' ', '\t']);
+        rest = after.trim_start_matches(BETWEEN);
+        if !rest.is_empty() && !after.starts_with(',') {
+            return None;
+        }
+    }
+    Some(tags)
+}
+
+/// The tag at the beginning, and what comes after it.
+fn first(text: &str) -> Option<(Tag<'_>, &str)> {
+    let (is_weak, quoted) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
+    let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
+    opaque.bytes().all(|byte| byte.is_ascii_graphic()).then_some((Tag { is_weak, opaque }, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(text: &str) -> Option<Vec<(bool, &str)>> {
+        list(text).map(|tags| tags.into_iter().map(|tag| (tag.is_weak, tag.opaque)).collect())
+    }
+
+    #[test]
+    fn tags_may_hold_commas_and_a_list_may_have_empty_elements() {
+        assert_eq!(tags(r#""1-2", W/"a,b""#), Some(vec![(false, "1-2"), (true, "a,b")]));
+        assert_eq!(tags("\t,, \"\" ,\"x\"\t,"), Some(vec![(false, ""), (false, "x")]));
+        for empty in ["", " ", " , "] {
+            assert_eq!(tags(empty), Some(vec![]), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_refused_as_a_whole() {
+        for text in
+            ["*", "1-2", "\"1-2", "\"1\" \"2\"", "w/\"1\"", "W/ \"1\"", "\"1\"; \"2\"", "\"a b\"", "\"é\"", "W/"]
+        {
+            assert_eq!(tags(text), None, "{text}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard, web};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
-use crate::db::Database;
+use crate::db::{Database, within_deadline};
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
 use crate::http::{ApiError, cors::cors, edge::edge};
@@ -174,7 +174,9 @@ fn route(operation: &Operation) -> actix_web::Route {
     let is_method = methods(operation)
         .into_iter()
         .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
-    (operation.route)().guard(is_method).wrap(from_fn(move |request, next| auth::guard(access, request, next)))
+    (operation.route)()
+        .guard(is_method)
+        .wrap(from_fn(move |request, next| within_deadline(auth::guard(access, request, next))))
 }
 
 /// `HEAD` works wherever `GET` does (RFC 9110, section 9.3.2); the body is left out when the answer is written.

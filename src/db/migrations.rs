@@ -66,13 +66,17 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
 
 /// Somebody else's table in the way is the mistake that people make: the guide this service grew from has a `posts`.
 fn explain(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    let hint = if error.to_string().contains("already exists") {
+    let message = error.to_string();
+    let hint = if message.contains("already exists") {
         "; the database has something of this name that the service did not make: add schema=posts_api to the \
          parameters of DATABASE_URL, and it keeps its tables apart"
+    } else if message.contains("lock timeout") {
+        "; a transaction of another program has held a table for 5 seconds: nothing was changed; end it \
+         (pg_stat_activity shows it) or wait for it, then start again"
     } else {
         ""
     };
-    Error(format!("{error}{hint}"))
+    Error(format!("{message}{hint}"))
 }
 
 /// The names of the migrations that were not applied yet, oldest first. Changes nothing.

@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::connection::{Connection, Publicity, Purpose};
-use super::pool::{Connections, DEADLINE, QUEUE, connections};
+use super::deadline::bounded;
+use super::pool::{Connections, QUEUE, connections};
 use super::revision::Revision;
 use super::{Abort, DatabaseUrl, Error, PoolOptions};
 
@@ -60,6 +61,13 @@ impl Writer {
         &self,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
+        bounded(self.wait_and_run(body)).await
+    }
+
+    async fn wait_and_run<T: Send + 'static, R: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
+    ) -> Result<Result<T, R>, Error> {
         let (answer, mut answered) = oneshot::channel();
         let is_taken = Arc::new(AtomicBool::new(false));
         let job = Write { body: Some(body), outcome: None, is_taken: Arc::clone(&is_taken), answer };
@@ -77,9 +85,7 @@ impl Writer {
             Err(_elapsed) if !is_taken.swap(true, Ordering::AcqRel) => {
                 return Err(Error::Busy("the writer is busy".into()));
             }
-            Err(_elapsed) => {
-                timeout(DEADLINE.saturating_sub(self.wait), answered).await.map_err(|_elapsed| Error::Deadline)?
-            }
+            Err(_elapsed) => answered.await,
         };
         match outcome {
             Ok(Ok(result)) => result,

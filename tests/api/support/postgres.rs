@@ -1,14 +1,15 @@
 //! The PostgreSQL server that the tests use: the one that `TEST_DATABASE_URL` names, or a throw-away cluster made from
 //! the programs on this machine, or none.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use posts_api::db::{Connection, DatabaseUrl};
 use url::Url;
+
+use super::cluster::Cluster;
 
 /// The oldest version that the service supports.
 const OLDEST: u32 = 15;
@@ -26,8 +27,8 @@ pub(crate) fn server() -> Option<&'static Server> {
 /// A server on which databases can be made.
 pub(crate) struct Server {
     url: Url,
-    /// Its end of the pipe keeps the cluster alive: see `cluster.sh`. Statics are never dropped.
-    _cluster: Option<Child>,
+    /// Statics are never dropped.
+    _cluster: Option<Cluster>,
 }
 
 impl Server {
@@ -53,7 +54,7 @@ fn find() -> Result<Server, String> {
         let url = Url::parse(&url).expect("TEST_DATABASE_URL is a URL");
         return Ok(Server { url, _cluster: None });
     }
-    let started = programs().ok_or(format!("no PostgreSQL {OLDEST} or newer is installed")).and_then(|bin| start(&bin));
+    let started = Cluster::start("off").map(|cluster| Server { url: cluster.url.clone(), _cluster: Some(cluster) });
     if let Err(reason) = &started {
         let hint = "install PostgreSQL, set TEST_DATABASE_URL, or run scripts/test, which does it all";
         super::tell_skipped(&format!("NOTHING IS TESTED ON POSTGRESQL, because {reason}; {hint}"));
@@ -61,36 +62,13 @@ fn find() -> Result<Server, String> {
     started
 }
 
-fn start(bin: &Path) -> Result<Server, String> {
-    // Somebody else may take the port before the cluster does.
-    (0..3).map(|_| start_at(bin, free_port())).find_map(Result::ok).ok_or_else(|| "it did not start".to_owned())
-}
-
-fn free_port() -> u16 {
+/// A port that is free now; somebody else may take it.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn start_at(bin: &Path, port: u16) -> Result<Server, ()> {
-    let mut cluster = Command::new("sh")
-        .args(["-c", include_str!("cluster.sh"), "cluster.sh"])
-        .arg(bin)
-        .arg(port.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(cluster.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    if line != "ready\n" {
-        cluster.wait().unwrap();
-        return Err(());
-    }
-    let url = Url::parse(&format!("postgres://postgres@127.0.0.1:{port}/postgres")).unwrap();
-    Ok(Server { url, _cluster: Some(cluster) })
-}
-
 /// The directory with the newest PostgreSQL of this machine.
-fn programs() -> Option<PathBuf> {
+pub(super) fn programs() -> Result<PathBuf, String> {
     let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let on_path = variable("PATH").unwrap_or_default();
     let configured = Command::new("pg_config").arg("--bindir").output().ok();
@@ -103,10 +81,11 @@ fn programs() -> Option<PathBuf> {
         .filter(|(version, _)| *version >= OLDEST)
         .max()
         .map(|(_, bin)| bin)
+        .ok_or(format!("no PostgreSQL {OLDEST} or newer is installed"))
 }
 
 /// The 15 of `initdb (PostgreSQL) 15.14 (Debian …)`.
-fn version(bin: &Path) -> Option<u32> {
+fn version(bin: &std::path::Path) -> Option<u32> {
     let output = Command::new(bin.join("initdb")).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.split(|character: char| !character.is_ascii_digit()).find(|number| !number.is_empty())?.parse().ok()
@@ -117,6 +96,6 @@ pub(crate) fn is_required() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "these are settings of the tests and not of the service")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -172,6 +172,12 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Ends it at once, whatever it does (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         until("the server to end", async || self.child.try_wait().unwrap()).await
     }

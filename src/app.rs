@@ -105,6 +105,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
     })
+    // A client that closes its side has gone, and what it asked for waits for nobody: it leaves the queue.
+    .h1_allow_half_closed(false)
     // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
     .disable_signals()
     .shutdown_timeout(SHUTDOWN_TIMEOUT)

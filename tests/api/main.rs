@@ -27,6 +27,7 @@ mod leaks;
 mod list;
 mod listing;
 mod openapi;
+mod overload;
 mod pages;
 mod plans;
 mod posts;

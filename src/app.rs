@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{Server, ServerHandle, Service as _};
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
@@ -21,7 +21,7 @@ use crate::keys::model::{Role, SecretKey};
 use crate::openapi::{self, Operation, operation};
 use crate::ops::docs::Document;
 use crate::ops::health::Readiness;
-use crate::ops::housekeeping;
+use crate::ops::{housekeeping, shutdown};
 use crate::posts::schedule;
 
 const ANYONE: Access = Access::Anyone;
@@ -93,7 +93,9 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         readiness: web::Data::new(readiness.clone()),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
+    let stopping = readiness.clone();
     let server = HttpServer::new(move || {
+        let stopping = stopping.clone();
         App::new()
             .configure(|app| shared.register(app))
             .configure(routes)
@@ -104,6 +106,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .wrap(from_fn(answer_kept))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
+            .wrap_fn(move |request, service| shutdown::let_go(stopping.clone(), service.call(request)))
     })
     // A client that closes its side has gone, and what it asked for waits for nobody: it leaves the queue.
     .h1_allow_half_closed(false)

@@ -40,6 +40,7 @@ mod search;
 mod settings;
 mod slugs;
 mod startup;
+mod stop;
 mod support;
 mod transfer;
 mod writes;

@@ -26,6 +26,7 @@ mod kill;
 mod leaks;
 mod list;
 mod listing;
+mod migrations;
 mod openapi;
 mod overload;
 mod pages;

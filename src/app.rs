@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{Server, ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Server, ServerHandle, Service as _, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
@@ -13,7 +13,7 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, guard, web};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
-use crate::db::Database;
+use crate::db::{Database, within_deadline};
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
 use crate::http::limits::{Limits, limit};
@@ -24,7 +24,7 @@ use crate::keys::model::{Role, SecretKey};
 use crate::openapi::{self, Operation, operation};
 use crate::ops::docs::Document;
 use crate::ops::health::Readiness;
-use crate::ops::housekeeping;
+use crate::ops::{housekeeping, shutdown};
 use crate::posts::schedule;
 
 const ANYONE: Access = Access::Anyone;
@@ -98,7 +98,9 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
+    let stopping = readiness.clone();
     let server = HttpServer::new(move || {
+        let stopping = stopping.clone();
         App::new()
             .configure(|app| shared.register(app))
             .configure(routes)
@@ -110,7 +112,10 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
+            .wrap_fn(move |request, service| shutdown::let_go(stopping.clone(), service.call(request)))
     })
+    // A client that closes its side has gone, and what it asked for waits for nobody: it leaves the queue.
+    .h1_allow_half_closed(false)
     // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
     .disable_signals()
     .shutdown_timeout(SHUTDOWN_TIMEOUT)
@@ -193,7 +198,9 @@ fn route(operation: &Operation) -> actix_web::Route {
     let is_method = methods(operation)
         .into_iter()
         .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
-    (operation.route)().guard(is_method).wrap(from_fn(move |request, next| auth::guard(access, request, next)))
+    (operation.route)()
+        .guard(is_method)
+        .wrap(from_fn(move |request, next| within_deadline(auth::guard(access, request, next))))
 }
 
 /// `HEAD` works wherever `GET` does (RFC 9110, section 9.3.2); the body is left out when the answer is written.

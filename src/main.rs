@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -178,7 +179,8 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
     } else {
         migrations::run(&mut conn, &config.database)?;
     }
-    actix_web::rt::System::new().block_on(async {
+    let system = actix_web::rt::System::new();
+    let served = system.block_on(async {
         let service = app::serve(config, Database::new(&config.database, config.pool)?)?;
         // Not before the address is bound: a start that fails would store a key that nobody has seen.
         let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
@@ -191,7 +193,24 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
         }
         service.server.await?;
         Ok(())
-    })
+    });
+    exit_after(LAST_QUERIES);
+    // Closes the connections, which waits for queries that still run.
+    drop(system);
+    served
+}
+
+/// What queries that nobody waits for any more get at the end: a database that hangs must not keep the process.
+const LAST_QUERIES: Duration = Duration::from_secs(5);
+
+fn exit_after(time: Duration) {
+    let end = Instant::now() + time;
+    std::thread::spawn(move || {
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::park_timeout(left);
+        }
+        std::process::exit(0)
+    });
 }
 
 fn first_key(conn: &mut Connection) -> Result<Option<SecretKey>> {

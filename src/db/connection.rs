@@ -60,8 +60,9 @@ pub(super) enum Purpose {
     Command,
 }
 
-/// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever.
-const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '10s'";
+/// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever; so is a
+/// transaction whose service has stopped or vanished, so that it cannot hold its locks.
+const TIMEOUTS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
 
 impl Connection {
     /// Opens a connection of its own, outside of every pool, whose statements may take as long as they need. A SQLite
@@ -243,7 +244,7 @@ fn open_postgres(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, St
         return Ok(conn);
     }
     if purpose != Purpose::Command {
-        conn.batch_execute(STATEMENT_TIMEOUT).map_err(|error| told(&error))?;
+        conn.batch_execute(TIMEOUTS).map_err(|error| told(&error))?;
     }
     if let Some(schema) = &url.schema {
         let path = format!("SET search_path TO {}", quote_identifier(schema));

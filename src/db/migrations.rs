@@ -1,7 +1,9 @@
 //! The embedded migrations of `migrations/`, applied under a lock so that any number of instances may start at once.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
-use diesel::migration::MigrationSource;
+use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
@@ -15,8 +17,11 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// Held while migrations run: a fixed number that no other program on this database is likely to use.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820111974519135)";
-/// A migration that waits for a table longer than this gives up instead of blocking everyone behind it.
-const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'";
+/// A migration that waits for a table has everyone who comes after it wait, readers too. So it gives up before their
+/// requests do, lets them pass, and tries again.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 diesel::table! {
     /// Where diesel notes what was applied.
@@ -42,37 +47,68 @@ impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     }
 }
 
+impl Error {
+    fn is_lock_timeout(&self) -> bool {
+        self.0.contains("due to lock timeout")
+    }
+}
+
 /// Applies what is pending, all or nothing, and answers the names of what was applied.
 ///
 /// # Errors
-/// A migration failed, or the lock on a table could not be had; nothing is applied then.
+/// A migration failed, or the lock on a table could not be had in 10 seconds; nothing is applied then.
 pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     // Read without the lock, so that a start that has nothing to do needs neither it nor the right to create tables.
     if pending(conn)?.is_empty() {
         return Ok(Vec::new());
     }
+    let mut done = apply(conn, url);
+    for _ in 1..ATTEMPTS {
+        match &done {
+            Err(error) if error.is_lock_timeout() => tracing::warn!(%error, "trying again"),
+            _ => break,
+        }
+        std::thread::park_timeout(PAUSE);
+        done = apply(conn, url);
+    }
+    if let Some(applied) = done.as_ref().ok().filter(|applied| !applied.is_empty()) {
+        tracing::info!(migrations = applied.len(), "migrated the database");
+    }
+    done
+}
+
+fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     conn.transaction(|conn| {
         lock(conn, url)?;
-        // Another instance may have applied them while this one waited.
-        let pending = pending(conn)?;
+        let mut names = known(conn)?;
+        // Only those that were still pending: another instance may have applied some while this one waited.
         let applied = match &mut conn.backend {
-            Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
-            Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
-        };
-        applied.map_err(explain)?;
-        Ok(pending)
+            Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(|applied| versions(&applied)),
+            Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|applied| versions(&applied)),
+        }
+        .map_err(explain)?;
+        names.retain(|(version, _)| applied.contains(version));
+        Ok(names.into_iter().map(|(_, name)| name).collect())
     })
+}
+
+fn versions(applied: &[MigrationVersion<'_>]) -> Vec<String> {
+    applied.iter().map(ToString::to_string).collect()
 }
 
 /// Somebody else's table in the way is the mistake that people make: the guide this service grew from has a `posts`.
 fn explain(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    let hint = if error.to_string().contains("already exists") {
+    let message = error.to_string();
+    let hint = if message.contains("already exists") {
         "; the database has something of this name that the service did not make: add schema=posts_api to the \
          parameters of DATABASE_URL, and it keeps its tables apart"
+    } else if message.contains("due to lock timeout") {
+        "; nothing was changed, because a transaction of another program holds a table: end it (pg_stat_activity \
+         shows it) or wait for it, then start again"
     } else {
         ""
     };
-    Error(format!("{error}{hint}"))
+    Error(format!("{message}{hint}"))
 }
 
 /// The names of the migrations that were not applied yet, oldest first. Changes nothing.
@@ -80,14 +116,20 @@ fn explain(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
 /// # Errors
 /// The database does not answer.
 pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let mut names = match &mut conn.backend {
+    let mut names = known(conn)?;
+    let applied = applied(conn)?;
+    names.retain(|(version, _)| !applied.contains(version));
+    Ok(names.into_iter().map(|(_, name)| name).collect())
+}
+
+/// The versions and names of all migrations, oldest first.
+fn known(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
+    let mut names = match &conn.backend {
         Backend::Postgres(_) => names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
         Backend::Sqlite(_) => names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
     };
-    let applied = applied(conn)?;
-    names.retain(|(version, _)| !applied.contains(version));
     names.sort();
-    Ok(names.into_iter().map(|(_, name)| name).collect())
+    Ok(names)
 }
 
 /// On SQLite the transaction's own write lock does it.

@@ -5,6 +5,7 @@
 //! they hold is still what is stored.
 
 mod connection;
+mod deadline;
 mod error;
 mod fixed_sql;
 pub mod migrations;
@@ -23,6 +24,7 @@ use diesel::QueryResult;
 
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection};
+pub use deadline::within_deadline;
 pub use error::Error;
 pub(crate) use fixed_sql::{FixedSql, Value};
 use pool::Pool;

@@ -9,12 +9,11 @@ use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::{ConnectError, Connection, Purpose};
+use super::deadline::bounded;
 use super::{DatabaseUrl, Error, PoolOptions};
 
 /// Requests that may wait for a connection at once; one more is refused without waiting.
 pub(super) const QUEUE: usize = 1024;
-/// A query that takes longer is given up; its connection serves again when the query ends.
-pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// A connection unused for longer is asked whether it still lives before it serves.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
@@ -99,6 +98,13 @@ impl Pool {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
+        bounded(self.wait_and_run(body)).await
+    }
+
+    async fn wait_and_run<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy("queue full".into()))?;
         let permit = timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
             .await
@@ -111,13 +117,12 @@ impl Pool {
             let mut pooled = connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
             pooled.run(body)
         });
-        match timeout(DEADLINE, work).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(join_error)) => match join_error.try_into_panic() {
+        match work.await {
+            Ok(result) => result,
+            Err(join_error) => match join_error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_cancelled) => Err(Error::Unreachable("the service is stopping".into())),
             },
-            Err(_elapsed) => Err(Error::Deadline),
         }
     }
 }

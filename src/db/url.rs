@@ -198,8 +198,15 @@ fn with_defaults(mut kept: Vec<(String, String)>) -> Vec<(String, String)> {
         kept.retain(|(name, _)| name != "sslrootcert");
         kept.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
     }
-    for (name, default) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000"), ("application_name", "posts-api")]
-    {
+    for (name, default) in [
+        ("connect_timeout", "5"),
+        ("tcp_user_timeout", "10000"),
+        // For a query that the host has taken before it died: nothing is on its way then that could go unacknowledged.
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "2"),
+        ("application_name", "posts-api"),
+    ] {
         if value(&kept, name).is_none() {
             kept.push((name.into(), default.into()));
         }

@@ -14,7 +14,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::connection::{Connection, Publicity, Purpose};
-use super::pool::{Connections, DEADLINE, QUEUE, connections};
+use super::deadline::bounded;
+use super::pool::{Connections, QUEUE, connections};
 use super::revision::Revision;
 use super::{Abort, Atomicity, DatabaseUrl, Error, PoolOptions};
 
@@ -62,6 +63,14 @@ impl Writer {
         atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
+        bounded(self.wait_and_run(atomicity, body)).await
+    }
+
+    async fn wait_and_run<T: Send + 'static, R: Send + 'static>(
+        &self,
+        atomicity: Atomicity,
+        body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
+    ) -> Result<Result<T, R>, Error> {
         let (answer, mut answered) = oneshot::channel();
         let is_taken = Arc::new(AtomicBool::new(false));
         let job = Write { body: Some(body), atomicity, outcome: None, is_taken: Arc::clone(&is_taken), answer };
@@ -79,9 +88,7 @@ impl Writer {
             Err(_elapsed) if !is_taken.swap(true, Ordering::AcqRel) => {
                 return Err(Error::Busy("the writer is busy".into()));
             }
-            Err(_elapsed) => {
-                timeout(DEADLINE.saturating_sub(self.wait), answered).await.map_err(|_elapsed| Error::Deadline)?
-            }
+            Err(_elapsed) => answered.await,
         };
         match outcome {
             Ok(Ok(result)) => result,
@@ -236,7 +243,11 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
                 done => done,
             },
         };
-        let publicity = if done.is_ok() { conn.take_noted() } else { Publicity::Hidden };
+        let publicity = match (&done, self.atomicity) {
+            (Err(_), Atomicity::Body) => Publicity::Hidden,
+            // What came before the statement that failed stays.
+            _ => conn.take_noted(),
+        };
         self.outcome = Some(match done {
             Ok(value) => Ok(Ok(Ok(value))),
             Err(Undo::Aborted(Abort::Refused(refusal))) => Ok(Ok(Err(refusal))),

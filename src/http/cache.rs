@@ -15,7 +15,7 @@ use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt;
-use futures_util::future::Shared;
+use futures_util::future::{Shared, WeakShared};
 use quick_cache::Weighter;
 use tokio::sync::oneshot;
 
@@ -45,14 +45,15 @@ struct Inner {
 struct Generation {
     revision: u64,
     answers: quick_cache::sync::Cache<Target, Arc<Representation>, Weigh>,
-    /// The reads that are under way: who asks for the same waits for them.
-    fills: Mutex<HashMap<Target, Fill>>,
+    /// The reads that are under way: who asks for the same waits for them. One for which nobody waits is dead.
+    fills: Mutex<Fills>,
 }
 
 /// Path and query of a request.
 type Target = Arc<str>;
 type Filled = Result<Arc<Representation>, ApiError>;
 type Fill = Shared<oneshot::Receiver<Filled>>;
+type Fills = HashMap<Target, WeakShared<oneshot::Receiver<Filled>>>;
 
 #[derive(Clone)]
 struct Weigh;
@@ -143,7 +144,8 @@ impl Generation {
         }
     }
 
-    /// Reads once, however many ask at the same time. The read goes on where the one who caused it has gone.
+    /// Reads once, however many ask at the same time. The read goes on where the one who caused it has gone, and is
+    /// given up where all have.
     async fn find(
         self: Arc<Self>,
         target: &str,
@@ -167,16 +169,21 @@ impl Generation {
         if let Some(answer) = self.answers.get(target) {
             return Ok(answer);
         }
-        if let Some(fill) = fills.get(target) {
-            return Err(fill.clone());
+        if let Some(fill) = fills.get(target).and_then(WeakShared::upgrade) {
+            return Err(fill);
         }
         let target = Target::from(target);
-        let (sender, receiver) = oneshot::channel();
+        let (mut sender, receiver) = oneshot::channel();
         let fill = receiver.shared();
-        fills.insert(Arc::clone(&target), fill.clone());
+        if let Some(fill) = fill.downgrade() {
+            fills.insert(Arc::clone(&target), fill);
+        }
         let ending = EndFill { generation: Arc::clone(self), target };
         actix_web::rt::spawn(async move {
-            let filled = read.await.map(Arc::new);
+            let filled = tokio::select! {
+                filled = read => filled.map(Arc::new),
+                () = sender.closed() => return,
+            };
             if let Ok(answer) = &filled {
                 ending.generation.answers.insert(Arc::clone(&ending.target), Arc::clone(answer));
             }
@@ -187,12 +194,13 @@ impl Generation {
         Err(fill)
     }
 
-    fn fills(&self) -> MutexGuard<'_, HashMap<Target, Fill>> {
+    fn fills(&self) -> MutexGuard<'_, Fills> {
         self.fills.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends a fill, also where it panics.
+/// Ends a fill, also where it panics. Where somebody has begun the next one since all have left this one, that one
+/// leaves the table: a read more, and no harm.
 struct EndFill {
     generation: Arc<Generation>,
     target: Target,
@@ -222,5 +230,41 @@ pub async fn answer_kept<B: MessageBody + 'static>(
     match cache.and_then(|cache| cache.kept(request.request())) {
         Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells when it is dropped.
+    struct Told(Option<oneshot::Sender<()>>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.take().map(|sender| sender.send(()));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_read_is_given_up_when_all_who_waited_have_gone_and_not_before() {
+        let generation = Arc::new(Generation::new(1, 1 << 20));
+        let (sender, mut dropped) = oneshot::channel();
+        let told = Told(Some(sender));
+        let read = async move {
+            let _told = told;
+            std::future::pending().await
+        };
+        let mut first = Box::pin(Arc::clone(&generation).find("/", read));
+        let mut second = Box::pin(Arc::clone(&generation).find("/", async { panic!("the first one's read serves") }));
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        drop(first);
+        actix_web::rt::task::yield_now().await;
+        assert!(dropped.try_recv().is_err());
+        assert_eq!(generation.fills().len(), 1);
+        drop(second);
+        dropped.await.unwrap();
+        assert!(generation.fills().is_empty());
     }
 }

@@ -3,10 +3,28 @@
 use std::future::Future;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_web::Error;
+use actix_web::dev::{ServerHandle, ServiceResponse};
+use actix_web::http::ConnectionType;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::health::Readiness;
+
+/// Closes a client's connection with the answer once the service is stopping: it connects anew, and so to an instance
+/// that goes on. A load balancer moves new connections only.
+///
+/// # Errors
+/// The handler's own.
+pub async fn let_go<B>(
+    readiness: Readiness,
+    response: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = response.await?;
+    if readiness.is_stopping() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
 
 /// Listens to SIGTERM and SIGINT from the call on; the future then waits for one and stops the server. SIGINT, which
 /// comes from a person at a terminal, skips `grace`; so does a second signal.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::database::execute;
 use crate::support::program::{Running, Workplace, until};
-use crate::support::{TestDatabase, on_both};
+use crate::support::{TestDatabase, fault_rounds, on_both};
 
 fn workplace(database: &TestDatabase) -> Workplace {
     Workplace::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0")])
@@ -44,6 +44,24 @@ async fn follow_the_welcome(welcome: &str) -> reqwest::Response {
         request = request.header(name, value);
     }
     request.send().await.unwrap()
+}
+
+async fn five_first_starts(database: &TestDatabase) {
+    let place = workplace(database);
+    let mut servers: Vec<Running> = (0..5).map(|number| place.start(&number.to_string(), &[])).collect();
+    for server in &mut servers {
+        let base = server.base().await;
+        assert_eq!(status(&format!("{base}/api/posts")).await, 200);
+        assert_eq!(status(&format!("{base}/health/ready")).await, 200);
+    }
+    let told = || servers.iter().map(|server| keys(&server.stdout()).len()).sum::<usize>();
+    // The key and the key in the curl line, which its shell quote ends.
+    until("the key", async || (told() > 0).then_some(())).await;
+    assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
+    let listed = place.run(&["keys", "list"]).success();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    let appliers = servers.iter().filter(|server| server.stderr().contains("migrated the database")).count();
+    assert_eq!(appliers, 1);
 }
 
 on_both! {
@@ -98,19 +116,10 @@ on_both! {
     }
 
     async fn five_first_starts_at_once_all_serve_and_make_one_key(database: TestDatabase) {
-        let place = workplace(&database);
-        let mut servers: Vec<Running> = (0..5).map(|number| place.start(&number.to_string(), &[])).collect();
-        for server in &mut servers {
-            let base = server.base().await;
-            assert_eq!(status(&format!("{base}/api/posts")).await, 200);
-            assert_eq!(status(&format!("{base}/health/ready")).await, 200);
+        five_first_starts(&database).await;
+        for _ in 1..fault_rounds() {
+            five_first_starts(&TestDatabase::create(database.kind).unwrap()).await;
         }
-        let told = || servers.iter().map(|server| keys(&server.stdout()).len()).sum::<usize>();
-        // The key and the key in the curl line, which its shell quote ends.
-        until("the key", async || (told() > 0).then_some(())).await;
-        assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
-        let listed = place.run(&["keys", "list"]).success();
-        assert_eq!(listed.lines().count(), 2, "{listed}");
     }
 
     async fn no_migrate_refuses_an_empty_database_and_leaves_it_empty(database: TestDatabase) {

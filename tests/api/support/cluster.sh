@@ -1,9 +1,10 @@
 # Starts a PostgreSQL of its own and ends it, and leaves nothing behind, when standard input closes: that happens
-# however the test process ends. Arguments: the directory of the programs, the port, and, for a server that speaks TLS,
-# the directory of its server.crt and server.key.
-# Standard output gets "ready" once connections are taken.
+# however the test process ends. Arguments: the directory of the programs, the port, synchronous_commit, and, for a
+# server that speaks TLS, the directory of its server.crt and server.key.
+# Standard output gets "ready" once connections are taken. The lines "stop" and "start" on standard input do so, as a
+# crash would, and are answered "done".
 set -u
-bin=$1 port=$2 tls=${3:-}
+bin=$1 port=$2 synchronous_commit=$3 tls=${4:-}
 # Ctrl-C reaches the whole terminal; the end of the tests is what counts.
 trap '' INT TERM HUP
 
@@ -26,6 +27,8 @@ else
 fi
 
 run() { as_user "$@" </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }; }
+start() { run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"; }
+stop() { as_user "$bin/pg_ctl" stop --silent --mode=immediate --pgdata="$dir/data" </dev/null >/dev/null 2>&1; }
 
 : >log && chmod 666 log
 run "$bin/initdb" --pgdata="$dir/data" --username=postgres --encoding=UTF8 --locale=C --auth=trust --no-sync
@@ -43,7 +46,7 @@ max_connections = 300
 shared_buffers = 64MB
 fsync = off
 full_page_writes = off
-synchronous_commit = off
+synchronous_commit = $synchronous_commit
 autovacuum = off
 CONF
 if [ -n "$tls" ]; then
@@ -52,9 +55,17 @@ if [ -n "$tls" ]; then
     chown "$(stat -c %u "$dir/data")" "$dir/data/server.key" || exit 1
     echo 'ssl = on' >>"$dir/data/postgresql.conf"
 fi
-run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"
+start
 echo ready
 
-# Ends only at the end of the pipe: nothing is ever written to it.
-cat >/dev/null
-as_user "$bin/pg_ctl" stop --silent --mode=immediate --pgdata="$dir/data" </dev/null >/dev/null 2>&1
+# Ends only at the end of the pipe.
+while read -r line; do
+    case $line in
+        start) start ;;
+        stop) stop ;;
+    esac
+    echo "done"
+done
+# A test that failed may have left it paused.
+kill -CONT "$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null)" 2>/dev/null
+stop

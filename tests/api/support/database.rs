@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use diesel::RunQueryDsl;
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::sqlite::Sqlite;
+use diesel::{RunQueryDsl, sql_query};
 use posts_api::db::{Backend, Connection, DatabaseUrl, migrations};
 use posts_api::posts::transfer;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::cluster::Cluster;
 use super::postgres;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,8 @@ enum Place {
     /// The database's name.
     Server(String),
     Elsewhere,
+    /// Gone with the cluster.
+    Cluster,
 }
 
 impl TestDatabase {
@@ -66,6 +72,11 @@ impl TestDatabase {
         Self { kind: Kind::Sqlite, url: format!("sqlite://{}", path.display()), place: Place::Elsewhere }
     }
 
+    /// The one database of a cluster that the test owns.
+    pub(crate) fn of(cluster: &Cluster) -> Self {
+        Self { kind: Kind::Postgres, url: cluster.url.to_string(), place: Place::Cluster }
+    }
+
     pub(crate) fn parsed(&self) -> DatabaseUrl {
         DatabaseUrl::parse(&self.url).unwrap().0
     }
@@ -90,6 +101,14 @@ impl TestDatabase {
         execute(&mut self.connect(), sql);
     }
 
+    pub(crate) fn rows<T: QueryableByName<Pg> + QueryableByName<Sqlite> + 'static>(&self, sql: &str) -> Vec<T> {
+        match &mut self.connect().backend {
+            Backend::Postgres(conn) => sql_query(sql).load(conn),
+            Backend::Sqlite(conn) => sql_query(sql).load(conn),
+        }
+        .unwrap()
+    }
+
     /// What a query answers as `number`.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         #[derive(diesel::QueryableByName)]
@@ -97,12 +116,7 @@ impl TestDatabase {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
             number: i64,
         }
-        let row: Row = match &mut self.connect().backend {
-            Backend::Postgres(conn) => diesel::sql_query(sql).get_result(conn),
-            Backend::Sqlite(conn) => diesel::sql_query(sql).get_result(conn),
-        }
-        .unwrap();
-        row.number
+        self.rows::<Row>(sql)[0].number
     }
 
     /// Takes the database away while others use it. PostgreSQL only.
@@ -121,8 +135,8 @@ impl Drop for TestDatabase {
 
 pub(crate) fn execute(conn: &mut Connection, sql: &str) {
     match &mut conn.backend {
-        Backend::Postgres(conn) => diesel::sql_query(sql).execute(conn),
-        Backend::Sqlite(conn) => diesel::sql_query(sql).execute(conn),
+        Backend::Postgres(conn) => sql_query(sql).execute(conn),
+        Backend::Sqlite(conn) => sql_query(sql).execute(conn),
     }
     .unwrap();
 }

@@ -2,10 +2,13 @@
 
 pub(crate) mod api;
 pub(crate) mod call;
+pub(crate) mod cluster;
 mod contract;
 pub(crate) mod database;
+pub(crate) mod journal;
 pub(crate) mod postgres;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod statements;
 
@@ -19,6 +22,19 @@ pub(crate) use database::{Kind, TestDatabase};
 pub(crate) fn tell_skipped(what: &str) {
     // Past the capture of the test's output, so that it is seen without --nocapture, too.
     let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what}.\n");
+}
+
+/// How often a long test repeats what it does: `FAULT_ROUNDS`, or few times, so that all tests together stay quick.
+pub(crate) fn fault_rounds() -> u32 {
+    postgres::variable("FAULT_ROUNDS").map_or(2, |rounds| rounds.parse().expect("FAULT_ROUNDS is a number"))
+}
+
+/// Tells what was measured where somebody asked for many rounds.
+pub(crate) fn tell_figures(figures: &str) {
+    if postgres::variable("FAULT_ROUNDS").is_some() {
+        // Past the capture of the test's output.
+        let _ = writeln!(std::io::stderr(), "figures: {figures}");
+    }
 }
 
 /// The ids on a page of a list.

@@ -1,14 +1,15 @@
 //! The PostgreSQL server that the tests use: the one that `TEST_DATABASE_URL` names, or a throw-away cluster made from
 //! the programs on this machine, or none.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use posts_api::db::{Connection, DatabaseUrl};
 use url::Url;
+
+use super::cluster::Cluster;
 
 /// The oldest version that the service supports.
 const OLDEST: u32 = 15;
@@ -26,8 +27,8 @@ pub(crate) fn server() -> Option<&'static Server> {
 /// A server on which databases can be made.
 pub(crate) struct Server {
     url: Url,
-    /// Its end of the pipe keeps the cluster alive: see `cluster.sh`. Statics are never dropped.
-    _cluster: Option<Child>,
+    /// Statics are never dropped.
+    _cluster: Option<Cluster>,
 }
 
 impl Server {
@@ -53,7 +54,7 @@ fn find() -> Result<Server, String> {
         let url = Url::parse(&url).expect("TEST_DATABASE_URL is a URL");
         return Ok(Server { url, _cluster: None });
     }
-    let started = start(None);
+    let started = started(None);
     if let Err(reason) = &started {
         let hint = "install PostgreSQL, set TEST_DATABASE_URL, or run scripts/test, which does it all";
         super::tell_skipped(&format!("NOTHING IS TESTED ON POSTGRESQL, because {reason}; {hint}"));
@@ -64,7 +65,7 @@ fn find() -> Result<Server, String> {
 /// A server of its own that speaks TLS with the `server.crt` and `server.key` of this directory, and ends when it is
 /// dropped. `None`: there are no programs for it on this machine.
 pub(crate) fn with_tls(directory: &Path) -> Option<Server> {
-    match start(Some(directory)) {
+    match started(Some(directory)) {
         Ok(server) => Some(server),
         Err(reason) if is_required() => panic!("REQUIRE_POSTGRES is set, and there is no PostgreSQL: {reason}"),
         Err(reason) => {
@@ -74,38 +75,18 @@ pub(crate) fn with_tls(directory: &Path) -> Option<Server> {
     }
 }
 
-fn start(tls: Option<&Path>) -> Result<Server, String> {
-    let bin = programs().ok_or(format!("no PostgreSQL {OLDEST} or newer is installed"))?;
-    // Somebody else may take the port before the cluster does.
-    (0..3).map(|_| start_at(&bin, free_port(), tls)).find_map(Result::ok).ok_or_else(|| "it did not start".to_owned())
+fn started(tls: Option<&Path>) -> Result<Server, String> {
+    let cluster = Cluster::start("off", tls)?;
+    Ok(Server { url: cluster.url.clone(), _cluster: Some(cluster) })
 }
 
-fn free_port() -> u16 {
+/// A port that is free now; somebody else may take it.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn start_at(bin: &Path, port: u16, tls: Option<&Path>) -> Result<Server, ()> {
-    let mut cluster = Command::new("sh")
-        .args(["-c", include_str!("cluster.sh"), "cluster.sh"])
-        .arg(bin)
-        .arg(port.to_string())
-        .args(tls)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(cluster.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    if line != "ready\n" {
-        cluster.wait().unwrap();
-        return Err(());
-    }
-    let url = Url::parse(&format!("postgres://postgres@127.0.0.1:{port}/postgres")).unwrap();
-    Ok(Server { url, _cluster: Some(cluster) })
-}
-
 /// The directory with the newest PostgreSQL of this machine.
-fn programs() -> Option<PathBuf> {
+pub(super) fn programs() -> Result<PathBuf, String> {
     let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let on_path = variable("PATH").unwrap_or_default();
     let configured = Command::new("pg_config").arg("--bindir").output().ok();
@@ -118,10 +99,11 @@ fn programs() -> Option<PathBuf> {
         .filter(|(version, _)| *version >= OLDEST)
         .max()
         .map(|(_, bin)| bin)
+        .ok_or(format!("no PostgreSQL {OLDEST} or newer is installed"))
 }
 
 /// The 15 of `initdb (PostgreSQL) 15.14 (Debian …)`.
-fn version(bin: &Path) -> Option<u32> {
+fn version(bin: &std::path::Path) -> Option<u32> {
     let output = Command::new(bin.join("initdb")).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.split(|character: char| !character.is_ascii_digit()).find(|number| !number.is_empty())?.parse().ok()
@@ -132,6 +114,6 @@ pub(crate) fn is_required() -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "these are settings of the tests and not of the service")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

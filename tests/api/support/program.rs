@@ -174,6 +174,19 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Ends it at once, whatever it does (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The memory that it holds, in KiB. Linux only.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         until("the server to end", async || self.child.try_wait().unwrap()).await
     }

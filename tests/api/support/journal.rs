@@ -1,0 +1,294 @@
+//! What the service has acknowledged, noted outside of its process, and so what must be stored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use diesel::sql_types::{BigInt, Bool, Text};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::api::ADMIN_KEY;
+use super::database::TestDatabase;
+use super::program::until;
+
+/// A post as far as the journal looks at it.
+#[derive(Debug, Clone, PartialEq, Eq, diesel::QueryableByName)]
+struct Post {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    title: String,
+    #[diesel(sql_type = Text)]
+    content: String,
+    #[diesel(sql_type = Bool)]
+    published: bool,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+impl Post {
+    fn of(answer: &Value) -> Self {
+        let text = |member: &str| answer[member].as_str().unwrap().to_owned();
+        Self {
+            id: answer["id"].as_i64().unwrap(),
+            title: text("title"),
+            content: text("content"),
+            published: answer["published"].as_bool().unwrap(),
+            version: answer["version"].as_i64().unwrap(),
+        }
+    }
+}
+
+/// A post that a writer asked for.
+struct Entry {
+    body: Value,
+    idempotency_key: Option<String>,
+    /// As it was last acknowledged; `None`: nothing was.
+    acknowledged: Option<Post>,
+    /// How it is where a change was carried out whose answer did not come; the id of a new one is not known.
+    possible: Option<Post>,
+}
+
+/// What became of a request.
+enum Outcome {
+    Done {
+        answer: Value,
+        is_replayed: bool,
+    },
+    /// Nothing was stored, as the answer says.
+    Refused,
+    /// No answer, or one that leaves it open.
+    Unknown,
+}
+
+/// Counts, for the figures.
+#[derive(Debug, Default)]
+struct Counts {
+    acknowledged: AtomicU64,
+    refused: AtomicU64,
+    unknown: AtomicU64,
+    /// Of the unknown ones with a key: the second request found the first one's answer.
+    replayed: AtomicU64,
+    /// … and did what the first had not done.
+    done_again: AtomicU64,
+    /// Of the unknown ones that were not sent again: it had been carried out.
+    found_done: AtomicU64,
+    /// … and had not.
+    found_undone: AtomicU64,
+}
+
+pub(crate) struct Journal {
+    client: reqwest::Client,
+    entries: Mutex<BTreeMap<u64, Entry>>,
+    next: AtomicU64,
+    counts: Counts,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        Self {
+            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap(),
+            entries: Mutex::default(),
+            next: AtomicU64::new(1),
+            counts: Counts::default(),
+        }
+    }
+
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.counts.acknowledged.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.counts.refused.load(Ordering::Relaxed) + self.counts.unknown.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn figures(&self) -> String {
+        format!("{:?}", self.counts)
+    }
+
+    /// Creates a post and changes it. `false`: an answer did not come, or was a refusal.
+    pub(crate) async fn write(&self, base: &str) -> bool {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let key = number.is_multiple_of(2).then(|| format!("request-{number}"));
+        let title = format!("Post {number}");
+        let published = number.is_multiple_of(3);
+        let body = json!({"title": title, "content": "created", "published": published});
+        let created = Post { id: 0, title, content: "created".into(), published, version: 1 };
+        let entry = Entry { body, idempotency_key: key, acknowledged: None, possible: Some(created) };
+        self.entries.lock().unwrap().insert(number, entry);
+        let Some(post) = self.create(base, number).await else { return false };
+        let path = format!("/api/posts/{}", post.id);
+        let change = Some(json!({"content": "changed"}));
+        let patched = Post { content: "changed".into(), version: post.version + 1, ..post };
+        let Some(post) = self.change(base, number, Method::PATCH, &path, change, patched).await else { return false };
+        if post.published {
+            return true;
+        }
+        let published = Post { published: true, version: post.version + 1, ..post };
+        self.change(base, number, Method::POST, &format!("{path}/publish"), None, published).await.is_some()
+    }
+
+    async fn create(&self, base: &str, number: u64) -> Option<Post> {
+        let (key, body) = {
+            let entries = self.entries.lock().unwrap();
+            (entries[&number].idempotency_key.clone(), entries[&number].body.clone())
+        };
+        let outcome = self.send(base, Method::POST, "/api/posts", key.as_deref(), Some(body)).await;
+        self.note(number, outcome)
+    }
+
+    async fn change(
+        &self,
+        base: &str,
+        number: u64,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        expected: Post,
+    ) -> Option<Post> {
+        self.entries.lock().unwrap().get_mut(&number).unwrap().possible = Some(expected);
+        let outcome = self.send(base, method, path, None, body).await;
+        self.note(number, outcome)
+    }
+
+    /// What had become of a request whose outcome was open.
+    fn note_found(&self, entry: &Entry, post: Option<&Post>) {
+        if entry.possible.is_some() {
+            let is_done = post.is_some() && post != entry.acknowledged.as_ref();
+            count(if is_done { &self.counts.found_done } else { &self.counts.found_undone });
+        }
+    }
+
+    fn note(&self, number: u64, outcome: Outcome) -> Option<Post> {
+        let mut entries = self.entries.lock().unwrap();
+        let entry = entries.get_mut(&number).unwrap();
+        match outcome {
+            Outcome::Done { answer, is_replayed } => {
+                assert!(!is_replayed, "this was sent once: {answer}");
+                let post = Post::of(&answer);
+                let expected = entry.possible.take().unwrap();
+                assert_eq!(post, Post { id: post.id, ..expected }, "this was answered");
+                count(&self.counts.acknowledged);
+                entry.acknowledged = Some(post.clone());
+                Some(post)
+            }
+            Outcome::Refused => {
+                count(&self.counts.refused);
+                entry.possible = None;
+                None
+            }
+            Outcome::Unknown => {
+                count(&self.counts.unknown);
+                None
+            }
+        }
+    }
+
+    async fn send(&self, base: &str, method: Method, path: &str, key: Option<&str>, body: Option<Value>) -> Outcome {
+        let mut request = self.client.request(method, format!("{base}{path}")).bearer_auth(ADMIN_KEY);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Outcome::Refused,
+            Err(_) => return Outcome::Unknown,
+        };
+        let (status, headers) = (response.status(), response.headers().clone());
+        let Ok(answer) = response.json::<Value>().await else { return Outcome::Unknown };
+        match (status, answer["code"].as_str()) {
+            (StatusCode::OK | StatusCode::CREATED, _) => {
+                Outcome::Done { answer, is_replayed: headers.contains_key("idempotency-replayed") }
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, Some("database_unavailable")) => Outcome::Unknown,
+            (StatusCode::SERVICE_UNAVAILABLE, _) | (_, Some("idempotency_key_in_use")) => Outcome::Refused,
+            _ => panic!("{path}: {status} {answer}"),
+        }
+    }
+
+    /// Sends what is open and has an `Idempotency-Key` again, until it is answered.
+    pub(crate) async fn settle(&self, base: &str) {
+        let open: Vec<u64> = {
+            let entries = self.entries.lock().unwrap();
+            let is_open = |entry: &Entry| entry.acknowledged.is_none() && entry.idempotency_key.is_some();
+            entries.iter().filter(|(_, entry)| is_open(entry)).map(|(number, _)| *number).collect()
+        };
+        for number in open {
+            let (key, body, was_sent) = {
+                let entries = self.entries.lock().unwrap();
+                let entry = &entries[&number];
+                (entry.idempotency_key.clone(), entry.body.clone(), entry.possible.is_some())
+            };
+            let (answer, is_replayed) = until("an answer to the second request", async || {
+                match self.send(base, Method::POST, "/api/posts", key.as_deref(), Some(body.clone())).await {
+                    Outcome::Done { answer, is_replayed } => Some((answer, is_replayed)),
+                    Outcome::Refused | Outcome::Unknown => None,
+                }
+            })
+            .await;
+            assert!(was_sent || !is_replayed, "a refused request was carried out: {answer}");
+            count(if is_replayed { &self.counts.replayed } else { &self.counts.done_again });
+            let mut entries = self.entries.lock().unwrap();
+            let entry = entries.get_mut(&number).unwrap();
+            entry.acknowledged = Some(Post::of(&answer));
+            entry.possible = None;
+        }
+    }
+
+    /// Holds what is stored against the journal: everything that was acknowledged is there, as it was acknowledged or
+    /// as a change without an answer has left it, and nothing is there twice.
+    pub(crate) fn check(&self, database: &TestDatabase) {
+        let rows = database.rows::<Post>("SELECT id, title, content, published, version FROM posts");
+        let total = rows.len();
+        let stored: HashMap<String, Post> = rows.into_iter().map(|post| (post.title.clone(), post)).collect();
+        assert_eq!(stored.len(), total, "some posts are there twice");
+        let entries = self.entries.lock().unwrap();
+        let mut found = 0;
+        for entry in entries.values() {
+            let title = entry.body["title"].as_str().unwrap();
+            self.note_found(entry, stored.get(title));
+            let Some(post) = stored.get(title) else {
+                assert!(entry.acknowledged.is_none(), "{title} was acknowledged and is gone");
+                continue;
+            };
+            found += 1;
+            let is_possible = match (&entry.acknowledged, &entry.possible) {
+                (Some(acknowledged), _) if acknowledged == post => true,
+                (Some(_), Some(possible)) => possible == post,
+                (None, Some(possible)) => *possible == Post { id: 0, ..post.clone() },
+                (_, None) => false,
+            };
+            assert!(is_possible, "{post:?}; acknowledged: {:?}, possible: {:?}", entry.acknowledged, entry.possible);
+        }
+        assert_eq!(found, total, "posts are there that nobody asked for");
+        check_keys(database, &entries);
+    }
+}
+
+/// The answers that are kept for `Idempotency-Key` belong to the posts that they tell of.
+fn check_keys(database: &TestDatabase, entries: &BTreeMap<u64, Entry>) {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        key: String,
+        #[diesel(sql_type = Text)]
+        location: String,
+    }
+    let rows = database.rows::<Row>("SELECT key, location FROM idempotency_keys");
+    let kept: HashMap<&str, &str> = rows.iter().map(|row| (row.key.as_str(), row.location.as_str())).collect();
+    assert_eq!(kept.len(), rows.len());
+    for entry in entries.values() {
+        if let (Some(key), Some(post)) = (&entry.idempotency_key, &entry.acknowledged) {
+            assert_eq!(kept.get(key.as_str()), Some(&format!("/api/posts/{}", post.id).as_str()), "{key}");
+        }
+    }
+}

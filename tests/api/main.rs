@@ -30,6 +30,7 @@ mod plans;
 mod posts;
 mod put;
 mod readme;
+mod roles;
 mod routes;
 mod schedule;
 mod search;

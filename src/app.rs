@@ -1,20 +1,22 @@
 //! The application: its routes, who may call them, and the layers around them. `main` and the tests build the same one.
 
 use std::future::{Ready, ready};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard, web};
+use actix_web::{App, HttpRequest, HttpResponse, guard, web};
+use socket2::{Domain, Protocol, Socket, Type};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
 use crate::db::Database;
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
+use crate::http::connection::http;
 use crate::http::{ApiError, cors::cors, edge::edge};
 use crate::keys::auth::{self, Access, EnvironmentKey};
 use crate::keys::model::{Role, SecretKey};
@@ -93,8 +95,13 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         readiness: web::Data::new(readiness.clone()),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
-    let server = HttpServer::new(move || {
-        App::new()
+    let listener = listen((config.host, config.port).into())?;
+    let address = listener.local_addr()?;
+    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
+    let server = Server::build().disable_signals().shutdown_timeout(SHUTDOWN_TIMEOUT);
+    let stopping = server.graceful_shutdown_signal();
+    let http = move || {
+        let app = App::new()
             .configure(|app| shared.register(app))
             .configure(routes)
             // For people who type an address.
@@ -103,15 +110,42 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .default_service(web::to(no_route))
             .wrap(from_fn(answer_kept))
             .wrap(cors(origins.as_deref()))
-            .wrap(from_fn(edge))
-    })
-    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
-    .disable_signals()
-    .shutdown_timeout(SHUTDOWN_TIMEOUT)
-    .bind((config.host, config.port))?;
-    let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-    let server = server.run();
+            .wrap(from_fn(edge));
+        let stopping = stopping.clone();
+        http(app, move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+    };
+    let server = server.max_concurrent_connections(connections_per_worker()).listen("http", listener, http)?.run();
     Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
+}
+
+/// Connections that wait to be accepted, at most.
+const BACKLOG: i32 = 1024;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart need not wait for connections that have ended to be forgotten. On Windows it would mean something else.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Descriptors for the database, the log and what else is not a client.
+const OWN_DESCRIPTORS: u64 = 512;
+/// actix's own limit, beyond which each would have too little of its thread.
+const CONNECTIONS_PER_WORKER: u64 = 25_000;
+
+/// As many connections as there are descriptors for, once the process has asked for all that it may have: one more waits
+/// until another ends, and the database can still be reached.
+fn connections_per_worker() -> usize {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(OWN_DESCRIPTORS);
+    let workers = std::thread::available_parallelism().map_or(1, |workers| workers.get() as u64);
+    let clients = descriptors.saturating_sub(OWN_DESCRIPTORS).max(descriptors / 2);
+    usize::try_from((clients / workers).clamp(1, CONNECTIONS_PER_WORKER)).unwrap_or(usize::MAX)
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.

@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod conditional;
+pub mod connection;
 pub mod cors;
 pub mod cursor;
 pub mod edge;
@@ -11,5 +12,6 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod representation;
+pub mod unread;
 
 pub use problem::{ApiError, Code};

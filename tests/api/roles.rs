@@ -178,7 +178,7 @@ fn variants(path: &str) -> Vec<String> {
         variants.push(with(&|part| format!("/{part}")));
         variants.push(with(&|part| part.to_uppercase()));
         variants.push(with(&|part| format!("%{:02x}{}", part.as_bytes()[0], &part[1..])));
-        variants.push(with(&|part| part.bytes().map(|byte| format!("%{byte:02X}")).collect()));
+        variants.push(with(&|part| part.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()));
         variants.push(with(&|part| format!("{part};x=1")));
         variants.push(with(&|part| format!("{part}%00")));
         variants.push(with(&|part| format!("{part}%20")));

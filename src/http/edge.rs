@@ -23,6 +23,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+/// Whatever an answer holds, a browser that shows it runs and loads nothing of it, and no other page frames it.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Wraps the whole application.
 ///
@@ -72,6 +74,10 @@ pub async fn edge<B: MessageBody + 'static>(
 
 fn finish(headers: &mut header::HeaderMap, id: &str) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    // The docs page has one of its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }

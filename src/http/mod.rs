@@ -13,5 +13,6 @@ pub mod problem;
 pub mod query;
 pub mod representation;
 pub mod unread;
+mod value;
 
 pub use problem::{ApiError, Code};

@@ -117,7 +117,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             async move { stopping.notified().await }
         })
     };
-    let server = server.max_concurrent_connections(connections_per_worker()).listen("http", listener, http)?.run();
+    let server =
+        server.max_concurrent_connections(clients_per_worker(config.pool.size)).listen("http", listener, http)?.run();
     Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
 }
 
@@ -134,18 +135,32 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Descriptors for the database, the log and what else is not a client.
-const OWN_DESCRIPTORS: u64 = 512;
+/// Descriptors for the log, the threads and what else is neither a client nor the database.
+const OWN_DESCRIPTORS: u64 = 256;
+/// SQLite opens three files with a connection, PostgreSQL one socket.
+const DESCRIPTORS_OF_A_CONNECTION: u64 = 3;
 /// actix's own limit, beyond which each would have too little of its thread.
-const CONNECTIONS_PER_WORKER: u64 = 25_000;
+const CLIENTS_PER_WORKER: u64 = 25_000;
 
-/// As many connections as there are descriptors for, once the process has asked for all that it may have: one more waits
-/// until another ends, and the database can still be reached.
-fn connections_per_worker() -> usize {
-    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(OWN_DESCRIPTORS);
+/// As many clients as there are descriptors for: one more waits until another ends, and the database can still be
+/// reached.
+fn clients_per_worker(pool: u32) -> usize {
     let workers = std::thread::available_parallelism().map_or(1, |workers| workers.get() as u64);
-    let clients = descriptors.saturating_sub(OWN_DESCRIPTORS).max(descriptors / 2);
-    usize::try_from((clients / workers).clamp(1, CONNECTIONS_PER_WORKER)).unwrap_or(usize::MAX)
+    let own = OWN_DESCRIPTORS + DESCRIPTORS_OF_A_CONNECTION * u64::from(pool);
+    let descriptors = descriptors();
+    let clients = descriptors.saturating_sub(own).max(descriptors / 2);
+    usize::try_from((clients / workers).clamp(1, CLIENTS_PER_WORKER)).unwrap_or(usize::MAX)
+}
+
+/// How many descriptors the process may open, once it has asked for all that it may have.
+#[cfg(unix)]
+fn descriptors() -> u64 {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or(OWN_DESCRIPTORS)
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> u64 {
+    u64::MAX
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.

@@ -1,7 +1,7 @@
 //! The application: its routes, who may call them, and the layers around them. `main` and the tests build the same one.
 
 use std::future::{Ready, ready};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -9,13 +9,15 @@ use actix_web::dev::{Server, ServerHandle, Service as _, ServiceRequest, Service
 use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, guard, web};
+use actix_web::{App, Error, HttpRequest, HttpResponse, guard, web};
+use socket2::{Domain, Protocol, Socket, Type};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
 use crate::db::{Database, within_deadline};
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
+use crate::http::connection::http;
 use crate::http::limits::{Limits, limit};
 use crate::http::peer::TrustedProxies;
 use crate::http::{ApiError, cors::cors, edge::edge};
@@ -98,10 +100,15 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
-    let stopping = readiness.clone();
-    let server = HttpServer::new(move || {
-        let stopping = stopping.clone();
-        App::new()
+    let listener = listen((config.host, config.port).into())?;
+    let address = listener.local_addr()?;
+    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
+    let server = Server::build().disable_signals().shutdown_timeout(SHUTDOWN_TIMEOUT);
+    let stopping = server.graceful_shutdown_signal();
+    let is_told = readiness.clone();
+    let http = move || {
+        let told = is_told.clone();
+        let app = App::new()
             .configure(|app| shared.register(app))
             .configure(routes)
             // For people who type an address.
@@ -112,16 +119,15 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
-            .wrap_fn(move |request, service| shutdown::let_go(stopping.clone(), service.call(request)))
-    })
-    // A client that closes its side has gone, and what it asked for waits for nobody: it leaves the queue.
-    .h1_allow_half_closed(false)
-    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
-    .disable_signals()
-    .shutdown_timeout(SHUTDOWN_TIMEOUT)
-    .bind((config.host, config.port))?;
-    let address = server.addrs().first().copied().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-    let server = server.run();
+            .wrap_fn(move |request, service| shutdown::let_go(told.clone(), service.call(request)));
+        let stopping = stopping.clone();
+        http(app, move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+    };
+    let server =
+        server.max_concurrent_connections(clients_per_worker(config.pool.size)).listen("http", listener, http)?.run();
     Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
 }
 
@@ -131,6 +137,47 @@ async fn admit<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     limit(request, async |request| answer_kept(request, next).await).await
+}
+
+/// Connections that wait to be accepted, at most.
+const BACKLOG: i32 = 1024;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart need not wait for connections that have ended to be forgotten. On Windows it would mean something else.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Descriptors for the log, the threads and what else is neither a client nor the database.
+const OWN_DESCRIPTORS: u64 = 256;
+/// SQLite opens three files with a connection, PostgreSQL one socket.
+const DESCRIPTORS_OF_A_CONNECTION: u64 = 3;
+/// actix's own limit, beyond which each would have too little of its thread.
+const CLIENTS_PER_WORKER: u64 = 25_000;
+
+/// As many clients as there are descriptors for: one more waits until another ends, and the database can still be
+/// reached.
+fn clients_per_worker(pool: u32) -> usize {
+    let workers = std::thread::available_parallelism().map_or(1, |workers| workers.get() as u64);
+    let own = OWN_DESCRIPTORS + DESCRIPTORS_OF_A_CONNECTION * u64::from(pool);
+    let descriptors = descriptors();
+    let clients = descriptors.saturating_sub(own).max(descriptors / 2);
+    usize::try_from((clients / workers).clamp(1, CLIENTS_PER_WORKER)).unwrap_or(usize::MAX)
+}
+
+/// How many descriptors the process may open, once it has asked for all that it may have.
+#[cfg(unix)]
+fn descriptors() -> u64 {
+    rlimit::increase_nofile_limit(u64::MAX).unwrap_or(OWN_DESCRIPTORS)
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> u64 {
+    u64::MAX
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.

@@ -1,35 +1,56 @@
 //! The layer around every request: gives it an id, turns every error answer into a problem, and keeps a panic from
 //! dropping the connection without an answer.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
 use super::audit::{self, Change};
+use super::connection::Connection;
 use super::problem::{ApiError, Code, Problem};
+use super::unread::{Answer, Unread};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+/// Whatever an answer holds, a browser that shows it runs and loads nothing of it, and no other page frames it.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// Wraps the whole application.
 ///
 /// # Errors
-/// Only after a panic: an error that renders itself as a problem.
+/// Only after a panic, or after a request that was to be the connection's last: an error that renders itself as a
+/// problem.
 pub async fn edge<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+) -> Result<ServiceResponse<Answer<EitherBody<B>>>, Error> {
     let id = request_id();
+    let unread = Unread::hold(&mut request);
+    // Until the answer is there.
+    let in_progress = match request.conn_data::<Rc<Connection>>().cloned() {
+        Some(connection) if connection.has_ended() => {
+            return Err(Unanswerable { error: ApiError::Other(Code::BadRequest), request_id: id, unread }.into());
+        }
+        Some(connection) => {
+            if request.head().connection_type() == ConnectionType::Close {
+                connection.end();
+            }
+            Some(connection.begin())
+        }
+        None => None,
+    };
     let line = format!("{} {}", request.method(), request.path());
     let change = Change::begin(&request, &id);
     let response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
@@ -39,7 +60,7 @@ pub async fn edge<B: MessageBody + 'static>(
             if let Some(change) = change {
                 change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::InternalError));
             }
-            return Err(Panicked { request_id: id }.into());
+            return Err(Unanswerable { error: ApiError::Other(Code::InternalError), request_id: id, unread }.into());
         }
     };
     let is_error = response.status().is_client_error() || response.status().is_server_error();
@@ -50,11 +71,20 @@ pub async fn edge<B: MessageBody + 'static>(
     }
     let mut response = if is_error { as_problem(response, &id, &line) } else { response.map_into_left_body() };
     finish(response.headers_mut(), &id);
-    Ok(response)
+    if let (Some(request), Some(unread)) = (&in_progress, &unread)
+        && !unread.is_read()
+    {
+        request.leave_unread();
+    }
+    Ok(response.map_body(|_, body| Answer::new(body, unread)))
 }
 
 fn finish(headers: &mut header::HeaderMap, id: &str) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    // The docs page has one of its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -104,24 +134,33 @@ fn request_id() -> String {
     format!("{:016x}", id ^ (id >> 31))
 }
 
-/// A panic unwound the request, so there is no response to amend.
-#[derive(Debug, thiserror::Error)]
-#[error("the handler panicked")]
-struct Panicked {
+/// There is no response to amend: a panic unwound the request, or it was not carried out.
+#[derive(thiserror::Error)]
+#[error("{error}")]
+struct Unanswerable {
+    error: ApiError,
     request_id: String,
+    unread: Option<Unread>,
 }
 
-impl ResponseError for Panicked {
+impl fmt::Debug for Unanswerable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unanswerable").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl ResponseError for Unanswerable {
     fn status_code(&self) -> StatusCode {
-        StatusCode::INTERNAL_SERVER_ERROR
+        self.error.code().status()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let problem = ApiError::of_response(self.status_code(), None);
+        let body = body(self.error.problem(), &self.request_id);
         let mut response = HttpResponse::build(self.status_code())
             .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
             .insert_header((header::CACHE_CONTROL, NO_STORE))
-            .body(body(problem, &self.request_id));
+            .force_close()
+            .body(Answer::new(body, self.unread.clone()));
         finish(response.headers_mut(), &self.request_id);
         response
     }

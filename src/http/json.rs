@@ -9,9 +9,8 @@ use actix_web::http::header;
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
-use serde_json::Value;
 
-use super::ApiError;
+use super::{ApiError, value};
 use crate::input::{self, Input};
 
 /// The most that a body may have, unless its route says otherwise: 1 MiB.
@@ -63,7 +62,7 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
 /// # Errors
 /// It is not JSON, or not a `T`.
 pub(super) fn parse<T: Input>(body: &[u8]) -> Result<T, ApiError> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
+    let value = value::read(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
     input::read(value, "").map_err(ApiError::ValidationFailed)
 }
 

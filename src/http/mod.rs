@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod cache;
 pub mod conditional;
+pub mod connection;
 pub mod cors;
 pub mod cursor;
 pub mod edge;
@@ -17,5 +18,7 @@ pub mod peer;
 pub mod problem;
 pub mod query;
 pub mod representation;
+pub mod unread;
+mod value;
 
 pub use problem::{ApiError, Code};

@@ -53,7 +53,8 @@ macro_rules! codes {
 
 codes! {
     MalformedJson "malformed_json" BAD_REQUEST "The body is not JSON"
-        "The request body could not be read as JSON (RFC 8259). `detail` says where reading stopped.",
+        "The request body could not be read as JSON (RFC 8259), has a name twice in one object, or holds more than 20,000 \
+         values. `detail` says where reading stopped.",
     InvalidParameter "invalid_parameter" BAD_REQUEST "A parameter is wrong"
         "A parameter of the query string or the path is unknown, given twice, or has a value outside what it takes. \
          `detail` names it.",

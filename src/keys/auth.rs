@@ -97,8 +97,11 @@ pub async fn guard<B: MessageBody + 'static>(
 }
 
 async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller, ApiError> {
-    let caller = match (access, request.headers().get(header::AUTHORIZATION)) {
+    let mut given = request.headers().get_all(header::AUTHORIZATION);
+    let caller = match (access, given.next()) {
         (Access::Unchecked, _) | (_, None) => Caller::Anonymous,
+        // Whoever stands in front may have looked at the other one (RFC 9110, section 5.3: it is no list).
+        (_, Some(_)) if given.next().is_some() => return Err(ApiError::KeyInvalid),
         (_, Some(authorization)) => {
             let key = authorization.to_str().ok().and_then(bearer).ok_or(ApiError::KeyInvalid)?;
             caller_of(key, request).await?

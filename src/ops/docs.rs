@@ -31,6 +31,9 @@ const CSP: (HeaderName, HeaderValue) = (
     ),
 );
 
+/// Its links lead elsewhere, where nobody need know which service this is.
+const REFERRER_POLICY: (HeaderName, HeaderValue) = (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+
 /// Read this document
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "operations",
@@ -66,7 +69,7 @@ fn file(name: &str) -> Result<HttpResponse, ApiError> {
     let file = serve(name, config).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let file = file.ok_or(ApiError::NotFound("file"))?;
     let bytes = if name == "index.html" { with_base(&file.bytes) } else { file.bytes.into_owned() };
-    Ok(HttpResponse::Ok().insert_header(CSP).content_type(file.content_type).body(bytes))
+    Ok(HttpResponse::Ok().insert_header(CSP).insert_header(REFERRER_POLICY).content_type(file.content_type).body(bytes))
 }
 
 /// The page names its files relative to itself, and its path has no slash at the end.

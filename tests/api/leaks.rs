@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Api, Reply, on_both};
 
 /// Ten published posts, oldest first; ids leave room for drafts.
-fn published() -> Vec<Value> {
+pub(crate) fn published() -> Vec<Value> {
     let post = |number: i64| {
         json!({
             "id": number * 10, "slug": format!("public-{number}"), "title": format!("Public {}", number % 3),
@@ -20,7 +20,7 @@ fn published() -> Vec<Value> {
 }
 
 /// Drafts of every kind between them: never published, published before, and to be published.
-fn drafts() -> Vec<Value> {
+pub(crate) fn drafts() -> Vec<Value> {
     let post = |number: i64| {
         let was_published = (number % 2 == 0).then(|| format!("2026-01-{:02}T00:00:00Z", 1 + number % 4));
         let scheduled_for = (number % 3 == 0).then_some("2999-01-01T00:00:00Z");
@@ -34,7 +34,7 @@ fn drafts() -> Vec<Value> {
 }
 
 /// Services with the published posts alone and with the drafts as well.
-fn worlds(plain: Api) -> [Api; 2] {
+pub(crate) fn worlds(plain: Api) -> [Api; 2] {
     let with_drafts = <Api as crate::support::Given>::on(plain.kind()).unwrap();
     plain.server.database.import(&published());
     let mut all = [published(), drafts()].concat();
@@ -50,7 +50,7 @@ fn worlds(plain: Api) -> [Api; 2] {
 }
 
 /// All that a caller sees, without what tells one request from another.
-fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
+pub(crate) fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
     let mut headers: Vec<_> = reply
         .headers
         .iter()
@@ -60,7 +60,7 @@ fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, Value) {
         .map(|(name, value)| if name.ends_with("expose-headers") { (name, sorted(value)) } else { (name, value.to_owned()) })
         .collect();
     headers.sort();
-    let mut body = serde_json::from_slice(&reply.body).unwrap_or_else(|_| json!(reply.text()));
+    let mut body = serde_json::from_slice(&reply.body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&reply.body)));
     if let Some(id) = body.get_mut("request_id") {
         *id = Value::Null;
     }
@@ -74,7 +74,7 @@ fn sorted(list: &str) -> String {
 }
 
 /// Asks both the same, and answers what both said.
-async fn both(worlds: &[Api; 2], method: &Method, path: &str, tag: Option<&str>) -> Reply {
+pub(crate) async fn both(worlds: &[Api; 2], method: &Method, path: &str, tag: Option<&str>) -> Reply {
     let mut replies = Vec::new();
     for api in worlds {
         let call = api.call(method.clone(), path);
@@ -101,11 +101,11 @@ async fn every_way(worlds: &[Api; 2], path: &str) -> Reply {
     reply
 }
 
-const SORTS: [&str; 9] = [
+pub(crate) const SORTS: [&str; 9] = [
     "", "sort=id", "sort=-published_at", "sort=published_at", "sort=-updated_at", "sort=updated_at", "sort=title",
     "sort=-title", "q=common",
 ];
-const FILTERS: [&str; 12] = [
+pub(crate) const FILTERS: [&str; 12] = [
     "", "limit=3", "published=true&limit=100", "slug=public-1&slug=public-2",
     "slug=secret-1&slug=secret-2&slug=public-9", "published_after=2026-01-02T00:00:00Z",
     "published_before=2026-01-03T00:00:00Z&limit=2", "updated_after=2026-02-02T00:00:00Z",

@@ -10,6 +10,8 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(posts_a
 
 #[track_caller]
 pub(super) fn check(method: &str, path: &str, reply: &Reply) {
+    // As the router reads it.
+    let path = &*percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let Some(operation) = operation(method, path) else { return };
     let described = &operation["responses"][reply.status.to_string()];
     assert!(described.is_object(), "{method} {path} answers {}, which the document does not tell", reply.status);

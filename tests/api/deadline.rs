@@ -102,6 +102,8 @@ async fn all_end_while_the_server_hangs(cache_bytes: u64, idle: Duration) {
     assert!(is_well(&api).await);
     tokio::time::sleep(idle).await;
     let paused = cluster.pause();
+    // So long what was asked before may still be answered from the cache.
+    until("the cache to be off", async || api.server.connections.revision().is_none()).await;
     let work = async {
         // The second time, many connections are still held by the first.
         for _ in 0..2 {

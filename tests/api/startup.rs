@@ -96,8 +96,10 @@ on_both! {
         let port = taken.local_addr().unwrap().port().to_string();
         let mut place = workplace(&database);
         place.set("PORT", &port);
+        place.set("RUST_LOG", "warn");
         assert!(place.run(&[]).refusal().contains("in use"));
         place.set("PORT", "0");
+        place.set("RUST_LOG", "info");
         let mut server = place.start("server", &[]);
         server.base().await;
         until("the key", async || (!keys(&server.stdout()).is_empty()).then_some(())).await;

@@ -177,7 +177,10 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
             return Err(format!("{} migrations are pending; run posts-api migrate", pending.len()).into());
         }
     } else {
-        migrations::run(&mut conn, &config.database)?;
+        let applied = migrations::run(&mut conn, &config.database)?;
+        if !applied.is_empty() {
+            tracing::info!(migrations = applied.len(), "migrated the database");
+        }
     }
     let system = actix_web::rt::System::new();
     let served = system.block_on(async {

@@ -71,9 +71,6 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
         std::thread::park_timeout(PAUSE);
         done = apply(conn, url);
     }
-    if let Some(applied) = done.as_ref().ok().filter(|applied| !applied.is_empty()) {
-        tracing::info!(migrations = applied.len(), "migrated the database");
-    }
     done
 }
 

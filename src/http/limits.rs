@@ -1,7 +1,7 @@
 //! How many requests a client may send; for who sends more, 429.
 //!
 //! A client is a valid key, wherever it is used from, or else an address (IPv6: a /64, which is what one household or
-//! host gets). Reads and writes are counted apart, by [`super::gcra`]. What is sent with a key that is not valid counts
+//! host gets). Reads and writes are counted apart, by `http::gcra`. What is sent with a key that is not valid counts
 //! for the address.
 //!
 //! **The defaults** are far from what a site sends and below what hurts. A page server or a static build asks from one

@@ -80,66 +80,84 @@ impl Timestamp {
     }
 }
 
-/// How a time is written, `2026-01-31T12:00:00.000000Z`, always with so many bytes. A page of posts has some eighty
-/// times, so both ways go without a general parser and printer.
-const SHAPE: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
-
-/// A time as text, on the stack.
-struct Text([u8; SHAPE.len()]);
+/// A time as text, always with so many bytes: `2026-01-31T12:00:00.000000Z`. A page of posts has some eighty times, so
+/// both ways go without a general parser and printer.
+struct Text([u8; 27]);
 
 impl Text {
     fn of(time: Timestamp) -> Result<Self, jiff::Error> {
         let time = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(time.0)?);
         let micros = time.subsec_nanosecond() / 1000;
-        let [a, b, c] = [micros / 10_000, micros / 100 % 100, micros % 100];
-        let (century, year) = (time.year() / 100, time.year() % 100);
-        let mut text = *SHAPE;
-        for (at, two_digits) in [
-            (0, i32::from(century)),
-            (2, i32::from(year)),
-            (5, time.month().into()),
-            (8, time.day().into()),
-            (11, time.hour().into()),
-            (14, time.minute().into()),
-            (17, time.second().into()),
-            (20, a),
-            (22, b),
-            (24, c),
-        ] {
-            if let Some([tens, ones]) = text.get_mut(at..at + 2) {
-                *tens = digit(two_digits / 10);
-                *ones = digit(two_digits % 10);
-            }
-        }
-        Ok(Self(text))
+        let ([c1, c2], [y1, y2]) = (digits(time.year() / 100), digits(time.year() % 100));
+        let ([m1, m2], [d1, d2]) = (digits(time.month()), digits(time.day()));
+        let ([h1, h2], [i1, i2], [s1, s2]) = (digits(time.hour()), digits(time.minute()), digits(time.second()));
+        let ([u1, u2], [u3, u4], [u5, u6]) =
+            (digits(micros / 10_000), digits(micros / 100 % 100), digits(micros % 100));
+        Ok(Self([
+            c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2, b'.', u1, u2, u3, u4,
+            u5, u6, b'Z',
+        ]))
     }
 
     fn as_str(&self) -> &str {
-        // Digits and the signs of the shape are ASCII.
+        // Digits and signs are ASCII.
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
-fn digit(value: i32) -> u8 {
-    b'0' + u8::try_from(value).unwrap_or_default()
+/// Two digits of a number below 100.
+fn digits(number: impl TryInto<u8>) -> [u8; 2] {
+    let number = number.try_into().unwrap_or_default();
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 /// Reads what [`Text`] writes; `None` for any other text.
 fn read_text(text: &[u8]) -> Option<Timestamp> {
-    let text: &[u8; SHAPE.len()] = text.try_into().ok()?;
-    let is_shaped = text.iter().zip(SHAPE).all(|(byte, shape)| match shape {
-        b'0' => byte.is_ascii_digit(),
-        sign => byte == sign,
-    });
-    if !is_shaped {
+    let &[
+        c1,
+        c2,
+        y1,
+        y2,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        i1,
+        i2,
+        b':',
+        s1,
+        s2,
+        b'.',
+        u1,
+        u2,
+        u3,
+        u4,
+        u5,
+        u6,
+        b'Z',
+    ] = text
+    else {
         return None;
-    }
-    let two = |at: usize| i8::try_from((text.get(at)? - b'0') * 10 + (text.get(at + 1)? - b'0')).ok();
-    let year = i16::from(two(0)?) * 100 + i16::from(two(2)?);
-    let micros = i32::from(two(20)?) * 10_000 + i32::from(two(22)?) * 100 + i32::from(two(24)?);
-    let time = DateTime::new(year, two(5)?, two(8)?, two(11)?, two(14)?, two(17)?, micros * 1000).ok()?;
+    };
+    let year = i16::from(number(c1, c2)?) * 100 + i16::from(number(y1, y2)?);
+    let (month, day) = (number(m1, m2)?, number(d1, d2)?);
+    let (hour, minute, second) = (number(h1, h2)?, number(i1, i2)?, number(s1, s2)?);
+    let micros = i32::from(number(u1, u2)?) * 10_000 + i32::from(number(u3, u4)?) * 100 + i32::from(number(u5, u6)?);
+    let time = DateTime::new(year, month, day, hour, minute, second, micros * 1000).ok()?;
     let time = Offset::UTC.to_timestamp(time).ok()?;
     Timestamp::from_microseconds(time.as_microsecond()).ok()
+}
+
+/// The number that two digits write.
+fn number(tens: u8, ones: u8) -> Option<i8> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens < 10 && ones < 10 { i8::try_from(tens * 10 + ones).ok() } else { None }
 }
 
 impl fmt::Display for Timestamp {

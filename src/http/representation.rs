@@ -14,6 +14,8 @@ use super::ApiError;
 
 /// A body below this size, in bytes, fits into a packet or two as it is.
 const WORTH_COMPRESSING: usize = 1024;
+/// Most pages fit into so many bytes; a longer one grows.
+const TYPICAL_BODY: usize = 16 * 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bodies that are compressed at once. Anyone can ask for it, so others get theirs as it is meanwhile.
 static COMPRESSING: Semaphore = Semaphore::const_new(2);
@@ -49,7 +51,8 @@ impl Representation {
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn new(tag: EntityTag, link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(value).map_err(|error| internal(&error))?;
+        let mut body = Vec::with_capacity(TYPICAL_BODY);
+        serde_json::to_writer(&mut body, value).map_err(|error| internal(&error))?;
         let tag = ETag(tag).try_into_value().map_err(|error| internal(&error))?;
         // What is kept is counted by its length.
         Ok(Self { body: body.into_boxed_slice().into(), tag, link, gzip: OnceCell::new() })

@@ -18,7 +18,7 @@ mod tests {
     use std::panic::catch_unwind;
     use std::path::Path;
 
-    const MUTATIONS: usize = 3_000;
+    const MUTATIONS: usize = 20_000;
 
     /// `SplitMix64`: the same numbers each time.
     struct Random(u64);

@@ -16,7 +16,7 @@
 pub mod app;
 pub mod config;
 pub mod db;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;

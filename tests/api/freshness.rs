@@ -48,13 +48,13 @@ async fn ask_all(api: &Api) {
 on_both! {
     async fn what_is_asked_for_again_is_not_read_again(api: Api) {
         fill(&api, 3).await;
-        warm(&api).await;
-        assert_eq!(reads(&api, ask_all(&api)).await, 0);
-        let head_and_origin = async {
+        let again = async || {
+            ask_all(&api).await;
             api.head("/api/posts").await.expect(200);
             api.get("/api/posts").header("origin", "https://example.org").await.expect(200);
         };
-        assert_eq!(reads(&api, head_and_origin).await, 0);
+        // On a busy machine what is kept may have to be confirmed meanwhile.
+        until("nothing is read", async || reads(&api, again()).await == 0).await;
     }
 
     async fn without_a_cache_every_request_is_read(database: TestDatabase) {

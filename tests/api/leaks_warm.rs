@@ -40,6 +40,22 @@ async fn ask(api: &Api, path: &str, encoding: &str, tag: &str) -> Reply {
     if tag.is_empty() { call.await } else { call.header("if-none-match", tag).await }
 }
 
+/// Asks both worlds the same. Where one is not compressed because other tests are being compressed, it asks again.
+async fn ask_both(worlds: &[Api; 2], path: &str, encoding: &str, tag: &str) -> (Reply, Reply) {
+    let ask = async || (ask(&worlds[0], path, encoding, tag).await, ask(&worlds[1], path, encoding, tag).await);
+    let mut replies = ask().await;
+    for _ in 0..100 {
+        let (plain, with_drafts) = &replies;
+        if plain.status != with_drafts.status
+            || plain.header("content-encoding") == with_drafts.header("content-encoding")
+        {
+            break;
+        }
+        replies = ask().await;
+    }
+    replies
+}
+
 /// Asks both worlds the same in every way, each twice, so that what is kept answers as well; with the tags of the answers
 /// and with those that are given, which were right once.
 async fn compare(worlds: &[Api; 2], when: &str, once: &[String]) -> Vec<String> {
@@ -53,8 +69,7 @@ async fn compare(worlds: &[Api; 2], when: &str, once: &[String]) -> Vec<String> 
                     "once" => once.get(at).cloned().unwrap_or_default(),
                     none => none.to_owned(),
                 };
-                let plain = ask(&worlds[0], path, encoding, &tag).await;
-                let with_drafts = ask(&worlds[1], path, encoding, &tag).await;
+                let (plain, with_drafts) = ask_both(worlds, path, encoding, &tag).await;
                 assert_eq!(told(&plain), told(&with_drafts), "{when}, {round}, {encoding:?}, {tag:?}: {path}");
                 told_tag = plain.header("etag").unwrap_or_default().to_owned();
             }

@@ -1,0 +1,33 @@
+//! A cursor decodes to the place that was encoded, and no altered one does.
+
+use crate::db::Timestamp;
+use crate::http::cursor::{decode, encode};
+use crate::posts::query::{Key, Place};
+
+/// The input is an id, a time, the place of an alteration, and a text: once a cursor, once a title.
+pub fn check(bytes: &[u8]) {
+    let Some((id, rest)) = bytes.split_first_chunk() else { return };
+    let Some((time, rest)) = rest.split_first_chunk() else { return };
+    let Some((alteration, text)) = rest.split_first() else { return };
+    let Ok(text) = str::from_utf8(text) else { return };
+    let (id, time) = (i64::from_le_bytes(*id), i64::from_le_bytes(*time));
+
+    if let Ok(place) = decode::<Place>(text) {
+        assert_eq!(decode::<Place>(&encode(&place)).unwrap(), place);
+    }
+
+    let keys =
+        [Some(Key::Id), Some(Key::Text(text.to_owned())), Timestamp::from_microseconds(time).ok().map(Key::Time)];
+    for key in keys.into_iter().flatten() {
+        let place = Place { backwards: id % 2 == 0, rest: id % 3 == 0, key, id };
+        let cursor = encode(&place);
+        assert_eq!(decode::<Place>(&cursor).unwrap(), place);
+        assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+
+        let mut altered = cursor.clone().into_bytes();
+        let at = usize::from(*alteration) % altered.len();
+        altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+        assert!(decode::<Place>(str::from_utf8(&altered).unwrap()).is_err());
+        assert!(decode::<Place>(&cursor[..at]).is_err());
+    }
+}

@@ -1,0 +1,20 @@
+//! A key is taken as it is or not at all.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::test::TestRequest;
+
+use crate::http::idempotency::key;
+
+const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+
+pub fn check(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    let request = TestRequest::default().insert_header((NAME, value.clone()));
+    let is_key = (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    match key(&request.to_http_request()) {
+        Ok(found) => assert!(is_key && found.unwrap().as_bytes() == bytes),
+        Err(_) => assert!(!is_key),
+    }
+    let twice = TestRequest::default().append_header((NAME, value.clone())).append_header((NAME, value));
+    assert!(key(&twice.to_http_request()).is_err());
+}

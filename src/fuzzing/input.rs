@@ -1,0 +1,43 @@
+//! What is read keeps the limits, reads the same again, and every mistake is told where it is.
+
+use serde_json::{Value, json};
+
+use crate::input::{Input, read};
+use crate::keys::model::CreateApiKey;
+use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
+use crate::posts::model::{MAX_CONTENT, MAX_SLUG, MAX_TITLE};
+
+fn try_read<T: Input>(value: &Value) -> Option<T> {
+    match read(value.clone(), "") {
+        Ok(read) => Some(read),
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            for error in errors {
+                let place = value.pointer(&error.pointer);
+                // The name of an unknown field is cut where it is long.
+                let is_cut = error.code == "unknown" && error.pointer.len() > 100;
+                assert!(is_cut || place.is_none() == (error.code == "required"), "{error:?}");
+            }
+            None
+        }
+    }
+}
+
+pub fn check(bytes: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
+    try_read::<UpdatePost>(&value);
+    try_read::<PutPost>(&value);
+    try_read::<Publish>(&value);
+    try_read::<CreateApiKey>(&value);
+    let posts = try_read::<Batch>(&value).map_or_else(Vec::new, |batch| batch.posts);
+    for post in posts.into_iter().chain(try_read::<CreatePost>(&value)) {
+        assert!((1..=MAX_TITLE).contains(&post.title.chars().count()) && post.title.trim() == post.title);
+        assert!(post.slug.as_ref().is_none_or(|slug| slug.len() <= MAX_SLUG));
+        assert!(post.content.as_ref().is_none_or(|content| content.len() <= MAX_CONTENT));
+        assert!(!post.title.contains('\0') && !post.content.as_deref().unwrap_or_default().contains('\0'));
+        let again = json!({
+            "title": post.title, "slug": post.slug, "content": post.content, "published": post.published,
+        });
+        assert_eq!(try_read::<CreatePost>(&again), Some(post));
+    }
+}

@@ -1,0 +1,83 @@
+//! What holds whatever a stranger sends: the checks of the fuzz targets.
+//!
+//! `fuzz/` hands them to libFuzzer, which looks for inputs that break them; `--cfg fuzzing` is set then. The tests below
+//! try what is committed of that search, and thousands of inputs like it, the same ones each time.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
+
+pub mod cursor;
+pub mod entity_tags;
+pub mod idempotency_key;
+pub mod input;
+pub mod query_string;
+pub mod search;
+pub mod slug;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::path::Path;
+
+    const MUTATIONS: usize = 20_000;
+
+    /// `SplitMix64`: the same numbers each time.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.0;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound).unwrap()).unwrap()
+        }
+
+        /// A piece of this text, often a short one.
+        fn piece(&mut self, length: usize) -> std::ops::Range<usize> {
+            let start = self.below(length + 1);
+            let longest = (length - start).min(1 << self.below(6));
+            start..start + self.below(longest + 1)
+        }
+    }
+
+    /// Puts something else in place of some pieces of an input: nothing, a byte, a piece of another, or itself twice.
+    fn mutate(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+        let mut input = corpus[random.below(corpus.len())].clone();
+        for _ in 0..=random.below(4) {
+            let piece = random.piece(input.len());
+            let new = match random.below(4) {
+                0 => Vec::new(),
+                1 => vec![u8::try_from(random.below(256)).unwrap()],
+                2 => {
+                    let other = &corpus[random.below(corpus.len())];
+                    other[random.piece(other.len())].to_vec()
+                }
+                _ => input[piece.clone()].repeat(2),
+            };
+            input.splice(piece, new);
+        }
+        input
+    }
+
+    fn try_inputs(target: &str, check: fn(&[u8])) {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+        let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let corpus: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
+        let mut random = Random(0);
+        let mutations = std::iter::repeat_with(|| mutate(&mut random, &corpus)).take(MUTATIONS);
+        for input in corpus.iter().cloned().chain(mutations) {
+            assert!(catch_unwind(|| check(&input)).is_ok(), "{target}: b\"{}\"", input.escape_ascii());
+        }
+    }
+
+    macro_rules! inputs {
+        ($($target:ident)+) => {$(
+            #[test]
+            fn $target() {
+                try_inputs(stringify!($target), super::$target::check);
+            }
+        )+};
+    }
+    inputs! { cursor entity_tags idempotency_key input query_string search slug }
+}

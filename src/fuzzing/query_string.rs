@@ -1,0 +1,40 @@
+//! A list is the same in whichever order its parameters are named, and takes the cursors that it gave.
+
+use url::form_urlencoded;
+
+use crate::db::Timestamp;
+use crate::posts::params::ListRequest;
+use crate::posts::query::{Key, Place};
+
+fn query_of(pairs: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+pub fn check(bytes: &[u8]) {
+    let Ok(query) = str::from_utf8(bytes) else { return };
+    let Ok(list) = ListRequest::parse(query) else { return };
+    assert!((1..=100).contains(&list.query.limit));
+    assert!(list.query.filter.slugs.is_sorted());
+
+    let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    pairs.reverse();
+    assert_eq!(ListRequest::parse(&query_of(&pairs)).unwrap(), list);
+
+    let filter = &list.query.filter;
+    for time in [filter.published_after, filter.published_before, filter.updated_after, filter.updated_before] {
+        assert!(time.is_none_or(|time| time.to_string().parse() == Ok(time)));
+    }
+
+    // What it takes besides: another size, view and count.
+    pairs.retain(|(name, _)| !["cursor", "limit", "view", "count"].contains(&name.as_str()));
+    pairs.push(("view".to_owned(), "summary".to_owned()));
+    for key in [Key::Id, Key::Time(Timestamp::MIN), Key::Text("a\u{1f600}\"&".to_owned())] {
+        let place = Place { backwards: query.len() % 2 == 0, rest: false, key, id: 7 };
+        let mut pairs = pairs.clone();
+        pairs.push(("cursor".to_owned(), list.cursor(&place)));
+        match ListRequest::parse(&query_of(&pairs)) {
+            Ok(next) => assert_eq!(next.query.place, Some(place)),
+            Err(_) => assert!(!list.query.sort.has(&place)),
+        }
+    }
+}

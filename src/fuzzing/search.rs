@@ -1,0 +1,67 @@
+//! No text is a syntax error, and a post that says what is searched for is found.
+
+use std::cell::RefCell;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use crate::posts::search::{Scope, Search};
+
+thread_local! {
+    static DATABASE: RefCell<SqliteConnection> = RefCell::new(open());
+}
+
+/// Words are told apart as by the table of `migrations/sqlite`.
+const TABLE: &str = r#"CREATE VIRTUAL TABLE search USING fts5(
+    title, content, tokenize = "unicode61 remove_diacritics 2 categories 'L* Nd'"
+)"#;
+
+fn open() -> SqliteConnection {
+    let mut conn = SqliteConnection::establish(":memory:").unwrap();
+    conn.batch_execute(TABLE).unwrap();
+    conn
+}
+
+fn matches(conn: &mut SqliteConnection, query: &str) -> i64 {
+    let count = diesel::dsl::sql::<BigInt>("count(*) FROM search WHERE search MATCH ").bind::<Text, _>(query);
+    diesel::select(count).get_result(conn).unwrap()
+}
+
+/// Words in single quotes, each with a colon behind it, and nothing else but operators.
+fn is_tsquery(query: &str) -> bool {
+    query.split('\'').enumerate().all(|(index, part)| {
+        if index % 2 == 0 {
+            part.bytes().all(|byte| b" ()&<->:*A".contains(&byte)) && (index == 0 || part.starts_with(':'))
+        } else {
+            !part.is_empty() && !part.contains(['\\', '\0', ' '])
+        }
+    }) && query.split('\'').count() % 2 == 1
+}
+
+/// To SQLite, whose tables are of Unicode 6.1, whatever came later is a letter. Here are only blocks that both know.
+fn is_known(c: char) -> bool {
+    matches!(c, '\u{1}'..='\u{24f}' | '\u{300}'..='\u{36f}' | 'α'..='ω' | 'Ѐ'..='ӿ' | 'ぁ'..='ゖ' | '一'..='\u{9fa5}')
+}
+
+pub fn check(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(search) = Search::parse(text) else { return };
+    let scopes = [Scope::Post, Scope::Title];
+    let (fts5, tsquery) = (scopes.map(|scope| search.fts5(scope)), scopes.map(|scope| search.tsquery(scope)));
+    assert!(tsquery.iter().all(|query| is_tsquery(query)), "{tsquery:?}");
+    assert!(search.unsure().is_none_or(|(query, _)| is_tsquery(query.strip_prefix("'|+' & ").unwrap())));
+    DATABASE.with_borrow_mut(|conn| {
+        let insert = diesel::sql_query("INSERT INTO search (title, content) VALUES (?, '')").bind::<Text, _>(text);
+        if text.chars().all(is_known) {
+            insert.execute(conn).unwrap();
+            for query in &fts5 {
+                assert_eq!(matches(conn, query), 1, "{query}");
+            }
+            conn.batch_execute("DELETE FROM search").unwrap();
+        }
+        for query in &fts5 {
+            assert_eq!(matches(conn, query), 0);
+        }
+    });
+}

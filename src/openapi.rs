@@ -83,7 +83,9 @@ pub fn document(operations: &[Operation]) -> utoipa::openapi::OpenApi {
         RefOr::T(SecurityScheme::Http(
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some("An API key. `posts-api keys create` and `POST /api/keys` make one."))
+                .description(Some(
+                    "An API key. The first start prints one; `posts-api keys create` and `POST /api/keys` make more.",
+                ))
                 .build(),
         )),
     );

@@ -10,12 +10,13 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation as Description};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+    Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 
 use crate::http::problem::Problem;
 use crate::http::{Code, limits};
 use crate::keys::auth::Access;
+use crate::keys::model::Role;
 
 /// A route: its handler, who may call it, and which errors are particular to it.
 #[derive(Clone, Copy)]
@@ -82,7 +83,9 @@ pub fn document(operations: &[Operation]) -> utoipa::openapi::OpenApi {
         RefOr::T(SecurityScheme::Http(
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some("An API key. `posts-api keys create` and `POST /api/keys` make one."))
+                .description(Some(
+                    "An API key. The first start prints one; `posts-api keys create` and `POST /api/keys` make more.",
+                ))
                 .build(),
         )),
     );
@@ -100,12 +103,16 @@ fn describe(operation: &Operation) -> Description {
     // utoipa keeps them beside the description and not in it.
     description.tags = Some((operation.tags)().into_iter().map(str::to_owned).collect());
     let codes = codes(operation, &description);
+    if let Some(RefOr::T(body)) = &mut description.request_body {
+        body.content.values_mut().for_each(never_null);
+    }
     if let Access::AtLeast(role) = operation.access {
         let text = description.description.get_or_insert_default();
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.extend(["Takes a key with the role `", role.as_str(), "` or above."]);
+        let or_above = if role == Role::Admin { "" } else { " or above" };
+        text.extend(["Takes a key with the role `", role.as_str(), "`", or_above, "."]);
     }
     description.security = match operation.access {
         Access::Unchecked => Some(Vec::new()),
@@ -123,6 +130,16 @@ fn describe(operation: &Operation) -> Description {
         description.responses.responses.insert(status.to_string(), RefOr::T(problem_response(&codes)));
     }
     description
+}
+
+/// utoipa describes a body that may be left out as one that may be null. It may not, and clients are generated that send
+/// one.
+fn never_null(content: &mut RefOr<Content>) {
+    if let RefOr::T(content) = content
+        && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema
+    {
+        content.schema = either.items.iter().find(|schema| matches!(schema, RefOr::Ref(_))).cloned();
+    }
 }
 
 /// The errors of the table's row, and those that follow from what the operation takes.

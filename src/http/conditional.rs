@@ -18,8 +18,8 @@ pub struct RequireIfMatch(pub bool);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "its fields are only described")]
 pub struct IfNoneMatch {
-    /// An `ETag` from an earlier answer: 304 without a body while nothing has changed.
-    #[param(rename = "If-None-Match", required = false, example = "\"1-1\"")]
+    /// An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
+    #[param(rename = "If-None-Match", required = false)]
     tags: String,
 }
 
@@ -27,12 +27,11 @@ pub struct IfNoneMatch {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IfMatch {
-    /// The `ETag` of the post as last read: 412 where somebody changed it since.
+    /// The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
     #[param(
         rename = "If-Match",
         value_type = String,
         required = false,
-        example = "\"1-1\"",
         pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
     )]
     tags: Option<Vec<String>>,
@@ -62,17 +61,16 @@ pub enum IfExists {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "its fields are only described")]
 pub struct IfExistsHeaders {
-    /// The `ETag` of the post as last read: replaces only that, 412 otherwise.
+    /// The `ETag` of the post as last read, such as `"1-1"`: replaces only that, 412 otherwise.
     #[param(
         rename = "If-Match",
         value_type = String,
         required = false,
-        example = "\"1-1\"",
         pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
     )]
     if_match: Option<String>,
     /// `*` creates only: 412 where the post exists.
-    #[param(rename = "If-None-Match", value_type = String, required = false, example = "*", pattern = r"^\*$")]
+    #[param(rename = "If-None-Match", value_type = String, required = false, pattern = r"^\*$")]
     if_none_match: Option<String>,
 }
 

@@ -28,14 +28,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub struct IdempotencyKeyHeader {
     /// A name of your choice for this request, such as a UUID. Sent again within 24 hours by the same API key, it is
     /// not carried out again but answered as before, with `Idempotency-Replayed: true`.
-    #[param(
-        rename = "Idempotency-Key",
-        min_length = 1,
-        max_length = 255,
-        pattern = "^[!-~]+$",
-        example = "8e03978e-40d5-43dd"
-    )]
-    key: Option<String>,
+    #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    key: String,
 }
 
 /// A JSON body, with the request's `Idempotency-Key` where it has one.

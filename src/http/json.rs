@@ -22,7 +22,7 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Json<T, const LIMIT: usize = BODY_LIMIT>(pub T);
 
-/// Like [`Json`], where the body may be null or left out altogether.
+/// Like [`Json`], where the body may be left out altogether.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
@@ -49,13 +49,7 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
             return Box::pin(ready(Ok(Self(None))));
         }
         let body = collect(request, payload, BODY_LIMIT);
-        Box::pin(async move {
-            let body = body.await?;
-            if body.trim_ascii() == b"null" {
-                return Ok(Self(None));
-            }
-            parse(&body).map(Some).map(Self)
-        })
+        Box::pin(async move { parse(&body.await?).map(Some).map(Self) })
     }
 }
 

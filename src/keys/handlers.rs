@@ -57,7 +57,7 @@ pub async fn create_key(
 /// has an `ADMIN_API_KEY`.
 #[utoipa::path(
     delete, path = "/api/keys/{id}", tag = "keys",
-    params(("id" = i64, Path, description = "The key's id", minimum = 1, maximum = 9_007_199_254_740_991_i64)),
+    params(("id" = i64, Path, description = "The key's id", minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 2)),
     responses((status = 204, description = "Revoked")),
 )]
 pub async fn revoke_key(

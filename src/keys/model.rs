@@ -80,6 +80,10 @@ where
 /// An API key, without the key itself, which is shown only once.
 #[derive(Debug, Clone, Serialize, ToSchema, Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
+#[schema(example = json!({
+    "id": 2, "name": "ci", "role": "editor", "created_at": "2026-01-31T12:00:00.000000Z", "created_by": 1,
+    "expires_at": null, "last_used_on": "2026-02-01",
+}))]
 pub struct ApiKey {
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: i64,
@@ -103,6 +107,10 @@ pub struct ApiKey {
 
 /// A new key as its maker sees it, once.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": 2, "name": "ci", "role": "editor", "created_at": "2026-01-31T12:00:00.000000Z", "created_by": 1,
+    "expires_at": null, "last_used_on": null, "key": "posts_mfrggzdfmztwq2lknnwg23tpobyxe43u",
+}))]
 pub struct CreatedApiKey {
     #[serde(flatten)]
     pub api_key: ApiKey,
@@ -114,6 +122,7 @@ pub struct CreatedApiKey {
 /// What is needed to make a key.
 #[derive(Debug, Clone, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "ci", "role": "editor"}))]
 pub struct CreateApiKey {
     /// What it is for: 1 to 100 characters, without spaces around them.
     #[schema(example = "ci", min_length = 1, max_length = 100, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]

@@ -35,9 +35,11 @@ const CSP: (HeaderName, HeaderValue) = (
 const REFERRER_POLICY: (HeaderName, HeaderValue) = (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 
 /// Read this document
+///
+/// For tools that make clients, tests and pages of it; `/docs` shows it to people.
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "operations",
-    responses((status = 200, description = "The OpenAPI 3.1 document of this service", body = serde_json::Value)),
+    responses((status = 200, description = "The OpenAPI 3.1 document of this service", body = serde_json::Value, example = json!({"openapi": "3.1.0"}))),
 )]
 pub async fn get_openapi(document: web::Data<Document>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document.0.clone())
@@ -55,10 +57,15 @@ pub fn get_docs() -> Ready<Result<HttpResponse, ApiError>> {
 }
 
 /// Read a file of the page
+///
+/// Swagger UI's own styles, scripts and icons.
 #[utoipa::path(
-    get, path = "/docs/{file}", tag = "operations",
-    params(("file" = String, Path, description = "The file's name", example = "swagger-ui.css")),
-    responses((status = 200, description = "The file", body = String, content_type = "*/*")),
+    get, path = "/docs/{name}", tag = "operations",
+    params(("name" = String, Path, description = "The file's name", example = "swagger-ui.css")),
+    responses((
+        status = 200, description = "The file",
+        content((String = "text/css"), (String = "text/html"), (String = "text/javascript"), (String = "image/png")),
+    )),
 )]
 pub fn get_docs_file(name: web::Path<String>) -> Ready<Result<HttpResponse, ApiError>> {
     ready(file(&name))

@@ -7,6 +7,7 @@ use super::answer::{
     self, answer, created_answer, done, expected, keep, parse_tag, scope, shown, stored, stored_answer, taken,
 };
 use super::batch::{self, Entry};
+use super::example;
 use super::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
 use super::model::{self, Post};
 use super::page::{BatchAnswer, ListAnswer};
@@ -26,7 +27,8 @@ use crate::keys::model::Role;
 
 /// List posts
 ///
-/// Published posts, newest first, a page at a time. A key may also list drafts.
+/// Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the next page. A key
+/// may also list drafts.
 #[utoipa::path(
     get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
     responses(
@@ -115,6 +117,7 @@ pub async fn get_post_by_slug(
             ("ETag" = String, description = "For `If-Match`"),
             ("Idempotency-Replayed" = String, description = "`true` where the request was carried out before"),
         ),
+        example = json!(example::draft()),
     )),
 )]
 pub async fn create_post(
@@ -220,6 +223,8 @@ pub async fn update_post(
 }
 
 /// Delete a post
+///
+/// For good. To take it from the public list only, make it a draft again.
 #[utoipa::path(
     delete, path = "/api/posts/{id}", tag = "posts", params(PathId, IfMatch),
     responses((status = 204, description = "Deleted")),
@@ -239,7 +244,11 @@ pub async fn delete_post(
 /// At once, or with `at` at that time: until then it stays a draft. A post that is published stays as it is. Published
 /// again, it shows the time of its first publication, unless `at` gives another.
 #[utoipa::path(
-    post, path = "/api/posts/{id}/publish", tag = "posts", params(PathId, IfMatch), request_body = Option<Publish>,
+    post, path = "/api/posts/{id}/publish", tag = "posts", params(PathId, IfMatch),
+    request_body(
+        content = Option<Publish>,
+        description = "May be left out. `{}` publishes at once, too, and `{\"at\": \"2099-01-31T12:00:00Z\"}` at that time.",
+    ),
     responses((status = 200, description = "The post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
 )]
 pub async fn publish_post(
@@ -264,7 +273,10 @@ pub async fn publish_post(
 /// Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
 #[utoipa::path(
     post, path = "/api/posts/{id}/unpublish", tag = "posts", params(PathId, IfMatch),
-    responses((status = 200, description = "The post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
+    responses((
+        status = 200, description = "The post as it is now", body = Post,
+        headers(("ETag" = String, description = "For `If-Match`")), example = json!(example::draft()),
+    )),
 )]
 pub async fn unpublish_post(
     Id(id): Id,

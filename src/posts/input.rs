@@ -13,6 +13,7 @@ use crate::input::{Fields, Input, Invalid};
 /// What a new post is made of.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "Hello, world", "content": "My first post."}))]
 pub struct CreatePost {
     /// 1 to 200 characters; spaces around them are dropped.
     #[schema(
@@ -70,6 +71,7 @@ impl CreatePost {
 /// A post to put at a slug.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "Hello, world", "content": "My first post.", "published": true}))]
 pub struct PutPost {
     /// 1 to 200 characters; spaces around them are dropped.
     #[schema(
@@ -163,6 +165,7 @@ impl Input for Batch {
 /// When to publish.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
 pub struct Publish {
     /// The time to publish the post at, and to show as `published_at`. One that has passed publishes at once; left out
     /// or null: now.
@@ -179,6 +182,7 @@ impl Input for Publish {
 /// A change to a post, as a JSON Merge Patch (RFC 7396): what is left out stays, null clears.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"title": "Hello again"}))]
 pub struct UpdatePost {
     /// 1 to 200 characters; spaces around them are dropped.
     #[schema(

@@ -3,6 +3,7 @@
 mod answer;
 pub mod batch;
 pub mod count;
+mod example;
 pub mod excerpt;
 pub mod handlers;
 pub mod input;

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::example;
 use crate::db::{InvalidTimestamp, Timestamp};
 use crate::input::Invalid;
 use crate::schema::posts;
@@ -11,6 +12,7 @@ use crate::schema::posts;
 /// A post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
 #[diesel(table_name = posts)]
+#[schema(example = example::published)]
 pub struct Post {
     /// Given at creation, from 1, never given again.
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -59,6 +61,7 @@ pub struct NewPost {
 
 /// A post without its content, for lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = example::summary)]
 pub struct PostSummary {
     /// Given at creation, from 1, never given again.
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]

@@ -14,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::batch::Outcome;
 use super::count::Total;
+use super::example;
 use super::list::Page;
 use super::model::{Post, PostSummary};
 use super::params::ListRequest;
@@ -21,6 +22,7 @@ use super::query::Item;
 
 /// A page of posts.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = example::page)]
 pub struct PostPage {
     #[schema(value_type = Vec<Post>)]
     pub items: Vec<Item>,
@@ -42,6 +44,7 @@ pub struct PostPage {
 
 /// A page of summaries: what `view=summary` answers.
 #[derive(Serialize, ToSchema)]
+#[schema(example = example::summary_page)]
 pub struct PostSummaryPage {
     pub items: Vec<PostSummary>,
     /// The `cursor` of the page after this one; null on the last.

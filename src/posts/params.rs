@@ -19,7 +19,7 @@ use crate::http::{ApiError, cursor};
 #[expect(dead_code, reason = "its fields are only described")]
 pub(super) struct ListParams {
     /// Posts on a page. A page also ends at 8 MiB of content.
-    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u8>,
     /// `next_cursor` or `prev_cursor` of another page of the same list: only `limit`, `view` and `count` may differ.
     #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
@@ -46,9 +46,9 @@ pub(super) struct ListParams {
     /// Only posts changed before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     updated_before: Option<String>,
-    /// Only posts with all these words in title or content. "Quotes" make a phrase, `word*` is a prefix; case and
-    /// diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
-    #[param(max_length = 500, example = "rust async*")]
+    /// Only posts with all these words in title or content, as in `rust async*`. "Quotes" make a phrase, `word*` is a
+    /// prefix; case and diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
+    #[param(max_length = 500)]
     q: Option<String>,
     /// `summary` gives an `excerpt` in place of the `content`.
     #[param(inline)]

@@ -77,8 +77,11 @@ on_both! {
 
     async fn a_body_that_is_no_object_is_told_so(api: Api) {
         for body in ["[]", "null", "1", "\"title\"", "[{\"title\": \"x\"}]"] {
-            let told = api.editor().call(Method::POST, "/api/posts").body(JSON, body).await.mistakes();
-            assert_eq!(borrowed(&told), [("", "type")], "{body}");
+            // Both where a body must be there and where it may be left out.
+            for path in ["/api/posts", "/api/posts/1/publish"] {
+                let told = api.editor().call(Method::POST, path).body(JSON, body).await.mistakes();
+                assert_eq!(borrowed(&told), [("", "type")], "{path} {body}");
+            }
         }
     }
 

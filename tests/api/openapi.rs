@@ -190,6 +190,18 @@ fn the_bodies_of_requests_are_closed() {
     }
 }
 
+/// Where a body may be left out, utoipa says that it may be null, and generated clients would send one.
+#[test]
+fn no_body_may_be_null() {
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        let contents = operation.get("requestBody").and_then(|body| body["content"].as_object());
+        for content in contents.into_iter().flat_map(Map::values) {
+            assert!(content["schema"]["$ref"].is_string(), "{method} {path}: {content}");
+        }
+    }
+}
+
 /// `allOf` of two types is a schema that nothing satisfies.
 #[test]
 fn no_schema_is_of_two_types() {

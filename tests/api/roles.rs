@@ -89,7 +89,7 @@ async fn operations(api: &Api, draft: &Value) -> Vec<Operation> {
             let path = template
                 .replace("{id}", &thing["id"].to_string())
                 .replace("{slug}", draft["slug"].as_str().unwrap())
-                .replace("{file}", "swagger-ui.css")
+                .replace("{name}", "swagger-ui.css")
                 .replace("{code}", "not_found");
             operations.push(Operation { id, method: method.to_uppercase().parse().unwrap(), path, least });
         }
@@ -107,7 +107,7 @@ fn documented(operation: &Value) -> Least {
         [_] => {
             let text = operation["description"].as_str().unwrap();
             let roles = [(Reader, "`reader`"), (Editor, "`editor`"), (Admin, "`admin`")];
-            let says = |role: &str| text.contains(&format!("Takes a key with the role {role} or above."));
+            let says = |role: &str| text.contains(&format!("Takes a key with the role {role}"));
             roles.into_iter().find(|(_, role)| says(role)).map(|(least, _)| least).unwrap()
         }
         more => panic!("{more:?}"),

@@ -21,7 +21,7 @@ async fn paths(api: &Api) -> Vec<(String, BTreeSet<String>)> {
             let path = path
                 .replace("{id}", &post["id"].to_string())
                 .replace("{slug}", "routes")
-                .replace("{file}", "swagger-ui.css")
+                .replace("{name}", "swagger-ui.css")
                 .replace("{code}", "not_found");
             assert!(!path.contains('{'), "{path}");
             let methods = operations.as_object().unwrap().keys().map(|method| method.to_uppercase());

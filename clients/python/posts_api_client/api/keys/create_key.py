@@ -1,0 +1,183 @@
+from http import HTTPStatus
+from typing import Any, cast
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.create_api_key import CreateApiKey
+from ...models.created_api_key import CreatedApiKey
+from ...types import Response
+
+
+def _get_kwargs(
+    *,
+    body: CreateApiKey,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/keys",
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(response: httpx.Response) -> CreatedApiKey:
+    if response.status_code == 201:
+        response_201 = CreatedApiKey.from_dict(response.json())
+
+        return response_201
+
+    raise errors.error_of(response)
+
+
+def _build_response(response: httpx.Response) -> Response[CreatedApiKey]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    body: CreateApiKey,
+) -> Response[CreatedApiKey]:
+    """Make an API key
+
+     The answer holds the key itself, which cannot be shown again.
+
+    Takes a key with the role `admin`.
+
+    Args:
+        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+            'editor'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[CreatedApiKey]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient | Client,
+    body: CreateApiKey,
+) -> CreatedApiKey:
+    """Make an API key
+
+     The answer holds the key itself, which cannot be shown again.
+
+    Takes a key with the role `admin`.
+
+    Args:
+        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+            'editor'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        CreatedApiKey
+    """
+
+    return cast(
+        CreatedApiKey,
+        sync_detailed(
+            client=client,
+            body=body,
+        ).parsed,
+    )
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    body: CreateApiKey,
+) -> Response[CreatedApiKey]:
+    """Make an API key
+
+     The answer holds the key itself, which cannot be shown again.
+
+    Takes a key with the role `admin`.
+
+    Args:
+        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+            'editor'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[CreatedApiKey]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient | Client,
+    body: CreateApiKey,
+) -> CreatedApiKey:
+    """Make an API key
+
+     The answer holds the key itself, which cannot be shown again.
+
+    Takes a key with the role `admin`.
+
+    Args:
+        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+            'editor'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        CreatedApiKey
+    """
+
+    return cast(
+        CreatedApiKey,
+        (
+            await asyncio_detailed(
+                client=client,
+                body=body,
+            )
+        ).parsed,
+    )

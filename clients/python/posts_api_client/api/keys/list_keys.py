@@ -1,0 +1,147 @@
+from http import HTTPStatus
+from typing import Any, cast
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.api_keys import ApiKeys
+from ...types import Response
+
+
+def _get_kwargs() -> dict[str, Any]:
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/api/keys",
+    }
+
+    return _kwargs
+
+
+def _parse_response(response: httpx.Response) -> ApiKeys:
+    if response.status_code == 200:
+        response_200 = ApiKeys.from_dict(response.json())
+
+        return response_200
+
+    raise errors.error_of(response)
+
+
+def _build_response(response: httpx.Response) -> Response[ApiKeys]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+) -> Response[ApiKeys]:
+    """List the API keys
+
+     Keys that were revoked are not listed. The keys themselves are never shown.
+
+    Takes a key with the role `admin`.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ApiKeys]
+    """
+
+    kwargs = _get_kwargs()
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient | Client,
+) -> ApiKeys:
+    """List the API keys
+
+     Keys that were revoked are not listed. The keys themselves are never shown.
+
+    Takes a key with the role `admin`.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ApiKeys
+    """
+
+    return cast(
+        ApiKeys,
+        sync_detailed(
+            client=client,
+        ).parsed,
+    )
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+) -> Response[ApiKeys]:
+    """List the API keys
+
+     Keys that were revoked are not listed. The keys themselves are never shown.
+
+    Takes a key with the role `admin`.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[ApiKeys]
+    """
+
+    kwargs = _get_kwargs()
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient | Client,
+) -> ApiKeys:
+    """List the API keys
+
+     Keys that were revoked are not listed. The keys themselves are never shown.
+
+    Takes a key with the role `admin`.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        ApiKeys
+    """
+
+    return cast(
+        ApiKeys,
+        (
+            await asyncio_detailed(
+                client=client,
+            )
+        ).parsed,
+    )

@@ -1,0 +1,192 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.post import Post
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: int,
+    *,
+    if_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/api/posts/{id}/unpublish".format(
+            id=quote(str(id), safe=""),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(response: httpx.Response) -> Post:
+    if response.status_code == 200:
+        response_200 = Post.from_dict(response.json())
+
+        return response_200
+
+    raise errors.error_of(response)
+
+
+def _build_response(response: httpx.Response) -> Response[Post]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(response),
+    )
+
+
+def sync_detailed(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+) -> Response[Post]:
+    """Make a post a draft again
+
+     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Post]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        if_match=if_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(response)
+
+
+def sync(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+) -> Post:
+    """Make a post a draft again
+
+     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Post
+    """
+
+    return cast(
+        Post,
+        sync_detailed(
+            id=id,
+            client=client,
+            if_match=if_match,
+        ).parsed,
+    )
+
+
+async def asyncio_detailed(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+) -> Response[Post]:
+    """Make a post a draft again
+
+     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Post]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        if_match=if_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(response)
+
+
+async def asyncio(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    if_match: str | Unset = UNSET,
+) -> Post:
+    """Make a post a draft again
+
+     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Post
+    """
+
+    return cast(
+        Post,
+        (
+            await asyncio_detailed(
+                id=id,
+                client=client,
+                if_match=if_match,
+            )
+        ).parsed,
+    )

@@ -1,0 +1,227 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.post import Post
+from ...models.update_post import UpdatePost
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: int,
+    *,
+    body: UpdatePost | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    _kwargs: dict[str, Any] = {
+        "method": "patch",
+        "url": "/api/posts/{id}".format(
+            id=quote(str(id), safe=""),
+        ),
+    }
+
+    if isinstance(body, UpdatePost):
+        _kwargs["json"] = body.to_dict()
+
+        headers["Content-Type"] = "application/json"
+    if isinstance(body, UpdatePost):
+        _kwargs["json"] = body.to_dict()
+
+        headers["Content-Type"] = "application/merge-patch+json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(response: httpx.Response) -> Post:
+    if response.status_code == 200:
+        response_200 = Post.from_dict(response.json())
+
+        return response_200
+
+    raise errors.error_of(response)
+
+
+def _build_response(response: httpx.Response) -> Response[Post]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(response),
+    )
+
+
+def sync_detailed(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    body: UpdatePost | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Response[Post]:
+    """Change a post
+
+     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Post]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        body=body,
+        if_match=if_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(response)
+
+
+def sync(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    body: UpdatePost | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Post:
+    """Change a post
+
+     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Post
+    """
+
+    return cast(
+        Post,
+        sync_detailed(
+            id=id,
+            client=client,
+            body=body,
+            if_match=if_match,
+        ).parsed,
+    )
+
+
+async def asyncio_detailed(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    body: UpdatePost | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Response[Post]:
+    """Change a post
+
+     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Post]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        body=body,
+        if_match=if_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(response)
+
+
+async def asyncio(
+    id: int,
+    *,
+    client: AuthenticatedClient | Client,
+    body: UpdatePost | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Post:
+    """Change a post
+
+     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+
+    Takes a key with the role `editor` or above.
+
+    Args:
+        id (int):
+        if_match (str | Unset):
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
+            stays, null clears. Example: {'title': 'Hello again'}.
+
+    Raises:
+        errors.ProblemError: If the service answers with an error.
+        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Post
+    """
+
+    return cast(
+        Post,
+        (
+            await asyncio_detailed(
+                id=id,
+                client=client,
+                body=body,
+                if_match=if_match,
+            )
+        ).parsed,
+    )

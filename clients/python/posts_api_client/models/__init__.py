@@ -1,0 +1,57 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .api_key import ApiKey
+from .api_key_role import ApiKeyRole
+from .api_keys import ApiKeys
+from .batch import Batch
+from .batch_answer import BatchAnswer
+from .batch_item import BatchItem
+from .batch_item_result import BatchItemResult
+from .batch_on_conflict import BatchOnConflict
+from .create_api_key import CreateApiKey
+from .create_api_key_role import CreateApiKeyRole
+from .create_post import CreatePost
+from .created_api_key import CreatedApiKey
+from .field_error import FieldError
+from .health import Health
+from .list_posts_count import ListPostsCount
+from .list_posts_published import ListPostsPublished
+from .list_posts_sort import ListPostsSort
+from .list_posts_view import ListPostsView
+from .post import Post
+from .post_page import PostPage
+from .post_summary import PostSummary
+from .post_summary_page import PostSummaryPage
+from .problem import Problem
+from .publish import Publish
+from .put_post import PutPost
+from .update_post import UpdatePost
+
+__all__ = (
+    "ApiKey",
+    "ApiKeyRole",
+    "ApiKeys",
+    "Batch",
+    "BatchAnswer",
+    "BatchItem",
+    "BatchItemResult",
+    "BatchOnConflict",
+    "CreateApiKey",
+    "CreateApiKeyRole",
+    "CreatePost",
+    "CreatedApiKey",
+    "FieldError",
+    "Health",
+    "ListPostsCount",
+    "ListPostsPublished",
+    "ListPostsSort",
+    "ListPostsView",
+    "Post",
+    "PostPage",
+    "PostSummary",
+    "PostSummaryPage",
+    "Problem",
+    "Publish",
+    "PutPost",
+    "UpdatePost",
+)

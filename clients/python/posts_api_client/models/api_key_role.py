@@ -1,0 +1,10 @@
+from enum import StrEnum
+
+
+class ApiKeyRole(StrEnum):
+    ADMIN = "admin"
+    EDITOR = "editor"
+    READER = "reader"
+
+    def __str__(self) -> str:
+        return str(self.value)

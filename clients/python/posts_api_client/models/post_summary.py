@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+T = TypeVar("T", bound="PostSummary")
+
+
+@_attrs_define
+class PostSummary:
+    """A post without its content, for lists.
+
+    Example:
+        {'created_at': '2026-01-31T11:58:00.000000Z', 'excerpt': 'My first post.', 'id': 1, 'published': True,
+            'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None, 'slug': 'hello-world', 'title': 'Hello,
+            world', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}
+
+    Attributes:
+        created_at (datetime.datetime):  Example: 2026-01-31T12:00:00.000000Z.
+        excerpt (str): The beginning of the content as plain text, cut at a word. Example: My first post..
+        id (int): Given at creation, from 1, never given again. Example: 1.
+        published (bool): Whether everyone may read it. A post that is not published is a draft.
+        published_at (datetime.datetime | None): When it was first published, or the time it was published for; null
+            where it never was. Example: 2026-01-31T12:00:00.000000Z.
+        scheduled_for (datetime.datetime | None): When it is to be published; null where nothing is planned.
+        slug (str): The name in URLs, unique among all posts. Example: hello-world.
+        title (str):  Example: Hello, world.
+        updated_at (datetime.datetime): When it was last changed; at first the same as `created_at`. Example:
+            2026-01-31T12:00:00.000000Z.
+        version (int): 1 at creation, and one more with every change. Example: 1.
+    """
+
+    created_at: datetime.datetime
+    excerpt: str
+    id: int
+    published: bool
+    published_at: datetime.datetime | None
+    scheduled_for: datetime.datetime | None
+    slug: str
+    title: str
+    updated_at: datetime.datetime
+    version: int
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        created_at = self.created_at.isoformat()
+
+        excerpt = self.excerpt
+
+        id = self.id
+
+        published = self.published
+
+        published_at: None | str
+        if isinstance(self.published_at, datetime.datetime):
+            published_at = self.published_at.isoformat()
+        else:
+            published_at = self.published_at
+
+        scheduled_for: None | str
+        if isinstance(self.scheduled_for, datetime.datetime):
+            scheduled_for = self.scheduled_for.isoformat()
+        else:
+            scheduled_for = self.scheduled_for
+
+        slug = self.slug
+
+        title = self.title
+
+        updated_at = self.updated_at.isoformat()
+
+        version = self.version
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "created_at": created_at,
+                "excerpt": excerpt,
+                "id": id,
+                "published": published,
+                "published_at": published_at,
+                "scheduled_for": scheduled_for,
+                "slug": slug,
+                "title": title,
+                "updated_at": updated_at,
+                "version": version,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        d = dict(src_dict)
+        created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
+
+        excerpt = d.pop("excerpt")
+
+        id = d.pop("id")
+
+        published = d.pop("published")
+
+        def _parse_published_at(data: object) -> datetime.datetime | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                published_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return published_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None, data)
+
+        published_at = _parse_published_at(d.pop("published_at"))
+
+        def _parse_scheduled_for(data: object) -> datetime.datetime | None:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                scheduled_for_type_0 = datetime.datetime.fromisoformat(data)
+
+                return scheduled_for_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None, data)
+
+        scheduled_for = _parse_scheduled_for(d.pop("scheduled_for"))
+
+        slug = d.pop("slug")
+
+        title = d.pop("title")
+
+        updated_at = datetime.datetime.fromisoformat(d.pop("updated_at"))
+
+        version = d.pop("version")
+
+        post_summary = cls(
+            created_at=created_at,
+            excerpt=excerpt,
+            id=id,
+            published=published,
+            published_at=published_at,
+            scheduled_for=scheduled_for,
+            slug=slug,
+            title=title,
+            updated_at=updated_at,
+            version=version,
+        )
+
+        post_summary.additional_properties = d
+        return post_summary
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

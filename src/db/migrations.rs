@@ -147,7 +147,9 @@ fn prepare(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
         DatabaseUrl::Postgres(url) => url.schema.as_deref(),
         DatabaseUrl::Sqlite { .. } => None,
     }
-    .map_or(Ok(()), |schema| conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))))?;
+    .map_or(Ok(()), |schema| {
+        conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))
+    })?;
     conn.batch_execute(COLLATION)
 }
 

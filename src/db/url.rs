@@ -281,13 +281,18 @@ mod tests {
 
     #[test]
     fn prismas_local_server_is_known_by_either_of_its_urls() {
-        let key = |url: &str| data_encoding::BASE64URL.encode(format!(r#"{{"name":"x","databaseUrl":"{url}"}}"#).as_bytes());
-        let direct = "postgres://postgres:postgres@localhost:51214/template1?sslmode=disable&connection_limit=10&pool_timeout=0";
+        let key =
+            |url: &str| data_encoding::BASE64URL.encode(format!(r#"{{"name":"x","databaseUrl":"{url}"}}"#).as_bytes());
+        let direct =
+            "postgres://postgres:postgres@localhost:51214/template1?sslmode=disable&connection_limit=10&pool_timeout=0";
         for text in [direct.to_owned(), format!("prisma+postgres://localhost:51213/?api_key={}", key(direct))] {
             let (url, _) = postgres_url(&text);
             assert!(url.shares_session && url.transaction_pooling);
             assert_eq!((url.connection_limit, url.pool_timeout), (Some(1), None));
-            assert!(url.connection_string().starts_with("postgres://postgres:postgres@localhost:51214/template1?sslmode=disable"));
+            assert!(
+                url.connection_string()
+                    .starts_with("postgres://postgres:postgres@localhost:51214/template1?sslmode=disable")
+            );
         }
         for elsewhere in ["postgres://me@localhost/posts", "postgres://me@db.prisma.io/template1"] {
             assert!(!postgres_url(elsewhere).0.shares_session, "{elsewhere}");
@@ -311,8 +316,8 @@ mod tests {
         for text in [
             "posts.db", "", "postgrs://me:secret@host/db", "sqlite://", "sqlite::memory:", "sqlite://a.db?mode=ro",
             "mysql://me:secret@host/db", "prisma+postgres://x/?api_key=secret",
-            "prisma+postgres://localhost:1/?api_key=secret", "postgres://u:secret@localhost/template1?schema=blog", "postgres://me:secret@host:99999/db",
-            "postgres://me:secret@host/db?connection_limit=none",
+            "prisma+postgres://localhost:1/?api_key=secret", "postgres://u:secret@localhost/template1?schema=blog",
+            "postgres://me:secret@host:99999/db", "postgres://me:secret@host/db?connection_limit=none",
         ] {
             let error = DatabaseUrl::parse(text).unwrap_err().to_string();
             assert!(!error.contains('\n') && !error.contains("secret"), "{error}");

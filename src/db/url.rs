@@ -47,6 +47,9 @@ const LIBPQ: [&str; 25] = [
     "sslrootcert", "ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "host",
 ];
 
+/// Prisma's local server is slow, and all wait for its one session.
+const SHARED_SESSION_WAIT: Duration = Duration::from_secs(8);
+
 impl DatabaseUrl {
     /// Checks the URL and translates Prisma's parameters. The second value holds one warning per dropped parameter.
     ///
@@ -165,6 +168,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
     if parsed.shares_session {
         parsed.transaction_pooling = true;
         parsed.connection_limit = Some(1);
+        parsed.pool_timeout.get_or_insert(SHARED_SESSION_WAIT);
     }
     if parsed.schema.is_some() && parsed.shares_session {
         return refuse("has schema, but on Prisma's local server the search path would be everybody's: leave it out");
@@ -288,7 +292,7 @@ mod tests {
         for text in [direct.to_owned(), format!("prisma+postgres://localhost:51213/?api_key={}", key(direct))] {
             let (url, _) = postgres_url(&text);
             assert!(url.shares_session && url.transaction_pooling);
-            assert_eq!((url.connection_limit, url.pool_timeout), (Some(1), None));
+            assert_eq!((url.connection_limit, url.pool_timeout), (Some(1), Some(SHARED_SESSION_WAIT)));
             assert!(
                 url.connection_string()
                     .starts_with("postgres://postgres:postgres@localhost:51214/template1?sslmode=disable")

@@ -24,7 +24,7 @@ test('it starts with either URL that Prisma prints, and serves', async () => {
       const { id } = await ask(service, '/api/posts', { method: 'POST', body: post, status: 201 });
       assert.equal((await ask(service, '/api/posts')).items[0].id, id);
       assert.equal((await ask(service, '/api/posts?q=zazołc+gesl*')).items[0].id, id);
-      assert.equal((await ask(service, '/health/ready')).status, "ready");
+      assert.equal((await ask(service, '/health/ready')).status, 'ok');
     } finally {
       await service.stop();
     }
@@ -37,14 +37,14 @@ test("Prisma's client works beside it at the same time", async () => {
   const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: server.database.connectionString, max: 5 }) });
   try {
     const { length: before } = await publishedPosts(prisma);
-    const both = Array.from({ length: 20 }, (_, n) => [
+    const both = Array.from({ length: 8 }, (_, n) => [
       prisma.post.create({ data: { title: `Prisma ${n}`, published: true } }),
       ask(service, '/api/posts', { method: 'POST', body: { title: `API ${n}`, published: true }, status: 201 }),
       ask(service, '/api/posts'),
     ]);
     await Promise.all(both.flat());
     const page = await publishedPosts(prisma);
-    assert.equal(page.length, before + 40);
+    assert.equal(page.length, before + 16);
     const { items } = await ask(service, '/api/posts?limit=100');
     assert.deepEqual(items.map(({ id }) => id), page.map(({ id }) => id));
   } finally {

@@ -37,7 +37,8 @@ export class PostsApiError extends Error {
   constructor({ method, url }: Asked, facts: Facts) {
     const wrong = (facts.errors ?? []).map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`);
     const what = [`${facts.code}: ${facts.detail}`, ...wrong].join('; ');
-    super(`${method} ${pathOf(url)}: ${facts.status ?? 'no answer'}, ${what}`, { cause: facts.cause });
+    const how = facts.status === null ? 'failed with' : `answered ${facts.status}`;
+    super(`${method} ${pathOf(url)} ${how} ${what}`, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.name = 'PostsApiError';
     this.status = facts.status;
     this.code = facts.code;

@@ -1,12 +1,13 @@
 // The real program, on a SQLite file of its own that is thrown away.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createPostsClient } from '@posts-api/client';
 
 export const adminKey = 'an-admin-key-for-these-tests-only';
@@ -20,21 +21,17 @@ function program() {
 }
 
 /** Starts the service; `context` is the test's, and stops it at the end. */
-export async function startService(context, { port = 0, settings = {} } = {}) {
+export async function startService(context, { port = 0 } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'posts-api-client-'));
-  const child = spawn(program(), [], {
-    cwd: directory,
-    env: {
-      PATH: process.env.PATH,
-      DATABASE_URL: `sqlite://${join(directory, 'posts.db')}`,
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      ADMIN_API_KEY: adminKey,
-      RATE_LIMIT: 'off',
-      ...settings,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const env = {
+    PATH: process.env.PATH,
+    DATABASE_URL: `sqlite://${join(directory, 'posts.db')}`,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    ADMIN_API_KEY: adminKey,
+    RATE_LIMIT: 'off',
+  };
+  const child = spawn(program(), [], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const stop = async () => {
     child.kill('SIGKILL');
@@ -53,5 +50,11 @@ export async function startService(context, { port = 0, settings = {} } = {}) {
     }
     ended.then((code) => reject(new Error(`posts-api ended with ${code}:\n${said.join('\n')}`)));
   });
-  return { baseUrl, stop, client: createPostsClient({ baseUrl, apiKey: adminKey }), reader: createPostsClient({ baseUrl }) };
+  const importPosts = async (posts) => {
+    const lines = posts.map((post) => JSON.stringify(post)).join('\n');
+    const work = promisify(execFile)(program(), ['import', '-'], { cwd: directory, env });
+    work.child.stdin.end(lines);
+    await work;
+  };
+  return { baseUrl, stop, importPosts, client: createPostsClient({ baseUrl, apiKey: adminKey }), reader: createPostsClient({ baseUrl }) };
 }

@@ -1,12 +1,11 @@
-// Starts what the examples' tests need, each for itself and on a free port, and ends it: also where a test failed, because
-// node --test ends this process and what it started ends with its standard input, or by `stop`.
+// Starts what the examples' tests need, on free ports, and ends it: by `stop`, or at the latest when this process ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -15,11 +14,13 @@ const PATIENCE = 60_000;
 /** An admin key for the services that are started here. */
 export const KEY = 'the-admin-key-of-the-tests';
 
+/** The service's binary: POSTS_API_BIN, or the one that was built last. */
 function binary() {
-  const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, 'posts-api'));
-  const found = [process.env.POSTS_API_BIN, ...built].find((path) => path && existsSync(path));
-  if (!found) throw new Error('build the service first (cargo build), or set POSTS_API_BIN');
-  return found;
+  if (process.env.POSTS_API_BIN) return resolve(process.env.POSTS_API_BIN);
+  const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, 'posts-api')).filter(existsSync);
+  const [newest] = built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  if (!newest) throw new Error('build the service first (cargo build), or set POSTS_API_BIN');
+  return newest;
 }
 
 /** A program that runs, once its output matches `ready`; `match` is what was matched. */

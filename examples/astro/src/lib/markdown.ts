@@ -1,7 +1,13 @@
 import { Marked } from 'marked';
 import sanitizeHtml from 'sanitize-html';
+import { typeset } from './typography';
 
-const marked = new Marked({ gfm: true });
+const marked = new Marked({
+  gfm: true,
+  walkTokens: (token) => {
+    if (token.type === 'text' && !('tokens' in token && token.tokens)) token.text = typeset(token.text);
+  },
+});
 
 const HEADINGS = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
 

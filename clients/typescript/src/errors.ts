@@ -10,7 +10,7 @@ interface Facts {
   readonly status: number | null;
   readonly code: string;
   readonly detail: string;
-  readonly errors?: readonly FieldError[];
+  readonly errors?: readonly FieldError[] | undefined;
   readonly requestId?: string | null;
   readonly retryAfter?: number | null;
   readonly cause?: unknown;
@@ -27,8 +27,11 @@ export class PostsApiError extends Error {
   readonly code: string;
   /** What was wrong this time, for people. */
   readonly detail: string;
-  /** Where in the body it is wrong: all mistakes with `validation_failed`, the taken slugs with `slug_taken`. */
-  readonly errors: readonly FieldError[];
+  /**
+   * Where in the body it is wrong: all mistakes with `validation_failed`, a batch's taken slugs with `slug_taken`. No empty
+   * array in place of `undefined`: Astro takes an error with an array of errors for a failed bundle, and shows those only.
+   */
+  readonly errors: readonly FieldError[] | undefined;
   /** The request's id in the service's log; null where the answer has none. */
   readonly requestId: string | null;
   /** Seconds after which the service wants to be asked again (`Retry-After`); null where it does not say. */
@@ -43,7 +46,7 @@ export class PostsApiError extends Error {
     this.status = facts.status;
     this.code = facts.code;
     this.detail = facts.detail;
-    this.errors = facts.errors ?? [];
+    this.errors = facts.errors;
     this.requestId = facts.requestId ?? null;
     this.retryAfter = facts.retryAfter ?? null;
   }
@@ -75,7 +78,7 @@ export function errorAnswer(asked: Asked, response: Response, text: string): Pos
     status: response.status,
     code: problem.code,
     detail: problem.detail,
-    errors: problem.errors ?? [],
+    errors: problem.errors,
     requestId: problem.request_id,
     retryAfter: retryAfter(response),
   });

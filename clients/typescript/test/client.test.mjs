@@ -53,7 +53,7 @@ describe('a client of the real service', { concurrency: true }, () => {
     const { items } = await client.posts.batch({ posts, on_conflict: 'skip' });
     assert.deepEqual(items.map(({ result, post }) => [result, post.title]), [['skipped', 'About us'], ['created', 'B']]);
     const conflict = await failure(client.posts.batch({ posts }));
-    assert.deepEqual([conflict.status, conflict.code, conflict.errors[0]?.pointer], [409, 'slug_taken', '/posts/0/slug']);
+    assert.deepEqual([conflict.status, conflict.code, conflict.errors?.[0]?.pointer], [409, 'slug_taken', '/posts/0/slug']);
   });
 
   test('iterates over every page, in the order asked for', async (t) => {

@@ -177,7 +177,7 @@ describe('answers that are not the service’s', { concurrency: true }, () => {
     const client = createPostsClient({ baseUrl: 'http://127.0.0.1:1', retries: 0, apiKey: 'a-secret' });
     const error = await client.posts.list().catch((error) => error);
     assert(error instanceof PostsApiError);
-    assert.deepEqual([error.status, error.code, error.requestId, error.errors], [null, 'no_answer', null, []]);
+    assert.deepEqual([error.status, error.code, error.requestId, error.errors], [null, 'no_answer', null, undefined]);
     assert.match(error.message, /^GET \/api\/posts failed with no_answer: fetch failed: /);
     assert(error.cause instanceof Error);
     assert.doesNotMatch(JSON.stringify(error) + error.stack, /a-secret/);

@@ -59,7 +59,7 @@ if (error instanceof PostsApiError) {
   same<typeof error.status, number | null>(true);
   same<typeof error.code, string>(true);
   same<typeof error.retryAfter, number | null>(true);
-  same<(typeof error.errors)[number]['pointer'], string>(true);
+  same<NonNullable<typeof error.errors>[number]['pointer'], string>(true);
 }
 const tag: ETag = { id: 1, version: 1 };
 

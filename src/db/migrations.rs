@@ -20,6 +20,15 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820111974519135)";
 /// A migration that waits for a table has everyone who comes after it wait, readers too. So it gives up before their
 /// requests do, lets them pass, and tries again.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
+/// The migrations ask for ICU's rules by this name. A server that was built without ICU, such as Prisma's local one, has
+/// Unicode's rules of its own from version 17 on, which do: in some scripts they cut words elsewhere.
+const COLLATION: &str = r#"DO $$ BEGIN
+    IF current_setting('server_version_num')::integer >= 170000
+        AND NOT EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu' AND pg_collation_is_visible(oid))
+    THEN
+        CREATE COLLATION "und-x-icu" (PROVIDER = builtin, LOCALE = 'C.UTF-8');
+    END IF;
+END $$"#;
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -76,7 +85,7 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
 
 fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     conn.transaction(|conn| {
-        lock(conn, url)?;
+        prepare(conn, url)?;
         let mut names = known(conn)?;
         // Only those that were still pending: another instance may have applied some while this one waited.
         let applied = match &mut conn.backend {
@@ -129,8 +138,8 @@ fn known(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
     Ok(names)
 }
 
-/// On SQLite the transaction's own write lock does it.
-fn lock(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
+/// Holds all others off, and makes what the migrations take for given. On SQLite the transaction's own write lock does it.
+fn prepare(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     conn.batch_execute(LOCK)?;
     conn.batch_execute(LOCK_TIMEOUT)?;
@@ -138,7 +147,10 @@ fn lock(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
         DatabaseUrl::Postgres(url) => url.schema.as_deref(),
         DatabaseUrl::Sqlite { .. } => None,
     }
-    .map_or(Ok(()), |schema| conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))))
+    .map_or(Ok(()), |schema| {
+        conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))
+    })?;
+    conn.batch_execute(COLLATION)
 }
 
 fn names<DB: diesel::backend::Backend>(

@@ -11,6 +11,7 @@ mod fixed_sql;
 pub mod migrations;
 mod poller;
 mod pool;
+mod prisma;
 mod revision;
 mod timestamp;
 mod url;
@@ -78,9 +79,12 @@ impl Database {
                     revision,
                 }
             }
-            DatabaseUrl::Postgres(_) => {
+            DatabaseUrl::Postgres(postgres) => {
                 let revision = Arc::new(Revision::new(poller::TRUSTED_FOR));
-                poller::start(url, &revision)?;
+                // Where all share one session, looking so often would hold the others up; nothing is kept there.
+                if !postgres.shares_session {
+                    poller::start(url, &revision)?;
+                }
                 Inner { pool: Pool::new(url, Purpose::Write, options), writer: None, revision }
             }
         })))

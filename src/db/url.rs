@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::prisma;
+
 /// A checked `DATABASE_URL`. `Display` and `Debug` leave the password out.
 #[derive(Clone)]
 pub enum DatabaseUrl {
@@ -28,6 +30,8 @@ pub struct PostgresUrl {
     pub pool_timeout: Option<Duration>,
     /// `pgbouncer=true`: a pooler hands out a server session per transaction, so nothing may live in the session.
     pub(super) transaction_pooling: bool,
+    /// It is Prisma's local server, all of whose clients share one session.
+    pub(super) shares_session: bool,
 }
 
 /// Why a `DATABASE_URL` cannot be used, in one line, without the password.
@@ -43,6 +47,9 @@ const LIBPQ: [&str; 25] = [
     "sslrootcert", "ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "host",
 ];
 
+/// Prisma's local server is slow, and all wait for its one session.
+const SHARED_SESSION_WAIT: Duration = Duration::from_secs(8);
+
 impl DatabaseUrl {
     /// Checks the URL and translates Prisma's parameters. The second value holds one warning per dropped parameter.
     ///
@@ -55,9 +62,13 @@ impl DatabaseUrl {
         match scheme {
             "sqlite" | "file" => Ok((sqlite(rest)?, Vec::new())),
             "postgres" | "postgresql" => postgres(text),
-            "prisma" | "prisma+postgres" => {
-                refuse("speaks Prisma Accelerate's own protocol: take the direct connection string, postgres://…")
-            }
+            "prisma" | "prisma+postgres" => match prisma::direct(text) {
+                // Its parameters are not the caller's own, so that nobody needs to be told of those that mean nothing.
+                Some(direct) => postgres(&direct).map(|(url, _)| (url, Vec::new())),
+                None => {
+                    refuse("speaks Prisma Accelerate's own protocol: take the direct connection string, postgres://…")
+                }
+            },
             // Not echoed: without its scheme, what stands before the first colon may be a user or a key.
             _ => refuse("has an unknown scheme: use sqlite://, postgres:// or postgresql://"),
         }
@@ -129,6 +140,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
         connection_limit: None,
         pool_timeout: None,
         transaction_pooling: false,
+        shares_session: prisma::is_local(&url),
     };
     let mut warnings = Vec::new();
     // To Prisma, `sslcert` is the server's certificate authority; to libpq it is the client's own, which needs a key.
@@ -152,6 +164,14 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             known if LIBPQ.contains(&known) => kept.push((name, value)),
             _ => warnings.push(format!("DATABASE_URL parameter {name} is not known here and was left out")),
         }
+    }
+    if parsed.shares_session {
+        parsed.transaction_pooling = true;
+        parsed.connection_limit = Some(1);
+        parsed.pool_timeout.get_or_insert(SHARED_SESSION_WAIT);
+    }
+    if parsed.schema.is_some() && parsed.shares_session {
+        return refuse("has schema, but on Prisma's local server the search path would be everybody's: leave it out");
     }
     if parsed.schema.is_some() && parsed.transaction_pooling {
         return refuse(
@@ -264,6 +284,29 @@ mod tests {
     }
 
     #[test]
+    fn prismas_local_server_is_known_by_either_of_its_urls() {
+        let key =
+            |url: &str| data_encoding::BASE64URL.encode(format!(r#"{{"name":"x","databaseUrl":"{url}"}}"#).as_bytes());
+        let direct =
+            "postgres://postgres:postgres@localhost:51214/template1?sslmode=disable&connection_limit=10&pool_timeout=0";
+        for text in [direct.to_owned(), format!("prisma+postgres://localhost:51213/?api_key={}", key(direct))] {
+            let (url, _) = postgres_url(&text);
+            assert!(url.shares_session && url.transaction_pooling);
+            assert_eq!((url.connection_limit, url.pool_timeout), (Some(1), Some(SHARED_SESSION_WAIT)));
+            assert!(
+                url.connection_string()
+                    .starts_with("postgres://postgres:postgres@localhost:51214/template1?sslmode=disable")
+            );
+        }
+        for elsewhere in ["postgres://me@localhost/posts", "postgres://me@db.prisma.io/template1"] {
+            assert!(!postgres_url(elsewhere).0.shares_session, "{elsewhere}");
+            let wrapped = format!("prisma+postgres://localhost:51213/?api_key={}", key(elsewhere));
+            assert!(DatabaseUrl::parse(&wrapped).is_err(), "{elsewhere}");
+        }
+        assert!(DatabaseUrl::parse(&format!("prisma+postgres://accelerate.example/?api_key={}", key(direct))).is_err());
+    }
+
+    #[test]
     fn the_password_is_never_shown() {
         let (url, _) = DatabaseUrl::parse("postgres://me:p%40ss@host:1/db?sslmode=require").unwrap();
         assert_eq!(url.to_string(), "postgres://me@host:1/db");
@@ -276,8 +319,9 @@ mod tests {
     fn what_names_no_database_is_refused_in_one_line_without_the_secret() {
         for text in [
             "posts.db", "", "postgrs://me:secret@host/db", "sqlite://", "sqlite::memory:", "sqlite://a.db?mode=ro",
-            "mysql://me:secret@host/db", "prisma+postgres://x/?api_key=secret", "postgres://me:secret@host:99999/db",
-            "postgres://me:secret@host/db?connection_limit=none",
+            "mysql://me:secret@host/db", "prisma+postgres://x/?api_key=secret",
+            "prisma+postgres://localhost:1/?api_key=secret", "postgres://u:secret@localhost/template1?schema=blog",
+            "postgres://me:secret@host:99999/db", "postgres://me:secret@host/db?connection_limit=none",
         ] {
             let error = DatabaseUrl::parse(text).unwrap_err().to_string();
             assert!(!error.contains('\n') && !error.contains("secret"), "{error}");

@@ -33,6 +33,7 @@ mod list;
 mod listing;
 mod migrations;
 mod openapi;
+mod other_programs;
 mod overload;
 mod pages;
 mod panics;

@@ -1,0 +1,58 @@
+// What is used here of the types in `astro/loaders`. Those themselves pass no compiler that looks into libraries
+// (`skipLibCheck: false`), so nothing is imported from there; a test holds these against them.
+
+/** The `cacheHint` of a live entry or collection. */
+export interface CacheHint {
+  tags?: string[];
+  lastModified?: Date;
+}
+
+/** Astro's `LiveDataEntry`. */
+export interface LiveEntry<T> {
+  id: string;
+  data: T;
+  rendered?: { html: string };
+  cacheHint?: CacheHint;
+}
+
+/** Astro's `LiveLoader`. */
+export interface PostsLiveLoader<T, E, C, Err extends Error> {
+  name: string;
+  loadEntry: (context: { filter: E; collection: string }) => Promise<LiveEntry<T> | undefined | { error: Err }>;
+  loadCollection: (context: {
+    filter?: C;
+    collection: string;
+  }) => Promise<{ entries: LiveEntry<T>[]; cacheHint?: CacheHint } | { error: Err }>;
+}
+
+/** Astro's `RenderedContent`. */
+export interface Rendered {
+  html: string;
+  metadata?: { imagePaths?: string[]; [name: string]: unknown };
+}
+
+/** Astro's `DataEntry`, as far as it is written here. */
+export interface Entry {
+  id: string;
+  data: Record<string, unknown>;
+  body?: string;
+  digest?: string;
+  rendered?: Rendered;
+}
+
+/** Astro's `LoaderContext`, as far as it is used here. */
+export interface LoaderContext {
+  collection: string;
+  store: {
+    keys(): string[];
+    has(id: string): boolean;
+    get(id: string): { digest?: string | number } | undefined;
+    set(entry: Entry): boolean;
+    delete(id: string): void;
+  };
+  meta: { get(key: string): string | undefined; set(key: string, value: string): void };
+  logger: { info(message: string): void; error(message: string): void };
+  generateDigest(data: string): string;
+  parseData<T extends Record<string, unknown>>(entry: { id: string; data: T }): Promise<T>;
+  renderMarkdown(markdown: string): Promise<Rendered>;
+}

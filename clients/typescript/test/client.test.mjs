@@ -1,0 +1,180 @@
+// What the client promises, on the real program.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createPostsClient, etagOf, PostsApiError } from '@posts-api/client';
+import { startService } from './service.mjs';
+
+/** The error of a call that must fail. */
+async function failure(promise) {
+  const error = await promise.then(() => assert.fail('it succeeded'), (error) => error);
+  assert(error instanceof PostsApiError, error);
+  return error;
+}
+
+async function collect(iterable) {
+  const all = [];
+  for await (const one of iterable) all.push(one);
+  return all;
+}
+
+describe('a client of the real service', { concurrency: true }, () => {
+  test('writes, publishes, changes and deletes a post', async (t) => {
+    const { client, reader } = await startService(t);
+    const draft = await client.posts.create({ title: 'Hello, world', content: null });
+    assert.equal(draft.slug, 'hello-world');
+    assert.equal(draft.content, null);
+    assert.equal(draft.published, false);
+    assert.equal((await failure(reader.posts.get(draft.id))).code, 'not_found');
+
+    const post = await client.posts.publish(draft.id);
+    assert.equal(post.published, true);
+    assert.deepEqual(await reader.posts.get(post.id), post);
+    assert.deepEqual(await reader.posts.getBySlug('hello-world'), post);
+
+    const changed = await client.posts.update(post.id, { content: 'Text' });
+    assert.deepEqual([changed.title, changed.content], ['Hello, world', 'Text']);
+    assert.equal((await client.posts.unpublish(post.id)).published, false);
+    const planned = await client.posts.publish(post.id, { at: new Date('2099-01-01T00:00:00Z') });
+    assert.equal(planned.scheduled_for, '2099-01-01T00:00:00.000000Z');
+
+    assert.equal(await client.posts.delete(post.id), undefined);
+    assert.equal((await failure(client.posts.get(post.id))).status, 404);
+  });
+
+  test('puts posts at a slug and writes many at once', async (t) => {
+    const { client } = await startService(t);
+    const about = await client.posts.putBySlug('about', { title: 'About', published: true }, { ifNoneMatch: '*' });
+    assert.equal(about.version, 1);
+    assert.equal((await client.posts.putBySlug('about', { title: 'About us' })).id, about.id);
+    const taken = await failure(client.posts.putBySlug('about', { title: 'Them' }, { ifNoneMatch: '*' }));
+    assert.equal(taken.code, 'precondition_failed');
+
+    const posts = [{ title: 'A', slug: 'about' }, { title: 'B' }];
+    const { items } = await client.posts.batch({ posts, on_conflict: 'skip' });
+    assert.deepEqual(items.map(({ result, post }) => [result, post.title]), [['skipped', 'About us'], ['created', 'B']]);
+    const conflict = await failure(client.posts.batch({ posts }));
+    assert.deepEqual([conflict.status, conflict.code, conflict.errors?.[0]?.pointer], [409, 'slug_taken', '/posts/0/slug']);
+  });
+
+  test('iterates over every page, in the order asked for', async (t) => {
+    const { client, reader } = await startService(t);
+    const posts = Array.from({ length: 250 }, (_, at) => ({ title: `Post ${at}`, content: `Text ${at}`, published: at % 5 > 0 }));
+    await client.posts.batch({ posts });
+    const titles = posts.filter(({ published }) => published).map(({ title }) => title);
+
+    assert.deepEqual((await collect(reader.posts.all({ sort: 'id' }))).map(({ title }) => title), titles);
+    const newest = await collect(reader.posts.all({ sort: '-published_at', limit: 7 }));
+    assert.deepEqual(newest.map(({ title }) => title), [...titles].reverse());
+    assert.equal((await collect(client.posts.all({ published: 'any' }))).length, 250);
+    assert.equal((await collect(client.posts.all({ published: false }))).length, 50);
+
+    const pages = await collect(reader.posts.pages({ limit: 80, count: 'exact' }));
+    assert.deepEqual(pages.map(({ items, total }) => [items.length, total]), [[80, 200], [80, 200], [40, 200]]);
+    assert.equal(pages.at(-1).next_cursor, null);
+    const again = await reader.posts.list({ limit: 80, cursor: pages[0].next_cursor });
+    assert.deepEqual(again.items, pages[1].items);
+    const back = await reader.posts.list({ limit: 80, cursor: again.prev_cursor });
+    assert.deepEqual(back.items, pages[0].items);
+
+    const summaries = await collect(reader.posts.all({ view: 'summary', q: 'text', limit: 100 }));
+    assert.equal(summaries.length, 200);
+    assert.equal(summaries.some((post) => 'content' in post), false);
+    assert.match(summaries[0].excerpt, /^Text \d+$/);
+
+    const two = await reader.posts.list({ slug: ['post-1', 'post-2', 'post-5'], sort: 'id' });
+    assert.deepEqual(two.items.map(({ slug }) => slug), ['post-1', 'post-2']);
+    assert.equal((await reader.posts.list({ slug: 'post-1' })).items.length, 1);
+    const [first] = two.items;
+    assert.equal((await reader.posts.list({ published_after: first.published_at, updated_after: new Date() })).items.length, 0);
+  });
+
+  test('stops reading pages when the caller stops', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: Array.from({ length: 30 }, (_, at) => ({ title: `${at}`, published: true })) });
+    let requests = 0;
+    const counting = createPostsClient({ baseUrl, fetch: (request) => ((requests += 1), fetch(request)) });
+    for await (const _ of counting.posts.all({ limit: 10 })) break;
+    assert.equal(requests, 1);
+  });
+
+  test('knows the tag of a post wherever it was read', async (t) => {
+    const { client, reader, baseUrl } = await startService(t);
+    const post = await client.posts.create({ title: 'A', published: true });
+    const answer = await fetch(`${baseUrl}/api/posts/${post.id}`);
+    assert.equal(answer.headers.get('ETag'), etagOf(post));
+    const [summary] = (await reader.posts.list({ view: 'summary' })).items;
+
+    const newer = await client.posts.update(post.id, { title: 'B' }, { ifMatch: summary });
+    assert.equal(newer.title, 'B');
+    for (const change of [
+      () => client.posts.update(post.id, { title: 'C' }, { ifMatch: post }),
+      () => client.posts.putBySlug('a', { title: 'C' }, { ifMatch: post }),
+      () => client.posts.publish(post.id, { ifMatch: post }),
+      () => client.posts.unpublish(post.id, { ifMatch: etagOf(post) }),
+      () => client.posts.delete(post.id, { ifMatch: post }),
+    ]) {
+      const late = await failure(change());
+      assert.deepEqual([late.status, late.code], [412, 'precondition_failed']);
+    }
+    assert.deepEqual(await reader.posts.get(post.id), newer);
+    await client.posts.delete(post.id, { ifMatch: newer });
+  });
+
+  test('answers null where nothing has changed', async (t) => {
+    const { client, reader } = await startService(t);
+    const post = await client.posts.create({ title: 'A', published: true });
+    const page = await reader.posts.list();
+    assert.equal(await reader.posts.get(post.id, { ifNoneMatch: post }), null);
+    assert.equal(await reader.posts.getBySlug('a', { ifNoneMatch: post }), null);
+    assert.equal(await reader.posts.list({}, { ifNoneMatch: page.etag }), null);
+
+    const newer = await client.posts.update(post.id, { title: 'B' });
+    assert.deepEqual(await reader.posts.get(post.id, { ifNoneMatch: post }), newer);
+    assert.deepEqual((await reader.posts.list({}, { ifNoneMatch: page.etag })).items, [newer]);
+  });
+
+  test('turns a problem into an error that has all of it', async (t) => {
+    const { client, reader, baseUrl } = await startService(t);
+    const wrong = await failure(client.posts.batch({ posts: [{ title: '' }, { title: 'a', slug: 'No Slug' }] }));
+    assert.deepEqual([wrong.status, wrong.code], [422, 'validation_failed']);
+    assert.deepEqual(wrong.errors.map(({ pointer }) => pointer), ['/posts/0/title', '/posts/1/slug']);
+    assert.match(wrong.errors[0].code, /^[a-z_]+$/);
+    assert.match(wrong.requestId, /^\S+$/);
+    assert.equal(wrong.retryAfter, null);
+    assert.match(wrong.detail, /wrong/);
+    assert.match(wrong.message, /^POST \/api\/posts\/batch answered 422 validation_failed: .*; \/posts\/0\/title must/);
+
+    assert.deepEqual((await failure(reader.posts.create({ title: 'a' }))).code, 'key_required');
+    const stranger = createPostsClient({ baseUrl, apiKey: 'no-key-of-this-service' });
+    assert.deepEqual((await failure(stranger.posts.list())).code, 'key_invalid');
+    assert.equal((await failure(reader.posts.list({ limit: 1000 }))).code, 'invalid_parameter');
+    assert.equal((await failure(reader.posts.list({ cursor: 'x' }))).code, 'invalid_cursor');
+  });
+
+  test('never takes a slug for another path', async (t) => {
+    const { client } = await startService(t);
+    for (const slug of ['', '.', '..', '../..', '..%2f', 'a/b', 'a?b#c', 'Ä']) {
+      assert.equal((await failure(client.posts.getBySlug(slug))).status, 404, slug);
+    }
+    for (const slug of ['', '..']) assert.equal((await failure(client.posts.putBySlug(slug, { title: 'a' }))).status, 404);
+  });
+
+  test('makes, lists and revokes keys', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const made = await client.keys.create({ name: 'ci', role: 'reader', expires_at: '2099-01-01T00:00:00Z' });
+    const reader = createPostsClient({ baseUrl, apiKey: made.key });
+    assert.deepEqual((await reader.posts.list({ published: 'any' })).items, []);
+    assert.equal((await failure(reader.posts.create({ title: 'a' }))).code, 'forbidden');
+    const listed = (await client.keys.list()).items.find(({ id }) => id === made.id);
+    assert.deepEqual([listed.name, listed.role, 'key' in listed], ['ci', 'reader', false]);
+    await client.keys.revoke(made.id);
+    assert.equal((await failure(reader.posts.list({ published: 'any' }))).code, 'key_invalid');
+  });
+
+  test('refuses a baseUrl that is none before anything is sent', () => {
+    for (const baseUrl of ['', 'posts.example.org', 'undefined', 'ftp://example.org']) {
+      assert.throws(() => createPostsClient({ baseUrl }), /baseUrl must be a URL/);
+    }
+    assert.equal(createPostsClient({ baseUrl: new URL('http://127.0.0.1:1/posts/') }).baseUrl, 'http://127.0.0.1:1/posts');
+  });
+});

@@ -1,0 +1,28 @@
+// The README's examples do what it says they do. What a line prints stands behind it.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { program } from './readme.mjs';
+import { adminKey, startService } from './service.mjs';
+
+test('the README’s program compiles, and prints what it says', async (t) => {
+  const { baseUrl } = await startService(t);
+  const directory = await mkdtemp(fileURLToPath(new URL('site-', import.meta.url)));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await writeFile(`${directory}/readme.ts`, program.replaceAll('http://127.0.0.1:8080', baseUrl));
+  const tsconfig = { extends: '../types/node.json', include: ['.'] };
+  await writeFile(`${directory}/tsconfig.json`, JSON.stringify(tsconfig));
+  const run = promisify(execFile);
+  for (const compiler of ['typescript', 'typescript-5']) {
+    const tsc = fileURLToPath(new URL(`../node_modules/${compiler}/bin/tsc`, import.meta.url));
+    await run(process.execPath, [tsc, '-p', directory]).catch(({ stdout }) => assert.fail(stdout));
+  }
+  const env = { ...process.env, POSTS_API_KEY: adminKey };
+  const { stdout } = await run(process.execPath, [`${directory}/readme.ts`], { env });
+  const said = [...program.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(([, output]) => output);
+  assert.equal(said.length, 7);
+  assert.deepEqual(stdout.trim().split('\n'), said);
+});

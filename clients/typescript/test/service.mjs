@@ -1,0 +1,60 @@
+// The real program, on a SQLite file of its own that is thrown away.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createPostsClient } from '@posts-api/client';
+
+export const adminKey = 'an-admin-key-for-these-tests-only';
+
+function program() {
+  const target = fileURLToPath(new URL('../../../target/', import.meta.url));
+  const places = [process.env.POSTS_API_BIN, `${target}release/posts-api`, `${target}debug/posts-api`];
+  const found = places.find((place) => place && existsSync(place));
+  assert(found, 'no posts-api to test with: build it, or set POSTS_API_BIN');
+  return found;
+}
+
+/** Starts the service; `context` is the test's, and stops it at the end. */
+export async function startService(context, { port = 0 } = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'posts-api-client-'));
+  const env = {
+    PATH: process.env.PATH,
+    DATABASE_URL: `sqlite://${join(directory, 'posts.db')}`,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    ADMIN_API_KEY: adminKey,
+    RATE_LIMIT: 'off',
+  };
+  const child = spawn(program(), [], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await ended;
+    await rm(directory, { recursive: true, force: true });
+  };
+  context.after(stop);
+  const baseUrl = await new Promise((resolve, reject) => {
+    const said = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        said.push(line);
+        const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
+        if (url) resolve(url);
+      });
+    }
+    ended.then((code) => reject(new Error(`posts-api ended with ${code}:\n${said.join('\n')}`)));
+  });
+  const importPosts = async (posts) => {
+    const lines = posts.map((post) => JSON.stringify(post)).join('\n');
+    const work = promisify(execFile)(program(), ['import', '-'], { cwd: directory, env });
+    work.child.stdin.end(lines);
+    await work;
+  };
+  return { baseUrl, stop, importPosts, client: createPostsClient({ baseUrl, apiKey: adminKey }), reader: createPostsClient({ baseUrl }) };
+}

@@ -1,0 +1,85 @@
+import {
+  createPostsClient,
+  type ETag,
+  etagOf,
+  type Page,
+  type Post,
+  PostsApiError,
+  type PostSummary,
+} from '@posts-api/client';
+
+/** Compiles only where both are the same type; `any` is the same as itself only. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Same<A, B>): void {}
+
+same<Post['content'], string | null>(true);
+same<Post['id'], number>(true);
+same<Post['published_at'], string | null>(true);
+same<PostSummary['excerpt'], string>(true);
+same<'content' extends keyof PostSummary ? true : false, false>(true);
+
+const client = createPostsClient({ baseUrl: 'http://127.0.0.1:8080', apiKey: undefined, retries: 2 });
+const signal = new AbortController().signal;
+
+const page = await client.posts.list({ sort: '-published_at', published: 'any', limit: 10 }, { signal });
+same<typeof page, Page<Post>>(true);
+same<typeof page.next_cursor, string | null>(true);
+const summaries = await client.posts.list({ view: 'summary', slug: 'a', published_after: new Date() });
+same<typeof summaries, Page<PostSummary>>(true);
+const known = await client.posts.list({}, { ifNoneMatch: '"1"' });
+same<typeof known, Page<Post> | null>(true);
+const either = await client.posts.list({ view: 'summary' as 'summary' | 'full' });
+same<typeof either, Page<Post | PostSummary>>(true);
+
+for await (const post of client.posts.all({ sort: '-published_at' })) same<typeof post, Post>(true);
+for await (const post of client.posts.all({ view: 'summary' })) same<typeof post, PostSummary>(true);
+for await (const one of client.posts.pages()) same<typeof one, Page<Post>>(true);
+
+const post = await client.posts.get(1);
+same<typeof post, Post>(true);
+const unchanged = await client.posts.get(1, { ifNoneMatch: post });
+same<typeof unchanged, Post | null>(true);
+const bySlug = await client.posts.getBySlug('a', { ifNoneMatch: etagOf(post) });
+same<typeof bySlug, Post | null>(true);
+
+same<ReturnType<typeof client.posts.create>, Promise<Post>>(true);
+same<ReturnType<typeof client.posts.delete>, Promise<void>>(true);
+await client.posts.create({ title: 'a', content: null, published: true }, { idempotencyKey: 'a', signal });
+await client.posts.putBySlug('a', { title: 'a' }, { ifNoneMatch: '*' });
+await client.posts.update(1, { content: null }, { ifMatch: post });
+await client.posts.publish(1, { at: new Date(), ifMatch: page.items[0] ?? '*' });
+const stored = await client.posts.batch({ posts: [{ title: 'a' }], on_conflict: 'skip' });
+same<(typeof stored.items)[number]['result'], 'created' | 'skipped' | 'replaced'>(true);
+const key = await client.keys.create({ name: 'ci', role: 'editor' });
+same<typeof key.key, string>(true);
+same<typeof key.expires_at, string | null>(true);
+
+const error: unknown = undefined;
+if (error instanceof PostsApiError) {
+  same<typeof error.status, number | null>(true);
+  same<typeof error.code, string>(true);
+  same<typeof error.retryAfter, number | null>(true);
+  same<NonNullable<typeof error.errors>[number]['pointer'], string>(true);
+}
+const tag: ETag = { id: 1, version: 1 };
+
+// @ts-expect-error -- content may be null
+post.content.length;
+// @ts-expect-error -- a summary has no content
+summaries.items[0]?.content;
+// @ts-expect-error -- there is no such sort
+client.posts.list({ sort: '-created_at' });
+// @ts-expect-error -- there is no such parameter
+client.posts.list({ page: 2 });
+// @ts-expect-error -- a title is needed
+client.posts.create({ content: 'a' });
+// @ts-expect-error -- a post has no such field
+client.posts.create({ title: 'a', author: 'b' });
+// @ts-expect-error -- a slug cannot be cleared
+client.posts.update(1, { slug: null });
+// @ts-expect-error -- roles are few
+client.keys.create({ name: 'ci', role: 'owner' });
+// @ts-expect-error -- where the service is must be said
+createPostsClient({ apiKey: 'a' });
+
+export { tag };

@@ -56,7 +56,7 @@ await rm('dist', { recursive: true, force: true });
 await tsc('typescript', '.')();
 const steps = [
   tests(newNode, 'astro'),
-  tests(itsNode, 'client', 'retries', 'waiting', 'loader', 'package'),
+  tests(itsNode, 'client', 'retries', 'waiting', 'loader', 'live', 'package'),
   tests(newNode, 'readme'),
   () => run('typescript-5 source', newNode, 'node_modules/typescript-5/bin/tsc', '-p', '.', '--noEmit'),
   ...['browser', 'node', 'loaders', 'astro'].flatMap((project) => compilers.map((c) => tsc(c, `test/types/${project}.json`))),

@@ -154,16 +154,34 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.equal(site.entries.get('imported').body, 'From elsewhere');
   });
 
-  test('takes a database that was made anew for another one', async (t) => {
-    const before = await startService(t);
-    await before.client.posts.batch({ posts: many(2) });
+  for (const [what, before, after] of [
+    ['the same posts', many(2), many(2)],
+    // Its oldest post is unknown, and its second page has the ids and versions of the old one's.
+    ['others', [{ title: 'Draft' }, ...many(149)], [...many(49), { title: 'Draft' }, ...many(100)]],
+  ]) {
+    test(`takes a database that was made anew, with ${what}, for another one`, async (t) => {
+      const old = await startService(t);
+      await old.client.posts.batch({ posts: before });
+      const site = collection();
+      await load({ baseUrl: old.baseUrl }, site);
+      await old.stop();
+      const anew = await startService(t, { port: new URL(old.baseUrl).port });
+      const posts = after.map((post) => ({ ...post, content: 'Another text' }));
+      await anew.client.posts.batch({ posts });
+      await load({ baseUrl: anew.baseUrl }, site);
+      const bodies = [...site.entries.values()].map(({ body }) => body);
+      assert.deepEqual(bodies, posts.filter(({ published }) => published).map(() => 'Another text'));
+    });
+  }
+
+  test('brings back what somebody else took out of the collection', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: many(2) });
     const site = collection();
-    await load({ baseUrl: before.baseUrl }, site);
-    await before.stop();
-    const after = await startService(t, { port: new URL(before.baseUrl).port });
-    await after.client.posts.batch({ posts: many(2, { content: 'Another text' }) });
-    await load({ baseUrl: after.baseUrl }, site);
-    assert.deepEqual([...site.entries.values()].map(({ body }) => body), ['Another text', 'Another text']);
+    await load({ baseUrl }, site);
+    site.entries.delete('post-1');
+    const { rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([site.titles(), rendered], [['Post 0', 'Post 1'], ['Text 1']]);
   });
 
   test('has what the filter asks for, and reads anew where it changes', async (t) => {

@@ -114,9 +114,9 @@ describe('retries', { concurrency: 8 }, () => {
     assert.deepEqual([error.status, error.code, error.detail], [null, 'no_answer', 'no answer within 200 ms']);
   });
 
-  test('a signal ends a request, and the wait for the next', async (t) => {
+  test('a signal ends a request, and the wait for the next', { timeout: 15_000 }, async (t) => {
     const reason = new Error('enough');
-    for (const answer of [silence, problem(503, 'database_busy', { 'Retry-After': '20' })]) {
+    for (const answer of [silence, problem(503, 'database_busy', { 'Retry-After': '29' })]) {
       const { baseUrl, requests } = await startScripted(t, answer);
       const stop = new AbortController();
       const call = createPostsClient({ baseUrl }).posts.list({}, { signal: stop.signal });
@@ -169,6 +169,9 @@ describe('answers that are not the service’s', { concurrency: true }, () => {
     assert.deepEqual((await tries(t, cut, harmless.list)).end.code, 'unexpected_answer');
     const odd = { status: 400, headers: { 'Content-Type': 'application/json' }, body: '{"code": 7}' };
     assert.deepEqual((await tries(t, odd, harmless.list)).end.code, 'unexpected_answer');
+    for (const other of [{ ...json({}), body: '' }, { status: 200, headers: { 'Content-Type': 'text/plain' }, body: '7' }]) {
+      assert.equal((await tries(t, other, harmless.get)).end.code, 'unexpected_answer');
+    }
     const moved = { status: 304, headers: {} };
     assert.deepEqual((await tries(t, moved, harmless.list)).end.code, 'unexpected_answer');
   });

@@ -45,7 +45,8 @@ export class Transport {
     for (let tries = 0; ; tries += 1) {
       const outcome = await this.#try(request);
       if (outcome instanceof Response) return outcome;
-      if (uncertain && request.method === 'DELETE' && outcome.status === 404) return new Response(null, { status: 204 });
+      if (uncertain && request.method === 'DELETE' && outcome.status === 404)
+        return new Response(null, { status: 204 });
       const delay = delayBefore(outcome, tries);
       if (tries >= this.#retries || delay > this.#maxDelay || !mayRepeat(outcome, repeatable)) throw outcome;
       uncertain ||= outcome.status !== 429;

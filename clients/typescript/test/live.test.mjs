@@ -18,7 +18,10 @@ describe('livePostsLoader', { concurrency: true }, () => {
     });
     const plain = await livePostsLoader({ baseUrl }).loadEntry({ collection: 'posts', filter: { id: 'hello' } });
     assert.equal('rendered' in plain, false);
-    const summary = await livePostsLoader({ baseUrl, view: 'summary' }).loadEntry({ collection: 'posts', filter: { id: 'hello' } });
+    const summary = await livePostsLoader({ baseUrl, view: 'summary' }).loadEntry({
+      collection: 'posts',
+      filter: { id: 'hello' },
+    });
     assert.deepEqual([summary.data.excerpt, 'content' in summary.data], ['A text.', false]);
   });
 
@@ -34,7 +37,11 @@ describe('livePostsLoader', { concurrency: true }, () => {
 
   test('lists posts as the filter says, as many as it says', async (t) => {
     const { client, baseUrl } = await startService(t);
-    const posts = Array.from({ length: 150 }, (_, at) => ({ title: `Post ${at}`, content: `Text ${at}`, published: true }));
+    const posts = Array.from({ length: 150 }, (_, at) => ({
+      title: `Post ${at}`,
+      content: `Text ${at}`,
+      published: true,
+    }));
     await client.posts.batch({ posts });
     const { loadCollection } = livePostsLoader({ baseUrl, view: 'summary' });
     const list = async (filter) => (await loadCollection({ collection: 'posts', filter })).entries;
@@ -42,8 +49,14 @@ describe('livePostsLoader', { concurrency: true }, () => {
     assert.equal((await list({ limit: 130 })).length, 130);
     assert.equal((await list({ limit: 1000 })).length, 150);
     assert.deepEqual(await list({ limit: 0 }), []);
-    assert.deepEqual((await list({ limit: 2, sort: 'id' })).map(({ id }) => id), ['post-0', 'post-1']);
-    assert.deepEqual((await list({ q: '"text 7"' })).map(({ data }) => data.excerpt), ['Text 7']);
+    assert.deepEqual(
+      (await list({ limit: 2, sort: 'id' })).map(({ id }) => id),
+      ['post-0', 'post-1'],
+    );
+    assert.deepEqual(
+      (await list({ q: '"text 7"' })).map(({ data }) => data.excerpt),
+      ['Text 7'],
+    );
   });
 
   test('hints when a list has changed last', async (t) => {
@@ -67,7 +80,10 @@ describe('livePostsLoader', { concurrency: true }, () => {
       assert(answer.error instanceof PostsApiError);
       assert.equal(answer.error.code, 'no_answer');
     }
-    const wrong = await livePostsLoader({ baseUrl }).loadCollection({ collection: 'posts', filter: { sort: 'author' } });
+    const wrong = await livePostsLoader({ baseUrl }).loadCollection({
+      collection: 'posts',
+      filter: { sort: 'author' },
+    });
     assert.deepEqual([wrong.error.status, wrong.error.code], [400, 'invalid_parameter']);
   });
 });

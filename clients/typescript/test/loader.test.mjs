@@ -42,9 +42,16 @@ async function load(options, site) {
     asked.push({ status: response.status, view: searchParams.get('view') ?? 'full', limit: searchParams.get('limit') });
     return response;
   };
-  const end = await postsLoader({ retries: 0, fetch: counting, ...options }).load(site.context).catch((error) => error);
+  const end = await postsLoader({ retries: 0, fetch: counting, ...options })
+    .load(site.context)
+    .catch((error) => error);
   const index = asked.filter(({ view, limit }) => view === 'summary' && limit !== '1').map(({ status }) => status);
-  return { end, index, contents: asked.filter(({ view }) => view === 'full').length, rendered: site.log.rendered.splice(0) };
+  return {
+    end,
+    index,
+    contents: asked.filter(({ view }) => view === 'full').length,
+    rendered: site.log.rendered.splice(0),
+  };
 }
 
 const many = (count, more = {}) =>
@@ -140,7 +147,10 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.update(b.id, { slug: 'a' });
     await load({ baseUrl }, site);
     const held = [...site.entries].map(([id, { data, body }]) => [id, data.id, body]).sort();
-    assert.deepEqual(held, [['a', b.id, 'b'], ['old-a', a.id, 'a']]);
+    assert.deepEqual(held, [
+      ['a', b.id, 'b'],
+      ['old-a', a.id, 'a'],
+    ]);
   });
 
   test('sees what an import puts behind the newest change', async (t) => {
@@ -148,7 +158,9 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.batch({ posts: many(3) });
     const site = collection();
     await load({ baseUrl }, site);
-    const times = Object.fromEntries(['created_at', 'updated_at', 'published_at'].map((name) => [name, '2020-01-01T00:00:00Z']));
+    const times = Object.fromEntries(
+      ['created_at', 'updated_at', 'published_at'].map((name) => [name, '2020-01-01T00:00:00Z']),
+    );
     await importPosts([{ title: 'Imported', content: 'From elsewhere', published: true, ...times }]);
     await load({ baseUrl }, site);
     assert.equal(site.entries.get('imported').body, 'From elsewhere');
@@ -170,7 +182,10 @@ describe('postsLoader', { concurrency: true }, () => {
       await anew.client.posts.batch({ posts });
       await load({ baseUrl: anew.baseUrl }, site);
       const bodies = [...site.entries.values()].map(({ body }) => body);
-      assert.deepEqual(bodies, posts.filter(({ published }) => published).map(() => 'Another text'));
+      assert.deepEqual(
+        bodies,
+        posts.filter(({ published }) => published).map(() => 'Another text'),
+      );
     });
   }
 
@@ -212,10 +227,14 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.delete((await client.posts.getBySlug('post-3')).id);
     await client.posts.create({ title: 'New', content: 'New', published: true });
     let left = 2;
-    const failing = (request) => (left-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 })));
+    const failing = (request) =>
+      left-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
     assert.equal((await load({ baseUrl, fetch: failing }, site)).end, undefined);
     assert.deepEqual([[...site.entries], [...site.meta]], [kept, state]);
-    assert.match(site.log.error[0], /^posts: not loaded, its 150 posts stay as they were\. GET \/api\/posts answered 502/);
+    assert.match(
+      site.log.error[0],
+      /^posts: not loaded, its 150 posts stay as they were\. GET \/api\/posts answered 502/,
+    );
 
     // A content that cannot be rendered.
     const { renderMarkdown } = site.context;

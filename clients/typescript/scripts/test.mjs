@@ -30,7 +30,9 @@ function run(title, program, ...args) {
 async function contents(directory) {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const texts = await Promise.all(files.map(async (file) => [file.slice(directory.length), await readFile(file, 'utf8')]));
+  const texts = await Promise.all(
+    files.map(async (file) => [file.slice(directory.length), await readFile(file, 'utf8')]),
+  );
   return new Map(texts);
 }
 
@@ -40,15 +42,20 @@ async function generatedIsCurrent() {
   await run('generate', newNode, ...generator);
   const [wanted, found] = [await contents(fresh), await contents('src/generated')];
   await rm(fresh, { recursive: true });
-  const stale = [...new Set([...wanted.keys(), ...found.keys()])].filter((name) => wanted.get(name) !== found.get(name));
+  const stale = [...new Set([...wanted.keys(), ...found.keys()])].filter(
+    (name) => wanted.get(name) !== found.get(name),
+  );
   if (stale.length > 0) throw new Error(`src/generated is not what openapi.json gives (${stale}): npm run generate`);
 }
 
 const compilers = ['typescript', 'typescript-5'];
-const tsc = (compiler, project) => () => run(`${compiler} ${project}`, newNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
+const tsc = (compiler, project) => () =>
+  run(`${compiler} ${project}`, newNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
 const tests = (node, ...names) => {
   const files = names.filter((name) => only.length === 0 || only.includes(name)).map((name) => `test/${name}.test.mjs`);
-  return async () => files.length > 0 && run(`tests: ${names.join(', ')}`, node, '--test', '--test-reporter=spec', '--test-concurrency=1', ...files);
+  return async () =>
+    files.length > 0 &&
+    run(`tests: ${names.join(', ')}`, node, '--test', '--test-reporter=spec', '--test-concurrency=1', ...files);
 };
 
 await generatedIsCurrent();
@@ -56,10 +63,12 @@ await rm('dist', { recursive: true, force: true });
 await tsc('typescript', '.')();
 const steps = [
   tests(newNode, 'astro'),
-  tests(itsNode, 'client', 'retries', 'waiting', 'loader', 'package'),
+  tests(itsNode, 'client', 'retries', 'waiting', 'loader', 'live', 'package'),
   tests(newNode, 'readme'),
   () => run('typescript-5 source', newNode, 'node_modules/typescript-5/bin/tsc', '-p', '.', '--noEmit'),
-  ...['browser', 'node', 'loaders', 'astro'].flatMap((project) => compilers.map((c) => tsc(c, `test/types/${project}.json`))),
+  ...['browser', 'node', 'loaders', 'astro'].flatMap((project) =>
+    compilers.map((c) => tsc(c, `test/types/${project}.json`)),
+  ),
 ];
 // As many at once as there are cores. After a failure nothing new begins, and what runs may end.
 const work = Array.from({ length: Math.min(4, availableParallelism()) }, async () => {

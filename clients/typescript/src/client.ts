@@ -111,9 +111,15 @@ export class Posts {
   }
 
   /** A page of posts; with `view: 'summary'`, of summaries. */
-  list<V extends View = 'full'>(query: ListQuery<V> | undefined, options: ConditionalOptions): Promise<Page<PostOf<V>> | null>;
+  list<V extends View = 'full'>(
+    query: ListQuery<V> | undefined,
+    options: ConditionalOptions,
+  ): Promise<Page<PostOf<V>> | null>;
   list<V extends View = 'full'>(query?: ListQuery<V>, options?: ReadOptions): Promise<Page<PostOf<V>>>;
-  list<V extends View>(query: ListQuery<V> = {}, options: ConditionalOptions | ReadOptions = {}): Promise<Page<PostOf<V>> | null> {
+  list<V extends View>(
+    query: ListQuery<V> = {},
+    options: ConditionalOptions | ReadOptions = {},
+  ): Promise<Page<PostOf<V>> | null> {
     return unlessNotModified(async () => {
       const { data, response } = await api.listPosts({
         ...this.#call(this.#transport.repeatable, options),
@@ -127,7 +133,10 @@ export class Posts {
   }
 
   /** The pages of a list, one after the other, from `cursor` on; 100 posts a page where `limit` does not say otherwise. */
-  async *pages<V extends View = 'full'>(query: ListQuery<V> = {}, options: ReadOptions = {}): AsyncGenerator<Page<PostOf<V>>, void, undefined> {
+  async *pages<V extends View = 'full'>(
+    query: ListQuery<V> = {},
+    options: ReadOptions = {},
+  ): AsyncGenerator<Page<PostOf<V>>, void, undefined> {
     let next: ListQuery<V> | undefined = { limit: 100, ...query };
     while (next) {
       const page: Page<PostOf<V>> = await this.list<V>(next, options);
@@ -137,7 +146,10 @@ export class Posts {
   }
 
   /** Every post of a list, read page by page as they are taken. */
-  async *all<V extends View = 'full'>(query: ListQuery<V> = {}, options: ReadOptions = {}): AsyncGenerator<PostOf<V>, void, undefined> {
+  async *all<V extends View = 'full'>(
+    query: ListQuery<V> = {},
+    options: ReadOptions = {},
+  ): AsyncGenerator<PostOf<V>, void, undefined> {
     for await (const page of this.pages(query, options)) yield* page.items;
   }
 
@@ -184,7 +196,11 @@ export class Posts {
 
   /** Deletes a post. */
   async delete(id: number, options: ChangeOptions = {}): Promise<void> {
-    await api.deletePost({ ...this.#call(this.#transport.repeatable, options), headers: ifMatch(options), path: { id } });
+    await api.deletePost({
+      ...this.#call(this.#transport.repeatable, options),
+      headers: ifMatch(options),
+      path: { id },
+    });
   }
 
   /** Publishes a post, now or `at` a time. One that is published already stays as it is. */

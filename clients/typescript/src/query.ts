@@ -10,8 +10,10 @@ export type View = NonNullable<Parameters['view']>;
 export type PostOf<V extends View> = V extends 'summary' ? PostSummary : Post;
 
 /** Which posts to list, and how. What is left out is the service's default: published posts, newest first, 20 a page. */
-export interface ListQuery<V extends View = View>
-  extends Pick<Parameters, 'limit' | 'cursor' | 'sort' | 'q' | 'count'> {
+export interface ListQuery<V extends View = View> extends Pick<
+  Parameters,
+  'limit' | 'cursor' | 'sort' | 'q' | 'count'
+> {
   view?: V;
   /** `true`, which is the default; with a key also `false` for drafts, and `any` for both. */
   published?: boolean | 'any';

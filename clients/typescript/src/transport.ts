@@ -45,7 +45,8 @@ export class Transport {
     for (let tries = 0; ; tries += 1) {
       const outcome = await this.#try(request);
       if (outcome instanceof Response) return outcome;
-      if (uncertain && request.method === 'DELETE' && outcome.status === 404) return new Response(null, { status: 204 });
+      if (uncertain && request.method === 'DELETE' && outcome.status === 404)
+        return new Response(null, { status: 204 });
       const delay = delayBefore(outcome, tries);
       if (tries >= this.#retries || delay > this.#maxDelay || !mayRepeat(outcome, repeatable)) throw outcome;
       uncertain ||= outcome.status !== 429;
@@ -81,7 +82,10 @@ function understand(request: Request, response: Response, text: string): Respons
   if (status === 304 && request.headers.has('If-None-Match')) throw new NotModified();
   if (status === 204) return new Response(null, { status, statusText, headers });
   if (!response.ok) return errorAnswer(request, response, text);
-  if (!/^application\/json\b/i.test(headers.get('Content-Type') ?? '')) return unexpectedAnswer(request, response);
+  // The generated client would take nothing for an empty object.
+  if (text === '' || !/^application\/json\b/i.test(headers.get('Content-Type') ?? '')) {
+    return unexpectedAnswer(request, response);
+  }
   return new Response(text, { status, statusText, headers });
 }
 

@@ -44,7 +44,11 @@ describe('in a real Astro site', { concurrency: true }, () => {
   test('a build has what is published, and keeps it where the service is gone', async (t) => {
     const { client, baseUrl, stop } = await startService(t);
     const hello = await client.posts.create({ title: 'Hello', content: 'My *first* post.', published: true });
-    const other = await client.posts.create({ title: 'Other', content: '---\na: [b\n---\n\n## Below', published: true });
+    const other = await client.posts.create({
+      title: 'Other',
+      content: '---\na: [b\n---\n\n## Below',
+      published: true,
+    });
     await client.posts.create({ title: 'Draft', content: 'Secret' });
     const root = await makeSite(t, baseUrl, [config, blog]);
     const page = (slug) => readFile(`${root}/dist/blog/${slug}/index.html`, 'utf8');
@@ -66,7 +70,10 @@ describe('in a real Astro site', { concurrency: true }, () => {
     await stop();
     const third = await build(root);
     assert.equal(third.status, 0, third.output);
-    assert.match(third.output, /posts: not loaded, its 1 posts stay as they were\. GET \/api\/posts failed with no_answer/);
+    assert.match(
+      third.output,
+      /posts: not loaded, its 1 posts stay as they were\. GET \/api\/posts failed with no_answer/,
+    );
     assert.match(await page('hello'), /<p>Rewritten\.<\/p>/);
   });
 
@@ -119,7 +126,10 @@ describe('in a real Astro site', { concurrency: true }, () => {
       ---`;
     const pages = { 'src/pages/careless.astro': careless.replace(/^ +/gm, '') };
     const root = await makeSite(t, baseUrl, ['src/live.config.ts', 'src/pages/latest.astro'], pages);
-    const child = spawn(process.execPath, [here('../node_modules/astro/bin/astro.mjs'), 'dev', '--host', '127.0.0.1'], { cwd: root, env });
+    const child = spawn(process.execPath, [here('../node_modules/astro/bin/astro.mjs'), 'dev', '--host', '127.0.0.1'], {
+      cwd: root,
+      env,
+    });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     t.after(async () => (child.kill('SIGKILL'), await ended));
     const site = await new Promise((resolve, reject) => {

@@ -6,7 +6,10 @@ import { startService } from './service.mjs';
 
 /** The error of a call that must fail. */
 async function failure(promise) {
-  const error = await promise.then(() => assert.fail('it succeeded'), (error) => error);
+  const error = await promise.then(
+    () => assert.fail('it succeeded'),
+    (error) => error,
+  );
   assert(error instanceof PostsApiError, error);
   return error;
 }
@@ -51,41 +54,81 @@ describe('a client of the real service', { concurrency: true }, () => {
 
     const posts = [{ title: 'A', slug: 'about' }, { title: 'B' }];
     const { items } = await client.posts.batch({ posts, on_conflict: 'skip' });
-    assert.deepEqual(items.map(({ result, post }) => [result, post.title]), [['skipped', 'About us'], ['created', 'B']]);
+    assert.deepEqual(
+      items.map(({ result, post }) => [result, post.title]),
+      [
+        ['skipped', 'About us'],
+        ['created', 'B'],
+      ],
+    );
     const conflict = await failure(client.posts.batch({ posts }));
-    assert.deepEqual([conflict.status, conflict.code, conflict.errors?.[0]?.pointer], [409, 'slug_taken', '/posts/0/slug']);
+    assert.deepEqual(
+      [conflict.status, conflict.code, conflict.errors?.[0]?.pointer],
+      [409, 'slug_taken', '/posts/0/slug'],
+    );
   });
 
   test('iterates over every page, in the order asked for', async (t) => {
     const { client, reader } = await startService(t);
-    const posts = Array.from({ length: 250 }, (_, at) => ({ title: `Post ${at}`, content: `Text ${at}`, published: at % 5 > 0 }));
+    const posts = Array.from({ length: 250 }, (_, at) => ({
+      title: `Post ${at}`,
+      content: `Text ${at}`,
+      published: at % 5 > 0,
+    }));
     await client.posts.batch({ posts });
     const titles = posts.filter(({ published }) => published).map(({ title }) => title);
 
-    assert.deepEqual((await collect(reader.posts.all({ sort: 'id' }))).map(({ title }) => title), titles);
+    assert.deepEqual(
+      (await collect(reader.posts.all({ sort: 'id' }))).map(({ title }) => title),
+      titles,
+    );
     const newest = await collect(reader.posts.all({ sort: '-published_at', limit: 7 }));
-    assert.deepEqual(newest.map(({ title }) => title), [...titles].reverse());
+    assert.deepEqual(
+      newest.map(({ title }) => title),
+      [...titles].reverse(),
+    );
     assert.equal((await collect(client.posts.all({ published: 'any' }))).length, 250);
     assert.equal((await collect(client.posts.all({ published: false }))).length, 50);
 
     const pages = await collect(reader.posts.pages({ limit: 80, count: 'exact' }));
-    assert.deepEqual(pages.map(({ items, total }) => [items.length, total]), [[80, 200], [80, 200], [40, 200]]);
+    assert.deepEqual(
+      pages.map(({ items, total }) => [items.length, total]),
+      [
+        [80, 200],
+        [80, 200],
+        [40, 200],
+      ],
+    );
     assert.equal(pages.at(-1).next_cursor, null);
     const again = await reader.posts.list({ limit: 80, cursor: pages[0].next_cursor });
     assert.deepEqual(again.items, pages[1].items);
+    const rest = await collect(reader.posts.pages({ limit: 80, cursor: pages[0].next_cursor }));
+    assert.deepEqual(
+      rest.map(({ items }) => items),
+      pages.slice(1).map(({ items }) => items),
+    );
     const back = await reader.posts.list({ limit: 80, cursor: again.prev_cursor });
     assert.deepEqual(back.items, pages[0].items);
 
     const summaries = await collect(reader.posts.all({ view: 'summary', q: 'text', limit: 100 }));
     assert.equal(summaries.length, 200);
-    assert.equal(summaries.some((post) => 'content' in post), false);
+    assert.equal(
+      summaries.some((post) => 'content' in post),
+      false,
+    );
     assert.match(summaries[0].excerpt, /^Text \d+$/);
 
     const two = await reader.posts.list({ slug: ['post-1', 'post-2', 'post-5'], sort: 'id' });
-    assert.deepEqual(two.items.map(({ slug }) => slug), ['post-1', 'post-2']);
+    assert.deepEqual(
+      two.items.map(({ slug }) => slug),
+      ['post-1', 'post-2'],
+    );
     assert.equal((await reader.posts.list({ slug: 'post-1' })).items.length, 1);
     const [first] = two.items;
-    assert.equal((await reader.posts.list({ published_after: first.published_at, updated_after: new Date() })).items.length, 0);
+    assert.equal(
+      (await reader.posts.list({ published_after: first.published_at, updated_after: new Date() })).items.length,
+      0,
+    );
   });
 
   test('stops reading pages when the caller stops', async (t) => {
@@ -137,7 +180,10 @@ describe('a client of the real service', { concurrency: true }, () => {
     const { client, reader, baseUrl } = await startService(t);
     const wrong = await failure(client.posts.batch({ posts: [{ title: '' }, { title: 'a', slug: 'No Slug' }] }));
     assert.deepEqual([wrong.status, wrong.code], [422, 'validation_failed']);
-    assert.deepEqual(wrong.errors.map(({ pointer }) => pointer), ['/posts/0/title', '/posts/1/slug']);
+    assert.deepEqual(
+      wrong.errors.map(({ pointer }) => pointer),
+      ['/posts/0/title', '/posts/1/slug'],
+    );
     assert.match(wrong.errors[0].code, /^[a-z_]+$/);
     assert.match(wrong.requestId, /^\S+$/);
     assert.equal(wrong.retryAfter, null);
@@ -156,7 +202,14 @@ describe('a client of the real service', { concurrency: true }, () => {
     for (const slug of ['', '.', '..', '../..', '..%2f', 'a/b', 'a?b#c', 'Ä']) {
       assert.equal((await failure(client.posts.getBySlug(slug))).status, 404, slug);
     }
-    for (const slug of ['', '..']) assert.equal((await failure(client.posts.putBySlug(slug, { title: 'a' }))).status, 404);
+    // A proxy may make a list of these, so they are not sent at all.
+    let sent = 0;
+    const counting = createPostsClient({ baseUrl: client.baseUrl, fetch: (request) => ((sent += 1), fetch(request)) });
+    for (const slug of ['', '.', '..']) {
+      assert.equal((await failure(counting.posts.getBySlug(slug))).code, 'not_found');
+      assert.equal((await failure(counting.posts.putBySlug(slug, { title: 'a' }))).status, 404);
+    }
+    assert.equal(sent, 0);
   });
 
   test('makes, lists and revokes keys', async (t) => {
@@ -175,6 +228,9 @@ describe('a client of the real service', { concurrency: true }, () => {
     for (const baseUrl of ['', 'posts.example.org', 'undefined', 'ftp://example.org']) {
       assert.throws(() => createPostsClient({ baseUrl }), /baseUrl must be a URL/);
     }
-    assert.equal(createPostsClient({ baseUrl: new URL('http://127.0.0.1:1/posts/') }).baseUrl, 'http://127.0.0.1:1/posts');
+    assert.equal(
+      createPostsClient({ baseUrl: new URL('http://127.0.0.1:1/posts/') }).baseUrl,
+      'http://127.0.0.1:1/posts',
+    );
   });
 });

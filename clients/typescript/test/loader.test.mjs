@@ -42,9 +42,16 @@ async function load(options, site) {
     asked.push({ status: response.status, view: searchParams.get('view') ?? 'full', limit: searchParams.get('limit') });
     return response;
   };
-  const end = await postsLoader({ retries: 0, fetch: counting, ...options }).load(site.context).catch((error) => error);
+  const end = await postsLoader({ retries: 0, fetch: counting, ...options })
+    .load(site.context)
+    .catch((error) => error);
   const index = asked.filter(({ view, limit }) => view === 'summary' && limit !== '1').map(({ status }) => status);
-  return { end, index, contents: asked.filter(({ view }) => view === 'full').length, rendered: site.log.rendered.splice(0) };
+  return {
+    end,
+    index,
+    contents: asked.filter(({ view }) => view === 'full').length,
+    rendered: site.log.rendered.splice(0),
+  };
 }
 
 const many = (count, more = {}) =>
@@ -140,7 +147,10 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.update(b.id, { slug: 'a' });
     await load({ baseUrl }, site);
     const held = [...site.entries].map(([id, { data, body }]) => [id, data.id, body]).sort();
-    assert.deepEqual(held, [['a', b.id, 'b'], ['old-a', a.id, 'a']]);
+    assert.deepEqual(held, [
+      ['a', b.id, 'b'],
+      ['old-a', a.id, 'a'],
+    ]);
   });
 
   test('sees what an import puts behind the newest change', async (t) => {
@@ -148,22 +158,45 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.batch({ posts: many(3) });
     const site = collection();
     await load({ baseUrl }, site);
-    const times = Object.fromEntries(['created_at', 'updated_at', 'published_at'].map((name) => [name, '2020-01-01T00:00:00Z']));
+    const times = Object.fromEntries(
+      ['created_at', 'updated_at', 'published_at'].map((name) => [name, '2020-01-01T00:00:00Z']),
+    );
     await importPosts([{ title: 'Imported', content: 'From elsewhere', published: true, ...times }]);
     await load({ baseUrl }, site);
     assert.equal(site.entries.get('imported').body, 'From elsewhere');
   });
 
-  test('takes a database that was made anew for another one', async (t) => {
-    const before = await startService(t);
-    await before.client.posts.batch({ posts: many(2) });
+  for (const [what, before, after] of [
+    ['the same posts', many(2), many(2)],
+    // Its oldest post is unknown, and its second page has the ids and versions of the old one's.
+    ['others', [{ title: 'Draft' }, ...many(149)], [...many(49), { title: 'Draft' }, ...many(100)]],
+  ]) {
+    test(`takes a database that was made anew, with ${what}, for another one`, async (t) => {
+      const old = await startService(t);
+      await old.client.posts.batch({ posts: before });
+      const site = collection();
+      await load({ baseUrl: old.baseUrl }, site);
+      await old.stop();
+      const anew = await startService(t, { port: new URL(old.baseUrl).port });
+      const posts = after.map((post) => ({ ...post, content: 'Another text' }));
+      await anew.client.posts.batch({ posts });
+      await load({ baseUrl: anew.baseUrl }, site);
+      const bodies = [...site.entries.values()].map(({ body }) => body);
+      assert.deepEqual(
+        bodies,
+        posts.filter(({ published }) => published).map(() => 'Another text'),
+      );
+    });
+  }
+
+  test('brings back what somebody else took out of the collection', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: many(2) });
     const site = collection();
-    await load({ baseUrl: before.baseUrl }, site);
-    await before.stop();
-    const after = await startService(t, { port: new URL(before.baseUrl).port });
-    await after.client.posts.batch({ posts: many(2, { content: 'Another text' }) });
-    await load({ baseUrl: after.baseUrl }, site);
-    assert.deepEqual([...site.entries.values()].map(({ body }) => body), ['Another text', 'Another text']);
+    await load({ baseUrl }, site);
+    site.entries.delete('post-1');
+    const { rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([site.titles(), rendered], [['Post 0', 'Post 1'], ['Text 1']]);
   });
 
   test('has what the filter asks for, and reads anew where it changes', async (t) => {
@@ -194,10 +227,14 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.delete((await client.posts.getBySlug('post-3')).id);
     await client.posts.create({ title: 'New', content: 'New', published: true });
     let left = 2;
-    const failing = (request) => (left-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 })));
+    const failing = (request) =>
+      left-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
     assert.equal((await load({ baseUrl, fetch: failing }, site)).end, undefined);
     assert.deepEqual([[...site.entries], [...site.meta]], [kept, state]);
-    assert.match(site.log.error[0], /^posts: not loaded, its 150 posts stay as they were\. GET \/api\/posts answered 502/);
+    assert.match(
+      site.log.error[0],
+      /^posts: not loaded, its 150 posts stay as they were\. GET \/api\/posts answered 502/,
+    );
 
     // A content that cannot be rendered.
     const { renderMarkdown } = site.context;

@@ -16,7 +16,10 @@ const limited = problem(429, 'rate_limited', soon);
 async function tries(context, answer, call, { retries = 2, last = done } = {}) {
   const { baseUrl, requests } = await startScripted(context, ...Array(retries).fill(answer), last);
   const client = createPostsClient({ baseUrl, apiKey: 'a-key', retries });
-  const end = await call(client).then(() => 'done', (error) => (assert(error instanceof PostsApiError, error), error));
+  const end = await call(client).then(
+    () => 'done',
+    (error) => (assert(error instanceof PostsApiError, error), error),
+  );
   return { sent: requests.length, end, requests };
 }
 
@@ -62,7 +65,11 @@ describe('retries', { concurrency: 8 }, () => {
   }
 
   test('other errors are not sent again', async (t) => {
-    for (const answer of [problem(500, 'internal_error', soon), problem(404, 'not_found'), problem(507, 'storage_full')]) {
+    for (const answer of [
+      problem(500, 'internal_error', soon),
+      problem(404, 'not_found'),
+      problem(507, 'storage_full'),
+    ]) {
       assert.equal((await tries(t, answer, harmless.list)).sent, 1);
     }
   });
@@ -81,11 +88,17 @@ describe('retries', { concurrency: 8 }, () => {
     const keys = requests.map(({ headers }) => headers['idempotency-key']);
     assert.match(keys[0], /^[0-9a-f]{32}$/);
     assert.deepEqual(keys, [keys[0], keys[0], keys[0]]);
-    assert.deepEqual(requests.map(({ body }) => body), Array(3).fill('{"title":"A"}'));
+    assert.deepEqual(
+      requests.map(({ body }) => body),
+      Array(3).fill('{"title":"A"}'),
+    );
     const other = await tries(t, limited, harmless.batch);
     assert.notEqual(other.requests[0].headers['idempotency-key'], keys[0]);
     const named = await tries(t, limited, (client) => client.posts.create({ title: 'A' }, { idempotencyKey: 'mine' }));
-    assert.deepEqual(named.requests.map(({ headers }) => headers['idempotency-key']), ['mine', 'mine', 'mine']);
+    assert.deepEqual(
+      named.requests.map(({ headers }) => headers['idempotency-key']),
+      ['mine', 'mine', 'mine'],
+    );
   });
 
   test('a create waits for the first try that still runs', async (t) => {
@@ -105,18 +118,9 @@ describe('retries', { concurrency: 8 }, () => {
     assert.deepEqual((await tries(t, cut, harmless.get)).end, 'done');
   });
 
-  test('a try that takes too long counts as none', async (t) => {
-    const { baseUrl, requests } = await startScripted(t, silence, done);
-    assert.deepEqual(await createPostsClient({ baseUrl, timeout: 200 }).posts.get(1), post);
-    assert.equal(requests.length, 2);
-    const slow = await startScripted(t, silence);
-    const error = await createPostsClient({ baseUrl: slow.baseUrl, timeout: 200, retries: 0 }).posts.get(1).catch((e) => e);
-    assert.deepEqual([error.status, error.code, error.detail], [null, 'no_answer', 'no answer within 200 ms']);
-  });
-
-  test('a signal ends a request, and the wait for the next', async (t) => {
+  test('a signal ends a request, and the wait for the next', { timeout: 15_000 }, async (t) => {
     const reason = new Error('enough');
-    for (const answer of [silence, problem(503, 'database_busy', { 'Retry-After': '20' })]) {
+    for (const answer of [silence, problem(503, 'database_busy', { 'Retry-After': '29' })]) {
       const { baseUrl, requests } = await startScripted(t, answer);
       const stop = new AbortController();
       const call = createPostsClient({ baseUrl }).posts.list({}, { signal: stop.signal });
@@ -150,7 +154,11 @@ describe('retries', { concurrency: 8 }, () => {
 });
 
 describe('answers that are not the service’s', { concurrency: true }, () => {
-  const html = (status, body = '<h1>A page</h1>') => ({ status, headers: { 'Content-Type': 'text/html', 'X-Request-Id': 'p-1' }, body });
+  const html = (status, body = '<h1>A page</h1>') => ({
+    status,
+    headers: { 'Content-Type': 'text/html', 'X-Request-Id': 'p-1' },
+    body,
+  });
 
   test('a page in place of JSON', async (t) => {
     const { sent, end } = await tries(t, html(200), harmless.list);
@@ -169,6 +177,12 @@ describe('answers that are not the service’s', { concurrency: true }, () => {
     assert.deepEqual((await tries(t, cut, harmless.list)).end.code, 'unexpected_answer');
     const odd = { status: 400, headers: { 'Content-Type': 'application/json' }, body: '{"code": 7}' };
     assert.deepEqual((await tries(t, odd, harmless.list)).end.code, 'unexpected_answer');
+    for (const other of [
+      { ...json({}), body: '' },
+      { status: 200, headers: { 'Content-Type': 'text/plain' }, body: '7' },
+    ]) {
+      assert.equal((await tries(t, other, harmless.get)).end.code, 'unexpected_answer');
+    }
     const moved = { status: 304, headers: {} };
     assert.deepEqual((await tries(t, moved, harmless.list)).end.code, 'unexpected_answer');
   });

@@ -3,7 +3,15 @@ import { createServer } from 'node:http';
 
 /** The service's answer to an error. */
 export function problem(status, code, headers = {}, more = {}) {
-  const body = { type: `/problems/${code}`, title: code, status, detail: `it is ${code}`, code, request_id: 'r-1', ...more };
+  const body = {
+    type: `/problems/${code}`,
+    title: code,
+    status,
+    detail: `it is ${code}`,
+    code,
+    request_id: 'r-1',
+    ...more,
+  };
   return { status, headers: { 'Content-Type': 'application/problem+json', ...headers }, body: JSON.stringify(body) };
 }
 
@@ -22,7 +30,12 @@ export async function startScripted(context, ...answers) {
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    requests.push({ method: request.method, url: request.url, headers: request.headers, body: Buffer.concat(chunks).toString() });
+    requests.push({
+      method: request.method,
+      url: request.url,
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString(),
+    });
     const answer = answers[Math.min(requests.length, answers.length) - 1];
     if (answer === silence) return;
     if (answer === hangUp) return request.socket.destroy();

@@ -56,5 +56,11 @@ export async function startService(context, { port = 0 } = {}) {
     work.child.stdin.end(lines);
     await work;
   };
-  return { baseUrl, stop, importPosts, client: createPostsClient({ baseUrl, apiKey: adminKey }), reader: createPostsClient({ baseUrl }) };
+  return {
+    baseUrl,
+    stop,
+    importPosts,
+    client: createPostsClient({ baseUrl, apiKey: adminKey }),
+    reader: createPostsClient({ baseUrl }),
+  };
 }

@@ -19,7 +19,10 @@ async function refused(context, retryAfter, options = {}) {
   const fetch = async () => answers[seen.sent++];
   createPostsClient({ baseUrl: 'http://127.0.0.1:1', fetch, ...options })
     .posts.get(1)
-    .then((post) => (seen.end = post), (error) => (seen.end = error));
+    .then(
+      (post) => (seen.end = post),
+      (error) => (seen.end = error),
+    );
   await settle();
   return seen;
 }
@@ -65,4 +68,33 @@ test('a Retry-After that is longer than the longest wait is not waited for', asy
   t.mock.timers.tick(31_200);
   await settle();
   assert.equal(patient.sent, 2);
+});
+
+test('a try that takes too long counts as none', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  const seen = { sent: 0, end: undefined };
+  const fetch = ({ signal }) => {
+    seen.sent += 1;
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  createPostsClient({ baseUrl: 'http://127.0.0.1:1', fetch, timeout: 5000, retries: 1 })
+    .posts.get(1)
+    .catch((error) => (seen.end = error));
+  await settle();
+  for (const [passes, sent] of [
+    [4999, 1],
+    [1, 1],
+    [200, 2],
+    [4999, 2],
+  ]) {
+    t.mock.timers.tick(passes);
+    await settle();
+    assert.deepEqual(seen, { sent, end: undefined });
+  }
+  t.mock.timers.tick(1);
+  await settle();
+  assert.deepEqual(
+    [seen.end?.status, seen.end?.code, seen.end?.detail],
+    [null, 'no_answer', 'no answer within 5000 ms'],
+  );
 });

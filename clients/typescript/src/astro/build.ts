@@ -74,7 +74,9 @@ async function load(client: PostsClient, options: PostsLoaderOptions, context: L
     }
     // From here on nothing can fail, so the collection is never half of the one and half of the other.
     const replaced = new Set(changed.map(({ slug }) => slug));
-    const kept = new Set(pages.flatMap(({ posts }) => posts.map(([slug]) => slug)).filter((slug) => !replaced.has(slug)));
+    const kept = new Set(
+      pages.flatMap(({ posts }) => posts.map(([slug]) => slug)).filter((slug) => !replaced.has(slug)),
+    );
     const gone = store.keys().filter((slug) => !kept.has(slug));
     for (const slug of gone) store.delete(slug);
     for (const entry of entries) store.set(entry);
@@ -88,7 +90,12 @@ async function load(client: PostsClient, options: PostsLoaderOptions, context: L
   }
 }
 
-async function makeEntry(summary: PostSummary, post: Post, options: PostsLoaderOptions, context: LoaderContext): Promise<Entry> {
+async function makeEntry(
+  summary: PostSummary,
+  post: Post,
+  options: PostsLoaderOptions,
+  context: LoaderContext,
+): Promise<Entry> {
   const id = post.slug;
   const data = await context.parseData({ id, data: { ...post, excerpt: summary.excerpt } });
   // Where the post has changed since its summary was read, this mark makes the next load read it again.

@@ -32,13 +32,23 @@ export function markOf({ id, version, created_at }: PostSummary): string {
  * Reads the summaries of all posts: only so is it seen which are gone, and which an import or a slow clock has put behind
  * the newest `updated_at`. A page on which nothing has changed since `known` costs a 304.
  */
-export async function readIndex(client: PostsClient, filter: PostsFilter, known: readonly IndexPage[], holds: Holds): Promise<Index> {
+export async function readIndex(
+  client: PostsClient,
+  filter: PostsFilter,
+  known: readonly IndexPage[],
+  holds: Holds,
+): Promise<Index> {
   // Where the database is another one, its ETags say nothing about what is known.
   return (await walk(client, filter, known, holds)) ?? (await readIndex(client, filter, [], () => false));
 }
 
 /** As `readIndex`; `undefined` where the posts that are known were another database's. */
-async function walk(client: PostsClient, filter: PostsFilter, known: readonly IndexPage[], holds: Holds): Promise<Index | undefined> {
+async function walk(
+  client: PostsClient,
+  filter: PostsFilter,
+  known: readonly IndexPage[],
+  holds: Holds,
+): Promise<Index | undefined> {
   const query = { ...filter, sort: 'id', view: 'summary' } as const;
   const born = new Map(known.flatMap((page) => page.posts.map(([, mark]) => [Number.parseInt(mark, 10), mark])));
   const isForeign = (post: PostSummary): boolean => !(born.get(post.id) ?? post.created_at).endsWith(post.created_at);
@@ -48,9 +58,13 @@ async function walk(client: PostsClient, filter: PostsFilter, known: readonly In
   const pages: IndexPage[] = [];
   const changed: PostSummary[] = [];
   for (let cursor: string | null | undefined = null; cursor !== undefined; cursor = pages.at(-1)?.next ?? undefined) {
-    const before = known.find((page) => page.cursor === cursor && page.posts.every(([slug, mark]) => holds(slug, mark)));
+    const before = known.find(
+      (page) => page.cursor === cursor && page.posts.every(([slug, mark]) => holds(slug, mark)),
+    );
     const where = { ...query, limit: 100, ...(cursor !== null && { cursor }) };
-    const page = await (before?.etag ? client.posts.list(where, { ifNoneMatch: before.etag }) : client.posts.list(where));
+    const page = await (before?.etag
+      ? client.posts.list(where, { ifNoneMatch: before.etag })
+      : client.posts.list(where));
     if (page?.items.some(isForeign)) return undefined;
     changed.push(...(page?.items ?? []).filter((post) => !holds(post.slug, markOf(post))));
     if (page) {
@@ -64,7 +78,11 @@ async function walk(client: PostsClient, filter: PostsFilter, known: readonly In
 }
 
 /** Reads the contents of what has changed, which is what was updated since the oldest of these posts was. */
-export async function readContents(client: PostsClient, filter: PostsFilter, changed: readonly PostSummary[]): Promise<[PostSummary, Post][]> {
+export async function readContents(
+  client: PostsClient,
+  filter: PostsFilter,
+  changed: readonly PostSummary[],
+): Promise<[PostSummary, Post][]> {
   const contents: [PostSummary, Post][] = [];
   const missing = new Map(changed.map((post) => [post.id, post]));
   if (missing.size === 0) return contents;

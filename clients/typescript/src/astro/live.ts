@@ -28,12 +28,14 @@ export function livePostsLoader<V extends View = 'full'>(
   options: LivePostsLoaderOptions<V>,
 ): PostsLiveLoader<PostOf<V>, LiveEntryFilter, LiveListFilter, PostsApiError> {
   const client = createPostsClient(options);
-  const entryOf = (collection: string) => async (post: PostOf<V>): Promise<LiveEntry<PostOf<V>>> => ({
-    id: post.slug,
-    data: post,
-    ...(await rendered(post, options)),
-    cacheHint: { tags: [collection, `${collection}:${post.id}`], lastModified: new Date(post.updated_at) },
-  });
+  const entryOf =
+    (collection: string) =>
+    async (post: PostOf<V>): Promise<LiveEntry<PostOf<V>>> => ({
+      id: post.slug,
+      data: post,
+      ...(await rendered(post, options)),
+      cacheHint: { tags: [collection, `${collection}:${post.id}`], lastModified: new Date(post.updated_at) },
+    });
   return {
     name: '@posts-api/client',
     loadEntry: ({ collection, filter }) =>
@@ -52,7 +54,11 @@ export function livePostsLoader<V extends View = 'full'>(
   };
 }
 
-async function find<V extends View>(client: PostsClient, options: LivePostsLoaderOptions<V>, slug: string): Promise<PostOf<V> | undefined> {
+async function find<V extends View>(
+  client: PostsClient,
+  options: LivePostsLoaderOptions<V>,
+  slug: string,
+): Promise<PostOf<V> | undefined> {
   try {
     const post = await client.posts.getBySlug(slug);
     if (options.view !== 'summary') return post as PostOf<V>;
@@ -64,7 +70,11 @@ async function find<V extends View>(client: PostsClient, options: LivePostsLoade
   }
 }
 
-async function list<V extends View>(client: PostsClient, { view }: LivePostsLoaderOptions<V>, filter: LiveListFilter): Promise<PostOf<V>[]> {
+async function list<V extends View>(
+  client: PostsClient,
+  { view }: LivePostsLoaderOptions<V>,
+  filter: LiveListFilter,
+): Promise<PostOf<V>[]> {
   const { limit = 100, ...query } = filter;
   const posts: PostOf<V>[] = [];
   if (limit <= 0) return posts;

@@ -1,0 +1,89 @@
+// The loader for live collections, on the real program.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { PostsApiError } from '@posts-api/client';
+import { livePostsLoader } from '@posts-api/client/astro';
+import { adminKey, startService } from './service.mjs';
+
+describe('livePostsLoader', { concurrency: true }, () => {
+  test('loads a post by its slug, with hints for caches', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const post = await client.posts.create({ title: 'Hello', content: 'A *text*.', published: true });
+    const { loadEntry } = livePostsLoader({ baseUrl, render: async (content) => `<p>${content}</p>` });
+    assert.deepEqual(await loadEntry({ collection: 'posts', filter: { id: 'hello' } }), {
+      id: 'hello',
+      data: post,
+      rendered: { html: '<p>A *text*.</p>' },
+      cacheHint: { tags: ['posts', `posts:${post.id}`], lastModified: new Date(post.updated_at) },
+    });
+    const plain = await livePostsLoader({ baseUrl }).loadEntry({ collection: 'posts', filter: { id: 'hello' } });
+    assert.equal('rendered' in plain, false);
+    const summary = await livePostsLoader({ baseUrl, view: 'summary' }).loadEntry({
+      collection: 'posts',
+      filter: { id: 'hello' },
+    });
+    assert.deepEqual([summary.data.excerpt, 'content' in summary.data], ['A text.', false]);
+  });
+
+  test('finds a draft only with a key', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.create({ title: 'Draft', content: 'A text.' });
+    const lookup = { collection: 'posts', filter: { id: 'draft' } };
+    for (const view of ['full', 'summary']) {
+      assert.equal(await livePostsLoader({ baseUrl, view }).loadEntry(lookup), undefined);
+      assert.equal((await livePostsLoader({ baseUrl, view, apiKey: adminKey }).loadEntry(lookup)).data.title, 'Draft');
+    }
+  });
+
+  test('lists posts as the filter says, as many as it says', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const posts = Array.from({ length: 150 }, (_, at) => ({
+      title: `Post ${at}`,
+      content: `Text ${at}`,
+      published: true,
+    }));
+    await client.posts.batch({ posts });
+    const { loadCollection } = livePostsLoader({ baseUrl, view: 'summary' });
+    const list = async (filter) => (await loadCollection({ collection: 'posts', filter })).entries;
+    assert.equal((await loadCollection({ collection: 'posts' })).entries.length, 100);
+    assert.equal((await list({ limit: 130 })).length, 130);
+    assert.equal((await list({ limit: 1000 })).length, 150);
+    assert.deepEqual(await list({ limit: 0 }), []);
+    assert.deepEqual(
+      (await list({ limit: 2, sort: 'id' })).map(({ id }) => id),
+      ['post-0', 'post-1'],
+    );
+    assert.deepEqual(
+      (await list({ q: '"text 7"' })).map(({ data }) => data.excerpt),
+      ['Text 7'],
+    );
+  });
+
+  test('hints when a list has changed last', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { loadCollection } = livePostsLoader({ baseUrl });
+    assert.deepEqual(await loadCollection({ collection: 'posts' }), { entries: [], cacheHint: { tags: ['posts'] } });
+    const old = await client.posts.create({ title: 'Old', published: true });
+    await client.posts.create({ title: 'New', published: true });
+    const newest = await client.posts.update(old.id, { title: 'Changed' });
+    const { cacheHint } = await loadCollection({ collection: 'posts' });
+    assert.deepEqual(cacheHint, { tags: ['posts'], lastModified: new Date(newest.updated_at) });
+  });
+
+  test('gives errors as values', async (t) => {
+    const { baseUrl } = await startService(t);
+    const down = livePostsLoader({ baseUrl: 'http://127.0.0.1:1', retries: 0 });
+    for (const answer of [
+      await down.loadEntry({ collection: 'posts', filter: { id: 'a' } }),
+      await down.loadCollection({ collection: 'posts' }),
+    ]) {
+      assert(answer.error instanceof PostsApiError);
+      assert.equal(answer.error.code, 'no_answer');
+    }
+    const wrong = await livePostsLoader({ baseUrl }).loadCollection({
+      collection: 'posts',
+      filter: { sort: 'author' },
+    });
+    assert.deepEqual([wrong.error.status, wrong.error.code], [400, 'invalid_parameter']);
+  });
+});

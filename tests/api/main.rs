@@ -55,5 +55,6 @@ mod storage;
 mod support;
 mod tls;
 mod transfer;
+mod wal;
 mod wire;
 mod writes;

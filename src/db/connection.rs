@@ -5,7 +5,7 @@ use std::path::Path;
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
 use super::url::{DatabaseUrl, PostgresUrl};
@@ -63,6 +63,9 @@ pub(super) enum Purpose {
 /// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever; so is a
 /// transaction whose service has stopped or vanished, so that it cannot hold its locks.
 const TIMEOUTS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
+
+/// How long SQLite waits for a lock that another process holds, in milliseconds.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 
 impl Connection {
     /// Opens a connection of its own, outside of every pool, whose statements may take as long as they need. A SQLite
@@ -183,6 +186,16 @@ impl Connection {
         Ok(self.data_version.replace(version) != Some(version))
     }
 
+    /// Copies SQLite's WAL into the database and makes it empty, waiting for nobody: `false` where somebody reads from it
+    /// or writes (`PRAGMA wal_checkpoint`).
+    pub(super) fn empty_wal(&mut self) -> QueryResult<bool> {
+        let Backend::Sqlite(conn) = &mut self.backend else { return Ok(true) };
+        conn.batch_execute("PRAGMA busy_timeout = 0")?;
+        let busy = diesel::dsl::sql::<Integer>("PRAGMA wal_checkpoint(TRUNCATE)").load::<i32>(conn);
+        conn.batch_execute(BUSY_TIMEOUT)?;
+        Ok(busy? == [0])
+    }
+
     /// Whether a transaction was left open or in an unknown state.
     pub(super) fn is_broken(&mut self) -> bool {
         on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
@@ -202,8 +215,8 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String
     let mut conn = SqliteConnection::establish(&path).map_err(|error| error.to_string())?;
     // One at a time and in this order: until busy_timeout is set, the next one fails while another process writes.
     for pragma in [
-        "PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON", "PRAGMA journal_size_limit = 67108864",
+        BUSY_TIMEOUT, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",
+        "PRAGMA journal_size_limit = 67108864",
     ] {
         conn.batch_execute(pragma).map_err(|error| error.to_string())?;
     }

@@ -15,6 +15,7 @@ mod prisma;
 mod revision;
 mod timestamp;
 mod url;
+mod wal;
 mod writer;
 
 use std::convert::Infallible;
@@ -34,6 +35,7 @@ pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
 
 use connection::{Publicity, Purpose};
+use wal::Wal;
 use writer::Writer;
 
 /// The largest id, 2^53 - 1: JavaScript reads integers exactly up to here. The migrations check it, too.
@@ -71,13 +73,12 @@ impl Database {
     /// The thread cannot be started.
     pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
         Ok(Self(Arc::new(match url {
-            DatabaseUrl::Sqlite { .. } => {
+            DatabaseUrl::Sqlite { path } => {
                 let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
-                Inner {
-                    pool: Pool::new(url, Purpose::Read, options),
-                    writer: Some(Writer::start(url, options, Arc::clone(&revision))?),
-                    revision,
-                }
+                let pool = Pool::new(url, Purpose::Read, options);
+                let wal = Wal::new(path, pool.long_reads());
+                let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
+                Inner { pool, writer, revision }
             }
             DatabaseUrl::Postgres(postgres) => {
                 let revision = Arc::new(Revision::new(poller::TRUSTED_FOR));
@@ -110,7 +111,8 @@ impl Database {
         self.0.writer.as_ref().map(Writer::length)
     }
 
-    /// Runs `body`, which only reads. Its statements do not share a snapshot.
+    /// Runs `body`, which only reads and may take long. Its statements do not share a snapshot. On SQLite it may first
+    /// have to wait until the write-ahead log is short again.
     ///
     /// # Errors
     /// [`Error`]: no connection in time, or what `body` answered.
@@ -118,7 +120,7 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.0.pool.run(body).await
+        self.0.pool.run_long(body).await
     }
 
     /// Like [`Database::read`], for a `body` that reads few rows and finds each by an index. On SQLite, where such a
@@ -214,7 +216,7 @@ impl Database {
     /// # Errors
     /// [`Error`]: it does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read(Connection::ping).await
+        self.read_few(Connection::ping).await
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use tokio::sync::{AcquireError, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::{ConnectError, Connection, Purpose};
 use super::deadline::bounded;
+use super::wal::LongReads;
 use super::{DatabaseUrl, Error, PoolOptions};
 
 /// Requests that may wait for a connection at once; one more is refused without waiting.
@@ -42,6 +43,7 @@ pub(super) struct Pool {
     queue: Arc<Semaphore>,
     wait: Duration,
     slow: SlowSpell,
+    long_reads: LongReads,
 }
 
 /// A time in which no read runs on a thread that serves requests, because one was slow: the disk may be.
@@ -73,7 +75,33 @@ impl Pool {
             queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE))),
             wait: options.wait,
             slow: SlowSpell { start: Instant::now(), until: AtomicU64::new(0) },
+            long_reads: Arc::new(RwLock::new(())),
         }
+    }
+
+    /// What each [`Pool::run_long`] shares while it runs.
+    pub(super) fn long_reads(&self) -> LongReads {
+        Arc::clone(&self.long_reads)
+    }
+
+    /// Like [`Pool::run`], for a `body` that may take long: it does not begin while somebody has, or waits for, a time
+    /// without such ones, and holds no connection meanwhile.
+    pub(super) async fn run_long<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        bounded(async {
+            let place = self.place()?;
+            let (share, permit) = loop {
+                drop(self.long_reads.read().await);
+                let permit = self.permit().await?;
+                if let Ok(share) = Arc::clone(&self.long_reads).try_read_owned() {
+                    break (share, permit);
+                }
+            };
+            self.run_with((place, permit, share), body).await
+        })
+        .await
     }
 
     /// Runs `body` on the caller's thread, unless no connection is open and free, or such reads have lately been slow.
@@ -98,22 +126,34 @@ impl Pool {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        bounded(self.wait_and_run(body)).await
+        bounded(async {
+            let place = self.place()?;
+            let permit = self.permit().await?;
+            self.run_with((place, permit), body).await
+        })
+        .await
     }
 
-    async fn wait_and_run<T: Send + 'static>(
-        &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy("queue full".into()))?;
-        let permit = timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
+    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy("queue full".into()))
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| Error::Busy("no connection in time".into()))?
-            .map_err(|error: AcquireError| Error::Busy(error.to_string()))?;
+            .map_err(|error: AcquireError| Error::Busy(error.to_string()))
+    }
+
+    /// `held` is kept until the query ends, also when nobody waits for it any more: abandoned queries must not add up.
+    async fn run_with<T: Send + 'static>(
+        &self,
+        held: impl Send + 'static,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
         let connections = self.connections.clone();
         let work = tokio::task::spawn_blocking(move || {
-            // Held until the query ends, also when nobody waits for it any more: abandoned queries must not add up.
-            let _held = (place, permit);
+            let _held = held;
             let mut pooled = connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
             pooled.run(body)
         });

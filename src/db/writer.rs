@@ -17,6 +17,7 @@ use super::connection::{Connection, Publicity, Purpose};
 use super::deadline::bounded;
 use super::pool::{Connections, QUEUE, connections};
 use super::revision::Revision;
+use super::wal::Wal;
 use super::{Abort, Atomicity, DatabaseUrl, Error, PoolOptions};
 
 /// Writes that are committed together at most, and how long their statements may take together: the first of them
@@ -35,13 +36,24 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread; it ends when the writer is dropped.
-    pub(super) fn start(url: &DatabaseUrl, options: PoolOptions, revision: Arc<Revision>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        url: &DatabaseUrl,
+        options: PoolOptions,
+        wal: Wal,
+        revision: Arc<Revision>,
+    ) -> std::io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let connections = connections(url, Purpose::Write, PoolOptions { size: 1, ..options });
         let commits = Arc::new(AtomicU64::new(0));
         let length = Arc::new(AtomicU64::new(0));
-        let thread =
-            WriterThread { connections, waiting, revision, commits: Arc::clone(&commits), length: Arc::clone(&length) };
+        let thread = WriterThread {
+            connections,
+            waiting,
+            wal,
+            revision,
+            commits: Arc::clone(&commits),
+            length: Arc::clone(&length),
+        };
         thread::Builder::new().name("sqlite-writer".into()).spawn(move || thread.run())?;
         Ok(Self { jobs, wait: options.wait, commits, length })
     }
@@ -101,23 +113,25 @@ impl Writer {
 struct WriterThread {
     connections: Connections,
     waiting: Receiver<Box<dyn Job>>,
+    wal: Wal,
     revision: Arc<Revision>,
     commits: Arc<AtomicU64>,
     length: Arc<AtomicU64>,
 }
 
 impl WriterThread {
-    fn run(self) {
+    fn run(mut self) {
         loop {
             match self.waiting.recv_timeout(LOOK) {
                 Ok(first) => self.carry_out(first),
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.wal.keep_short(&self.connections);
         }
     }
 
-    fn carry_out(&self, first: Box<dyn Job>) {
+    fn carry_out(&mut self, first: Box<dyn Job>) {
         if !self.take(&*first) {
             return;
         }
@@ -143,6 +157,9 @@ impl WriterThread {
                 Ok::<_, DieselError>(())
             })
         });
+        if matches!(committed, Err(Error::Full(_))) {
+            self.wal.note_full_disk();
+        }
         if committed.is_ok() {
             self.commits.fetch_add(1, Ordering::Relaxed);
         }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Write};
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -65,25 +66,37 @@ pub struct Progress {
 /// # Errors
 /// The database's, or the writer's.
 pub fn export(conn: &mut Connection, out: &mut impl Write) -> Result<u64, Error> {
-    conn.snapshot(|conn| {
-        let (mut count, mut after) = (0, 0);
-        loop {
-            let batch: Vec<Post> = on!(conn, conn => posts::table
-                .filter(posts::id.gt(after))
-                .order(posts::id.asc())
-                .limit(BATCH.into())
-                .select(Post::as_select())
-                .load(conn))?;
-            let Some(last) = batch.last() else { return Ok(count) };
-            after = last.id;
-            for post in &batch {
-                let mut line = serde_json::to_vec(post)?;
-                line.push(b'\n');
-                out.write_all(&line)?;
-                count += 1;
-            }
+    if let Backend::Sqlite(sqlite) = &mut conn.backend
+        && let Err(error) = sqlite.batch_execute(COPY)
+    {
+        tracing::warn!(%error, "exporting without a copy: until it has been written, SQLite's write-ahead log grows");
+    }
+    conn.snapshot(|conn| write_all(conn, out))
+}
+
+/// While a moment of SQLite is read, its write-ahead log grows with every write, and whoever takes the export may be
+/// slow. So the posts are copied to a temporary file of SQLite's, which takes their place in this connection.
+const COPY: &str =
+    "CREATE TEMP TABLE posts AS SELECT * FROM main.posts; CREATE UNIQUE INDEX temp.posts_id ON posts (id)";
+
+fn write_all(conn: &mut Connection, out: &mut impl Write) -> Result<u64, Error> {
+    let (mut count, mut after) = (0, 0);
+    loop {
+        let batch: Vec<Post> = on!(conn, conn => posts::table
+            .filter(posts::id.gt(after))
+            .order(posts::id.asc())
+            .limit(BATCH.into())
+            .select(Post::as_select())
+            .load(conn))?;
+        let Some(last) = batch.last() else { return Ok(count) };
+        after = last.id;
+        for post in &batch {
+            let mut line = serde_json::to_vec(post)?;
+            line.push(b'\n');
+            out.write_all(&line)?;
+            count += 1;
         }
-    })
+    }
 }
 
 /// Stores the posts of `lines` in one transaction. Invalid lines are left out where `skip_invalid` says so; otherwise

@@ -56,5 +56,6 @@ mod storage;
 mod support;
 mod tls;
 mod transfer;
+mod wal;
 mod wire;
 mod writes;

@@ -23,7 +23,7 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
  *
  * Keys that were revoked are not listed. The keys themselves are never shown.
  *
- * Takes a key with the role `admin` or above.
+ * Takes a key with the role `admin`.
  */
 export const listKeys = <ThrowOnError extends boolean = false>(options?: Options<ListKeysData, ThrowOnError>): RequestResult<ListKeysResponses, ListKeysErrors, ThrowOnError> => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -36,7 +36,7 @@ export const listKeys = <ThrowOnError extends boolean = false>(options?: Options
  *
  * The answer holds the key itself, which cannot be shown again.
  *
- * Takes a key with the role `admin` or above.
+ * Takes a key with the role `admin`.
  */
 export const createKey = <ThrowOnError extends boolean = false>(options: Options<CreateKeyData, ThrowOnError>): RequestResult<CreateKeyResponses, CreateKeyErrors, ThrowOnError> => (options.client ?? client).post<CreateKeyResponses, CreateKeyErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -54,7 +54,7 @@ export const createKey = <ThrowOnError extends boolean = false>(options: Options
  * It is refused from the next request on, on every instance. The last admin key can only be revoked where the service
  * has an `ADMIN_API_KEY`.
  *
- * Takes a key with the role `admin` or above.
+ * Takes a key with the role `admin`.
  */
 export const revokeKey = <ThrowOnError extends boolean = false>(options: Options<RevokeKeyData, ThrowOnError>): RequestResult<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError> => (options.client ?? client).delete<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -65,7 +65,8 @@ export const revokeKey = <ThrowOnError extends boolean = false>(options: Options
 /**
  * List posts
  *
- * Published posts, newest first, a page at a time. A key may also list drafts.
+ * Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the next page. A key
+ * may also list drafts.
  */
 export const listPosts = <ThrowOnError extends boolean = false>(options?: Options<ListPostsData, ThrowOnError>): RequestResult<ListPostsResponses, ListPostsErrors, ThrowOnError> => (options?.client ?? client).get<ListPostsResponses, ListPostsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -138,6 +139,8 @@ export const putPost = <ThrowOnError extends boolean = false>(options: Options<P
 
 /**
  * Delete a post
+ *
+ * For good. To take it from the public list only, make it a draft again.
  *
  * Takes a key with the role `editor` or above.
  */

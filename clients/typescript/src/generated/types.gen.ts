@@ -538,7 +538,7 @@ export type ListPostsData = {
     body?: never;
     headers?: {
         /**
-         * An `ETag` from an earlier answer: 304 without a body while nothing has changed.
+         * An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
          */
         'If-None-Match'?: string;
     };
@@ -582,8 +582,8 @@ export type ListPostsData = {
          */
         updated_before?: string;
         /**
-         * Only posts with all these words in title or content. "Quotes" make a phrase, `word*` is a prefix; case and
-         * diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
+         * Only posts with all these words in title or content, as in `rust async*`. "Quotes" make a phrase, `word*` is a
+         * prefix; case and diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
          */
         q?: string;
         /**
@@ -640,7 +640,7 @@ export type CreatePostData = {
          * A name of your choice for this request, such as a UUID. Sent again within 24 hours by the same API key, it is
          * not carried out again but answered as before, with `Idempotency-Replayed: true`.
          */
-        'Idempotency-Key'?: string | null;
+        'Idempotency-Key'?: string;
     };
     path?: never;
     query?: never;
@@ -716,7 +716,7 @@ export type CreatePostsData = {
          * A name of your choice for this request, such as a UUID. Sent again within 24 hours by the same API key, it is
          * not carried out again but answered as before, with `Idempotency-Replayed: true`.
          */
-        'Idempotency-Key'?: string | null;
+        'Idempotency-Key'?: string;
     };
     path?: never;
     query?: never;
@@ -789,7 +789,7 @@ export type GetPostBySlugData = {
     body?: never;
     headers?: {
         /**
-         * An `ETag` from an earlier answer: 304 without a body while nothing has changed.
+         * An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
          */
         'If-None-Match'?: string;
     };
@@ -841,7 +841,7 @@ export type PutPostData = {
     body: PutPost;
     headers?: {
         /**
-         * The `ETag` of the post as last read: replaces only that, 412 otherwise.
+         * The `ETag` of the post as last read, such as `"1-1"`: replaces only that, 412 otherwise.
          */
         'If-Match'?: string;
         /**
@@ -933,7 +933,7 @@ export type DeletePostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the post as last read: 412 where somebody changed it since.
+         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
          */
         'If-Match'?: string;
     };
@@ -1009,7 +1009,7 @@ export type GetPostData = {
     body?: never;
     headers?: {
         /**
-         * An `ETag` from an earlier answer: 304 without a body while nothing has changed.
+         * An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
          */
         'If-None-Match'?: string;
     };
@@ -1061,7 +1061,7 @@ export type UpdatePostData = {
     body: UpdatePost;
     headers?: {
         /**
-         * The `ETag` of the post as last read: 412 where somebody changed it since.
+         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
          */
         'If-Match'?: string;
     };
@@ -1150,10 +1150,13 @@ export type UpdatePostResponses = {
 export type UpdatePostResponse = UpdatePostResponses[keyof UpdatePostResponses];
 
 export type PublishPostData = {
-    body?: Publish | null;
+    /**
+     * May be left out. `{}` publishes at once, too, and `{"at": "2099-01-31T12:00:00Z"}` at that time.
+     */
+    body?: Publish;
     headers?: {
         /**
-         * The `ETag` of the post as last read: 412 where somebody changed it since.
+         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
          */
         'If-Match'?: string;
     };
@@ -1241,7 +1244,7 @@ export type UnpublishPostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the post as last read: 412 where somebody changed it since.
+         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
          */
         'If-Match'?: string;
     };

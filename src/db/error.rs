@@ -70,3 +70,20 @@ impl From<DieselError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_found_the_disk_full_is_told_as_that_although_nothing_was_left_to_roll_back() {
+        let told = |message: &str| {
+            Box::new(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
+        };
+        let error = DieselError::RollbackErrorOnCommit {
+            commit_error: told("database or disk is full"),
+            rollback_error: told("cannot rollback - no transaction is active"),
+        };
+        assert!(matches!(Error::from(error), Error::Full(_)));
+    }
+}

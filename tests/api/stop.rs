@@ -202,6 +202,8 @@ async fn a_database_that_hangs_does_not_hold_the_end_past_its_deadline() {
     let database = TestDatabase::of(&cluster);
     let mut place = workplace(&database, "0");
     place.set("CACHE_BYTES", "0");
+    // More than the requests below, so that a query of the service's own tasks hangs too, for which no client waits.
+    place.set("DB_POOL_SIZE", "40");
     let mut server = place.start("server", &[]);
     let base = server.base().await;
     let posts = format!("{base}/api/posts?count=exact");

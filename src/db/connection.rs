@@ -1,6 +1,7 @@
 //! One connection to either database, and [`on!`], which writes a query once for both.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
@@ -64,6 +65,8 @@ pub(super) enum Purpose {
 /// transaction whose service has stopped or vanished, so that it cannot hold its locks.
 const TIMEOUTS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
 
+/// How long opening SQLite's file is tried while another process has it.
+const OPENING: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a lock that another process holds, in milliseconds.
 const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 
@@ -218,7 +221,7 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String
         BUSY_TIMEOUT, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",
         "PRAGMA journal_size_limit = 67108864",
     ] {
-        conn.batch_execute(pragma).map_err(|error| error.to_string())?;
+        set(&mut conn, pragma).map_err(|error| error.to_string())?;
     }
     if purpose == Purpose::Read {
         // In WAL mode a reader waits for nobody but a program that has the whole file to itself; it may be waiting on a
@@ -228,6 +231,20 @@ fn open_sqlite(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String
         }
     }
     Ok(conn)
+}
+
+/// While another process turns the file to WAL mode, SQLite answers at once that it is locked, whatever `busy_timeout`
+/// says: two that waited for each other's lock there would wait for ever.
+fn set(conn: &mut SqliteConnection, pragma: &str) -> QueryResult<()> {
+    let began = Instant::now();
+    loop {
+        match conn.batch_execute(pragma) {
+            Err(error) if error.to_string().contains("locked") && began.elapsed() < OPENING => {
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Drafts and key hashes are nobody else's business: the file is made readable by its owner only. SQLite gives its

@@ -18,4 +18,5 @@ pub mod search;
 mod select;
 pub mod slug;
 pub mod store;
+mod text;
 pub mod transfer;

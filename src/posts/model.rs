@@ -24,6 +24,7 @@ pub struct Post {
     pub title: String,
     /// The text, in whatever markup its readers agree on; null where none was written.
     #[schema(required, example = "My first post.", max_length = 524_288)]
+    #[serde(serialize_with = "super::text::serialize")]
     pub content: Option<String>,
     /// Whether everyone may read it. A post that is not published is a draft.
     pub published: bool,

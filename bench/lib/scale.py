@@ -20,6 +20,7 @@ ENDPOINTS = (
     Endpoint("one", "one post", 32, "one"),
     Endpoint("rare word", f"search for a word that {seed.RARE_POSTS} posts have", 32, "get", f"?q={seed.RARE_WORD}"),
     Endpoint("create", "writing a draft", 32, "create"),
+    Endpoint("rare word after", "the same search, after the drafts of the row before", 32, "get", f"?q={seed.RARE_WORD}"),
 )
 
 
@@ -42,9 +43,7 @@ class Scale:
 
     def serve(self, server, count, number):
         seeds = self.seeds[count]
-        # Of the many posts there is one database only: the few drafts that the rounds add do not change its size.
-        database = seeds.fresh(server.database, False) if count == SMALL else seeds.in_place(server.database)
-        running = Running(server, database, self.dir)
+        running = Running(server, seeds.fresh(server.database, False), self.dir)
         figures = self.figures[count]
         try:
             figures.started(server.name, running.start_ms)

@@ -111,7 +111,3 @@ class Seeds:
         with file.open("rb+") as handle:
             os.fsync(handle)
         return file
-
-    def in_place(self, kind):
-        """The seeded database itself, for those too large to be copied each time."""
-        return self.postgres.url(self.name) if kind == "postgres" else self.sqlite

@@ -42,7 +42,7 @@ macro_rules! filtered {
 
 /// The query of a stretch, selecting `$columns`.
 macro_rules! selected {
-    ($columns:expr, $stretch:expr, $search:expr) => {{
+    ($columns:expr, $stretch:expr, $search:expr, $order:expr) => {{
         let stretch: &Stretch<'_> = $stretch;
         let mut query =
             filtered!(posts::table.select($columns).into_boxed(), &stretch.query.filter, stretch.published, $search);
@@ -55,7 +55,7 @@ macro_rules! selected {
             };
         }
         let limit = i64::try_from(stretch.limit).unwrap_or(i64::MAX);
-        query.order(order(stretch)).limit(limit)
+        query.order($order).limit(limit)
     }};
 }
 
@@ -68,14 +68,15 @@ pub(super) fn items(conn: &mut Connection, stretch: &Stretch<'_>) -> QueryResult
         return Ok(Vec::new());
     }
     let search = conditions(conn, &stretch.query.filter, stretch.tier);
+    let order = order(conn, stretch);
     match stretch.query.view {
         View::Full => {
-            let posts: Vec<Post> = on!(conn, conn => selected!(Post::as_select(), stretch, &search).load(conn))?;
+            let posts: Vec<Post> = on!(conn, conn => selected!(Post::as_select(), stretch, &search, order).load(conn))?;
             Ok(posts.into_iter().map(Item::Full).collect())
         }
         View::Summary => {
             let rows: Vec<SummaryRow> =
-                on!(conn, conn => selected!(SummaryRow::as_select(), stretch, &search).load(conn))?;
+                on!(conn, conn => selected!(SummaryRow::as_select(), stretch, &search, order).load(conn))?;
             Ok(rows.into_iter().map(PostSummary::from).map(Item::Summary).collect())
         }
     }
@@ -96,12 +97,12 @@ pub(super) fn ids(
         return Ok(Vec::new());
     }
     let search = conditions(conn, filter, Tier::All);
+    let order = order.map(|order| by_id(conn, order));
     on!(conn, conn => {
         let query = filtered!(posts::table.select(posts::id).into_boxed(), filter, published, &search).limit(limit);
         match order {
             None => query,
-            Some(Order::Ascending) => query.order(posts::id.asc()),
-            Some(Order::Descending) => query.order(posts::id.desc()),
+            Some(order) => query.order(order),
         }
         .load(conn)
     })
@@ -137,18 +138,28 @@ fn beyond(stretch: &Stretch<'_>, key: Value, id: i64) -> FixedSql<Bool> {
 }
 
 /// Plain lists have few shapes and are asked for most.
-fn order(stretch: &Stretch<'_>) -> FixedSql<BigInt> {
-    let order = FixedSql::new(match (stretch.column, stretch.order) {
-        (Column::Id, Order::Ascending) => "posts.id ASC",
-        (Column::Id, Order::Descending) => "posts.id DESC",
-        (Column::PublishedAt, Order::Ascending) => "posts.published_key ASC, posts.id ASC",
-        (Column::PublishedAt, Order::Descending) => "posts.published_key DESC, posts.id DESC",
-        (Column::UpdatedAt, Order::Ascending) => "posts.updated_at ASC, posts.id ASC",
-        (Column::UpdatedAt, Order::Descending) => "posts.updated_at DESC, posts.id DESC",
-        (Column::Title, Order::Ascending) => "posts.title ASC, posts.id ASC",
-        (Column::Title, Order::Descending) => "posts.title DESC, posts.id DESC",
-    });
+fn order(conn: &Connection, stretch: &Stretch<'_>) -> FixedSql<BigInt> {
+    let order = match (stretch.column, stretch.order) {
+        (Column::Id, order) => by_id(conn, order),
+        (Column::PublishedAt, Order::Ascending) => FixedSql::new("posts.published_key ASC, posts.id ASC"),
+        (Column::PublishedAt, Order::Descending) => FixedSql::new("posts.published_key DESC, posts.id DESC"),
+        (Column::UpdatedAt, Order::Ascending) => FixedSql::new("posts.updated_at ASC, posts.id ASC"),
+        (Column::UpdatedAt, Order::Descending) => FixedSql::new("posts.updated_at DESC, posts.id DESC"),
+        (Column::Title, Order::Ascending) => FixedSql::new("posts.title ASC, posts.id ASC"),
+        (Column::Title, Order::Descending) => FixedSql::new("posts.title DESC, posts.id DESC"),
+    };
     if stretch.query.filter.is_plain() { order } else { order.prepared_each_time() }
+}
+
+/// On PostgreSQL the place of nulls, of which an id has none, is that of `posts_published_id`: the primary key, which
+/// leads past all drafts, cannot serve it.
+fn by_id(conn: &Connection, order: Order) -> FixedSql<BigInt> {
+    FixedSql::new(match (&conn.backend, order) {
+        (Backend::Sqlite(_), Order::Ascending) => "posts.id ASC",
+        (Backend::Sqlite(_), Order::Descending) => "posts.id DESC",
+        (Backend::Postgres(_), Order::Ascending) => "posts.id ASC NULLS FIRST",
+        (Backend::Postgres(_), Order::Descending) => "posts.id DESC NULLS LAST",
+    })
 }
 
 /// Full-text search is where the two databases have no SQL in common.

@@ -105,6 +105,19 @@ on_both! {
         }
     }
 
+    async fn a_list_by_id_does_not_walk_past_the_drafts(database: TestDatabase) {
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        for sort in ["id", "-id"] {
+            for filter in ["", "&published=false"] {
+                let (_, statements) = captured(&mut conn, &ListRequest::parse(&format!("sort={sort}{filter}")).unwrap().query);
+                let plan = plan(&mut conn, &statements[0]);
+                assert!(plan.contains("posts_published_id"), "{sort}{filter}\n{plan}");
+            }
+        }
+    }
+
     async fn what_is_due_is_found_without_a_walk_through_all_drafts(database: TestDatabase) {
         database.migrate();
         let mut conn = database.connect();

@@ -94,7 +94,8 @@ class Seeds:
         if kind == "postgres":
             self.postgres.copy(self.name, "bench")
             if peer:
-                triggers = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal"
+                triggers = ("SELECT tgname FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal "
+                            "AND tgname NOT LIKE 'posts_search%'")
                 for trigger in self.postgres.sql(triggers, "bench").split():
                     self.postgres.sql(f"DROP TRIGGER {trigger} ON posts", "bench")
             return self.postgres.url("bench")

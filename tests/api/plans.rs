@@ -4,10 +4,12 @@
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use posts_api::db::{Backend, Connection, Timestamp};
+use posts_api::posts::input::UpdatePost;
 use posts_api::posts::list::{self, Page};
 use posts_api::posts::params::ListRequest;
 use posts_api::posts::publication;
 use posts_api::posts::query::ListQuery;
+use posts_api::posts::store::{self, Change};
 
 use crate::support::{Kind, TestDatabase, on_both, statements};
 
@@ -209,6 +211,43 @@ on_both! {
             let read = read.unwrap();
             assert!((1..200).contains(&read), "{word}: {read} posts were read");
         }
+    }
+
+    async fn a_search_after_many_writes_reads_a_short_list_of_new_words(database: TestDatabase) {
+        if database.kind == Kind::Sqlite {
+            return;
+        }
+        database.migrate();
+        let mut conn = database.connect();
+        fill(&mut conn);
+        let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
+        diesel::sql_query("SET enable_seqscan = off").execute(conn).unwrap();
+        let search = "SELECT id FROM posts WHERE search @@ 'quixotry'::tsquery";
+        let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN (ANALYZE, BUFFERS) {search}")).load(conn).unwrap();
+        let plan = lines.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n");
+        assert!(plan.contains("posts_search"), "{plan}");
+        let pages = plan.split(['=', ' ', '\n']).skip_while(|word| *word != "hit").nth(1).unwrap();
+        // The list's 32 pages, and the way down the index.
+        assert!(pages.parse::<u32>().unwrap() < 45, "{plan}");
+    }
+
+    async fn publishing_leaves_the_words_of_a_post_alone(database: TestDatabase) {
+        if database.kind == Kind::Sqlite {
+            return;
+        }
+        database.migrate();
+        let mut conn = database.connect();
+        crate::support::database::execute(&mut conn, "INSERT INTO posts (title, content) VALUES ('Old', 'words')");
+        // Whoever takes words apart fails from here on.
+        crate::support::database::execute(
+            &mut conn,
+            "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
+        );
+        let target = publication::Target::Published { at: None };
+        let done = publication::reach(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
+        assert!(matches!(done, Change::Done(post) if post.published));
+        let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
+        assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());
     }
 
     async fn a_post_is_found_by_an_index(database: TestDatabase) {

@@ -1,0 +1,10 @@
+DROP TRIGGER posts_search_update ON posts;
+DROP TRIGGER posts_search_insert ON posts;
+DROP FUNCTION posts_set_search();
+DROP INDEX posts_search_title;
+ALTER TABLE posts DROP COLUMN search;
+ALTER TABLE posts ADD COLUMN search tsvector NOT NULL GENERATED ALWAYS AS (posts_vector(title, content)) STORED;
+CREATE INDEX posts_search ON posts USING gin (search);
+CREATE INDEX posts_search_title ON posts USING gin (posts_title_vector(search));
+ALTER TABLE posts ALTER COLUMN search SET STATISTICS 1000;
+ALTER INDEX posts_search_title ALTER COLUMN 1 SET STATISTICS 1000;

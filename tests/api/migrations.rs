@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use posts_api::db::Backend;
 
 use crate::support::database::execute;
 use crate::support::program::{Running, Workplace, until};
-use crate::support::{Kind, TestDatabase};
+use crate::support::{Kind, TestDatabase, on_both};
 
 /// A migration holds readers up for a second at most; the rest is for a busy machine.
 const READ_WITHIN: Duration = Duration::from_secs(1 + 3);
@@ -71,4 +72,31 @@ async fn a_migration_that_does_not_get_its_table_changes_nothing_and_says_why() 
     execute(&mut long, "ROLLBACK");
     let (_place, mut migrating) = migrate(&database);
     assert!(migrating.ended().await.success(), "{}", migrating.stderr());
+}
+
+on_both! {
+    async fn every_migration_can_be_undone_and_applied_again(database: TestDatabase) {
+        database.migrate();
+        let kind = if database.kind == Kind::Sqlite { "sqlite" } else { "postgres" };
+        let directory = format!("{}/migrations/{kind}", env!("CARGO_MANIFEST_DIR"));
+        let files = FileBasedMigrations::from_path(directory).unwrap();
+        let mut conn = database.connect();
+        // One after the other, so that each down.sql is run on what its up.sql has made, and the reverse.
+        let mut undone = 0;
+        loop {
+            let reverted = match &mut conn.backend {
+                Backend::Sqlite(conn) => conn.revert_last_migration(files.clone()).map(drop),
+                Backend::Postgres(conn) => conn.revert_last_migration(files.clone()).map(drop),
+            };
+            let Err(error) = reverted else {
+                undone += 1;
+                continue;
+            };
+            assert!(undone > 1 && error.to_string().contains("No migrations"), "after {undone}: {error}");
+            break;
+        }
+        drop(conn);
+        database.migrate();
+        execute(&mut database.connect(), "INSERT INTO posts (slug, title) VALUES ('again', 'Again')");
+    }
 }

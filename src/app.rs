@@ -103,7 +103,10 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let listener = listen((config.host, config.port).into())?;
     let address = listener.local_addr()?;
     // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
-    let server = Server::build().disable_signals().shutdown_timeout(SHUTDOWN_TIMEOUT);
+    let server = Server::build()
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .worker_max_blocking_threads(blocking_threads(config.pool.size));
     let stopping = server.graceful_shutdown_signal();
     let is_told = readiness.clone();
     let http = move || {
@@ -137,6 +140,12 @@ async fn admit<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     limit(request, async |request| answer_kept(request, next).await).await
+}
+
+/// Threads of a worker that may block: one per connection to the database, and two that compress. Without a limit a
+/// thread is made for every task that finds none idle, though no more than these run at once, and each keeps memory.
+fn blocking_threads(pool: u32) -> usize {
+    usize::try_from(pool).unwrap_or(usize::MAX).saturating_add(2)
 }
 
 /// Connections that wait to be accepted, at most.

@@ -129,8 +129,9 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             async move { stopping.notified().await }
         })
     };
-    let server =
-        server.max_concurrent_connections(clients_per_worker(config.pool.size)).listen("http", listener, http)?.run();
+    let pools = 1 + u32::from(config.endpoints.replica.is_some());
+    let clients = clients_per_worker(config.pool.size * pools);
+    let server = server.max_concurrent_connections(clients).listen("http", listener, http)?.run();
     Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
 }
 

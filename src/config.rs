@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::db::{DatabaseUrl, InvalidUrl, PoolOptions};
+use crate::db::{DatabaseUrl, Endpoints, InvalidUrl, PoolOptions, ReplicaOptions};
 
 pub use rate::{Rate, RateLimit};
 
@@ -23,6 +23,15 @@ pub struct Settings {
     /// `sqlite://FILE`, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (`DATABASE_URL`; default: `sqlite://posts.db`)
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
+    /// PostgreSQL without the pooler of `DATABASE_URL`: for commands, migrations, and to look for changes on (`DATABASE_DIRECT_URL`; default: `DATABASE_URL`)
+    #[arg(long, global = true, value_name = "URL")]
+    database_direct_url: Option<String>,
+    /// A streaming replica of PostgreSQL, for those who read without a key (`DATABASE_READ_URL`; default: none)
+    #[arg(long, global = true, value_name = "URL")]
+    database_read_url: Option<String>,
+    /// Seconds that the replica may be behind before it is left out (`MAX_REPLICA_LAG`; default: `10`)
+    #[arg(long, global = true, value_name = "SECONDS")]
+    max_replica_lag: Option<String>,
     /// Connections that serve reads on SQLite, and everything on PostgreSQL (`DB_POOL_SIZE`; default: the URL's `connection_limit`, or 8)
     #[arg(long, global = true, value_name = "N")]
     db_pool_size: Option<String>,
@@ -62,6 +71,8 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database: DatabaseUrl,
+    /// Where the database can be reached besides.
+    pub endpoints: Endpoints,
     pub pool: PoolOptions,
     pub host: IpAddr,
     pub port: u16,
@@ -121,6 +132,7 @@ const ADMIN_API_KEY_LENGTH: usize = 22;
 const POOL_SIZE: u32 = 8;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const POOL_WAIT: Duration = Duration::from_secs(2);
+const MAX_REPLICA_LAG: u64 = 10;
 
 impl Settings {
     /// Checks every setting: the flag where it was given, then the variable that `environment` has.
@@ -132,8 +144,18 @@ impl Settings {
             name,
             value: flag.or_else(|| environment(name)).filter(|value| !value.is_empty()),
         };
-        let url = given(self.database_url, "DATABASE_URL").value;
-        let (database, warnings) = DatabaseUrl::parse(url.as_deref().unwrap_or("sqlite://posts.db"))?;
+        let mut warnings = Vec::new();
+        let url = given(self.database_url, "DATABASE_URL");
+        let database = url
+            .read_url(&mut warnings)?
+            .map_or_else(|| DatabaseUrl::parse("sqlite://posts.db").map(|(url, _)| url), Ok)?;
+        let max_lag = given(self.max_replica_lag, "MAX_REPLICA_LAG")
+            .read("whole seconds from 1 to 3600", |text| {
+                text.parse().ok().filter(|seconds| (1..=3600).contains(seconds))
+            })?
+            .map_or(Duration::from_secs(MAX_REPLICA_LAG), Duration::from_secs);
+        let direct = given(self.database_direct_url, "DATABASE_DIRECT_URL").read_beside(&database, &mut warnings)?;
+        let replica = given(self.database_read_url, "DATABASE_READ_URL").read_beside(&database, &mut warnings)?;
         let (limit, wait) = match &database {
             DatabaseUrl::Postgres(url) => (url.connection_limit, url.pool_timeout),
             DatabaseUrl::Sqlite { .. } => (None, None),
@@ -168,8 +190,17 @@ impl Settings {
             shutdown_grace: Duration::from_secs(grace.unwrap_or(0)),
             log: given(self.log, "RUST_LOG").value.unwrap_or_else(|| "info,actix_server=warn".to_owned()),
             database,
+            endpoints: Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) },
             warnings,
         })
+    }
+}
+
+impl Config {
+    /// Where the database is reached without a pooler: for migrations and commands.
+    #[must_use]
+    pub fn direct(&self) -> &DatabaseUrl {
+        self.endpoints.direct.as_ref().unwrap_or(&self.database)
     }
 }
 
@@ -190,6 +221,30 @@ impl Setting {
     fn read<T>(self, takes: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
         let wrong = ConfigError::Value { name: self.name, takes };
         self.value.map(|text| parse(&text).ok_or(wrong)).transpose()
+    }
+
+    fn read_url(self, warnings: &mut Vec<String>) -> Result<Option<DatabaseUrl>, ConfigError> {
+        let Some(text) = self.value else { return Ok(None) };
+        let (url, odd) = DatabaseUrl::parse(&text).map_err(|invalid| invalid.of(self.name))?;
+        warnings.extend(odd.into_iter().map(|what| format!("{} {what}", self.name)));
+        Ok(Some(url))
+    }
+
+    /// Another way to `database`.
+    fn read_beside(
+        self,
+        database: &DatabaseUrl,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<DatabaseUrl>, ConfigError> {
+        let name = self.name;
+        let Some(mut url) = self.read_url(warnings)? else { return Ok(None) };
+        let (DatabaseUrl::Postgres(own), DatabaseUrl::Postgres(others)) = (&mut url, database) else {
+            Err(InvalidUrl::new(name, "is for PostgreSQL, and DATABASE_URL must be so, too: postgres://…"))?
+        };
+        if !own.share_schema(others) {
+            Err(InvalidUrl::new(name, "must lead to the same schema as DATABASE_URL, by the parameter schema"))?;
+        }
+        Ok(Some(url))
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use posts_api::config::{Config, Settings, environment};
-use posts_api::db::{Connection, Database, Timestamp, migrations};
+use posts_api::db::{Connection, Database, Timestamp, is_one_database, migrations};
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::shutdown;
 use posts_api::posts::transfer::{self, InvalidLine};
@@ -143,8 +143,8 @@ fn run(line: CommandLine) -> Result<ExitCode> {
     match line.command.unwrap_or(Command::Serve { no_migrate: false }) {
         Command::Serve { no_migrate } => serve(&config, no_migrate)?,
         Command::Migrate => {
-            let mut conn = Connection::open(&config.database)?;
-            let applied = migrations::run(&mut conn, &config.database)?;
+            let mut conn = Connection::open(config.direct())?;
+            let applied = migrations::run(&mut conn, config.direct())?;
             print(&format!("applied {} migrations: {}\n", applied.len(), applied.join(", ")))?;
         }
         Command::Keys { command } => return keys_command(&mut migrated(&config)?, command),
@@ -164,27 +164,31 @@ fn print(text: &str) -> std::io::Result<()> {
 }
 
 fn migrated(config: &Config) -> Result<Connection> {
-    let mut conn = Connection::open(&config.database)?;
-    migrations::run(&mut conn, &config.database)?;
+    let mut conn = Connection::open(config.direct())?;
+    migrations::run(&mut conn, config.direct())?;
     Ok(conn)
 }
 
 fn serve(config: &Config, no_migrate: bool) -> Result<()> {
-    let mut conn = Connection::open(&config.database)?;
+    let mut conn = Connection::open(config.direct())?;
     if no_migrate {
         let pending = migrations::pending(&mut conn)?;
         if !pending.is_empty() {
             return Err(format!("{} migrations are pending; run posts-api migrate", pending.len()).into());
         }
     } else {
-        let applied = migrations::run(&mut conn, &config.database)?;
+        let applied = migrations::run(&mut conn, config.direct())?;
         if !applied.is_empty() {
             tracing::info!(migrations = applied.len(), "migrated the database");
         }
     }
+    // The cache would miss what other instances change.
+    if config.endpoints.direct.is_some() && !is_one_database(&mut conn, &mut Connection::open(&config.database)?) {
+        return Err("DATABASE_DIRECT_URL leads to another database than DATABASE_URL".into());
+    }
     let system = actix_web::rt::System::new();
     let served = system.block_on(async {
-        let service = app::serve(config, Database::new(&config.database, config.pool)?)?;
+        let service = app::serve(config, Database::with(&config.database, &config.endpoints, config.pool)?)?;
         // Not before the address is bound: a start that fails would store a key that nobody has seen.
         let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
         drop(conn);

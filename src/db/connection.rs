@@ -18,6 +18,8 @@ pub struct Connection {
     noted: Option<Publicity>,
     /// `PRAGMA data_version` as it was last seen.
     data_version: Option<i64>,
+    /// Up to where a standby had replayed the log when it was last asked.
+    pub(super) replayed: i64,
 }
 
 /// diesel's connection to either database.
@@ -86,7 +88,7 @@ impl Connection {
             DatabaseUrl::Postgres(postgres) => open_postgres(postgres, purpose).map(Backend::Postgres),
         };
         opened
-            .map(|backend| Self { backend, noted: None, data_version: None })
+            .map(|backend| Self { backend, noted: None, data_version: None, replayed: 0 })
             .map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })
     }
 
@@ -111,6 +113,18 @@ impl Connection {
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         self.within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", body)
+    }
+
+    /// Runs `body`, which only reads, on one server, also behind a transaction pooler. Its statements do not share a
+    /// snapshot.
+    ///
+    /// # Errors
+    /// What `body` answered, or why the transaction could not begin or end.
+    pub(super) fn reading<T, E: From<diesel::result::Error>>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.within("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body)
     }
 
     fn within<T, E: From<diesel::result::Error>>(

@@ -1,17 +1,19 @@
 //! The way to the database: [`Database::read`] and [`Database::write`].
 //!
 //! Both run a closure with a connection on a thread that may block, bounded in time and in queue. SQLite has a pool of
-//! readers and exactly one writer; PostgreSQL has one pool for both. [`Database::revision`] tells caches whether what
-//! they hold is still what is stored.
+//! readers and exactly one writer; PostgreSQL has one pool for both, and where there is a replica another one for
+//! [`Database::read_public`]. [`Database::revision`] tells caches whether what they hold is still what is stored.
 
 mod connection;
 mod deadline;
 mod error;
 mod fixed_sql;
+mod identity;
 pub mod migrations;
 mod poller;
 mod pool;
 mod prisma;
+mod replica;
 mod revision;
 mod timestamp;
 mod url;
@@ -29,12 +31,16 @@ pub use connection::{Backend, ConnectError, Connection};
 pub use deadline::within_deadline;
 pub use error::Error;
 pub(crate) use fixed_sql::{FixedSql, Value};
+pub use identity::is_one_database;
 use pool::Pool;
+use replica::Replica;
+pub use replica::ReplicaOptions;
 use revision::Revision;
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
 
 use connection::{Publicity, Purpose};
+use deadline::bounded;
 use wal::Wal;
 use writer::Writer;
 
@@ -50,6 +56,8 @@ struct Inner {
     pool: Pool,
     /// SQLite's one writer; `None` on PostgreSQL.
     writer: Option<Writer>,
+    /// Serves some of the reads without a key.
+    replica: Option<Replica>,
     revision: Arc<Revision>,
 }
 
@@ -65,6 +73,14 @@ pub struct PoolOptions {
     pub wait: Duration,
 }
 
+/// Where else a PostgreSQL database is reached than by its URL.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// Without the pooler of that URL: the way on which changes are looked for.
+    pub direct: Option<DatabaseUrl>,
+    pub replica: Option<ReplicaOptions>,
+}
+
 impl Database {
     /// Makes the pools, and starts the thread that writes to SQLite or polls PostgreSQL. Connections are opened when
     /// they are first needed.
@@ -72,21 +88,31 @@ impl Database {
     /// # Errors
     /// The thread cannot be started.
     pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
+        Self::with(url, &Endpoints::default(), options)
+    }
+
+    /// Like [`Database::new`], with other ways to a PostgreSQL database beside `url`.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn with(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
                 let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
                 let pool = Pool::new(url, Purpose::Read, options);
                 let wal = Wal::new(path, pool.long_reads());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
-                Inner { pool, writer, revision }
+                Inner { pool, writer, replica: None, revision }
             }
             DatabaseUrl::Postgres(postgres) => {
                 let revision = Arc::new(Revision::new(poller::TRUSTED_FOR));
+                let replica = endpoints.replica.as_ref().map(|replica| Replica::start(replica, options)).transpose()?;
                 // Where all share one session, looking so often would hold the others up; nothing is kept there.
                 if !postgres.shares_session {
-                    poller::start(url, &revision)?;
+                    let known = replica.as_ref().map(|replica| Arc::clone(replica.state()));
+                    poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, known)?;
                 }
-                Inner { pool: Pool::new(url, Purpose::Write, options), writer: None, revision }
+                Inner { pool: Pool::new(url, Purpose::Write, options), writer: None, replica, revision }
             }
         })))
     }
@@ -97,6 +123,19 @@ impl Database {
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
         self.0.revision.current()
+    }
+
+    /// Reads that the replica has served. `None` where there is none.
+    #[must_use]
+    pub fn replica_reads(&self) -> Option<u64> {
+        self.0.replica.as_ref().map(Replica::reads)
+    }
+
+    /// Whether the replica takes part: it answers, follows the primary and is not too far behind. `None` where there is
+    /// none.
+    #[must_use]
+    pub fn is_replica_in(&self) -> Option<bool> {
+        self.0.replica.as_ref().map(Replica::is_in)
     }
 
     /// How often SQLite's writer has committed; writes that wait together share a commit. `None` on PostgreSQL.
@@ -133,6 +172,34 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         if self.0.writer.is_some() { self.0.pool.run_here(body).await } else { self.0.pool.run(body).await }
+    }
+
+    /// Like [`Database::read_few`] where `is_few`, otherwise like [`Database::read`], for what anyone may see: it may come
+    /// from the replica. What it answers is no older than what [`Database::revision`] tells of at the call, wherever it
+    /// comes from. `body` may run twice.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn read_public<T: Send + 'static>(
+        &self,
+        is_few: bool,
+        body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        match &self.0.replica {
+            // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
+            Some(replica) if self.revision().is_some() => {
+                let body = Arc::new(body);
+                bounded(async {
+                    match replica.read(Arc::clone(&body)).await? {
+                        Some(read) => Ok(read),
+                        None => self.0.pool.run(move |conn| body(conn)).await,
+                    }
+                })
+                .await
+            }
+            _ if is_few => self.read_few(body).await,
+            _ => self.read(body).await,
+        }
     }
 
     /// Runs `body` in a transaction that commits where it answers `Ok`. What is answered `Ok` is on disk.
@@ -191,8 +258,9 @@ impl Database {
             return writer.run(atomicity, body).await;
         }
         let revision = Arc::clone(&self.0.revision);
+        let replica = self.0.replica.as_ref().map(|replica| Arc::clone(replica.state()));
         let run = move |conn: &mut Connection| {
-            let advance = AdvanceOnDrop(&revision);
+            let advance = AdvanceOnDrop { revision: &revision, replica: replica.as_deref() };
             conn.take_noted();
             let done = match atomicity {
                 Atomicity::Body => conn.transaction(body),
@@ -201,6 +269,8 @@ impl Database {
             let noted = conn.take_noted();
             if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Publicity::Hidden) {
                 std::mem::forget(advance);
+            } else if done.is_ok() {
+                advance.committed(conn);
             }
             match done {
                 Ok(value) => Ok(Ok(value)),
@@ -241,10 +311,25 @@ impl<R> From<diesel::result::Error> for Abort<R> {
 }
 
 /// Also where a write panics or its commit fails, it may have been stored.
-struct AdvanceOnDrop<'a>(&'a Revision);
+struct AdvanceOnDrop<'a> {
+    revision: &'a Revision,
+    replica: Option<&'a replica::State>,
+}
+
+impl AdvanceOnDrop<'_> {
+    /// It is stored, and the replica need not be left out until somebody has looked.
+    fn committed(mut self, conn: &mut Connection) {
+        if let Some(replica) = self.replica.take() {
+            replica.committed(conn);
+        }
+    }
+}
 
 impl Drop for AdvanceOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.advance();
+        if let Some(replica) = self.replica {
+            replica.may_have_committed();
+        }
+        self.revision.advance();
     }
 }

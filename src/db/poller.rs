@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::connection::{Backend, Connection, Purpose};
+use super::replica;
 use super::revision::Revision;
 use super::{DatabaseUrl, Error, FixedSql};
 
@@ -20,16 +21,22 @@ const INTERVAL: Duration = Duration::from_millis(25);
 pub(super) const TRUSTED_FOR: Duration = Duration::from_millis(100);
 const RECONNECT: Duration = Duration::from_millis(500);
 
-/// Starts the thread that moves the revision on; it ends when nobody holds the revision any more.
-pub(super) fn start(url: &DatabaseUrl, revision: &Arc<Revision>) -> std::io::Result<()> {
+/// Starts the thread that moves the revision on, and tells a replica what it must have replayed; it ends when nobody
+/// holds the revision any more.
+pub(super) fn start(
+    url: &DatabaseUrl,
+    revision: &Arc<Revision>,
+    replica: Option<Arc<replica::State>>,
+) -> std::io::Result<()> {
     let (url, revision) = (url.clone(), Arc::downgrade(revision));
-    thread::Builder::new().name("postgres-poller".into()).spawn(move || run(&url, &revision)).map(drop)
+    let run = move || run(&url, &revision, replica.as_deref());
+    thread::Builder::new().name("postgres-poller".into()).spawn(run).map(drop)
 }
 
-fn run(url: &DatabaseUrl, revision: &Weak<Revision>) {
+fn run(url: &DatabaseUrl, revision: &Weak<Revision>, replica: Option<&replica::State>) {
     let mut is_down = false;
     while revision.strong_count() > 0 {
-        if let Err(error) = poll(url, revision, &mut is_down) {
+        if let Err(error) = poll(url, revision, replica, &mut is_down) {
             if let Some(revision) = revision.upgrade() {
                 revision.lose();
             }
@@ -43,13 +50,28 @@ fn run(url: &DatabaseUrl, revision: &Weak<Revision>) {
 }
 
 /// Ends without an error when nobody holds the revision any more.
-fn poll(url: &DatabaseUrl, revision: &Weak<Revision>, was_down: &mut bool) -> Result<(), String> {
+fn poll(
+    url: &DatabaseUrl,
+    revision: &Weak<Revision>,
+    replica: Option<&replica::State>,
+    was_down: &mut bool,
+) -> Result<(), String> {
+    let told = |error: diesel::result::Error| Error::from(error).to_string();
     let mut connection = Connection::open_for(url, Purpose::Read).map_err(|error| error.to_string())?;
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
+    let replica = replica.filter(|replica| match replica.primary_connected(conn) {
+        Ok(()) => true,
+        Err(error) => {
+            replica.give_up(&format!("the primary does not tell who it is: {error}"));
+            false
+        }
+    });
     let mut changes = Changes::default();
     while let Some(revision) = revision.upgrade() {
         let now = Instant::now();
-        if changes.look(conn).map_err(|error| Error::from(error).to_string())? {
+        let is_changed = changes.look(conn).map_err(told)?;
+        replica.map_or(Ok(()), |replica| replica.primary_looked(conn, now, is_changed)).map_err(told)?;
+        if is_changed {
             revision.advance();
         }
         revision.looked(now);

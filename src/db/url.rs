@@ -1,4 +1,4 @@
-//! `DATABASE_URL`: which database, where, and how many connections.
+//! `DATABASE_URL` and its kind: which database, where, and how many connections.
 //!
 //! The scheme alone chooses the database. libpq refuses parameters that it does not know, so those that Prisma adds
 //! are turned into what they mean here, or dropped with a warning.
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::prisma;
 
-/// A checked `DATABASE_URL`. `Display` and `Debug` leave the password out.
+/// A checked URL of a database. `Display` and `Debug` leave the password out.
 #[derive(Clone)]
 pub enum DatabaseUrl {
     Sqlite { path: PathBuf },
@@ -34,10 +34,13 @@ pub struct PostgresUrl {
     pub(super) shares_session: bool,
 }
 
-/// Why a `DATABASE_URL` cannot be used, in one line, without the password.
+/// Why the URL of a database cannot be used, in one line that names its setting, without the password.
 #[derive(Debug, thiserror::Error)]
-#[error("DATABASE_URL {0}")]
-pub struct InvalidUrl(String);
+#[error("{setting} {why}")]
+pub struct InvalidUrl {
+    setting: &'static str,
+    why: String,
+}
 
 /// libpq's connection parameters (PostgreSQL 17, section 32.1.2) that make sense in a URL.
 const LIBPQ: [&str; 25] = [
@@ -51,7 +54,8 @@ const LIBPQ: [&str; 25] = [
 const SHARED_SESSION_WAIT: Duration = Duration::from_secs(8);
 
 impl DatabaseUrl {
-    /// Checks the URL and translates Prisma's parameters. The second value holds one warning per dropped parameter.
+    /// Checks the URL and translates Prisma's parameters. The second value holds one warning per dropped parameter, each
+    /// to be read behind the name of the setting.
     ///
     /// # Errors
     /// No scheme or an unknown one, a URL that cannot be read, a parameter with a wrong value.
@@ -75,7 +79,32 @@ impl DatabaseUrl {
     }
 }
 
+impl InvalidUrl {
+    /// `why` goes on where the name of the setting ends.
+    pub fn new(setting: &'static str, why: impl Into<String>) -> Self {
+        Self { setting, why: why.into() }
+    }
+
+    /// The same mistake in the URL of another setting than `DATABASE_URL`.
+    #[must_use]
+    pub fn of(self, setting: &'static str) -> Self {
+        Self { setting, ..self }
+    }
+}
+
 impl PostgresUrl {
+    /// Looks tables up in the same schema as `other`, also where it names none itself. `false`: that cannot be.
+    #[must_use]
+    pub fn share_schema(&mut self, other: &Self) -> bool {
+        match (&self.schema, &other.schema) {
+            (None, Some(_)) if self.transaction_pooling => return false,
+            (None, _) => self.schema.clone_from(&other.schema),
+            // Behind a pooler it is the role that names it: `ALTER ROLE … SET search_path`.
+            (Some(own), others) => return Some(own) == others.as_ref() || other.transaction_pooling,
+        }
+        true
+    }
+
     /// The connection string for libpq, with the password: for `establish` only.
     pub(super) fn connection_string(&self) -> &str {
         self.url.as_str()
@@ -113,7 +142,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 fn refuse<T>(why: impl Into<String>) -> Result<T, InvalidUrl> {
-    Err(InvalidUrl(why.into()))
+    Err(InvalidUrl::new("DATABASE_URL", why))
 }
 
 fn sqlite(rest: &str) -> Result<DatabaseUrl, InvalidUrl> {
@@ -131,7 +160,7 @@ fn sqlite(rest: &str) -> Result<DatabaseUrl, InvalidUrl> {
 }
 
 fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
-    let mut url = Url::parse(text).map_err(|error| InvalidUrl(format!("cannot be read: {error}")))?;
+    let mut url = Url::parse(text).or_else(|error| refuse(format!("cannot be read: {error}")))?;
     let given: Vec<(String, String)> =
         url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     let mut parsed = PostgresUrl {
@@ -152,7 +181,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             "schema" => parsed.schema = Some(value).filter(|schema| schema != "public"),
             "connection_limit" => parsed.connection_limit = Some(number(&name, &value)?),
             // 0 is Prisma's "no limit"; a request that waits for ever helps nobody.
-            "pool_timeout" if value == "0" => warnings.push("DATABASE_URL has pool_timeout=0: 2 s is used".to_owned()),
+            "pool_timeout" if value == "0" => warnings.push("has pool_timeout=0: 2 s is used".to_owned()),
             "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value)?.into())),
             "pgbouncer" => parsed.transaction_pooling = value == "true",
             // Prisma's default checks no certificate, which is what libpq's `require` does.
@@ -162,7 +191,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             "sslcert" if !has_client_key && accepts_any => {}
             "sslcert" if !has_client_key => kept.push(("sslrootcert".into(), value)),
             known if LIBPQ.contains(&known) => kept.push((name, value)),
-            _ => warnings.push(format!("DATABASE_URL parameter {name} is not known here and was left out")),
+            _ => warnings.push(format!("has a parameter {name}, which is not known here and was left out")),
         }
     }
     if parsed.shares_session {
@@ -304,6 +333,24 @@ mod tests {
             assert!(DatabaseUrl::parse(&wrapped).is_err(), "{elsewhere}");
         }
         assert!(DatabaseUrl::parse(&format!("prisma+postgres://accelerate.example/?api_key={}", key(direct))).is_err());
+    }
+
+    #[test]
+    fn urls_of_one_service_lead_to_one_schema() {
+        for (own, others, schema) in [
+            ("", "", Ok(None)),
+            ("", "?schema=blog", Ok(Some("blog"))),
+            ("?schema=blog", "?schema=blog", Ok(Some("blog"))),
+            ("?schema=blog", "?pgbouncer=true", Ok(Some("blog"))),
+            ("?pgbouncer=true", "", Ok(None)),
+            ("?schema=blog", "", Err(())),
+            ("?schema=blog", "?schema=posts", Err(())),
+            ("?pgbouncer=true", "?schema=blog", Err(())),
+        ] {
+            let [mut url, other] = [own, others].map(|query| postgres_url(&format!("postgres://h/db{query}")).0);
+            let shared = if url.share_schema(&other) { Ok(url.schema.as_deref()) } else { Err(()) };
+            assert_eq!(shared, schema, "{own} beside {others}");
+        }
     }
 
     #[test]

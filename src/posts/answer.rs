@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, ETag, EntityTag};
+use diesel::QueryResult;
 use serde::Serialize;
 
 use super::batch::Outcome;
@@ -10,7 +11,7 @@ use super::page::PostPage;
 use super::params::ListRequest;
 use super::store::{Change, Expected, Scope};
 use super::{count, list};
-use crate::db::{Connection, Database};
+use crate::db::{Connection, Database, Error};
 use crate::http::ApiError;
 use crate::http::conditional::IfMatch;
 use crate::http::representation::{Keep, Representation, uncompressed};
@@ -29,16 +30,31 @@ pub(super) fn shown(post: Option<Post>) -> Result<Representation, ApiError> {
     Representation::new(etag(&post), None, &post)
 }
 
+/// What `caller` reads: without a key, a replica may answer.
+pub(super) async fn read<T: Send + 'static>(
+    database: &Database,
+    caller: Caller,
+    is_few: bool,
+    body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
+) -> Result<T, Error> {
+    match keep(caller) {
+        Keep::Public => database.read_public(is_few, body).await,
+        Keep::Private if is_few => database.read_few(body).await,
+        Keep::Private => database.read(body).await,
+    }
+}
+
 /// The page that a list asks for.
 pub(super) async fn page(
     database: &Database,
+    caller: Caller,
     list: ListRequest,
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
     let (query, count, is_small) = (list.query.clone(), list.count, list.is_small());
-    let read = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
-    let (page, total) = if is_small { database.read_few(read).await? } else { database.read(read).await? };
+    let parts = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
+    let (page, total) = read(database, caller, is_small, parts).await?;
     let page = PostPage::new(&list, page, total);
     Representation::new(page.etag(), page.link(path, query_string), &page)
 }

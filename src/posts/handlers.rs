@@ -14,7 +14,7 @@ use super::page::{BatchAnswer, ListAnswer};
 use super::params::{ListParams, ListRequest};
 use super::publication::{self, Target};
 use super::store::{self, PutCondition};
-use crate::db::{Database, Timestamp};
+use crate::db::{Connection, Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::cache::Cache;
 use crate::http::conditional::{IfExists, IfExistsHeaders, IfMatch, IfNoneMatch};
@@ -53,7 +53,7 @@ pub async fn list_posts(
         caller.require(Role::Reader)?;
     }
     let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
-    let read = async move { answer::page(&database, list, &path, &query).await };
+    let read = async move { answer::page(&database, caller, list, &path, &query).await };
     cache.answer(&request, keep(caller), read).await
 }
 
@@ -75,7 +75,8 @@ pub async fn get_post(
     cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
     let scope = scope(caller);
-    let read = async move { shown(database.read_few(move |conn| store::find(conn, id, scope)).await?) };
+    let find = move |conn: &mut Connection| store::find(conn, id, scope);
+    let read = async move { shown(answer::read(&database, caller, true, find).await?) };
     cache.answer(&request, keep(caller), read).await
 }
 
@@ -101,7 +102,8 @@ pub async fn get_post_by_slug(
         return Err(ApiError::NotFound("post"));
     }
     let scope = scope(caller);
-    let read = async move { shown(database.read_few(move |conn| store::find_by_slug(conn, &slug, scope)).await?) };
+    let find = move |conn: &mut Connection| store::find_by_slug(conn, &slug, scope);
+    let read = async move { shown(answer::read(&database, caller, true, find).await?) };
     cache.answer(&request, keep(caller), read).await
 }
 

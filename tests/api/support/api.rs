@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use posts_api::app::{self, Service};
 use posts_api::config::Config;
-use posts_api::db::{Database, PoolOptions, Timestamp};
+use posts_api::db::{Database, Endpoints, PoolOptions, Timestamp};
 use posts_api::http::cache::Cache;
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::health::Readiness;
@@ -60,6 +60,7 @@ impl Api {
     pub(crate) fn start_unmigrated(database: &Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             database: database.parsed(),
+            endpoints: Endpoints::default(),
             pool: PoolOptions { size: 4, wait: Duration::from_secs(2) },
             host: [127, 0, 0, 1].into(),
             port: 0,
@@ -168,7 +169,7 @@ impl Server {
         let (started, wait) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let connections = Database::new(&config.database, config.pool).unwrap();
+                let connections = Database::with(&config.database, &config.endpoints, config.pool).unwrap();
                 let Service { server, address, readiness, cache, schedule, handle } =
                     app::serve(&config, connections.clone()).unwrap();
                 started.send((address, readiness, schedule, cache, connections, handle)).unwrap();

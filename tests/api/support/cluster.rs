@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use diesel::RunQueryDsl;
 use posts_api::db::{Backend, Connection};
 use url::Url;
 
+use super::database::execute;
 use super::postgres;
 
 /// Runs until it is dropped: see `cluster.sh`.
@@ -36,13 +38,38 @@ impl Cluster {
     }
 
     pub(super) fn start(synchronous_commit: &str, tls: Option<&Path>) -> Result<Self, String> {
+        Self::launch(synchronous_commit, tls, "")
+    }
+
+    /// A standby that follows this one by streaming replication.
+    pub(crate) fn standby(&self) -> Self {
+        Self::launch("on", None, &self.url.port().unwrap().to_string()).expect("a standby of a cluster that runs")
+    }
+
+    /// Stops or goes on with the replay of a standby's log, and returns when that is so.
+    pub(crate) fn replay(&self, goes_on: bool) {
+        let mut conn = Connection::open(&postgres::parse(&self.url)).unwrap();
+        let (order, state) = if goes_on { ("resume", "not paused") } else { ("pause", "paused") };
+        execute(&mut conn, &format!("SELECT pg_wal_replay_{order}()"));
+        let is_so = "SELECT pg_get_wal_replay_pause_state() AS text";
+        let began = Instant::now();
+        while text(&mut conn, is_so) != state {
+            assert!(began.elapsed() < Duration::from_secs(30), "the replay does not {order}");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    /// `primary` is the port of a standby's primary.
+    fn launch(synchronous_commit: &str, tls: Option<&Path>, primary: &str) -> Result<Self, String> {
         let bin = postgres::programs()?;
+        let tls = tls.unwrap_or(Path::new(""));
         let start = |port: u16| {
             let mut script = Command::new("sh")
                 .args(["-c", include_str!("cluster.sh"), "cluster.sh"])
                 .arg(&bin)
                 .args([&port.to_string(), synchronous_commit])
-                .args(tls)
+                .arg(tls)
+                .arg(primary)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
@@ -79,15 +106,8 @@ impl Cluster {
 
     /// The process that is the parent of all others of the cluster.
     fn postmaster(&self) -> String {
-        #[derive(diesel::QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::Text)]
-            pid: String,
-        }
         let mut conn = Connection::open(&postgres::parse(&self.url)).unwrap();
-        let Backend::Postgres(backend) = &mut conn.backend else { panic!("this is PostgreSQL") };
-        let query = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS pid";
-        diesel::sql_query(query).get_result::<Row>(backend).unwrap().pid
+        text(&mut conn, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS text")
     }
 
     fn tell(&mut self, line: &str) {
@@ -103,6 +123,17 @@ impl Cluster {
         }
         line
     }
+}
+
+/// What a query answers as `text`.
+fn text(conn: &mut Connection, query: &str) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        text: String,
+    }
+    let Backend::Postgres(conn) = &mut conn.backend else { panic!("this is PostgreSQL") };
+    diesel::sql_query(query).get_result::<Row>(conn).unwrap().text
 }
 
 impl Paused {

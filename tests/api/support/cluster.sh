@@ -1,10 +1,10 @@
 # Starts a PostgreSQL of its own and ends it, and leaves nothing behind, when standard input closes: that happens
-# however the test process ends. Arguments: the directory of the programs, the port, synchronous_commit, and, for a
-# server that speaks TLS, the directory of its server.crt and server.key.
+# however the test process ends. Arguments: the directory of the programs, the port, synchronous_commit, for a server
+# that speaks TLS the directory of its server.crt and server.key, and for a standby the port of its primary.
 # Standard output gets "ready" once connections are taken. The lines "stop" and "start" on standard input do so, as a
 # crash would, and are answered "done".
 set -u
-bin=$1 port=$2 synchronous_commit=$3 tls=${4:-}
+bin=$1 port=$2 synchronous_commit=$3 tls=$4 primary=$5
 # Ctrl-C reaches the whole terminal; the end of the tests is what counts.
 trap '' INT TERM HUP
 
@@ -31,12 +31,20 @@ start() { run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$d
 stop() { as_user "$bin/pg_ctl" stop --silent --mode=immediate --pgdata="$dir/data" </dev/null >/dev/null 2>&1; }
 
 : >log && chmod 666 log
-run "$bin/initdb" --pgdata="$dir/data" --username=postgres --encoding=UTF8 --locale=C --auth=trust --no-sync
+if [ -n "$primary" ]; then
+    # With the settings of its primary, of which some are set anew below.
+    run "$bin/pg_basebackup" --pgdata="$dir/data" --host=127.0.0.1 --port="$primary" --username=postgres \
+        --write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync
+    echo 'wal_retrieve_retry_interval = 100ms' >>"$dir/data/postgresql.conf"
+else
+    run "$bin/initdb" --pgdata="$dir/data" --username=postgres --encoding=UTF8 --locale=C --auth=trust --no-sync
+fi
 # `guarded` is refused whatever its password: there is no such role, which PostgreSQL does not tell strangers.
 cat >"$dir/data/pg_hba.conf" <<HBA
 local all all trust
 host all guarded 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
 HBA
 cat >>"$dir/data/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'

@@ -1,11 +1,13 @@
 //! What the tests stand on.
 
 pub(crate) mod api;
+pub(crate) mod balancer;
 pub(crate) mod call;
 pub(crate) mod cluster;
 mod contract;
 pub(crate) mod database;
 pub(crate) mod journal;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -94,7 +94,7 @@ pub(super) fn programs() -> Result<PathBuf, String> {
         .map(|entry| entry.path().join("bin"))
         .chain(std::env::split_paths(&on_path).collect::<Vec<_>>())
         .chain(configured.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())))
-        .filter(|bin| bin.join("initdb").exists() && bin.join("pg_ctl").exists())
+        .filter(|bin| ["initdb", "pg_ctl", "pg_basebackup"].iter().all(|program| bin.join(program).exists()))
         .filter_map(|bin| Some((version(&bin)?, bin)))
         .filter(|(version, _)| *version >= OLDEST)
         .max()

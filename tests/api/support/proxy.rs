@@ -88,7 +88,7 @@ fn pass(client: &TcpStream, server: &TcpStream, armed: &Arc<Mutex<Option<Cut>>>)
 }
 
 /// Copies until the end, or until `goes_on` says no; what it said no to is not passed on.
-fn copy(mut from: &TcpStream, mut to: &TcpStream, mut goes_on: impl FnMut(&[u8]) -> bool) {
+pub(super) fn copy(mut from: &TcpStream, mut to: &TcpStream, mut goes_on: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         if !goes_on(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {

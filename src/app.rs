@@ -2,7 +2,9 @@
 
 use std::future::{Ready, ready};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Server, ServerHandle, Service as _, ServiceRequest, ServiceResponse};
@@ -14,19 +16,22 @@ use socket2::{Domain, Protocol, Socket, Type};
 use utoipa::openapi::path::HttpMethod;
 
 use crate::config::Config;
-use crate::db::{Database, within_deadline};
+use crate::db::{Database, DatabaseUrl, within_deadline};
 use crate::http::cache::{Cache, answer_kept};
 use crate::http::conditional::RequireIfMatch;
 use crate::http::connection::http;
+use crate::http::idempotency::Replays;
 use crate::http::limits::{Limits, limit};
 use crate::http::peer::TrustedProxies;
+use crate::http::requests::Requests;
 use crate::http::{ApiError, cors::cors, edge::edge};
 use crate::keys::auth::{self, Access, EnvironmentKey};
 use crate::keys::model::{Role, SecretKey};
 use crate::openapi::{self, Operation, operation};
 use crate::ops::docs::Document;
 use crate::ops::health::Readiness;
-use crate::ops::{housekeeping, shutdown};
+use crate::ops::metrics::Sources;
+use crate::ops::{admin, housekeeping, shutdown};
 use crate::posts::schedule;
 
 const ANYONE: Access = Access::Anyone;
@@ -66,9 +71,12 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// A server that listens and is ready to be awaited.
 pub struct Service {
-    pub server: Server,
+    /// Serves until it is told to stop.
+    pub server: Pin<Box<dyn Future<Output = std::io::Result<()>>>>,
     /// The address it listens on.
     pub address: SocketAddr,
+    /// Where operators find `/metrics`.
+    pub admin_address: Option<SocketAddr>,
     pub readiness: Readiness,
     pub cache: Cache,
     /// What the task that publishes scheduled posts has done.
@@ -76,17 +84,30 @@ pub struct Service {
     pub handle: ServerHandle,
 }
 
-/// Binds the address, assembles the server on `database`, and starts the tasks that run beside it for as long as the
+/// Binds the addresses, assembles the server on `database`, and starts the tasks that run beside it for as long as the
 /// runtime does. To be called within one.
 ///
 /// # Errors
-/// The address cannot be bound.
+/// An address cannot be bound.
 pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let readiness = Readiness::default();
     let schedule = Arc::new(schedule::Progress::default());
     actix_web::rt::spawn(schedule::run(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(housekeeping::run(database.clone()));
     let cache = Cache::new(database.clone(), config.cache_bytes);
+    let sources = Sources {
+        database: database.clone(),
+        backend: match config.database {
+            DatabaseUrl::Sqlite { .. } => "sqlite",
+            DatabaseUrl::Postgres(_) => "postgresql",
+        },
+        cache: cache.clone(),
+        requests: web::Data::new(Requests::new(templates())),
+        limits: web::Data::new(Limits::new(config.rate_limit)),
+        replays: web::Data::default(),
+        schedule: Arc::clone(&schedule),
+        started: SystemTime::now(),
+    };
     let shared = Shared {
         cache: web::Data::new(cache.clone()),
         database: web::Data::new(database),
@@ -96,12 +117,15 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
         document: web::Data::new(Document::new(&document())?),
         readiness: web::Data::new(readiness.clone()),
-        limits: web::Data::new(Limits::new(config.rate_limit)),
+        limits: sources.limits.clone(),
+        requests: sources.requests.clone(),
+        replays: sources.replays.clone(),
         proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
     };
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
     let listener = listen((config.host, config.port).into())?;
     let address = listener.local_addr()?;
+    let admin = config.admin_port.map(|port| admin((config.admin_host, port).into(), sources)).transpose()?;
     // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
     let server = Server::build()
         .disable_signals()
@@ -115,8 +139,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .configure(|app| shared.register(app))
             .configure(routes)
             // For people who type an address.
-            .service(to_docs("/"))
-            .service(to_docs("/docs/"))
+            .service(to_docs(TO_DOCS[0]))
+            .service(to_docs(TO_DOCS[1]))
             .default_service(web::to(no_route))
             // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
             .wrap(from_fn(admit))
@@ -132,7 +156,39 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let pools = 1 + u32::from(config.endpoints.replica.is_some());
     let clients = clients_per_worker(config.pool.size * pools);
     let server = server.max_concurrent_connections(clients).listen("http", listener, http)?.run();
-    Ok(Service { handle: server.handle(), server, address, readiness, cache, schedule })
+    let handle = server.handle();
+    let (admin, admin_address) = admin.unzip();
+    let server = Box::pin(async move {
+        let ended = server.await;
+        // Until the last request is answered, what goes on can be seen.
+        if let Some(admin) = admin {
+            admin.stop(false).await;
+        }
+        ended
+    });
+    Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
+}
+
+/// Starts the listener for operators, and answers its address.
+fn admin(address: SocketAddr, sources: Sources) -> std::io::Result<(ServerHandle, SocketAddr)> {
+    let told = |error: std::io::Error| std::io::Error::new(error.kind(), format!("ADMIN_PORT, {address}: {error}"));
+    let listener = listen(address).map_err(told)?;
+    let address = listener.local_addr()?;
+    let server = admin::serve(listener, sources)?;
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok((handle, address))
+}
+
+/// What people type who look for the docs.
+const TO_DOCS: [&str; 2] = ["/", "/docs/"];
+
+/// The templates of all paths that are served, in the order in which they are tried.
+fn templates() -> Vec<String> {
+    let mut templates: Vec<String> = OPERATIONS.iter().map(|operation| (operation.path)()).collect();
+    templates.extend(TO_DOCS.map(str::to_owned));
+    templates.dedup();
+    templates
 }
 
 /// What stands before the routes. One layer for both, because each layer costs every request something.
@@ -203,13 +259,25 @@ struct Shared {
     document: web::Data<Document>,
     readiness: web::Data<Readiness>,
     limits: web::Data<Limits>,
+    requests: web::Data<Requests>,
+    replays: web::Data<Replays>,
     proxies: web::Data<TrustedProxies>,
 }
 
 impl Shared {
     fn register(&self, app: &mut web::ServiceConfig) {
-        let Self { cache, database, environment_key, require_if_match, document, readiness, limits, proxies } =
-            self.clone();
+        let Self {
+            cache,
+            database,
+            environment_key,
+            require_if_match,
+            document,
+            readiness,
+            limits,
+            requests,
+            replays,
+            proxies,
+        } = self.clone();
         app.app_data(cache)
             .app_data(database)
             .app_data(environment_key)
@@ -217,6 +285,8 @@ impl Shared {
             .app_data(document)
             .app_data(readiness)
             .app_data(limits)
+            .app_data(requests)
+            .app_data(replays)
             .app_data(proxies);
     }
 }

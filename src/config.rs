@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use clap::Args;
 use ipnet::IpNet;
+use sentry::types::Dsn;
+use url::Url;
 
 use crate::db::{DatabaseUrl, Endpoints, InvalidUrl, PoolOptions, ReplicaOptions};
 
@@ -41,6 +43,12 @@ pub struct Settings {
     /// The port to listen on; 0 takes a free one (`PORT`; default: `8080`)
     #[arg(long, global = true, value_name = "PORT")]
     port: Option<String>,
+    /// The port of a second listener, for operators: /metrics (`ADMIN_PORT`; default: none)
+    #[arg(long, global = true, value_name = "PORT")]
+    admin_port: Option<String>,
+    /// The address of that listener (`ADMIN_HOST`; default: `127.0.0.1`)
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    admin_host: Option<String>,
     /// An admin key of your own, at least 22 printable ASCII characters (`ADMIN_API_KEY`; default: the first start makes one and prints it)
     #[arg(long, global = true, value_name = "KEY")]
     admin_api_key: Option<String>,
@@ -65,6 +73,18 @@ pub struct Settings {
     /// What is logged to stderr: error, warn, info, debug or trace, also per module (`RUST_LOG`; default: `info,actix_server=warn`)
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+    /// How it is written: pretty for people, or json, an object a line (`LOG_FORMAT`; default: `pretty`)
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Queries that take so many milliseconds or more are logged, without their values (`SLOW_QUERY_MS`; default: none)
+    #[arg(long, global = true, value_name = "MILLISECONDS")]
+    slow_query_ms: Option<String>,
+    /// Where spans are sent, by OTLP over HTTP (`OTEL_EXPORTER_OTLP_ENDPOINT`; default: nowhere)
+    #[arg(long, global = true, value_name = "URL")]
+    otel_exporter_otlp_endpoint: Option<String>,
+    /// The Sentry project that errors are sent to (`SENTRY_DSN`; default: none)
+    #[arg(long, global = true, value_name = "DSN")]
+    sentry_dsn: Option<String>,
 }
 
 /// Checked settings.
@@ -76,6 +96,9 @@ pub struct Config {
     pub pool: PoolOptions,
     pub host: IpAddr,
     pub port: u16,
+    /// `None`: there is no listener for operators.
+    pub admin_port: Option<u16>,
+    pub admin_host: IpAddr,
     pub admin_api_key: Option<AdminApiKey>,
     pub require_if_match: bool,
     /// `None`: any origin may read, none may write.
@@ -89,8 +112,24 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// The filter of the log, unchecked.
     pub log: String,
+    pub log_format: LogFormat,
+    /// Queries that take so long are logged; `None`: none are.
+    pub slow_query: Option<Duration>,
+    /// Where spans are sent; `None`: none are made.
+    pub otlp_endpoint: Option<Url>,
+    /// Where errors are sent; `None`: nowhere.
+    pub sentry_dsn: Option<Dsn>,
     /// What is odd about the settings but stops nothing.
     pub warnings: Vec<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// An object a line.
+    Json,
 }
 
 /// The admin key of the environment. `Debug` does not show it.
@@ -166,10 +205,10 @@ impl Settings {
             .read("whole seconds from 0 to 3600", |text| text.parse().ok().filter(|seconds| *seconds <= 3600))?;
         Ok(Config {
             pool: PoolOptions { size: size.or(limit).unwrap_or(POOL_SIZE), wait: wait.unwrap_or(POOL_WAIT) },
-            host: given(self.host, "HOST").read("an IP address or localhost", address)?.unwrap_or(LOCALHOST),
-            port: given(self.port, "PORT")
-                .read("a port number from 0 to 65535", |text| text.parse().ok())?
-                .unwrap_or(8080),
+            host: given(self.host, "HOST").read(ADDRESS, address)?.unwrap_or(LOCALHOST),
+            port: given(self.port, "PORT").read(PORT, |text| text.parse().ok())?.unwrap_or(8080),
+            admin_port: given(self.admin_port, "ADMIN_PORT").read(PORT, |text| text.parse().ok())?,
+            admin_host: given(self.admin_host, "ADMIN_HOST").read(ADDRESS, address)?.unwrap_or(LOCALHOST),
             admin_api_key: given(self.admin_api_key, "ADMIN_API_KEY").value.map(|key| key.parse()).transpose()?,
             require_if_match: given(self.require_if_match, "REQUIRE_IF_MATCH")
                 .read("true or false", boolean)?
@@ -189,6 +228,15 @@ impl Settings {
                 .unwrap_or_default(),
             shutdown_grace: Duration::from_secs(grace.unwrap_or(0)),
             log: given(self.log, "RUST_LOG").value.unwrap_or_else(|| "info,actix_server=warn".to_owned()),
+            log_format: given(self.log_format, "LOG_FORMAT")
+                .read("pretty or json", log_format)?
+                .unwrap_or(LogFormat::Pretty),
+            slow_query: given(self.slow_query_ms, "SLOW_QUERY_MS")
+                .read("whole milliseconds from 1 to 3600000", milliseconds)?,
+            otlp_endpoint: given(self.otel_exporter_otlp_endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
+                .read("a URL such as http://127.0.0.1:4318", http_url)?,
+            sentry_dsn: given(self.sentry_dsn, "SENTRY_DSN")
+                .read("a DSN of Sentry, such as https://KEY@HOST/PROJECT", |text| text.parse().ok())?,
             database,
             endpoints: Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) },
             warnings,
@@ -248,6 +296,8 @@ impl Setting {
     }
 }
 
+const PORT: &str = "a port number from 0 to 65535";
+const ADDRESS: &str = "an IP address or localhost";
 const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -260,6 +310,22 @@ fn boolean(text: &str) -> Option<bool> {
         "false" | "0" | "no" | "off" => Some(false),
         _ => None,
     }
+}
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "pretty" => Some(LogFormat::Pretty),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
+}
+
+fn milliseconds(text: &str) -> Option<Duration> {
+    text.parse().ok().filter(|milliseconds| (1..=3_600_000).contains(milliseconds)).map(Duration::from_millis)
+}
+
+fn http_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none())
 }
 
 /// An address alone is a network of one.
@@ -285,7 +351,7 @@ impl FromStr for AdminApiKey {
 fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
     list.split(',')
         .map(str::trim)
-        .map(|origin| match url::Url::parse(origin) {
+        .map(|origin| match Url::parse(origin) {
             Ok(url) if url.origin().is_tuple() && url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
             _ => Err(ConfigError::Origin(origin.to_owned())),
         })

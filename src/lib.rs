@@ -23,8 +23,10 @@ pub mod http;
 pub mod idempotency;
 pub mod input;
 pub mod keys;
+pub mod measure;
 pub mod openapi;
 pub mod ops;
 pub mod posts;
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "diesel generates it"))]
 mod schema;
+pub mod spans;

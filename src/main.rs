@@ -1,5 +1,6 @@
 //! The command line.
 
+mod export;
 mod log;
 mod progress;
 
@@ -16,7 +17,7 @@ use posts_api::db::{Connection, Database, Timestamp, is_one_database, migrations
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::shutdown;
 use posts_api::posts::transfer::{self, InvalidLine};
-use posts_api::{app, keys, openapi};
+use posts_api::{app, db, keys, openapi};
 
 use progress::Reporter;
 
@@ -136,9 +137,12 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let config = line.settings.check(environment)?;
-    log::start(&config.log)?;
+    let _exports = log::start(&config)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    if let Some(from) = config.slow_query {
+        db::log_slow_queries(from);
     }
     match line.command.unwrap_or(Command::Serve { no_migrate: false }) {
         Command::Serve { no_migrate } => serve(&config, no_migrate)?,
@@ -195,6 +199,9 @@ fn serve(config: &Config, no_migrate: bool) -> Result<()> {
         let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
         actix_web::rt::spawn(stopping);
         tracing::info!(database = %config.database, "listening on http://{}", service.address);
+        if let Some(address) = service.admin_address {
+            tracing::info!("metrics are at http://{address}/metrics");
+        }
         if let Some(key) = first_key {
             print(&welcome(key.reveal(), &service.address.to_string()))?;
         }

@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
+use super::queries;
 use super::url::{DatabaseUrl, PostgresUrl};
 
 /// A connection to the database that `DATABASE_URL` names.
@@ -87,9 +88,12 @@ impl Connection {
             DatabaseUrl::Sqlite { path } => open_sqlite(path, purpose).map(Backend::Sqlite),
             DatabaseUrl::Postgres(postgres) => open_postgres(postgres, purpose).map(Backend::Postgres),
         };
-        opened
-            .map(|backend| Self { backend, noted: None, data_version: None, replayed: 0 })
-            .map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })
+        let backend = opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
+        let mut connection = Self { backend, noted: None, data_version: None, replayed: 0 };
+        if purpose != Purpose::Command {
+            queries::listen(&mut connection);
+        }
+        Ok(connection)
     }
 
     /// Runs `body` in a transaction, committed where it answers `Ok`. On SQLite the write lock is taken at the start:

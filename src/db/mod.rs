@@ -9,10 +9,13 @@ mod deadline;
 mod error;
 mod fixed_sql;
 mod identity;
+mod load;
 pub mod migrations;
+mod origin;
 mod poller;
 mod pool;
 mod prisma;
+mod queries;
 mod replica;
 mod revision;
 mod timestamp;
@@ -25,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::QueryResult;
+use tracing::Instrument;
 
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection};
@@ -32,7 +36,11 @@ pub use deadline::within_deadline;
 pub use error::Error;
 pub(crate) use fixed_sql::{FixedSql, Value};
 pub use identity::is_one_database;
+use load::Failures;
+pub use load::{Answering, PoolReading, WriterReading};
+pub use origin::{Origin, for_request};
 use pool::Pool;
+pub use queries::{are_queries_told, log_slow_queries};
 use replica::Replica;
 pub use replica::ReplicaOptions;
 use revision::Revision;
@@ -43,6 +51,8 @@ use connection::{Publicity, Purpose};
 use deadline::bounded;
 use wal::Wal;
 use writer::Writer;
+
+use crate::spans;
 
 /// The largest id, 2^53 - 1: JavaScript reads integers exactly up to here. The migrations check it, too.
 pub const MAX_ID: i64 = (1 << 53) - 1;
@@ -59,10 +69,14 @@ struct Inner {
     /// Serves some of the reads without a key.
     replica: Option<Replica>,
     revision: Arc<Revision>,
+    failures: Failures,
 }
 
 /// On SQLite, changes by other processes are looked for every 25 ms.
 const SQLITE_TRUSTED_FOR: Duration = Duration::from_millis(75);
+
+/// So long a database is waited for that is asked whether it is up.
+const ANSWERING: Duration = Duration::from_secs(3);
 
 /// How many connections, and how long a request waits for one.
 #[derive(Debug, Clone, Copy)]
@@ -99,10 +113,10 @@ impl Database {
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
                 let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
-                let pool = Pool::new(url, Purpose::Read, options);
+                let pool = Pool::new("read", url, Purpose::Read, options);
                 let wal = Wal::new(path, pool.long_reads());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
-                Inner { pool, writer, replica: None, revision }
+                Inner { pool, writer, replica: None, revision, failures: Failures::default() }
             }
             DatabaseUrl::Postgres(postgres) => {
                 let revision = Arc::new(Revision::new(poller::TRUSTED_FOR));
@@ -112,7 +126,8 @@ impl Database {
                     let known = replica.as_ref().map(|replica| Arc::clone(replica.state()));
                     poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, known)?;
                 }
-                Inner { pool: Pool::new(url, Purpose::Write, options), writer: None, replica, revision }
+                let pool = Pool::new("primary", url, Purpose::Write, options);
+                Inner { pool, writer: None, replica, revision, failures: Failures::default() }
             }
         })))
     }
@@ -150,6 +165,35 @@ impl Database {
         self.0.writer.as_ref().map(Writer::length)
     }
 
+    /// Every pool as it is now.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolReading> {
+        let beside = [self.0.writer.as_ref().map(Writer::pool), self.0.replica.as_ref().map(Replica::pool)];
+        [self.0.pool.reading()].into_iter().chain(beside.into_iter().flatten()).collect()
+    }
+
+    /// What SQLite's writer has committed. `None` on PostgreSQL.
+    #[must_use]
+    pub fn writer(&self) -> Option<WriterReading> {
+        self.0.writer.as_ref().map(Writer::reading)
+    }
+
+    /// How often the database gave no answer, by why: the kinds of [`Error`].
+    #[must_use]
+    pub fn failures(&self) -> Vec<(&'static str, u64)> {
+        self.0.failures.read()
+    }
+
+    /// Asks every database, and answers within 3 seconds. One that is only busy is up; a replica is where it takes part.
+    pub async fn answering(&self) -> Vec<Answering> {
+        let is_up = match tokio::time::timeout(ANSWERING, self.ping()).await {
+            Ok(answer) => matches!(answer, Ok(()) | Err(Error::Busy(_))),
+            Err(_elapsed) => false,
+        };
+        let replica = self.is_replica_in().map(|is_up| Answering { name: "replica", is_up });
+        [Answering { name: "primary", is_up }].into_iter().chain(replica).collect()
+    }
+
     /// Runs `body`, which only reads and may take long. Its statements do not share a snapshot. On SQLite it may first
     /// have to wait until the write-ahead log is short again.
     ///
@@ -159,7 +203,9 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.0.pool.run_long(body).await
+        let span = spans::question("read");
+        let body = Origin::within(&span).carry(body);
+        self.noted(self.0.pool.run_long(body).instrument(span).await)
     }
 
     /// Like [`Database::read`], for a `body` that reads few rows and finds each by an index. On SQLite, where such a
@@ -171,7 +217,10 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        if self.0.writer.is_some() { self.0.pool.run_here(body).await } else { self.0.pool.run(body).await }
+        let span = spans::question("read few");
+        let (pool, body) = (&self.0.pool, Origin::within(&span).carry(body));
+        let read = async { if self.0.writer.is_some() { pool.run_here(body).await } else { pool.run(body).await } };
+        self.noted(read.instrument(span).await)
     }
 
     /// Like [`Database::read_few`] where `is_few`, otherwise like [`Database::read`], for what anyone may see: it may come
@@ -188,14 +237,15 @@ impl Database {
         match &self.0.replica {
             // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
             Some(replica) if self.revision().is_some() => {
-                let body = Arc::new(body);
-                bounded(async {
-                    match replica.read(Arc::clone(&body)).await? {
+                let span = spans::question("read public");
+                let (origin, body) = (Origin::within(&span), Arc::new(body));
+                let read = async {
+                    match replica.read(origin.clone(), Arc::clone(&body)).await? {
                         Some(read) => Ok(read),
-                        None => self.0.pool.run(move |conn| body(conn)).await,
+                        None => self.0.pool.run(origin.carry(move |conn: &mut Connection| body(conn))).await,
                     }
-                })
-                .await
+                };
+                self.noted(bounded(read).instrument(span).await)
             }
             _ if is_few => self.read_few(body).await,
             _ => self.read(body).await,
@@ -254,8 +304,10 @@ impl Database {
         atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
+        let span = spans::question("write");
+        let body = Origin::within(&span).carry(body);
         if let Some(writer) = &self.0.writer {
-            return writer.run(atomicity, body).await;
+            return self.noted(writer.run(atomicity, body).instrument(span).await);
         }
         let revision = Arc::clone(&self.0.revision);
         let replica = self.0.replica.as_ref().map(|replica| Arc::clone(replica.state()));
@@ -278,7 +330,11 @@ impl Database {
                 Err(Abort::Failed(error)) => Err(error),
             }
         };
-        self.0.pool.run(run).await
+        self.noted(self.0.pool.run(run).instrument(span).await)
+    }
+
+    fn noted<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        outcome.inspect_err(|error| self.0.failures.note(error))
     }
 
     /// One round trip to the database.

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::connection::{ConnectError, Connection, Purpose};
 use super::deadline::bounded;
+use super::load::{Line, PoolReading};
 use super::wal::LongReads;
 use super::{DatabaseUrl, Error, PoolOptions};
 
@@ -37,6 +38,7 @@ pub(super) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOpti
 }
 
 pub(super) struct Pool {
+    name: &'static str,
     connections: Connections,
     /// A permit per connection. Waiting for one costs no thread, which waiting inside r2d2 would.
     permits: Arc<Semaphore>,
@@ -44,6 +46,7 @@ pub(super) struct Pool {
     wait: Duration,
     slow: SlowSpell,
     long_reads: LongReads,
+    line: Line,
 }
 
 /// A time in which no read runs on a thread that serves requests, because one was slow: the disk may be.
@@ -66,17 +69,27 @@ impl SlowSpell {
 }
 
 impl Pool {
-    pub(super) fn new(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
+    /// `name` is what operators know it by.
+    pub(super) fn new(name: &'static str, url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
         let connections = connections(url, purpose, options);
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);
         Self {
+            name,
             connections,
             permits: Arc::new(Semaphore::new(size)),
             queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE))),
             wait: options.wait,
             slow: SlowSpell { start: Instant::now(), until: AtomicU64::new(0) },
             long_reads: Arc::new(RwLock::new(())),
+            line: Line::new(),
         }
+    }
+
+    /// As it is now.
+    pub(super) fn reading(&self) -> PoolReading {
+        let (size, state) = (self.connections.max_size(), self.connections.state());
+        let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
+        self.line.read(self.name, size.into(), state.connections.into(), size.saturating_sub(free).into())
     }
 
     /// What each [`Pool::run_long`] shares while it runs.
@@ -91,7 +104,7 @@ impl Pool {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         bounded(async {
-            let place = self.place()?;
+            let (place, waiting) = (self.place()?, self.line.enter());
             let (share, permit) = loop {
                 drop(self.long_reads.read().await);
                 let permit = self.permit().await?;
@@ -99,6 +112,7 @@ impl Pool {
                     break (share, permit);
                 }
             };
+            waiting.end();
             self.run_with((place, permit, share), body).await
         })
         .await
@@ -114,6 +128,7 @@ impl Pool {
         // Opening a connection takes a thread that may wait.
         let open = permit.and_then(|permit| Some((self.connections.try_get()?, permit)));
         let Some((mut pooled, _permit)) = open else { return self.run(body).await };
+        self.line.served(Duration::ZERO);
         let result = pooled.run(body);
         if now.elapsed() > SLOW {
             self.slow.begin();
@@ -127,21 +142,28 @@ impl Pool {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         bounded(async {
-            let place = self.place()?;
+            let (place, waiting) = (self.place()?, self.line.enter());
             let permit = self.permit().await?;
+            waiting.end();
             self.run_with((place, permit), body).await
         })
         .await
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
-        Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Busy("queue full".into()))
+        Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
+            self.line.refused_full();
+            Error::Busy("queue full".into())
+        })
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
             .await
-            .map_err(|_| Error::Busy("no connection in time".into()))?
+            .map_err(|_| {
+                self.line.refused_late();
+                Error::Busy("no connection in time".into())
+            })?
             .map_err(|error: AcquireError| Error::Busy(error.to_string()))
     }
 

@@ -21,7 +21,7 @@ use diesel::result::Error as DieselError;
 use super::connection::{Backend, Connection, Purpose};
 use super::identity::identity;
 use super::pool::Pool;
-use super::{DatabaseUrl, Error, PoolOptions};
+use super::{DatabaseUrl, Error, Origin, PoolOptions, PoolReading};
 use floor::Floor;
 use health::Health;
 use lag::Lag;
@@ -65,11 +65,21 @@ impl Replica {
         let state = Arc::new(State { floor: Floor::new(), health: Health::new(), primary: Mutex::new(primary) });
         watcher::start(options, &state)?;
         let is_pooled = matches!(&options.url, DatabaseUrl::Postgres(url) if url.transaction_pooling);
-        Ok(Self { pool: Pool::new(&options.url, Purpose::Read, pool), state, is_pooled, reads: AtomicU64::new(0) })
+        Ok(Self {
+            pool: Pool::new("replica", &options.url, Purpose::Read, pool),
+            state,
+            is_pooled,
+            reads: AtomicU64::new(0),
+        })
     }
 
     pub(super) fn state(&self) -> &Arc<State> {
         &self.state
+    }
+
+    /// Its connections as they are now.
+    pub(super) fn pool(&self) -> PoolReading {
+        self.pool.reading()
     }
 
     /// How many reads it has served.
@@ -85,6 +95,7 @@ impl Replica {
     /// `None` where it cannot tell, or not in time: then the primary is to be asked.
     pub(super) async fn read<T: Send + 'static>(
         &self,
+        origin: Origin,
         body: Arc<impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static>,
     ) -> Result<Option<T>, Error> {
         if !self.is_in() {
@@ -92,7 +103,8 @@ impl Replica {
         }
         let Some(floor) = self.state.floor.position() else { return Ok(None) };
         let is_pooled = self.is_pooled;
-        let read = self.pool.run(move |conn| read_from(conn, floor, is_pooled, &*body));
+        let read = move |conn: &mut Connection| read_from(conn, floor, is_pooled, &*body);
+        let read = self.pool.run(origin.carry(read));
         let read = tokio::select! {
             read = read => read,
             () = self.left_out() => return Ok(None),

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ pub(super) struct Wal {
     pause: Duration,
     not_before: Instant,
     is_disk_full: bool,
+    /// As it was last seen, in bytes.
+    shown_length: Arc<AtomicU64>,
     /// The next length to tell of.
     worrying: u64,
 }
@@ -63,8 +66,14 @@ impl Wal {
             pause: FIRST_PAUSE,
             not_before: Instant::now(),
             is_disk_full: false,
+            shown_length: Arc::default(),
             worrying: WORRYING,
         }
+    }
+
+    /// Its length as it was last seen, in bytes.
+    pub(super) fn shown_length(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shown_length)
     }
 
     /// Whoever wrote when the disk was full may have been kept by a long log from the room that is in it: the next
@@ -77,6 +86,7 @@ impl Wal {
     /// every transaction.
     pub(super) fn keep_short(&mut self, connections: &Connections) {
         let length = self.length();
+        self.shown_length.store(length, Ordering::Relaxed);
         if length <= if self.is_disk_full { 0 } else { LONG } {
             self.waiting = None;
             return;

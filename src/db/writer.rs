@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, Publicity, Purpose};
 use super::deadline::bounded;
+use super::load::{Groups, Line, PoolReading, WriterReading};
 use super::pool::{Connections, QUEUE, connections};
 use super::revision::Revision;
 use super::wal::Wal;
@@ -30,8 +31,17 @@ const LOOK: Duration = Duration::from_millis(25);
 pub(super) struct Writer {
     jobs: SyncSender<Box<dyn Job>>,
     wait: Duration,
-    commits: Arc<AtomicU64>,
+    connections: Connections,
+    work: Arc<Work>,
     length: Arc<AtomicU64>,
+    wal: Arc<AtomicU64>,
+}
+
+/// What operators see of it.
+struct Work {
+    line: Line,
+    groups: Groups,
+    is_writing: AtomicBool,
 }
 
 impl Writer {
@@ -44,23 +54,36 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (jobs, waiting) = sync_channel(QUEUE);
         let connections = connections(url, Purpose::Write, PoolOptions { size: 1, ..options });
-        let commits = Arc::new(AtomicU64::new(0));
+        let work = Arc::new(Work { line: Line::new(), groups: Groups::new(), is_writing: AtomicBool::new(false) });
+        let wal_length = wal.shown_length();
         let length = Arc::new(AtomicU64::new(0));
         let thread = WriterThread {
-            connections,
+            connections: connections.clone(),
             waiting,
             wal,
             revision,
-            commits: Arc::clone(&commits),
+            work: Arc::clone(&work),
             length: Arc::clone(&length),
         };
         thread::Builder::new().name("sqlite-writer".into()).spawn(move || thread.run())?;
-        Ok(Self { jobs, wait: options.wait, commits, length })
+        Ok(Self { jobs, wait: options.wait, connections, work, length, wal: wal_length })
     }
 
     /// Transactions that were committed.
     pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.work.groups.commits()
+    }
+
+    /// Its one connection, and the line before it.
+    pub(super) fn pool(&self) -> PoolReading {
+        let open = self.connections.state().connections.into();
+        let in_use = self.work.is_writing.load(Ordering::Relaxed).into();
+        PoolReading { waiting: self.length(), ..self.work.line.read("write", 1, open, in_use) }
+    }
+
+    /// What it has committed.
+    pub(super) fn reading(&self) -> WriterReading {
+        self.work.groups.read(self.wal.load(Ordering::Relaxed))
     }
 
     /// Writes in line.
@@ -85,12 +108,22 @@ impl Writer {
     ) -> Result<Result<T, R>, Error> {
         let (answer, mut answered) = oneshot::channel();
         let is_taken = Arc::new(AtomicBool::new(false));
-        let job = Write { body: Some(body), atomicity, outcome: None, is_taken: Arc::clone(&is_taken), answer };
+        let job = Write {
+            body: Some(body),
+            atomicity,
+            outcome: None,
+            queued: Instant::now(),
+            is_taken: Arc::clone(&is_taken),
+            answer,
+        };
         self.length.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(Box::new(job)).map_err(|error| {
             self.length.fetch_sub(1, Ordering::Relaxed);
             match error {
-                TrySendError::Full(_) => Error::Busy("queue full".into()),
+                TrySendError::Full(_) => {
+                    self.work.line.refused_full();
+                    Error::Busy("queue full".into())
+                }
                 TrySendError::Disconnected(_) => Error::Unreachable("the writer has ended".into()),
             }
         })?;
@@ -98,6 +131,7 @@ impl Writer {
             Ok(outcome) => outcome,
             // Whoever takes it first decides: it is either withdrawn here or carried out there.
             Err(_elapsed) if !is_taken.swap(true, Ordering::AcqRel) => {
+                self.work.line.refused_late();
                 return Err(Error::Busy("the writer is busy".into()));
             }
             Err(_elapsed) => answered.await,
@@ -115,7 +149,7 @@ struct WriterThread {
     waiting: Receiver<Box<dyn Job>>,
     wal: Wal,
     revision: Arc<Revision>,
-    commits: Arc<AtomicU64>,
+    work: Arc<Work>,
     length: Arc<AtomicU64>,
 }
 
@@ -123,7 +157,11 @@ impl WriterThread {
     fn run(mut self) {
         loop {
             match self.waiting.recv_timeout(LOOK) {
-                Ok(first) => self.carry_out(first),
+                Ok(first) => {
+                    self.work.is_writing.store(true, Ordering::Relaxed);
+                    self.carry_out(first);
+                    self.work.is_writing.store(false, Ordering::Relaxed);
+                }
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -142,6 +180,7 @@ impl WriterThread {
         let mut next = Some(first);
         let mut group = Vec::new();
         let mut publicity = Publicity::Hidden;
+        let started = Instant::now();
         let committed = pooled.run(|conn| {
             conn.transaction(|conn| {
                 let began = Instant::now();
@@ -161,7 +200,7 @@ impl WriterThread {
             self.wal.note_full_disk();
         }
         if committed.is_ok() {
-            self.commits.fetch_add(1, Ordering::Relaxed);
+            self.work.groups.committed(group.len(), started);
         }
         // Before anyone is told: who reads after that must not be shown what was there before. A commit that failed
         // may have been stored all the same.
@@ -176,7 +215,11 @@ impl WriterThread {
 
     fn take(&self, job: &dyn Job) -> bool {
         self.length.fetch_sub(1, Ordering::Relaxed);
-        job.take()
+        let is_taken = job.take();
+        if is_taken {
+            self.work.line.served(job.queued().elapsed());
+        }
+        is_taken
     }
 
     /// Nobody can commit between this look and the end of the transaction that it is in.
@@ -205,6 +248,9 @@ trait Job: Send {
     /// Takes it for carrying out; `false` where nobody waits for it any more.
     fn take(&self) -> bool;
 
+    /// Since when it waits.
+    fn queued(&self) -> Instant;
+
     /// Carries it out in a part of the transaction that is undone where it fails.
     ///
     /// # Errors
@@ -222,6 +268,7 @@ struct Write<F, T, R> {
     body: Option<F>,
     atomicity: Atomicity,
     outcome: Option<Outcome<T, R>>,
+    queued: Instant,
     is_taken: Arc<AtomicBool>,
     answer: oneshot::Sender<Outcome<T, R>>,
 }
@@ -241,6 +288,10 @@ impl<R> From<DieselError> for Undo<R> {
 impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send> Job for Write<F, T, R> {
     fn take(&self) -> bool {
         !self.answer.is_closed() && !self.is_taken.swap(true, Ordering::AcqRel)
+    }
+
+    fn queued(&self) -> Instant {
+        self.queued
     }
 
     fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Publicity> {

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 use super::ApiError;
 use super::representation::{Keep, Representation};
-use crate::db::Database;
+use crate::db::{Database, Origin};
 
 /// What an entry takes beside its key and its answer, in bytes, about.
 const ENTRY: usize = 512;
@@ -39,6 +39,29 @@ struct Inner {
     capacity: u64,
     current: RwLock<Arc<Generation>>,
     reads: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    drops: AtomicU64,
+}
+
+/// What the cache holds and what it was good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Requests that were answered from it.
+    pub hits: u64,
+    /// Requests without a key that it had no answer for, or none yet in the coding that was asked for.
+    pub misses: u64,
+    /// How often the database was read for them: who asks at the same time shares a read.
+    pub reads: u64,
+    /// How often all was dropped because something public had changed.
+    pub drops: u64,
+    pub entries: u64,
+    /// About what the entries take.
+    pub bytes: u64,
+    /// The most bytes that it may hold; 0: none.
+    pub capacity: u64,
+    /// Whether it may answer: not where it is off, or changes by others cannot be noticed.
+    pub is_usable: bool,
 }
 
 /// What was read at one revision.
@@ -69,7 +92,25 @@ impl Cache {
     #[must_use]
     pub fn new(database: Database, capacity: u64) -> Self {
         let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
-        Self(Arc::new(Inner { database, capacity, current, reads: AtomicU64::new(0) }))
+        let [reads, hits, misses, drops] = [(); 4].map(|()| AtomicU64::new(0));
+        Self(Arc::new(Inner { database, capacity, current, reads, hits, misses, drops }))
+    }
+
+    /// As it is now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            hits: count(&self.0.hits),
+            misses: count(&self.0.misses),
+            reads: self.reads(),
+            drops: count(&self.0.drops),
+            entries: current.answers.len() as u64,
+            bytes: current.answers.weight(),
+            capacity: self.0.capacity,
+            is_usable: self.0.capacity > 0 && self.0.database.revision().is_some(),
+        }
     }
 
     /// How often the database was read for those who ask without a key.
@@ -88,7 +129,12 @@ impl Cache {
         keep: Keep,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Result<HttpResponse, ApiError> {
-        let generation = if keep == Keep::Public { self.generation() } else { None };
+        let generation = if keep == Keep::Public {
+            self.0.misses.fetch_add(1, Ordering::Relaxed);
+            self.generation()
+        } else {
+            None
+        };
         let cache = self.clone();
         let read = async move {
             if keep == Keep::Public {
@@ -109,7 +155,9 @@ impl Cache {
     }
 
     fn kept(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        self.generation()?.answers.get(target(request))?.answer(request.headers(), Keep::Public)
+        let kept = self.generation()?.answers.get(target(request))?.answer(request.headers(), Keep::Public)?;
+        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        Some(kept)
     }
 
     /// `None` while nothing may be kept.
@@ -127,6 +175,7 @@ impl Cache {
         // A later one serves as well: what it holds was read after the revision that was asked for.
         if current.revision < revision {
             std::mem::swap(&mut *current, &mut next);
+            self.0.drops.fetch_add(1, Ordering::Relaxed);
         }
         let generation = Arc::clone(&current);
         // Before the old one is dropped, which takes its time.
@@ -179,7 +228,8 @@ impl Generation {
             fills.insert(Arc::clone(&target), fill);
         }
         let ending = EndFill { generation: Arc::clone(self), target };
-        actix_web::rt::spawn(async move {
+        // For the one who asked first.
+        actix_web::rt::spawn(Origin::here().with(async move {
             let filled = tokio::select! {
                 filled = read => filled.map(Arc::new),
                 () = sender.closed() => return,
@@ -190,7 +240,7 @@ impl Generation {
             drop(ending);
             // All who waited may have gone.
             let _ = sender.send(filled);
-        });
+        }));
         Err(fill)
     }
 

@@ -14,13 +14,18 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
+use tracing::{Instrument, Span};
 
 use super::audit::{self, Change};
 use super::connection::Connection;
 use super::problem::{ApiError, Code, Problem};
+use super::requests::Watch;
+use super::trace;
 use super::unread::{Answer, Unread};
+use crate::{db, spans};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -36,11 +41,13 @@ pub async fn edge<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<Answer<EitherBody<B>>>, Error> {
-    let id = request_id();
+    let watch = Watch::begin(&request);
+    let id = traced_id(request.headers()).unwrap_or_else(request_id);
     let unread = Unread::hold(&mut request);
     // Until the answer is there.
     let in_progress = match request.conn_data::<Rc<Connection>>().cloned() {
         Some(connection) if connection.has_ended() => {
+            end(watch, StatusCode::BAD_REQUEST, Some(Code::BadRequest));
             return Err(Unanswerable { error: ApiError::Other(Code::BadRequest), request_id: id, unread }.into());
         }
         Some(connection) => {
@@ -53,13 +60,22 @@ pub async fn edge<B: MessageBody + 'static>(
     };
     let line = format!("{} {}", request.method(), request.path());
     let change = Change::begin(&request, &id);
-    let response = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(response) => response?,
+    let span = watch.as_ref().map_or_else(Span::none, |watch| trace::begin(&request, watch.route(), &id));
+    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let answer = if db::are_queries_told() { db::for_request(&id, answer).await } else { answer.await };
+    let response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            end(watch, error.as_response_error().status_code(), None);
+            return Err(error);
+        }
         Err(_panic) => {
-            tracing::error!(request_id = %id, request = line, "the handler panicked");
+            span.in_scope(|| tracing::error!(request_id = %id, request = line, "the handler panicked"));
+            spans::answered(&span, 500);
             if let Some(change) = change {
                 change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::InternalError));
             }
+            end(watch, StatusCode::INTERNAL_SERVER_ERROR, Some(Code::InternalError));
             return Err(Unanswerable { error: ApiError::Other(Code::InternalError), request_id: id, unread }.into());
         }
     };
@@ -69,7 +85,10 @@ pub async fn edge<B: MessageBody + 'static>(
         Some(change) => change.end(response.status(), code),
         None => audit::note_refusal(&response, &id, code),
     }
-    let mut response = if is_error { as_problem(response, &id, &line) } else { response.map_into_left_body() };
+    end(watch, response.status(), code);
+    spans::answered(&span, response.status().as_u16());
+    let mut response =
+        if is_error { span.in_scope(|| as_problem(response, &id, &line)) } else { response.map_into_left_body() };
     finish(response.headers_mut(), &id);
     if let (Some(request), Some(unread)) = (&in_progress, &unread)
         && !unread.is_read()
@@ -77,6 +96,12 @@ pub async fn edge<B: MessageBody + 'static>(
         request.leave_unread();
     }
     Ok(response.map_body(|_, body| Answer::new(body, unread)))
+}
+
+fn end(watch: Option<Watch>, status: StatusCode, code: Option<Code>) {
+    if let Some(watch) = watch {
+        watch.end(status, code);
+    }
 }
 
 fn finish(headers: &mut header::HeaderMap, id: &str) {
@@ -122,6 +147,23 @@ fn body(mut problem: Problem, id: &str) -> Vec<u8> {
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
+/// The id of the trace that a caller says the request belongs to: `trace-id` of `traceparent` (W3C Trace Context, section
+/// 3.2). Where it is not as it should be, there is none.
+fn traced_id(headers: &header::HeaderMap) -> Option<String> {
+    let mut given = headers.get_all(TRACEPARENT);
+    let (Some(value), None) = (given.next(), given.next()) else { return None };
+    let mut parts = value.to_str().ok()?.split('-');
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
+    let [version, trace, parent, flags] = [(); 4].map(|()| parts.next().unwrap_or_default());
+    let is_whole = is_hex(version, 2) && version != "ff" && is_id(parent, 16) && is_hex(flags, 2);
+    // Later versions may have more.
+    let has_end = parts.next().is_none() || version != "00";
+    (is_whole && has_end && is_id(trace, 32)).then(|| trace.to_owned())
+}
+
 /// Unique among all instances, and without a pattern that would tell how many requests there were: a count from a
 /// random start, mixed as `SplitMix64` mixes it (Steele, Lea and Flood, 2014), which never gives the same number twice.
 fn request_id() -> String {
@@ -163,5 +205,47 @@ impl ResponseError for Unanswerable {
             .body(Answer::new(body, self.unread.clone()));
         finish(response.headers_mut(), &self.request_id);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_trace_is_taken_where_the_whole_header_is_as_it_should_be() {
+        const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        const PARENT: &str = "00f067aa0ba902b7";
+        let id = |values: &[String]| {
+            let mut headers = header::HeaderMap::new();
+            for value in values {
+                headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
+            }
+            traced_id(&headers)
+        };
+        let good = format!("00-{TRACE}-{PARENT}-01");
+        for value in [good.clone(), format!("00-{TRACE}-{PARENT}-00"), format!("01-{TRACE}-{PARENT}-01-more")] {
+            assert_eq!(id(std::slice::from_ref(&value)).as_deref(), Some(TRACE), "{value}");
+        }
+        let (upper, zeros) = (TRACE.to_uppercase(), "0".repeat(32));
+        for value in [
+            String::new(),
+            "00".into(),
+            TRACE.into(),
+            format!("00-{TRACE}-{PARENT}"),
+            format!("ff-{TRACE}-{PARENT}-01"),
+            format!("00-{upper}-{PARENT}-01"),
+            format!("00-{zeros}-{PARENT}-01"),
+            format!("00-{TRACE}-{}-01", &zeros[..16]),
+            format!("00-{TRACE}-{PARENT}-01-more"),
+            format!("00-{TRACE}x-{PARENT}-01"),
+            format!("00-{TRACE}-{PARENT}-zz"),
+            format!(" 00-{TRACE}-{PARENT}-01"),
+            format!("0-{TRACE}-{PARENT}-01"),
+        ] {
+            assert_eq!(id(std::slice::from_ref(&value)), None, "{value}");
+        }
+        assert_eq!(id(&[good.clone(), good]), None);
+        assert_eq!(id(&[]), None);
     }
 }

@@ -3,11 +3,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use diesel::QueryResult;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
@@ -42,8 +43,19 @@ pub struct Idempotent<T, const LIMIT: usize = BODY_LIMIT> {
 /// An `Idempotency-Key`, and what it was sent with.
 #[derive(Debug, Clone)]
 pub struct Key {
-    key: String,
+    name: String,
     fingerprint: [u8; 32],
+    replays: Option<web::Data<Replays>>,
+}
+
+/// How many requests were answered as before.
+#[derive(Debug, Default)]
+pub struct Replays(AtomicU64);
+
+impl Replays {
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl<T: Input + 'static, const LIMIT: usize> FromRequest for Idempotent<T, LIMIT> {
@@ -53,6 +65,7 @@ impl<T: Input + 'static, const LIMIT: usize> FromRequest for Idempotent<T, LIMIT
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = json::collect(request, payload, LIMIT);
         let key = key(request);
+        let replays = request.app_data::<web::Data<Replays>>().cloned();
         let mut hash = Sha256::new();
         hash.update(format!("{} {}\n", request.method(), request.path()));
         Box::pin(async move {
@@ -60,7 +73,7 @@ impl<T: Input + 'static, const LIMIT: usize> FromRequest for Idempotent<T, LIMIT
             let body = body.await?;
             let key = key.map(|key| {
                 hash.update(&body);
-                Key { key, fingerprint: hash.finalize().into() }
+                Key { name: key, fingerprint: hash.finalize().into(), replays }
             });
             Ok(Self { body: json::parse(&body)?, key })
         })
@@ -94,7 +107,7 @@ pub async fn once(
     key: Option<Key>,
     work: impl FnOnce(&mut Connection) -> QueryResult<Result<Answer, ApiError>> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
-    let Some(Key { key, fingerprint }) = key else {
+    let Some(Key { name: key, fingerprint, replays }) = key else {
         return Ok(response(database.try_write(work).await??, false));
     };
     let request = Request { caller, key, fingerprint };
@@ -118,6 +131,9 @@ pub async fn once(
             Ok(Ok((answer, false)))
         })
         .await??;
+    if let Some(replays) = replays.filter(|_| is_replayed) {
+        replays.0.fetch_add(1, Ordering::Relaxed);
+    }
     Ok(response(answer, is_replayed))
 }
 

@@ -14,6 +14,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -56,6 +57,7 @@ struct Limit {
     rate: Rate,
     pace: Pace,
     cells: Cells,
+    refusals: AtomicU64,
 }
 
 /// How a client stands with a limit.
@@ -80,6 +82,12 @@ impl Limits {
             known: Cells::new(KEY_LINES),
         }))
     }
+
+    /// Of each limit its name and how many requests it has refused.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let limits = self.0.iter().flat_map(|Counters { reads, writes, failures, .. }| [reads, writes, failures]);
+        limits.map(|limit| (limit.name, limit.refusals.load(Ordering::Relaxed)))
+    }
 }
 
 /// To be asked before a key is looked up; `key` is its hash.
@@ -91,7 +99,7 @@ pub fn may_try(request: &ServiceRequest, key: &[u8; 32]) -> Result<(), ApiError>
     let now = counters.now();
     let standing = counters.failures.standing(address(request), now);
     let may = standing.left.requests > 0 || counters.known.time(number(key)) > now;
-    if may { Ok(()) } else { Err(ApiError::TooManyWrongKeys(standing)) }
+    if may { Ok(()) } else { Err(ApiError::TooManyWrongKeys(counters.failures.refuse(standing))) }
 }
 
 /// Counts a key that was not valid.
@@ -113,10 +121,11 @@ pub fn count(request: &ServiceRequest, key: &[u8; 32], id: i64) -> Result<(), Ap
     let Some(counters) = counters(request) else { return Ok(()) };
     let now = counters.now();
     counters.known.set_time(number(key), now + KNOWN_FOR);
-    let taken = counters.limit_of(request.method()).take(of_key(id), now);
+    let limit = counters.limit_of(request.method());
+    let taken = limit.take(of_key(id), now);
     let (Ok(standing) | Err(standing)) = taken;
     request.extensions_mut().insert(Counted(standing));
-    taken.map(drop).map_err(ApiError::RateLimited)
+    taken.map(drop).map_err(|standing| ApiError::RateLimited(limit.refuse(standing)))
 }
 
 fn counters(request: &ServiceRequest) -> Option<&Counters> {
@@ -136,12 +145,18 @@ impl Counters {
 
 impl Limit {
     fn new(name: &'static str, rate: Rate) -> Self {
-        Self { name, rate, pace: Pace::of(rate), cells: Cells::new(LINES) }
+        Self { name, rate, pace: Pace::of(rate), cells: Cells::new(LINES), refusals: AtomicU64::new(0) }
     }
 
     fn take(&self, client: u128, now: u64) -> Result<Standing, Standing> {
         let standing = |left| Standing { limit: self.name, rate: self.rate, left };
         self.cells.take(client, self.pace, now).map(standing).map_err(standing)
+    }
+
+    /// Counts a refusal.
+    fn refuse(&self, standing: Standing) -> Standing {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+        standing
     }
 
     fn standing(&self, client: u128, now: u64) -> Standing {
@@ -227,8 +242,10 @@ pub async fn limit<B: MessageBody + 'static>(
     // Whether a key is valid, `keys::auth` will find out.
     let has_key = request.headers().contains_key(header::AUTHORIZATION);
     let before = if has_key { None } else { Some(take(request.method())) };
+    let refuse = |method: &Method, standing| ApiError::RateLimited(counters.limit_of(method).refuse(standing));
     if let Some(Err(standing)) = before {
-        return Ok(request.error_response(ApiError::RateLimited(standing)).map_into_right_body());
+        let refusal = refuse(request.method(), standing);
+        return Ok(request.error_response(refusal).map_into_right_body());
     }
     let mut response = serve(request).await?;
     let by_key = || response.request().extensions().get().map(|Counted(standing)| Ok(*standing));
@@ -237,7 +254,8 @@ pub async fn limit<B: MessageBody + 'static>(
     match taken {
         // Without a valid key nothing was done that could not be refused afterwards.
         Err(standing) if !is_refused => {
-            return Ok(response.error_response(ApiError::RateLimited(standing)).map_into_right_body());
+            let refusal = refuse(response.request().method(), standing);
+            return Ok(response.error_response(refusal).map_into_right_body());
         }
         Ok(standing) | Err(standing) => standing.tell_if_low(response.headers_mut()),
     }

@@ -18,6 +18,8 @@ pub mod peer;
 pub mod problem;
 pub mod query;
 pub mod representation;
+pub mod requests;
+mod trace;
 pub mod unread;
 mod value;
 

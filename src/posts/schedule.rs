@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::publication;
 use crate::db::{Database, Error, Timestamp};
+use crate::measure::{Histogram, Reading};
 
 /// How often it looks. It sleeps by a clock that nobody sets and compares with the one that people set, so that a step
 /// of that clock is noticed at the next look.
@@ -15,13 +16,45 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const BATCH: i64 = 100;
 
 /// What the task has done so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Progress {
     published: AtomicU64,
     last_lag: AtomicI64,
+    lags: Histogram,
+    /// Microseconds since 1970; 0: never.
+    looked_at: AtomicI64,
+}
+
+/// In microseconds: from one look to the next, to an hour in which nothing ran.
+const LAGS: &[u64] = &[
+    100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 15_000_000, 60_000_000, 300_000_000, 900_000_000,
+    3_600_000_000,
+];
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            published: AtomicU64::new(0),
+            last_lag: AtomicI64::new(0),
+            lags: Histogram::of_times(LAGS),
+            looked_at: AtomicI64::new(0),
+        }
+    }
 }
 
 impl Progress {
+    /// How long after its time each post was published.
+    pub fn lags(&self) -> Reading {
+        self.lags.read()
+    }
+
+    /// When this instance has last published what was due, or found that nothing was; `None`: not yet.
+    pub fn looked_at(&self) -> Option<Timestamp> {
+        Some(self.looked_at.load(Ordering::Relaxed))
+            .filter(|time| *time > 0)
+            .and_then(|time| Timestamp::from_microseconds(time).ok())
+    }
+
     /// Posts that this instance has published.
     pub fn published(&self) -> u64 {
         self.published.load(Ordering::Relaxed)
@@ -39,6 +72,7 @@ pub async fn run(database: Database, progress: Arc<Progress>) {
     loop {
         match publish_batch(&database, &progress).await {
             Ok(published) => {
+                progress.looked_at.store(Timestamp::now().as_microseconds(), Ordering::Relaxed);
                 if is_failing {
                     tracing::info!("scheduled posts are published again");
                 }
@@ -85,8 +119,12 @@ async fn publish_batch(database: &Database, progress: &Progress) -> Result<usize
         }
         due_at => due_at?,
     };
+    let lag = |due_at: &Timestamp| now.as_microseconds() - due_at.as_microseconds();
     if let Some(oldest) = due_at.iter().min() {
-        progress.last_lag.store(now.as_microseconds() - oldest.as_microseconds(), Ordering::Relaxed);
+        progress.last_lag.store(lag(oldest), Ordering::Relaxed);
+    }
+    for due_at in &due_at {
+        progress.lags.note_time(Duration::from_micros(lag(due_at).try_into().unwrap_or(0)));
     }
     progress.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
     Ok(due_at.len())

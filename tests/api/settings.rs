@@ -107,6 +107,20 @@ fn a_setting_with_a_wrong_value_is_refused_by_name() {
         ),
         ("TRUSTED_PROXIES", "--trusted-proxies", vec!["10.0.0.0/33", "proxy.example", "10.0.0.1,", "*", "10.0.0.1:80"]),
         ("RUST_LOG", "--log", vec!["posts_api=loudly"]),
+        ("LOG_FORMAT", "--log-format", vec!["xml", "JSON"]),
+        ("SLOW_QUERY_MS", "--slow-query-ms", vec!["0", "-1", "1s", "3600001"]),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "--otel-exporter-otlp-endpoint",
+            vec!["127.0.0.1:4318", "ftp://127.0.0.1", "grpc://127.0.0.1:4317", "http://"],
+        ),
+        (
+            "SENTRY_DSN",
+            "--sentry-dsn",
+            vec!["https://sentry.example/1", "key@sentry.example/1", "https://key@sentry.example"],
+        ),
+        ("ADMIN_PORT", "--admin-port", vec!["off", "65536"]),
+        ("ADMIN_HOST", "--admin-host", vec!["everywhere"]),
     ] {
         for value in values {
             let line = refused(&[(name, value)], &[]);
@@ -130,7 +144,8 @@ fn a_broken_env_file_is_told_without_its_content() {
 fn an_empty_setting_is_one_that_is_not_set() {
     let names = [
         "DATABASE_URL", "ADMIN_API_KEY", "CORS_ALLOWED_ORIGINS", "PORT", "HOST", "DB_POOL_SIZE", "REQUIRE_IF_MATCH",
-        "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG",
+        "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG", "LOG_FORMAT", "SLOW_QUERY_MS", "ADMIN_PORT",
+        "ADMIN_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN",
     ];
     let place = Workplace::new(names.map(|name| (name, "")));
     place.run(&["migrate"]).success();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use posts_api::app::{self, Service};
-use posts_api::config::Config;
+use posts_api::config::{Config, LogFormat};
 use posts_api::db::{Database, Endpoints, PoolOptions, Timestamp};
 use posts_api::http::cache::Cache;
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
@@ -64,6 +64,8 @@ impl Api {
             pool: PoolOptions { size: 4, wait: Duration::from_secs(2) },
             host: [127, 0, 0, 1].into(),
             port: 0,
+            admin_port: None,
+            admin_host: [127, 0, 0, 1].into(),
             admin_api_key: Some(ADMIN_KEY.parse().unwrap()),
             require_if_match: false,
             cors_allowed_origins: None,
@@ -72,6 +74,10 @@ impl Api {
             trusted_proxies: Vec::new(),
             shutdown_grace: Duration::ZERO,
             log: String::new(),
+            log_format: LogFormat::Pretty,
+            slow_query: None,
+            otlp_endpoint: None,
+            sentry_dsn: None,
             warnings: Vec::new(),
         };
         change(&mut config);
@@ -152,6 +158,8 @@ impl Api {
 /// A server on a thread of its own. Dropping it stops it, then removes its database with the last user of that.
 pub(crate) struct Server {
     pub(crate) address: std::net::SocketAddr,
+    /// Of the listener for operators.
+    pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
     pub(crate) schedule: Arc<schedule::Progress>,
     pub(crate) cache: Cache,
@@ -170,15 +178,18 @@ impl Server {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
                 let connections = Database::with(&config.database, &config.endpoints, config.pool).unwrap();
-                let Service { server, address, readiness, cache, schedule, handle } =
+                let Service { server, address, admin_address, readiness, cache, schedule, handle } =
                     app::serve(&config, connections.clone()).unwrap();
-                started.send((address, readiness, schedule, cache, connections, handle)).unwrap();
+                let addresses = (address, admin_address);
+                started.send((addresses, readiness, schedule, cache, connections, handle)).unwrap();
                 server.await.unwrap();
             });
         });
-        let (address, readiness, schedule, cache, connections, handle) = wait.recv().expect("the server starts");
+        let ((address, admin_address), readiness, schedule, cache, connections, handle) =
+            wait.recv().expect("the server starts");
         Self {
             address,
+            admin_address,
             readiness,
             schedule,
             cache,

@@ -12,6 +12,7 @@ pub(crate) mod postgres;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod receiver;
 pub(crate) mod statements;
 
 use std::io::Write;

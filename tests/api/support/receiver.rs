@@ -1,0 +1,160 @@
+//! A small HTTP server that keeps what it is sent, in place of a collector.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::ssl::{SslAcceptor, SslMethod};
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509NameBuilder};
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    /// Method and path.
+    pub(crate) line: String,
+    /// `name: value`, the name in lower case.
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Answers every request 200, with nothing in it.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    received: Arc<Mutex<Vec<Received>>>,
+    is_ended: Arc<AtomicBool>,
+}
+
+impl Receiver {
+    pub(crate) fn start() -> Self {
+        Self::accept(serve)
+    }
+
+    /// One that speaks TLS, and the certificate that it shows, in PEM: nobody has signed it but itself.
+    pub(crate) fn with_tls() -> (Self, String) {
+        let key = EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap();
+        let key = PKey::from_ec_key(key).unwrap();
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", "a receiver of the tests").unwrap();
+        let name = name.build();
+        let mut certificate = X509::builder().unwrap();
+        certificate.set_version(2).unwrap();
+        certificate.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
+        certificate.set_subject_name(&name).unwrap();
+        certificate.set_issuer_name(&name).unwrap();
+        certificate.set_pubkey(&key).unwrap();
+        certificate.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        certificate.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+        certificate.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        let names =
+            SubjectAlternativeName::new().ip("127.0.0.1").build(&certificate.x509v3_context(None, None)).unwrap();
+        certificate.append_extension(names).unwrap();
+        certificate.sign(&key, MessageDigest::sha256()).unwrap();
+        let certificate = certificate.build();
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+        acceptor.set_private_key(&key).unwrap();
+        acceptor.set_certificate(&certificate).unwrap();
+        let acceptor = acceptor.build();
+        let receiver = Self::accept(move |stream, received| {
+            // Whoever does not trust it goes away.
+            if let Ok(stream) = acceptor.accept(stream) {
+                serve(stream, received);
+            }
+        });
+        (receiver, String::from_utf8(certificate.to_pem().unwrap()).unwrap())
+    }
+
+    fn accept(serve: impl Fn(TcpStream, &Mutex<Vec<Received>>) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let receiver =
+            Self { address: listener.local_addr().unwrap(), received: Arc::default(), is_ended: Arc::default() };
+        let (requests, is_ended, serve) =
+            (Arc::clone(&receiver.received), Arc::clone(&receiver.is_ended), Arc::new(serve));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if is_ended.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (requests, serve) = (Arc::clone(&requests), Arc::clone(&serve));
+                thread::spawn(move || serve(stream, &requests));
+            }
+        });
+        receiver
+    }
+
+    /// All that has come so far.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.is_ended.store(true, Ordering::Relaxed);
+        // Wakes the thread that takes connections.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// Reads requests until their client goes. A body has a length or comes in chunks.
+fn serve(stream: impl Read + Write, received: &Mutex<Vec<Received>>) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read(&mut stream) {
+        received.lock().unwrap().push(request);
+        if stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
+            return;
+        }
+    }
+}
+
+fn read(stream: &mut impl BufRead) -> Option<Received> {
+    let line = read_line(stream)?;
+    let mut headers = Vec::new();
+    loop {
+        let header = read_line(stream)?;
+        if header.is_empty() {
+            break;
+        }
+        let (name, value) = header.split_once(':')?;
+        headers.push(format!("{}: {}", name.to_lowercase(), value.trim()));
+    }
+    let length = headers.iter().find_map(|header| header.strip_prefix("content-length: "));
+    let body = match length {
+        Some(length) => read_exactly(stream, length.parse().ok()?)?,
+        None if headers.iter().any(|header| header == "transfer-encoding: chunked") => read_chunks(stream)?,
+        None => Vec::new(),
+    };
+    Some(Received { line: line.rsplit_once(' ')?.0.to_owned(), headers, body })
+}
+
+fn read_chunks(stream: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let length = usize::from_str_radix(&read_line(stream)?, 16).ok()?;
+        body.extend(read_exactly(stream, length)?);
+        read_line(stream)?;
+        if length == 0 {
+            return Some(body);
+        }
+    }
+}
+
+fn read_exactly(stream: &mut impl BufRead, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn read_line(stream: &mut impl BufRead) -> Option<String> {
+    let mut line = String::new();
+    let length = stream.read_line(&mut line).ok()?;
+    (length > 0).then(|| line.trim_end().to_owned())
+}

@@ -1,11 +1,11 @@
 //! The command line.
 
+mod commands;
 mod export;
 mod log;
 mod progress;
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use posts_api::config::{Config, Settings, environment};
 use posts_api::db::{Connection, Database, Timestamp, is_one_database, migrations};
 use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
 use posts_api::ops::shutdown;
-use posts_api::posts::transfer::{self, InvalidLine};
+use posts_api::posts::transfer::Contents;
 use posts_api::{app, db, keys, openapi};
 
-use progress::Reporter;
+use commands::{backup, doctor, print, transfer};
 
 /// Answers are made of many small strings and one large one, for which glibc's allocator asks the kernel too often.
 #[global_allocator]
@@ -52,16 +52,29 @@ enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
-    /// Store the posts of an NDJSON file, one a line; all of them or none.
-    Import {
-        /// The file; - is standard input.
-        file: PathBuf,
-        /// Leave out lines that cannot be imported and store the others.
-        #[arg(long)]
-        skip_invalid: bool,
-    },
+    /// Store the posts of a file; all of them or none, unless it says otherwise.
+    Import(transfer::Import),
     /// Print every post as NDJSON, which import reads back.
-    Export,
+    Export {
+        /// Also print the API keys, by their hashes, and where ids go on: all that another database needs to take the
+        /// place of this one.
+        #[arg(long)]
+        keys: bool,
+    },
+    /// Copy the database of SQLite to a file, while others read and write it.
+    Backup {
+        /// Where to; it appears when it is whole.
+        file: PathBuf,
+        /// Replace the file where it is there already.
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Look for what stands in the way of serving, and say what to do; the exit code is 1 where something is wrong.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -136,7 +149,11 @@ fn run(line: CommandLine) -> Result<ExitCode> {
         print(&openapi::to_json(&app::document())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = line.settings.check(environment)?;
+    let config = line.settings.check(environment);
+    if let Some(Command::Doctor { json }) = line.command {
+        return doctor::doctor(config, json);
+    }
+    let config = config?;
     let _exports = log::start(&config)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -152,19 +169,15 @@ fn run(line: CommandLine) -> Result<ExitCode> {
             print(&format!("applied {} migrations: {}\n", applied.len(), applied.join(", ")))?;
         }
         Command::Keys { command } => return keys_command(&mut migrated(&config)?, command),
-        Command::Openapi => {}
-        Command::Import { file, skip_invalid } => return import(&mut migrated(&config)?, &file, skip_invalid),
-        Command::Export => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            transfer::export(&mut migrated(&config)?, &mut out)?;
-            out.flush()?;
+        Command::Openapi | Command::Doctor { .. } => {}
+        Command::Import(import) => return import.run(&mut migrated(&config)?),
+        Command::Export { keys } => {
+            let contents = if keys { Contents::PostsAndKeys } else { Contents::Posts };
+            transfer::export(&mut migrated(&config)?, contents)?;
         }
+        Command::Backup { file, overwrite } => backup::backup(&config, &file, overwrite)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(text: &str) -> std::io::Result<()> {
-    std::io::stdout().write_all(text.as_bytes())
 }
 
 fn migrated(config: &Config) -> Result<Connection> {
@@ -282,38 +295,4 @@ fn keys_command(conn: &mut Connection, command: KeysCommand) -> Result<ExitCode>
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn import(conn: &mut Connection, file: &PathBuf, skip_invalid: bool) -> Result<ExitCode> {
-    let (reader, size): (Box<dyn std::io::Read>, _) = if file.as_os_str() == "-" {
-        (Box::new(std::io::stdin()), None)
-    } else {
-        let opened = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let size = opened.metadata()?.len();
-        (Box::new(opened), Some(size))
-    };
-    let mut reporter = Reporter::start(size);
-    let outcome = transfer::import(conn, BufReader::new(reader), skip_invalid, |progress| reporter.note(progress));
-    reporter.finish(outcome.as_ref().ok().map(|report| report.imported));
-    match outcome {
-        Ok(report) => {
-            tell(&report.skipped)?;
-            print(&format!("imported {} posts, skipped {} lines\n", report.imported, report.skipped.len()))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(transfer::Error::Invalid(lines)) => {
-            tell(&lines)?;
-            Err(format!("{} lines are invalid and nothing was stored; --skip-invalid leaves them out", lines.len())
-                .into())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn tell(lines: &[InvalidLine]) -> std::io::Result<()> {
-    /// So many are shown: a file that is no NDJSON at all has as many as it has lines.
-    const SHOWN: usize = 100;
-    let mut out = std::io::stderr().lock();
-    lines.iter().take(SHOWN).try_for_each(|line| writeln!(out, "{line}"))?;
-    if lines.len() > SHOWN { writeln!(out, "and {} more", lines.len() - SHOWN) } else { Ok(()) }
 }

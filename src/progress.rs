@@ -1,4 +1,4 @@
-//! How far an import is and how fast, on standard error.
+//! How far an import or export is and how fast, on standard error.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -9,6 +9,16 @@ use posts_api::posts::transfer::Progress;
 /// Where nobody looks on, a line comes no more often.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// What is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// With the length of the file, where it is known.
+    Import {
+        bytes: Option<u64>,
+    },
+    Export,
+}
+
 /// Shows a bar on a terminal, and elsewhere a line from time to time. What cannot be written is left out: an import
 /// does not end because nobody reads how far it is.
 pub(crate) struct Reporter {
@@ -17,20 +27,29 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Starts the clock. `size` is the length of the file, where it is known.
-    pub(crate) fn start(size: Option<u64>) -> Self {
-        // Pipes and devices say that they are empty.
-        let size = size.filter(|size| *size > 0);
-        let bar = std::io::stderr().is_terminal().then(|| bar(size));
-        Self { pace: Pace::new(Instant::now(), size), bar }
+    /// Starts the clock.
+    pub(crate) fn start(work: Work) -> Self {
+        let work = match work {
+            // Pipes and devices say that they are empty.
+            Work::Import { bytes } => Work::Import { bytes: bytes.filter(|bytes| *bytes > 0) },
+            Work::Export => Work::Export,
+        };
+        // A bar among the posts would help nobody.
+        let has_screen = work != Work::Export || !std::io::stdout().is_terminal();
+        let bar = (has_screen && std::io::stderr().is_terminal()).then(|| bar(work));
+        Self { pace: Pace::new(Instant::now(), work), bar }
     }
 
     pub(crate) fn note(&mut self, progress: Progress) {
         let now = Instant::now();
         match &self.bar {
             Some(bar) => {
-                bar.set_position(progress.bytes);
-                if self.pace.has_stored(progress) {
+                let (done, all) = self.pace.share(progress);
+                if let Some(all) = all {
+                    bar.set_length(all);
+                }
+                bar.set_position(done);
+                if self.pace.has_moved(progress) {
                     bar.set_message(self.pace.posts(progress, now));
                 }
             }
@@ -38,12 +57,12 @@ impl Reporter {
         }
     }
 
-    /// `imported` are the posts that are stored at the end; `None` where it failed.
-    pub(crate) fn finish(self, imported: Option<u64>) {
+    /// `posts` are those that were moved at the end; `None` where it failed.
+    pub(crate) fn finish(self, posts: Option<u64>) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }
-        imported.and_then(|posts| self.pace.summary(posts, Instant::now())).iter().for_each(|line| tell(line));
+        posts.and_then(|posts| self.pace.summary(posts, Instant::now())).iter().for_each(|line| tell(line));
     }
 }
 
@@ -51,30 +70,46 @@ fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn bar(size: Option<u64>) -> ProgressBar {
-    let template =
-        if size.is_some() { "{wide_bar} {bytes}/{total_bytes} {msg} eta {eta}" } else { "{spinner} {bytes} {msg}" };
+fn bar(work: Work) -> ProgressBar {
+    let template = match work {
+        Work::Import { bytes: Some(_) } => "{wide_bar} {bytes}/{total_bytes} {msg} eta {eta}",
+        Work::Import { bytes: None } => "{spinner} {bytes} {msg}",
+        Work::Export => "{wide_bar} {msg} of {len} eta {eta}",
+    };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    size.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style)
+    match work {
+        Work::Import { bytes: None } => ProgressBar::new_spinner(),
+        Work::Import { bytes: Some(bytes) } => ProgressBar::new(bytes),
+        Work::Export => ProgressBar::new(0),
+    }
+    .with_style(style)
 }
 
 /// What is to be said, and when. It is told the time, so that tests need not wait for it.
 struct Pace {
     start: Instant,
     last_line: Instant,
-    size: Option<u64>,
-    /// As many were stored when it was last asked.
-    stored: u64,
+    work: Work,
+    /// As many were moved when it was last asked.
+    moved: u64,
 }
 
 impl Pace {
-    fn new(start: Instant, size: Option<u64>) -> Self {
-        Self { start, last_line: start, size, stored: 0 }
+    fn new(start: Instant, work: Work) -> Self {
+        Self { start, last_line: start, work, moved: 0 }
     }
 
-    /// Whether posts were stored since it was last asked: lines are read one by one, but stored many at a time.
-    fn has_stored(&mut self, progress: Progress) -> bool {
-        std::mem::replace(&mut self.stored, progress.posts) != progress.posts
+    /// Whether posts were moved since it was last asked: lines are read one by one, but stored many at a time.
+    fn has_moved(&mut self, progress: Progress) -> bool {
+        std::mem::replace(&mut self.moved, progress.posts) != progress.posts
+    }
+
+    /// How much is done, and of how much, where that is known: bytes of an import, posts of an export.
+    fn share(&self, progress: Progress) -> (u64, Option<u64>) {
+        match self.work {
+            Work::Import { bytes } => (progress.bytes, bytes),
+            Work::Export => (progress.posts, progress.of),
+        }
     }
 
     /// `120000 posts, 24000 posts/s`, since the start.
@@ -88,15 +123,19 @@ impl Pace {
             return None;
         }
         self.last_line = now;
-        let line = format!("imported {}", self.posts(progress, now));
-        Some(match self.size {
+        let (verb, whole) = match self.work {
+            Work::Import { .. } => ("imported", "the file"),
+            Work::Export => ("exported", "all"),
+        };
+        let line = format!("{verb} {}", self.posts(progress, now));
+        Some(match self.share(progress) {
             // The end of the last line is counted also where it is missing.
-            Some(size) => format!("{line}, {} % of the file", progress.bytes.min(size) * 100 / size.max(1)),
-            None => line,
+            (done, Some(all)) => format!("{line}, {} % of {whole}", done.min(all) * 100 / all.max(1)),
+            (_, None) => line,
         })
     }
 
-    /// What is said at the end, of an import that took long enough for it to matter.
+    /// What is said at the end, of work that took long enough for it to matter.
     fn summary(&self, posts: u64, now: Instant) -> Option<String> {
         let seconds = now.duration_since(self.start).as_secs();
         (seconds >= INTERVAL.as_secs()).then(|| format!("took {seconds} s, {} posts/s", self.rate(posts, now)))
@@ -113,13 +152,17 @@ mod tests {
     use super::*;
 
     fn at(posts: u64, bytes: u64) -> Progress {
-        Progress { bytes, posts }
+        Progress { bytes, posts, of: None }
+    }
+
+    fn file(bytes: u64) -> Work {
+        Work::Import { bytes: Some(bytes) }
     }
 
     #[test]
     fn a_line_comes_every_five_seconds_with_the_rate_and_the_share() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, Some(4_000));
+        let mut pace = Pace::new(start, file(4_000));
         let mut line =
             |milliseconds, posts, bytes| pace.line(at(posts, bytes), start + Duration::from_millis(milliseconds));
         assert_eq!(line(0, 0, 10), None);
@@ -136,7 +179,7 @@ mod tests {
     #[test]
     fn a_million_posts_in_forty_seconds_are_eight_lines() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, Some(1_000_000));
+        let mut pace = Pace::new(start, file(1_000_000));
         let lines = (1..=1_000_000_u64)
             .filter_map(|post| pace.line(at(post, post), start + Duration::from_micros(post * 40)))
             .collect::<Vec<_>>();
@@ -147,15 +190,24 @@ mod tests {
     #[test]
     fn the_share_is_never_more_than_all() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, Some(20));
+        let mut pace = Pace::new(start, file(20));
         let line = pace.line(at(1, 21), start + Duration::from_secs(10));
         assert_eq!(line.unwrap(), "imported 1 posts, 0 posts/s, 100 % of the file");
     }
 
     #[test]
+    fn an_export_tells_its_share_of_the_posts() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start, Work::Export);
+        let progress = Progress { bytes: 0, posts: 50_000, of: Some(200_000) };
+        let line = pace.line(progress, start + Duration::from_secs(5));
+        assert_eq!(line.unwrap(), "exported 50000 posts, 10000 posts/s, 25 % of all");
+    }
+
+    #[test]
     fn without_a_size_there_is_no_share() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, None);
+        let mut pace = Pace::new(start, Work::Import { bytes: None });
         let line = pace.line(at(1000, 5), start + Duration::from_secs(10));
         assert_eq!(line.unwrap(), "imported 1000 posts, 100 posts/s");
     }
@@ -163,8 +215,8 @@ mod tests {
     #[test]
     fn the_bar_tells_posts_when_some_were_stored() {
         let start = Instant::now();
-        let mut pace = Pace::new(start, None);
-        let told = [0, 0, 500, 500, 1000].map(|posts| pace.has_stored(at(posts, 1)));
+        let mut pace = Pace::new(start, Work::Import { bytes: None });
+        let told = [0, 0, 500, 500, 1000].map(|posts| pace.has_moved(at(posts, 1)));
         assert_eq!(told, [false, false, true, false, true]);
         assert_eq!(pace.posts(at(1000, 1), start + Duration::from_millis(500)), "1000 posts, 2000 posts/s");
     }
@@ -172,7 +224,7 @@ mod tests {
     #[test]
     fn the_end_of_a_long_import_tells_how_long_it_took() {
         let start = Instant::now();
-        let pace = Pace::new(start, None);
+        let pace = Pace::new(start, Work::Import { bytes: None });
         assert_eq!(pace.summary(1_000_000, start + Duration::from_secs(40)).unwrap(), "took 40 s, 25000 posts/s");
         assert_eq!(pace.summary(1_000, start + Duration::from_millis(4_999)), None);
     }
@@ -180,6 +232,6 @@ mod tests {
     #[test]
     fn no_time_at_all_is_no_mistake() {
         let start = Instant::now();
-        assert_eq!(Pace::new(start, None).posts(at(1, 1), start), "1 posts, 1000 posts/s");
+        assert_eq!(Pace::new(start, Work::Import { bytes: None }).posts(at(1, 1), start), "1 posts, 1000 posts/s");
     }
 }

@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
+use super::inspect;
 use super::queries;
 use super::url::{DatabaseUrl, PostgresUrl};
 
@@ -62,6 +63,8 @@ pub(super) enum Purpose {
     Write,
     /// Migrations, imports and the like, which may take as long as they need.
     Command,
+    /// Changes nothing, makes no file and leaves none.
+    Inspect,
 }
 
 /// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever; so is a
@@ -85,6 +88,9 @@ impl Connection {
 
     pub(super) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
         let opened = match url {
+            DatabaseUrl::Sqlite { path } if purpose == Purpose::Inspect => {
+                inspect::open_sqlite(path).map(Backend::Sqlite)
+            }
             DatabaseUrl::Sqlite { path } => open_sqlite(path, purpose).map(Backend::Sqlite),
             DatabaseUrl::Postgres(postgres) => open_postgres(postgres, purpose).map(Backend::Postgres),
         };

@@ -128,6 +128,18 @@ pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
+/// The versions that were applied and that this program does not know: a newer one has applied them. Changes nothing.
+///
+/// # Errors
+/// The database does not answer.
+pub fn unknown(conn: &mut Connection) -> Result<Vec<String>, Error> {
+    let names = known(conn)?;
+    let mut applied = applied(conn)?;
+    applied.retain(|version| !names.iter().any(|(known, _)| known == version));
+    applied.sort();
+    Ok(applied)
+}
+
 /// The versions and names of all migrations, oldest first.
 fn known(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
     let mut names = match &conn.backend {

@@ -4,11 +4,14 @@
 //! readers and exactly one writer; PostgreSQL has one pool for both, and where there is a replica another one for
 //! [`Database::read_public`]. [`Database::revision`] tells caches whether what they hold is still what is stored.
 
+mod backup;
 mod connection;
 mod deadline;
 mod error;
 mod fixed_sql;
 mod identity;
+mod ids;
+pub mod inspect;
 mod load;
 pub mod migrations;
 mod origin;
@@ -30,12 +33,14 @@ use std::time::Duration;
 use diesel::QueryResult;
 use tracing::Instrument;
 
+pub use backup::{Backup, BackupError};
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection};
 pub use deadline::within_deadline;
 pub use error::Error;
 pub(crate) use fixed_sql::{FixedSql, Value};
 pub use identity::is_one_database;
+pub use ids::Counter;
 use load::Failures;
 pub use load::{Answering, PoolReading, WriterReading};
 pub use origin::{Origin, for_request};

@@ -30,7 +30,7 @@ pub(super) fn direct(text: &str) -> Option<String> {
 }
 
 /// Of a scheme that it does not know, `Url` takes addresses for names, too.
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => matches!(name, "localhost" | "127.0.0.1"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -4,6 +4,7 @@
 //! are turned into what they mean here, or dropped with a warning.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -110,6 +111,31 @@ impl PostgresUrl {
         self.url.as_str()
     }
 
+    /// Whether the server must show a certificate that is checked. With an authority at hand, libpq does so with
+    /// `sslmode=require`, too.
+    pub(super) fn verifies_server(&self) -> bool {
+        match self.parameter("sslmode").as_deref() {
+            Some("require") => self.parameter("sslrootcert").is_some(),
+            mode => mode.is_some_and(|mode| mode.starts_with("verify-")),
+        }
+    }
+
+    /// Whether the way to the server does not leave this machine: a socket's directory stands in place of a host, or
+    /// there is none.
+    pub(super) fn is_local(&self) -> bool {
+        match self.parameter("hostaddr").or_else(|| self.parameter("host")) {
+            Some(host) => host.starts_with('/') || host == "localhost" || is_loopback_address(&host),
+            None => match self.url.host_str() {
+                None | Some("") => true,
+                Some(host) => host.to_ascii_lowercase().starts_with("%2f") || prisma::is_loopback(&self.url),
+            },
+        }
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.url.query_pairs().filter(|(key, _)| key == name).last().map(|(_, value)| value.into_owned())
+    }
+
     /// `text` with the password, plain or percent-encoded, replaced.
     pub(super) fn redact(&self, text: &str) -> String {
         let Some(encoded) = self.url.password().filter(|password| !password.is_empty()) else {
@@ -139,6 +165,10 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+fn is_loopback_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn refuse<T>(why: impl Into<String>) -> Result<T, InvalidUrl> {
@@ -360,6 +390,27 @@ mod tests {
         assert_eq!(format!("{url:?}"), "postgres://me@host:1/db");
         let (url, _) = postgres_url("postgres://me:p%40ss@host:1/db");
         assert_eq!(url.redact("p@ss and p%40ss"), "*** and ***");
+    }
+
+    #[test]
+    fn it_knows_whether_the_way_leaves_this_machine_and_whether_the_server_is_checked() {
+        for (text, is_local, verifies) in [
+            ("postgres://me@localhost/db", true, false),
+            ("postgres://me@127.0.0.1/db", true, false),
+            ("postgres://me@[::1]/db", true, false),
+            ("postgres:///db?host=/run/postgresql", true, false),
+            ("postgres://%2Frun%2Fpostgresql/db", true, false),
+            ("postgres://me@db.example.org/db?hostaddr=127.0.0.1", true, false),
+            ("postgres://me@localhost/db?host=db.example.org", false, false),
+            ("postgres://me@db.example.org/db", false, false),
+            ("postgres://me@db.example.org/db?sslmode=require", false, false),
+            ("postgres://me@db.example.org/db?sslmode=require&sslrootcert=ca.crt", false, true),
+            ("postgres://me@db.example.org/db?sslmode=verify-full", false, true),
+            ("postgres://me@db.example.org/db?sslmode=require&sslaccept=strict", false, true),
+        ] {
+            let (url, _) = postgres_url(text);
+            assert_eq!((url.is_local(), url.verifies_server()), (is_local, verifies), "{text}");
+        }
     }
 
     #[test]

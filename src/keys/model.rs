@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE32_NOPAD;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Text;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
@@ -103,6 +103,27 @@ pub struct ApiKey {
     /// The day, in UTC, on which it was last used; null where it never was.
     #[schema(required, value_type = Option<String>, format = Date, example = "2026-01-31")]
     pub last_used_on: Option<String>,
+}
+
+/// A key as it is stored, to be moved to another database, where it goes on opening what it opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys, treat_none_as_default_value = false)]
+pub struct StoredKey {
+    pub id: i64,
+    pub name: String,
+    pub role: Role,
+    /// The SHA-256 of the key.
+    #[serde(serialize_with = "hexadecimal")]
+    pub hash: Vec<u8>,
+    pub created_at: Timestamp,
+    pub created_by: Option<i64>,
+    pub expires_at: Option<Timestamp>,
+    pub last_used_on: Option<String>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+fn hexadecimal<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&HEXLOWER.encode(bytes))
 }
 
 /// A new key as its maker sees it, once.

@@ -3,8 +3,8 @@
 use diesel::QueryResult;
 use diesel::prelude::*;
 
-use super::model::{ApiKey, CreateApiKey, KeyHash, Role};
-use crate::db::{Backend, Connection, Timestamp, on};
+use super::model::{ApiKey, CreateApiKey, KeyHash, Role, StoredKey};
+use crate::db::{Backend, Connection, Counter, Timestamp, on};
 use crate::schema::api_keys;
 
 #[derive(Insertable)]
@@ -72,6 +72,46 @@ pub fn list(conn: &mut Connection) -> QueryResult<Vec<ApiKey>> {
         .order(api_keys::id.asc())
         .select(ApiKey::as_select())
         .load(conn))
+}
+
+/// Every key there ever was, those that were revoked too, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn all(conn: &mut Connection) -> QueryResult<Vec<StoredKey>> {
+    on!(conn, conn => api_keys::table.order(api_keys::id.asc()).select(StoredKey::as_select()).load(conn))
+}
+
+/// What became of a key from another database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    Stored,
+    /// This key has this id here already, and stays as it is.
+    Found,
+    /// Another key has its id, or it has another id here.
+    Taken,
+}
+
+/// Stores a key with the id that it had. To be called in a transaction.
+///
+/// # Errors
+/// The database's.
+pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> {
+    conn.note_change(false);
+    lock(conn)?;
+    let stored: Vec<(i64, Vec<u8>)> = on!(conn, conn => api_keys::table
+        .filter(api_keys::id.eq(key.id).or(api_keys::hash.eq(&key.hash)))
+        .select((api_keys::id, api_keys::hash))
+        .load(conn))?;
+    match stored.as_slice() {
+        [] => {
+            on!(conn, conn => diesel::insert_into(api_keys::table).values(key).execute(conn))?;
+            Counter::ApiKeys.raise(conn, key.id)?;
+            Ok(Restored::Stored)
+        }
+        [(id, hash)] if *id == key.id && *hash == key.hash => Ok(Restored::Found),
+        _ => Ok(Restored::Taken),
+    }
 }
 
 /// Why a key was not revoked.

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod docs;
+pub mod doctor;
 pub mod health;
 pub mod housekeeping;
 pub mod metrics;

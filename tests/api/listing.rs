@@ -175,7 +175,13 @@ impl World {
 
     fn insert(&mut self, posts: &[Post]) {
         let lines: String = posts.iter().map(|post| post.line().to_string() + "\n").collect();
-        let done = posts_api::posts::transfer::import(&mut self.conn, lines.as_bytes(), false, |_| {}).unwrap();
+        let done = posts_api::posts::transfer::import(
+            &mut self.conn,
+            lines.as_bytes(),
+            posts_api::posts::transfer::Options::default(),
+            |_| {},
+        )
+        .unwrap();
         assert_eq!(done.imported, posts.len() as u64);
     }
 

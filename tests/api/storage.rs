@@ -13,11 +13,11 @@ use crate::support::{Api, Kind, TestDatabase};
 const KEY: &str = "the-admin-key-of-the-tests";
 
 /// A file system in memory of a few MiB.
-struct SmallDisk(TempDir);
+pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
     /// `None`: this process may not mount one.
-    fn mount(mebibytes: u32) -> Option<Self> {
+    pub(crate) fn mount(mebibytes: u32) -> Option<Self> {
         let directory = TempDir::with_prefix("posts-api-test-").unwrap();
         if !mounts(&["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"], &directory) {
             crate::support::tell_skipped("a full disk on SQLite, because mounting a small one takes root");
@@ -30,7 +30,12 @@ impl SmallDisk {
         assert!(mounts(&["-o", &format!("remount,size={mebibytes}m")], &self.0));
     }
 
-    fn database(&self) -> PathBuf {
+    /// From now on nothing can be written on it.
+    pub(crate) fn protect(&self) {
+        assert!(mounts(&["-o", "remount,ro"], &self.0));
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
         self.0.path().join("posts.db")
     }
 }

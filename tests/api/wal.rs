@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::{RunQueryDsl, sql_query};
 use futures_util::future::join_all;
 use posts_api::db::{Backend, Connection};
-use posts_api::posts::transfer;
+use posts_api::posts::transfer::{self, Contents};
 use serde_json::{Value, json};
 
 use crate::support::database::execute;
@@ -114,7 +114,7 @@ fn an_export_is_of_one_moment_and_does_not_hold_the_log_while_it_is_written() {
         assert!(is_emptied(&mut other), "the export still reads from it");
     };
     let mut out = Slow { meanwhile: Some(meanwhile), written: Vec::new() };
-    assert_eq!(transfer::export(&mut conn, &mut out).unwrap(), 1200);
+    assert_eq!(transfer::export(&mut conn, &mut out, Contents::Posts, |_| {}).unwrap(), 1200);
     let lines: Vec<Value> =
         out.written.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
     assert_eq!(lines.len(), 1200);

@@ -93,7 +93,13 @@ impl TestDatabase {
     #[track_caller]
     pub(crate) fn import(&self, posts: &[Value]) {
         let lines: String = posts.iter().flat_map(|post| [post.to_string(), "\n".to_owned()]).collect();
-        let report = transfer::import(&mut self.connect(), lines.as_bytes(), false, |_| {}).unwrap();
+        let report = transfer::import(
+            &mut self.connect(),
+            lines.as_bytes(),
+            posts_api::posts::transfer::Options::default(),
+            |_| {},
+        )
+        .unwrap();
         assert_eq!(report.imported, posts.len() as u64);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -111,6 +111,22 @@ impl Workplace {
         let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Outcome { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs a line of the shell in this directory, which finds the program by its name.
+    pub(crate) fn shell(&self, line: &str) -> Outcome {
+        let program = Path::new(env!("CARGO_BIN_EXE_posts-api")).parent().unwrap().to_owned();
+        let path = std::env::join_paths([program, "/usr/bin".into(), "/bin".into()]).unwrap();
+        let mut command = Command::new("sh");
+        command
+            .args(["-ec", line])
+            .current_dir(self.directory.path())
+            .env_clear()
+            .envs(&self.settings)
+            .env("PATH", path);
+        let output = command.stdin(Stdio::null()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Outcome { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }

@@ -1,0 +1,155 @@
+//! What an operator may want to know of a database, asked without changing anything in it.
+
+use std::path::{Path, PathBuf};
+
+use diesel::Connection as _;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
+use diesel::sqlite::SqliteConnection;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::connection::{Purpose, on};
+use super::{Backend, ConnectError, Connection, DatabaseUrl, PostgresUrl, Timestamp};
+use crate::schema::posts;
+
+/// Opens a connection that cannot write. A database that is not there is not made, and a statement of PostgreSQL's ends
+/// after 10 seconds.
+///
+/// # Errors
+/// The database cannot be reached, or refuses the user or the file.
+pub fn open(url: &DatabaseUrl) -> Result<Connection, ConnectError> {
+    Connection::open_for(url, Purpose::Inspect)
+}
+
+/// What a path of a URI may have as it is.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+pub(super) fn open_sqlite(path: &Path) -> Result<SqliteConnection, String> {
+    let path = path.canonicalize().map_err(|error| error.to_string())?;
+    let text = path.to_str().ok_or("the path is not UTF-8")?;
+    // SQLite makes a log and an index for it beside a database that has none, also for who only reads. Where there is no
+    // log nobody has the database open, and it can be read as the plain file that it is.
+    let is_at_rest = ["-wal", "-journal"].iter().all(|end| !beside(&path, end).exists());
+    let access = if is_at_rest { "immutable=1" } else { "mode=ro" };
+    let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH));
+    let mut conn = SqliteConnection::establish(&uri).map_err(|error| error.to_string())?;
+    for pragma in ["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"] {
+        diesel::sql_query(pragma).execute(&mut conn).map_err(|error| error.to_string())?;
+    }
+    // It opens any file; the first look tells whether it is a database.
+    diesel::sql_query("SELECT 1 FROM sqlite_master").execute(&mut conn).map_err(|error| error.to_string())?;
+    Ok(conn)
+}
+
+/// The file of SQLite's whose name has this end: `-wal` is its write-ahead log.
+#[must_use]
+pub fn beside(database: &Path, end: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(end);
+    path.into()
+}
+
+/// The time of the newest change to a post; `None` where there is none. The tables must be there.
+///
+/// # Errors
+/// The database's.
+pub fn newest_change(conn: &mut Connection) -> QueryResult<Option<Timestamp>> {
+    let mut newest = None;
+    // An index gives it for each.
+    for published in [true, false] {
+        let times: Vec<Timestamp> = on!(conn, conn => posts::table
+            .filter(posts::published.eq(published))
+            .order(posts::updated_at.desc())
+            .limit(1)
+            .select(posts::updated_at)
+            .load(conn))?;
+        newest = newest.max(times.first().copied());
+    }
+    Ok(newest)
+}
+
+/// What a server of PostgreSQL says of itself and of its user.
+#[derive(Debug, QueryableByName)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns of an answer, each a fact by itself")]
+pub struct PostgresFacts {
+    /// `150_004` is 15.4.
+    #[diesel(sql_type = Integer)]
+    pub version: i32,
+    /// Its clock, in microseconds since 1970.
+    #[diesel(sql_type = BigInt)]
+    pub clock: i64,
+    /// It only follows another server, or is set to refuse writes.
+    #[diesel(sql_type = Bool)]
+    pub is_read_only: bool,
+    /// Connections that it has for all who are no superusers.
+    #[diesel(sql_type = BigInt)]
+    pub max_connections: i64,
+    /// Those that are open, this one included.
+    #[diesel(sql_type = BigInt)]
+    pub connections: i64,
+    /// Whether this connection is encrypted; behind a pooler, the one from there on.
+    #[diesel(sql_type = Bool)]
+    pub is_encrypted: bool,
+    /// Whether the user may make tables where the service has its own.
+    #[diesel(sql_type = Bool)]
+    pub may_create: bool,
+    /// What the user lacks of the rights that serving takes, such as `UPDATE on posts`, between commas.
+    #[diesel(sql_type = Text)]
+    pub lacks: String,
+    /// Whether an import may move the counters of ids on.
+    #[diesel(sql_type = Bool)]
+    pub may_import: bool,
+}
+
+const FACTS: &str = "SELECT
+    current_setting('server_version_num')::integer AS version,
+    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock,
+    pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS is_read_only,
+    current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+        AS max_connections,
+    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
+    coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
+    CASE WHEN current_schema() IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+        ELSE has_schema_privilege(current_schema(), 'CREATE') END AS may_create,
+    coalesce((
+        SELECT string_agg(privilege || ' on ' || name, ', ' ORDER BY name, privilege)
+        FROM (VALUES ('posts'), ('api_keys'), ('idempotency_keys')) AS tables (name),
+            (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS privileges (privilege)
+        WHERE NOT has_table_privilege(to_regclass(name), privilege)
+    ), '') AS lacks,
+    CASE WHEN to_regclass('posts') IS NULL THEN true
+        ELSE has_sequence_privilege(pg_get_serial_sequence('posts', 'id'), 'UPDATE') END AS may_import";
+
+/// `None` on SQLite.
+///
+/// # Errors
+/// The database's.
+pub fn postgres_facts(conn: &mut Connection) -> QueryResult<Option<PostgresFacts>> {
+    match &mut conn.backend {
+        Backend::Postgres(conn) => diesel::sql_query(FACTS).get_result(conn).map(Some),
+        Backend::Sqlite(_) => Ok(None),
+    }
+}
+
+/// How a URL has the way to PostgreSQL kept from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It does not leave this machine.
+    Local,
+    /// The server must show a certificate that is checked.
+    Verified,
+    /// Whoever answers at that address is believed.
+    Unverified,
+}
+
+/// The way to the server by the URL's host and `sslmode`.
+#[must_use]
+pub fn way(url: &PostgresUrl) -> Way {
+    if url.is_local() {
+        Way::Local
+    } else if url.verifies_server() {
+        Way::Verified
+    } else {
+        Way::Unverified
+    }
+}

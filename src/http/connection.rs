@@ -82,6 +82,11 @@ impl Connection {
         over(stuck, WRITE_DEADLINE) || (!self.is_busy.get() && stuck.is_none() && next_is_overdue)
     }
 
+    /// Whether nothing has come since the last answer that would begin another request.
+    fn is_idle(&self) -> bool {
+        !self.is_busy.get() && self.head_since.get().is_none() && self.stuck_since.get().is_none()
+    }
+
     fn note_read(&self, count: usize) {
         self.left.set(self.left.get().map(|left| left.saturating_sub(count)));
         if !self.is_busy.get() && self.head_since.get().is_none() {
@@ -158,9 +163,11 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    /// Where the head is overdue, or nobody wants more of the body, it is as if the client had closed.
+    /// Where the head is overdue, or nobody wants more of the body, it is as if the client had closed. A request that has
+    /// arrived before this thread has come to look is not thrown away.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.is_overdue(cx) || self.connection.left.get() == Some(0) {
+        let is_overdue = self.is_overdue(cx);
+        if (is_overdue && !self.connection.is_idle()) || self.connection.left.get() == Some(0) {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
@@ -169,7 +176,7 @@ impl AsyncRead for Stream {
         if count > 0 {
             self.connection.note_read(count);
         }
-        read
+        if is_overdue && read.is_pending() { Poll::Ready(Ok(())) } else { read }
     }
 }
 
@@ -218,4 +225,49 @@ where
         ready(Ok((Stream::new(socket), peer)))
     })
     .and_then(http)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A connection that has been idle for as long as it may, and its client.
+    async fn overdue() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut stream = Stream::new(listener.accept().await.unwrap().0);
+        stream.connection.idle_since.set(Instant::now().checked_sub(KEEP_ALIVE));
+        stream.look = Box::pin(sleep(Duration::ZERO));
+        stream.look.as_mut().await;
+        (stream, client)
+    }
+
+    /// How many bytes there are; 0 is the end.
+    async fn read(stream: &mut Stream) -> usize {
+        let mut bytes = [0; 16];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buffer)).await.unwrap();
+        buffer.filled().len()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_came_before_anybody_looked_whether_its_connection_is_overdue_is_read() {
+        let (mut stream, client) = overdue().await;
+        client.writable().await.unwrap();
+        assert_eq!(client.try_write(b"GET /").unwrap(), 5);
+        stream.socket.readable().await.unwrap();
+        assert_eq!(read(&mut stream).await, 5);
+        // Its head has a time of its own.
+        assert!(!stream.connection.is_overdue(Instant::now()));
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_nothing_came_for_long_ends() {
+        let (mut stream, _client) = overdue().await;
+        assert_eq!(read(&mut stream).await, 0);
+    }
 }

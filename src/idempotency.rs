@@ -1,10 +1,10 @@
 //! Requests that are carried out once however often they are sent: the answers, in the database.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::Bool;
 use sha2::{Digest, Sha256};
 
-use crate::db::{Backend, Connection, Timestamp, on};
+use crate::db::{Backend, Connection, FixedSql, Timestamp, Value, on};
 use crate::schema::idempotency_keys as keys;
 
 /// How long an answer is kept, in microseconds: 24 hours.
@@ -54,10 +54,8 @@ pub enum Begun {
 /// The database's.
 pub fn begin(conn: &mut Connection, request: &Request, now: Timestamp) -> QueryResult<Begun> {
     if let Backend::Postgres(conn) = &mut conn.backend {
-        let lock = diesel::select(
-            diesel::dsl::sql::<Bool>("pg_try_advisory_xact_lock(").bind::<BigInt, _>(lock_id(request)).sql(")"),
-        );
-        if !lock.get_result::<bool>(conn)? {
+        let lock = FixedSql::<Bool>::new("pg_try_advisory_xact_lock(").bind(Value::Integer(lock_id(request)), ")");
+        if !diesel::select(lock).get_result::<bool>(conn)? {
             return Ok(Begun::Running);
         }
     }

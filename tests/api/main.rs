@@ -61,6 +61,7 @@ mod settings;
 mod shapes;
 mod slugs;
 mod startup;
+mod statements;
 mod stop;
 mod storage;
 mod support;

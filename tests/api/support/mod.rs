@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 mod contract;
 pub(crate) mod database;
 pub(crate) mod journal;
+mod messages;
 pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod program;

@@ -1,4 +1,5 @@
-//! A TCP proxy on this machine, between the service and PostgreSQL, that cuts a connection when a test says so.
+//! A TCP proxy on this machine, between the service and PostgreSQL, that cuts a connection when a test says so, and
+//! notes the statements that pass.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use url::Url;
+
+use super::messages::Messages;
 
 /// When a connection is cut, as its client sees it: both times no answer to `COMMIT` comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,7 @@ pub(crate) enum Cut {
 pub(crate) struct Proxy {
     url: Url,
     armed: Arc<Mutex<Option<Cut>>>,
+    statements: Arc<Mutex<Vec<String>>>,
     is_ended: Arc<AtomicBool>,
 }
 
@@ -31,18 +35,18 @@ impl Proxy {
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
         // It reads what passes.
         url.query_pairs_mut().append_pair("sslmode", "disable");
-        let (armed, is_ended) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let (arming, ending) = (Arc::clone(&armed), Arc::clone(&is_ended));
+        let (armed, statements, is_ended) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(false)));
+        let (arming, noting, ending) = (Arc::clone(&armed), Arc::clone(&statements), Arc::clone(&is_ended));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if ending.load(Ordering::Relaxed) {
                     return;
                 }
                 let Ok(server) = TcpStream::connect(&server) else { continue };
-                pass(&client, &server, &arming);
+                pass(&client, &server, &arming, &noting);
             }
         });
-        Self { url, armed, is_ended }
+        Self { url, armed, statements, is_ended }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -57,6 +61,11 @@ impl Proxy {
     pub(crate) fn is_armed(&self) -> bool {
         self.armed.lock().unwrap().is_some()
     }
+
+    /// What has been run since the last call, of all connections together.
+    pub(crate) fn take_statements(&self) -> Vec<String> {
+        std::mem::take(&mut *self.statements.lock().unwrap())
+    }
 }
 
 impl Drop for Proxy {
@@ -68,12 +77,14 @@ impl Drop for Proxy {
 }
 
 /// A thread for each direction, until either side closes.
-fn pass(client: &TcpStream, server: &TcpStream, armed: &Arc<Mutex<Option<Cut>>>) {
+fn pass(client: &TcpStream, server: &TcpStream, armed: &Arc<Mutex<Option<Cut>>>, statements: &Arc<Mutex<Vec<String>>>) {
     let is_cut = Arc::new(AtomicBool::new(false));
     let clone = |stream: &TcpStream| stream.try_clone().unwrap();
     let (from, to, armed, cutting) = (clone(client), clone(server), Arc::clone(armed), Arc::clone(&is_cut));
+    let (mut messages, statements) = (Messages::default(), Arc::clone(statements));
     thread::spawn(move || {
         copy(&from, &to, |sent| {
+            statements.lock().unwrap().extend(messages.read(sent));
             // A simple query, as diesel sends it.
             if !sent.ends_with(b"COMMIT\0") {
                 return true;

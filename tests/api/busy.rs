@@ -1,14 +1,18 @@
 //! A database that has no time: requests wait for a bounded while, then get 503, and everything recovers.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use posts_api::db::{Connection, PoolOptions};
+use futures_util::future::join_all;
+use posts_api::db::{Connection, Database, PoolOptions};
 use serde_json::json;
 
 use crate::support::database::execute;
 use crate::support::program::until;
-use crate::support::{Api, Kind, TestDatabase, on_both};
+use crate::support::{Api, Given, Kind, TestDatabase, on_both};
 
 /// One connection, and a short wait for it.
 fn narrow(database: TestDatabase) -> Api {
@@ -89,5 +93,67 @@ on_both! {
         // The task that publishes scheduled posts may have had the connection first.
         assert!([200, 503].contains(&list.status), "{}", list.status);
         while api.get("/health/ready").await.status != 200 {}
+    }
+}
+
+/// A read of few rows runs on the thread of its request, unless such reads have lately been slow: that thread has others
+/// to serve.
+#[tokio::test]
+async fn after_a_slow_read_on_a_thread_that_serves_requests_the_next_ones_run_elsewhere_for_a_while() {
+    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    database.migrate();
+    let connections = Database::new(&database.parsed(), PoolOptions { size: 2, wait: Duration::from_secs(2) }).unwrap();
+    let here = thread::current().id();
+    let read = async |time: Duration| {
+        let body = move |_: &mut Connection| {
+            thread::park_timeout(time);
+            Ok(thread::current().id())
+        };
+        connections.read_few(body).await.unwrap()
+    };
+    let is_here = async || read(Duration::ZERO).await == here;
+    // A connection is opened elsewhere, when it is first needed.
+    until("reads to run here", async || is_here().await.then_some(())).await;
+    let slow = Duration::from_millis(25);
+    // More than once only where this test did not get the processor for a second.
+    until("reads to run elsewhere", async || (read(slow).await == here && !is_here().await).then_some(())).await;
+    until("reads to run here again", async || is_here().await.then_some(())).await;
+}
+
+/// Reads that may take long run elsewhere, whatever there is to do.
+#[tokio::test]
+async fn long_reads_hold_up_no_short_ones() {
+    const POOL: u32 = 4;
+    let Some(api) = Api::on(Kind::Sqlite) else { return };
+    let post = api.create(json!({"title": "A post", "published": true})).await;
+    let (end, until_end) = mpsc::channel::<()>();
+    let until_end = Arc::new(Mutex::new(until_end));
+    let began = Arc::new(AtomicU32::new(0));
+    let long = (1..POOL).map(|_| {
+        let (until_end, began) = (Arc::clone(&until_end), Arc::clone(&began));
+        api.server.connections.read(move |conn| {
+            conn.snapshot(|conn| {
+                execute(conn, "SELECT count(*) FROM posts");
+                began.fetch_add(1, Ordering::Relaxed);
+                // The first one waits for the end, the others for the first.
+                Ok(until_end.lock().unwrap().recv_timeout(Duration::from_secs(9)))
+            })
+        })
+    });
+    let short = async {
+        until("the long reads to run", async || (began.load(Ordering::Relaxed) == POOL - 1).then_some(())).await;
+        let path = format!("/api/posts/{}", post["id"]);
+        for number in 1..50 {
+            for path in
+                [path.clone(), format!("/api/posts?limit={number}"), format!("/api/posts?q=post&limit={number}")]
+            {
+                api.reader().get(&path).await.expect(200);
+            }
+        }
+        drop(end);
+    };
+    let (long, ()) = tokio::join!(join_all(long), short);
+    for ended in long {
+        assert_eq!(ended.unwrap(), Err(RecvTimeoutError::Disconnected), "it ended before the short ones did");
     }
 }

@@ -84,6 +84,43 @@ fn check(conn: &mut Connection, sql: &str, what: &str) {
     }
 }
 
+/// With a plan that hangs on what is bound, SQLite parses and plans a prepared statement anew at each run. Whether it does
+/// is compiled in (`.cargo/config.toml`): a pattern that is bound lets it read the index, if it may look at it.
+#[test]
+fn sqlite_plans_a_statement_without_looking_at_what_is_bound() {
+    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let mut conn = database.connect();
+    let Backend::Sqlite(conn) = &mut conn.backend else { unreachable!() };
+    diesel::sql_query("CREATE TABLE words (word text COLLATE NOCASE UNIQUE)").execute(conn).unwrap();
+    let plan = |conn: &mut SqliteConnection, pattern: &str| -> String {
+        let query = format!("EXPLAIN QUERY PLAN SELECT * FROM words WHERE word LIKE {pattern}");
+        let steps: Vec<Step> = diesel::sql_query(query).bind::<Text, _>("abc%").load(conn).unwrap();
+        steps.into_iter().map(|step| step.detail).collect()
+    };
+    // The index would serve. It is named once more so that this one has a bound value, too.
+    assert!(plan(conn, "'abc%' AND ?1 = ?1").contains("SEARCH"));
+    let bound = plan(conn, "?1");
+    assert!(bound.contains("SCAN"), "{bound}");
+}
+
+/// A write beside many posts pays for what is merged; see the migration.
+#[test]
+fn the_search_index_of_sqlite_is_merged_late_and_in_steps() {
+    #[derive(QueryableByName)]
+    struct Setting {
+        #[diesel(sql_type = Text)]
+        k: String,
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        v: i32,
+    }
+    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    database.migrate();
+    let settings = "SELECT k, v FROM posts_search_config WHERE k LIKE '%merge' ORDER BY k";
+    let settings: Vec<(String, i32)> =
+        database.rows::<Setting>(settings).into_iter().map(|setting| (setting.k, setting.v)).collect();
+    assert_eq!(settings, [("automerge".to_owned(), 8), ("crisismerge".to_owned(), 64)]);
+}
+
 on_both! {
     async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestDatabase) {
         database.migrate();

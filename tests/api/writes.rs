@@ -1,11 +1,13 @@
 //! SQLite's writes that wait together share a commit, and nothing else.
 
 use futures_util::future::join_all;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
+use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::program::Workplace;
-use crate::support::{Api, Kind, on_both, tell_skipped};
+use crate::support::{Api, Kind, TestDatabase, on_both, tell_skipped};
 
 /// By its lock on the file SQLite tells other programs that it uses it; one that finds no lock when it closes the file
 /// takes the WAL away, and with it what is written there afterwards.
@@ -26,6 +28,62 @@ async fn the_lock_on_the_file_is_held_while_the_service_runs() {
         let locks = std::fs::read_to_string("/proc/locks").unwrap();
         assert!(locks.lines().any(|lock| lock.contains(&file)), "no lock on the file:\n{locks}");
     }
+}
+
+/// Each of them waits for the other's lock, and none is told of it.
+#[tokio::test]
+async fn two_processes_that_write_one_file_lose_nothing_and_refuse_nobody() {
+    const WRITERS: usize = 8;
+    const WRITES: usize = 12;
+    let place = Workplace::new([("DATABASE_URL", "sqlite://posts.db"), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
+    let mut servers = ["first", "second"].map(|name| place.start(name, &[]));
+    let mut bases = Vec::new();
+    for server in &mut servers {
+        bases.push(server.base().await);
+    }
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = async |writer: usize, method: Method, path: &str, tag: Option<&str>, body: Option<Value>| {
+        let mut request =
+            client.request(method, format!("{}{path}", bases[writer % bases.len()])).bearer_auth(ADMIN_KEY);
+        if let Some(tag) = tag {
+            request = request.header("if-match", tag);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let (status, shared) = send(0, Method::POST, "/api/posts", None, Some(json!({"title": "0"}))).await;
+    assert_eq!(status, 201, "{shared}");
+    let shared = format!("/api/posts/{}", shared["id"]);
+    join_all((0..WRITERS).map(async |writer| {
+        for number in 0..WRITES {
+            let post = json!({"title": format!("Writer {writer}, post {number}")});
+            let (status, post) = send(writer, Method::POST, "/api/posts", None, Some(post)).await;
+            assert_eq!(status, 201, "{post}");
+            // Counts on from what it has read, unless another one has counted meanwhile.
+            loop {
+                let (_, read) = send(writer, Method::GET, &shared, None, None).await;
+                let next = read["title"].as_str().unwrap().parse::<usize>().unwrap() + 1;
+                let tag = format!("\"{}-{}\"", read["id"], read["version"]);
+                let change = json!({"title": next.to_string()});
+                let (status, answer) = send(writer, Method::PATCH, &shared, Some(&tag), Some(change)).await;
+                match status {
+                    200 => break,
+                    412 => {}
+                    _ => panic!("{status}: {answer}"),
+                }
+            }
+        }
+    }))
+    .await;
+    let (_, counted) = send(0, Method::GET, &shared, None, None).await;
+    assert_eq!(counted["title"], (WRITERS * WRITES).to_string());
+    drop(servers);
+    let database = TestDatabase::at(&place.path("posts.db"));
+    let written = "SELECT count(DISTINCT title) AS number FROM posts WHERE title LIKE 'Writer %'";
+    assert_eq!(database.number(written), i64::try_from(WRITERS * WRITES).unwrap());
 }
 
 on_both! {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -106,6 +107,43 @@ fn stall(base: &str, request: &str) -> TcpStream {
     stream
 }
 
+/// Asks for posts and takes the answer so slowly that it would take minutes, but goes on taking it.
+struct SlowClient {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl SlowClient {
+    /// About 70 kB a second. The server notices only where a third of what the socket holds for it has been taken, which
+    /// must not take half a minute.
+    const BYTES: usize = 7 * 1024;
+    const PAUSE: Duration = Duration::from_millis(100);
+
+    fn start(base: &str) -> Self {
+        let mut stream = stall(base, "GET /api/posts HTTP/1.1\r\nHost: x\r\n\r\n");
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            let (mut taken, mut buffer) = (0, [0; Self::BYTES]);
+            while !told.load(Ordering::Relaxed) {
+                match stream.read(&mut buffer) {
+                    Ok(count @ 1..) => taken += count,
+                    _ => break,
+                }
+                std::thread::park_timeout(Self::PAUSE);
+            }
+            taken
+        });
+        Self { is_over, thread }
+    }
+
+    /// How many bytes it has taken.
+    fn end(self) -> usize {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
 async fn ends_in_time(server: &mut Running, what: &str) {
     let began = Instant::now();
     server.signal("TERM");
@@ -131,11 +169,13 @@ on_both! {
         let body = format!(
             "{head}Authorization: Bearer {ADMIN_KEY}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{{"
         );
-        // Half a head, half a body, and an answer of 8 MB that is not read.
+        // Half a head, half a body, an answer of 8 MB that is not read, and one that is read on and on.
         let stalled = [stall(&base, head), stall(&base, &body), stall(&base, "GET /api/posts HTTP/1.1\r\nHost: x\r\n\r\n")];
+        let slow = SlowClient::start(&base);
         let mut idle = stall(&base, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
         idle.read_exact(&mut [0; 8]).unwrap();
         ends_in_time(&mut server, &format!("clients stall on {:?}", database.kind)).await;
+        assert!(slow.end() < 20 * content.len(), "it had taken all, and held up nothing");
         drop((stalled, idle));
     }
 

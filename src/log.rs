@@ -11,7 +11,7 @@ use sentry::integrations::tracing::ErrorLayer;
 use tracing::field::Field;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, dynamic_filter_fn, filter_fn};
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -39,14 +39,21 @@ pub(crate) fn start(config: &Config) -> Result<Exports, String> {
     };
     let traces = config.otlp_endpoint.as_ref().map(|endpoint| Traces::start(endpoint, agent()?)).transpose()?;
     let errors = config.sentry_dsn.as_ref().map(|dsn| Ok::<_, String>(Errors::start(dsn, agent()?))).transpose()?;
-    let reported = errors.is_some().then(|| ErrorLayer::new().with_filter(LevelFilter::ERROR));
-    let exported = traces.as_ref().map(|traces| spans(traces.tracer()));
-    if exported.is_some() {
+    // Spans are for the exporter only. It is asked anew each time (dynamic), because what is kept of an answer that no
+    // event follows, as the `log` crate asks, would else be taken for the next event's. The hint spares what no filter
+    // lets through even the question.
+    let is_event = dynamic_filter_fn(|metadata: &Metadata<'_>, _| metadata.is_event());
+    let events = is_event.with_max_level_hint(LevelFilter::TRACE).and(filter);
+    // A layer that is absent would count as one that wants everything, so there are only those that are needed.
+    let mut layers = vec![format.with_filter(events).boxed()];
+    if let Some(traces) = &traces {
         spans::export();
+        layers.push(spans(traces.tracer()).boxed());
     }
-    // Spans are for the exporter only.
-    let events = filter_fn(|metadata: &Metadata<'_>| metadata.is_event()).and(filter);
-    tracing_subscriber::registry().with(format.with_filter(events)).with(exported).with(reported).init();
+    if errors.is_some() {
+        layers.push(ErrorLayer::new().with_filter(LevelFilter::ERROR).boxed());
+    }
+    tracing_subscriber::registry().with(layers).init();
     std::panic::set_hook(Box::new(log_panic));
     Ok(Exports { _traces: traces, _errors: errors })
 }

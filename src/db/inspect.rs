@@ -1,6 +1,7 @@
 //! What an operator may want to know of a database, asked without changing anything in it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use diesel::Connection as _;
 use diesel::prelude::*;
@@ -9,7 +10,7 @@ use diesel::sqlite::SqliteConnection;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::connection::{Purpose, on};
-use super::{Backend, ConnectError, Connection, DatabaseUrl, PostgresUrl, Timestamp};
+use super::{Backend, ConnectError, Connection, DatabaseUrl, FixedSql, PostgresUrl, Timestamp};
 use crate::schema::posts;
 
 /// Opens a connection that cannot write. A database that is not there is not made, and a statement of PostgreSQL's ends
@@ -129,6 +130,48 @@ pub fn postgres_facts(conn: &mut Connection) -> QueryResult<Option<PostgresFacts
         Backend::Postgres(conn) => diesel::sql_query(FACTS).get_result(conn).map(Some),
         Backend::Sqlite(_) => Ok(None),
     }
+}
+
+/// What a server says of itself as a standby.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct StandbyFacts {
+    #[diesel(sql_type = Bool)]
+    pub is_standby: bool,
+    /// Whether it lacks what the primary had when it was asked.
+    #[diesel(sql_type = Bool)]
+    pub is_behind: bool,
+    /// The age of the last change that it has replayed, in seconds.
+    #[diesel(sql_type = BigInt)]
+    pub seconds: i64,
+}
+
+const STANDBY: &str = "SELECT
+    pg_is_in_recovery() AS is_standby,
+    coalesce(pg_is_in_recovery() AND pg_last_wal_replay_lsn() < $1::pg_lsn, true) AS is_behind,
+    coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::bigint AS seconds";
+/// A standby is always a moment behind: so often it is asked again, after so long.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Asks a standby how it stands beside its primary; takes a second where it is behind. `None` on SQLite.
+///
+/// # Errors
+/// The databases'.
+pub fn standby_facts(primary: &mut Connection, standby: &mut Connection) -> QueryResult<Option<StandbyFacts>> {
+    let (Backend::Postgres(primary), Backend::Postgres(standby)) = (&mut primary.backend, &mut standby.backend) else {
+        return Ok(None);
+    };
+    let position: String = diesel::select(FixedSql::<Text>::new("pg_current_wal_lsn()::text")).get_result(primary)?;
+    let mut ask = || diesel::sql_query(STANDBY).bind::<Text, _>(&position).get_result::<StandbyFacts>(standby);
+    let mut facts = ask()?;
+    for _ in 1..LOOKS {
+        if !(facts.is_standby && facts.is_behind) {
+            break;
+        }
+        std::thread::park_timeout(PAUSE);
+        facts = ask()?;
+    }
+    Ok(Some(facts))
 }
 
 /// How a URL has the way to PostgreSQL kept from others.

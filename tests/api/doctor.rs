@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::storage::SmallDisk;
+use crate::support::cluster::Cluster;
 use crate::support::database::execute;
 use crate::support::program::Workplace;
 use crate::support::{Kind, TestDatabase, on_both};
@@ -293,4 +294,40 @@ fn a_server_that_takes_no_writes_or_too_few_connections_or_has_another_time_is_t
     let checks = examine(&place);
     say(&checks, "server", "WRONG", "takes no writes");
     say(&checks, "clock", "WRONG", "s ahead of the database's");
+}
+
+#[test]
+fn a_replica_and_a_direct_way_are_told_of() {
+    let Some(primary) = Cluster::durable() else { return };
+    let standby = primary.standby();
+    let database = TestDatabase::of(&primary);
+    database.migrate();
+    let mut place = workplace(&database);
+    place.set("DATABASE_READ_URL", standby.url.as_str());
+    place.set("DATABASE_DIRECT_URL", &database.url);
+    let checks = examine(&place);
+    say(&checks, "replica", "ok", "follows the primary");
+    say(&checks, "direct", "ok", "leads to the same database");
+
+    place.set("MAX_REPLICA_LAG", "1");
+    standby.replay(false);
+    database.execute("INSERT INTO posts (title) VALUES ('Not replayed')");
+    let told = || examine(&place)["replica"].clone();
+    let began = std::time::Instant::now();
+    while told().0 == "ok" {
+        assert!(began.elapsed().as_secs() < 60, "{:?}", told());
+    }
+    say(&examine(&place), "replica", "warning", "s behind, and MAX_REPLICA_LAG allows 1");
+    standby.replay(true);
+    say(&examine(&place), "replica", "ok", "follows the primary");
+
+    place.set("DATABASE_READ_URL", &database.url);
+    say(&examine(&place), "replica", "warning", "no standby");
+    place.set("DATABASE_READ_URL", "postgres://u:s3cret@127.0.0.1:9/x");
+    let checks = examine(&place);
+    say(&checks, "replica", "warning", "check DATABASE_READ_URL");
+    assert!(!format!("{checks:?}").contains("s3cret"));
+    let Some(other) = TestDatabase::create(Kind::Postgres) else { return };
+    place.set("DATABASE_DIRECT_URL", &other.url);
+    say(&examine(&place), "direct", "WRONG", "another database than DATABASE_URL");
 }

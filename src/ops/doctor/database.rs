@@ -3,7 +3,7 @@
 use super::{Check, State};
 use crate::db::inspect::{PostgresFacts, Way, way};
 use crate::db::migrations;
-use crate::db::{Connection, DatabaseUrl, PoolOptions, Timestamp, inspect};
+use crate::db::{Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_one_database};
 
 /// The oldest server that the migrations run on.
 const OLDEST: i32 = 15;
@@ -43,6 +43,51 @@ pub(super) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, 
     match asked {
         Ok(answers) => checks.extend(answers),
         Err(error) => checks.push(Check::new(name, State::Wrong, format!("{url} does not answer: {error}"))),
+    }
+}
+
+/// The other ways to a database of PostgreSQL that answers.
+pub(super) fn beside(url: &DatabaseUrl, endpoints: &Endpoints) -> Vec<Check> {
+    let Ok(mut primary) = inspect::open(url) else { return Vec::new() };
+    let direct = endpoints.direct.as_ref().map(|url| direct(&mut primary, url));
+    let replica = endpoints.replica.as_ref().map(|options| replica(&mut primary, options));
+    direct.into_iter().chain(replica).collect()
+}
+
+fn direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
+    const NAME: &str = "direct";
+    let mut direct = match inspect::open(url) {
+        Ok(direct) => direct,
+        Err(error) => return Check::new(NAME, State::Wrong, format!("{error}: check DATABASE_DIRECT_URL")),
+    };
+    if is_one_database(database, &mut direct) {
+        Check::new(NAME, State::Ok, format!("{url} leads to the same database"))
+    } else {
+        Check::new(NAME, State::Wrong, "DATABASE_DIRECT_URL leads to another database than DATABASE_URL: mend one")
+    }
+}
+
+/// A replica that is not well is left out, and the service goes on.
+fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
+    const NAME: &str = "replica";
+    let warning = |says: &str| Check::new(NAME, State::Warning, format!("{says}; reads go to the primary until then"));
+    let mut standby = match inspect::open(&options.url) {
+        Ok(standby) => standby,
+        Err(error) => return warning(&format!("{error}: check DATABASE_READ_URL, and that the server runs")),
+    };
+    let is_one = is_one_database(primary, &mut standby);
+    let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
+    match inspect::standby_facts(primary, &mut standby) {
+        Err(error) => warning(&format!("{} cannot be compared with the primary ({error}): mend that", options.url)),
+        Ok(Some(facts)) if !facts.is_standby => {
+            warning("DATABASE_READ_URL leads to a server that is no standby: let it name one")
+        }
+        Ok(_) if !is_one => warning("DATABASE_READ_URL leads to a standby of another server: let it name one of this"),
+        Ok(Some(facts)) if facts.is_behind && facts.seconds > max_lag => warning(&format!(
+            "the replica is {} s behind, and MAX_REPLICA_LAG allows {max_lag}: see whether its replication runs",
+            facts.seconds
+        )),
+        Ok(_) => Check::new(NAME, State::Ok, format!("{} follows the primary", options.url)),
     }
 }
 

@@ -59,5 +59,6 @@ pub fn examine(config: &Config) -> Vec<Check> {
     if checks.iter().all(|check| (check.name, check.state) != (files::FILE, State::Wrong)) {
         database::examine("database", &config.database, config.pool, &mut checks);
     }
+    checks.extend(database::beside(&config.database, &config.endpoints));
     checks
 }

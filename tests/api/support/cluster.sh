@@ -4,7 +4,7 @@
 # Standard output gets "ready" once connections are taken. The lines "stop" and "start" on standard input do so, as a
 # crash would, and are answered "done".
 set -u
-bin=$1 port=$2 synchronous_commit=$3 tls=$4 primary=$5
+bin=$1 port=$2 synchronous_commit=$3 tls=${4:-} primary=${5:-}
 # Ctrl-C reaches the whole terminal; the end of the tests is what counts.
 trap '' INT TERM HUP
 

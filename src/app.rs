@@ -118,7 +118,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         document: web::Data::new(Document::new(&document())?),
         readiness: web::Data::new(readiness.clone()),
         limits: sources.limits.clone(),
-        requests: sources.requests.clone(),
+        // To count costs every request something.
+        requests: (config.admin_port.is_some() || config.otlp_endpoint.is_some()).then(|| sources.requests.clone()),
         replays: sources.replays.clone(),
         proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
     };
@@ -259,7 +260,8 @@ struct Shared {
     document: web::Data<Document>,
     readiness: web::Data<Readiness>,
     limits: web::Data<Limits>,
-    requests: web::Data<Requests>,
+    /// `None`: nobody asks how many there were, nor is told of each.
+    requests: Option<web::Data<Requests>>,
     replays: web::Data<Replays>,
     proxies: web::Data<TrustedProxies>,
 }
@@ -285,9 +287,11 @@ impl Shared {
             .app_data(document)
             .app_data(readiness)
             .app_data(limits)
-            .app_data(requests)
             .app_data(replays)
             .app_data(proxies);
+        if let Some(requests) = requests {
+            app.app_data(requests);
+        }
     }
 }
 

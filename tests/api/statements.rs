@@ -83,7 +83,7 @@ async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
         ("once", "BEGIN SELECT SELECT INSERT INSERT COMMIT"),
         ("once again", "BEGIN SELECT SELECT COMMIT"),
         ("batch", "BEGIN PREPARE SELECT SELECT PREPARE INSERT SELECT COMMIT"),
-        // diesel prepares each change anew (`UpdateStatement`, `ON CONFLICT`), what it inserts or reads only once.
+        // diesel prepares changes and batches anew each time (`UpdateStatement`, `DO UPDATE`), the other statements once.
         ("put, new", "PREPARE INSERT"),
         ("put, again", "PREPARE INSERT"),
         ("patch", "PREPARE UPDATE"),

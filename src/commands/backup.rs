@@ -9,21 +9,26 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::print;
 use crate::Result;
 
-/// Copies the database to `file`. A signal ends it without leaving half a copy behind.
+/// Copies the database to `file`. A signal ends it without leaving half a copy behind; one that comes when the copy has
+/// its name is too late.
 pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()> {
-    let backup = Backup::begin(&config.database, file, overwrite)?;
-    let partial = backup.partial().to_owned();
     let (path, bytes) = actix_web::rt::System::new().block_on(async {
+        // Before there is anything to leave behind.
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let copying = tokio::task::spawn_blocking(|| backup.finish());
+        let backup = Backup::begin(config.direct(), file, overwrite)?;
+        let partial = backup.partial().to_owned();
+        let mut copying = tokio::task::spawn_blocking(|| backup.finish());
         tokio::select! {
-            done = copying => return Ok::<_, Box<dyn std::error::Error>>(done??),
+            done = &mut copying => return Ok::<_, Box<dyn std::error::Error>>(done??),
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         // The copy cannot be stopped, only the process.
-        let _ = std::fs::remove_file(partial);
-        std::process::exit(INTERRUPTED)
+        match std::fs::remove_file(partial) {
+            // It has its name by now, or there is none.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(copying.await??),
+            _ => std::process::exit(INTERRUPTED),
+        }
     })?;
     print(&format!("backed up to {}: {bytes} bytes\n", path.display()))?;
     Ok(())

@@ -92,7 +92,7 @@ impl Import {
         }
         let Report { imported, found, keys, skipped, .. } = report;
         let keys = if self.keys { format!(" and {keys} API keys") } else { String::new() };
-        let found = if self.resumable { format!(", found {found} there already") } else { String::new() };
+        let found = if self.resumable || *found > 0 { format!(", found {found} there already") } else { String::new() };
         print(&format!("imported {imported} posts{keys}{found}, skipped {} {}\n", skipped.count(), self.units()))?;
         Ok(())
     }

@@ -8,16 +8,17 @@ use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use tempfile::TempPath;
 
-use super::{Backend, ConnectError, Connection, DatabaseUrl, Error};
+use super::{ConnectError, Connection, DatabaseUrl, Error, PostgresUrl, on};
 
 /// Why there is no backup; what stood in its place before is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
+    /// With the command that does it there.
     #[error(
-        "backup copies the file of SQLite; a server of PostgreSQL is backed up with pg_dump --format=custom, or by \
-         whoever runs it, and posts-api export writes the posts of either"
+        "backup copies the file of SQLite; PostgreSQL has a program of its own, which finds the password in PGPASSWORD \
+         or ~/.pgpass: {0}"
     )]
-    NotSqlite,
+    NotSqlite(String),
     #[error("there is no database at {}", .0.display())]
     Missing(PathBuf),
     #[error("{} is there already: choose another name, or --overwrite it", .0.display())]
@@ -50,7 +51,10 @@ impl Backup {
     /// # Errors
     /// [`BackupError`]; the database is not opened yet.
     pub fn begin(database: &DatabaseUrl, target: &Path, is_overwriting: bool) -> Result<Self, BackupError> {
-        let DatabaseUrl::Sqlite { path } = database else { return Err(BackupError::NotSqlite) };
+        let path = match database {
+            DatabaseUrl::Sqlite { path } => path,
+            DatabaseUrl::Postgres(url) => return Err(BackupError::NotSqlite(pg_dump(url, target))),
+        };
         let told = |path: &Path| {
             let path = path.to_owned();
             |error| BackupError::Io { path, error }
@@ -130,9 +134,20 @@ impl Backup {
 
 /// `VACUUM INTO` reads in one transaction, so what it copies is of one moment, and writers need not wait.
 fn copy(conn: &mut Connection, path: &str) -> Result<(), BackupError> {
-    let Backend::Sqlite(conn) = &mut conn.backend else { return Err(BackupError::NotSqlite) };
-    diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(path).execute(conn).map_err(Error::from)?;
+    on!(conn, conn => diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(path).execute(conn)).map_err(Error::from)?;
     Ok(())
+}
+
+/// The command, for a shell.
+fn pg_dump(url: &PostgresUrl, target: &Path) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let schema = url.schema.as_ref().map(|schema| format!("--schema={} ", quoted(&format!("\"{schema}\""))));
+    format!(
+        "pg_dump --format=custom {}--file={} {}",
+        schema.unwrap_or_default(),
+        quoted(&target.to_string_lossy()),
+        quoted(&url.for_programs())
+    )
 }
 
 #[derive(QueryableByName)]

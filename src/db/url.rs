@@ -51,6 +51,17 @@ const LIBPQ: [&str; 25] = [
     "sslrootcert", "ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "host",
 ];
 
+/// What the service asks of libpq where the URL says nothing. A dead host is noticed in seconds.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("connect_timeout", "5"),
+    ("tcp_user_timeout", "10000"),
+    // For a query that the host has taken before it died: nothing is on its way then that could go unacknowledged.
+    ("keepalives_idle", "10"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "2"),
+    ("application_name", "posts-api"),
+];
+
 /// Prisma's local server is slow, and all wait for its one session.
 const SHARED_SESSION_WAIT: Duration = Duration::from_secs(8);
 
@@ -109,6 +120,21 @@ impl PostgresUrl {
     /// The connection string for libpq, with the password: for `establish` only.
     pub(super) fn connection_string(&self) -> &str {
         self.url.as_str()
+    }
+
+    /// The URL as PostgreSQL's own programs take it, without anything secret.
+    pub(super) fn for_programs(&self) -> String {
+        let mut url = self.url.clone();
+        // Refused only for URLs that cannot have a password at all.
+        let _ = url.set_password(None);
+        let is_told = |name: &str| name != "sslpassword" && DEFAULTS.iter().all(|(default, _)| *default != name);
+        let kept: Vec<_> = self.url.query_pairs().filter(|(name, _)| is_told(name)).collect();
+        url.set_query(None);
+        for (name, value) in &kept {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        as_libpq_reads_it(&mut url);
+        url.into()
     }
 
     /// Whether the server must show a certificate that is checked. With an authority at hand, libpq does so with
@@ -242,11 +268,15 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
     for (name, value) in with_defaults(kept) {
         url.query_pairs_mut().append_pair(&name, &value);
     }
-    // libpq decodes %20 but not the "+" that form encoding writes for a space.
-    let query = url.query().map(|query| query.replace('+', "%20"));
-    url.set_query(query.as_deref());
+    as_libpq_reads_it(&mut url);
     parsed.url = url;
     Ok((DatabaseUrl::Postgres(Box::new(parsed)), warnings))
+}
+
+/// libpq decodes `%20` but not the `+` that form encoding writes for a space.
+fn as_libpq_reads_it(url: &mut Url) {
+    let query = url.query().map(|query| query.replace('+', "%20"));
+    url.set_query(query.as_deref());
 }
 
 fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
@@ -277,15 +307,7 @@ fn with_defaults(mut kept: Vec<(String, String)>) -> Vec<(String, String)> {
         kept.retain(|(name, _)| name != "sslrootcert");
         kept.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
     }
-    for (name, default) in [
-        ("connect_timeout", "5"),
-        ("tcp_user_timeout", "10000"),
-        // For a query that the host has taken before it died: nothing is on its way then that could go unacknowledged.
-        ("keepalives_idle", "10"),
-        ("keepalives_interval", "5"),
-        ("keepalives_count", "2"),
-        ("application_name", "posts-api"),
-    ] {
+    for (name, default) in DEFAULTS {
         if value(&kept, name).is_none() {
             kept.push((name.into(), default.into()));
         }

@@ -3,9 +3,12 @@
 use std::cell::Cell;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::storage::SmallDisk;
 use crate::support::database::execute;
@@ -66,10 +69,10 @@ async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
     assert!(writes.get() > 1, "nobody wrote meanwhile");
 }
 
-/// The lines of the README's drill, between its markers.
-fn drill() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let block = readme.split("<!-- drill -->\n```sh\n").nth(1).unwrap().split("```").next().unwrap();
+/// The lines of the drill that docs/MOVING.md has under this name.
+fn drill(name: &str) -> Vec<String> {
+    let document = include_str!("../../docs/MOVING.md");
+    let block = document.split(&format!("<!-- {name} -->\n```sh\n")).nth(1).unwrap().split("```").next().unwrap();
     block
         .lines()
         .map(|line| line.split("  #").next().unwrap().trim().to_owned())
@@ -77,70 +80,123 @@ fn drill() -> Vec<String> {
         .collect()
 }
 
+fn line_of(lines: &[String], beginning: &str) -> usize {
+    lines.iter().position(|line| line.starts_with(beginning)).unwrap()
+}
+
+/// A running service, and what it has acknowledged, in order.
+#[derive(Clone)]
 struct Site {
     client: Client,
     base: String,
+    acknowledged: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Site {
     fn new(base: String) -> Self {
-        Self { client: Client::builder().no_proxy().build().unwrap(), base }
+        Self { client: Client::builder().no_proxy().build().unwrap(), base, acknowledged: Arc::default() }
     }
 
     async fn write(&self, title: &str) -> Value {
-        let post = json!({"title": title, "content": format!("{title} is the text"), "published": true});
+        let post = json!({"title": title, "content": "x".repeat(10_000), "published": true});
         let request = self.client.post(format!("{}/api/posts", self.base)).bearer_auth(KEY).json(&post);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 201);
-        answer.json().await.unwrap()
+        let post: Value = answer.json().await.unwrap();
+        self.acknowledged.lock().unwrap().push(post.clone());
+        post
     }
 
-    /// What is answered at these paths, with its tag.
-    async fn answers(&self, key: &str) -> Vec<(u16, Option<String>, String)> {
-        let mut answers = Vec::new();
-        for path in ["/api/posts?sort=title", "/api/posts/1", "/api/posts/by-slug/third", "/api/posts?q=text"] {
-            let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(key).send().await.unwrap();
-            let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-            answers.push((answer.status().as_u16(), tag, answer.text().await.unwrap()));
-        }
-        answers
+    fn acknowledged(&self) -> Vec<Value> {
+        self.acknowledged.lock().unwrap().clone()
+    }
+
+    async fn get(&self, path: &str, key: &str) -> (u16, Value) {
+        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(key).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 }
 
-#[tokio::test]
-async fn the_drill_of_the_readme_brings_back_what_the_backup_has() {
-    let place = Workplace::new([("PORT", "0"), ("ADMIN_API_KEY", KEY)]);
+/// How a database is lost.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    Overwritten,
+    Deleted,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drill_brings_back_what_was_acknowledged_before_the_backup() {
+    for loss in [Loss::Overwritten, Loss::Deleted] {
+        restore_after(loss).await;
+    }
+}
+
+async fn restore_after(loss: Loss) {
+    let place = Workplace::new([("PORT", "0"), ("ADMIN_API_KEY", KEY), ("RATE_LIMIT", "off")]);
     let mut server = place.start("before", &[]);
     let site = Site::new(server.base().await);
-    for title in ["First", "Second", "Third", "Fourth"] {
-        site.write(title).await;
+    for number in 0..50 {
+        site.write(&format!("Early {number}")).await;
     }
-    let deleted = format!("{}/api/posts/4", site.base);
+    let deleted = format!("{}/api/posts/50", site.base);
     assert_eq!(site.client.delete(deleted).bearer_auth(KEY).send().await.unwrap().status(), 204);
-    let made = place.run(&["keys", "create", "--role", "reader", "--name", "reader"]).success();
-    let key = made.trim();
-    let before = site.answers(key).await;
+    site.acknowledged.lock().unwrap().pop();
+    let key = place.run(&["keys", "create", "--role", "reader", "--name", "reader"]).success().trim().to_owned();
 
-    let lines = drill();
-    let stop = lines.iter().position(|line| line.starts_with("systemctl stop")).unwrap();
-    let start = lines.iter().position(|line| line.starts_with("systemctl start")).unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..2)
+        .map(|writer| {
+            let (site, is_over) = (site.clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                for number in 0.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    site.write(&format!("Meanwhile {writer} {number}")).await;
+                }
+            })
+        })
+        .collect();
+    until("both to write", async || (site.acknowledged().len() > 100).then_some(())).await;
+    let before = site.acknowledged();
+    let lines = drill("drill");
+    let (stop, start) = (line_of(&lines, "systemctl stop"), line_of(&lines, "systemctl start"));
     for line in &lines[..stop] {
         place.shell(line).success();
     }
-    // What comes after the backup is lost, and with it what is found by it.
-    site.write("Fifth text").await;
-    // A crash, so that the log of the broken database is left.
+    let written = site.acknowledged().len();
+    until("to be written after it", async || (site.acknowledged().len() > written).then_some(())).await;
+    is_over.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let all = site.acknowledged();
+    // A crash, so that the log of the lost database is left.
     server.kill();
     assert!(place.files().contains(&"posts.db-wal".to_owned()));
-    std::fs::write(place.path("posts.db"), "broken".repeat(10_000)).unwrap();
+    match loss {
+        Loss::Overwritten => std::fs::write(place.path("posts.db"), "broken".repeat(10_000)).unwrap(),
+        Loss::Deleted => std::fs::remove_file(place.path("posts.db")).unwrap(),
+    }
     for line in &lines[stop + 1..start] {
         place.shell(line).success();
     }
+
     let mut server = place.start("after", &[]);
     let site = Site::new(server.base().await);
-    assert_eq!(site.answers(key).await, before);
-    // No id is given twice, not even that of a post that was deleted.
-    assert_eq!(site.write("Sixth").await["id"], 5);
+    for post in &before {
+        let path = format!("/api/posts/{}", post["id"]);
+        assert_eq!(site.get(&path, &key).await, (200, post.clone()), "{loss:?}");
+    }
+    let (_, list) = site.get("/api/posts?sort=id&count=exact&limit=1", &key).await;
+    let restored = list["total"].as_u64().unwrap();
+    assert!(before.len() as u64 <= restored && restored < all.len() as u64, "{loss:?}: {restored} of {}", all.len());
+    assert_eq!(site.get("/api/posts/50", &key).await.0, 404);
+    let (_, found) = site.get("/api/posts?q=early&count=exact&limit=1", &key).await;
+    assert_eq!(found["total"], 49);
+    // No id is given twice that was given before the backup, not even that of a post that was deleted.
+    let highest = before.iter().map(|post| post["id"].as_u64().unwrap()).max().unwrap();
+    assert!(site.write("Afterwards").await["id"].as_u64().unwrap() > highest);
 }
 
 #[test]
@@ -217,6 +273,20 @@ fn a_damaged_database_gives_no_backup() {
     assert_eq!(place.files(), before);
 }
 
+/// SQLite copies it without a word; it is noticed where the copy is read back.
+#[test]
+fn a_copy_that_does_not_keep_its_own_rules_is_no_backup() {
+    let (place, database) = place_with(3);
+    let mut conn = database.connect();
+    execute(&mut conn, "PRAGMA ignore_check_constraints = ON");
+    execute(&mut conn, "UPDATE posts SET published = 2 WHERE id = 2");
+    drop(conn);
+    let before = place.files();
+    let line = place.run(&["backup", "copy.db"]).refusal();
+    assert!(line.contains("the copy is damaged"), "{line}");
+    assert_eq!(place.files(), before);
+}
+
 #[test]
 fn where_there_is_no_room_nothing_is_left_of_a_backup() {
     let Some(disk) = SmallDisk::mount(1) else { return };
@@ -244,11 +314,44 @@ async fn a_backup_that_is_interrupted_leaves_nothing_behind() {
     }
 }
 
+/// The `pg_dump` that it prints makes a copy, and the drill brings that back.
 #[test]
-fn on_postgresql_it_says_what_to_use() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
-    let place = Workplace::new([("DATABASE_URL", database.url.as_str())]);
-    let line = place.run(&["backup", "copy.db"]).refusal();
-    assert!(line.contains("pg_dump"), "{line}");
-    assert_eq!(place.files(), Vec::<String>::new());
+fn on_postgresql_the_drill_brings_back_what_the_command_that_it_prints_has_saved() {
+    let databases = [(); 2].map(|()| TestDatabase::create(Kind::Postgres));
+    let [Some(database), Some(other)] = databases else { return };
+    database.migrate();
+    database.import(&[json!({"title": "Kept", "content": "Café"}), json!({"title": "Gone"})]);
+    database.execute("DELETE FROM posts WHERE id = 2");
+    let place = |url: &str, schema: &str| {
+        let mut url = Url::parse(url).unwrap();
+        url.set_query((!schema.is_empty()).then(|| format!("schema={schema}")).as_deref());
+        Workplace::new([("DATABASE_URL", url.as_str()), ("PGPASSWORD", url.password().unwrap_or_default())])
+    };
+    let printed = |place: &Workplace, file: &str| {
+        let line = place.run(&["backup", file]).refusal();
+        line[line.find("pg_dump ").expect("it names pg_dump")..].to_owned()
+    };
+    let before = place(&database.url, "").run(&["export", "--keys"]).success();
+    let (from, to) = (place(&database.url, ""), place(&other.url, ""));
+    let command = printed(&from, "it's.dump");
+    assert!(!command.contains("connect_timeout"), "{command}");
+    from.shell(&command).success();
+    std::fs::copy(from.path("it's.dump"), to.path("posts.dump")).unwrap();
+    let restore = drill("drill of PostgreSQL");
+    let (first, last) = (1 + line_of(&restore, "systemctl stop"), line_of(&restore, "systemctl start"));
+    // Into an empty database, and over one in which much has happened since.
+    for _ in 0..2 {
+        for line in &restore[first..last] {
+            to.shell(line).success();
+        }
+        assert_eq!(to.run(&["export", "--keys"]).success(), before);
+        other.import(&[json!({"title": "Since"})]);
+        other.execute("DELETE FROM posts WHERE title = 'Kept'");
+    }
+    // The schema that Prisma's URLs name is the only one that is saved.
+    let own = place(&database.url, "a%20schema");
+    own.run(&["migrate"]).success();
+    own.shell(&printed(&own, "own.dump")).success();
+    let list = own.shell("pg_restore --list own.dump").success();
+    assert!(list.contains(" a schema posts ") && !list.contains(" public posts "), "{list}");
 }

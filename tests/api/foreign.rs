@@ -118,6 +118,7 @@ on_both! {
             item(&Written { name: "secret", more: "<wp:post_password><![CDATA[pw]]></wp:post_password>", ..POST }),
             item(&Written { name: "gone__trashed", status: "trash", ..POST }),
             item(&Written { name: "about", kind: "page", ..POST }),
+            item(&Written { name: "undated", date: "0000-00-00 00:00:00", ..POST }),
             item(&Written { name: "picture", kind: "attachment", status: "inherit", ..POST }),
             item(&Written { name: "menu", kind: "nav_menu_item", ..POST }),
         ].concat());
@@ -128,8 +129,9 @@ on_both! {
             "not kept: 1 custom fields", "not kept: 1 items that are no posts, such as menus",
             "not kept: 1 pages (--pages takes them, too)", "not kept: 1 passwords, whose posts are drafts now",
             "not kept: 1 posts in the trash", "not kept: 1 private posts, which are drafts now",
+            "not kept: 1 published or scheduled posts without a date, which are drafts now",
         ]);
-        assert_eq!(outcome.success(), "imported 5 posts, skipped 0 items\n");
+        assert_eq!(outcome.success(), "imported 6 posts, skipped 0 items\n");
         let stored = exported(&place);
         assert_eq!(fields(&stored[0]), json!({
             "slug": "a-post", "title": "A post", "content": "<p>Text of a-post</p>", "published": true,
@@ -140,11 +142,11 @@ on_both! {
         assert_eq!(stored[1]["published_at"], Value::Null);
         assert_eq!(stored[2]["scheduled_for"], "2999-01-01T00:00:00.000000Z");
         let published: Vec<bool> = stored.iter().map(|post| post["published"].as_bool().unwrap()).collect();
-        assert_eq!(published, [true, false, false, false, false], "what not everyone could read stays hidden");
+        assert_eq!(published, [true, false, false, false, false, false], "what not everyone could read stays hidden");
 
         let other = TestDatabase::create(database.kind).unwrap();
         let place = workplace(&other);
-        assert_eq!(import(&place, "wordpress", &["--pages"], &file).success(), "imported 6 posts, skipped 0 items\n");
+        assert_eq!(import(&place, "wordpress", &["--pages"], &file).success(), "imported 7 posts, skipped 0 items\n");
         assert_eq!(exported(&place)[5]["slug"], "about");
     }
 
@@ -227,6 +229,7 @@ on_both! {
             ghost_post(&json!({"slug": "later", "status": "scheduled", "published_at": "2999-01-01 00:00:00"})),
             ghost_post(&json!({"slug": "paid", "visibility": "paid", "html": "<a href=\"__GHOST_URL__/b/\">b</a>"})),
             ghost_post(&json!({"slug": "letter", "status": "sent"})),
+            ghost_post(&json!({"slug": "undated", "published_at": null, "created_at": null})),
             ghost_post(&json!({"slug": "about", "type": "page"})),
             ghost_post(&json!({"slug": "old-page", "type": null, "page": 1})),
         ]);
@@ -236,9 +239,10 @@ on_both! {
             "not kept: 1 addresses of the site, in posts that have __GHOST_URL__ in their place",
             "not kept: 1 authors", "not kept: 1 feature images", "not kept: 2 pages (--pages takes them, too)",
             "not kept: 1 posts for members only, which are drafts now",
-            "not kept: 1 posts that were sent by mail only, which are drafts now", "not kept: 2 tags",
+            "not kept: 1 posts that were sent by mail only, which are drafts now",
+            "not kept: 1 published or scheduled posts without a date, which are drafts now", "not kept: 2 tags",
         ]);
-        assert_eq!(outcome.success(), "imported 5 posts, skipped 0 posts\n");
+        assert_eq!(outcome.success(), "imported 6 posts, skipped 0 posts\n");
         let stored = exported(&place);
         assert_eq!(fields(&stored[0]), json!({
             "slug": "a-post", "title": "A post", "content": "<p>Text</p>", "published": true,
@@ -248,7 +252,7 @@ on_both! {
         assert_eq!((&stored[1]["content"], &stored[1]["published"]), (&Value::Null, &json!(false)));
         assert_eq!(stored[2]["scheduled_for"], "2999-01-01T00:00:00.000000Z");
         let published: Vec<bool> = stored.iter().map(|post| post["published"].as_bool().unwrap()).collect();
-        assert_eq!(published, [true, false, false, false, false], "what not everyone could read stays hidden");
+        assert_eq!(published, [true, false, false, false, false, false], "what not everyone could read stays hidden");
     }
 
     async fn older_and_hand_made_exports_of_ghost_are_read(database: TestDatabase) {
@@ -292,11 +296,13 @@ on_both! {
         let whole = wordpress(&[item(&POST), item(&Written { name: "b", ..POST })].concat());
         let cut = whole.split("<wp:post_name><![CDATA[b").next().unwrap();
         let bomb = whole.replacen("<rss", "<!DOCTYPE rss [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;\">]><rss", 1);
+        let deep = whole.replacen("<item>", &format!("{}<item>", "<x>".repeat(100_000)), 1);
         let of_ghost = ghost(&[ghost_post(&json!({}))]);
         for (format, text, words) in [
             ("wordpress", cut, "after its item 2: it ends before its last element"),
             ("wordpress", &whole.replacen("</item>", "</items>", 1), "after its item 1: at byte"),
             ("wordpress", &bomb, "document type"),
+            ("wordpress", &deep, "too deep"),
             ("wordpress", "<html><body/></html>", "no export of WordPress"),
             ("wordpress", "", "no export of WordPress"),
             ("wordpress", &wordpress(""), "has no <item>"),

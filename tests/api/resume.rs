@@ -80,6 +80,26 @@ on_both! {
         until("nobody to hold the posts", async || (stored(&database) == 0).then_some(())).await;
     }
 
+    /// PostgreSQL would give the slug to whoever asks for it meanwhile, and the whole import would be refused for it.
+    async fn nobody_takes_a_slug_of_an_import_that_has_begun(database: TestDatabase) {
+        let database = Arc::new(database);
+        let api = Api::start(&database, |_| {});
+        let editor = api.editor();
+        let place = workplace(&database);
+        let (mut import, mut input) = place.start_with_input("import", &["import", "-"]);
+        input.write_all(lines(&posts(700)).as_bytes()).unwrap();
+        let post = json!({"title": "Late", "slug": "late"});
+        until("the import to keep others waiting", async || {
+            let status = editor.post("/api/posts", &json!({"title": "Meanwhile"})).await.status;
+            (status == 503).then_some(())
+        })
+        .await;
+        writeln!(input, "{post}").unwrap();
+        drop(input);
+        assert!(import.ended().await.success(), "{}", import.stderr());
+        editor.post("/api/posts", &post).await.expect(409);
+    }
+
     /// Between two batches nothing is locked.
     async fn the_service_goes_on_writing_beside_it(database: TestDatabase) {
         let database = Arc::new(database);
@@ -154,6 +174,6 @@ on_both! {
         place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
         let export = place.run(&["export", "--keys"]).success();
         let said = place.run_with_input(&["import", "--keys", "--resumable", "-"], &export).success();
-        assert_eq!(said, "imported 0 posts and 0 API keys, found 0 there already, skipped 0 lines\n");
+        assert_eq!(said, "imported 0 posts and 0 API keys, found 1 there already, skipped 0 lines\n");
     }
 }

@@ -196,6 +196,10 @@ impl GhostPost {
             }
             (Some("published"), Some(at)) => State::Published(at),
             (Some("scheduled"), Some(at)) => State::Scheduled(at),
+            (Some("published" | "scheduled"), None) => {
+                left_out.count("published or scheduled posts without a date, which are drafts now");
+                State::Draft
+            }
             (Some("sent"), _) => {
                 left_out.count("posts that were sent by mail only, which are drafts now");
                 State::Draft

@@ -38,7 +38,7 @@ pub struct Options {
 #[derive(Debug, Default)]
 pub struct Report {
     pub imported: u64,
-    /// Posts of a resumable import that were stored already as the file has them.
+    /// Posts of a resumable import that were stored already as the file has them, and API keys that were.
     pub found: u64,
     /// API keys that were stored.
     pub keys: u64,
@@ -268,7 +268,7 @@ fn store_other(conn: &mut Connection, other: &Numbered<Record>, report: &mut Rep
     match &other.what {
         Record::Key(ImportedKey(key)) => match key_store::restore(conn, key)? {
             Restored::Stored => report.keys += 1,
-            Restored::Found => {}
+            Restored::Found => report.found += 1,
             Restored::Taken => {
                 report.skipped.note(other.finding(format!("/api_key/id {} is taken by another key", key.id)));
             }

@@ -76,6 +76,10 @@ impl WordPressItem {
             }
             ("publish", Some(at)) => State::Published(at.clone()),
             ("future", Some(at)) => State::Scheduled(at.clone()),
+            ("publish" | "future", None) => {
+                left_out.count("published or scheduled posts without a date, which are drafts now");
+                State::Draft
+            }
             ("private", _) => {
                 left_out.count("private posts, which are drafts now");
                 State::Draft

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::postgres;
+
 /// What a condition may take before the test fails. Far more than it takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -118,7 +120,8 @@ impl Workplace {
     /// Runs a line of the shell in this directory, which finds the program by its name.
     pub(crate) fn shell(&self, line: &str) -> Outcome {
         let program = Path::new(env!("CARGO_BIN_EXE_posts-api")).parent().unwrap().to_owned();
-        let path = std::env::join_paths([program, "/usr/bin".into(), "/bin".into()]).unwrap();
+        let databases = postgres::programs().unwrap_or_default();
+        let path = std::env::join_paths([program, databases, "/usr/bin".into(), "/bin".into()]).unwrap();
         let mut command = Command::new("sh");
         command
             .args(["-ec", line])

@@ -8,6 +8,7 @@ use posts_api::db::PoolOptions;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::cluster::Cluster;
 use crate::support::database::execute;
 use crate::support::program::Workplace;
 use crate::support::{Api, Kind, Reply, TestDatabase, on_both, raw, until};
@@ -190,6 +191,8 @@ on_both! {
             value(&samples, &name("in_use")) > 0.0 && value(&samples, &name("waiting")) > 0.0
         })
         .await;
+        // Busy is not down.
+        assert_value(&scrape(&api).await, "posts_api_db_up{database=\"primary\"}", 1.0);
         until("one is refused", async || value(&scrape(&api).await, &refusals) > before).await;
         execute(&mut held, "ROLLBACK");
         let mut statuses = Vec::new();
@@ -279,6 +282,30 @@ on_both! {
         api.get("/metrics").await.problem(404, "not_found");
         api.admin().get("/metrics").await.problem(404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_down_however_many_wait_for_it() {
+    let Some(cluster) = Cluster::durable() else { return };
+    let database = Arc::new(TestDatabase::of(&cluster));
+    let api = Api::start(&database, |config| {
+        config.admin_port = Some(0);
+        config.pool = PoolOptions { size: 1, wait: std::time::Duration::from_millis(500) };
+    });
+    let editor = api.editor();
+    editor.post("/api/posts", &json!({"title": "Before"})).await.expect(201);
+    let up = "posts_api_db_up{database=\"primary\"}";
+    assert_value(&scrape(&api).await, up, 1.0);
+    let paused = cluster.pause();
+    let hangs = tokio::spawn(editor.post("/api/posts", &json!({"title": "Meanwhile"})).into_future());
+    until("its one connection to be in use", async || {
+        value(&scrape(&api).await, "posts_api_db_pool_in_use{pool=\"primary\"}") > 0.0
+    })
+    .await;
+    until("it to be down", async || scrape(&api).await.get(up) == Some(&0.0)).await;
+    drop(paused);
+    hangs.await.unwrap();
+    until("it to be up again", async || scrape(&api).await.get(up) == Some(&1.0)).await;
 }
 
 #[tokio::test]

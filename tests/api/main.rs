@@ -22,6 +22,7 @@ mod deadlines;
 mod docs;
 mod doctor;
 mod errors;
+mod failures;
 mod foreign;
 mod freshness;
 mod headers;

@@ -352,6 +352,6 @@ fn on_postgresql_the_drill_brings_back_what_the_command_that_it_prints_has_saved
     let own = place(&database.url, "a%20schema");
     own.run(&["migrate"]).success();
     own.shell(&printed(&own, "own.dump")).success();
-    let list = own.shell("pg_restore --list own.dump").success();
-    assert!(list.contains(" a schema posts ") && !list.contains(" public posts "), "{list}");
+    let contents = own.shell("pg_restore --list own.dump").success();
+    assert!(contents.contains(" a schema posts ") && !contents.contains(" public posts "), "{contents}");
 }

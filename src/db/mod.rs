@@ -12,6 +12,7 @@ mod fixed_sql;
 mod identity;
 mod ids;
 pub mod inspect;
+mod libpq;
 mod load;
 pub mod migrations;
 mod origin;
@@ -189,7 +190,8 @@ impl Database {
         self.0.failures.read()
     }
 
-    /// Asks every database, and answers within 3 seconds. One that is only busy is up; a replica is where it takes part.
+    /// Asks every database, and answers within 3 seconds. One that is only busy is up, as long as
+    /// changes by others are looked for on it; a replica is where it takes part.
     pub async fn answering(&self) -> Vec<Answering> {
         let is_up = match tokio::time::timeout(ANSWERING, self.ping()).await {
             Ok(Ok(())) => true,

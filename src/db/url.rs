@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::prisma;
+use super::{libpq, prisma};
 
 /// A checked URL of a database. `Display` and `Debug` leave the password out.
 #[derive(Clone)]
@@ -42,25 +42,6 @@ pub struct InvalidUrl {
     setting: &'static str,
     why: String,
 }
-
-/// libpq's connection parameters (PostgreSQL 17, section 32.1.2) that make sense in a URL.
-const LIBPQ: [&str; 25] = [
-    "application_name", "channel_binding", "client_encoding", "connect_timeout", "gssencmode", "hostaddr",
-    "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts", "options",
-    "passfile", "require_auth", "sslcert", "sslcrl", "sslkey", "sslmode", "sslnegotiation", "sslpassword",
-    "sslrootcert", "ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "host",
-];
-
-/// What the service asks of libpq where the URL says nothing. A dead host is noticed in seconds.
-const DEFAULTS: [(&str, &str); 6] = [
-    ("connect_timeout", "5"),
-    ("tcp_user_timeout", "10000"),
-    // For a query that the host has taken before it died: nothing is on its way then that could go unacknowledged.
-    ("keepalives_idle", "10"),
-    ("keepalives_interval", "5"),
-    ("keepalives_count", "2"),
-    ("application_name", "posts-api"),
-];
 
 /// Prisma's local server is slow, and all wait for its one session.
 const SHARED_SESSION_WAIT: Duration = Duration::from_secs(8);
@@ -127,13 +108,13 @@ impl PostgresUrl {
         let mut url = self.url.clone();
         // Refused only for URLs that cannot have a password at all.
         let _ = url.set_password(None);
-        let is_told = |name: &str| name != "sslpassword" && DEFAULTS.iter().all(|(default, _)| *default != name);
+        let is_told = |name: &str| name != "sslpassword" && libpq::DEFAULTS.iter().all(|(default, _)| *default != name);
         let kept: Vec<_> = self.url.query_pairs().filter(|(name, _)| is_told(name)).collect();
         url.set_query(None);
         for (name, value) in &kept {
             url.query_pairs_mut().append_pair(name, value);
         }
-        as_libpq_reads_it(&mut url);
+        libpq::encode_spaces(&mut url);
         url.into()
     }
 
@@ -246,7 +227,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             // With an authority at hand, libpq would check the server's certificate also with `sslmode=require`.
             "sslcert" if !has_client_key && accepts_any => {}
             "sslcert" if !has_client_key => kept.push(("sslrootcert".into(), value)),
-            known if LIBPQ.contains(&known) => kept.push((name, value)),
+            known if libpq::KNOWN.contains(&known) => kept.push((name, value)),
             _ => warnings.push(format!("has a parameter {name}, which is not known here and was left out")),
         }
     }
@@ -265,18 +246,12 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
         );
     }
     url.set_query(None);
-    for (name, value) in with_defaults(kept) {
+    for (name, value) in libpq::with_defaults(kept) {
         url.query_pairs_mut().append_pair(&name, &value);
     }
-    as_libpq_reads_it(&mut url);
+    libpq::encode_spaces(&mut url);
     parsed.url = url;
     Ok((DatabaseUrl::Postgres(Box::new(parsed)), warnings))
-}
-
-/// libpq decodes `%20` but not the `+` that form encoding writes for a space.
-fn as_libpq_reads_it(url: &mut Url) {
-    let query = url.query().map(|query| query.replace('+', "%20"));
-    url.set_query(query.as_deref());
 }
 
 fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
@@ -284,35 +259,6 @@ fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
         Ok(number) if (1..=1000).contains(&number) => Ok(number),
         _ => refuse(format!("has a wrong {name}: it takes a whole number from 1 to 1000")),
     }
-}
-
-/// A strict `sslaccept` wins over a weaker `sslmode`; a dead host is noticed in seconds; the bundled OpenSSL, which
-/// looks for certificates where it was built, is shown this system's, also where `sslrootcert=system` asks for them.
-fn with_defaults(mut kept: Vec<(String, String)>) -> Vec<(String, String)> {
-    let value = |kept: &[(String, String)], name: &str| {
-        kept.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-    };
-    // libpq's own rule: authorities that everyone has certify every host, so its name must be checked.
-    let takes_systems = value(&kept, "sslrootcert").as_deref() == Some("system");
-    let strict = kept.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
-    if strict || takes_systems {
-        kept.retain(|(name, _)| name != "sslmode");
-        kept.push(("sslmode".into(), "verify-full".into()));
-    }
-    let verifies = matches!(value(&kept, "sslmode").as_deref(), Some("verify-full" | "verify-ca"));
-    if verifies
-        && (takes_systems || value(&kept, "sslrootcert").is_none())
-        && let Some(bundle) = openssl_probe::probe().cert_file
-    {
-        kept.retain(|(name, _)| name != "sslrootcert");
-        kept.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
-    }
-    for (name, default) in DEFAULTS {
-        if value(&kept, name).is_none() {
-            kept.push((name.into(), default.into()));
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(super) enum State {
     Scheduled(String),
 }
 
+/// How posts are counted that stay hidden, because nobody can tell when they were to be seen.
+pub(super) const UNDATED: &str = "published or scheduled posts without a date, which are drafts now";
 /// What a post is called that has no name at all.
 const UNTITLED: &str = "Untitled";
 

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value;
 
 use super::Error;
-use super::foreign::{Foreign, State, milliseconds, time};
+use super::foreign::{Foreign, State, UNDATED, milliseconds, time};
 use super::source::{Item, LeftOut, Meter, Sink};
 
 /// Hands over every post, and counts what there is besides.
@@ -197,7 +197,7 @@ impl GhostPost {
             (Some("published"), Some(at)) => State::Published(at),
             (Some("scheduled"), Some(at)) => State::Scheduled(at),
             (Some("published" | "scheduled"), None) => {
-                left_out.count("published or scheduled posts without a date, which are drafts now");
+                left_out.count(UNDATED);
                 State::Draft
             }
             (Some("sent"), _) => {

@@ -10,7 +10,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::Error;
-use super::foreign::{Foreign, State, time};
+use super::foreign::{Foreign, State, UNDATED, time};
 use super::source::{Item, LeftOut, Meter, Sink};
 
 /// More of an element is not kept: no content that long is a post here, and it is refused as too long.
@@ -77,7 +77,7 @@ impl WordPressItem {
             ("publish", Some(at)) => State::Published(at.clone()),
             ("future", Some(at)) => State::Scheduled(at.clone()),
             ("publish" | "future", None) => {
-                left_out.count("published or scheduled posts without a date, which are drafts now");
+                left_out.count(UNDATED);
                 State::Draft
             }
             ("private", _) => {

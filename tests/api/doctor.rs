@@ -90,10 +90,10 @@ on_both! {
         say(&examine(&place), "schema", "ok", "every migration");
     }
 
-    async fn a_database_of_a_newer_version_is_told(database: TestDatabase) {
+    async fn a_database_of_a_newer_release_is_warned_of(database: TestDatabase) {
         database.migrate();
         database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
-        say(&examine(&workplace(&database)), "schema", "WRONG", "a newer version of this program has migrated");
+        say(&examine(&workplace(&database)), "schema", "warning", "a newer release has migrated the database (20991231000001)");
     }
 
     async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: TestDatabase) {

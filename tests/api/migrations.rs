@@ -1,12 +1,16 @@
 //! Migrations while others use the database.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use futures_util::future::join_all;
 use posts_api::db::Backend;
 
+use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
+use crate::support::journal::Journal;
 use crate::support::program::{Running, Workplace, until};
 use crate::support::{Kind, TestDatabase, on_both};
 
@@ -14,6 +18,17 @@ use crate::support::{Kind, TestDatabase, on_both};
 const READ_WITHIN: Duration = Duration::from_secs(1 + 3);
 
 const UNDO: &str = include_str!("../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
+
+/// What the next release may do to a schema that this one goes on with: see CONTRIBUTING.md.
+const NEXT_RELEASE: [&str; 7] = [
+    "ALTER TABLE posts ADD COLUMN subtitle TEXT",
+    "ALTER TABLE posts ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",
+    "ALTER TABLE api_keys ADD COLUMN purpose TEXT",
+    "ALTER TABLE idempotency_keys ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1",
+    "CREATE TABLE tags (post_id BIGINT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (post_id, name))",
+    "CREATE INDEX posts_language ON posts (language, id)",
+    "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')",
+];
 
 /// A database whose last migration is pending, which locks the table of the posts.
 fn behind() -> Option<TestDatabase> {
@@ -98,5 +113,57 @@ on_both! {
         drop(conn);
         database.migrate();
         execute(&mut database.connect(), "INSERT INTO posts (slug, title) VALUES ('again', 'Again')");
+    }
+
+    async fn this_release_goes_on_while_the_next_one_migrates_and_afterwards(database: TestDatabase) {
+        let place = Workplace::new([
+            ("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY), ("CACHE_BYTES", "0"),
+        ]);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let read = async |base: &str| {
+            for path in ["/api/posts?limit=100&count=exact", "/api/posts?q=changed", "/api/posts/1", "/api/keys"] {
+                let answer = client.get(format!("{base}{path}")).bearer_auth(ADMIN_KEY).send().await.unwrap();
+                assert_eq!(answer.status(), 200, "{path}: {}", answer.text().await.unwrap());
+            }
+        };
+        let journal = Journal::new();
+        let mut running = place.start("running", &[]);
+        let base = running.base().await;
+        let is_done = AtomicBool::new(false);
+        let write = async || {
+            while !is_done.load(Ordering::Relaxed) {
+                assert!(journal.write(&base).await, "a write was refused: {}", running.stderr());
+            }
+        };
+        let more = async || {
+            let enough = journal.acknowledged() + 100;
+            until("writes to be acknowledged", async || (journal.acknowledged() > enough).then_some(())).await;
+            read(&base).await;
+        };
+        let migrate = async {
+            // Statements are prepared by then, on every connection.
+            more().await;
+            for statement in NEXT_RELEASE {
+                database.execute(statement);
+                more().await;
+            }
+            is_done.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(join_all((0..4).map(|_| write())), migrate);
+        running.kill();
+        // A pod that is started anew in the middle of a rollout, or a rollback.
+        let mut again = place.start("again", &["serve", "--no-migrate"]);
+        let base = again.base().await;
+        read(&base).await;
+        for _ in 0..3 {
+            assert!(journal.write(&base).await, "a write was refused: {}", again.stderr());
+        }
+        journal.check(&database);
+        let made = place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+        let lines = place.run(&["export"]).success();
+        let (posts, key) = (lines.lines().filter(|line| line.contains("\"title\"")).count(), made.trim());
+        assert_eq!(i64::try_from(posts).unwrap(), database.number("SELECT count(*) AS number FROM posts"));
+        let answer = client.get(format!("{base}/api/posts?published=false")).bearer_auth(key).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
     }
 }

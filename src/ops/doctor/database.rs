@@ -112,11 +112,11 @@ fn schema(conn: &mut Connection, facts: Option<&PostgresFacts>) -> Result<Check,
     let (pending, unknown) = (migrations::pending(conn)?, migrations::unknown(conn)?);
     Ok(if !unknown.is_empty() {
         let says = format!(
-            "a newer version of this program has migrated the database ({}): run that one, or restore a backup from \
-             before",
+            "a newer release has migrated the database ({}): the release right before that one serves on it, an older \
+             one may fail",
             unknown.join(", ")
         );
-        Check::new(NAME, State::Wrong, says)
+        Check::new(NAME, State::Warning, says)
     } else if pending.is_empty() {
         Check::new(NAME, State::Ok, "every migration has been applied")
     } else {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use posts_api::db::{PoolOptions, ReplicaOptions};
 use serde_json::json;
 
-use crate::metrics::{Samples, assert_value, scrape, start, start_with, value};
+use crate::metrics::{Samples, assert_value, scrape, scrape_at, start, start_with, value};
 use crate::storage::SmallDisk;
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
+use crate::support::program::Workplace;
 use crate::support::{Api, Kind, TestDatabase, postgres, until};
 
 const PRIMARY_UP: &str = "posts_api_db_up{database=\"primary\"}";
@@ -136,4 +137,20 @@ async fn a_client_that_has_gone_is_counted_as_one_that_abandoned_its_request() {
     let abandoned = "posts_api_http_requests_total{method=\"GET\",route=\"/api/posts\",status=\"abandoned\"}";
     shows(&api, "it to be given up", |samples| value(samples, abandoned) > 0.0).await;
     execute(&mut held, "ROLLBACK");
+}
+
+#[tokio::test]
+async fn an_instance_that_is_killed_has_another_start_time_when_it_is_back() {
+    let place = Workplace::new([("PORT", "0"), ("ADMIN_PORT", "0")]);
+    let mut last = 0.0;
+    for name in ["first", "second"] {
+        let mut server = place.start(name, &[]);
+        server.base().await;
+        let base = server.admin_base().await;
+        let started = scrape_at(&base).await["posts_api_start_time_seconds"];
+        assert!(started > last, "{name}: {started}");
+        assert!((scrape_at(&base).await["posts_api_start_time_seconds"] - started).abs() < f64::EPSILON);
+        last = started;
+        server.kill();
+    }
 }

@@ -27,10 +27,9 @@ pub(crate) fn start_with(database: TestDatabase, change: impl FnOnce(&mut posts_
     })
 }
 
-async fn ask(api: &Api, method: Method, path: &str) -> Reply {
-    let url = format!("http://{}{path}", api.server.admin_address.unwrap());
+async fn ask_at(base: &str, method: Method, path: &str) -> Reply {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let response = client.request(method.clone(), url).send().await.unwrap();
+    let response = client.request(method.clone(), format!("{base}{path}")).send().await.unwrap();
     Reply {
         line: format!("{method} {path}"),
         status: response.status().as_u16(),
@@ -39,12 +38,25 @@ async fn ask(api: &Api, method: Method, path: &str) -> Reply {
     }
 }
 
+fn admin_base(api: &Api) -> String {
+    format!("http://{}", api.server.admin_address.unwrap())
+}
+
+async fn ask(api: &Api, method: Method, path: &str) -> Reply {
+    ask_at(&admin_base(api), method, path).await
+}
+
 async fn text(api: &Api) -> String {
     ask(api, Method::GET, "/metrics").await.expect(200).text().to_owned()
 }
 
 pub(crate) async fn scrape(api: &Api) -> Samples {
-    samples(&text(api).await)
+    scrape_at(&admin_base(api)).await
+}
+
+/// The same of a listener for operators whose address is known.
+pub(crate) async fn scrape_at(base: &str) -> Samples {
+    samples(ask_at(base, Method::GET, "/metrics").await.expect(200).text())
 }
 
 fn samples(text: &str) -> Samples {
@@ -328,20 +340,14 @@ async fn there_is_no_such_listener_unless_it_is_asked_for() {
     place.set("ADMIN_PORT", "0");
     let mut server = place.start("with", &[]);
     server.base().await;
-    let address = crate::support::program::until("its address", async || {
-        let log = server.stderr();
-        let (_, rest) = log.split_once("metrics are at http://")?;
-        rest.split_once("/metrics\n").map(|(address, _)| address.to_owned())
-    });
-    let address = address.await;
+    let base = server.admin_base().await;
+    let address = base.strip_prefix("http://").unwrap();
     assert!(address.starts_with("127.0.0.1:"), "{address}");
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!("http://{address}/metrics");
-    assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
+    scrape_at(&base).await;
     // It ends with the public one.
     server.signal("TERM");
     assert!(server.ended().await.success());
-    let taken = std::net::TcpListener::bind(&address).unwrap();
+    let taken = std::net::TcpListener::bind(address).unwrap();
     place.set("ADMIN_PORT", &taken.local_addr().unwrap().port().to_string());
     let line = place.run(&[]).refusal();
     assert!(line.contains("ADMIN_PORT") && line.contains("in use"), "{line}");

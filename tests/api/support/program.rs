@@ -178,10 +178,20 @@ impl Running {
 
     /// `http://127.0.0.1:PORT` as it logs it once it serves.
     pub(crate) async fn base(&mut self) -> String {
+        self.logs_address("listening on").await
+    }
+
+    /// The same of the listener for operators.
+    pub(crate) async fn admin_base(&mut self) -> String {
+        self.logs_address("metrics are at").await
+    }
+
+    async fn logs_address(&mut self, before: &str) -> String {
+        let before = format!("{before} http://");
         let address = until("the server to listen", async || {
             assert!(self.child.try_wait().unwrap().is_none(), "the server ended: {}", self.stderr());
             let log = self.stderr();
-            let (_, rest) = log.split_once("listening on http://")?;
+            let (_, rest) = log.split_once(&before)?;
             let (address, _) = rest.split_once(|end: char| !end.is_ascii_digit() && !".:".contains(end))?;
             Some(address.to_owned())
         });

@@ -323,10 +323,21 @@ fn a_replica_and_a_direct_way_are_told_of() {
 
     place.set("DATABASE_READ_URL", &database.url);
     say(&examine(&place), "replica", "warning", "no standby");
-    place.set("DATABASE_READ_URL", "postgres://u:s3cret@127.0.0.1:9/x");
+    for name in ["DATABASE_READ_URL", "DATABASE_DIRECT_URL"] {
+        place.set(name, "postgres://u:s3cret@127.0.0.1:9/x");
+    }
     let checks = examine(&place);
-    say(&checks, "replica", "warning", "check DATABASE_READ_URL");
+    say(&checks, "replica", "warning", "host and port in DATABASE_READ_URL");
+    say(&checks, "direct", "WRONG", "host and port in DATABASE_DIRECT_URL");
     assert!(!format!("{checks:?}").contains("s3cret"));
+    let mut plain = primary.url.clone();
+    plain.set_query(Some("sslmode=require"));
+    for name in ["DATABASE_READ_URL", "DATABASE_DIRECT_URL"] {
+        place.set(name, plain.as_str());
+    }
+    let checks = examine(&place);
+    say(&checks, "replica", "warning", "check sslmode and sslrootcert in DATABASE_READ_URL");
+    say(&checks, "direct", "WRONG", "check sslmode and sslrootcert in DATABASE_DIRECT_URL");
     let Some(other) = TestDatabase::create(Kind::Postgres) else { return };
     place.set("DATABASE_DIRECT_URL", &other.url);
     say(&examine(&place), "direct", "WRONG", "another database than DATABASE_URL");

@@ -1,5 +1,7 @@
 //! What a database says when it is asked.
 
+use std::fmt::Display;
+
 use super::{Check, State};
 use crate::db::inspect::{PostgresFacts, Way, way};
 use crate::db::migrations;
@@ -15,7 +17,7 @@ const SECOND: i64 = 1_000_000;
 pub(super) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, checks: &mut Vec<Check>) {
     let mut conn = match inspect::open(url) {
         Ok(conn) => conn,
-        Err(error) => return checks.push(Check::new(name, State::Wrong, unreachable(url, &error.to_string()))),
+        Err(error) => return checks.push(Check::new(name, State::Wrong, unreachable("DATABASE_URL", url, &error))),
     };
     let asked = conn.snapshot(|conn| {
         let mut answers = vec![Check::new(name, State::Ok, format!("{url} answers"))];
@@ -58,7 +60,7 @@ fn direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
     const NAME: &str = "direct";
     let mut direct = match inspect::open(url) {
         Ok(direct) => direct,
-        Err(error) => return Check::new(NAME, State::Wrong, format!("{error}: check DATABASE_DIRECT_URL")),
+        Err(error) => return Check::new(NAME, State::Wrong, unreachable("DATABASE_DIRECT_URL", url, &error)),
     };
     if is_one_database(database, &mut direct) {
         Check::new(NAME, State::Ok, format!("{url} leads to the same database"))
@@ -73,7 +75,7 @@ fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     let warning = |says: &str| Check::new(NAME, State::Warning, format!("{says}; reads go to the primary until then"));
     let mut standby = match inspect::open(&options.url) {
         Ok(standby) => standby,
-        Err(error) => return warning(&format!("{error}: check DATABASE_READ_URL, and that the server runs")),
+        Err(error) => return warning(&unreachable("DATABASE_READ_URL", &options.url, &error)),
     };
     let is_one = is_one_database(primary, &mut standby);
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
@@ -91,18 +93,20 @@ fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     }
 }
 
-fn unreachable(url: &DatabaseUrl, error: &str) -> String {
+/// Why the database that `setting` names cannot be used, and what to do.
+fn unreachable(setting: &str, url: &DatabaseUrl, error: &impl Display) -> String {
+    let error = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
     let remedy = if says(&["password", "authentication", "no pg_hba.conf entry"]) {
-        "check user and password in DATABASE_URL, and the server's pg_hba.conf"
+        format!("check user and password in {setting}, and the server's pg_hba.conf")
     } else if says(&["certificate", "SSL"]) {
-        "check sslmode and sslrootcert in DATABASE_URL: the server's certificate must be for its host's name"
+        format!("check sslmode and sslrootcert in {setting}: the server's certificate must be for its host's name")
     } else if says(&["does not exist"]) {
-        "make it, or mend its name in DATABASE_URL"
+        format!("make it, or mend its name in {setting}")
     } else if matches!(url, DatabaseUrl::Postgres(_)) {
-        "see that the server runs, and that host and port in DATABASE_URL are its own"
+        format!("see that the server runs, and that host and port in {setting} are its own")
     } else {
-        "let DATABASE_URL name a database of this service, or restore it from a backup"
+        format!("let {setting} name a database of this service, or restore it from a backup")
     };
     format!("{error}: {remedy}")
 }

@@ -11,6 +11,7 @@ use posts_api::db::Backend;
 use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::journal::Journal;
+use crate::support::postgres::variable;
 use crate::support::program::{Running, Workplace, until};
 use crate::support::{Kind, TestDatabase, on_both};
 
@@ -19,8 +20,8 @@ const READ_WITHIN: Duration = Duration::from_secs(1 + 3);
 
 const UNDO: &str = include_str!("../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
 
-/// What the next release may do to a schema that this one goes on with: see CONTRIBUTING.md.
-const NEXT_RELEASE: [&str; 7] = [
+/// What a release may do to a schema that the one before it goes on with: see CONTRIBUTING.md.
+const LATER_RELEASE: [&str; 7] = [
     "ALTER TABLE posts ADD COLUMN subtitle TEXT",
     "ALTER TABLE posts ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",
     "ALTER TABLE api_keys ADD COLUMN purpose TEXT",
@@ -115,10 +116,16 @@ on_both! {
         execute(&mut database.connect(), "INSERT INTO posts (slug, title) VALUES ('again', 'Again')");
     }
 
-    async fn this_release_goes_on_while_the_next_one_migrates_and_afterwards(database: TestDatabase) {
-        let place = Workplace::new([
+    async fn a_release_goes_on_while_the_next_one_migrates_and_afterwards(database: TestDatabase) {
+        let place = || Workplace::new([
             ("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY), ("CACHE_BYTES", "0"),
         ]);
+        // The release before this one where there is one, which is what scripts/previous-release gives; else this one.
+        let old = match variable("PREVIOUS_RELEASE") {
+            Some(program) => place().with_program(program.into()),
+            None => place(),
+        };
+        let new = place();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let read = async |base: &str| {
             for path in ["/api/posts?limit=100&count=exact", "/api/posts?q=changed", "/api/posts/1", "/api/keys"] {
@@ -127,7 +134,7 @@ on_both! {
             }
         };
         let journal = Journal::new();
-        let mut running = place.start("running", &[]);
+        let mut running = old.start("running", &[]);
         let base = running.base().await;
         let is_done = AtomicBool::new(false);
         let write = async || {
@@ -143,7 +150,10 @@ on_both! {
         let migrate = async {
             // Statements are prepared by then, on every connection.
             more().await;
-            for statement in NEXT_RELEASE {
+            let mut migrating = new.start("migrating", &["migrate"]);
+            assert!(migrating.ended().await.success(), "{}", migrating.stderr());
+            more().await;
+            for statement in LATER_RELEASE {
                 database.execute(statement);
                 more().await;
             }
@@ -151,19 +161,19 @@ on_both! {
         };
         tokio::join!(join_all((0..4).map(|_| write())), migrate);
         running.kill();
-        // A pod that is started anew in the middle of a rollout, or a rollback.
-        let mut again = place.start("again", &["serve", "--no-migrate"]);
+        // One that is started anew in the middle of a rollout, or a rollback.
+        let mut again = old.start("again", &["serve", "--no-migrate"]);
         let base = again.base().await;
         read(&base).await;
         for _ in 0..3 {
             assert!(journal.write(&base).await, "a write was refused: {}", again.stderr());
         }
         journal.check(&database);
-        let made = place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
-        let lines = place.run(&["export"]).success();
-        let (posts, key) = (lines.lines().filter(|line| line.contains("\"title\"")).count(), made.trim());
+        let made = old.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+        let drafts = client.get(format!("{base}/api/posts?published=false")).bearer_auth(made.trim());
+        assert_eq!(drafts.send().await.unwrap().status(), 200);
+        let lines = old.run(&["export"]).success();
+        let posts = lines.lines().filter(|line| line.contains("\"title\"")).count();
         assert_eq!(i64::try_from(posts).unwrap(), database.number("SELECT count(*) AS number FROM posts"));
-        let answer = client.get(format!("{base}/api/posts?published=false")).bearer_auth(key).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
     }
 }

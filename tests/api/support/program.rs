@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub(crate) async fn until<T>(what: &str, mut find: impl AsyncFnMut() -> Option<T
 
 /// A working directory and the settings of the programs that run in it.
 pub(crate) struct Workplace {
+    program: PathBuf,
     directory: TempDir,
     settings: BTreeMap<String, String>,
 }
@@ -65,7 +66,12 @@ impl Workplace {
         let directory = TempDir::with_prefix("posts-api-test-").unwrap();
         let settings = [("RATE_LIMIT", "off")].into_iter().chain(settings);
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { directory, settings }
+        Self { program: env!("CARGO_BIN_EXE_posts-api").into(), directory, settings }
+    }
+
+    /// Runs another program than the one that is tested.
+    pub(crate) fn with_program(self, program: PathBuf) -> Self {
+        Self { program, ..self }
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) {
@@ -89,7 +95,7 @@ impl Workplace {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_posts-api"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.directory.path()).env_clear().envs(&self.settings);
         command
     }
@@ -119,7 +125,7 @@ impl Workplace {
 
     /// Runs a line of the shell in this directory, which finds the program by its name.
     pub(crate) fn shell(&self, line: &str) -> Outcome {
-        let program = Path::new(env!("CARGO_BIN_EXE_posts-api")).parent().unwrap().to_owned();
+        let program = self.program.parent().unwrap().to_owned();
         let databases = postgres::programs().unwrap_or_default();
         let path = std::env::join_paths([program, databases, "/usr/bin".into(), "/bin".into()]).unwrap();
         let mut command = Command::new("sh");

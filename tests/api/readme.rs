@@ -1,23 +1,76 @@
-//! The commands of the README answer what the README says.
+//! The documents show what the service does: commands, links, routes, and error codes.
+//!
+//! `UPDATE_DOCS=1 cargo test --test api readme` rewrites the generated tables, and
+//! `tests/docs/commands --update target/debug/posts-api` the outputs of the commands.
 
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::postgres::is_required;
+use posts_api::http::Code;
+
+use crate::support::postgres::{is_required, variable};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what is skipped is told")]
-fn the_commands_of_the_readme_answer_what_it_prints() {
-    for tool in ["bash", "curl", "jq"] {
+fn commands_print_what_the_pages_show() {
+    run("tests/docs/commands", &[env!("CARGO_BIN_EXE_posts-api")]);
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    run("tests/docs/links", &[]);
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test must be visible")]
+fn run(script: &str, arguments: &[&str]) {
+    for tool in ["python3", "bash", "curl", "jq"] {
         if Command::new(tool).arg("--version").output().is_err() {
             assert!(!is_required(), "{tool} is missing");
-            eprintln!("SKIPPED: the README's commands, because {tool} is missing");
+            eprintln!("SKIPPED: {script}, because {tool} is missing");
             return;
         }
     }
-    let outcome = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readme-tour"))
-        .arg(env!("CARGO_BIN_EXE_posts-api"))
-        .output()
-        .unwrap();
-    let told = [outcome.stdout, outcome.stderr].concat();
-    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&told));
+    let outcome = Command::new(root().join(script)).args(arguments).output().unwrap();
+    let output = [outcome.stdout, outcome.stderr].concat();
+    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&output));
+}
+
+#[test]
+fn errors_page_lists_every_code() {
+    let mut table = String::from("| code | status | title | meaning |\n|---|---|---|---|\n");
+    for code in Code::ALL {
+        let (name, status, title, help) = (code.name(), code.status().as_u16(), code.title(), code.help());
+        writeln!(table, "| `{name}` | {status} | {title} | {help} |").unwrap();
+    }
+    assert_generated("docs/api/errors.md", "codes", &table);
+}
+
+#[test]
+fn api_index_lists_every_operation() {
+    let page = std::fs::read_to_string(root().join("docs/api/README.md")).unwrap();
+    let document = serde_json::to_value(posts_api::app::document()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let route = format!("`{} {path}`", method.to_uppercase());
+            assert!(page.contains(&route), "docs/api/README.md does not list {route}");
+        }
+    }
+}
+
+/// Compares the part of a page between `<!-- name -->` and `<!-- /name -->`, or rewrites it with `UPDATE_DOCS=1`.
+fn assert_generated(page: &str, name: &str, expected: &str) {
+    let path: PathBuf = root().join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let start = text.find(&begin).unwrap() + begin.len();
+    let stop = text.find(&end).unwrap();
+    if variable("UPDATE_DOCS").is_some() {
+        std::fs::write(path, format!("{}{expected}{}", &text[..start], &text[stop..])).unwrap();
+    } else {
+        assert_eq!(&text[start..stop], expected, "{page} is stale; UPDATE_DOCS=1 rewrites it");
+    }
 }

@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
 
-use crate::http::conditional::IfMatch;
 use crate::http::entity_tag::{Tag, list};
+use crate::http::extract::preconditions::IfMatch;
 use crate::http::representation::{Keep, Representation};
 
 fn print(tags: &[Tag<'_>]) -> String {

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::ApiError;
+use crate::http::ApiError;
 
 /// A body below this size, in bytes, fits into a packet or two as it is.
 const WORTH_COMPRESSING: usize = 1024;

@@ -3,8 +3,9 @@
 use diesel::QueryResult;
 use diesel::prelude::*;
 
-use super::model::{ApiKey, CreateApiKey, KeyHash, Role, StoredKey};
 use crate::db::{Backend, Connection, Counter, Timestamp, on};
+use crate::keys::model::{ApiKey, CreateApiKey, KeyHash, StoredKey};
+use crate::routing::Role;
 use crate::schema::api_keys;
 
 #[derive(Insertable)]

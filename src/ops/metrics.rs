@@ -18,12 +18,12 @@ use prometheus_client::registry::Registry;
 
 use crate::db::{Answering, Database, PoolReading, Timestamp, WriterReading};
 use crate::http::ApiError;
-use crate::http::cache::Cache;
-use crate::http::idempotency::Replays;
-use crate::http::limits::Limits;
-use crate::http::requests::Requests;
-use crate::measure::Reading;
-use crate::posts::schedule::Progress;
+use crate::http::extract::idempotency_key::Replays;
+use crate::http::middleware::cache::Cache;
+use crate::http::middleware::rate_limit::Limits;
+use crate::http::middleware::request_metrics::Requests;
+use crate::posts::scheduler::Progress;
+use crate::telemetry::histogram::Reading;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

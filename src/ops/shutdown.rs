@@ -8,7 +8,7 @@ use actix_web::dev::{ServerHandle, ServiceResponse};
 use actix_web::http::ConnectionType;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::health::Readiness;
+use crate::ops::health::Readiness;
 
 /// Closes a client's connection with the answer once the service is stopping: it connects anew, and so to an instance
 /// that goes on. A load balancer moves new connections only.

@@ -8,11 +8,12 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::input::{CreatePost, OnConflict};
-use super::model::NewPost;
-use super::slug::{self, FreeNumber};
-use super::store::{is_taken, upsert};
 use crate::db::{Backend, Connection, Timestamp, on};
+use crate::posts::input::{CreatePost, OnConflict};
+use crate::posts::model::NewPost;
+use crate::posts::slug;
+use crate::posts::slug::FreeNumber;
+use crate::posts::store::{is_taken, upsert};
 use crate::schema::posts;
 
 /// A post to store.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use posts_api::db::Timestamp;
-use posts_api::posts::batch::{self, Entry, Outcome};
+use posts_api::posts::batch;
+use posts_api::posts::batch::{Entry, Outcome};
 use posts_api::posts::input::{CreatePost, OnConflict};
 use serde_json::{Value, json};
 

@@ -99,7 +99,7 @@ on_both! {
     async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: TestDatabase) {
         database.migrate();
         let mut place = workplace(&database);
-        for (name, value, words) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
+        for (name, value, words) in [("PORT", "http", "PORT: must be"), ("RUST_LOG", "=!", "RUST_LOG")] {
             place.set(name, value);
             let checks = examine(&place);
             say(&checks, "settings", "WRONG", words);
@@ -108,7 +108,7 @@ on_both! {
         }
         if database.kind == Kind::Postgres {
             place.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-            say(&examine(&place), "settings", "warning", "a parameter socket_timeout, which is not known here");
+            say(&examine(&place), "settings", "warning", "the unknown parameter socket_timeout");
         }
     }
 

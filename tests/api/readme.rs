@@ -52,7 +52,7 @@ fn errors_page_lists_every_code() {
 #[test]
 fn api_index_lists_every_operation() {
     let page = std::fs::read_to_string(root().join("docs/api/README.md")).unwrap();
-    let document = serde_json::to_value(posts_api::app::document()).unwrap();
+    let document = serde_json::to_value(posts_api::routes::document()).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             let route = format!("`{} {path}`", method.to_uppercase());

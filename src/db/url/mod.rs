@@ -38,7 +38,7 @@ pub struct PostgresUrl {
 
 /// Why the URL of a database cannot be used, in one line that names its setting, without the password.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting} {why}")]
+#[error("{setting}: {why}")]
 pub struct InvalidUrl {
     setting: &'static str,
     why: String,
@@ -55,7 +55,7 @@ impl DatabaseUrl {
     /// No scheme or an unknown one, a URL that cannot be read, a parameter with a wrong value.
     pub fn parse(text: &str) -> Result<(Self, Vec<String>), InvalidUrl> {
         let Some((scheme, rest)) = text.split_once(':') else {
-            return refuse("has no scheme: write sqlite://posts.db or postgres://user:password@host:5432/database");
+            return refuse("no scheme; use sqlite://posts.db or postgres://user:password@host:5432/database");
         };
         match scheme {
             "sqlite" | "file" => Ok((sqlite(rest)?, Vec::new())),
@@ -63,18 +63,21 @@ impl DatabaseUrl {
             "prisma" | "prisma+postgres" => match prisma::direct(text) {
                 // Its parameters are not the caller's own, so that nobody needs to be told of those that mean nothing.
                 Some(direct) => postgres(&direct).map(|(url, _)| (url, Vec::new())),
-                None => {
-                    refuse("speaks Prisma Accelerate's own protocol: take the direct connection string, postgres://…")
-                }
+                None => refuse(
+                    "this URL uses the protocol of Prisma Accelerate; use the direct connection string, postgres://…",
+                ),
             },
-            // Not echoed: without its scheme, what stands before the first colon may be a user or a key.
-            _ => refuse("has an unknown scheme: use sqlite://, postgres:// or postgresql://"),
+            _ if rest.starts_with("//") && is_scheme(scheme) => {
+                refuse(format!("unknown scheme {scheme:?}; use postgres:// or sqlite://"))
+            }
+            // Not shown: in a URL without a scheme, the text before the first colon may be a user name or a key.
+            _ => refuse("unknown scheme; use postgres:// or sqlite://"),
         }
     }
 }
 
 impl InvalidUrl {
-    /// `why` goes on where the name of the setting ends.
+    /// `why` follows the name of the setting and a colon.
     pub fn new(setting: &'static str, why: impl Into<String>) -> Self {
         Self { setting, why: why.into() }
     }
@@ -179,6 +182,11 @@ fn is_loopback_address(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// RFC 3986, section 3.1, in lower case.
+fn is_scheme(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
+}
+
 fn refuse<T>(why: impl Into<String>) -> Result<T, InvalidUrl> {
     Err(InvalidUrl::new("DATABASE_URL", why))
 }
@@ -186,19 +194,21 @@ fn refuse<T>(why: impl Into<String>) -> Result<T, InvalidUrl> {
 fn sqlite(rest: &str) -> Result<DatabaseUrl, InvalidUrl> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.contains('?') {
-        return refuse("has parameters, and sqlite:// takes none: write sqlite://path/to/posts.db");
+        return refuse("sqlite:// accepts no parameters; use sqlite://path/to/posts.db");
     }
     if path.is_empty() {
-        return refuse("names no file: write sqlite://posts.db");
+        return refuse("no file name; use sqlite://posts.db");
     }
     if path.contains(":memory:") {
-        return refuse("asks for a database in memory, which every connection would have one of: name a file");
+        return refuse(
+            "an in-memory database is not supported, because each connection would have its own; use a file",
+        );
     }
     Ok(DatabaseUrl::Sqlite { path: PathBuf::from(path) })
 }
 
 fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
-    let mut url = Url::parse(text).or_else(|error| refuse(format!("cannot be read: {error}")))?;
+    let mut url = Url::parse(text).or_else(|error| refuse(format!("not a valid URL: {error}")))?;
     let given: Vec<(String, String)> =
         url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     let mut parsed = PostgresUrl {
@@ -219,7 +229,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             "schema" => parsed.schema = Some(value).filter(|schema| schema != "public"),
             "connection_limit" => parsed.connection_limit = Some(number(&name, &value)?),
             // 0 is Prisma's "no limit"; a request that waits for ever helps nobody.
-            "pool_timeout" if value == "0" => warnings.push("has pool_timeout=0: 2 s is used".to_owned()),
+            "pool_timeout" if value == "0" => warnings.push("pool_timeout=0 is not supported; using 2 s".to_owned()),
             "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value)?.into())),
             "pgbouncer" => parsed.transaction_pooling = value == "true",
             // Prisma's default checks no certificate, which is what libpq's `require` does.
@@ -229,7 +239,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
             "sslcert" if !has_client_key && accepts_any => {}
             "sslcert" if !has_client_key => kept.push(("sslrootcert".into(), value)),
             known if libpq::KNOWN.contains(&known) => kept.push((name, value)),
-            _ => warnings.push(format!("has a parameter {name}, which is not known here and was left out")),
+            _ => warnings.push(format!("ignored the unknown parameter {name}")),
         }
     }
     if parsed.shares_session {
@@ -238,12 +248,14 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
         parsed.pool_timeout.get_or_insert(SHARED_SESSION_WAIT);
     }
     if parsed.schema.is_some() && parsed.shares_session {
-        return refuse("has schema, but on Prisma's local server the search path would be everybody's: leave it out");
+        return refuse(
+            "the local server of Prisma does not support schema, because all clients share one search path; remove it",
+        );
     }
     if parsed.schema.is_some() && parsed.transaction_pooling {
         return refuse(
-            "has schema together with pgbouncer=true: behind a pooler the search path cannot be set by the client; \
-             run ALTER ROLE … SET search_path = … once and leave schema out",
+            "schema and pgbouncer=true exclude each other, because a pooler does not keep the search path; remove schema \
+             and run ALTER ROLE … SET search_path = … once",
         );
     }
     url.set_query(None);
@@ -258,7 +270,7 @@ fn postgres(text: &str) -> Result<(DatabaseUrl, Vec<String>), InvalidUrl> {
 fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
     match value.parse() {
         Ok(number) if (1..=1000).contains(&number) => Ok(number),
-        _ => refuse(format!("has a wrong {name}: it takes a whole number from 1 to 1000")),
+        _ => refuse(format!("{name} must be an integer between 1 and 1000")),
     }
 }
 

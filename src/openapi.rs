@@ -143,7 +143,7 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
             Code::ValidationFailed,
         ]);
     }
-    if !rate_limit::is_unlimited(&(operation.path)()) {
+    if !rate_limit::is_exempt(&(operation.path)()) {
         codes.push(Code::RateLimited);
     }
     if operation.access != Access::Unchecked {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::db::{Database, DatabaseUrl};
 use crate::http::extract::idempotency_key::Replays;
 use crate::http::extract::preconditions::RequireIfMatch;
-use crate::http::middleware::cache::{Cache, answer_kept};
+use crate::http::middleware::cache::{Cache, serve_cached};
 use crate::http::middleware::cors::cors;
 use crate::http::middleware::envelope::edge;
 use crate::http::middleware::rate_limit::{Limits, limit};
@@ -107,7 +107,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(edge))
-            .wrap_fn(move |request, service| shutdown::let_go(told.clone(), service.call(request)));
+            .wrap_fn(move |request, service| shutdown::close_when_draining(told.clone(), service.call(request)));
         let stopping = stopping.clone();
         http(app, move || {
             let stopping = stopping.clone();
@@ -146,7 +146,7 @@ async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    limit(request, async |request| answer_kept(request, next).await).await
+    limit(request, async |request| serve_cached(request, next).await).await
 }
 
 /// Seconds that requests in progress get to end after the server was told to stop.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use posts_api::config::Config;
-use posts_api::db::{Connection, Database, Timestamp, is_one_database, migrations};
+use posts_api::db::{Connection, Database, Timestamp, is_same_database, migrations};
 use posts_api::keys::model::{CreateApiKey, SecretKey};
 use posts_api::ops::shutdown;
 use posts_api::routing::Role;
@@ -25,7 +25,7 @@ pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
         }
     }
     // The cache would miss what other instances change.
-    if config.endpoints.direct.is_some() && !is_one_database(&mut conn, &mut Connection::open(&config.database)?) {
+    if config.endpoints.direct.is_some() && !is_same_database(&mut conn, &mut Connection::open(&config.database)?) {
         return Err("DATABASE_DIRECT_URL leads to another database than DATABASE_URL".into());
     }
     let system = actix_web::rt::System::new();

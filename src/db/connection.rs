@@ -16,7 +16,7 @@ use crate::db::{postgres, sqlite};
 pub struct Connection {
     pub backend: Backend,
     /// What a write through this connection has said of itself.
-    noted: Option<Publicity>,
+    noted: Option<Visibility>,
     /// `PRAGMA data_version` as it was last seen.
     data_version: Option<i64>,
     /// Up to where a standby had replayed the log when it was last asked.
@@ -31,7 +31,7 @@ pub enum Backend {
 
 /// Whether a write changed anything that is read without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Publicity {
+pub(crate) enum Visibility {
     Hidden,
     Public,
 }
@@ -186,13 +186,13 @@ impl Connection {
     /// Says of the write that runs whether it changed anything that is read without a key. A write that says nothing
     /// counts as one that did, and of several changes in one write one that did is enough.
     pub fn note_change(&mut self, is_public: bool) {
-        let publicity = if is_public { Publicity::Public } else { Publicity::Hidden };
+        let publicity = if is_public { Visibility::Public } else { Visibility::Hidden };
         self.noted = self.noted.max(Some(publicity));
     }
 
     /// What was noted since the last call.
-    pub(crate) fn take_noted(&mut self) -> Publicity {
-        self.noted.take().unwrap_or(Publicity::Public)
+    pub(crate) fn take_noted(&mut self) -> Visibility {
+        self.noted.take().unwrap_or(Visibility::Public)
     }
 
     /// Whether another connection has changed the file since the last call; also true of the first call. SQLite only.

@@ -7,18 +7,18 @@ use std::time::Duration;
 use diesel::QueryResult;
 use tracing::Instrument;
 
-use crate::db::connection::{Connection, Publicity};
+use crate::db::connection::{Connection, Visibility};
 use crate::db::deadline::bounded;
 use crate::db::error::Error;
 use crate::db::options::{Endpoints, PoolOptions, Purpose};
 use crate::db::pool::Pool;
 use crate::db::postgres::change_poller;
 use crate::db::postgres::replica::Replica;
-use crate::db::request_context::Origin;
+use crate::db::request_context::RequestContext;
 use crate::db::revision::Revision;
 use crate::db::sqlite::wal::Wal;
 use crate::db::sqlite::writer::Writer;
-use crate::db::stats::{Answering, Failures, PoolReading, WriterReading};
+use crate::db::stats::{EndpointStatus, Failures, PoolStats, WriterStats};
 use crate::db::url::DatabaseUrl;
 use crate::db::write::{Abort, AdvanceOnDrop, Atomicity};
 use crate::telemetry::spans;
@@ -98,7 +98,7 @@ impl Database {
     /// Whether the replica takes part: it answers, follows the primary and is not too far behind. `None` where there is
     /// none.
     #[must_use]
-    pub fn is_replica_in(&self) -> Option<bool> {
+    pub fn is_replica_healthy(&self) -> Option<bool> {
         self.0.replica.as_ref().map(Replica::is_in)
     }
 
@@ -110,20 +110,20 @@ impl Database {
 
     /// Writes that wait for SQLite's writer. `None` on PostgreSQL.
     #[must_use]
-    pub fn waiting_writes(&self) -> Option<u64> {
+    pub fn queued_writes(&self) -> Option<u64> {
         self.0.writer.as_ref().map(Writer::length)
     }
 
     /// Every pool as it is now.
     #[must_use]
-    pub fn pools(&self) -> Vec<PoolReading> {
+    pub fn pools(&self) -> Vec<PoolStats> {
         let beside = [self.0.writer.as_ref().map(Writer::pool), self.0.replica.as_ref().map(Replica::pool)];
         [self.0.pool.reading()].into_iter().chain(beside.into_iter().flatten()).collect()
     }
 
     /// What SQLite's writer has committed. `None` on PostgreSQL.
     #[must_use]
-    pub fn writer(&self) -> Option<WriterReading> {
+    pub fn writer(&self) -> Option<WriterStats> {
         self.0.writer.as_ref().map(Writer::reading)
     }
 
@@ -135,15 +135,15 @@ impl Database {
 
     /// Asks every database, and answers within 3 seconds. One that is only busy is up, as long as
     /// changes by others are looked for on it; a replica is where it takes part.
-    pub async fn answering(&self) -> Vec<Answering> {
+    pub async fn endpoint_status(&self) -> Vec<EndpointStatus> {
         let is_up = match tokio::time::timeout(ANSWERING, self.ping()).await {
             Ok(Ok(())) => true,
             // All connections are taken, by work or by a database that hangs. Who looks for changes has one of its own.
             Ok(Err(Error::Busy(_))) | Err(_) => self.0.revision.current().is_some(),
             Ok(Err(_)) => false,
         };
-        let replica = self.is_replica_in().map(|is_up| Answering { name: "replica", is_up });
-        [Answering { name: "primary", is_up }].into_iter().chain(replica).collect()
+        let replica = self.is_replica_healthy().map(|is_up| EndpointStatus { name: "replica", is_up });
+        [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
     }
 
     /// Runs `body`, which only reads and may take long. Its statements do not share a snapshot. On SQLite it may first
@@ -156,7 +156,7 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let span = spans::question("read");
-        let body = Origin::within(&span).carry(body);
+        let body = RequestContext::within(&span).carry(body);
         self.noted(self.0.pool.run_long(body).instrument(span).await)
     }
 
@@ -165,17 +165,17 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::read`].
-    pub async fn read_few<T: Send + 'static>(
+    pub async fn read_inline<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let span = spans::question("read few");
-        let (pool, body) = (&self.0.pool, Origin::within(&span).carry(body));
-        let read = async { if self.0.writer.is_some() { pool.run_here(body).await } else { pool.run(body).await } };
+        let (pool, body) = (&self.0.pool, RequestContext::within(&span).carry(body));
+        let read = async { if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(body).await } };
         self.noted(read.instrument(span).await)
     }
 
-    /// Like [`Database::read_few`] where `is_few`, otherwise like [`Database::read`], for what anyone may see: it may come
+    /// Like [`Database::read_inline`] where `is_indexed`, otherwise like [`Database::read`], for what anyone may see: it may come
     /// from the replica. What it answers is no older than what [`Database::revision`] tells of at the call, wherever it
     /// comes from. `body` may run twice.
     ///
@@ -183,14 +183,14 @@ impl Database {
     /// As [`Database::read`].
     pub async fn read_public<T: Send + 'static>(
         &self,
-        is_few: bool,
+        is_indexed: bool,
         body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
     ) -> Result<T, Error> {
         match &self.0.replica {
             // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
             Some(replica) if self.revision().is_some() => {
                 let span = spans::question("read public");
-                let (origin, body) = (Origin::within(&span), Arc::new(body));
+                let (origin, body) = (RequestContext::within(&span), Arc::new(body));
                 let read = async {
                     match replica.read(origin.clone(), Arc::clone(&body)).await? {
                         Some(read) => Ok(read),
@@ -199,7 +199,7 @@ impl Database {
                 };
                 self.noted(bounded(read).instrument(span).await)
             }
-            _ if is_few => self.read_few(body).await,
+            _ if is_indexed => self.read_inline(body).await,
             _ => self.read(body).await,
         }
     }
@@ -257,7 +257,7 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
         let span = spans::question("write");
-        let body = Origin::within(&span).carry(body);
+        let body = RequestContext::within(&span).carry(body);
         if let Some(writer) = &self.0.writer {
             return self.noted(writer.run(atomicity, body).instrument(span).await);
         }
@@ -271,7 +271,7 @@ impl Database {
                 Atomicity::Statement => body(conn),
             };
             let noted = conn.take_noted();
-            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Publicity::Hidden) {
+            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Visibility::Hidden) {
                 std::mem::forget(advance);
             } else if done.is_ok() {
                 advance.committed(conn);
@@ -294,6 +294,6 @@ impl Database {
     /// # Errors
     /// [`Error`]: it does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read_few(Connection::ping).await
+        self.read_inline(Connection::ping).await
     }
 }

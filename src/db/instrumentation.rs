@@ -27,14 +27,14 @@ pub fn log_slow_queries(from: Duration) {
 
 /// Whether queries are told of.
 #[must_use]
-pub fn are_queries_told() -> bool {
+pub fn is_instrumented() -> bool {
     SLOW.get().is_some() || spans::are_exported()
 }
 
 /// What observes the statements of a connection to `system`; `None` if the process neither logs slow statements nor
 /// exports spans.
 pub(crate) fn instrumentation(system: &'static str) -> Option<Listener> {
-    are_queries_told().then_some(Listener { system, running: None })
+    is_instrumented().then_some(Listener { system, running: None })
 }
 
 pub(crate) struct Listener {

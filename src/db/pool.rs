@@ -12,7 +12,7 @@ use crate::db::connection::{ConnectError, Connection};
 use crate::db::deadline::bounded;
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose};
-use crate::db::stats::{Line, PoolReading};
+use crate::db::stats::{Line, PoolStats};
 use crate::db::url::DatabaseUrl;
 
 /// Requests that may wait for a connection at once; one more is refused without waiting.
@@ -90,7 +90,7 @@ impl Pool {
     }
 
     /// As it is now.
-    pub(crate) fn reading(&self) -> PoolReading {
+    pub(crate) fn reading(&self) -> PoolStats {
         let (size, state) = (self.connections.max_size(), self.connections.state());
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         self.line.read(self.name, size.into(), state.connections.into(), size.saturating_sub(free).into())
@@ -123,7 +123,7 @@ impl Pool {
     }
 
     /// Runs `body` on the caller's thread, unless no connection is open and free, or such reads have lately been slow.
-    pub(crate) async fn run_here<T: Send + 'static>(
+    pub(crate) async fn run_inline<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {

@@ -10,18 +10,18 @@ tokio::task_local! {
 }
 
 /// Runs what is done for the request with this id, which is told with its slow queries.
-pub async fn for_request<F: Future>(id: &str, work: F) -> F::Output {
+pub async fn with_request_id<F: Future>(id: &str, work: F) -> F::Output {
     REQUEST.scope(id.into(), work).await
 }
 
 /// Where it is called from, for work that goes on elsewhere.
 #[derive(Clone)]
-pub struct Origin {
+pub struct RequestContext {
     request: Option<Arc<str>>,
     span: Span,
 }
 
-impl Origin {
+impl RequestContext {
     #[must_use]
     pub fn here() -> Self {
         Self::within(&Span::current())

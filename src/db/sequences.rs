@@ -11,12 +11,12 @@ pub const MAX_ID: i64 = (1 << 53) - 1;
 
 /// A table whose ids callers see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counter {
+pub enum Sequence {
     Posts,
     ApiKeys,
 }
 
-impl Counter {
+impl Sequence {
     fn table(self) -> &'static str {
         match self {
             Self::Posts => "posts",

@@ -13,7 +13,7 @@ const GROUP_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
 
 /// A pool of connections at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PoolReading {
+pub struct PoolStats {
     /// `read` and `write` on SQLite, `primary` and `replica` on PostgreSQL.
     pub name: &'static str,
     /// The most connections that it may have.
@@ -34,7 +34,7 @@ pub struct PoolReading {
 
 /// SQLite's writer at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WriterReading {
+pub struct WriterStats {
     /// How many writes the commits had.
     pub groups: Reading,
     /// How long the transactions took, from their beginning to the end of the commit.
@@ -45,7 +45,7 @@ pub struct WriterReading {
 
 /// A database, and whether it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answering {
+pub struct EndpointStatus {
     /// `primary`, or `replica`.
     pub name: &'static str,
     pub is_up: bool,
@@ -89,8 +89,8 @@ impl Line {
         self.refused_late.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self, name: &'static str, size: u64, open: u64, in_use: u64) -> PoolReading {
-        PoolReading {
+    pub(crate) fn read(&self, name: &'static str, size: u64, open: u64, in_use: u64) -> PoolStats {
+        PoolStats {
             name,
             size,
             open,
@@ -144,8 +144,8 @@ impl Groups {
         self.sizes.read().count
     }
 
-    pub(crate) fn read(&self, wal: u64) -> WriterReading {
-        WriterReading { groups: self.sizes.read(), times: self.times.read(), wal }
+    pub(crate) fn read(&self, wal: u64) -> WriterStats {
+        WriterStats { groups: self.sizes.read(), times: self.times.read(), wal }
     }
 }
 

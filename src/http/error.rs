@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db;
-use crate::http::middleware::rate_limit::Standing;
+use crate::http::middleware::rate_limit::RateLimitStatus;
 use crate::validation::FieldError;
 
 /// Declares [`Code`]: one line per error, so that its name, status and explanation cannot drift apart.
@@ -193,9 +193,9 @@ pub enum ApiError {
     #[error("{} wrong", if .0.len() == 1 { "one field is" } else { "some fields are" })]
     ValidationFailed(Vec<FieldError>),
     #[error("{0}")]
-    RateLimited(Standing),
+    RateLimited(RateLimitStatus),
     #[error("too many wrong keys came from this address: {0}")]
-    TooManyWrongKeys(Standing),
+    TooManyWrongKeys(RateLimitStatus),
     #[error("too many requests are waiting for the database")]
     DatabaseBusy,
     #[error("the database does not answer")]

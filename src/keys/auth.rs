@@ -119,7 +119,7 @@ fn bearer(authorization: &str) -> Option<&str> {
 /// The holder of a key, which is counted as theirs, or as a wrong one.
 async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
-    rate_limit::may_try(request, &hash)?;
+    rate_limit::check_failures(request, &hash)?;
     match look_up(hash, request).await {
         Ok(caller) => {
             audit::identify(request, caller.id());
@@ -128,7 +128,7 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
         }
         Err(error) => {
             if matches!(error, ApiError::KeyInvalid) {
-                rate_limit::note_wrong(request, &hash);
+                rate_limit::record_failure(request, &hash);
             }
             Err(error)
         }
@@ -144,7 +144,7 @@ async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiE
     }
     let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
     let now = Timestamp::now();
-    let found = database.read_few(move |conn| store::find(conn, &hash, now)).await?;
+    let found = database.read_inline(move |conn| store::find(conn, &hash, now)).await?;
     let key = found.ok_or(ApiError::KeyInvalid)?;
     if key.last_used_on.as_deref() != Some(&now.day()) {
         note_use(database, key.id, now);

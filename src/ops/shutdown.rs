@@ -15,7 +15,7 @@ use crate::ops::health::Readiness;
 ///
 /// # Errors
 /// The handler's own.
-pub async fn let_go<B>(
+pub async fn close_when_draining<B>(
     readiness: Readiness,
     response: impl Future<Output = Result<ServiceResponse<B>, Error>>,
 ) -> Result<ServiceResponse<B>, Error> {

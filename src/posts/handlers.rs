@@ -8,13 +8,13 @@ use crate::http::ApiError;
 use crate::http::extract::idempotency_key;
 use crate::http::extract::idempotency_key::{IdempotencyKeyHeader, Idempotent};
 use crate::http::extract::json::{Json, OptionalJson};
-use crate::http::extract::preconditions::{IfExists, IfExistsHeaders, IfMatch, IfNoneMatch};
+use crate::http::extract::preconditions::{IfMatch, IfNoneMatch, PutPrecondition, PutPreconditionHeaders};
 use crate::http::extract::query::refuse;
 use crate::http::middleware::cache::Cache;
 use crate::keys::auth::Caller;
 use crate::posts::batch::Entry;
 use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
-use crate::posts::list::page::{BatchAnswer, ListAnswer};
+use crate::posts::list::page::{BatchResponse, PostList};
 use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::Target;
@@ -23,7 +23,7 @@ use crate::posts::responses::{
 };
 use crate::posts::store::PutCondition;
 use crate::posts::{batch, examples, model, publish, responses, store};
-use crate::resource::path::{Id, SlugInPath};
+use crate::resource::path::{Id, SlugPath};
 use crate::routing::Role;
 
 /// List posts
@@ -34,7 +34,7 @@ use crate::routing::Role;
     get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
     responses(
         (
-            status = 200, description = "A page of posts, or of summaries where `view` asks for them", body = ListAnswer,
+            status = 200, description = "A page of posts, or of summaries where `view` asks for them", body = PostList,
             headers(
                 ("ETag" = String, description = "For `If-None-Match`"),
                 ("Link" = String, description = "The first, the next and the previous page (RFC 8288)"),
@@ -93,7 +93,7 @@ pub async fn get_post(
 )]
 pub async fn get_post_by_slug(
     request: HttpRequest,
-    SlugInPath(slug): SlugInPath,
+    SlugPath(slug): SlugPath,
     caller: Caller,
     database: web::Data<Database>,
     cache: web::Data<Cache>,
@@ -144,7 +144,7 @@ pub async fn create_post(
 /// Creates the post where there is none with this slug, and otherwise replaces it: what is left out is as in a new
 /// post, a `published` that is left out makes it a draft.
 #[utoipa::path(
-    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, IfExistsHeaders), request_body = PutPost,
+    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, PutPreconditionHeaders), request_body = PutPost,
     responses(
         (status = 200, description = "Replaced: the post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
         (
@@ -154,16 +154,16 @@ pub async fn create_post(
     ),
 )]
 pub async fn put_post(
-    SlugInPath(slug): SlugInPath,
-    condition: IfExists,
+    SlugPath(slug): SlugPath,
+    condition: PutPrecondition,
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
 ) -> Result<HttpResponse, ApiError> {
     let slug = model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail))?;
     let condition = match condition {
-        IfExists::Either => PutCondition::Unconditional,
-        IfExists::No => PutCondition::Absent,
-        IfExists::Yes(tags) => tags.tags().map_or(PutCondition::Exists, |tags| {
+        PutPrecondition::Either => PutCondition::Unconditional,
+        PutPrecondition::No => PutCondition::Absent,
+        PutPrecondition::Yes(tags) => tags.tags().map_or(PutCondition::Exists, |tags| {
             PutCondition::Is(tags.iter().filter_map(|tag| parse_tag(tag)).collect())
         }),
     };
@@ -178,7 +178,7 @@ pub async fn put_post(
 #[utoipa::path(
     post, path = "/api/posts/batch", tag = "posts", params(IdempotencyKeyHeader), request_body = Batch,
     responses((
-        status = 200, description = "What became of each post, in order", body = BatchAnswer,
+        status = 200, description = "What became of each post, in order", body = BatchResponse,
         headers(("Idempotency-Replayed" = String, description = "`true` where the request was carried out before")),
     )),
 )]
@@ -198,7 +198,7 @@ pub async fn create_posts(
         let posts = store::find_by_slugs(conn, &slugs)?;
         conn.note_change(posts.iter().any(store::was_public));
         // A post that was skipped may have been deleted just now: then the batch means something else, too.
-        Ok(BatchAnswer::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
+        Ok(BatchResponse::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
     })
     .await
 }

@@ -9,9 +9,9 @@ use crate::db::{Connection, Database, Error};
 use crate::http::ApiError;
 use crate::http::extract::preconditions::IfMatch;
 use crate::http::idempotency_store::Answer;
-use crate::http::representation::{Keep, Representation, uncompressed};
+use crate::http::representation::{CacheScope, Representation, uncompressed};
 use crate::keys::auth::Caller;
-use crate::posts::batch::Outcome;
+use crate::posts::batch::BatchOutcome;
 use crate::posts::list;
 use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
@@ -35,13 +35,13 @@ pub(crate) fn shown(post: Option<Post>) -> Result<Representation, ApiError> {
 pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     caller: Caller,
-    is_few: bool,
+    is_indexed: bool,
     body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
 ) -> Result<T, Error> {
     match keep(caller) {
-        Keep::Public => database.read_public(is_few, body).await,
-        Keep::Private if is_few => database.read_few(body).await,
-        Keep::Private => database.read(body).await,
+        CacheScope::Public => database.read_public(is_indexed, body).await,
+        CacheScope::Private if is_indexed => database.read_inline(body).await,
+        CacheScope::Private => database.read(body).await,
     }
 }
 
@@ -53,16 +53,16 @@ pub(crate) async fn page(
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let (query, count, is_small) = (list.query.clone(), list.count, list.is_small());
+    let (query, count, is_indexed) = (list.query.clone(), list.count, list.is_indexed());
     let parts = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
-    let (page, total) = read(database, caller, is_small, parts).await?;
+    let (page, total) = read(database, caller, is_indexed, parts).await?;
     let page = PostPage::new(&list, page, total);
     Representation::new(page.etag(), page.link(path, query_string), &page)
 }
 
 /// Without a key everyone gets the same answer.
-pub(crate) fn keep(caller: Caller) -> Keep {
-    if caller == Caller::Anonymous { Keep::Public } else { Keep::Private }
+pub(crate) fn keep(caller: Caller) -> CacheScope {
+    if caller == Caller::Anonymous { CacheScope::Public } else { CacheScope::Private }
 }
 
 /// Strong: two answers with the same tag have the same bytes. It names the post as well as the version, because behind
@@ -123,9 +123,9 @@ pub(crate) fn location(post: &Post) -> String {
 }
 
 /// Where a batch asks for slugs that are taken.
-pub(crate) fn taken(outcomes: &[(Outcome, String)]) -> Option<Vec<FieldError>> {
-    let taken = |(index, (outcome, _)): (usize, &(Outcome, String))| {
-        (*outcome == Outcome::SlugTaken).then(|| FieldError {
+pub(crate) fn taken(outcomes: &[(BatchOutcome, String)]) -> Option<Vec<FieldError>> {
+    let taken = |(index, (outcome, _)): (usize, &(BatchOutcome, String))| {
+        (*outcome == BatchOutcome::SlugTaken).then(|| FieldError {
             pointer: format!("/posts/{index}/slug"),
             code: "taken",
             detail: "is the slug of another post".into(),

@@ -37,9 +37,9 @@ impl FromRequest for Id {
 
 /// The slug in the path, unchecked: one that no post can have names none.
 #[derive(Debug, Clone)]
-pub struct SlugInPath(pub String);
+pub struct SlugPath(pub String);
 
-impl FromRequest for SlugInPath {
+impl FromRequest for SlugPath {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 

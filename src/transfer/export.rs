@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::db::{Backend, Connection, Counter, on};
+use crate::db::{Backend, Connection, Sequence, on};
 use crate::keys;
 use crate::keys::model::StoredKey;
 use crate::posts::model::Post;
@@ -82,7 +82,7 @@ impl Rest {
             return Ok(Self::default());
         }
         let keys = keys::store::all(conn)?;
-        let last_ids = LastIds { posts: Counter::Posts.last(conn)?, api_keys: Counter::ApiKeys.last(conn)? };
+        let last_ids = LastIds { posts: Sequence::Posts.last(conn)?, api_keys: Sequence::ApiKeys.last(conn)? };
         Ok(Self { keys, last_ids: Some(last_ids) })
     }
 

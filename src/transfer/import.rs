@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use diesel::prelude::*;
 
-use crate::db::{Backend, Connection, Counter};
+use crate::db::{Backend, Connection, Sequence};
 use crate::keys::store as key_store;
 use crate::keys::store::Restored;
 use crate::posts::batch;
-use crate::posts::batch::{Entry, Outcome};
+use crate::posts::batch::{BatchOutcome, Entry};
 use crate::posts::input::OnConflict;
 use crate::transfer::findings::{Finding, Findings};
 use crate::transfer::formats::{ghost, ndjson, wordpress};
@@ -255,8 +255,8 @@ fn store_posts(conn: &mut Connection, posts: Vec<Numbered<ImportedPost>>, report
     let outcomes = batch::store(conn, entries, OnConflict::Error)?;
     for (place, (outcome, slug)) in places.into_iter().zip(outcomes) {
         let reason = match (outcome, place.what) {
-            (Outcome::SlugTaken, _) => format!("/slug {slug} is taken"),
-            (Outcome::IdTaken, Some(id)) => format!("/id {id} is taken"),
+            (BatchOutcome::SlugTaken, _) => format!("/slug {slug} is taken"),
+            (BatchOutcome::IdTaken, Some(id)) => format!("/id {id} is taken"),
             _ => {
                 report.imported += 1;
                 continue;
@@ -277,8 +277,8 @@ fn store_other(conn: &mut Connection, other: &Numbered<Record>, report: &mut Rep
             }
         },
         Record::LastIds(ids) => {
-            Counter::Posts.raise(conn, ids.posts)?;
-            Counter::ApiKeys.raise(conn, ids.api_keys)?;
+            Sequence::Posts.raise(conn, ids.posts)?;
+            Sequence::ApiKeys.raise(conn, ids.api_keys)?;
         }
         Record::Post(_) => {}
     }

@@ -16,7 +16,7 @@ pub(crate) fn identity(conn: &mut PgConnection) -> QueryResult<String> {
 
 /// Whether both lead to one database, as far as can be told: engines that only speak like PostgreSQL may not tell.
 #[must_use]
-pub fn is_one_database(one: &mut Connection, other: &mut Connection) -> bool {
+pub fn is_same_database(one: &mut Connection, other: &mut Connection) -> bool {
     let (Backend::Postgres(one), Backend::Postgres(other)) = (&mut one.backend, &mut other.backend) else {
         return false;
     };

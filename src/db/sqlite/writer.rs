@@ -13,14 +13,14 @@ use diesel::result::Error as DieselError;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::db::connection::{Connection, Publicity};
+use crate::db::connection::{Connection, Visibility};
 use crate::db::deadline::bounded;
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose};
 use crate::db::pool::{Connections, QUEUE, connections};
 use crate::db::revision::Revision;
 use crate::db::sqlite::wal::Wal;
-use crate::db::stats::{Groups, Line, PoolReading, WriterReading};
+use crate::db::stats::{Groups, Line, PoolStats, WriterStats};
 use crate::db::url::DatabaseUrl;
 use crate::db::write::{Abort, Atomicity};
 
@@ -78,14 +78,14 @@ impl Writer {
     }
 
     /// Its one connection, and the line before it.
-    pub(crate) fn pool(&self) -> PoolReading {
+    pub(crate) fn pool(&self) -> PoolStats {
         let open = self.connections.state().connections.into();
         let in_use = self.work.is_writing.load(Ordering::Relaxed).into();
-        PoolReading { waiting: self.length(), ..self.work.line.read("write", 1, open, in_use) }
+        PoolStats { waiting: self.length(), ..self.work.line.read("write", 1, open, in_use) }
     }
 
     /// What it has committed.
-    pub(crate) fn reading(&self) -> WriterReading {
+    pub(crate) fn reading(&self) -> WriterStats {
         self.work.groups.read(self.wal.load(Ordering::Relaxed))
     }
 
@@ -182,7 +182,7 @@ impl WriterThread {
         };
         let mut next = Some(first);
         let mut group = Vec::new();
-        let mut publicity = Publicity::Hidden;
+        let mut publicity = Visibility::Hidden;
         let started = Instant::now();
         let committed = pooled.run(|conn| {
             conn.transaction(|conn| {
@@ -207,7 +207,7 @@ impl WriterThread {
         }
         // Before anyone is told: who reads after that must not be shown what was there before. A commit that failed
         // may have been stored all the same.
-        if publicity == Publicity::Public || committed.is_err() {
+        if publicity == Visibility::Public || committed.is_err() {
             self.revision.advance();
         }
         // One is still next where the transaction could not begin.
@@ -258,7 +258,7 @@ trait Job: Send {
     ///
     /// # Errors
     /// The transaction as a whole is lost.
-    fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Publicity>;
+    fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Visibility>;
 
     /// Tells its caller what became of it, or why the transaction it was in was not committed.
     fn answer(self: Box<Self>, failure: Option<&Error>);
@@ -297,8 +297,8 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
         self.queued
     }
 
-    fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Publicity> {
-        let Some(body) = self.body.take() else { return Ok(Publicity::Hidden) };
+    fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Visibility> {
+        let Some(body) = self.body.take() else { return Ok(Visibility::Hidden) };
         conn.take_noted();
         let work = |conn: &mut Connection| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
             Ok(result) => result.map_err(Undo::Aborted),
@@ -315,7 +315,7 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
             },
         };
         let publicity = match (&done, self.atomicity) {
-            (Err(_), Atomicity::Body) => Publicity::Hidden,
+            (Err(_), Atomicity::Body) => Visibility::Hidden,
             // What came before the statement that failed stays.
             _ => conn.take_noted(),
         };

@@ -47,7 +47,7 @@ impl IfMatch {
 
 /// What `If-Match` or `If-None-Match` of a `PUT` says.
 #[derive(Debug)]
-pub enum IfExists {
+pub enum PutPrecondition {
     /// Neither was sent.
     Either,
     /// `If-None-Match: *`: only where nothing is there.
@@ -60,7 +60,7 @@ pub enum IfExists {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "its fields are only described")]
-pub struct IfExistsHeaders {
+pub struct PutPreconditionHeaders {
     /// The `ETag` of the post as last read, such as `"1-1"`: replaces only that, 412 otherwise.
     #[param(
         rename = "If-Match",
@@ -74,7 +74,7 @@ pub struct IfExistsHeaders {
     if_none_match: Option<String>,
 }
 
-impl FromRequest for IfExists {
+impl FromRequest for PutPrecondition {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 

@@ -19,9 +19,9 @@ use futures_util::future::{Shared, WeakShared};
 use quick_cache::Weighter;
 use tokio::sync::oneshot;
 
-use crate::db::{Database, Origin};
+use crate::db::{Database, RequestContext};
 use crate::http::ApiError;
-use crate::http::representation::{Keep, Representation};
+use crate::http::representation::{CacheScope, Representation};
 
 /// What an entry takes beside its key and its answer, in bytes, about.
 const ENTRY: usize = 512;
@@ -126,10 +126,10 @@ impl Cache {
     pub async fn answer(
         &self,
         request: &HttpRequest,
-        keep: Keep,
+        scope: CacheScope,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Result<HttpResponse, ApiError> {
-        let generation = if keep == Keep::Public {
+        let generation = if scope == CacheScope::Public {
             self.0.misses.fetch_add(1, Ordering::Relaxed);
             self.generation()
         } else {
@@ -137,7 +137,7 @@ impl Cache {
         };
         let cache = self.clone();
         let read = async move {
-            if keep == Keep::Public {
+            if scope == CacheScope::Public {
                 cache.0.reads.fetch_add(1, Ordering::Relaxed);
             }
             read.await
@@ -146,16 +146,16 @@ impl Cache {
             None => Arc::new(read.await?),
             Some(generation) => generation.find(target(request), read).await?,
         };
-        if let Some(answer) = representation.answer(request.headers(), keep) {
+        if let Some(answer) = representation.answer(request.headers(), scope) {
             return Ok(answer);
         }
         representation.compress().await;
-        let compressed = representation.answer(request.headers(), keep);
-        Ok(compressed.unwrap_or_else(|| representation.whole(keep)))
+        let compressed = representation.answer(request.headers(), scope);
+        Ok(compressed.unwrap_or_else(|| representation.whole(scope)))
     }
 
-    fn kept(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let kept = self.generation()?.answers.get(target(request))?.answer(request.headers(), Keep::Public)?;
+    fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        let kept = self.generation()?.answers.get(target(request))?.answer(request.headers(), CacheScope::Public)?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
         Some(kept)
     }
@@ -229,7 +229,7 @@ impl Generation {
         }
         let ending = EndFill { generation: Arc::clone(self), target };
         // For the one who asked first.
-        actix_web::rt::spawn(Origin::here().with(async move {
+        actix_web::rt::spawn(RequestContext::here().with(async move {
             let filled = tokio::select! {
                 filled = read => filled.map(Arc::new),
                 () = sender.closed() => return,
@@ -270,14 +270,14 @@ fn target(request: &HttpRequest) -> &str {
 ///
 /// # Errors
 /// The handler's own.
-pub async fn answer_kept<B: MessageBody + 'static>(
+pub async fn serve_cached<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
     let cache = request.app_data::<web::Data<Cache>>().filter(|_| is_read && is_anonymous);
-    match cache.and_then(|cache| cache.kept(request.request())) {
+    match cache.and_then(|cache| cache.lookup(request.request())) {
         Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),
     }

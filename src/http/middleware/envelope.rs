@@ -21,7 +21,7 @@ use crate::http::error::{ApiError, Code, Problem};
 use crate::http::middleware::audit::Change;
 use crate::http::middleware::request_metrics::Watch;
 use crate::http::middleware::{audit, trace};
-use crate::http::transport::request_body::{Answer, Unread};
+use crate::http::transport::request_body::{Answer, RequestBody};
 use crate::http::transport::timeout_stream::Connection;
 use crate::telemetry::spans;
 
@@ -44,7 +44,7 @@ pub async fn edge<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<Answer<EitherBody<B>>>, Error> {
     let watch = Watch::begin(&request);
     let id = traced_id(request.headers()).unwrap_or_else(request_id);
-    let unread = Unread::hold(&mut request);
+    let unread = RequestBody::hold(&mut request);
     // Until the answer is there.
     let in_progress = match request.conn_data::<Rc<Connection>>().cloned() {
         Some(connection) if connection.has_ended() => {
@@ -63,7 +63,7 @@ pub async fn edge<B: MessageBody + 'static>(
     let change = Change::begin(&request, &id);
     let span = watch.as_ref().map_or_else(Span::none, |watch| trace::begin(&request, watch.route(), &id));
     let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
-    let answer = if db::are_queries_told() { db::for_request(&id, answer).await } else { answer.await };
+    let answer = if db::is_instrumented() { db::with_request_id(&id, answer).await } else { answer.await };
     let response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
@@ -183,7 +183,7 @@ fn request_id() -> String {
 struct Unanswerable {
     error: ApiError,
     request_id: String,
-    unread: Option<Unread>,
+    unread: Option<RequestBody>,
 }
 
 impl fmt::Debug for Unanswerable {

@@ -63,14 +63,14 @@ struct Limit {
 
 /// How a client stands with a limit.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct RateLimitStatus {
     limit: &'static str,
     rate: Rate,
     left: Left,
 }
 
 /// A request that was counted for a key.
-struct Counted(Standing);
+struct Counted(RateLimitStatus);
 
 impl Limits {
     #[must_use]
@@ -95,7 +95,7 @@ impl Limits {
 ///
 /// # Errors
 /// The address has sent too many wrong ones, and this one was not valid lately.
-pub fn may_try(request: &ServiceRequest, key: &[u8; 32]) -> Result<(), ApiError> {
+pub fn check_failures(request: &ServiceRequest, key: &[u8; 32]) -> Result<(), ApiError> {
     let Some(counters) = counters(request) else { return Ok(()) };
     let now = counters.now();
     let standing = counters.failures.standing(address(request), now);
@@ -104,7 +104,7 @@ pub fn may_try(request: &ServiceRequest, key: &[u8; 32]) -> Result<(), ApiError>
 }
 
 /// Counts a key that was not valid.
-pub fn note_wrong(request: &ServiceRequest, key: &[u8; 32]) {
+pub fn record_failure(request: &ServiceRequest, key: &[u8; 32]) {
     let Some(counters) = counters(request) else { return };
     // One that was never valid must not take the place of one that was.
     if counters.known.time(number(key)) > 0 {
@@ -149,23 +149,23 @@ impl Limit {
         Self { name, rate, pace: Pace::of(rate), cells: Cells::new(LINES), refusals: AtomicU64::new(0) }
     }
 
-    fn take(&self, client: u128, now: u64) -> Result<Standing, Standing> {
-        let standing = |left| Standing { limit: self.name, rate: self.rate, left };
+    fn take(&self, client: u128, now: u64) -> Result<RateLimitStatus, RateLimitStatus> {
+        let standing = |left| RateLimitStatus { limit: self.name, rate: self.rate, left };
         self.cells.take(client, self.pace, now).map(standing).map_err(standing)
     }
 
     /// Counts a refusal.
-    fn refuse(&self, standing: Standing) -> Standing {
+    fn refuse(&self, standing: RateLimitStatus) -> RateLimitStatus {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         standing
     }
 
-    fn standing(&self, client: u128, now: u64) -> Standing {
-        Standing { limit: self.name, rate: self.rate, left: self.cells.left(client, self.pace, now) }
+    fn standing(&self, client: u128, now: u64) -> RateLimitStatus {
+        RateLimitStatus { limit: self.name, rate: self.rate, left: self.cells.left(client, self.pace, now) }
     }
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// The whole seconds after which another request is served.
     #[must_use]
     pub fn seconds(&self) -> u64 {
@@ -197,7 +197,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for RateLimitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { limit, rate: Rate { count, period }, .. } = self;
         write!(f, "at most {count} {limit} in {period} s; try again in {} s", self.seconds())
@@ -223,7 +223,7 @@ fn number(key: &[u8; 32]) -> u128 {
 
 /// Whether it is served however often it is asked for: whoever watches over the service must not be turned away.
 #[must_use]
-pub fn is_unlimited(path: &str) -> bool {
+pub fn is_exempt(path: &str) -> bool {
     path.starts_with("/health/")
 }
 
@@ -237,7 +237,7 @@ pub async fn limit<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let limits = request.app_data::<web::Data<Limits>>().cloned();
     let counters = limits.as_ref().and_then(|limits| limits.0.as_ref());
-    let Some(counters) = counters.filter(|_| !is_unlimited(request.path())) else { return serve(request).await };
+    let Some(counters) = counters.filter(|_| !is_exempt(request.path())) else { return serve(request).await };
     let client = address(&request);
     let take = |method: &Method| counters.limit_of(method).take(client, counters.now());
     // Whether a key is valid, `keys::auth` will find out.

@@ -19,14 +19,14 @@ use pin_project_lite::pin_project;
 
 /// A request's body, held beside its handler, which reads it.
 #[derive(Clone)]
-pub struct Unread(Rc<Held>);
+pub struct RequestBody(Rc<Held>);
 
 struct Held {
     body: RefCell<Payload>,
     is_read: Cell<bool>,
 }
 
-impl Unread {
+impl RequestBody {
     /// `None`: the request has no body.
     pub fn hold(request: &mut ServiceRequest) -> Option<Self> {
         let payload = request.take_payload();
@@ -45,7 +45,7 @@ impl Unread {
     }
 }
 
-impl Stream for Unread {
+impl Stream for RequestBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -60,12 +60,12 @@ pin_project! {
     pub struct Answer<B> {
         #[pin]
         body: B,
-        unread: Option<Unread>,
+        unread: Option<RequestBody>,
     }
 }
 
 impl<B> Answer<B> {
-    pub fn new(body: B, unread: Option<Unread>) -> Self {
+    pub fn new(body: B, unread: Option<RequestBody>) -> Self {
         Self { body, unread }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::db::inspect::{PostgresFacts, Way, way};
 use crate::db::{
-    Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_one_database, migrations,
+    Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
 };
 use crate::ops::doctor::{Check, State};
 use crate::posts::store;
@@ -64,7 +64,7 @@ fn direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
         Ok(direct) => direct,
         Err(error) => return Check::new(NAME, State::Wrong, unreachable("DATABASE_DIRECT_URL", url, &error)),
     };
-    if is_one_database(database, &mut direct) {
+    if is_same_database(database, &mut direct) {
         Check::new(NAME, State::Ok, format!("{url} leads to the same database"))
     } else {
         Check::new(NAME, State::Wrong, "DATABASE_DIRECT_URL leads to another database than DATABASE_URL: mend one")
@@ -79,7 +79,7 @@ fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
         Ok(standby) => standby,
         Err(error) => return warning(&unreachable("DATABASE_READ_URL", &options.url, &error)),
     };
-    let is_one = is_one_database(primary, &mut standby);
+    let is_one = is_same_database(primary, &mut standby);
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
     match inspect::standby_facts(primary, &mut standby) {
         Err(error) => warning(&format!("{} cannot be compared with the primary ({error}): mend that", options.url)),

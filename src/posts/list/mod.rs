@@ -13,7 +13,7 @@ mod sql;
 use diesel::QueryResult;
 
 use crate::db::Connection;
-use crate::posts::list::query::{Column, Item, ListQuery, Order, Place, Stretch, Tier, View};
+use crate::posts::list::query::{Column, IndexScan, Item, ListQuery, Order, Place, Tier, View};
 
 /// The most content, in bytes, that a page holds; it ends earlier than its limit then.
 pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
@@ -77,7 +77,7 @@ fn read(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize)
             let items = stretch(
                 conn,
                 query,
-                &Stretch { query, published: true, tier, column, order, after: place.as_ref(), limit: chunk },
+                &IndexScan { query, published: true, tier, column, order, after: place.as_ref(), limit: chunk },
             )?;
             let is_end = items.len() < chunk;
             place = items.last().map(|item| query.sort.place(backwards, tier, item));
@@ -97,8 +97,8 @@ fn read(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize)
 }
 
 /// The posts of a stretch, published or not as the list asks for it.
-fn stretch(conn: &mut Connection, query: &ListQuery, stretch: &Stretch<'_>) -> QueryResult<Vec<Item>> {
-    let mut read = |published| sql::items(conn, &Stretch { published, ..*stretch });
+fn stretch(conn: &mut Connection, query: &ListQuery, stretch: &IndexScan<'_>) -> QueryResult<Vec<Item>> {
+    let mut read = |published| sql::items(conn, &IndexScan { published, ..*stretch });
     let mut items = match query.filter.published {
         Some(published) => read(published)?,
         // Each of the two has an index that gives it in order; both together have none.

@@ -12,7 +12,7 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::posts::batch::Outcome;
+use crate::posts::batch::BatchOutcome;
 use crate::posts::examples;
 use crate::posts::list::Page;
 use crate::posts::list::count::Total;
@@ -62,9 +62,9 @@ pub struct PostSummaryPage {
 }
 
 /// What the list answers: a [`PostPage`] or a [`PostSummaryPage`]. An empty page is both, so it is `anyOf`.
-pub struct ListAnswer;
+pub struct PostList;
 
-impl PartialSchema for ListAnswer {
+impl PartialSchema for PostList {
     fn schema() -> RefOr<Schema> {
         let pages = [PostPage::name(), PostSummaryPage::name()];
         let any = pages.iter().fold(AnyOfBuilder::new(), |any, name| any.item(Ref::from_schema_name(name.as_ref())));
@@ -72,7 +72,7 @@ impl PartialSchema for ListAnswer {
     }
 }
 
-impl ToSchema for ListAnswer {
+impl ToSchema for PostList {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push((PostPage::name().into(), PostPage::schema()));
         PostPage::schemas(schemas);
@@ -135,7 +135,7 @@ impl PostPage {
 
 /// What became of the posts of a batch.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct BatchAnswer {
+pub struct BatchResponse {
     /// One for each post of the request, in its order.
     pub items: Vec<BatchItem>,
 }
@@ -158,17 +158,17 @@ pub enum BatchResult {
     Replaced,
 }
 
-impl BatchAnswer {
+impl BatchResponse {
     /// `None`: one of the posts was deleted before it could be read again.
     #[must_use]
-    pub fn new(outcomes: Vec<(Outcome, String)>, posts: Vec<Post>) -> Option<Self> {
+    pub fn new(outcomes: Vec<(BatchOutcome, String)>, posts: Vec<Post>) -> Option<Self> {
         let mut posts: HashMap<String, Post> = posts.into_iter().map(|post| (post.slug.clone(), post)).collect();
-        let item = |(outcome, slug): (Outcome, String)| {
+        let item = |(outcome, slug): (BatchOutcome, String)| {
             let result = match outcome {
-                Outcome::Created => BatchResult::Created,
-                Outcome::Skipped => BatchResult::Skipped,
-                Outcome::Replaced => BatchResult::Replaced,
-                Outcome::SlugTaken | Outcome::IdTaken => return None,
+                BatchOutcome::Created => BatchResult::Created,
+                BatchOutcome::Skipped => BatchResult::Skipped,
+                BatchOutcome::Replaced => BatchResult::Replaced,
+                BatchOutcome::SlugTaken | BatchOutcome::IdTaken => return None,
             };
             Some(BatchItem { result, post: posts.remove(&slug)? })
         };

@@ -180,8 +180,8 @@ impl ListRequest {
 
     /// Whether the page is found by an index alone: nothing is searched, passed over or counted.
     #[must_use]
-    pub fn is_small(&self) -> bool {
-        self.query.filter.is_plain() && self.count == Count::None
+    pub fn is_indexed(&self) -> bool {
+        self.query.filter.is_indexed() && self.count == Count::None
     }
 
     /// The cursor of a page of this list.

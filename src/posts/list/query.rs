@@ -35,7 +35,7 @@ pub struct Filter {
 impl Filter {
     /// Whether the list is all that is published, or all drafts, or both: an index then has its posts side by side.
     #[must_use]
-    pub fn is_plain(&self) -> bool {
+    pub fn is_indexed(&self) -> bool {
         let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, search } =
             self;
         let times = [published_after, published_before, updated_after, updated_before];
@@ -133,7 +133,7 @@ pub(crate) enum Tier {
 
 /// A stretch of a list that one index gives in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stretch<'a> {
+pub(crate) struct IndexScan<'a> {
     pub(crate) query: &'a ListQuery,
     pub(crate) published: bool,
     pub(crate) tier: Tier,

@@ -1,4 +1,4 @@
-//! The SQL of lists: from a [`Stretch`] to its rows.
+//! The SQL of lists: from a [`IndexScan`] to its rows.
 //!
 //! Every name and operator in it is written here; what callers send is bound. Row values, `(title, id) < (?, ?)`, let
 //! both databases enter the index where the page begins, which `title <= ? AND …` would not for equal titles.
@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use crate::db::{Backend, Connection, FixedSql, Timestamp, Value, on};
 use crate::posts::excerpt;
-use crate::posts::list::query::{Column, Filter, Item, Key, Order, SearchFilter, Stretch, Tier, View};
+use crate::posts::list::query::{Column, Filter, IndexScan, Item, Key, Order, SearchFilter, Tier, View};
 use crate::posts::list::search::{Scope, Search};
 use crate::posts::model::{Post, PostSummary};
 use crate::schema::posts;
@@ -43,7 +43,7 @@ macro_rules! filtered {
 /// The query of a stretch, selecting `$columns`.
 macro_rules! selected {
     ($columns:expr, $stretch:expr, $search:expr, $order:expr) => {{
-        let stretch: &Stretch<'_> = $stretch;
+        let stretch: &IndexScan<'_> = $stretch;
         let mut query =
             filtered!(posts::table.select($columns).into_boxed(), &stretch.query.filter, stretch.published, $search);
         if let Some(place) = stretch.after {
@@ -63,7 +63,7 @@ macro_rules! selected {
 ///
 /// # Errors
 /// The database's.
-pub(crate) fn items(conn: &mut Connection, stretch: &Stretch<'_>) -> QueryResult<Vec<Item>> {
+pub(crate) fn items(conn: &mut Connection, stretch: &IndexScan<'_>) -> QueryResult<Vec<Item>> {
     if stretch.query.filter.search == SearchFilter::Nothing {
         return Ok(Vec::new());
     }
@@ -123,7 +123,7 @@ pub(crate) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> 
 }
 
 /// The rows past a place, in the order of the stretch.
-fn beyond(stretch: &Stretch<'_>, key: Value, id: i64) -> FixedSql<Bool> {
+fn beyond(stretch: &IndexScan<'_>, key: Value, id: i64) -> FixedSql<Bool> {
     let (before, end) = match (stretch.column, stretch.order) {
         (Column::Id, Order::Ascending) => ("(posts.id, posts.id) > (", ")"),
         (Column::Id, Order::Descending) => ("(posts.id, posts.id) < (", ")"),
@@ -138,7 +138,7 @@ fn beyond(stretch: &Stretch<'_>, key: Value, id: i64) -> FixedSql<Bool> {
 }
 
 /// Plain lists have few shapes and are asked for most.
-fn order(conn: &Connection, stretch: &Stretch<'_>) -> FixedSql<BigInt> {
+fn order(conn: &Connection, stretch: &IndexScan<'_>) -> FixedSql<BigInt> {
     let order = match (stretch.column, stretch.order) {
         (Column::Id, order) => by_id(conn, order),
         (Column::PublishedAt, Order::Ascending) => FixedSql::new("posts.published_key ASC, posts.id ASC"),
@@ -148,7 +148,7 @@ fn order(conn: &Connection, stretch: &Stretch<'_>) -> FixedSql<BigInt> {
         (Column::Title, Order::Ascending) => FixedSql::new("posts.title ASC, posts.id ASC"),
         (Column::Title, Order::Descending) => FixedSql::new("posts.title DESC, posts.id DESC"),
     };
-    if stretch.query.filter.is_plain() { order } else { order.prepared_each_time() }
+    if stretch.query.filter.is_indexed() { order } else { order.prepared_each_time() }
 }
 
 /// On PostgreSQL the place of nulls, of which an id has none, is that of `posts_published_id`: the primary key, which

@@ -23,8 +23,8 @@ use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose, ReplicaOptions};
 use crate::db::pool::Pool;
 use crate::db::postgres::replica::state::State;
-use crate::db::request_context::Origin;
-use crate::db::stats::PoolReading;
+use crate::db::request_context::RequestContext;
+use crate::db::stats::PoolStats;
 use crate::db::url::DatabaseUrl;
 
 pub(crate) struct Replica {
@@ -57,7 +57,7 @@ impl Replica {
     }
 
     /// Its connections as they are now.
-    pub(crate) fn pool(&self) -> PoolReading {
+    pub(crate) fn pool(&self) -> PoolStats {
         self.pool.reading()
     }
 
@@ -74,7 +74,7 @@ impl Replica {
     /// `None` where it cannot tell, or not in time: then the primary is to be asked.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        origin: Origin,
+        origin: RequestContext,
         body: Arc<impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static>,
     ) -> Result<Option<T>, Error> {
         if !self.is_in() {

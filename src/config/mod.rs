@@ -9,7 +9,6 @@ mod rate_limit;
 mod reference;
 mod settings;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -17,10 +16,11 @@ use ipnet::IpNet;
 use sentry::types::Dsn;
 use url::Url;
 
-use crate::db::{DatabaseUrl, Endpoints, InvalidUrl, PoolOptions, ReplicaOptions};
+use crate::db::{DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions};
 use parse::Given;
 use settings::Setting;
 
+pub use parse::{AdminApiKey, ConfigError, LogFormat};
 pub use rate_limit::{Rate, RateLimit};
 pub use settings::Settings;
 
@@ -58,45 +58,6 @@ pub struct Config {
     pub sentry_dsn: Option<Dsn>,
     /// Questionable settings that do not prevent the start.
     pub warnings: Vec<String>,
-}
-
-/// The format of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object per line.
-    Json,
-}
-
-/// The admin key of the environment. `Debug` does not show it.
-#[derive(Clone)]
-pub struct AdminApiKey(String);
-
-impl AdminApiKey {
-    /// The key itself: for comparison only.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for AdminApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminApiKey(***)")
-    }
-}
-
-/// Why the service cannot start, in one line.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error(transparent)]
-    Url(#[from] InvalidUrl),
-    /// The value is not shown: it may be a secret under the wrong name.
-    #[error("{name}: must be {accepts}")]
-    Value { name: &'static str, accepts: &'static str },
-    #[error("CORS_ALLOWED_ORIGINS: {0:?} is not an origin; use scheme, host, and port, such as https://example.org")]
-    Origin(String),
 }
 
 const POOL_WAIT: Duration = Duration::from_secs(2);

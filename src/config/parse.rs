@@ -1,5 +1,6 @@
-//! From the text of a setting to its value.
+//! From the text of a setting to its value: the types of values, and the error of an invalid one.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,11 +9,49 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::settings::{self, Setting};
-use super::{AdminApiKey, ConfigError, LogFormat};
 use crate::db::{DatabaseUrl, InvalidUrl};
 
 /// 128 bits in base64.
 const ADMIN_API_KEY_LENGTH: usize = 22;
+
+/// The format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The admin key of the environment. `Debug` does not show it.
+#[derive(Clone)]
+pub struct AdminApiKey(String);
+
+impl AdminApiKey {
+    /// The key itself: for comparison only.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AdminApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminApiKey(***)")
+    }
+}
+
+/// Why the service cannot start, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// The value is not shown: it may be a secret under the wrong name.
+    #[error("{name}: must be {accepts}")]
+    Value { name: &'static str, accepts: &'static str },
+    #[error("CORS_ALLOWED_ORIGINS: {0:?} is not an origin; use scheme, host, and port, such as https://example.org")]
+    Origin(String),
+}
 
 /// A setting with the text that was given for it. An empty text counts as not given, as `KEY=${KEY:-}` of a compose
 /// file means it.

@@ -18,7 +18,7 @@ use crate::support::{Kind, TestDatabase, on_both};
 /// A migration holds readers up for a second at most; the rest is for a busy machine.
 const READ_WITHIN: Duration = Duration::from_secs(1 + 3);
 
-const UNDO: &str = include_str!("../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
+const UNDO: &str = include_str!("../../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
 
 /// What a release may do to a schema that the one before it goes on with: see CONTRIBUTING.md.
 const LATER_RELEASE: [&str; 7] = [

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::storage::SmallDisk;
+use crate::faults::full_disk::SmallDisk;
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
 use crate::support::program::Workplace;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use posts_api::db::{PoolOptions, ReplicaOptions};
 use serde_json::json;
 
-use crate::metrics::{Samples, assert_value, scrape, scrape_at, start, start_with, value};
-use crate::storage::SmallDisk;
+use crate::faults::full_disk::SmallDisk;
+use crate::operations::metrics::{Samples, assert_value, scrape, scrape_at, start, start_with, value};
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
 use crate::support::program::Workplace;

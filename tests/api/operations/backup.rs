@@ -10,7 +10,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::storage::SmallDisk;
+use crate::faults::full_disk::SmallDisk;
 use crate::support::database::execute;
 use crate::support::program::{Workplace, until};
 use crate::support::{Api, Given, Kind, TestDatabase};
@@ -71,7 +71,7 @@ async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
 
 /// The lines of the drill that docs/MOVING.md has under this name.
 fn drill(name: &str) -> Vec<String> {
-    let document = include_str!("../../docs/MOVING.md");
+    let document = include_str!("../../../docs/MOVING.md");
     let block = document.split(&format!("<!-- {name} -->\n```sh\n")).nth(1).unwrap().split("```").next().unwrap();
     block
         .lines()

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::leaks::{FILTERS, SORTS, drafts, published, seen, worlds};
+use crate::security::draft_leaks::{FILTERS, SORTS, drafts, published, seen, worlds};
 use crate::support::{Api, Reply, on_both};
 
 const ENCODINGS: [&str; 3] = ["", "gzip", "gzip;q=0.1, identity;q=0"];

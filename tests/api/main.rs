@@ -1,11 +1,11 @@
-//! The promises of the API, tried over a real socket on both databases.
+//! Tests of the API over a real socket, on SQLite and PostgreSQL.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may fail by panicking, and so may what stands beside it"
+    reason = "tests and their helpers fail by panicking"
 )]
 
 mod documents;

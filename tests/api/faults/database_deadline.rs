@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::call::Call;
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
-use crate::support::{Api, Kind, TestDatabase, tell_figures, until};
+use crate::support::{Api, Engine, TestDatabase, report_figures, wait_until};
 
 /// A request is answered within 10 seconds; the rest is for a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10 + 3);
@@ -39,8 +39,8 @@ fn every_kind(api: &Api) -> Vec<Call> {
             caller.post("/api/posts/batch", &json!({"posts": [post]})),
             caller.put("/api/posts/by-slug/first", &post),
             caller.patch("/api/posts/1", &post),
-            caller.act("/api/posts/1/publish"),
-            caller.act("/api/posts/1/unpublish"),
+            caller.post_empty("/api/posts/1/publish"),
+            caller.post_empty("/api/posts/1/unpublish"),
             caller.delete("/api/posts/1"),
         ]);
     }
@@ -103,7 +103,7 @@ async fn all_end_while_the_server_hangs(cache_bytes: u64, idle: Duration) {
     tokio::time::sleep(idle).await;
     let paused = cluster.pause();
     // So long what was asked before may still be answered from the cache.
-    until("the cache to be off", async || api.server.connections.revision().is_none()).await;
+    wait_until("the cache to be off", async || api.server.connections.revision().is_none()).await;
     let work = async {
         // The second time, many connections are still held by the first.
         for _ in 0..2 {
@@ -117,9 +117,9 @@ async fn all_end_while_the_server_hangs(cache_bytes: u64, idle: Duration) {
     assert!(slowest < LIVE, "/health/live took {slowest:?}");
     drop(paused);
     let began = Instant::now();
-    until("everything to recover", async || is_well(&api).await).await;
+    wait_until("everything to recover", async || is_well(&api).await).await;
     let recovered = began.elapsed();
-    tell_figures(&format!("PostgreSQL hangs: /health/live within {slowest:?}; all well {recovered:?} after its end"));
+    report_figures(&format!("PostgreSQL hangs: /health/live within {slowest:?}; all well {recovered:?} after its end"));
 }
 
 #[tokio::test]
@@ -147,12 +147,12 @@ async fn a_server_that_hangs_while_connections_are_opened_holds_nobody() {
         }
     }
     drop(paused);
-    until("the pool to recover", async || api.get("/api/posts").await.status == 200).await;
+    wait_until("the pool to recover", async || api.get("/api/posts").await.status == 200).await;
 }
 
 #[tokio::test]
 async fn looking_up_the_key_and_the_work_itself_share_the_deadline() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let database = Arc::new(database);
     let api = wide(&database, 0);
     let editor = api.editor();

@@ -7,8 +7,8 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::program::{Workplace, until};
-use crate::support::{Api, Kind, TestDatabase};
+use crate::support::program::Sandbox;
+use crate::support::{Api, Engine, TestDatabase, wait_for};
 
 const KEY: &str = "the-admin-key-of-the-tests";
 
@@ -20,7 +20,7 @@ impl SmallDisk {
     pub(crate) fn mount(mebibytes: u32) -> Option<Self> {
         let directory = TempDir::with_prefix("posts-api-test-").unwrap();
         if !mounts(&["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"], &directory) {
-            crate::support::tell_skipped("a full disk on SQLite, because mounting a small one takes root");
+            crate::support::report_skipped("a full disk on SQLite, because mounting a small one takes root");
             return None;
         }
         Some(Self(directory))
@@ -105,10 +105,10 @@ impl Site {
 async fn on_a_full_disk_writes_are_refused_reads_go_on_and_nothing_acknowledged_is_lost() {
     let Some(disk) = SmallDisk::mount(8) else { return };
     let url = format!("sqlite://{}", disk.database().display());
-    let place = Workplace::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", KEY)]);
+    let place = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", KEY)]);
     let mut server = place.start("server", &[]);
     let client = Client::builder().no_proxy().build().unwrap();
-    let site = Site { client, base: server.base().await };
+    let site = Site { client, base: server.base_url().await };
 
     let mut stored = Vec::new();
     for round in 0..2 {
@@ -142,7 +142,7 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_nothing_acknowledged_
 
         disk.resize(if round == 0 { 16 } else { 64 });
         let title = format!("round {round} writer 9 after");
-        let id = until("a write where there is room again", async || site.write(&title, 30_000).await).await;
+        let id = wait_for("a write where there is room again", async || site.write(&title, 30_000).await).await;
         stored.push((title, id));
     }
     for (title, id) in &stored {
@@ -152,13 +152,13 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_nothing_acknowledged_
     }
 
     server.signal("TERM");
-    assert!(server.ended().await.success());
+    assert!(server.wait_for_exit().await.success());
     let database = TestDatabase::at(&disk.database());
     assert_eq!(
-        database.number("SELECT count(*) AS number FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+        database.query_number("SELECT count(*) AS number FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
         1
     );
-    assert_eq!(database.number("SELECT count(*) AS number FROM posts"), i64::try_from(stored.len()).unwrap());
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM posts"), i64::try_from(stored.len()).unwrap());
 }
 
 #[tokio::test]
@@ -166,13 +166,13 @@ async fn a_start_without_room_says_so_in_one_line() {
     let Some(disk) = SmallDisk::mount(1) else { return };
     std::fs::write(disk.0.path().join("filler"), vec![0; 1000 * 1024]).unwrap();
     let url = format!("sqlite://{}", disk.database().display());
-    let line = Workplace::new([("DATABASE_URL", url.as_str()), ("PORT", "0")]).run(&["serve"]).refusal();
+    let line = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0")]).run(&["serve"]).error_line();
     assert!(line.contains("full") || line.contains("disk"), "{line}");
 }
 
 #[tokio::test]
 async fn a_full_disk_under_postgresql_is_507_and_tells_no_path() {
-    let Some(api) = <Api as crate::support::Given>::on(Kind::Postgres) else { return };
+    let Some(api) = <Api as crate::support::Fixture>::on(Engine::Postgres) else { return };
     let kept = api.create(json!({"title": "Kept", "published": true})).await;
     api.server.database.execute(
         "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -188,7 +188,7 @@ async fn a_full_disk_under_postgresql_is_507_and_tells_no_path() {
         api.editor().post("/api/posts", &json!({"title": "No room"})).header("idempotency-key", "no-room"),
         api.editor().put("/api/posts/by-slug/no-room", &json!({"title": "No room"})),
         api.editor().patch(&path, &json!({"title": "No room"})),
-        api.editor().act(&format!("{path}/unpublish")),
+        api.editor().post_empty(&format!("{path}/unpublish")),
         api.editor().delete(&path),
     ] {
         let problem = call.await.problem(507, "storage_full");

@@ -12,14 +12,14 @@ use crate::faults::full_disk::SmallDisk;
 use crate::operations::metrics::{Samples, assert_value, scrape, scrape_at, start, start_with, value};
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
-use crate::support::program::Workplace;
-use crate::support::{Api, Kind, TestDatabase, postgres, until};
+use crate::support::program::Sandbox;
+use crate::support::{Api, Engine, TestDatabase, postgres, wait_until};
 
 const PRIMARY_UP: &str = "posts_api_db_up{database=\"primary\"}";
 const REPLICA_UP: &str = "posts_api_db_up{database=\"replica\"}";
 
 async fn shows(api: &Api, what: &str, is_so: impl Fn(&Samples) -> bool) {
-    until(what, async || is_so(&scrape(api).await)).await;
+    wait_until(what, async || is_so(&scrape(api).await)).await;
 }
 
 #[tokio::test]
@@ -44,9 +44,9 @@ async fn a_database_that_is_gone_is_told_and_found_again() {
             && value(samples, "posts_api_db_errors_total{kind=\"unreachable\"}") > 0.0
     })
     .await;
-    cluster.start_again();
+    cluster.restart();
     shows(&api, "it to be up again", |samples| value(samples, PRIMARY_UP) > 0.0).await;
-    until("it to be ready", async || get("/health/ready").await.status == 200).await;
+    wait_until("it to be ready", async || get("/health/ready").await.status == 200).await;
     get("/api/posts?limit=7").await.expect(200);
 }
 
@@ -77,7 +77,7 @@ async fn a_full_disk_is_told() {
     let full = "posts_api_http_problems_total{code=\"storage_full\"}";
     assert_value(&scrape(&api).await, full, 0.0);
     let post = json!({"title": "Long", "content": "x".repeat(200_000)});
-    until("the disk to be full", async || editor.post("/api/posts", &post).await.status == 507).await;
+    wait_until("the disk to be full", async || editor.post("/api/posts", &post).await.status == 507).await;
     assert_value(&scrape(&api).await, full, 1.0);
     api.get("/api/posts").await.expect(200);
 }
@@ -85,14 +85,14 @@ async fn a_full_disk_is_told() {
 #[tokio::test]
 async fn a_log_that_grows_under_a_long_read_is_told() {
     const MIB: f64 = 1024.0 * 1024.0;
-    let api = start(TestDatabase::create(Kind::Sqlite).unwrap());
+    let api = start(TestDatabase::create(Engine::Sqlite).unwrap());
     let editor = api.editor();
     let post = json!({"title": "Long", "content": "x".repeat(400_000)});
     editor.post("/api/posts", &post).await.expect(201);
     let mut other = api.server.database.connect();
     execute(&mut other, "BEGIN");
     execute(&mut other, "SELECT count(*) FROM posts");
-    until("the log to be long", async || {
+    wait_until("the log to be long", async || {
         editor.post("/api/posts", &post).await.expect(201);
         value(&scrape(&api).await, "posts_api_db_wal_bytes") > 20.0 * MIB
     })
@@ -116,14 +116,14 @@ async fn a_replica_that_is_down_is_told_and_the_primary_answers() {
     shows(&api, "the replica to be left out", |samples| samples.get(REPLICA_UP) == Some(&0.0)).await;
     assert_value(&scrape(&api).await, PRIMARY_UP, 1.0);
     api.get("/api/posts").await.expect(200);
-    standby.start_again();
+    standby.restart();
     shows(&api, "the replica to be taken back", |samples| value(samples, REPLICA_UP) > 0.0).await;
 }
 
 /// Its work is given up, too, and it is not counted as a success.
 #[tokio::test]
 async fn a_client_that_has_gone_is_counted_as_one_that_abandoned_its_request() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let database = Arc::new(database);
     let api = Api::start(&database, |config| config.admin_port = Some(0));
     let mut held = database.connect();
@@ -141,12 +141,12 @@ async fn a_client_that_has_gone_is_counted_as_one_that_abandoned_its_request() {
 
 #[tokio::test]
 async fn an_instance_that_is_killed_has_another_start_time_when_it_is_back() {
-    let place = Workplace::new([("PORT", "0"), ("ADMIN_PORT", "0")]);
+    let place = Sandbox::new([("PORT", "0"), ("ADMIN_PORT", "0")]);
     let mut last = 0.0;
     for name in ["first", "second"] {
         let mut server = place.start(name, &[]);
-        server.base().await;
-        let base = server.admin_base().await;
+        server.base_url().await;
+        let base = server.admin_base_url().await;
         let started = scrape_at(&base).await["posts_api_start_time_seconds"];
         assert!(started > last, "{name}: {started}");
         assert!((scrape_at(&base).await["posts_api_start_time_seconds"] - started).abs() < f64::EPSILON);

@@ -27,40 +27,40 @@ fn check(reply: &Reply) {
     }
 }
 
-on_both! {
-    async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(api: Api) {
-        let post = api.create(json!({"title": "Headers", "published": true})).await;
-        let path = format!("/api/posts/{}", post["id"]);
-        let tag = api.get(&path).await.header("etag").unwrap().to_owned();
-        for _cold_then_warm in 0..2 {
-            for path in [
-                "/api/posts", &path, "/api/posts/99", "/api/posts?limit=0", "/api/openapi.json", "/docs", "/docs/index.html",
-                "/docs/swagger-ui.css", "/docs/nothing", "/problems/not_found", "/health/live", "/health/ready", "/", "/nowhere",
-                "/api/keys",
-            ] {
-                for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::DELETE] {
-                    if method != Method::DELETE || !path.starts_with("/api/posts/") {
-                        check(&api.call(method, path).await);
-                    }
+#[on_both]
+async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(api: Api) {
+    let post = api.create(json!({"title": "Headers", "published": true})).await;
+    let path = format!("/api/posts/{}", post["id"]);
+    let tag = api.get(&path).await.header("etag").unwrap().to_owned();
+    for _cold_then_warm in 0..2 {
+        for path in [
+            "/api/posts", &path, "/api/posts/99", "/api/posts?limit=0", "/api/openapi.json", "/docs",
+            "/docs/index.html", "/docs/swagger-ui.css", "/docs/nothing", "/problems/not_found", "/health/live",
+            "/health/ready", "/", "/nowhere", "/api/keys",
+        ] {
+            for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::DELETE] {
+                if method != Method::DELETE || !path.starts_with("/api/posts/") {
+                    check(&api.call(method, path).await);
                 }
-                check(&api.get(path).header("accept-encoding", "gzip").await);
             }
-            check(&api.get(&path).header("if-none-match", &tag).await.expect(304));
+            check(&api.get(path).header("accept-encoding", "gzip").await);
         }
-        check(&api.editor().patch(&path, &json!({"title": "x"})).await.expect(200));
-        check(&api.editor().call(Method::POST, "/api/posts").body("application/json", "{").await.expect(400));
-        let preflight = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://example.org");
-        check(&preflight.header("access-control-request-method", "GET").await.expect(200));
-        let preflight = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://example.org");
-        check(&preflight.header("access-control-request-method", "DELETE").await.expect(400));
-        check(&api.editor().delete(&path).await.expect(204));
+        check(&api.get(&path).header("if-none-match", &tag).await.expect(304));
     }
+    check(&api.editor().patch(&path, &json!({"title": "x"})).await.expect(200));
+    check(&api.editor().call(Method::POST, "/api/posts").body("application/json", "{").await.expect(400));
+    let preflight = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://example.org");
+    check(&preflight.header("access-control-request-method", "GET").await.expect(200));
+    let preflight = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://example.org");
+    check(&preflight.header("access-control-request-method", "DELETE").await.expect(400));
+    check(&api.editor().delete(&path).await.expect(204));
+}
 
-    async fn the_policy_of_the_docs_page_lets_it_send_requests_to_this_service_only(api: Api) {
-        let page = api.get("/docs").await.expect(200);
-        let policy = page.header("content-security-policy").unwrap();
-        // `connect-src` falls back on `default-src`; scripts come from files alone.
-        assert!(policy.starts_with("default-src 'self'; "), "{policy}");
-        assert!(!policy.contains("script-src") && !policy.contains("unsafe-eval") && !policy.contains('*'), "{policy}");
-    }
+#[on_both]
+async fn the_policy_of_the_docs_page_lets_it_send_requests_to_this_service_only(api: Api) {
+    let page = api.get("/docs").await.expect(200);
+    let policy = page.header("content-security-policy").unwrap();
+    // `connect-src` falls back on `default-src`; scripts come from files alone.
+    assert!(policy.starts_with("default-src 'self'; "), "{policy}");
+    assert!(!policy.contains("script-src") && !policy.contains("unsafe-eval") && !policy.contains('*'), "{policy}");
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use crate::support::database::execute;
-use crate::support::{Api, Given, Kind, ids};
+use crate::support::{Api, Engine, Fixture, ids};
 
 /// A post; its times are days of a month, so that many are equal.
 #[derive(Debug, Clone)]
@@ -269,8 +269,8 @@ async fn check_moving(world: &mut World, posts: &[Post], query: &Query, events: 
     }
 }
 
-fn check(kind: Kind) {
-    let Some(api) = Api::on(kind) else { return };
+fn check(engine: Engine) {
+    let Some(api) = Api::on(engine) else { return };
     let conn = api.server.database.connect();
     let mut world = World { api: api.reader(), conn };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -301,11 +301,11 @@ mod every_list_has_the_posts_of_the_model_in_its_order {
 
     #[test]
     fn sqlite() {
-        check(Kind::Sqlite);
+        check(Engine::Sqlite);
     }
 
     #[test]
     fn postgres() {
-        check(Kind::Postgres);
+        check(Engine::Postgres);
     }
 }

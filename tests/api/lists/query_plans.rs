@@ -11,7 +11,7 @@ use posts_api::posts::publication;
 use posts_api::posts::query::ListQuery;
 use posts_api::posts::store::{self, Change};
 
-use crate::support::{Kind, TestDatabase, on_both, statements};
+use crate::support::{Engine, TestDatabase, on_both, statements};
 
 const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
 
@@ -88,7 +88,7 @@ fn check(conn: &mut Connection, sql: &str, what: &str) {
 /// is compiled in (`.cargo/config.toml`): a pattern that is bound lets it read the index, if it may look at it.
 #[test]
 fn sqlite_plans_a_statement_without_looking_at_what_is_bound() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let mut conn = database.connect();
     let Backend::Sqlite(conn) = &mut conn.backend else { unreachable!() };
     diesel::sql_query("CREATE TABLE words (word text COLLATE NOCASE UNIQUE)").execute(conn).unwrap();
@@ -113,7 +113,7 @@ fn the_search_index_of_sqlite_is_merged_late_and_in_steps() {
         #[diesel(sql_type = diesel::sql_types::Integer)]
         v: i32,
     }
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     let settings = "SELECT k, v FROM posts_search_config WHERE k LIKE '%merge' ORDER BY k";
     let settings: Vec<(String, i32)> =
@@ -121,182 +121,191 @@ fn the_search_index_of_sqlite_is_merged_late_and_in_steps() {
     assert_eq!(settings, [("automerge".to_owned(), 8), ("crisismerge".to_owned(), 64)]);
 }
 
-on_both! {
-    async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        for sort in SORTS {
-            for rest in ["", "&view=summary"] {
-                let mut query = ListRequest::parse(&format!("sort={sort}&limit=31{rest}")).unwrap().query;
-                for number in 1..=6 {
-                    let (page, statements) = captured(&mut conn, &query);
-                    assert_eq!(page.items.len(), 31);
-                    assert_eq!(statements.len(), 1, "{statements:#?}");
-                    check(&mut conn, &statements[0], &format!("page {number} by {sort}{rest}"));
-                    query.place = page.next;
-                    if number == 5 {
-                        query.place = page.previous;
-                        assert!(query.place.as_ref().is_some_and(|place| place.backwards));
-                    }
-                }
-            }
-        }
-    }
-
-    async fn a_list_by_id_does_not_walk_past_the_drafts(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        for sort in ["id", "-id"] {
-            for filter in ["", "&published=false"] {
-                let (_, statements) = captured(&mut conn, &ListRequest::parse(&format!("sort={sort}{filter}")).unwrap().query);
-                let plan = plan(&mut conn, &statements[0]);
-                assert!(plan.contains("posts_published_id"), "{sort}{filter}\n{plan}");
-            }
-        }
-    }
-
-    async fn what_is_due_is_found_without_a_walk_through_all_drafts(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        // SQLite plans by statistics only where somebody made them.
-        for filled in [false, true] {
-            if filled {
-                fill(&mut conn);
-            } else if database.kind == Kind::Postgres {
-                continue;
-            }
-            let (due, statements) = statements::capture(&mut conn, |conn| publication::due(conn, Timestamp::now(), 100));
-            due.unwrap();
-            let plan = plan(&mut conn, &statements[0]);
-            assert!(plan.contains("posts_scheduled_for"), "{plan}");
-        }
-    }
-
-    async fn with_drafts_each_half_of_a_list_is_read_from_an_index(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        for sort in SORTS {
-            let mut query = ListRequest::parse(&format!("sort={sort}&limit=31&published=any")).unwrap().query;
-            for number in 1..=2 {
+#[on_both]
+async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    for sort in SORTS {
+        for rest in ["", "&view=summary"] {
+            let mut query = ListRequest::parse(&format!("sort={sort}&limit=31{rest}")).unwrap().query;
+            for number in 1..=6 {
                 let (page, statements) = captured(&mut conn, &query);
-                assert_eq!(statements.len(), 2, "{statements:#?}");
-                for sql in &statements {
-                    check(&mut conn, sql, &format!("page {number} by {sort}"));
-                }
+                assert_eq!(page.items.len(), 31);
+                assert_eq!(statements.len(), 1, "{statements:#?}");
+                check(&mut conn, &statements[0], &format!("page {number} by {sort}{rest}"));
                 query.place = page.next;
-            }
-        }
-    }
-
-    async fn a_list_between_two_times_reads_an_index_and_sorts_no_more_than_it_gives(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        let (from, to) = ("2023-11-15T00:00:00Z", "2023-11-16T00:00:00Z");
-        for sort in SORTS {
-            for column in ["published", "updated"] {
-                let text = format!("sort={sort}&{column}_after={from}&{column}_before={to}");
-                let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
-                for sql in &statements {
-                    if sort.contains(column) {
-                        check(&mut conn, sql, &text);
-                    }
-                    let plan = plan(&mut conn, sql);
-                    assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
+                if number == 5 {
+                    query.place = page.previous;
+                    assert!(query.place.as_ref().is_some_and(|place| place.backwards));
                 }
             }
         }
     }
+}
 
-    async fn a_list_of_slugs_reads_an_index(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        for sort in SORTS {
-            let text = format!("sort={sort}&slug=post-1&slug=post-2");
+#[on_both]
+async fn a_list_by_id_does_not_walk_past_the_drafts(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    for sort in ["id", "-id"] {
+        for filter in ["", "&published=false"] {
+            let (_, statements) =
+                captured(&mut conn, &ListRequest::parse(&format!("sort={sort}{filter}")).unwrap().query);
+            let plan = plan(&mut conn, &statements[0]);
+            assert!(plan.contains("posts_published_id"), "{sort}{filter}\n{plan}");
+        }
+    }
+}
+
+#[on_both]
+async fn what_is_due_is_found_without_a_walk_through_all_drafts(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    // SQLite plans by statistics only where somebody made them.
+    for filled in [false, true] {
+        if filled {
+            fill(&mut conn);
+        } else if database.engine == Engine::Postgres {
+            continue;
+        }
+        let (due, statements) = statements::capture(&mut conn, |conn| publication::due(conn, Timestamp::now(), 100));
+        due.unwrap();
+        let plan = plan(&mut conn, &statements[0]);
+        assert!(plan.contains("posts_scheduled_for"), "{plan}");
+    }
+}
+
+#[on_both]
+async fn with_drafts_each_half_of_a_list_is_read_from_an_index(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    for sort in SORTS {
+        let mut query = ListRequest::parse(&format!("sort={sort}&limit=31&published=any")).unwrap().query;
+        for number in 1..=2 {
+            let (page, statements) = captured(&mut conn, &query);
+            assert_eq!(statements.len(), 2, "{statements:#?}");
+            for sql in &statements {
+                check(&mut conn, sql, &format!("page {number} by {sort}"));
+            }
+            query.place = page.next;
+        }
+    }
+}
+
+#[on_both]
+async fn a_list_between_two_times_reads_an_index_and_sorts_no_more_than_it_gives(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    let (from, to) = ("2023-11-15T00:00:00Z", "2023-11-16T00:00:00Z");
+    for sort in SORTS {
+        for column in ["published", "updated"] {
+            let text = format!("sort={sort}&{column}_after={from}&{column}_before={to}");
             let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
             for sql in &statements {
+                if sort.contains(column) {
+                    check(&mut conn, sql, &text);
+                }
                 let plan = plan(&mut conn, sql);
                 assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
             }
         }
     }
+}
 
-    async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: TestDatabase) {
-        if database.kind == Kind::Sqlite {
-            return;
-        }
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        crate::support::database::execute(&mut conn, "UPDATE posts SET content = 'Quixotry' WHERE id = 1");
-        // New words wait in a list beside the index, which would be read from its beginning.
-        crate::support::database::execute(&mut conn, "VACUUM ANALYZE posts");
-        // A word of one post, one of no title and every content, and one of every title.
-        for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
-            let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
-            let read = conn.transaction(|conn| {
-                assert_eq!(list::list(conn, &query)?.items.len(), found);
-                let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
-                let counts = ["fetched", "returned"].map(|how| format!("pg_stat_get_xact_tuples_{how}('posts'::regclass)"));
-                diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(&counts.join(" + "))).get_result::<i64>(conn)
-            });
-            let read: Result<i64, diesel::result::Error> = read;
-            let read = read.unwrap();
-            assert!((1..200).contains(&read), "{word}: {read} posts were read");
+#[on_both]
+async fn a_list_of_slugs_reads_an_index(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    for sort in SORTS {
+        let text = format!("sort={sort}&slug=post-1&slug=post-2");
+        let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
+        for sql in &statements {
+            let plan = plan(&mut conn, sql);
+            assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
         }
     }
+}
 
-    async fn a_search_after_many_writes_reads_a_short_list_of_new_words(database: TestDatabase) {
-        if database.kind == Kind::Sqlite {
-            return;
-        }
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
-        diesel::sql_query("SET enable_seqscan = off").execute(conn).unwrap();
-        let search = "SELECT id FROM posts WHERE search @@ 'quixotry'::tsquery";
-        let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN (ANALYZE, BUFFERS) {search}")).load(conn).unwrap();
-        let plan = lines.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n");
-        assert!(plan.contains("posts_search"), "{plan}");
-        let pages = plan.split(['=', ' ', '\n']).skip_while(|word| *word != "hit").nth(1).unwrap();
-        // The list's 32 pages, and the way down the index.
-        assert!(pages.parse::<u32>().unwrap() < 45, "{plan}");
+#[on_both]
+async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: TestDatabase) {
+    if database.engine == Engine::Sqlite {
+        return;
     }
-
-    async fn publishing_leaves_the_words_of_a_post_alone(database: TestDatabase) {
-        if database.kind == Kind::Sqlite {
-            return;
-        }
-        database.migrate();
-        let mut conn = database.connect();
-        crate::support::database::execute(&mut conn, "INSERT INTO posts (title, content) VALUES ('Old', 'words')");
-        // Whoever takes words apart fails from here on.
-        crate::support::database::execute(
-            &mut conn,
-            "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
-        );
-        let target = publication::Target::Published { at: None };
-        let done = publication::reach(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
-        assert!(matches!(done, Change::Done(post) if post.published));
-        let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
-        assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    crate::support::database::execute(&mut conn, "UPDATE posts SET content = 'Quixotry' WHERE id = 1");
+    // New words wait in a list beside the index, which would be read from its beginning.
+    crate::support::database::execute(&mut conn, "VACUUM ANALYZE posts");
+    // A word of one post, one of no title and every content, and one of every title.
+    for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
+        let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
+        let read = conn.transaction(|conn| {
+            assert_eq!(list::list(conn, &query)?.items.len(), found);
+            let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
+            let counts = ["fetched", "returned"].map(|how| format!("pg_stat_get_xact_tuples_{how}('posts'::regclass)"));
+            diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(&counts.join(" + "))).get_result::<i64>(conn)
+        });
+        let read: Result<i64, diesel::result::Error> = read;
+        let read = read.unwrap();
+        assert!((1..200).contains(&read), "{word}: {read} posts were read");
     }
+}
 
-    async fn a_post_is_found_by_an_index(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        fill(&mut conn);
-        let parameter = match &conn.backend {
-            Backend::Sqlite(_) => "?",
-            Backend::Postgres(_) => "$1",
-        };
-        for column in ["id", "slug"] {
-            check(&mut conn, &format!("SELECT * FROM posts WHERE {column} = {parameter}"), column);
-        }
+#[on_both]
+async fn a_search_after_many_writes_reads_a_short_list_of_new_words(database: TestDatabase) {
+    if database.engine == Engine::Sqlite {
+        return;
+    }
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
+    diesel::sql_query("SET enable_seqscan = off").execute(conn).unwrap();
+    let search = "SELECT id FROM posts WHERE search @@ 'quixotry'::tsquery";
+    let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN (ANALYZE, BUFFERS) {search}")).load(conn).unwrap();
+    let plan = lines.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n");
+    assert!(plan.contains("posts_search"), "{plan}");
+    let pages = plan.split(['=', ' ', '\n']).skip_while(|word| *word != "hit").nth(1).unwrap();
+    // The list's 32 pages, and the way down the index.
+    assert!(pages.parse::<u32>().unwrap() < 45, "{plan}");
+}
+
+#[on_both]
+async fn publishing_leaves_the_words_of_a_post_alone(database: TestDatabase) {
+    if database.engine == Engine::Sqlite {
+        return;
+    }
+    database.migrate();
+    let mut conn = database.connect();
+    crate::support::database::execute(&mut conn, "INSERT INTO posts (title, content) VALUES ('Old', 'words')");
+    // Whoever takes words apart fails from here on.
+    crate::support::database::execute(
+        &mut conn,
+        "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
+    );
+    let target = publication::Target::Published { at: None };
+    let done = publication::reach(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
+    assert!(matches!(done, Change::Done(post) if post.published));
+    let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
+    assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());
+}
+
+#[on_both]
+async fn a_post_is_found_by_an_index(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    let parameter = match &conn.backend {
+        Backend::Sqlite(_) => "?",
+        Backend::Postgres(_) => "$1",
+    };
+    for column in ["id", "slug"] {
+        check(&mut conn, &format!("SELECT * FROM posts WHERE {column} = {parameter}"), column);
     }
 }

@@ -12,14 +12,14 @@ use url::Url;
 
 use crate::faults::full_disk::SmallDisk;
 use crate::support::database::execute;
-use crate::support::program::{Workplace, until};
-use crate::support::{Api, Given, Kind, TestDatabase};
+use crate::support::program::Sandbox;
+use crate::support::{Api, Engine, Fixture, TestDatabase, wait_for};
 
 const KEY: &str = "the-admin-key-of-the-tests";
 
 /// A place with a `posts.db` that has this many posts.
-fn place_with(posts: usize) -> (Workplace, TestDatabase) {
-    let place = Workplace::new([("DATABASE_URL", "sqlite://posts.db")]);
+fn place_with(posts: usize) -> (Sandbox, TestDatabase) {
+    let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     let database = TestDatabase::at(&place.path("posts.db"));
     database.migrate();
     database.import(&(1..=posts).map(|id| json!({"id": id, "title": format!("Post {id}")})).collect::<Vec<_>>());
@@ -27,14 +27,14 @@ fn place_with(posts: usize) -> (Workplace, TestDatabase) {
 }
 
 fn count(path: &Path) -> i64 {
-    TestDatabase::at(path).number("SELECT count(*) AS number FROM posts")
+    TestDatabase::at(path).query_number("SELECT count(*) AS number FROM posts")
 }
 
 /// Two posts are replaced together, again and again: a copy of one moment has the same title for both.
 #[tokio::test]
 async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
     const BACKUPS: usize = 5;
-    let api = Api::on(Kind::Sqlite).unwrap();
+    let api = Api::on(Engine::Sqlite).unwrap();
     let (writes, is_over) = (Cell::new(0), Cell::new(false));
     let write = async |number: u32| {
         let post = |slug| json!({"slug": slug, "title": format!("{number:09}"), "content": "x".repeat(50_000)});
@@ -48,20 +48,20 @@ async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
             write(writes.get() + 1).await;
         }
     };
-    let place = Workplace::new([("DATABASE_URL", api.server.database.url.as_str())]);
+    let place = Sandbox::new([("DATABASE_URL", api.server.database.url.as_str())]);
     let backups = async {
         for number in 0..BACKUPS {
             let (before, name) = (writes.get(), format!("{number}.db"));
             let mut running = place.start(&name, &["backup", &name]);
-            assert!(running.ended().await.success(), "{}", running.stderr());
+            assert!(running.wait_for_exit().await.success(), "{}", running.stderr());
             let copy = TestDatabase::at(&place.path(&name));
             let title = |slug| {
-                copy.number(&format!("SELECT CAST(title AS INTEGER) AS number FROM posts WHERE slug = '{slug}'"))
+                copy.query_number(&format!("SELECT CAST(title AS INTEGER) AS number FROM posts WHERE slug = '{slug}'"))
             };
             assert_eq!(title("first"), title("second"));
             assert!(title("first") >= before.into(), "what was acknowledged before is in it");
             let damage = "SELECT count(*) AS number FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
-            assert_eq!(copy.number(damage), 0);
+            assert_eq!(copy.query_number(damage), 0);
         }
         is_over.set(true);
     };
@@ -132,9 +132,9 @@ async fn the_drill_brings_back_what_was_acknowledged_before_the_backup() {
 }
 
 async fn restore_after(loss: Loss) {
-    let place = Workplace::new([("PORT", "0"), ("ADMIN_API_KEY", KEY), ("RATE_LIMIT", "off")]);
+    let place = Sandbox::new([("PORT", "0"), ("ADMIN_API_KEY", KEY), ("RATE_LIMIT", "off")]);
     let mut server = place.start("before", &[]);
-    let site = Site::new(server.base().await);
+    let site = Site::new(server.base_url().await);
     for number in 0..50 {
         site.write(&format!("Early {number}")).await;
     }
@@ -157,7 +157,7 @@ async fn restore_after(loss: Loss) {
             })
         })
         .collect();
-    until("both to write", async || (site.acknowledged().len() > 100).then_some(())).await;
+    wait_for("both to write", async || (site.acknowledged().len() > 100).then_some(())).await;
     let before = site.acknowledged();
     let lines = drill("drill");
     let (stop, start) = (line_of(&lines, "systemctl stop"), line_of(&lines, "systemctl start"));
@@ -165,7 +165,7 @@ async fn restore_after(loss: Loss) {
         place.shell(line).success();
     }
     let written = site.acknowledged().len();
-    until("to be written after it", async || (site.acknowledged().len() > written).then_some(())).await;
+    wait_for("to be written after it", async || (site.acknowledged().len() > written).then_some(())).await;
     is_over.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await.unwrap();
@@ -183,7 +183,7 @@ async fn restore_after(loss: Loss) {
     }
 
     let mut server = place.start("after", &[]);
-    let site = Site::new(server.base().await);
+    let site = Site::new(server.base_url().await);
     for post in &before {
         let path = format!("/api/posts/{}", post["id"]);
         assert_eq!(site.get(&path, &key).await, (200, post.clone()), "{loss:?}");
@@ -217,7 +217,7 @@ fn only_its_owner_may_read_a_backup_and_nothing_is_left_beside_it() {
 fn a_file_that_is_there_is_replaced_only_where_that_is_said() {
     let (place, database) = place_with(3);
     place.write("copy.db", "precious");
-    let line = place.run(&["backup", "copy.db"]).refusal();
+    let line = place.run(&["backup", "copy.db"]).error_line();
     assert!(line.contains("copy.db is there already") && line.contains("--overwrite"), "{line}");
     assert_eq!(std::fs::read(place.path("copy.db")).unwrap(), b"precious");
     place.run(&["backup", "--overwrite", "copy.db"]).success();
@@ -245,7 +245,7 @@ fn the_database_is_never_taken_for_the_place_of_its_own_backup() {
         ("nowhere/copy.db", "nowhere"),
         ("..", "directory"),
     ] {
-        let line = place.run(&["backup", "--overwrite", target]).refusal();
+        let line = place.run(&["backup", "--overwrite", target]).error_line();
         assert!(line.contains(says), "{target}: {line}");
     }
     assert_eq!(count(&place.path("posts.db")), 3);
@@ -253,8 +253,8 @@ fn the_database_is_never_taken_for_the_place_of_its_own_backup() {
 
 #[test]
 fn a_database_that_is_not_there_is_told_and_not_made() {
-    let place = Workplace::new([("DATABASE_URL", "sqlite://posts.db")]);
-    let line = place.run(&["backup", "copy.db"]).refusal();
+    let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
+    let line = place.run(&["backup", "copy.db"]).error_line();
     assert!(line.contains("there is no database at posts.db"), "{line}");
     assert_eq!(place.files(), Vec::<String>::new());
 }
@@ -268,7 +268,7 @@ fn a_damaged_database_gives_no_backup() {
     bytes[middle..middle + 100_000].fill(0xee);
     std::fs::write(place.path("posts.db"), bytes).unwrap();
     let before = place.files();
-    let line = place.run(&["backup", "copy.db"]).refusal();
+    let line = place.run(&["backup", "copy.db"]).error_line();
     assert!(line.contains("malformed") || line.contains("damaged"), "{line}");
     assert_eq!(place.files(), before);
 }
@@ -282,7 +282,7 @@ fn a_copy_that_does_not_keep_its_own_rules_is_no_backup() {
     execute(&mut conn, "UPDATE posts SET published = 2 WHERE id = 2");
     drop(conn);
     let before = place.files();
-    let line = place.run(&["backup", "copy.db"]).refusal();
+    let line = place.run(&["backup", "copy.db"]).error_line();
     assert!(line.contains("the copy is damaged"), "{line}");
     assert_eq!(place.files(), before);
 }
@@ -292,7 +292,7 @@ fn where_there_is_no_room_nothing_is_left_of_a_backup() {
     let Some(disk) = SmallDisk::mount(1) else { return };
     let (place, _database) = place_with(5000);
     let directory = disk.database().parent().unwrap().to_owned();
-    let line = place.run(&["backup", directory.join("copy.db").to_str().unwrap()]).refusal();
+    let line = place.run(&["backup", directory.join("copy.db").to_str().unwrap()]).error_line();
     assert!(line.contains("full"), "{line}");
     assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0);
 }
@@ -307,9 +307,9 @@ async fn a_backup_that_is_interrupted_leaves_nothing_behind() {
         execute(&mut held, "UPDATE posts SET title = title");
         let mut backup = place.start(signal, &["backup", "copy.db"]);
         let is_partial = |name: &String| name.starts_with("copy.db.") && name.ends_with(".partial");
-        until("the backup to begin", async || place.files().iter().any(is_partial).then_some(())).await;
+        wait_for("the backup to begin", async || place.files().iter().any(is_partial).then_some(())).await;
         backup.signal(signal);
-        assert_eq!(backup.ended().await.code(), Some(130), "{}", backup.stderr());
+        assert_eq!(backup.wait_for_exit().await.code(), Some(130), "{}", backup.stderr());
         assert!(!place.files().iter().any(|name| name.starts_with("copy.db")), "{:?}", place.files());
     }
 }
@@ -317,7 +317,7 @@ async fn a_backup_that_is_interrupted_leaves_nothing_behind() {
 /// The `pg_dump` that it prints makes a copy, and the drill brings that back.
 #[test]
 fn on_postgresql_the_drill_brings_back_what_the_command_that_it_prints_has_saved() {
-    let databases = [(); 2].map(|()| TestDatabase::create(Kind::Postgres));
+    let databases = [(); 2].map(|()| TestDatabase::create(Engine::Postgres));
     let [Some(database), Some(other)] = databases else { return };
     database.migrate();
     database.import(&[json!({"title": "Kept", "content": "Café"}), json!({"title": "Gone"})]);
@@ -325,10 +325,10 @@ fn on_postgresql_the_drill_brings_back_what_the_command_that_it_prints_has_saved
     let place = |url: &str, schema: &str| {
         let mut url = Url::parse(url).unwrap();
         url.set_query((!schema.is_empty()).then(|| format!("schema={schema}")).as_deref());
-        Workplace::new([("DATABASE_URL", url.as_str()), ("PGPASSWORD", url.password().unwrap_or_default())])
+        Sandbox::new([("DATABASE_URL", url.as_str()), ("PGPASSWORD", url.password().unwrap_or_default())])
     };
-    let printed = |place: &Workplace, file: &str| {
-        let line = place.run(&["backup", file]).refusal();
+    let printed = |place: &Sandbox, file: &str| {
+        let line = place.run(&["backup", file]).error_line();
         line[line.find("pg_dump ").expect("it names pg_dump")..].to_owned()
     };
     let before = place(&database.url, "").run(&["export", "--keys"]).success();

@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::faults::full_disk::SmallDisk;
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
-use crate::support::program::Workplace;
-use crate::support::{Kind, TestDatabase, on_both};
+use crate::support::program::Sandbox;
+use crate::support::{Engine, TestDatabase, on_both};
 
-fn workplace(database: &TestDatabase) -> Workplace {
-    Workplace::new([("DATABASE_URL", database.url.as_str())])
+fn sandbox(database: &TestDatabase) -> Sandbox {
+    Sandbox::new([("DATABASE_URL", database.url.as_str())])
 }
 
 /// What it finds: the state and the words of each check. The exit code must agree with it.
 #[track_caller]
-fn examine(place: &Workplace) -> BTreeMap<String, (String, String)> {
+fn examine(place: &Sandbox) -> BTreeMap<String, (String, String)> {
     let outcome = place.run(&["doctor"]);
     let checks: BTreeMap<String, (String, String)> = outcome
         .stdout
@@ -49,85 +49,90 @@ fn contents(database: &TestDatabase) -> BTreeMap<String, Vec<u8>> {
     files.map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap())).collect()
 }
 
-on_both! {
-    async fn where_all_is_well_every_check_says_so(database: TestDatabase) {
-        database.migrate();
-        database.import(&[json!({"title": "A"}), json!({"title": "B", "published": true})]);
-        let place = workplace(&database);
+#[on_both]
+async fn where_all_is_well_every_check_says_so(database: TestDatabase) {
+    database.migrate();
+    database.import(&[json!({"title": "A"}), json!({"title": "B", "published": true})]);
+    let place = sandbox(&database);
+    let checks = examine(&place);
+    assert!(checks.values().all(|(state, _)| state == "ok"), "{checks:#?}");
+    let names: Vec<&str> = checks.keys().map(String::as_str).collect();
+    match database.engine {
+        Engine::Sqlite => {
+            assert_eq!(names, ["clock", "database", "directory", "disk", "file", "log", "schema", "settings"]);
+        }
+        Engine::Postgres => {
+            assert_eq!(
+                names,
+                ["clock", "connections", "database", "privileges", "schema", "server", "settings", "tls"]
+            );
+        }
+    }
+    let outcome = place.run(&["doctor", "--json"]).success();
+    let told: Value = serde_json::from_str(&outcome).unwrap();
+    assert_eq!(told["ok"], true);
+    assert_eq!(told["checks"].as_array().unwrap().len(), checks.len());
+    assert_eq!(told["checks"][0], json!({"name": "settings", "state": "ok", "says": checks["settings"].1}));
+}
+
+#[on_both]
+async fn pending_migrations_are_told_and_not_applied(database: TestDatabase) {
+    // SQLite's file is there, and empty.
+    drop(database.connect());
+    let place = sandbox(&database);
+    for _ in 0..2 {
+        say(&examine(&place), "schema", "WRONG", "migrations are pending: posts-api migrate applies them");
+    }
+    assert_eq!(serde_json::from_str::<Value>(&place.run(&["doctor", "--json"]).stdout).unwrap()["ok"], false);
+    place.run(&["migrate"]).success();
+    say(&examine(&place), "schema", "ok", "every migration");
+}
+
+#[on_both]
+async fn a_database_of_a_newer_release_is_warned_of(database: TestDatabase) {
+    database.migrate();
+    database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
+    say(
+        &examine(&sandbox(&database)),
+        "schema",
+        "warning",
+        "a newer release has migrated the database (20991231000001)",
+    );
+}
+
+#[on_both]
+async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: TestDatabase) {
+    database.migrate();
+    let mut place = sandbox(&database);
+    for (name, value, words) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
+        place.set(name, value);
         let checks = examine(&place);
-        assert!(checks.values().all(|(state, _)| state == "ok"), "{checks:#?}");
-        let names: Vec<&str> = checks.keys().map(String::as_str).collect();
-        match database.kind {
-            Kind::Sqlite => {
-                assert_eq!(names, ["clock", "database", "directory", "disk", "file", "log", "schema", "settings"]);
-            }
-            Kind::Postgres => {
-                assert_eq!(
-                    names,
-                    ["clock", "connections", "database", "privileges", "schema", "server", "settings", "tls"]
-                );
-            }
-        }
-        let outcome = place.run(&["doctor", "--json"]).success();
-        let told: Value = serde_json::from_str(&outcome).unwrap();
-        assert_eq!(told["ok"], true);
-        assert_eq!(told["checks"].as_array().unwrap().len(), checks.len());
-        assert_eq!(told["checks"][0], json!({"name": "settings", "state": "ok", "says": checks["settings"].1}));
+        say(&checks, "settings", "WRONG", words);
+        assert_eq!(checks.len(), 1);
+        place.set(name, "");
     }
+    if database.engine == Engine::Postgres {
+        place.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
+        say(&examine(&place), "settings", "warning", "a parameter socket_timeout, which is not known here");
+    }
+}
 
-    async fn pending_migrations_are_told_and_not_applied(database: TestDatabase) {
-        // SQLite's file is there, and empty.
-        drop(database.connect());
-        let place = workplace(&database);
-        for _ in 0..2 {
-            say(&examine(&place), "schema", "WRONG", "migrations are pending: posts-api migrate applies them");
-        }
-        assert_eq!(
-            serde_json::from_str::<Value>(&place.run(&["doctor", "--json"]).stdout).unwrap()["ok"],
-            false
-        );
-        place.run(&["migrate"]).success();
-        say(&examine(&place), "schema", "ok", "every migration");
-    }
-
-    async fn a_database_of_a_newer_release_is_warned_of(database: TestDatabase) {
-        database.migrate();
-        database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
-        say(&examine(&workplace(&database)), "schema", "warning", "a newer release has migrated the database (20991231000001)");
-    }
-
-    async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: TestDatabase) {
-        database.migrate();
-        let mut place = workplace(&database);
-        for (name, value, words) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
-            place.set(name, value);
-            let checks = examine(&place);
-            say(&checks, "settings", "WRONG", words);
-            assert_eq!(checks.len(), 1);
-            place.set(name, "");
-        }
-        if database.kind == Kind::Postgres {
-            place.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-            say(&examine(&place), "settings", "warning", "a parameter socket_timeout, which is not known here");
-        }
-    }
-
-    async fn it_serves_while_another_program_has_the_database(database: TestDatabase) {
-        database.migrate();
-        let mut conn = database.connect();
-        execute(&mut conn, "BEGIN");
-        execute(&mut conn, "INSERT INTO posts (slug, title) VALUES ('a', 'A')");
-        let checks = examine(&workplace(&database));
-        assert!(checks.values().all(|(state, _)| state == "ok"), "{checks:#?}");
-        execute(&mut conn, "ROLLBACK");
-    }
+#[on_both]
+async fn it_serves_while_another_program_has_the_database(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    execute(&mut conn, "BEGIN");
+    execute(&mut conn, "INSERT INTO posts (slug, title) VALUES ('a', 'A')");
+    let checks = examine(&sandbox(&database));
+    assert!(checks.values().all(|(state, _)| state == "ok"), "{checks:#?}");
+    execute(&mut conn, "ROLLBACK");
 }
 
 #[test]
 fn a_sqlite_database_is_left_byte_for_byte_at_rest_and_after_a_crash() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
-    let place = workplace(&database);
+    let place = sandbox(&database);
     let at_rest = contents(&database);
     assert_eq!(at_rest.len(), 1, "nobody has it open");
     examine(&place);
@@ -136,7 +141,7 @@ fn a_sqlite_database_is_left_byte_for_byte_at_rest_and_after_a_crash() {
     // A copy of what a crash leaves: the log that nobody has copied into the database.
     let open = database.connect();
     database.execute("INSERT INTO posts (slug, title, published) VALUES ('a', 'A', TRUE)");
-    let crashed = Workplace::new([("DATABASE_URL", "sqlite://posts.db")]);
+    let crashed = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     for (name, bytes) in contents(&database) {
         if name != "posts.db-shm" {
             std::fs::write(crashed.path(&name), bytes).unwrap();
@@ -153,41 +158,41 @@ fn a_sqlite_database_is_left_byte_for_byte_at_rest_and_after_a_crash() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_and_not_made() {
-    let place = Workplace::new([("DATABASE_URL", "sqlite://posts.db")]);
+    let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     let checks = examine(&place);
     say(&checks, "file", "WRONG", "there is no posts.db: posts-api migrate makes it");
     assert!(!checks.contains_key("database"));
     assert_eq!(place.files(), Vec::<String>::new());
-    let place = Workplace::new([("DATABASE_URL", "sqlite:///no/such/place/posts.db")]);
+    let place = Sandbox::new([("DATABASE_URL", "sqlite:///no/such/place/posts.db")]);
     say(&examine(&place), "directory", "WRONG", "/no/such/place");
 }
 
 #[test]
 fn a_file_that_is_no_database_is_told() {
-    let place = Workplace::new([("DATABASE_URL", "sqlite://notes.txt")]);
+    let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     place.write("notes.txt", &"These are notes and no database.\n".repeat(100));
     say(&examine(&place), "database", "WRONG", "not a database");
 }
 
 #[test]
 fn a_file_that_others_may_read_and_a_long_log_are_warned_of() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     let path = database.url.strip_prefix("sqlite://").unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let log = std::fs::File::create(format!("{path}-wal")).unwrap();
     log.set_len(65 * 1024 * 1024).unwrap();
-    let checks = examine(&workplace(&database));
+    let checks = examine(&sandbox(&database));
     say(&checks, "file", "warning", "chmod 600");
     say(&checks, "log", "warning", "65 MiB");
 }
 
 #[test]
 fn a_post_from_the_future_is_warned_of() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     database.import(&[json!({"title": "A", "updated_at": "2999-01-01T00:00:00Z"})]);
-    say(&examine(&workplace(&database)), "clock", "warning", "2999-01-01T00:00:00.000000Z");
+    say(&examine(&sandbox(&database)), "clock", "warning", "2999-01-01T00:00:00.000000Z");
 }
 
 #[test]
@@ -195,7 +200,7 @@ fn a_disk_with_little_room_and_one_that_takes_no_writes_are_told() {
     let Some(disk) = SmallDisk::mount(32) else { return };
     let database = TestDatabase::at(&disk.database());
     database.migrate();
-    let place = workplace(&database);
+    let place = sandbox(&database);
     let checks = examine(&place);
     say(&checks, "disk", "WRONG", "MiB are free");
     say(&checks, "directory", "ok", "");
@@ -209,20 +214,20 @@ fn a_disk_with_little_room_and_one_that_takes_no_writes_are_told() {
 fn a_server_that_cannot_be_reached_is_told_without_the_password() {
     const SECRET: &str = "s3cret-of-the-tests";
     let url = format!("postgres://user:{SECRET}@127.0.0.1:9/db");
-    let checks = examine(&Workplace::new([("DATABASE_URL", url.as_str())]));
+    let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
     say(&checks, "database", "WRONG", "see that the server runs");
     assert!(!format!("{checks:?}").contains(SECRET));
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let mut url = url::Url::parse(&database.url).unwrap();
     // On the cluster of the tests this one is asked for a password, and none is right.
     url.set_username("guarded").unwrap();
     url.set_password(Some(SECRET)).unwrap();
-    let checks = examine(&Workplace::new([("DATABASE_URL", url.as_str())]));
+    let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
     assert!(!format!("{checks:?}").contains(SECRET));
     say(&checks, "database", "WRONG", "check user and password");
     url.set_username("postgres").unwrap();
     url.set_path("there_is_none");
-    let checks = examine(&Workplace::new([("DATABASE_URL", url.as_str())]));
+    let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
     say(&checks, "database", "WRONG", "make it, or mend its name");
 }
 
@@ -255,9 +260,9 @@ impl Drop for TestRole<'_> {
 
 #[test]
 fn rights_that_the_user_lacks_are_named() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let role = TestRole::create(&database);
-    let place = Workplace::new([("DATABASE_URL", role.url().as_str())]);
+    let place = Sandbox::new([("DATABASE_URL", role.url().as_str())]);
     say(&examine(&place), "schema", "WRONG", "as a user that may make tables");
     database.migrate();
     database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", role.name));
@@ -278,9 +283,9 @@ fn rights_that_the_user_lacks_are_named() {
 
 #[test]
 fn a_server_that_takes_no_writes_or_too_few_connections_or_has_another_time_is_told() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
-    let mut place = workplace(&database);
+    let mut place = sandbox(&database);
     place.set("DB_POOL_SIZE", "1000");
     say(&examine(&place), "connections", "WRONG", "lower DB_POOL_SIZE");
     let name = url::Url::parse(&database.url).unwrap().path().trim_start_matches('/').to_owned();
@@ -302,7 +307,7 @@ fn a_replica_and_a_direct_way_are_told_of() {
     let standby = primary.standby();
     let database = TestDatabase::of(&primary);
     database.migrate();
-    let mut place = workplace(&database);
+    let mut place = sandbox(&database);
     place.set("DATABASE_READ_URL", standby.url.as_str());
     place.set("DATABASE_DIRECT_URL", &database.url);
     let checks = examine(&place);
@@ -310,7 +315,7 @@ fn a_replica_and_a_direct_way_are_told_of() {
     say(&checks, "direct", "ok", "leads to the same database");
 
     place.set("MAX_REPLICA_LAG", "1");
-    standby.replay(false);
+    standby.set_replay(false);
     database.execute("INSERT INTO posts (title) VALUES ('Not replayed')");
     let told = || examine(&place)["replica"].clone();
     let began = std::time::Instant::now();
@@ -318,7 +323,7 @@ fn a_replica_and_a_direct_way_are_told_of() {
         assert!(began.elapsed().as_secs() < 60, "{:?}", told());
     }
     say(&examine(&place), "replica", "warning", "s behind, and MAX_REPLICA_LAG allows 1");
-    standby.replay(true);
+    standby.set_replay(true);
     say(&examine(&place), "replica", "ok", "follows the primary");
 
     place.set("DATABASE_READ_URL", &database.url);
@@ -338,7 +343,7 @@ fn a_replica_and_a_direct_way_are_told_of() {
     let checks = examine(&place);
     say(&checks, "replica", "warning", "check sslmode and sslrootcert in DATABASE_READ_URL");
     say(&checks, "direct", "WRONG", "check sslmode and sslrootcert in DATABASE_DIRECT_URL");
-    let Some(other) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(other) = TestDatabase::create(Engine::Postgres) else { return };
     place.set("DATABASE_DIRECT_URL", &other.url);
     say(&examine(&place), "direct", "WRONG", "another database than DATABASE_URL");
 }

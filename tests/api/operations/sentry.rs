@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::support::api::ADMIN_KEY;
-use crate::support::program::{Workplace, until};
+use crate::support::program::Sandbox;
 use crate::support::receiver::Receiver;
-use crate::support::{Kind, TestDatabase, on_both};
+use crate::support::{Engine, TestDatabase, on_both, wait_for};
 
-fn workplace(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Workplace {
+fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbox {
     let dsn = format!("{scheme}://public-key@{}/42", receiver.address);
-    Workplace::new([
+    Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
@@ -53,50 +53,49 @@ async fn ask(base: &str, path: &str) -> u16 {
 }
 
 async fn failed(receiver: &Receiver) -> Value {
-    until("the failed request", async || {
+    wait_for("the failed request", async || {
         events(receiver).into_iter().find(|event| event["message"] == "the request failed")
     })
     .await
 }
 
-on_both! {
-    async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller_hides(database: TestDatabase) {
-        let receiver = Receiver::start();
-        let place = workplace(&database, "http", &receiver);
-        let mut server = place.start("server", &[]);
-        let base = server.base().await;
-        for (path, status) in [("/api/posts", 200), ("/nowhere", 404)] {
-            assert_eq!(ask(&base, path).await, status);
-        }
-        database.execute("ALTER TABLE posts RENAME TO gone");
-        assert_eq!(ask(&base, "/api/posts").await, 500);
-        let event = failed(&receiver).await;
-        assert_eq!((level(&event), &event["environment"]), ("error", &"tests".into()));
-        assert_eq!(event["release"], concat!("posts-api@", env!("CARGO_PKG_VERSION")));
-        let fields = &event["contexts"]["Rust Tracing Fields"];
-        assert_eq!((&fields["request"], &fields["status"]), (&"GET /api/posts".into(), &500.into()));
-        let cause = fields["cause"].as_str().unwrap();
-        assert!(cause.contains("posts"), "{event:#}");
-        assert_eq!(event["fingerprint"], serde_json::json!(["{{ default }}", cause]));
-        assert!(server.stderr().contains(fields["request_id"].as_str().unwrap()));
-        for event in &events(&receiver) {
-            assert_eq!((level(event), event.get("server_name")), ("error", None), "{event:#}");
-            assert!(event.get("user").is_none() && event.get("breadcrumbs").is_none(), "{event:#}");
-        }
-        for request in receiver.received() {
-            let body = String::from_utf8(request.body).unwrap();
-            assert!(!body.contains("hush") && !body.contains(ADMIN_KEY), "{body}");
-        }
-        server.signal("TERM");
-        assert!(server.ended().await.success());
+#[on_both]
+async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller_hides(database: TestDatabase) {
+    let receiver = Receiver::start();
+    let place = sandbox(&database, "http", &receiver);
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    for (path, status) in [("/api/posts", 200), ("/nowhere", 404)] {
+        assert_eq!(ask(&base, path).await, status);
     }
+    database.execute("ALTER TABLE posts RENAME TO gone");
+    assert_eq!(ask(&base, "/api/posts").await, 500);
+    let event = failed(&receiver).await;
+    assert_eq!((level(&event), &event["environment"]), ("error", &"tests".into()));
+    assert_eq!(event["release"], concat!("posts-api@", env!("CARGO_PKG_VERSION")));
+    let fields = &event["contexts"]["Rust Tracing Fields"];
+    assert_eq!((&fields["request"], &fields["status"]), (&"GET /api/posts".into(), &500.into()));
+    let cause = fields["cause"].as_str().unwrap();
+    assert!(cause.contains("posts"), "{event:#}");
+    assert_eq!(event["fingerprint"], serde_json::json!(["{{ default }}", cause]));
+    assert!(server.stderr().contains(fields["request_id"].as_str().unwrap()));
+    for event in &events(&receiver) {
+        assert_eq!((level(event), event.get("server_name")), ("error", None), "{event:#}");
+        assert!(event.get("user").is_none() && event.get("breadcrumbs").is_none(), "{event:#}");
+    }
+    for request in receiver.received() {
+        let body = String::from_utf8(request.body).unwrap();
+        assert!(!body.contains("hush") && !body.contains(ADMIN_KEY), "{body}");
+    }
+    server.signal("TERM");
+    assert!(server.wait_for_exit().await.success());
 }
 
 #[tokio::test]
 async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_otherwise() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
-    let mut place = workplace(&database, "https", &receiver);
+    let mut place = sandbox(&database, "https", &receiver);
     place.run(&["migrate"]).success();
     for is_trusted in [false, true] {
         if is_trusted {
@@ -104,7 +103,7 @@ async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_othe
             place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
         }
         let mut server = place.start("server", &[]);
-        let base = server.base().await;
+        let base = server.base_url().await;
         database.execute("ALTER TABLE posts RENAME TO gone");
         assert_eq!(ask(&base, "/api/posts").await, 500);
         database.execute("ALTER TABLE gone RENAME TO posts");
@@ -113,21 +112,21 @@ async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_othe
         }
         // What is still to be sent is sent at the end.
         server.signal("TERM");
-        assert!(server.ended().await.success());
+        assert!(server.wait_for_exit().await.success());
         assert_eq!(events(&receiver).is_empty(), !is_trusted);
     }
 }
 
 #[tokio::test]
 async fn the_last_error_is_sent_before_the_process_ends() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let receiver = Receiver::start();
-    let place = workplace(&database, "http", &receiver);
+    let place = sandbox(&database, "http", &receiver);
     let mut server = place.start("server", &[]);
-    let base = server.base().await;
+    let base = server.base_url().await;
     database.execute("ALTER TABLE posts RENAME TO gone");
     assert_eq!(ask(&base, "/api/posts").await, 500);
     server.signal("TERM");
-    assert!(server.ended().await.success());
+    assert!(server.wait_for_exit().await.success());
     assert!(events(&receiver).iter().any(|event| event["message"] == "the request failed"));
 }

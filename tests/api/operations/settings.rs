@@ -1,20 +1,20 @@
 //! Settings that cannot work: the program says so in one line, without the password, and touches nothing.
 
-use crate::support::program::Workplace;
-use crate::support::{Kind, TestDatabase};
+use crate::support::program::Sandbox;
+use crate::support::{Engine, TestDatabase};
 
 const SECRET: &str = "s3cret-of-the-tests";
 
 /// Starts with these settings and answers the one line of the refusal.
 fn refused(settings: &[(&str, &str)], flags: &[&str]) -> String {
-    let place = Workplace::new(settings.iter().copied());
+    let place = Sandbox::new(settings.iter().copied());
     for command in [flags.to_vec(), [&["migrate"], flags].concat()] {
-        let line = place.run(&command).refusal();
+        let line = place.run(&command).error_line();
         assert!(line.starts_with("error: "), "{line}");
         assert!(!line.contains(SECRET), "{line}");
     }
     assert_eq!(place.files(), Vec::<String>::new(), "it made a file");
-    place.run(flags).refusal()
+    place.run(flags).error_line()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_database_that_cannot_be_reached_is_told_with_its_place() {
     // The discard port: nobody listens.
     for place in ["127.0.0.1:9", "no-such-host.invalid", "127.0.0.1:9,[::1]:9"] {
         let url = format!("postgres://user:{SECRET}@{place}/db?connect_timeout=2");
-        let line = Workplace::new([("DATABASE_URL", url.as_str())]).run(&[]).refusal();
+        let line = Sandbox::new([("DATABASE_URL", url.as_str())]).run(&[]).error_line();
         assert!(!line.contains(SECRET), "{line}");
     }
     let line = refused(&[("DATABASE_URL", &format!("postgres://user:{SECRET}@127.0.0.1:9/db"))], &[]);
@@ -59,7 +59,7 @@ fn a_database_that_cannot_be_reached_is_told_with_its_place() {
 
 #[test]
 fn a_wrong_password_is_told_without_the_password() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let mut url = url::Url::parse(&database.url).unwrap();
     // On the cluster of the tests this one is asked for a password, and none is right.
     url.set_username("guarded").unwrap();
@@ -74,10 +74,10 @@ fn a_wrong_password_is_told_without_the_password() {
 
 #[test]
 fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let place = Workplace::new([("DATABASE_URL", "sqlite://notes.txt")]);
+    let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     let notes = "These are notes and no database.\n".repeat(100);
     place.write("notes.txt", &notes);
-    let line = place.run(&[]).refusal();
+    let line = place.run(&[]).error_line();
     assert!(line.contains("notes.txt"), "{line}");
     assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), notes);
 }
@@ -133,9 +133,9 @@ fn a_setting_with_a_wrong_value_is_refused_by_name() {
 
 #[test]
 fn a_broken_env_file_is_told_without_its_content() {
-    let place = Workplace::new([]);
+    let place = Sandbox::new([]);
     place.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
-    let line = place.run(&[]).refusal();
+    let line = place.run(&[]).error_line();
     assert!(line.contains(".env") && !line.contains(SECRET), "{line}");
     assert_eq!(place.files(), [".env"]);
 }
@@ -147,7 +147,7 @@ fn an_empty_setting_is_one_that_is_not_set() {
         "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG", "LOG_FORMAT", "SLOW_QUERY_MS", "ADMIN_PORT",
         "ADMIN_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN",
     ];
-    let place = Workplace::new(names.map(|name| (name, "")));
+    let place = Sandbox::new(names.map(|name| (name, "")));
     place.run(&["migrate"]).success();
     assert!(place.files().contains(&"posts.db".to_owned()), "{:?}", place.files());
 }
@@ -156,6 +156,6 @@ fn an_empty_setting_is_one_that_is_not_set() {
 fn an_address_in_use_is_told_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let line = Workplace::new([("PORT", port.as_str()), ("RUST_LOG", "error")]).run(&[]).refusal();
+    let line = Sandbox::new([("PORT", port.as_str()), ("RUST_LOG", "error")]).run(&[]).error_line();
     assert!(line.contains("in use"), "{line}");
 }

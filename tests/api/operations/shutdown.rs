@@ -13,14 +13,14 @@ use serde_json::json;
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::cluster::Cluster;
-use crate::support::program::{Running, Workplace, until};
-use crate::support::{Kind, TestDatabase, fault_rounds, on_both, tell_figures};
+use crate::support::program::{Process, Sandbox};
+use crate::support::{Engine, TestDatabase, fault_rounds, on_both, report_figures, wait_for};
 
 /// Requests in progress get 30 seconds, and queries that nobody waits for 5 more; the rest is for a busy machine.
 const ENDED_WITHIN: Duration = Duration::from_secs(30 + 5 + 5);
 
-fn workplace(database: &TestDatabase, grace: &str) -> Workplace {
-    Workplace::new([
+fn sandbox(database: &TestDatabase, grace: &str) -> Sandbox {
+    Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
@@ -67,7 +67,7 @@ impl Balancer {
     }
 
     async fn add(&self, base: String) {
-        until("the new instance to be ready", async || self.is_ready(&base).await.then_some(())).await;
+        wait_for("the new instance to be ready", async || self.is_ready(&base).await.then_some(())).await;
         self.ready.lock().unwrap().insert(base);
     }
 
@@ -144,108 +144,109 @@ impl SlowClient {
     }
 }
 
-async fn ends_in_time(server: &mut Running, what: &str) {
+async fn ends_in_time(server: &mut Process, what: &str) {
     let began = Instant::now();
     server.signal("TERM");
-    let status = server.ended().await;
+    let status = server.wait_for_exit().await;
     let took = began.elapsed();
     assert!(took < ENDED_WITHIN, "{what}: {took:?}");
     assert!(status.success(), "{what}: {status} {}", server.stderr());
-    tell_figures(&format!("{what}: the process ended after {took:?}"));
+    report_figures(&format!("{what}: the process ended after {took:?}"));
 }
 
-on_both! {
-    async fn a_client_that_stalls_does_not_hold_the_end_past_its_deadline(database: TestDatabase) {
-        let place = workplace(&database, "0");
-        let mut server = place.start("server", &[]);
-        let base = server.base().await;
-        let content = "x".repeat(400 * 1024);
-        for _ in 0..20 {
-            let post = json!({"title": "Long", "content": content, "published": true});
-            let created = client().post(format!("{base}/api/posts")).bearer_auth(ADMIN_KEY).json(&post).send().await;
-            assert_eq!(created.unwrap().status(), 201);
-        }
-        let head = "POST /api/posts HTTP/1.1\r\nHost: x\r\n";
-        let body = format!(
-            "{head}Authorization: Bearer {ADMIN_KEY}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{{"
-        );
-        // Half a head, half a body, an answer of 8 MB that is not read, and one that is read on and on.
-        let stalled = [stall(&base, head), stall(&base, &body), stall(&base, "GET /api/posts HTTP/1.1\r\nHost: x\r\n\r\n")];
-        let slow = SlowClient::start(&base);
-        let mut idle = stall(&base, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
-        idle.read_exact(&mut [0; 8]).unwrap();
-        ends_in_time(&mut server, &format!("clients stall on {:?}", database.kind)).await;
-        assert!(slow.end() < 20 * content.len(), "it had taken all, and held up nothing");
-        drop((stalled, idle));
+#[on_both]
+async fn a_client_that_stalls_does_not_hold_the_end_past_its_deadline(database: TestDatabase) {
+    let place = sandbox(&database, "0");
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    let content = "x".repeat(400 * 1024);
+    for _ in 0..20 {
+        let post = json!({"title": "Long", "content": content, "published": true});
+        let created = client().post(format!("{base}/api/posts")).bearer_auth(ADMIN_KEY).json(&post).send().await;
+        assert_eq!(created.unwrap().status(), 201);
     }
+    let head = "POST /api/posts HTTP/1.1\r\nHost: x\r\n";
+    let body = format!(
+        "{head}Authorization: Bearer {ADMIN_KEY}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{{"
+    );
+    // Half a head, half a body, an answer of 8 MB that is not read, and one that is read on and on.
+    let stalled = [stall(&base, head), stall(&base, &body), stall(&base, "GET /api/posts HTTP/1.1\r\nHost: x\r\n\r\n")];
+    let slow = SlowClient::start(&base);
+    let mut idle = stall(&base, "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n");
+    idle.read_exact(&mut [0; 8]).unwrap();
+    ends_in_time(&mut server, &format!("clients stall on {:?}", database.engine)).await;
+    assert!(slow.end() < 20 * content.len(), "it had taken all, and held up nothing");
+    drop((stalled, idle));
+}
 
-    async fn while_it_is_stopping_clients_that_keep_their_connections_are_asked_to_leave(database: TestDatabase) {
-        let place = workplace(&database, "600");
-        let mut server = place.start("server", &[]);
-        let base = server.base().await;
-        let client = client();
-        let ask = async |path: &str| client.get(format!("{base}{path}")).send().await.unwrap();
-        assert!(!ask("/api/posts").await.headers().contains_key("connection"));
-        server.signal("TERM");
-        until("readiness to turn", async || (ask("/health/ready").await.status() == 503).then_some(())).await;
-        for path in ["/api/posts", "/api/posts/1", "/api/nothing", "/health/live"] {
-            assert_eq!(ask(path).await.headers()["connection"], "close", "{path}");
-        }
-        server.signal("TERM");
-        assert!(server.ended().await.success());
+#[on_both]
+async fn while_it_is_stopping_clients_that_keep_their_connections_are_asked_to_leave(database: TestDatabase) {
+    let place = sandbox(&database, "600");
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    let client = client();
+    let ask = async |path: &str| client.get(format!("{base}{path}")).send().await.unwrap();
+    assert!(!ask("/api/posts").await.headers().contains_key("connection"));
+    server.signal("TERM");
+    wait_for("readiness to turn", async || (ask("/health/ready").await.status() == 503).then_some(())).await;
+    for path in ["/api/posts", "/api/posts/1", "/api/nothing", "/health/live"] {
+        assert_eq!(ask(path).await.headers()["connection"], "close", "{path}");
     }
+    server.signal("TERM");
+    assert!(server.wait_for_exit().await.success());
+}
 
-    async fn a_rolling_restart_of_two_instances_fails_no_request(database: TestDatabase) {
-        if database.kind == Kind::Sqlite {
-            // One instance serves a file.
-            return;
-        }
-        let place = workplace(&database, "1");
-        let balancer = Balancer {
-            client: client(),
-            ready: Mutex::default(),
-            next: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            moved: AtomicU64::new(0),
-            is_done: AtomicBool::new(false),
-        };
-        let mut servers = Vec::new();
-        for name in ["first", "second"] {
-            let mut server = place.start(name, &[]);
-            balancer.add(server.base().await).await;
-            servers.push(server);
-        }
-        let restart = async {
-            for round in 0..fault_rounds() {
-                let mut old = servers.remove(0);
-                old.signal("TERM");
-                assert!(old.ended().await.success(), "{}", old.stderr());
-                let mut new = place.start(&format!("round-{round}"), &[]);
-                balancer.add(new.base().await).await;
-                servers.push(new);
-            }
-            balancer.is_done.store(true, Ordering::Relaxed);
-        };
-        let send = join_all((0..8).map(|number| balancer.send(number % 2 == 0)));
-        tokio::join!(restart, send, balancer.look());
-        let (requests, moved) = (balancer.requests.into_inner(), balancer.moved.into_inner());
-        tell_figures(&format!(
-            "{} rolling restarts: {requests} requests, none failed, {moved} went elsewhere for want of a connection",
-            fault_rounds()
-        ));
+#[on_both]
+async fn a_rolling_restart_of_two_instances_fails_no_request(database: TestDatabase) {
+    if database.engine == Engine::Sqlite {
+        // One instance serves a file.
+        return;
     }
+    let place = sandbox(&database, "1");
+    let balancer = Balancer {
+        client: client(),
+        ready: Mutex::default(),
+        next: AtomicU64::new(0),
+        requests: AtomicU64::new(0),
+        moved: AtomicU64::new(0),
+        is_done: AtomicBool::new(false),
+    };
+    let mut servers = Vec::new();
+    for name in ["first", "second"] {
+        let mut server = place.start(name, &[]);
+        balancer.add(server.base_url().await).await;
+        servers.push(server);
+    }
+    let restart = async {
+        for round in 0..fault_rounds() {
+            let mut old = servers.remove(0);
+            old.signal("TERM");
+            assert!(old.wait_for_exit().await.success(), "{}", old.stderr());
+            let mut new = place.start(&format!("round-{round}"), &[]);
+            balancer.add(new.base_url().await).await;
+            servers.push(new);
+        }
+        balancer.is_done.store(true, Ordering::Relaxed);
+    };
+    let send = join_all((0..8).map(|number| balancer.send(number % 2 == 0)));
+    tokio::join!(restart, send, balancer.look());
+    let (requests, moved) = (balancer.requests.into_inner(), balancer.moved.into_inner());
+    report_figures(&format!(
+        "{} rolling restarts: {requests} requests, none failed, {moved} went elsewhere for want of a connection",
+        fault_rounds()
+    ));
 }
 
 #[tokio::test]
 async fn a_database_that_hangs_does_not_hold_the_end_past_its_deadline() {
     let Some(cluster) = Cluster::durable() else { return };
     let database = TestDatabase::of(&cluster);
-    let mut place = workplace(&database, "0");
+    let mut place = sandbox(&database, "0");
     place.set("CACHE_BYTES", "0");
     // More than the requests below, so that a query of the service's own tasks hangs too, for which no client waits.
     place.set("DB_POOL_SIZE", "40");
     let mut server = place.start("server", &[]);
-    let base = server.base().await;
+    let base = server.base_url().await;
     let posts = format!("{base}/api/posts?count=exact");
     assert_eq!(client().get(&posts).send().await.unwrap().status(), 200);
     let _paused = cluster.pause();
@@ -253,7 +254,7 @@ async fn a_database_that_hangs_does_not_hold_the_end_past_its_deadline() {
     let hang = join_all((0..20).map(|_| client().get(&posts).send()));
     let stop = async {
         let hangs = async || (client().get(&posts).send().await.unwrap().status() == 503).then_some(());
-        until("the requests to hang", hangs).await;
+        wait_for("the requests to hang", hangs).await;
         ends_in_time(&mut server, "PostgreSQL hangs").await;
     };
     let (answers, ()) = tokio::join!(hang, stop);

@@ -12,16 +12,16 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::api::ADMIN_KEY;
-use crate::support::program::{Workplace, until};
+use crate::support::program::Sandbox;
 use crate::support::receiver::{Received, Receiver};
-use crate::support::{Kind, TestDatabase, on_both};
+use crate::support::{Engine, TestDatabase, on_both, wait_for};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-fn workplace(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Workplace {
+fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbox {
     let endpoint = format!("{scheme}://{}/", receiver.address);
-    Workplace::new([
+    Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
@@ -69,7 +69,7 @@ async fn send(method: Method, url: String, body: &Value) -> u16 {
 
 /// The first span with this name in the trace of the caller.
 async fn span(receiver: &Receiver, name: &str) -> Span {
-    until(name, async || spans(receiver).into_iter().find(|span| span.name == name && hex(&span.trace_id) == TRACE))
+    wait_for(name, async || spans(receiver).into_iter().find(|span| span.name == name && hex(&span.trace_id) == TRACE))
         .await
 }
 
@@ -78,109 +78,117 @@ fn child<'a>(spans: &'a [Span], parent: &Span, name: &str) -> &'a Span {
     child.unwrap_or_else(|| panic!("{name} in {}: {spans:#?}", parent.name))
 }
 
-on_both! {
-    async fn a_request_is_traced_down_to_its_queries_and_without_their_values(database: TestDatabase) {
-        let receiver = Receiver::start();
-        let place = workplace(&database, "http", &receiver);
-        let mut server = place.start("server", &[]);
-        let base = server.base().await;
-        let post = json!({"title": "hush title", "content": "hush content", "published": true});
-        assert_eq!(send(Method::POST, format!("{base}/api/posts"), &post).await, 201);
-        assert_eq!(send(Method::GET, format!("{base}/api/posts/1?x"), &Value::Null).await, 200);
-        assert_eq!(send(Method::GET, format!("{base}/api/posts?q=hush"), &Value::Null).await, 200);
-        assert_eq!(send(Method::GET, format!("{base}/nowhere/at/all"), &Value::Null).await, 404);
-        let created = span(&receiver, "POST /api/posts").await;
-        let read = span(&receiver, "GET /api/posts/{id}").await;
-        let listed = span(&receiver, "GET /api/posts").await;
-        let missed = span(&receiver, "GET unmatched").await;
-        for request in [&created, &read, &listed, &missed] {
-            assert_eq!(hex(&request.parent_span_id), PARENT);
-            assert_eq!(request.kind(), SpanKind::Server);
-        }
-        let said = attributes(&created);
-        for (name, value) in [
-            ("http.request.method", "POST"), ("http.route", "/api/posts"), ("url.path", "/api/posts"),
-            ("http.response.status_code", "201"), ("request_id", TRACE),
-        ] {
-            assert_eq!(said.get(name).map(String::as_str), Some(value), "{said:#?}");
-        }
-        assert_eq!(attributes(&missed)["http.response.status_code"], "404");
-        // Spans below end before those above.
-        let all = spans(&receiver);
-        let insert = child(&all, child(&all, &created, "database write"), "INSERT");
-        child(&all, child(&all, &read, "database read few"), "SELECT");
-        child(&all, child(&all, &listed, "database read"), "SELECT");
-        let said = attributes(insert);
-        let system = if database.kind == Kind::Sqlite { "sqlite" } else { "postgresql" };
-        assert_eq!((said["db.system.name"].as_str(), insert.kind()), (system, SpanKind::Client));
-        assert!(said["db.query.text"].starts_with("INSERT INTO"), "{said:#?}");
-        assert!(said["db.query.text"].contains("title"), "{said:#?}");
-        for Received { line, headers, body } in receiver.received() {
-            assert_eq!(line, "POST /v1/traces");
-            assert!(headers.contains(&"content-type: application/x-protobuf".to_owned()), "{headers:?}");
-            assert!(headers.contains(&"authorization: Bearer collector".to_owned()), "{headers:?}");
-            for secret in ["hush", ADMIN_KEY] {
-                assert!(!body.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} is told");
-            }
-        }
-        let resource = exports(&receiver)[0].resource_spans[0].resource.clone().unwrap();
-        let told = attributes(&Span { attributes: resource.attributes, ..Span::default() });
-        assert_eq!((told["service.name"].as_str(), told["deployment.environment.name"].as_str()), ("posts-api", "tests"));
+#[on_both]
+async fn a_request_is_traced_down_to_its_queries_and_without_their_values(database: TestDatabase) {
+    let receiver = Receiver::start();
+    let place = sandbox(&database, "http", &receiver);
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    let post = json!({"title": "hush title", "content": "hush content", "published": true});
+    assert_eq!(send(Method::POST, format!("{base}/api/posts"), &post).await, 201);
+    assert_eq!(send(Method::GET, format!("{base}/api/posts/1?x"), &Value::Null).await, 200);
+    assert_eq!(send(Method::GET, format!("{base}/api/posts?q=hush"), &Value::Null).await, 200);
+    assert_eq!(send(Method::GET, format!("{base}/nowhere/at/all"), &Value::Null).await, 404);
+    let created = span(&receiver, "POST /api/posts").await;
+    let read = span(&receiver, "GET /api/posts/{id}").await;
+    let listed = span(&receiver, "GET /api/posts").await;
+    let missed = span(&receiver, "GET unmatched").await;
+    for request in [&created, &read, &listed, &missed] {
+        assert_eq!(hex(&request.parent_span_id), PARENT);
+        assert_eq!(request.kind(), SpanKind::Server);
     }
+    let said = attributes(&created);
+    for (name, value) in [
+        ("http.request.method", "POST"),
+        ("http.route", "/api/posts"),
+        ("url.path", "/api/posts"),
+        ("http.response.status_code", "201"),
+        ("request_id", TRACE),
+    ] {
+        assert_eq!(said.get(name).map(String::as_str), Some(value), "{said:#?}");
+    }
+    assert_eq!(attributes(&missed)["http.response.status_code"], "404");
+    // Spans below end before those above.
+    let all = spans(&receiver);
+    let insert = child(&all, child(&all, &created, "database write"), "INSERT");
+    child(&all, child(&all, &read, "database read few"), "SELECT");
+    child(&all, child(&all, &listed, "database read"), "SELECT");
+    let said = attributes(insert);
+    let system = if database.engine == Engine::Sqlite { "sqlite" } else { "postgresql" };
+    assert_eq!((said["db.system.name"].as_str(), insert.kind()), (system, SpanKind::Client));
+    assert!(said["db.query.text"].starts_with("INSERT INTO"), "{said:#?}");
+    assert!(said["db.query.text"].contains("title"), "{said:#?}");
+    for Received { line, headers, body } in receiver.received() {
+        assert_eq!(line, "POST /v1/traces");
+        assert!(headers.contains(&"content-type: application/x-protobuf".to_owned()), "{headers:?}");
+        assert!(headers.contains(&"authorization: Bearer collector".to_owned()), "{headers:?}");
+        for secret in ["hush", ADMIN_KEY] {
+            assert!(!body.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} is told");
+        }
+    }
+    let resource = exports(&receiver)[0].resource_spans[0].resource.clone().unwrap();
+    let told = attributes(&Span { attributes: resource.attributes, ..Span::default() });
+    assert_eq!((told["service.name"].as_str(), told["deployment.environment.name"].as_str()), ("posts-api", "tests"));
+}
 
-    async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: TestDatabase) {
-        let receiver = Receiver::start();
-        let place = workplace(&database, "http", &receiver);
-        let mut server = place.start("server", &[]);
-        let base = server.base().await;
-        database.execute("ALTER TABLE posts RENAME TO gone");
-        assert_eq!(send(Method::GET, format!("{base}/api/posts/1"), &Value::Null).await, 500);
-        let failed = span(&receiver, "GET /api/posts/{id}").await;
-        assert_eq!(failed.status.as_ref().map(opentelemetry_proto::tonic::trace::v1::Status::code), Some(StatusCode::Error));
-        assert_eq!(failed.events.len(), 1, "{failed:#?}");
-        assert_eq!(failed.events[0].name, "the request failed");
-        // The schedule has looked for posts meanwhile, and failed.
-        until("it is told", async || server.stderr().contains("scheduled posts cannot be published").then_some(())).await;
-        // The last ones are sent at the end.
-        assert_eq!(send(Method::GET, format!("{base}/health/ready"), &Value::Null).await, 200);
-        server.signal("TERM");
-        assert!(server.ended().await.success());
-        let all = spans(&receiver);
-        assert!(all.iter().any(|span| span.name == "GET /health/ready"), "{all:#?}");
-        let is_known = |id: &[u8]| hex(id) == PARENT || all.iter().any(|span| span.span_id == id);
-        assert!(all.iter().all(|span| is_known(&span.parent_span_id)), "{all:#?}");
-    }
+#[on_both]
+async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: TestDatabase) {
+    let receiver = Receiver::start();
+    let place = sandbox(&database, "http", &receiver);
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    database.execute("ALTER TABLE posts RENAME TO gone");
+    assert_eq!(send(Method::GET, format!("{base}/api/posts/1"), &Value::Null).await, 500);
+    let failed = span(&receiver, "GET /api/posts/{id}").await;
+    assert_eq!(
+        failed.status.as_ref().map(opentelemetry_proto::tonic::trace::v1::Status::code),
+        Some(StatusCode::Error)
+    );
+    assert_eq!(failed.events.len(), 1, "{failed:#?}");
+    assert_eq!(failed.events[0].name, "the request failed");
+    // The schedule has looked for posts meanwhile, and failed.
+    wait_for("it is told", async || server.stderr().contains("scheduled posts cannot be published").then_some(()))
+        .await;
+    // The last ones are sent at the end.
+    assert_eq!(send(Method::GET, format!("{base}/health/ready"), &Value::Null).await, 200);
+    server.signal("TERM");
+    assert!(server.wait_for_exit().await.success());
+    let all = spans(&receiver);
+    assert!(all.iter().any(|span| span.name == "GET /health/ready"), "{all:#?}");
+    let is_known = |id: &[u8]| hex(id) == PARENT || all.iter().any(|span| span.span_id == id);
+    assert!(all.iter().all(|span| is_known(&span.parent_span_id)), "{all:#?}");
+}
 
-    async fn a_collector_that_does_not_answer_hurts_nobody_and_is_told(database: TestDatabase) {
-        let receiver = Receiver::start();
-        let mut place = workplace(&database, "http", &receiver);
-        // The discard port: nobody listens.
-        place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
-        let mut server = place.start("server", &[]);
-        let base = server.base().await;
-        assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
-        until("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
-        assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
-        server.signal("TERM");
-        assert!(server.ended().await.success());
-    }
+#[on_both]
+async fn a_collector_that_does_not_answer_hurts_nobody_and_is_told(database: TestDatabase) {
+    let receiver = Receiver::start();
+    let mut place = sandbox(&database, "http", &receiver);
+    // The discard port: nobody listens.
+    place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
+    wait_for("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
+    assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
+    server.signal("TERM");
+    assert!(server.wait_for_exit().await.success());
 }
 
 #[tokio::test]
 async fn a_collector_behind_tls_is_spoken_to_where_its_certificate_is_trusted_and_only_there() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
-    let mut place = workplace(&database, "https", &receiver);
+    let mut place = sandbox(&database, "https", &receiver);
     let mut server = place.start("distrusting", &[]);
-    let base = server.base().await;
+    let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
-    until("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
+    wait_for("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
     assert!(receiver.received().is_empty());
     drop(server);
     place.write("trusted.pem", &certificate);
     place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
     let mut server = place.start("trusting", &[]);
-    let base = server.base().await;
+    let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
     span(&receiver, "GET /api/posts").await;
 }

@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::support::api::ADMIN_KEY;
 use crate::support::balancer::Balancer;
 use crate::support::journal::Journal;
-use crate::support::program::{Running, Workplace, until as until_found};
-use crate::support::{Api, Kind, TestDatabase, fault_rounds, ids, tell_figures, until};
+use crate::support::program::{Process, Sandbox};
+use crate::support::{Api, Engine, TestDatabase, fault_rounds, ids, report_figures, wait_for, wait_until};
 
 /// So old may an answer be where another instance has written.
 const TRUSTED_FOR: Duration = Duration::from_millis(100);
 
 fn three() -> Option<(Arc<TestDatabase>, [Api; 3])> {
-    let database = Arc::new(TestDatabase::create(Kind::Postgres)?);
+    let database = Arc::new(TestDatabase::create(Engine::Postgres)?);
     let apis = [(); 3].map(|()| Api::start(&database, |_| ()));
     Some((database, apis))
 }
@@ -34,7 +34,7 @@ async fn an_instance_shows_its_own_writes_at_once_and_those_of_others_100_ms_lat
     };
     for api in &apis {
         // What is kept is what could be stale.
-        until("the cache serves", async || {
+        wait_until("the cache serves", async || {
             let before = api.server.cache.reads();
             for path in PATHS.iter().chain(&PATHS) {
                 api.get(path).await;
@@ -75,7 +75,7 @@ async fn an_instance_shows_its_own_writes_at_once_and_those_of_others_100_ms_lat
         fresh += shown.len();
     }
     assert_eq!(fresh, 2 * ROUNDS);
-    tell_figures(&format!("{ROUNDS} writes shown by two other instances after {stale} answers without them"));
+    report_figures(&format!("{ROUNDS} writes shown by two other instances after {stale} answers without them"));
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn keys_idempotency_and_the_schedule_are_shared() {
             assert_eq!((again.header("idempotency-replayed"), &again.body), (Some("true"), &first[0].body));
         }
     }
-    assert_eq!(database.number("SELECT count(*) AS number FROM posts"), 10);
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM posts"), 10);
 
     // All look for what is due; together they publish each post once.
     let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(300)).to_string();
@@ -113,12 +113,12 @@ async fn keys_idempotency_and_the_schedule_are_shared() {
         let publish = format!("/api/posts/{}/publish", draft["id"]);
         editors[number % 3].post(&publish, &json!({"at": soon})).await.expect(200);
     }
-    until("all are published", async || ids(&apis[0].get("/api/posts").await.json(200)).len() == DUE).await;
+    wait_until("all are published", async || ids(&apis[0].get("/api/posts").await.json(200)).len() == DUE).await;
     // Those that came too late for a time to come were published by their request.
     let by_schedule: u64 = apis.iter().map(|api| api.server.schedule.published()).sum();
     let scheduled = "SELECT count(*) AS number FROM posts WHERE published AND version = 3";
-    assert_eq!(i64::try_from(by_schedule).unwrap(), database.number(scheduled));
-    assert_eq!(database.number("SELECT max(version) AS number FROM posts"), 3);
+    assert_eq!(i64::try_from(by_schedule).unwrap(), database.query_number(scheduled));
+    assert_eq!(database.query_number("SELECT max(version) AS number FROM posts"), 3);
 
     // A key that one revokes is refused by all at the next request.
     apis[1].admin().delete(&format!("/api/keys/{}", made["id"])).await.expect(204);
@@ -129,26 +129,26 @@ async fn keys_idempotency_and_the_schedule_are_shared() {
 
 #[tokio::test]
 async fn of_three_instances_one_is_killed_under_load_and_no_acknowledged_write_is_lost() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
-    let place = Workplace::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    let place = Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
     let (balancer, journal) = (Balancer::start(), Journal::new());
     let start = async |name: String| {
         let mut server = place.start(&name, &[]);
-        let base = server.base().await;
+        let base = server.base_url().await;
         balancer.add(&base);
         (server, base)
     };
-    let mut servers: Vec<(Running, String)> = join_all((0..3).map(|number| start(format!("first-{number}")))).await;
+    let mut servers: Vec<(Process, String)> = join_all((0..3).map(|number| start(format!("first-{number}")))).await;
     let rounds = fault_rounds();
     let is_done = std::sync::atomic::AtomicBool::new(false);
     let write = async || {
         while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
-            journal.write(&balancer.base()).await;
+            journal.write(&balancer.base_url()).await;
         }
     };
     let more = async |count: u64| {
         let enough = journal.acknowledged() + count;
-        until_found("writes to be acknowledged", async || (journal.acknowledged() > enough).then_some(())).await;
+        wait_for("writes to be acknowledged", async || (journal.acknowledged() > enough).then_some(())).await;
     };
     let kill = async {
         for round in 0..rounds {
@@ -164,14 +164,14 @@ async fn of_three_instances_one_is_killed_under_load_and_no_acknowledged_write_i
         is_done.store(true, std::sync::atomic::Ordering::Relaxed);
     };
     tokio::join!(join_all((0..9).map(|_| write())), kill);
-    journal.settle(&balancer.base()).await;
+    journal.resend_unconfirmed(&balancer.base_url()).await;
     for (mut server, _) in servers {
         server.kill();
     }
     // The ends of connections that the server has not noticed yet may still be carried out.
     let others = "SELECT count(*) AS number FROM pg_stat_activity \
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    until("the other connections to end", async || database.number(others) == 0).await;
+    wait_until("the other connections to end", async || database.query_number(others) == 0).await;
     journal.check(&database);
-    tell_figures(&format!("{rounds} of three instances killed behind a balancer: {}", journal.figures()));
+    report_figures(&format!("{rounds} of three instances killed behind a balancer: {}", journal.figures()));
 }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::cluster::Cluster;
 use crate::support::pooler::Pooler;
-use crate::support::program::{Running, Workplace};
-use crate::support::{Api, Kind, TestDatabase, postgres, until};
+use crate::support::program::{Process, Sandbox};
+use crate::support::{Api, Engine, TestDatabase, postgres, wait_until};
 
 /// Every kind of read that a replica may serve.
 const READS: [&str; 5] = [
@@ -51,8 +51,8 @@ impl Pair {
         })
     }
 
-    fn workplace(&self) -> Workplace {
-        Workplace::new([
+    fn sandbox(&self) -> Sandbox {
+        Sandbox::new([
             ("DATABASE_URL", self.database.url.as_str()),
             ("DATABASE_READ_URL", self.standby.url.as_str()),
             ("MAX_REPLICA_LAG", "1"),
@@ -80,7 +80,7 @@ fn served(api: &Api) -> u64 {
 async fn is_served_by_the_replica(api: &Api) {
     const TRUSTED_FOR: Duration = Duration::from_millis(100);
     let (began, number) = (Instant::now(), AtomicU64::new(0));
-    until("the replica serves", async || {
+    wait_until("the replica serves", async || {
         let (is_late, before) = (began.elapsed() > TRUSTED_FOR, served(api));
         // Each time something else, which no cache has.
         api.get(&format!("/api/posts?slug=none-{}", number.fetch_add(1, Ordering::Relaxed))).await.expect(200);
@@ -115,7 +115,7 @@ async fn reads_without_a_key_come_from_the_replica_unless_it_lacks_a_change() {
     for api in [&api, &kept] {
         is_served_by_the_replica(api).await;
     }
-    pair.standby.replay(false);
+    pair.standby.set_replay(false);
 
     // What the primary has and the replica has not is shown to those with a key only.
     pair.change_unnoticed(1, "The first, unnoticed");
@@ -137,8 +137,8 @@ async fn reads_without_a_key_come_from_the_replica_unless_it_lacks_a_change() {
     assert_eq!(served(&api), before);
     // One of another instance shows soon, and stays: what is kept was not read from the replica.
     let before = served(&kept);
-    until("it shows", async || titles(&kept).await == all("The first, changed again")).await;
-    until("it is kept", async || {
+    wait_until("it shows", async || titles(&kept).await == all("The first, changed again")).await;
+    wait_until("it is kept", async || {
         let read = kept.server.cache.reads();
         assert_eq!(titles(&kept).await, all("The first, changed again"));
         kept.server.cache.reads() - read < READS.len() as u64
@@ -151,10 +151,10 @@ async fn reads_without_a_key_come_from_the_replica_unless_it_lacks_a_change() {
     // Nor by another program.
     pair.database.execute("UPDATE posts SET title = 'The first by hand' WHERE id = 1");
     for api in [&api, &kept] {
-        until("it shows", async || titles(api).await == all("The first by hand")).await;
+        wait_until("it shows", async || titles(api).await == all("The first by hand")).await;
     }
 
-    pair.standby.replay(true);
+    pair.standby.set_replay(true);
     for api in [&api, &kept] {
         is_served_by_the_replica(api).await;
         assert_eq!(titles(api).await, all("The first by hand"));
@@ -171,7 +171,7 @@ async fn behind_a_pooler_a_replica_is_asked_in_the_transaction_that_reads() {
     });
     api.create(json!({"title": "The first", "slug": "first", "content": "first", "published": true})).await;
     is_served_by_the_replica(&api).await;
-    pair.standby.replay(false);
+    pair.standby.set_replay(false);
     pair.change_unnoticed(1, "The first, unnoticed");
     for _ in 0..5 {
         let seen = join_all((0..4).map(|_| titles(&api))).await;
@@ -194,7 +194,7 @@ async fn no_reader_is_shown_less_than_what_was_answered_while_a_replica_falls_be
     }
     for api in &apis {
         is_served_by_the_replica(api).await;
-        until("all posts show", async || {
+        wait_until("all posts show", async || {
             api.get("/api/posts").await.json(200)["items"].as_array().unwrap().len() == POSTS * apis.len()
         })
         .await;
@@ -238,9 +238,9 @@ async fn no_reader_is_shown_less_than_what_was_answered_while_a_replica_falls_be
         for _ in 0..5 {
             for goes_on in [false, true] {
                 let standby = Arc::clone(&standby);
-                tokio::task::spawn_blocking(move || standby.replay(goes_on)).await.unwrap();
+                tokio::task::spawn_blocking(move || standby.set_replay(goes_on)).await.unwrap();
                 let reads = apis.each_ref().map(|api| (api.server.cache.reads(), served(api)));
-                until("the instances to read", async || {
+                wait_until("the instances to read", async || {
                     apis.iter().zip(reads).all(|(api, (read, by_replica))| {
                         api.server.cache.reads() > read + 20 && (!goes_on || served(api) > by_replica)
                     })
@@ -258,7 +258,7 @@ async fn no_reader_is_shown_less_than_what_was_answered_while_a_replica_falls_be
 }
 
 /// How often the log has a line with this.
-fn told(server: &Running, what: &str) -> usize {
+fn told(server: &Process, what: &str) -> usize {
     server.stderr().lines().filter(|line| line.contains(what)).count()
 }
 
@@ -285,7 +285,7 @@ async fn read_until(base: &str, what: &str, is_so: impl Fn() -> bool) {
         }
     };
     let wait = async {
-        until(what, async || is_so()).await;
+        wait_until(what, async || is_so()).await;
         is_done.store(true, Ordering::Relaxed);
     };
     tokio::join!(join_all((0..4).map(|_| read())), wait);
@@ -294,9 +294,9 @@ async fn read_until(base: &str, what: &str, is_so: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_replica_that_is_behind_down_or_hangs_is_left_out_and_taken_back() {
     let Some(mut pair) = Pair::start() else { return };
-    let place = pair.workplace();
+    let place = pair.sandbox();
     let mut server = place.start("server", &[]);
-    let base = server.base().await;
+    let base = server.base_url().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let create = async |post: Value| {
         let created = client.post(format!("{base}/api/posts")).bearer_auth(ADMIN_KEY).json(&post).send().await.unwrap();
@@ -306,12 +306,12 @@ async fn a_replica_that_is_behind_down_or_hangs_is_left_out_and_taken_back() {
     read_until(&base, "the replica to be taken in", || told(&server, IN) == 1).await;
     assert_eq!(told(&server, OUT), 0, "{}", server.stderr());
 
-    pair.standby.replay(false);
+    pair.standby.set_replay(false);
     // Not even a public change: it is far behind all the same.
     create(json!({"title": "A draft"})).await;
     read_until(&base, "the replica to be left out as it is behind", || told(&server, OUT) == 1).await;
     assert_eq!(told(&server, "s behind"), 1, "{}", server.stderr());
-    pair.standby.replay(true);
+    pair.standby.set_replay(true);
     read_until(&base, "the replica to be taken back when it has caught up", || told(&server, IN) == 2).await;
 
     let crash = async {
@@ -327,7 +327,7 @@ async fn a_replica_that_is_behind_down_or_hangs_is_left_out_and_taken_back() {
         tokio::join!(crash, read_until(&base, "the replica to be left out as it is down", || told(&server, OUT) == 2));
     let start = async {
         pair.standby = tokio::task::spawn_blocking(move || {
-            pair.standby.start_again();
+            pair.standby.restart();
             pair.standby
         })
         .await
@@ -346,12 +346,12 @@ async fn a_replica_that_is_behind_down_or_hangs_is_left_out_and_taken_back() {
     assert_eq!(told(&server, OUT), 3, "{}", server.stderr());
 
     // A server that follows another one, beside the database of another cluster.
-    let Some(elsewhere) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(elsewhere) = TestDatabase::create(Engine::Postgres) else { return };
     is_left_out(&elsewhere, pair.standby.url.as_str(), "it is a standby of another server").await;
 }
 
 async fn is_left_out(database: &TestDatabase, replica: &str, reason: &str) {
-    let place = Workplace::new([
+    let place = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("DATABASE_READ_URL", replica),
         ("CACHE_BYTES", "0"),
@@ -359,7 +359,7 @@ async fn is_left_out(database: &TestDatabase, replica: &str, reason: &str) {
         ("ADMIN_API_KEY", ADMIN_KEY),
     ]);
     let mut server = place.start("server", &[]);
-    let base = server.base().await;
+    let base = server.base_url().await;
     database.import(&[json!({"title": "The first", "published": true})]);
     read_until(&base, "the replica to be left out", || told(&server, OUT) == 1).await;
     assert_eq!(told(&server, reason), 1, "{}", server.stderr());
@@ -368,9 +368,9 @@ async fn is_left_out(database: &TestDatabase, replica: &str, reason: &str) {
 
 #[tokio::test]
 async fn a_server_that_is_no_replica_of_the_primary_is_not_read_from() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     is_left_out(&database, &database.url, "it is no standby").await;
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     is_left_out(&database, "postgres://user:a-secret@127.0.0.1:9/nowhere", "cannot open").await;
 }
 
@@ -388,8 +388,8 @@ fn what_cannot_be_a_replica_stops_the_start() {
         (postgres, "MAX_REPLICA_LAG", "0".to_owned(), "seconds"),
         (postgres, "MAX_REPLICA_LAG", "10s".to_owned(), "seconds"),
     ] {
-        let place = Workplace::new([("DATABASE_URL", database), (name, &*value)]);
-        let line = place.run(&[]).refusal();
+        let place = Sandbox::new([("DATABASE_URL", database), (name, &*value)]);
+        let line = place.run(&[]).error_line();
         assert!(line.starts_with(&format!("error: {name} ")) && line.contains(says), "{line}");
         assert!(!line.contains(SECRET), "{line}");
         assert_eq!(place.files(), Vec::<String>::new());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::call::Call;
 use crate::support::proxy::Proxy;
-use crate::support::{Api, Kind, TestDatabase};
+use crate::support::{Api, Engine, TestDatabase};
 
 /// What the service asks for by itself meanwhile.
 fn is_own(statement: &str) -> bool {
@@ -27,7 +27,7 @@ async fn asked(proxy: &Proxy, call: Call, status: u16) -> (Vec<String>, Value) {
 
 #[tokio::test]
 async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let database = Arc::new(database);
     let proxy = Proxy::start(&database.url);
     let api = Api::start(&database, |config| {
@@ -65,9 +65,9 @@ async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
         ask("put, again", admin.put(&by_slug, &titled("Put")), 200).await;
         ask("patch", admin.patch(&path, &json!({"title": "Patched"})).header("if-match", &tag), 200).await;
         ask("patch, stale", admin.patch(&path, &json!({"title": "Stale"})).header("if-match", &tag), 412).await;
-        ask("unpublish", admin.act(&format!("{path}/unpublish")), 200).await;
-        ask("publish", admin.act(&format!("{path}/publish")), 200).await;
-        ask("publish again", admin.act(&format!("{path}/publish")), 200).await;
+        ask("unpublish", admin.post_empty(&format!("{path}/unpublish")), 200).await;
+        ask("publish", admin.post_empty(&format!("{path}/publish")), 200).await;
+        ask("publish again", admin.post_empty(&format!("{path}/publish")), 200).await;
         ask("read", api.get(&path), 200).await;
         ask("read with a key", editor.get(&path), 200).await;
         ask("list", api.get("/api/posts"), 200).await;

@@ -9,8 +9,8 @@ use posts_api::db::{Backend, Connection, DatabaseUrl};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::support::program::Workplace;
-use crate::support::{Kind, TestDatabase, postgres};
+use crate::support::program::Sandbox;
+use crate::support::{Engine, TestDatabase, postgres};
 
 const PASSWORD: &str = "the-password-of-the-tests";
 
@@ -23,7 +23,7 @@ impl Certificates {
         let made = Self(TempDir::with_prefix("posts-api-test-").unwrap());
         if Command::new("openssl").arg("version").output().is_err() {
             assert!(!postgres::is_required(), "REQUIRE_POSTGRES is set, and there is no openssl to test TLS with");
-            crate::support::tell_skipped("TLS to PostgreSQL, because there is no openssl to make certificates with");
+            crate::support::report_skipped("TLS to PostgreSQL, because there is no openssl to make certificates with");
             return None;
         }
         for authority in ["ca", "stranger"] {
@@ -74,12 +74,12 @@ fn is_encrypted(url: &str) -> bool {
 
 /// Why no connection can be made to this URL, as the program tells it.
 fn refusal(url: &str, trusted_by_system: Option<&Path>) -> String {
-    let mut place = Workplace::new([("DATABASE_URL", url), ("PORT", "0")]);
+    let mut place = Sandbox::new([("DATABASE_URL", url), ("PORT", "0")]);
     if let Some(path) = trusted_by_system {
         place.set("SSL_CERT_FILE", path.to_str().unwrap());
     }
     // A command that ends, so that a connection that should have been refused fails the test.
-    let line = place.run(&["migrate"]).refusal();
+    let line = place.run(&["migrate"]).error_line();
     assert!(!line.contains(PASSWORD), "{line}");
     line
 }
@@ -137,7 +137,7 @@ async fn the_authorities_of_the_system_are_found() {
         ["sslrootcert=system", "sslmode=require&sslrootcert=system", "sslmode=verify-full", "sslaccept=strict"]
     {
         let good = url(&server, "localhost", parameters, &certificates);
-        let place = Workplace::new([("DATABASE_URL", good.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())]);
+        let place = Sandbox::new([("DATABASE_URL", good.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())]);
         place.run(&["migrate"]).success();
         let line = refusal(&good, Some(&stranger));
         assert!(line.contains("certificate verify failed"), "{parameters}: {line}");
@@ -152,11 +152,11 @@ async fn the_authorities_of_the_system_are_found() {
 #[test]
 fn a_server_without_tls_gets_no_connection_that_was_to_be_encrypted() {
     let Some(certificates) = Certificates::make() else { return };
-    let Some(database) = TestDatabase::create(Kind::Postgres) else { return };
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let server = Url::parse(&database.url).unwrap();
     let host = server.host_str().unwrap().to_owned();
     if is_encrypted(&url(&server, &host, "sslmode=prefer", &certificates)) {
-        crate::support::tell_skipped("a server without TLS, because TEST_DATABASE_URL has one with it");
+        crate::support::report_skipped("a server without TLS, because TEST_DATABASE_URL has one with it");
         return;
     }
     for parameters in ["sslmode=require", "sslmode=verify-full&sslrootcert=CA", "sslaccept=strict&sslcert=CA"] {

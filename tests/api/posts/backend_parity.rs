@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Api, Given, Kind, Reply};
+use crate::support::{Api, Engine, Fixture, Reply};
 
 #[derive(Debug, Clone)]
 enum Who {
@@ -218,7 +218,7 @@ impl World {
 
 #[test]
 fn the_same_calls_get_the_same_answers_on_both_databases() {
-    let (Some(sqlite), Some(postgres)) = (Api::on(Kind::Sqlite), Api::on(Kind::Postgres)) else { return };
+    let (Some(sqlite), Some(postgres)) = (Api::on(Engine::Sqlite), Api::on(Engine::Postgres)) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Its file of past failures would be of no use: a case is told in full.
     let config = Config { cases: 64, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::api::ADMIN_KEY;
-use crate::support::program::Workplace;
+use crate::support::program::Sandbox;
 use crate::support::{Api, Reply, TestDatabase, on_both};
 
 const MIB: usize = 1024 * 1024;
@@ -88,90 +88,95 @@ fn is_refused(reply: Reply, what: &str) {
     reply.problem(status, code);
 }
 
-on_both! {
-    async fn a_body_without_an_end_is_refused_and_not_read_on(api: Api) {
-        let address = api.server.address;
-        let key = format!("Authorization: Bearer {ADMIN_KEY}\r\n");
-        let plain = "Content-Length: 99999999999";
-        let chunked = "Transfer-Encoding: chunked";
-        let chunk = [b"10000\r\n".to_vec(), vec![b' '; 65536], b"\r\n".to_vec()].concat();
-        let one_chunk = "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff";
-        let cases = [
-            (head("POST", "/api/posts", &key, plain), vec![b' '; 65536], 413),
-            (head("POST", "/api/posts", &key, chunked), chunk.clone(), 413),
-            (head("POST", "/api/posts", &key, one_chunk).trim_end_matches("\r\n\r\n").to_owned() + "\r\n", vec![b' '; 65536], 413),
-            (head("PATCH", "/api/posts/1", &key, chunked), chunk.clone(), 413),
-            (head("POST", "/api/posts/batch", &key, plain), vec![b' '; 65536], 413),
-            (head("POST", "/api/posts/batch", &key, chunked), chunk.clone(), 413),
-            (head("POST", "/api/posts", "", plain), vec![b' '; 65536], 401),
-            (head("POST", "/api/posts", "", chunked), chunk.clone(), 401),
-            (head("GET", "/api/posts", "", chunked), chunk.clone(), 200),
-            (head("DELETE", "/nowhere", "", chunked), chunk, 404),
-        ];
-        for (head, more, status) in cases {
-            let line = head.clone();
-            let (answer, taken) = tokio::task::spawn_blocking(move || flood(address, &head, &more)).await.unwrap();
-            assert!(taken < TAKEN_AT_MOST, "{line}: took {taken} bytes");
-            assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line}: {answer}");
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
-            assert!(answer.contains("connection: close\r\n"), "{line}: {answer}");
-        }
+#[on_both]
+async fn a_body_without_an_end_is_refused_and_not_read_on(api: Api) {
+    let address = api.server.address;
+    let key = format!("Authorization: Bearer {ADMIN_KEY}\r\n");
+    let plain = "Content-Length: 99999999999";
+    let chunked = "Transfer-Encoding: chunked";
+    let chunk = [b"10000\r\n".to_vec(), vec![b' '; 65536], b"\r\n".to_vec()].concat();
+    let one_chunk = "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff";
+    let cases = [
+        (head("POST", "/api/posts", &key, plain), vec![b' '; 65536], 413),
+        (head("POST", "/api/posts", &key, chunked), chunk.clone(), 413),
+        (
+            head("POST", "/api/posts", &key, one_chunk).trim_end_matches("\r\n\r\n").to_owned() + "\r\n",
+            vec![b' '; 65536],
+            413,
+        ),
+        (head("PATCH", "/api/posts/1", &key, chunked), chunk.clone(), 413),
+        (head("POST", "/api/posts/batch", &key, plain), vec![b' '; 65536], 413),
+        (head("POST", "/api/posts/batch", &key, chunked), chunk.clone(), 413),
+        (head("POST", "/api/posts", "", plain), vec![b' '; 65536], 401),
+        (head("POST", "/api/posts", "", chunked), chunk.clone(), 401),
+        (head("GET", "/api/posts", "", chunked), chunk.clone(), 200),
+        (head("DELETE", "/nowhere", "", chunked), chunk, 404),
+    ];
+    for (head, more, status) in cases {
+        let line = head.clone();
+        let (answer, taken) = tokio::task::spawn_blocking(move || flood(address, &head, &more)).await.unwrap();
+        assert!(taken < TAKEN_AT_MOST, "{line}: took {taken} bytes");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{line}: {answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert!(answer.contains("connection: close\r\n"), "{line}: {answer}");
     }
+}
 
-    async fn no_route_takes_what_is_not_json_or_too_much_of_it(api: Api) {
-        let post = api.create(json!({"title": "Stays", "slug": "stays"})).await;
-        let digits = |count: usize| "9".repeat(count);
-        let bodies: Vec<(&str, Vec<u8>)> = vec![
-            ("a list in lists", [vec![b'['; 10_000], vec![b']'; 10_000]].concat()),
-            ("an object in objects", [b"{\"a\":".repeat(10_000), b"1".to_vec(), vec![b'}'; 10_000]].concat()),
-            ("a title of lists", with_title(&format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)))),
-            ("1e400", with_title("1e400")),
-            ("-1e400", with_title("-1e400")),
-            ("1e-99999", with_title("1e-99999")),
-            ("5,000 digits", with_title(&digits(5_000))),
-            ("500,000 digits", with_title(&digits(500_000))),
-            ("a fraction of 5,000 digits", with_title(&format!("0.{}", digits(5_000)))),
-            ("an exponent of 5,000 digits", with_title(&format!("1e{}", digits(5_000)))),
-            ("a leading surrogate", with_title("\"\\ud800\"")),
-            ("a trailing surrogate", with_title("\"\\udc00\"")),
-            ("two leading surrogates", with_title("\"\\ud800\\ud800\"")),
-            ("a surrogate in UTF-8", b"{\"title\": \"\xed\xa0\x80\"}".to_vec()),
-            ("an overlong slash", b"{\"title\": \"\xc0\xaf\"}".to_vec()),
-            ("an overlong NUL", b"{\"title\": \"\xc0\x80\"}".to_vec()),
-            ("an overlong quote", b"{\"title\": \"\xe0\x80\xa2\"}".to_vec()),
-            ("beyond Unicode", b"{\"title\": \"\xf4\x90\x80\x80\"}".to_vec()),
-            ("half a character", b"{\"title\": \"\xc3\"}".to_vec()),
-            ("a NUL", b"{\"title\": \"a\0b\"}".to_vec()),
-            ("a NUL behind", b"{\"title\": \"a\"}\0".to_vec()),
-            ("an escaped NUL", with_title("\"a\\u0000b\"")),
-            ("a byte order mark", b"\xef\xbb\xbf{\"title\": \"x\"}".to_vec()),
-            ("UTF-16", "{\"title\": \"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
-            ("a name twice", b"{\"title\": \"a\", \"title\": \"b\"}".to_vec()),
-            ("a name twice, once escaped", b"{\"title\": \"a\", \"t\\u0069tle\": \"b\"}".to_vec()),
-            ("an unknown name twice", b"{\"title\": \"a\", \"x\": {\"y\": 1, \"y\": 1}}".to_vec()),
-            ("100,000 lists", with_title(&format!("[{}[]]", "[],".repeat(100_000)))),
-            ("50,000 names", with_names(50_000)),
-        ];
-        for write in writes(&post).iter().filter(|write| takes_a_body(write)) {
-            let (method, path) = write;
-            for (what, body) in &bodies {
-                let reply = api.admin().call(method.clone(), path).body(JSON, body.clone()).await;
-                is_refused(reply, &format!("{method} {path}, {what}"));
-            }
+#[on_both]
+async fn no_route_takes_what_is_not_json_or_too_much_of_it(api: Api) {
+    let post = api.create(json!({"title": "Stays", "slug": "stays"})).await;
+    let digits = |count: usize| "9".repeat(count);
+    let bodies: Vec<(&str, Vec<u8>)> = vec![
+        ("a list in lists", [vec![b'['; 10_000], vec![b']'; 10_000]].concat()),
+        ("an object in objects", [b"{\"a\":".repeat(10_000), b"1".to_vec(), vec![b'}'; 10_000]].concat()),
+        ("a title of lists", with_title(&format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)))),
+        ("1e400", with_title("1e400")),
+        ("-1e400", with_title("-1e400")),
+        ("1e-99999", with_title("1e-99999")),
+        ("5,000 digits", with_title(&digits(5_000))),
+        ("500,000 digits", with_title(&digits(500_000))),
+        ("a fraction of 5,000 digits", with_title(&format!("0.{}", digits(5_000)))),
+        ("an exponent of 5,000 digits", with_title(&format!("1e{}", digits(5_000)))),
+        ("a leading surrogate", with_title("\"\\ud800\"")),
+        ("a trailing surrogate", with_title("\"\\udc00\"")),
+        ("two leading surrogates", with_title("\"\\ud800\\ud800\"")),
+        ("a surrogate in UTF-8", b"{\"title\": \"\xed\xa0\x80\"}".to_vec()),
+        ("an overlong slash", b"{\"title\": \"\xc0\xaf\"}".to_vec()),
+        ("an overlong NUL", b"{\"title\": \"\xc0\x80\"}".to_vec()),
+        ("an overlong quote", b"{\"title\": \"\xe0\x80\xa2\"}".to_vec()),
+        ("beyond Unicode", b"{\"title\": \"\xf4\x90\x80\x80\"}".to_vec()),
+        ("half a character", b"{\"title\": \"\xc3\"}".to_vec()),
+        ("a NUL", b"{\"title\": \"a\0b\"}".to_vec()),
+        ("a NUL behind", b"{\"title\": \"a\"}\0".to_vec()),
+        ("an escaped NUL", with_title("\"a\\u0000b\"")),
+        ("a byte order mark", b"\xef\xbb\xbf{\"title\": \"x\"}".to_vec()),
+        ("UTF-16", "{\"title\": \"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("a name twice", b"{\"title\": \"a\", \"title\": \"b\"}".to_vec()),
+        ("a name twice, once escaped", b"{\"title\": \"a\", \"t\\u0069tle\": \"b\"}".to_vec()),
+        ("an unknown name twice", b"{\"title\": \"a\", \"x\": {\"y\": 1, \"y\": 1}}".to_vec()),
+        ("100,000 lists", with_title(&format!("[{}[]]", "[],".repeat(100_000)))),
+        ("50,000 names", with_names(50_000)),
+    ];
+    for write in writes(&post).iter().filter(|write| takes_a_body(write)) {
+        let (method, path) = write;
+        for (what, body) in &bodies {
+            let reply = api.admin().call(method.clone(), path).body(JSON, body.clone()).await;
+            is_refused(reply, &format!("{method} {path}, {what}"));
         }
-        assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([post]));
     }
+    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([post]));
+}
 
-    async fn an_encoded_body_is_415_on_every_route_that_changes_anything(api: Api) {
-        let post = api.create(json!({"title": "Stays", "slug": "stays"})).await;
-        for (method, path) in writes(&post) {
-            for encoding in ["gzip", "identity", "br, gzip", ""] {
-                let call = api.admin().call(method.clone(), &path).header("content-encoding", encoding).body(JSON, "{}");
-                call.await.problem(415, "unsupported_content_encoding");
-            }
+#[on_both]
+async fn an_encoded_body_is_415_on_every_route_that_changes_anything(api: Api) {
+    let post = api.create(json!({"title": "Stays", "slug": "stays"})).await;
+    for (method, path) in writes(&post) {
+        for encoding in ["gzip", "identity", "br, gzip", ""] {
+            let call = api.admin().call(method.clone(), &path).header("content-encoding", encoding).body(JSON, "{}");
+            call.await.problem(415, "unsupported_content_encoding");
         }
-        assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([post]));
     }
+    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([post]));
 }
 
 /// An object with so many names.
@@ -180,41 +185,37 @@ fn with_names(count: usize) -> Vec<u8> {
     format!("{{{}}}", names.join(",")).into_bytes()
 }
 
+/// The largest bodies that are read at all, all at once.
 #[cfg(target_os = "linux")]
-on_both! {
-    /// The largest bodies that are read at all, all at once.
-    async fn memory_stays_bounded_whatever_a_batch_holds(database: TestDatabase) {
-        let place = Workplace::new([
-            ("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY),
-        ]);
-        let mut server = place.start("server", &[]);
-        let url = format!("{}/api/posts/batch", server.base().await);
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
-        let wrapped = |inside: String| format!("{{\"posts\": [{inside}]}}").into_bytes();
-        let bodies = [
-            ("a million names", with_names(1_000_000)),
-            ("a post of a million names", wrapped(String::from_utf8(with_names(1_000_000)).unwrap())),
-            ("numbers", wrapped("0,".repeat(8 * MIB - 100) + "0")),
-            ("lists", wrapped("[],".repeat(5 * MIB) + "[]")),
-            ("objects", wrapped("{},".repeat(5 * MIB) + "{}")),
-            ("empty strings", wrapped("\"\",".repeat(5 * MIB) + "\"\"")),
-        ];
-        let (before, _) = server.memory();
-        for (what, body) in bodies {
-            assert!(body.len() < 16 * MIB, "{what}: {}", body.len());
-            let calls = (0..4).map(|_| {
-                client.post(&url).bearer_auth(ADMIN_KEY).header("content-type", JSON).body(body.clone()).send()
-            });
-            for answer in futures_util::future::join_all(calls).await {
-                let answer = answer.unwrap();
-                let status = answer.status();
-                let problem: serde_json::Value = answer.json().await.unwrap();
-                assert!(status == 400 || status == 422, "{what}: {status} {problem}");
-            }
-            let (_, peak) = server.memory();
-            // Four bodies of 16 MiB, and little more than them.
-            let grown = peak.saturating_sub(before) >> 20;
-            assert!(grown < 300, "{what}: {grown} MiB");
+#[on_both]
+async fn memory_stays_bounded_whatever_a_batch_holds(database: TestDatabase) {
+    let place = Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
+    let mut server = place.start("server", &[]);
+    let url = format!("{}/api/posts/batch", server.base_url().await);
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
+    let wrapped = |inside: String| format!("{{\"posts\": [{inside}]}}").into_bytes();
+    let bodies = [
+        ("a million names", with_names(1_000_000)),
+        ("a post of a million names", wrapped(String::from_utf8(with_names(1_000_000)).unwrap())),
+        ("numbers", wrapped("0,".repeat(8 * MIB - 100) + "0")),
+        ("lists", wrapped("[],".repeat(5 * MIB) + "[]")),
+        ("objects", wrapped("{},".repeat(5 * MIB) + "{}")),
+        ("empty strings", wrapped("\"\",".repeat(5 * MIB) + "\"\"")),
+    ];
+    let (before, _) = server.memory();
+    for (what, body) in bodies {
+        assert!(body.len() < 16 * MIB, "{what}: {}", body.len());
+        let calls = (0..4)
+            .map(|_| client.post(&url).bearer_auth(ADMIN_KEY).header("content-type", JSON).body(body.clone()).send());
+        for answer in futures_util::future::join_all(calls).await {
+            let answer = answer.unwrap();
+            let status = answer.status();
+            let problem: serde_json::Value = answer.json().await.unwrap();
+            assert!(status == 400 || status == 422, "{what}: {status} {problem}");
         }
+        let (_, peak) = server.memory();
+        // Four bodies of 16 MiB, and little more than them.
+        let grown = peak.saturating_sub(before) >> 20;
+        assert!(grown < 300, "{what}: {grown} MiB");
     }
 }

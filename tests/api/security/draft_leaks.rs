@@ -35,7 +35,7 @@ pub(crate) fn drafts() -> Vec<Value> {
 
 /// Services with the published posts alone and with the drafts as well.
 pub(crate) fn worlds(plain: Api) -> [Api; 2] {
-    let with_drafts = <Api as crate::support::Given>::on(plain.kind()).unwrap();
+    let with_drafts = <Api as crate::support::Fixture>::on(plain.engine()).unwrap();
     plain.server.database.import(&published());
     let mut all = [published(), drafts()].concat();
     all.sort_by_key(|post| post["id"].as_i64());
@@ -113,71 +113,86 @@ pub(crate) const FILTERS: [&str; 12] = [
     "view=summary&limit=4",
 ];
 
-on_both! {
-    async fn no_list_tells_that_there_are_drafts(api: Api) {
-        let worlds = worlds(api);
-        for sort in SORTS {
-            for filter in FILTERS {
-                let query = format!("{sort}&{filter}");
-                let first = every_way(&worlds, &format!("/api/posts?{query}")).await;
-                let mut page = first.json(200);
-                for direction in ["next_cursor", "prev_cursor"] {
-                    while let Some(cursor) = page[direction].as_str() {
-                        page = both(&worlds, &Method::GET, &format!("/api/posts?{query}&cursor={cursor}"), None).await.json(200);
-                    }
+#[on_both]
+async fn no_list_tells_that_there_are_drafts(api: Api) {
+    let worlds = worlds(api);
+    for sort in SORTS {
+        for filter in FILTERS {
+            let query = format!("{sort}&{filter}");
+            let first = every_way(&worlds, &format!("/api/posts?{query}")).await;
+            let mut page = first.json(200);
+            for direction in ["next_cursor", "prev_cursor"] {
+                while let Some(cursor) = page[direction].as_str() {
+                    page = both(&worlds, &Method::GET, &format!("/api/posts?{query}&cursor={cursor}"), None)
+                        .await
+                        .json(200);
                 }
             }
         }
     }
+}
 
-    async fn no_search_finds_what_only_drafts_say(api: Api) {
-        let worlds = worlds(api);
-        for (query, found) in [
-            ("secretword", 0), ("secret*", 0), ("common", 10), ("%22of+secretword%22", 0), ("common+secretword", 0),
-            ("number3", 1), ("public", 10), ("number*", 10), ("%22words+of%22", 10),
-        ] {
-            for rest in ["", "&sort=title", "&count=exact", "&count=estimated", "&view=summary", "&published=true"] {
-                let reply = every_way(&worlds, &format!("/api/posts?q={query}{rest}")).await;
-                assert_eq!(reply.json(200)["items"].as_array().unwrap().len(), found, "{query}");
-            }
-        }
-        let reader = worlds[1].reader().get("/api/posts?q=secretword&published=false&count=exact").await.json(200);
-        assert_eq!(reader["total"], 25);
-    }
-
-    async fn a_draft_is_as_absent_as_a_post_that_never_was(api: Api) {
-        let worlds = worlds(api);
-        for draft in drafts() {
-            let slug = draft["slug"].as_str().unwrap();
-            for path in [format!("/api/posts/{}", draft["id"]), format!("/api/posts/by-slug/{slug}")] {
-                every_way(&worlds, &path).await.problem(404, "not_found");
-                worlds[1].reader().get(&path).await.expect(200);
-            }
-        }
-        for post in published() {
-            every_way(&worlds, &format!("/api/posts/{}", post["id"])).await.expect(200);
-            every_way(&worlds, &format!("/api/posts/by-slug/{}", post["slug"].as_str().unwrap())).await.expect(200);
+#[on_both]
+async fn no_search_finds_what_only_drafts_say(api: Api) {
+    let worlds = worlds(api);
+    for (query, found) in [
+        ("secretword", 0),
+        ("secret*", 0),
+        ("common", 10),
+        ("%22of+secretword%22", 0),
+        ("common+secretword", 0),
+        ("number3", 1),
+        ("public", 10),
+        ("number*", 10),
+        ("%22words+of%22", 10),
+    ] {
+        for rest in ["", "&sort=title", "&count=exact", "&count=estimated", "&view=summary", "&published=true"] {
+            let reply = every_way(&worlds, &format!("/api/posts?q={query}{rest}")).await;
+            assert_eq!(reply.json(200)["items"].as_array().unwrap().len(), found, "{query}");
         }
     }
+    let reader = worlds[1].reader().get("/api/posts?q=secretword&published=false&count=exact").await.json(200);
+    assert_eq!(reader["total"], 25);
+}
 
-    async fn what_takes_a_key_is_refused_alike(api: Api) {
-        let worlds = worlds(api);
-        for query in ["published=false", "published=any&q=secretword", "published=any&count=exact", "published=no"] {
-            both(&worlds, &Method::GET, &format!("/api/posts?{query}"), None).await;
-            both(&worlds, &Method::GET, &format!("/api/posts?{query}"), Some("*")).await;
+#[on_both]
+async fn a_draft_is_as_absent_as_a_post_that_never_was(api: Api) {
+    let worlds = worlds(api);
+    for draft in drafts() {
+        let slug = draft["slug"].as_str().unwrap();
+        for path in [format!("/api/posts/{}", draft["id"]), format!("/api/posts/by-slug/{slug}")] {
+            every_way(&worlds, &path).await.problem(404, "not_found");
+            worlds[1].reader().get(&path).await.expect(200);
         }
-        for path in ["/api/posts/6", "/api/posts/10", "/api/posts/by-slug/secret-1"] {
-            for method in [Method::PATCH, Method::DELETE, Method::PUT, Method::POST, Method::OPTIONS] {
-                both(&worlds, &method, path, None).await;
-            }
-        }
-        for action in ["publish", "unpublish"] {
-            both(&worlds, &Method::POST, &format!("/api/posts/6/{action}"), None).await.problem(401, "key_required");
-        }
-        // A cursor into a list of drafts is of no use without the key that made it.
-        let drafts = worlds[1].reader().get("/api/posts?published=false&limit=2").await.json(200);
-        let cursor = drafts["next_cursor"].as_str().unwrap();
-        both(&worlds, &Method::GET, &format!("/api/posts?limit=2&cursor={cursor}"), None).await.problem(400, "invalid_cursor");
-        both(&worlds, &Method::GET, &format!("/api/posts?published=false&limit=2&cursor={cursor}"), None).await.problem(401, "key_required");
     }
+    for post in published() {
+        every_way(&worlds, &format!("/api/posts/{}", post["id"])).await.expect(200);
+        every_way(&worlds, &format!("/api/posts/by-slug/{}", post["slug"].as_str().unwrap())).await.expect(200);
+    }
+}
+
+#[on_both]
+async fn what_takes_a_key_is_refused_alike(api: Api) {
+    let worlds = worlds(api);
+    for query in ["published=false", "published=any&q=secretword", "published=any&count=exact", "published=no"] {
+        both(&worlds, &Method::GET, &format!("/api/posts?{query}"), None).await;
+        both(&worlds, &Method::GET, &format!("/api/posts?{query}"), Some("*")).await;
+    }
+    for path in ["/api/posts/6", "/api/posts/10", "/api/posts/by-slug/secret-1"] {
+        for method in [Method::PATCH, Method::DELETE, Method::PUT, Method::POST, Method::OPTIONS] {
+            both(&worlds, &method, path, None).await;
+        }
+    }
+    for action in ["publish", "unpublish"] {
+        both(&worlds, &Method::POST, &format!("/api/posts/6/{action}"), None).await.problem(401, "key_required");
+    }
+    // A cursor into a list of drafts is of no use without the key that made it.
+    let drafts = worlds[1].reader().get("/api/posts?published=false&limit=2").await.json(200);
+    let cursor = drafts["next_cursor"].as_str().unwrap();
+    both(&worlds, &Method::GET, &format!("/api/posts?limit=2&cursor={cursor}"), None)
+        .await
+        .problem(400, "invalid_cursor");
+    both(&worlds, &Method::GET, &format!("/api/posts?published=false&limit=2&cursor={cursor}"), None)
+        .await
+        .problem(401, "key_required");
 }

@@ -92,64 +92,64 @@ async fn look_around(api: &Api) {
     }
 }
 
-on_both! {
-    async fn a_warm_cache_tells_nothing_of_drafts_while_keys_come_and_go(api: Api) {
-        let worlds = worlds(api);
-        let reads = worlds.each_ref().map(|api| api.server.cache.reads());
-        let first = compare(&worlds, "at first", &[]).await;
-        let asked = 4 * ENCODINGS.len() * first.len();
-        for (api, before) in worlds.iter().zip(reads) {
-            // It is the cache that was tried. How much of it, the machine's load decides: unwatched, it answers nothing.
-            let read = api.server.cache.reads() - before;
-            assert!(read < asked as u64, "{read} reads for {asked} answers");
-        }
-
-        let [_, with_drafts] = &worlds;
-        let mut keys = Vec::new();
-        for api in &worlds {
-            keys.push(api.admin().post("/api/keys", &json!({"name": "passing", "role": "editor"})).await.json(201));
-        }
-        let passing = with_drafts.with_key(keys[1]["key"].as_str().unwrap());
-        look_around(&passing).await;
-        let again = compare(&worlds, "after a key has seen the drafts", &first).await;
-        assert_eq!(again, first);
-
-        // Every change that leaves the drafts drafts.
-        let draft = format!("/api/posts/{}", drafts()[0]["id"]);
-        passing.patch(&draft, &json!({"title": "Public 1", "content": "common words"})).await.expect(200);
-        passing.post(&format!("{draft}/publish"), &json!({"at": "2999-01-01T00:00:00Z"})).await.expect(200);
-        passing.act(&format!("{draft}/unpublish")).await.expect(200);
-        passing.put("/api/posts/by-slug/secret-3", &json!({"title": "Public 0"})).await.expect(200);
-        passing.post("/api/posts", &json!({"title": "Public 2", "content": "common words"})).await.expect(201);
-        passing.delete(&format!("/api/posts/{}", drafts()[1]["id"])).await.expect(204);
-        assert_eq!(compare(&worlds, "after the drafts changed", &first).await, first);
-
-        for (api, key) in worlds.iter().zip(&keys) {
-            api.admin().delete(&format!("/api/keys/{}", key["id"])).await.expect(204);
-        }
-        let revoked: Vec<Api> =
-            worlds.iter().zip(&keys).map(|(api, key)| api.with_key(key["key"].as_str().unwrap())).collect();
-        for path in paths() {
-            let replies = [revoked[0].get(&path).await, revoked[1].get(&path).await];
-            assert_eq!(told(&replies[0]), told(&replies[1]), "a revoked key, {path}");
-            for reply in replies {
-                reply.problem(401, "key_invalid");
-            }
-        }
-        assert_eq!(compare(&worlds, "after the key was revoked", &first).await, first);
+#[on_both]
+async fn a_warm_cache_tells_nothing_of_drafts_while_keys_come_and_go(api: Api) {
+    let worlds = worlds(api);
+    let reads = worlds.each_ref().map(|api| api.server.cache.reads());
+    let first = compare(&worlds, "at first", &[]).await;
+    let asked = 4 * ENCODINGS.len() * first.len();
+    for (api, before) in worlds.iter().zip(reads) {
+        // It is the cache that was tried. How much of it, the machine's load decides: unwatched, it answers nothing.
+        let read = api.server.cache.reads() - before;
+        assert!(read < asked as u64, "{read} reads for {asked} answers");
     }
 
-    async fn a_post_that_becomes_a_draft_is_at_once_as_if_it_were_deleted(api: Api) {
-        let worlds = worlds(api);
-        let first = compare(&worlds, "at first", &[]).await;
-        for id in [30, 100, 10] {
-            worlds[0].editor().delete(&format!("/api/posts/{id}")).await.expect(204);
-            worlds[1].editor().act(&format!("/api/posts/{id}/unpublish")).await.expect(200);
-            let after = compare(&worlds, &format!("after post {id} became a draft"), &first).await;
-            assert_ne!(after, first);
+    let [_, with_drafts] = &worlds;
+    let mut keys = Vec::new();
+    for api in &worlds {
+        keys.push(api.admin().post("/api/keys", &json!({"name": "passing", "role": "editor"})).await.json(201));
+    }
+    let passing = with_drafts.with_key(keys[1]["key"].as_str().unwrap());
+    look_around(&passing).await;
+    let again = compare(&worlds, "after a key has seen the drafts", &first).await;
+    assert_eq!(again, first);
+
+    // Every change that leaves the drafts drafts.
+    let draft = format!("/api/posts/{}", drafts()[0]["id"]);
+    passing.patch(&draft, &json!({"title": "Public 1", "content": "common words"})).await.expect(200);
+    passing.post(&format!("{draft}/publish"), &json!({"at": "2999-01-01T00:00:00Z"})).await.expect(200);
+    passing.post_empty(&format!("{draft}/unpublish")).await.expect(200);
+    passing.put("/api/posts/by-slug/secret-3", &json!({"title": "Public 0"})).await.expect(200);
+    passing.post("/api/posts", &json!({"title": "Public 2", "content": "common words"})).await.expect(201);
+    passing.delete(&format!("/api/posts/{}", drafts()[1]["id"])).await.expect(204);
+    assert_eq!(compare(&worlds, "after the drafts changed", &first).await, first);
+
+    for (api, key) in worlds.iter().zip(&keys) {
+        api.admin().delete(&format!("/api/keys/{}", key["id"])).await.expect(204);
+    }
+    let revoked: Vec<Api> =
+        worlds.iter().zip(&keys).map(|(api, key)| api.with_key(key["key"].as_str().unwrap())).collect();
+    for path in paths() {
+        let replies = [revoked[0].get(&path).await, revoked[1].get(&path).await];
+        assert_eq!(told(&replies[0]), told(&replies[1]), "a revoked key, {path}");
+        for reply in replies {
+            reply.problem(401, "key_invalid");
         }
-        for api in &worlds {
-            api.call(Method::GET, "/api/posts/30").await.problem(404, "not_found");
-        }
+    }
+    assert_eq!(compare(&worlds, "after the key was revoked", &first).await, first);
+}
+
+#[on_both]
+async fn a_post_that_becomes_a_draft_is_at_once_as_if_it_were_deleted(api: Api) {
+    let worlds = worlds(api);
+    let first = compare(&worlds, "at first", &[]).await;
+    for id in [30, 100, 10] {
+        worlds[0].editor().delete(&format!("/api/posts/{id}")).await.expect(204);
+        worlds[1].editor().post_empty(&format!("/api/posts/{id}/unpublish")).await.expect(200);
+        let after = compare(&worlds, &format!("after post {id} became a draft"), &first).await;
+        assert_ne!(after, first);
+    }
+    for api in &worlds {
+        api.call(Method::GET, "/api/posts/30").await.problem(404, "not_found");
     }
 }

@@ -279,47 +279,49 @@ fn fault(address: SocketAddr, request: &str, expected: Expected) -> Option<Strin
     (!is_fine).then(|| format!("{request:?}: {answers:?} instead of {expected:?}"))
 }
 
-on_both! {
-    async fn every_request_of_the_corpus_gets_one_answer_and_none_is_smuggled(api: Api) {
-        let posts = POSTS.iter().map(|(rest, expected)| (format!("{POST}{rest}"), *expected));
-        let requests = REQUESTS.iter().map(|(request, expected)| ((*request).to_owned(), *expected));
-        let address = api.server.address;
-        let waiting: Vec<_> = posts.chain(requests)
-            .map(|(request, expected)| tokio::task::spawn_blocking(move || fault(address, &request, expected)))
-            .collect();
-        let mut faults = Vec::new();
-        for waiting in waiting {
-            faults.extend(waiting.await.unwrap());
-        }
-        assert!(faults.is_empty(), "{}", faults.join("\n"));
-        let stored = api.reader().get("/api/posts?published=any").await.json(200);
-        assert_eq!(stored["items"], json!([]), "a post was smuggled in");
+#[on_both]
+async fn every_request_of_the_corpus_gets_one_answer_and_none_is_smuggled(api: Api) {
+    let posts = POSTS.iter().map(|(rest, expected)| (format!("{POST}{rest}"), *expected));
+    let requests = REQUESTS.iter().map(|(request, expected)| ((*request).to_owned(), *expected));
+    let address = api.server.address;
+    let waiting: Vec<_> = posts
+        .chain(requests)
+        .map(|(request, expected)| tokio::task::spawn_blocking(move || fault(address, &request, expected)))
+        .collect();
+    let mut faults = Vec::new();
+    for waiting in waiting {
+        faults.extend(waiting.await.unwrap());
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let stored = api.reader().get("/api/posts?published=any").await.json(200);
+    assert_eq!(stored["items"], json!([]), "a post was smuggled in");
+}
 
-    async fn a_head_has_an_end(api: Api) {
-        let address = api.server.address;
-        let with = |field: &str| format!("{GET}{field}\r\n\r\n");
-        let fields = "X: y\r\n".repeat(96);
-        for (request, expected) in [
-            (with(&format!("X: {}", "y".repeat(60_000))), Answered(200)),
-            (with(&format!("X: {}", "y".repeat(100_000))), Answered(200)),
-            (with(&format!("X: {}", "y".repeat(200_000))), Refused),
-            (with(&format!("{}: x", "y".repeat(200_000))), Refused),
-            (with(fields.trim_end()), Refused),
-            (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(60_000)), Answered(404)),
-            (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(200_000)), Refused),
-            (format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "Y".repeat(200_000)), Refused),
-        ] {
-            let told: String = request.chars().take(80).collect();
-            assert_eq!(fault(address, &request, expected).map(|_| told), None);
-        }
+#[on_both]
+async fn a_head_has_an_end(api: Api) {
+    let address = api.server.address;
+    let with = |field: &str| format!("{GET}{field}\r\n\r\n");
+    let fields = "X: y\r\n".repeat(96);
+    for (request, expected) in [
+        (with(&format!("X: {}", "y".repeat(60_000))), Answered(200)),
+        (with(&format!("X: {}", "y".repeat(100_000))), Answered(200)),
+        (with(&format!("X: {}", "y".repeat(200_000))), Refused),
+        (with(&format!("{}: x", "y".repeat(200_000))), Refused),
+        (with(fields.trim_end()), Refused),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(60_000)), Answered(404)),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(200_000)), Refused),
+        (format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "Y".repeat(200_000)), Refused),
+    ] {
+        let told: String = request.chars().take(80).collect();
+        assert_eq!(fault(address, &request, expected).map(|_| told), None);
     }
+}
 
-    /// One after the other on one connection, as a proxy would send them (RFC 9112, section 9.3.2).
-    async fn requests_in_a_row_are_answered_in_their_order(api: Api) {
-        let paths = ["/health/live", "/nowhere", "/api/posts?limit=0", "/api/posts", "/api/keys"];
-        let row = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat();
-        let bytes = exchange(api.server.address, row.repeat(8).as_bytes()).unwrap();
-        assert_eq!(answers(&bytes, false), [200, 404, 400, 200, 401].repeat(8));
-    }
+/// One after the other on one connection, as a proxy would send them (RFC 9112, section 9.3.2).
+#[on_both]
+async fn requests_in_a_row_are_answered_in_their_order(api: Api) {
+    let paths = ["/health/live", "/nowhere", "/api/posts?limit=0", "/api/posts", "/api/keys"];
+    let row = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat();
+    let bytes = exchange(api.server.address, row.repeat(8).as_bytes()).unwrap();
+    assert_eq!(answers(&bytes, false), [200, 404, 400, 200, 401].repeat(8));
 }

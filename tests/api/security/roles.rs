@@ -208,110 +208,123 @@ async fn stored(api: &Api) -> Value {
     json!([posts["items"], keys])
 }
 
-on_both! {
-    async fn every_operation_takes_the_role_that_it_is_meant_to_and_no_less(api: Api) {
-        let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
-        let operations = operations(&api, &draft).await;
-        let callers = callers(&api).await;
-        let before = stored(&api).await;
-        // Those who may not come first: whatever they do, nothing changes.
-        for caller in &callers {
-            for operation in operations.iter().filter(|operation| !caller.may(operation)) {
-                let (status, code) = caller.refused();
-                operation.call(&caller.api, &operation.path).await.problem(status, code);
-            }
-        }
-        assert_eq!(stored(&api).await, before);
-        for caller in &callers {
-            for operation in operations.iter().filter(|operation| caller.may(operation)) {
-                let reply = operation.call(&caller.api, &operation.path).await;
-                // What one caller has deleted is missing to the next one; a draft is to those who may not read it.
-                let fine = [200, 201, 204, 404].contains(&reply.status);
-                assert!(fine, "{}, {}: {} {}", operation.id, caller.name, reply.status, reply.text());
-                let may_see = caller.role >= Some(Reader);
-                assert!(may_see || !reply.text().contains(SECRET), "{}, {}", operation.id, caller.name);
-                assert!(reply.status != 404 || !may_see || operation.path.ends_with(|last: char| last.is_ascii_digit())
-                    || operation.path.ends_with("publish") || operation.least == Anyone, "{}", operation.id);
-            }
+#[on_both]
+async fn every_operation_takes_the_role_that_it_is_meant_to_and_no_less(api: Api) {
+    let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
+    let operations = operations(&api, &draft).await;
+    let callers = callers(&api).await;
+    let before = stored(&api).await;
+    // Those who may not come first: whatever they do, nothing changes.
+    for caller in &callers {
+        for operation in operations.iter().filter(|operation| !caller.may(operation)) {
+            let (status, code) = caller.refused();
+            operation.call(&caller.api, &operation.path).await.problem(status, code);
         }
     }
+    assert_eq!(stored(&api).await, before);
+    for caller in &callers {
+        for operation in operations.iter().filter(|operation| caller.may(operation)) {
+            let reply = operation.call(&caller.api, &operation.path).await;
+            // What one caller has deleted is missing to the next one; a draft is to those who may not read it.
+            let fine = [200, 201, 204, 404].contains(&reply.status);
+            assert!(fine, "{}, {}: {} {}", operation.id, caller.name, reply.status, reply.text());
+            let may_see = caller.role >= Some(Reader);
+            assert!(may_see || !reply.text().contains(SECRET), "{}, {}", operation.id, caller.name);
+            assert!(
+                reply.status != 404
+                    || !may_see
+                    || operation.path.ends_with(|last: char| last.is_ascii_digit())
+                    || operation.path.ends_with("publish")
+                    || operation.least == Anyone,
+                "{}",
+                operation.id
+            );
+        }
+    }
+}
 
-    async fn no_other_way_to_write_a_path_leads_further_than_the_path_itself(api: Api) {
-        let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
-        api.create(json!({"title": "For everyone", "published": true})).await;
-        let operations = operations(&api, &draft).await;
-        let callers = callers(&api).await;
-        let before = stored(&api).await;
-        for caller in callers.iter().filter(|caller| caller.role != Some(Admin)) {
-            for operation in &operations {
-                let is_read = operation.method == Method::GET;
-                // What an editor may change, other ways may change as well.
-                if caller.may(operation) && !is_read {
-                    continue;
-                }
-                let plain = operation.call(&caller.api, &operation.path).await;
-                for variant in variants(&operation.path) {
-                    let reply = operation.call(&caller.api, &variant).await;
-                    let told = format!("{} {variant} as {}: {}", operation.method, caller.name, reply.status);
-                    match reply.status {
-                        // To the docs, for people who type an address.
-                        307 => assert_eq!((operation.path.as_str(), reply.header("location")), ("/docs", Some("/docs"))),
-                        404 | 405 => {}
-                        401 | 403 => assert!(reply.status == plain.status || plain.status == 404, "{told}"),
-                        status => {
-                            assert!(status == plain.status && is_read, "{told}");
-                            let same = body(&reply) == body(&plain) || operation.id == "list_posts";
-                            assert!(same, "{told}: {}", reply.text());
-                        }
+#[on_both]
+async fn no_other_way_to_write_a_path_leads_further_than_the_path_itself(api: Api) {
+    let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
+    api.create(json!({"title": "For everyone", "published": true})).await;
+    let operations = operations(&api, &draft).await;
+    let callers = callers(&api).await;
+    let before = stored(&api).await;
+    for caller in callers.iter().filter(|caller| caller.role != Some(Admin)) {
+        for operation in &operations {
+            let is_read = operation.method == Method::GET;
+            // What an editor may change, other ways may change as well.
+            if caller.may(operation) && !is_read {
+                continue;
+            }
+            let plain = operation.call(&caller.api, &operation.path).await;
+            for variant in variants(&operation.path) {
+                let reply = operation.call(&caller.api, &variant).await;
+                let told = format!("{} {variant} as {}: {}", operation.method, caller.name, reply.status);
+                match reply.status {
+                    // To the docs, for people who type an address.
+                    307 => assert_eq!((operation.path.as_str(), reply.header("location")), ("/docs", Some("/docs"))),
+                    404 | 405 => {}
+                    401 | 403 => assert!(reply.status == plain.status || plain.status == 404, "{told}"),
+                    status => {
+                        assert!(status == plain.status && is_read, "{told}");
+                        let same = body(&reply) == body(&plain) || operation.id == "list_posts";
+                        assert!(same, "{told}: {}", reply.text());
                     }
-                    assert!(caller.role >= Some(Reader) || !reply.text().contains(SECRET), "{told}: {}", reply.text());
                 }
+                assert!(caller.role >= Some(Reader) || !reply.text().contains(SECRET), "{told}: {}", reply.text());
             }
         }
-        assert_eq!(stored(&api).await, before);
     }
+    assert_eq!(stored(&api).await, before);
+}
 
-    async fn head_and_options_tell_no_more_than_get(api: Api) {
-        let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
-        let operations = operations(&api, &draft).await;
-        let callers = callers(&api).await;
-        let before = stored(&api).await;
-        for caller in &callers {
-            for operation in &operations {
-                let get = caller.api.get(&operation.path).await;
-                let head = caller.api.head(&operation.path).await.expect(get.status);
-                assert!(head.body.is_empty(), "{}", operation.path);
-                for name in ["etag", "content-length", "content-type", "www-authenticate", "cache-control"] {
-                    assert!(head.header(name) == get.header(name) || head.header(name).is_none(), "{} {name}", operation.path);
-                }
-                if !["nobody", "an editor"].contains(&caller.name) {
-                    continue;
-                }
-                let options = operation.call_as(Method::OPTIONS, &caller.api, &operation.path).await.expect(204);
-                assert!(options.body.is_empty() && options.header("etag").is_none(), "{}", operation.path);
-                for variant in variants(&operation.path) {
-                    let get = caller.api.get(&variant).await;
-                    let head = caller.api.head(&variant).await.expect(get.status);
-                    assert!(head.body.is_empty(), "{variant}");
-                    let options = caller.api.call(Method::OPTIONS, &variant).await;
-                    assert!(options.status != 200 && options.header("etag").is_none(), "{variant}: {}", options.status);
-                }
+#[on_both]
+async fn head_and_options_tell_no_more_than_get(api: Api) {
+    let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
+    let operations = operations(&api, &draft).await;
+    let callers = callers(&api).await;
+    let before = stored(&api).await;
+    for caller in &callers {
+        for operation in &operations {
+            let get = caller.api.get(&operation.path).await;
+            let head = caller.api.head(&operation.path).await.expect(get.status);
+            assert!(head.body.is_empty(), "{}", operation.path);
+            for name in ["etag", "content-length", "content-type", "www-authenticate", "cache-control"] {
+                assert!(
+                    head.header(name) == get.header(name) || head.header(name).is_none(),
+                    "{} {name}",
+                    operation.path
+                );
+            }
+            if !["nobody", "an editor"].contains(&caller.name) {
+                continue;
+            }
+            let options = operation.call_as(Method::OPTIONS, &caller.api, &operation.path).await.expect(204);
+            assert!(options.body.is_empty() && options.header("etag").is_none(), "{}", operation.path);
+            for variant in variants(&operation.path) {
+                let get = caller.api.get(&variant).await;
+                let head = caller.api.head(&variant).await.expect(get.status);
+                assert!(head.body.is_empty(), "{variant}");
+                let options = caller.api.call(Method::OPTIONS, &variant).await;
+                assert!(options.status != 200 && options.header("etag").is_none(), "{variant}: {}", options.status);
             }
         }
-        assert_eq!(stored(&api).await, before);
     }
+    assert_eq!(stored(&api).await, before);
+}
 
-    async fn a_request_with_two_keys_has_none(api: Api) {
-        let request = |first: &str, second: &str| {
-            format!(
-                "GET /api/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {first}\r\nAuthorization: Bearer {second}\r\n\
-                 Connection: close\r\n\r\n"
-            )
-        };
-        let admin = crate::support::api::ADMIN_KEY;
-        for (first, second) in [(admin, "nonsense"), ("nonsense", admin), (admin, admin)] {
-            let reply = crate::support::raw::reply(api.server.address, request(first, second).as_bytes());
-            reply.problem(401, "key_invalid");
-        }
+#[on_both]
+async fn a_request_with_two_keys_has_none(api: Api) {
+    let request = |first: &str, second: &str| {
+        format!(
+            "GET /api/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {first}\r\nAuthorization: Bearer {second}\r\n\
+             Connection: close\r\n\r\n"
+        )
+    };
+    let admin = crate::support::api::ADMIN_KEY;
+    for (first, second) in [(admin, "nonsense"), ("nonsense", admin), (admin, admin)] {
+        let reply = crate::support::raw::reply(api.server.address, request(first, second).as_bytes());
+        reply.problem(401, "key_invalid");
     }
 }

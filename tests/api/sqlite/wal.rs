@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::support::database::execute;
-use crate::support::{Api, Given, Kind, TestDatabase, until};
+use crate::support::{Api, Engine, Fixture, TestDatabase, wait_until};
 
 const MIB: u64 = 1024 * 1024;
 const CONTENT: usize = 400 * 1000;
@@ -81,7 +81,7 @@ async fn the_log_stays_short_while_long_reads_overlap() {
     const WRITES: usize = 5;
     const BOUND: u64 = 28 * MIB;
     assert!((ROUNDS * WRITES * CONTENT) as u64 > 2 * BOUND, "a log that never begins anew is twice as long");
-    let api = Api::on(Kind::Sqlite).unwrap();
+    let api = Api::on(Engine::Sqlite).unwrap();
     let connections = &api.server.connections;
     write(&api, 0).await;
     let mut read = LongRead::begin(connections).await;
@@ -105,7 +105,7 @@ async fn the_log_stays_short_while_long_reads_overlap() {
 
 #[tokio::test]
 async fn what_another_program_reads_for_long_stops_nobody_and_the_log_is_emptied_when_it_ends() {
-    let api = Api::on(Kind::Sqlite).unwrap();
+    let api = Api::on(Engine::Sqlite).unwrap();
     write(&api, 0).await;
     let mut other = api.server.database.connect();
     execute(&mut other, "BEGIN");
@@ -119,7 +119,7 @@ async fn what_another_program_reads_for_long_stops_nobody_and_the_log_is_emptied
     }
     execute(&mut other, "COMMIT");
     // Nobody need write for it.
-    until("the log is empty", async || wal(&api.server.database) == 0).await;
+    wait_until("the log is empty", async || wal(&api.server.database) == 0).await;
     write(&api, 0).await;
 }
 
@@ -144,7 +144,7 @@ impl<F: FnMut()> Write for Slow<F> {
 
 #[test]
 fn an_export_is_of_one_moment_and_does_not_hold_the_log_while_it_is_written() {
-    let database = TestDatabase::create(Kind::Sqlite).unwrap();
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     database.import(&(1..=1200).map(|id| json!({"id": id, "title": "Before"})).collect::<Vec<_>>());
     let (mut conn, mut other) = (database.connect(), database.connect());

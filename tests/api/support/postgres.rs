@@ -63,8 +63,8 @@ fn find() -> Result<Server, String> {
     started
 }
 
-/// Starts a separate server with TLS, which stops when it is dropped. `directory` contains `server.crt` and `server.key`.
-/// Returns `None` if PostgreSQL is not installed.
+/// Starts a separate server with TLS, which stops when it is dropped. `directory` contains `server.crt` and
+/// `server.key`. Returns `None` if PostgreSQL is not installed.
 pub(crate) fn with_tls(directory: &Path) -> Option<Server> {
     match start_server(Some(directory)) {
         Ok(server) => Some(server),

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use crate::db::{Connection, Database, Timestamp};
+use crate::db::{Connection, Database, Timestamp, Visibility};
 use crate::http::ApiError;
 use crate::http::extract::idempotency_key;
 use crate::http::extract::idempotency_key::{IdempotencyKeyHeader, Idempotent};
@@ -196,7 +196,7 @@ pub async fn create_posts(
         }
         let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
         let posts = store::find_by_slugs(conn, &slugs)?;
-        conn.note_change(posts.iter().any(store::was_public));
+        conn.mark_changed(Visibility::of(posts.iter().any(store::was_public)));
         // A post that was skipped may have been deleted just now: then the batch means something else, too.
         Ok(BatchResponse::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
     })

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::model::Post;
 use crate::posts::store::{Change, Expected, coalesce, unchanged};
 use crate::schema::posts;
@@ -51,7 +51,7 @@ pub fn reach(
     loop {
         if let Some(post) = try_reach(conn, id, expected, target, now)? {
             // What is scheduled was a draft.
-            conn.note_change(!matches!(target, Target::Scheduled(_)));
+            conn.mark_changed(Visibility::of(!matches!(target, Target::Scheduled(_))));
             return Ok(Change::Done(post));
         }
         match unchanged(conn, id, expected)? {

@@ -13,7 +13,7 @@ use diesel::QueryResult;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use crate::db::{Connection, Database, Timestamp};
+use crate::db::{Connection, Database, Timestamp, Visibility};
 use crate::http::extract::json;
 use crate::http::extract::json::BODY_LIMIT;
 use crate::http::idempotency_store::{Answer, Begun, Request};
@@ -118,7 +118,7 @@ pub async fn once(
             match idempotency_store::begin(conn, &request, now)? {
                 Begun::Fresh => {}
                 Begun::Answered(answer) => {
-                    conn.note_change(false);
+                    conn.mark_changed(Visibility::Private);
                     return Ok(Ok((answer, true)));
                 }
                 Begun::Other => return Ok(Err(ApiError::IdempotencyKeyReused)),

@@ -153,7 +153,7 @@ fn server(facts: &ServerInfo) -> Check {
 fn rights(facts: &ServerInfo) -> Check {
     const NAME: &str = "privileges";
     if !facts.missing_privileges.is_empty() {
-        let says = format!("the user missing_privileges {}: GRANT them", facts.missing_privileges);
+        let says = format!("the user lacks {}: GRANT them", facts.missing_privileges);
         Check::new(NAME, State::Wrong, says)
     } else if facts.can_advance_sequences {
         Check::new(NAME, State::Ok, "the user may read and write every table")

@@ -53,7 +53,9 @@ const compilers = ['typescript', 'typescript-5'];
 const tsc = (compiler, project) => () =>
   run(`${compiler} ${project}`, packageNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
 const tests = (node, ...names) => {
-  const files = names.filter((name) => selectedTests.length === 0 || selectedTests.includes(name)).map((name) => `test/${name}.test.mjs`);
+  const files = names
+    .filter((name) => selectedTests.length === 0 || selectedTests.includes(name))
+    .map((name) => `test/${name}.test.mjs`);
   return async () =>
     files.length > 0 &&
     run(`tests: ${names.join(', ')}`, node, '--test', '--test-reporter=spec', '--test-concurrency=1', ...files);

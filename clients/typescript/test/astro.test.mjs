@@ -29,7 +29,10 @@ async function createSite(context, baseUrl, readmeFiles, otherFiles = {}) {
 }
 
 async function run(root, program, ...args) {
-  const result = promisify(execFile)(process.execPath, [here(`../node_modules/${program}`), ...args], { cwd: root, env });
+  const result = promisify(execFile)(process.execPath, [here(`../node_modules/${program}`), ...args], {
+    cwd: root,
+    env,
+  });
   return result.then(
     ({ stdout, stderr }) => ({ status: 0, output: stdout + stderr }),
     ({ code, stdout, stderr }) => ({ status: code, output: stdout + stderr }),
@@ -57,7 +60,11 @@ describe('in an Astro site', { concurrency: true }, () => {
     assert.equal(first.status, 0, first.output);
     assert.match(first.output, /posts: 2 total, 2 new or changed, 0 removed/);
     assert.match(await page('hello'), /<h1>Hello<\/h1>\s*<p>My <em>first<\/em> post\.<\/p>/);
-    assert.match(await page('other'), /a: \[b[^]*<h2 id="below">Below<\/h2>/, 'the content is not parsed as frontmatter');
+    assert.match(
+      await page('other'),
+      /a: \[b[^]*<h2 id="below">Below<\/h2>/,
+      'the content is not parsed as frontmatter',
+    );
     await assert.rejects(page('draft'));
 
     await client.posts.update(hello.id, { content: 'Rewritten.' });

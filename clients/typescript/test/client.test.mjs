@@ -133,7 +133,9 @@ describe('client', { concurrency: true }, () => {
 
   test('requests no more pages when the caller stops iterating', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: Array.from({ length: 30 }, (_, index) => ({ title: `${index}`, published: true })) });
+    await client.posts.batch({
+      posts: Array.from({ length: 30 }, (_, index) => ({ title: `${index}`, published: true })),
+    });
     let requests = 0;
     const counting = createPostsClient({ baseUrl, fetch: (request) => ((requests += 1), fetch(request)) });
     for await (const _ of counting.posts.all({ limit: 10 })) break;

@@ -41,7 +41,11 @@ async function load(options, site) {
   const recordingFetch = async (request) => {
     const response = await fetch(request);
     const { searchParams } = new URL(request.url);
-    requests.push({ status: response.status, view: searchParams.get('view') ?? 'full', limit: searchParams.get('limit') });
+    requests.push({
+      status: response.status,
+      view: searchParams.get('view') ?? 'full',
+      limit: searchParams.get('limit'),
+    });
     return response;
   };
   const error = await postsLoader({ retries: 0, fetch: recordingFetch, ...options })
@@ -110,7 +114,9 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.batch({ posts: publishedPosts(120) });
     const site = createSite();
     await load({ baseUrl }, site);
-    const [first, second, last] = await Promise.all([0, 50, 119].map((index) => client.posts.getBySlug(`post-${index}`)));
+    const [first, second, last] = await Promise.all(
+      [0, 50, 119].map((index) => client.posts.getBySlug(`post-${index}`)),
+    );
     await client.posts.delete(first.id);
     await client.posts.unpublish(second.id);
     await client.posts.delete(last.id);
@@ -171,7 +177,11 @@ describe('postsLoader', { concurrency: true }, () => {
   for (const [description, before, after] of [
     ['the same posts', publishedPosts(2), publishedPosts(2)],
     // The oldest post differs, and the second page has the same ids and versions as before.
-    ['different posts', [{ title: 'Draft' }, ...publishedPosts(149)], [...publishedPosts(49), { title: 'Draft' }, ...publishedPosts(100)]],
+    [
+      'different posts',
+      [{ title: 'Draft' }, ...publishedPosts(149)],
+      [...publishedPosts(49), { title: 'Draft' }, ...publishedPosts(100)],
+    ],
   ]) {
     test(`detects a recreated database with ${description}`, async (t) => {
       const oldService = await startService(t);

@@ -43,5 +43,6 @@ test('all exports exist and all operations have a method', async () => {
   }
   const client = await readFile(new URL('src/client.ts', root), 'utf8');
   const operations = await import('../dist/generated/sdk.gen.js');
-  for (const name of Object.keys(operations)) assert(client.includes(`api.${name}(`), `the client has no method for ${name}`);
+  for (const name of Object.keys(operations))
+    assert(client.includes(`api.${name}(`), `the client has no method for ${name}`);
 });

@@ -99,7 +99,9 @@ describe('retries', { concurrency: 8 }, () => {
     );
     const batch = await attempts(t, rateLimited, idempotent.batch);
     assert.notEqual(batch.requests[0].headers['idempotency-key'], keys[0]);
-    const custom = await attempts(t, rateLimited, (client) => client.posts.create({ title: 'A' }, { idempotencyKey: 'custom' }));
+    const custom = await attempts(t, rateLimited, (client) =>
+      client.posts.create({ title: 'A' }, { idempotencyKey: 'custom' }),
+    );
     assert.deepEqual(
       custom.requests.map(({ headers }) => headers['idempotency-key']),
       ['custom', 'custom', 'custom'],
@@ -115,7 +117,10 @@ describe('retries', { concurrency: 8 }, () => {
   test('a retried delete succeeds if the post is gone', async (t) => {
     const gone = problem(404, 'not_found');
     assert.equal((await attempts(t, hangUp, idempotent.delete, { retries: 1, last: gone })).outcome, 'success');
-    assert.equal((await attempts(t, rateLimited, idempotent.delete, { retries: 1, last: gone })).outcome.code, 'not_found');
+    assert.equal(
+      (await attempts(t, rateLimited, idempotent.delete, { retries: 1, last: gone })).outcome.code,
+      'not_found',
+    );
   });
 
   test('retries a truncated response', async (t) => {

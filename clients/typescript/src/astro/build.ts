@@ -92,7 +92,9 @@ async function load(client: PostsClient, options: PostsLoaderOptions, context: L
   } catch (error) {
     if (!previous) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    logger.error(`failed to load ${context.collection}; keeping the ${store.keys().length} posts of the previous load: ${reason}`);
+    logger.error(
+      `failed to load ${context.collection}; keeping the ${store.keys().length} posts of the previous load: ${reason}`,
+    );
   }
 }
 

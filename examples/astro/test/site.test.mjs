@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
-import { ask, KEY, start, startService } from '../../support/programs.mjs';
+import { KEY, request, start, startService } from '../../support/programs.mjs';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUT = `${HERE}test/output/`;
@@ -32,7 +32,7 @@ ${'a long line of code '.repeat(10)}
 <style>body { display: none }</style>`;
 
 let service, site, browser;
-const create = (post) => ask(service, '/api/posts', { method: 'POST', body: post, status: 201 });
+const create = (post) => request(service, '/api/posts', { method: 'POST', body: post, status: 201 });
 const startSite = () =>
   start(process.execPath, ['dist/server/entry.mjs'], {
     cwd: HERE,
@@ -123,11 +123,11 @@ test('published and deleted posts show after a reload', () =>
     await page.goto('/');
     assert.equal(await title.count(), 0);
     assert.equal((await page.goto('/blog/breaking-news')).status(), 404);
-    await ask(service, `/api/posts/${id}/publish`, { method: 'POST' });
+    await request(service, `/api/posts/${id}/publish`, { method: 'POST' });
     assert.equal((await page.reload()).status(), 200);
     await page.goto('/');
     await title.waitFor();
-    await ask(service, `/api/posts/${id}`, { method: 'DELETE', status: 204 });
+    await request(service, `/api/posts/${id}`, { method: 'DELETE', status: 204 });
     await page.reload();
     assert.equal(await title.count(), 0);
     await page.goto('/archive');
@@ -182,7 +182,7 @@ test('/docs can create and publish a post', () =>
     await page.screenshot({ path: `${OUTPUT}docs-executed.png` });
     await page.goto('/blog/from-the-docs');
     await page.getByText('Some text.').waitFor();
-    await ask(service, `/api/posts/${id}`, { method: 'DELETE', status: 204 });
+    await request(service, `/api/posts/${id}`, { method: 'DELETE', status: 204 });
   }));
 
 const PAGES = {

@@ -86,7 +86,7 @@ impl Given {
     pub(super) fn url(self, warnings: &mut Vec<String>) -> Result<Option<DatabaseUrl>, ConfigError> {
         let Self { setting, text } = self;
         let Some(text) = text else { return Ok(None) };
-        let (url, ignored) = DatabaseUrl::parse(&text).map_err(|invalid| invalid.of(setting.variable))?;
+        let (url, ignored) = DatabaseUrl::parse(&text).map_err(|invalid| invalid.for_setting(setting.variable))?;
         warnings.extend(ignored.into_iter().map(|what| format!("{}: {what}", setting.variable)));
         Ok(Some(url))
     }
@@ -105,7 +105,7 @@ impl Given {
         let (DatabaseUrl::Postgres(endpoint), DatabaseUrl::Postgres(main)) = (&mut url, database) else {
             Err(InvalidUrl::new(name, "needs PostgreSQL; use postgres:// here and in DATABASE_URL"))?
         };
-        if !endpoint.share_schema(main) {
+        if !endpoint.adopt_schema(main) {
             Err(InvalidUrl::new(name, "must have the same parameter schema as DATABASE_URL"))?;
         }
         Ok(Some(url))

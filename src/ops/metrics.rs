@@ -23,14 +23,14 @@ use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::Requests;
 use crate::posts::scheduler::Progress;
-use crate::telemetry::histogram::Reading;
+use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// All that is counted.
 #[derive(Clone)]
-pub struct Sources {
+pub struct MetricSources {
     pub database: Database,
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
@@ -46,9 +46,9 @@ pub struct Sources {
 ///
 /// # Errors
 /// None in practice: writing text into memory does not fail.
-pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, ApiError> {
+pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpResponse, ApiError> {
     // Before the question, which may have to wait for a connection, too.
-    let pools = sources.database.pools();
+    let pools = sources.database.pool_stats();
     let answering = sources.database.endpoint_status().await;
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(Scrape { sources: (**sources).clone(), pools, answering }));
@@ -58,7 +58,7 @@ pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, Ap
 }
 
 struct Scrape {
-    sources: Sources,
+    sources: MetricSources,
     pools: Vec<PoolStats>,
     answering: Vec<EndpointStatus>,
 }
@@ -78,21 +78,21 @@ impl Collector for Scrape {
         cache(&mut page, sources)?;
         database(&mut page, &sources.database, &self.answering)?;
         pools(&mut page, &self.pools)?;
-        if let Some(writer) = sources.database.writer() {
+        if let Some(writer) = sources.database.writer_stats() {
             sqlite(&mut page, &writer)?;
         }
         schedule(&mut page, &sources.schedule)
     }
 }
 
-fn build(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn build(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", sources.backend)];
     page.info("build", "Which release runs, on which database.", labels)?;
     let started = sources.started.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     page.gauge("start_time_seconds", "When the service started, in seconds since 1970.", [([], started)])
 }
 
-fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn requests(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let served: Vec<_> = sources.requests.served().collect();
     let by_status = served.iter().flat_map(|served| {
         let labels = move |status| [("method", served.method), ("route", served.route), ("status", status)];
@@ -125,7 +125,7 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     )
 }
 
-fn cache(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn cache(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let stats = sources.cache.stats();
     page.counter(
         "cache_requests",
@@ -153,7 +153,7 @@ fn database(page: &mut Page, database: &Database, answering: &[EndpointStatus]) 
     page.counter(
         "db_errors",
         "Questions that the database did not answer, by why.",
-        database.failures().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
+        database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
     )
 }
 
@@ -166,11 +166,11 @@ fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
     page.histogram(
         "db_pool_wait_seconds",
         "How long those waited that got a connection.",
-        pools.iter().map(|pool| ([("pool", pool.name)], &pool.waits)),
+        pools.iter().map(|pool| ([("pool", pool.name)], &pool.wait_times)),
     )?;
     let refused = pools.iter().flat_map(|pool| {
         let labels = |reason| [("pool", pool.name), ("reason", reason)];
-        [(labels("full"), pool.refused_full), (labels("timeout"), pool.refused_late)]
+        [(labels("full"), pool.rejected_full), (labels("timeout"), pool.rejected_timeout)]
     });
     page.counter(
         "db_pool_refusals",
@@ -183,14 +183,14 @@ fn sqlite(page: &mut Page, writer: &WriterStats) -> fmt::Result {
     page.histogram(
         "db_group_commit_writes",
         "Writes that were committed together, on SQLite.",
-        [([], &writer.groups)],
+        [([], &writer.batch_sizes)],
     )?;
     page.histogram(
         "db_group_commit_duration_seconds",
         "How long such a transaction took, with its commit.",
-        [([], &writer.times)],
+        [([], &writer.commit_times)],
     )?;
-    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal)])
+    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal_bytes)])
 }
 
 fn schedule(page: &mut Page, progress: &Progress) -> fmt::Result {
@@ -242,12 +242,12 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l Reading)>,
+        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l HistogramSnapshot)>,
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (labels, reading) in samples {
-            let Reading { sum, count, ranges } = reading;
-            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, ranges, None)?;
+            let HistogramSnapshot { sum, count, buckets } = reading;
+            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
         }
         Ok(())
     }

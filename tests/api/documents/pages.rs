@@ -9,7 +9,7 @@ use std::process::Command;
 
 use posts_api::routes;
 
-use crate::support::postgres::{is_required, variable};
+use crate::support::postgres::{env_var, is_required};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -69,7 +69,7 @@ fn assert_generated(page: &str, name: &str, expected: &str) {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let start = text.find(&begin).unwrap() + begin.len();
     let stop = text.find(&end).unwrap();
-    if variable("UPDATE_DOCS").is_some() {
+    if env_var("UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{}{expected}{}", &text[..start], &text[stop..])).unwrap();
     } else {
         assert_eq!(&text[start..stop], expected, "{page} is stale; UPDATE_DOCS=1 rewrites it");

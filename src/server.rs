@@ -17,9 +17,9 @@ use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::extract::preconditions::RequireIfMatch;
 use crate::http::middleware::cache::{Cache, serve_cached};
 use crate::http::middleware::cors::cors;
-use crate::http::middleware::envelope::edge;
+use crate::http::middleware::envelope::envelope;
 use crate::http::middleware::rate_limit::{RateLimiter, limit};
-use crate::http::middleware::request_metrics::Requests;
+use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
 use crate::http::transport::listen::{blocking_threads, clients_per_worker, listen};
 use crate::http::transport::timeout_stream::http;
@@ -65,7 +65,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             DatabaseUrl::Postgres(_) => "postgresql",
         },
         cache: cache.clone(),
-        requests: web::Data::new(Requests::new(routes::templates(), routes::error_codes())),
+        requests: web::Data::new(RequestMetrics::new(routes::templates(), routes::error_codes())),
         limits: web::Data::new(RateLimiter::new(config.rate_limit)),
         replays: web::Data::default(),
         schedule: Arc::clone(&schedule),
@@ -107,7 +107,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
             .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
-            .wrap(from_fn(edge))
+            .wrap(from_fn(envelope))
             .wrap_fn(move |request, service| shutdown::close_when_draining(told.clone(), service.call(request)));
         let stopping = stopping.clone();
         http(app, move || {
@@ -165,7 +165,7 @@ struct Shared {
     readiness: web::Data<Readiness>,
     limits: web::Data<RateLimiter>,
     /// `None`: nobody asks how many there were, nor is told of each.
-    requests: Option<web::Data<Requests>>,
+    requests: Option<web::Data<RequestMetrics>>,
     replays: web::Data<ReplayCounter>,
     proxies: web::Data<TrustedProxies>,
 }

@@ -421,4 +421,7 @@ async fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
     };
     let hidden: Vec<_> = families(&given).difference(&families(&from_dashboard)).cloned().collect();
     assert!(hidden.is_empty(), "not on the dashboard: {hidden:?}");
+    let documented = names(include_str!("../../docs/operate/metrics-logs-traces.md"));
+    let differing: Vec<_> = families(&given).symmetric_difference(&families(&documented)).cloned().collect();
+    assert!(differing.is_empty(), "documented or served, but not both: {differing:?}");
 }

@@ -13,42 +13,10 @@ use utoipa::openapi::{
     Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 
-use crate::http::problem::Problem;
-use crate::http::{Code, limits};
-use crate::keys::auth::Access;
-use crate::keys::model::Role;
-
-/// A route: its handler, who may call it, and which errors are particular to it.
-#[derive(Clone, Copy)]
-pub struct Operation {
-    pub path: fn() -> String,
-    pub methods: fn() -> Vec<HttpMethod>,
-    pub route: fn() -> actix_web::Route,
-    pub access: Access,
-    pub codes: &'static [Code],
-    pub describe: fn() -> Description,
-    pub tags: fn() -> Vec<&'static str>,
-    pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
-}
-
-/// `operation!(who, module, handler, [codes])`: the [`Operation`] of a handler with `#[utoipa::path]`.
-macro_rules! operation {
-    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:ident),*]) => {
-        pastey::paste! {
-            $crate::openapi::Operation {
-                path: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::path,
-                methods: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::methods,
-                route: || actix_web::web::to($crate::$($module)::+::$handler),
-                access: $access,
-                codes: &[$($crate::http::Code::$code),*],
-                describe: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::operation,
-                tags: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::Tags>::tags,
-                schemas: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::SchemaReferences>::schemas,
-            }
-        }
-    };
-}
-pub(crate) use operation;
+use crate::http::Code;
+use crate::http::error::Problem;
+use crate::http::middleware::rate_limit;
+use crate::routing::{Access, Operation, Role};
 
 const SECURITY_SCHEME: &str = "apiKey";
 
@@ -75,7 +43,7 @@ struct Base;
 
 /// The document of these operations.
 #[must_use]
-pub fn document(operations: &[Operation]) -> utoipa::openapi::OpenApi {
+pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa::openapi::OpenApi {
     let mut document = Base::openapi();
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert(
@@ -175,7 +143,7 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
             Code::ValidationFailed,
         ]);
     }
-    if !limits::is_unlimited(&(operation.path)()) {
+    if !rate_limit::is_exempt(&(operation.path)()) {
         codes.push(Code::RateLimited);
     }
     if operation.access != Access::Unchecked {

@@ -6,9 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
 
-use crate::http::conditional::IfMatch;
 use crate::http::entity_tag::{Tag, list};
-use crate::http::representation::{Keep, Representation};
+use crate::http::extract::preconditions::IfMatch;
+use crate::http::representation::{CacheScope, Representation};
 
 fn print(tags: &[Tag<'_>]) -> String {
     let print = |tag: &Tag<'_>| format!("{}\"{}\"", if tag.is_weak { "W/" } else { "" }, tag.opaque);
@@ -19,7 +19,7 @@ fn is_unchanged(tag: &str, if_none_match: &HeaderValue) -> bool {
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_NONE_MATCH, if_none_match.clone());
     let representation = Representation::new(EntityTag::new_strong(tag.to_owned()), None, &()).unwrap();
-    representation.answer(&headers, Keep::Private).unwrap().status() == StatusCode::NOT_MODIFIED
+    representation.answer(&headers, CacheScope::Private).unwrap().status() == StatusCode::NOT_MODIFIED
 }
 
 pub fn check(bytes: &[u8]) {

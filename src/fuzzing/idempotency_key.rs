@@ -3,7 +3,7 @@
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 
-use crate::http::idempotency::key;
+use crate::http::extract::idempotency_key::key;
 
 const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::ApiError;
+use crate::http::ApiError;
 
 /// A body below this size, in bytes, fits into a packet or two as it is.
 const WORTH_COMPRESSING: usize = 1024;
@@ -22,9 +22,9 @@ static COMPRESSING: Semaphore = Semaphore::const_new(2);
 /// Ends the tags of compressed answers: a strong tag names bytes (RFC 9110, section 8.8.1).
 const GZIP_SUFFIX: &str = "-gzip";
 
-/// Who may keep an answer. Either way it is asked for again before it is used, which a 304 makes cheap.
+/// Who may scope an answer. Either way it is asked for again before it is used, which a 304 makes cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum CacheScope {
     /// Any cache: it is what everyone gets.
     Public,
     /// The caller's own cache only: a key unlocked it.
@@ -80,15 +80,15 @@ impl Representation {
 
     /// The answer, or `None` where the caller takes gzip and the body was not compressed yet.
     #[must_use]
-    pub fn answer(&self, headers: &HeaderMap, keep: Keep) -> Option<HttpResponse> {
+    pub fn answer(&self, headers: &HeaderMap, scope: CacheScope) -> Option<HttpResponse> {
         if let Some(tag) = self.known_as(headers) {
-            return Some(self.describe(HttpResponse::NotModified(), keep, tag).finish());
+            return Some(self.describe(HttpResponse::NotModified(), scope, tag).finish());
         }
-        if keep == Keep::Private || !accepts_gzip(headers) {
-            return Some(self.whole(keep));
+        if scope == CacheScope::Private || !accepts_gzip(headers) {
+            return Some(self.whole(scope));
         }
-        let Some(Gzip { body, tag }) = self.gzip.get()? else { return Some(self.whole(keep)) };
-        let mut response = self.describe(HttpResponse::Ok(), keep, tag.clone());
+        let Some(Gzip { body, tag }) = self.gzip.get()? else { return Some(self.whole(scope)) };
+        let mut response = self.describe(HttpResponse::Ok(), scope, tag.clone());
         response
             .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")))
             .insert_header((header::CONTENT_TYPE, JSON));
@@ -97,15 +97,15 @@ impl Representation {
 
     /// The answer as it is, whatever the caller has or takes.
     #[must_use]
-    pub fn whole(&self, keep: Keep) -> HttpResponse {
-        let mut response = self.describe(HttpResponse::Ok(), keep, self.tag.clone());
+    pub fn whole(&self, scope: CacheScope) -> HttpResponse {
+        let mut response = self.describe(HttpResponse::Ok(), scope, self.tag.clone());
         response.insert_header((header::CONTENT_TYPE, JSON)).body(self.body.clone())
     }
 
-    fn describe(&self, mut response: HttpResponseBuilder, keep: Keep, tag: HeaderValue) -> HttpResponseBuilder {
-        let (control, vary) = match keep {
-            Keep::Public => ("public, no-cache", "Authorization, Accept-Encoding"),
-            Keep::Private => ("private, no-cache", "Authorization"),
+    fn describe(&self, mut response: HttpResponseBuilder, scope: CacheScope, tag: HeaderValue) -> HttpResponseBuilder {
+        let (control, vary) = match scope {
+            CacheScope::Public => ("public, no-cache", "Authorization, Accept-Encoding"),
+            CacheScope::Private => ("private, no-cache", "Authorization"),
         };
         response
             .insert_header((header::ETAG, tag))

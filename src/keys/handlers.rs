@@ -5,13 +5,14 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::{Caller, EnvironmentKey};
-use super::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
-use super::store::{self, NotRevoked};
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
-use crate::http::json::Json;
-use crate::http::path::Id;
+use crate::http::extract::json::Json;
+use crate::keys::auth::{Caller, EnvironmentKey};
+use crate::keys::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
+use crate::keys::store;
+use crate::keys::store::NotRevoked;
+use crate::resource::path::Id;
 
 /// The API keys.
 #[derive(Debug, Serialize, ToSchema)]

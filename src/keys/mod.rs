@@ -4,3 +4,14 @@ pub mod auth;
 pub mod handlers;
 pub mod model;
 pub mod store;
+
+use crate::routing::{Access, Operation, Role, operation};
+
+const ADMIN: Access = Access::AtLeast(Role::Admin);
+
+/// The routes of API keys.
+pub const ROUTES: &[Operation] = &[
+    operation!(ADMIN, keys::handlers, list_keys, []),
+    operation!(ADMIN, keys::handlers, create_key, []),
+    operation!(ADMIN, keys::handlers, revoke_key, [NotFound, LastAdminKey]),
+];

@@ -1,9 +1,23 @@
 //! For operators and tools: health, metrics, the document and its pages, stopping.
 
 pub mod admin;
+pub mod cleanup;
 pub mod docs;
 pub mod doctor;
 pub mod health;
-pub mod housekeeping;
 pub mod metrics;
 pub mod shutdown;
+
+use crate::routing::{Access, Operation, operation};
+
+const UNCHECKED: Access = Access::Unchecked;
+
+/// The routes for operators and tools.
+pub const ROUTES: &[Operation] = &[
+    operation!(UNCHECKED, ops::docs, get_openapi, []),
+    operation!(UNCHECKED, ops::docs, get_docs, []),
+    operation!(UNCHECKED, ops::docs, get_docs_file, [NotFound]),
+    operation!(UNCHECKED, ops::docs, get_problem, [NotFound]),
+    operation!(UNCHECKED, ops::health, live, []),
+    operation!(UNCHECKED, ops::health, ready, [NotReady]),
+];

@@ -3,27 +3,28 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::answer::{
-    self, answer, created_answer, done, expected, keep, parse_tag, scope, shown, stored, stored_answer, taken,
-};
-use super::batch::{self, Entry};
-use super::example;
-use super::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
-use super::model::{self, Post};
-use super::page::{BatchAnswer, ListAnswer};
-use super::params::{ListParams, ListRequest};
-use super::publication::{self, Target};
-use super::store::{self, PutCondition};
 use crate::db::{Connection, Database, Timestamp};
 use crate::http::ApiError;
-use crate::http::cache::Cache;
-use crate::http::conditional::{IfExists, IfExistsHeaders, IfMatch, IfNoneMatch};
-use crate::http::idempotency::{self, IdempotencyKeyHeader, Idempotent};
-use crate::http::json::{Json, OptionalJson};
-use crate::http::path::{Id, SlugInPath};
-use crate::http::query::refuse;
+use crate::http::extract::idempotency_key;
+use crate::http::extract::idempotency_key::{IdempotencyKeyHeader, Idempotent};
+use crate::http::extract::json::{Json, OptionalJson};
+use crate::http::extract::preconditions::{IfMatch, IfNoneMatch, PutPrecondition, PutPreconditionHeaders};
+use crate::http::extract::query::refuse;
+use crate::http::middleware::cache::Cache;
 use crate::keys::auth::Caller;
-use crate::keys::model::Role;
+use crate::posts::batch::Entry;
+use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
+use crate::posts::list::page::{BatchResponse, PostList};
+use crate::posts::list::params::{ListParams, ListRequest};
+use crate::posts::model::Post;
+use crate::posts::publish::Target;
+use crate::posts::responses::{
+    answer, created_answer, done, expected, keep, parse_tag, scope, shown, stored, stored_answer, taken,
+};
+use crate::posts::store::PutCondition;
+use crate::posts::{batch, examples, model, publish, responses, store};
+use crate::resource::path::{Id, SlugPath};
+use crate::routing::Role;
 
 /// List posts
 ///
@@ -33,7 +34,7 @@ use crate::keys::model::Role;
     get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
     responses(
         (
-            status = 200, description = "A page of posts, or of summaries where `view` asks for them", body = ListAnswer,
+            status = 200, description = "A page of posts, or of summaries where `view` asks for them", body = PostList,
             headers(
                 ("ETag" = String, description = "For `If-None-Match`"),
                 ("Link" = String, description = "The first, the next and the previous page (RFC 8288)"),
@@ -53,7 +54,7 @@ pub async fn list_posts(
         caller.require(Role::Reader)?;
     }
     let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
-    let read = async move { answer::page(&database, caller, list, &path, &query).await };
+    let read = async move { responses::page(&database, caller, list, &path, &query).await };
     cache.answer(&request, keep(caller), read).await
 }
 
@@ -76,7 +77,7 @@ pub async fn get_post(
 ) -> Result<HttpResponse, ApiError> {
     let scope = scope(caller);
     let find = move |conn: &mut Connection| store::find(conn, id, scope);
-    let read = async move { shown(answer::read(&database, caller, true, find).await?) };
+    let read = async move { shown(responses::read(&database, caller, true, find).await?) };
     cache.answer(&request, keep(caller), read).await
 }
 
@@ -92,7 +93,7 @@ pub async fn get_post(
 )]
 pub async fn get_post_by_slug(
     request: HttpRequest,
-    SlugInPath(slug): SlugInPath,
+    SlugPath(slug): SlugPath,
     caller: Caller,
     database: web::Data<Database>,
     cache: web::Data<Cache>,
@@ -103,7 +104,7 @@ pub async fn get_post_by_slug(
     }
     let scope = scope(caller);
     let find = move |conn: &mut Connection| store::find_by_slug(conn, &slug, scope);
-    let read = async move { shown(answer::read(&database, caller, true, find).await?) };
+    let read = async move { shown(responses::read(&database, caller, true, find).await?) };
     cache.answer(&request, keep(caller), read).await
 }
 
@@ -119,7 +120,7 @@ pub async fn get_post_by_slug(
             ("ETag" = String, description = "For `If-Match`"),
             ("Idempotency-Replayed" = String, description = "`true` where the request was carried out before"),
         ),
-        example = json!(example::draft()),
+        example = json!(examples::draft()),
     )),
 )]
 pub async fn create_post(
@@ -131,7 +132,7 @@ pub async fn create_post(
         let created = database.write_each(move |conn| store::create(conn, post, Timestamp::now())).await?;
         return Ok(created_answer(&done(created)?));
     }
-    idempotency::once(&database, caller.id(), key, move |conn| {
+    idempotency_key::once(&database, caller.id(), key, move |conn| {
         let created = store::create(conn, post, Timestamp::now())?;
         Ok(done(created).and_then(|post| stored_answer(&post)))
     })
@@ -143,7 +144,7 @@ pub async fn create_post(
 /// Creates the post where there is none with this slug, and otherwise replaces it: what is left out is as in a new
 /// post, a `published` that is left out makes it a draft.
 #[utoipa::path(
-    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, IfExistsHeaders), request_body = PutPost,
+    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, PutPreconditionHeaders), request_body = PutPost,
     responses(
         (status = 200, description = "Replaced: the post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
         (
@@ -153,16 +154,16 @@ pub async fn create_post(
     ),
 )]
 pub async fn put_post(
-    SlugInPath(slug): SlugInPath,
-    condition: IfExists,
+    SlugPath(slug): SlugPath,
+    condition: PutPrecondition,
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
 ) -> Result<HttpResponse, ApiError> {
     let slug = model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail))?;
     let condition = match condition {
-        IfExists::Either => PutCondition::Unconditional,
-        IfExists::No => PutCondition::Absent,
-        IfExists::Yes(tags) => tags.tags().map_or(PutCondition::Exists, |tags| {
+        PutPrecondition::Either => PutCondition::Unconditional,
+        PutPrecondition::No => PutCondition::Absent,
+        PutPrecondition::Yes(tags) => tags.tags().map_or(PutCondition::Exists, |tags| {
             PutCondition::Is(tags.iter().filter_map(|tag| parse_tag(tag)).collect())
         }),
     };
@@ -177,7 +178,7 @@ pub async fn put_post(
 #[utoipa::path(
     post, path = "/api/posts/batch", tag = "posts", params(IdempotencyKeyHeader), request_body = Batch,
     responses((
-        status = 200, description = "What became of each post, in order", body = BatchAnswer,
+        status = 200, description = "What became of each post, in order", body = BatchResponse,
         headers(("Idempotency-Replayed" = String, description = "`true` where the request was carried out before")),
     )),
 )]
@@ -186,7 +187,7 @@ pub async fn create_posts(
     database: web::Data<Database>,
     Idempotent { body: batch, key }: Idempotent<Batch, BATCH_LIMIT>,
 ) -> Result<HttpResponse, ApiError> {
-    idempotency::once(&database, caller.id(), key, move |conn| {
+    idempotency_key::once(&database, caller.id(), key, move |conn| {
         let now = Timestamp::now();
         let entries = batch.posts.into_iter().map(|post| Entry::new(post, now)).collect();
         let outcomes = batch::store(conn, entries, batch.on_conflict)?;
@@ -197,7 +198,7 @@ pub async fn create_posts(
         let posts = store::find_by_slugs(conn, &slugs)?;
         conn.note_change(posts.iter().any(store::was_public));
         // A post that was skipped may have been deleted just now: then the batch means something else, too.
-        Ok(BatchAnswer::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
+        Ok(BatchResponse::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
     })
     .await
 }
@@ -264,7 +265,7 @@ pub async fn publish_post(
     let changed = database
         .write_each(move |conn| {
             let now = Timestamp::now();
-            publication::reach(conn, id, &expected, Target::publish(at, now), now)
+            publish::reach(conn, id, &expected, Target::publish(at, now), now)
         })
         .await?;
     Ok(answer(&done(changed)?))
@@ -277,7 +278,7 @@ pub async fn publish_post(
     post, path = "/api/posts/{id}/unpublish", tag = "posts", params(PathId, IfMatch),
     responses((
         status = 200, description = "The post as it is now", body = Post,
-        headers(("ETag" = String, description = "For `If-Match`")), example = json!(example::draft()),
+        headers(("ETag" = String, description = "For `If-Match`")), example = json!(examples::draft()),
     )),
 )]
 pub async fn unpublish_post(
@@ -286,9 +287,8 @@ pub async fn unpublish_post(
     database: web::Data<Database>,
 ) -> Result<HttpResponse, ApiError> {
     let expected = expected(id, &condition);
-    let changed = database
-        .write_each(move |conn| publication::reach(conn, id, &expected, Target::Draft, Timestamp::now()))
-        .await?;
+    let changed =
+        database.write_each(move |conn| publish::reach(conn, id, &expected, Target::Draft, Timestamp::now())).await?;
     Ok(answer(&done(changed)?))
 }
 

@@ -8,10 +8,10 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Nullable;
 use diesel::upsert::excluded;
 
-use super::input::{CreatePost, PutPost, UpdatePost};
-use super::model::{NewPost, Post};
-use super::{excerpt, slug};
 use crate::db::{Connection, Timestamp, on};
+use crate::posts::input::{CreatePost, PutPost, UpdatePost};
+use crate::posts::model::{NewPost, Post};
+use crate::posts::{excerpt, slug};
 use crate::schema::posts;
 
 /// The versions that a post may be at for a change to go through; `None`: any.
@@ -117,7 +117,7 @@ fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
         .optional())
 }
 
-pub(super) fn is_taken(conn: &mut Connection, slug: &str) -> QueryResult<bool> {
+pub(crate) fn is_taken(conn: &mut Connection, slug: &str) -> QueryResult<bool> {
     on!(conn, conn => diesel::select(diesel::dsl::exists(posts::table.filter(posts::slug.eq(slug)))).get_result(conn))
 }
 
@@ -205,7 +205,7 @@ pub fn put(
 
 /// Whether the post is public, or may have been before it was changed into this one. `published_at` does not tell:
 /// another program may have published it without.
-pub(super) fn was_public(post: &Post) -> bool {
+pub(crate) fn was_public(post: &Post) -> bool {
     post.published || post.version != 1
 }
 
@@ -214,7 +214,7 @@ pub(super) fn was_public(post: &Post) -> bool {
 ///
 /// # Errors
 /// The database's.
-pub(super) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
+pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -280,11 +280,30 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
 }
 
 /// The post as it is, or why a change to it found none to change.
-pub(super) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
+pub(crate) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
     conn.note_change(false);
     Ok(match find(conn, id, Scope::All)? {
         None => Change::Missing,
         Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,
         Some(post) => Change::Done(post),
     })
+}
+
+/// The time of the newest change to a post; `None` where there is none. The tables must be there.
+///
+/// # Errors
+/// The database's.
+pub fn newest_change(conn: &mut Connection) -> QueryResult<Option<Timestamp>> {
+    let mut newest = None;
+    // An index gives it for each.
+    for published in [true, false] {
+        let times: Vec<Timestamp> = on!(conn, conn => posts::table
+            .filter(posts::published.eq(published))
+            .order(posts::updated_at.desc())
+            .limit(1)
+            .select(posts::updated_at)
+            .load(conn))?;
+        newest = newest.max(times.first().copied());
+    }
+    Ok(newest)
 }

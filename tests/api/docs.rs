@@ -18,7 +18,7 @@ on_both! {
     async fn the_document_is_served(api: Api) {
         let reply = api.get("/api/openapi.json").await.expect(200);
         assert_eq!(reply.header("content-type"), Some("application/json"));
-        assert_eq!(reply.text(), posts_api::openapi::to_json(&posts_api::app::document()).unwrap());
+        assert_eq!(reply.text(), posts_api::openapi::to_json(&posts_api::routes::document()).unwrap());
     }
 
     async fn the_docs_page_and_its_files_are_served_without_the_internet(api: Api) {

@@ -1,0 +1,4 @@
+//! What every resource of the API shares: ids and slugs in paths, and cursors.
+
+pub mod paging;
+pub mod path;

@@ -41,3 +41,4 @@ pub use sqlite::backup::{Backup, BackupError};
 pub use stats::{EndpointStatus, PoolStats, WriterStats};
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
+pub use write::Atomicity;

@@ -18,9 +18,9 @@ use prometheus_client::registry::Registry;
 
 use crate::db::{Database, EndpointStatus, PoolStats, Timestamp, WriterStats};
 use crate::http::ApiError;
-use crate::http::extract::idempotency_key::Replays;
+use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
-use crate::http::middleware::rate_limit::Limits;
+use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::Requests;
 use crate::posts::scheduler::Progress;
 use crate::telemetry::histogram::Reading;
@@ -36,8 +36,8 @@ pub struct Sources {
     pub backend: &'static str,
     pub cache: Cache,
     pub requests: web::Data<Requests>,
-    pub limits: web::Data<Limits>,
-    pub replays: web::Data<Replays>,
+    pub limits: web::Data<RateLimiter>,
+    pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<Progress>,
     pub started: SystemTime,
 }
@@ -111,7 +111,7 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     page.counter(
         "http_problems",
         "Errors that were answered, by their code.",
-        sources.requests.problems().map(|(code, count)| ([("code", code.name())], count)),
+        sources.requests.problems().map(|(code, count)| ([("code", code.name)], count)),
     )?;
     page.counter(
         "rate_limit_refusals",

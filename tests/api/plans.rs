@@ -8,8 +8,8 @@ use posts_api::posts::input::UpdatePost;
 use posts_api::posts::list::Page;
 use posts_api::posts::list::params::ListRequest;
 use posts_api::posts::list::query::ListQuery;
-use posts_api::posts::store::Change;
 use posts_api::posts::{list, publish, store};
+use posts_api::resource::versioned::Change;
 
 use crate::support::{Kind, TestDatabase, on_both, statements};
 
@@ -280,8 +280,8 @@ on_both! {
             &mut conn,
             "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
         );
-        let target = publish::Target::Published { at: None };
-        let done = publish::reach(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
+        let target = publish::PostState::Published { at: None };
+        let done = publish::set_state(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
         assert!(matches!(done, Change::Done(post) if post.published));
         let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
         assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());

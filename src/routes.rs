@@ -9,7 +9,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use crate::db::within_deadline;
 use crate::http::ApiError;
-use crate::http::error::code::{self, ErrorCode};
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
 use crate::keys::auth;
 use crate::routing::Operation;
 use crate::{keys, openapi, ops, posts};

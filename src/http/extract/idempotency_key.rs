@@ -13,10 +13,11 @@ use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use crate::db::{Atomicity, Connection, Database, Timestamp};
-use crate::http::ApiError;
-use crate::http::extract::json::{self, BODY_LIMIT};
-use crate::http::idempotency_store::{self, KeyedRequest, Outcome};
+use crate::http::extract::json;
+use crate::http::extract::json::BODY_LIMIT;
+use crate::http::idempotency_store::{KeyedRequest, Outcome};
 use crate::http::representation::Representation;
+use crate::http::{ApiError, idempotency_store};
 use crate::validation::Input;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

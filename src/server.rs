@@ -27,7 +27,7 @@ use crate::keys::auth::EnvironmentKey;
 use crate::keys::model::SecretKey;
 use crate::ops::docs::{Document, ErrorCatalog};
 use crate::ops::health::Readiness;
-use crate::ops::metrics::Sources;
+use crate::ops::metrics::MetricSources;
 use crate::ops::{admin, cleanup, shutdown};
 use crate::posts::scheduler;
 use crate::routes;
@@ -58,7 +58,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     actix_web::rt::spawn(scheduler::run(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
     let cache = Cache::new(database.clone(), config.cache_bytes);
-    let sources = Sources {
+    let sources = MetricSources {
         database: database.clone(),
         backend: match config.database {
             DatabaseUrl::Sqlite { .. } => "sqlite",
@@ -132,7 +132,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
 }
 
 /// Starts the listener for operators, and answers its address.
-fn admin(address: SocketAddr, sources: Sources) -> std::io::Result<(ServerHandle, SocketAddr)> {
+fn admin(address: SocketAddr, sources: MetricSources) -> std::io::Result<(ServerHandle, SocketAddr)> {
     let told = |error: std::io::Error| std::io::Error::new(error.kind(), format!("ADMIN_PORT, {address}: {error}"));
     let listener = listen(address).map_err(told)?;
     let address = listener.local_addr()?;

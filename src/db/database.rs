@@ -155,7 +155,7 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let span = spans::question("read");
+        let span = spans::database("read");
         let body = RequestContext::in_span(&span).wrap(body);
         self.noted(self.0.pool.run_long(body).instrument(span).await)
     }
@@ -169,7 +169,7 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let span = spans::question("read few");
+        let span = spans::database("read few");
         let (pool, body) = (&self.0.pool, RequestContext::in_span(&span).wrap(body));
         let read = async { if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(body).await } };
         self.noted(read.instrument(span).await)
@@ -189,7 +189,7 @@ impl Database {
         match &self.0.replica {
             // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
             Some(replica) if self.revision().is_some() => {
-                let span = spans::question("read public");
+                let span = spans::database("read public");
                 let (origin, body) = (RequestContext::in_span(&span), Arc::new(body));
                 let read = async {
                     match replica.read(origin.clone(), Arc::clone(&body)).await? {
@@ -256,7 +256,7 @@ impl Database {
         atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
-        let span = spans::question("write");
+        let span = spans::database("write");
         let body = RequestContext::in_span(&span).wrap(body);
         if let Some(writer) = &self.0.writer {
             return self.noted(writer.run(atomicity, body).instrument(span).await);

@@ -75,7 +75,7 @@ pub async fn edge<B: MessageBody + 'static>(
         }
         Err(_panic) => {
             span.in_scope(|| tracing::error!(request_id = %id, request = line, "the handler panicked"));
-            spans::answered(&span, 500);
+            spans::record_status(&span, 500);
             if let Some(change) = change {
                 change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
             }
@@ -92,7 +92,7 @@ pub async fn edge<B: MessageBody + 'static>(
         None => audit::note_refusal(&response, &id, code),
     }
     end(watch, response.status(), code);
-    spans::answered(&span, response.status().as_u16());
+    spans::record_status(&span, response.status().as_u16());
     let mut response =
         if is_error { span.in_scope(|| as_problem(response, &id, &line)) } else { response.map_into_left_body() };
     finish(response.headers_mut(), &id);

@@ -11,7 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web;
 
 use crate::http::error::code::ErrorCode;
-use crate::telemetry::histogram::{Histogram, Reading};
+use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
 /// In microseconds. An answer from the cache takes some 10.
 const TIMES: &[u64] = &[
@@ -58,7 +58,7 @@ pub struct Served<'a> {
     pub method: &'static str,
     /// How many had which status: its number, `other`, or `abandoned` where the client had gone before the answer.
     pub statuses: Vec<(String, u64)>,
-    pub times: Reading,
+    pub times: HistogramSnapshot,
 }
 
 impl Requests {
@@ -97,7 +97,7 @@ impl Route {
 
 impl Cell {
     fn new() -> Self {
-        Self { statuses: zeros(ABANDONED + 1), times: Histogram::of_times(TIMES) }
+        Self { statuses: zeros(ABANDONED + 1), times: Histogram::of_durations(TIMES) }
     }
 
     fn note(&self, began: Instant, status: Option<StatusCode>) {
@@ -107,7 +107,7 @@ impl Cell {
         if let Some(count) = self.statuses.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        self.times.note_time(began.elapsed());
+        self.times.record_duration(began.elapsed());
     }
 
     fn served<'a>(&self, route: &'a str, method: &'static str) -> Option<Served<'a>> {
@@ -116,7 +116,7 @@ impl Cell {
             .zip(self.statuses.iter().map(|count| count.load(Ordering::Relaxed)))
             .filter(|(_, count)| *count > 0)
             .collect();
-        if statuses.is_empty() { None } else { Some(Served { route, method, statuses, times: self.times.read() }) }
+        if statuses.is_empty() { None } else { Some(Served { route, method, statuses, times: self.times.snapshot() }) }
     }
 }
 

@@ -17,7 +17,7 @@ use sentry::types::Dsn;
 use url::Url;
 
 use crate::db::{DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions};
-use parse::Given;
+use parse::RawSetting;
 use settings::Setting;
 
 pub use parse::{AdminApiKey, ConfigError, LogFormat};
@@ -68,46 +68,46 @@ impl Settings {
     /// # Errors
     /// The first setting with an invalid value.
     pub fn check(self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
-        let given = |flag: Option<String>, setting: &'static Setting| Given {
+        let raw = |flag: Option<String>, setting: &'static Setting| RawSetting {
             setting,
             text: flag.or_else(|| environment(setting.variable)).filter(|value| !value.is_empty()),
         };
         let mut warnings = Vec::new();
-        let database = given(self.database_url, &settings::DATABASE_URL)
+        let database = raw(self.database_url, &settings::DATABASE_URL)
             .url(&mut warnings)?
             .map_or_else(|| DatabaseUrl::parse(settings::DATABASE_URL.default).map(|(url, _)| url), Ok)?;
-        let max_lag = given(self.max_replica_lag, &settings::MAX_REPLICA_LAG).or_default(parse::seconds(1))?;
-        let direct = given(self.database_direct_url, &settings::DATABASE_DIRECT_URL);
+        let max_lag = raw(self.max_replica_lag, &settings::MAX_REPLICA_LAG).or_default(parse::seconds(1))?;
+        let direct = raw(self.database_direct_url, &settings::DATABASE_DIRECT_URL);
         let direct = direct.endpoint(&database, &mut warnings)?;
-        let replica = given(self.database_read_url, &settings::DATABASE_READ_URL);
+        let replica = raw(self.database_read_url, &settings::DATABASE_READ_URL);
         let replica = replica.endpoint(&database, &mut warnings)?;
         let (limit, wait) = match &database {
             DatabaseUrl::Postgres(url) => (url.connection_limit, url.pool_timeout),
             DatabaseUrl::Sqlite { .. } => (None, None),
         };
-        let mut size = given(self.db_pool_size, &settings::DB_POOL_SIZE);
+        let mut size = raw(self.db_pool_size, &settings::DB_POOL_SIZE);
         size.text = size.text.or_else(|| limit.map(|limit| limit.to_string()));
         Ok(Config {
             pool: PoolOptions { size: size.or_default(parse::pool_size)?, wait: wait.unwrap_or(POOL_WAIT) },
-            host: given(self.host, &settings::HOST).or_default(parse::address)?,
-            port: given(self.port, &settings::PORT).or_default(|text| text.parse().ok())?,
-            admin_port: given(self.admin_port, &settings::ADMIN_PORT).optional(|text| text.parse().ok())?,
-            admin_host: given(self.admin_host, &settings::ADMIN_HOST).or_default(parse::address)?,
-            admin_api_key: given(self.admin_api_key, &settings::ADMIN_API_KEY).optional(|text| text.parse().ok())?,
-            require_if_match: given(self.require_if_match, &settings::REQUIRE_IF_MATCH).or_default(parse::boolean)?,
-            cors_allowed_origins: given(self.cors_allowed_origins, &settings::CORS_ALLOWED_ORIGINS).origins()?,
-            cache_bytes: given(self.cache_bytes, &settings::CACHE_BYTES).or_default(|text| text.parse().ok())?,
-            rate_limit: given(self.rate_limit, &settings::RATE_LIMIT).or_default(RateLimit::parse)?,
-            trusted_proxies: given(self.trusted_proxies, &settings::TRUSTED_PROXIES)
+            host: raw(self.host, &settings::HOST).or_default(parse::address)?,
+            port: raw(self.port, &settings::PORT).or_default(|text| text.parse().ok())?,
+            admin_port: raw(self.admin_port, &settings::ADMIN_PORT).optional(|text| text.parse().ok())?,
+            admin_host: raw(self.admin_host, &settings::ADMIN_HOST).or_default(parse::address)?,
+            admin_api_key: raw(self.admin_api_key, &settings::ADMIN_API_KEY).optional(|text| text.parse().ok())?,
+            require_if_match: raw(self.require_if_match, &settings::REQUIRE_IF_MATCH).or_default(parse::boolean)?,
+            cors_allowed_origins: raw(self.cors_allowed_origins, &settings::CORS_ALLOWED_ORIGINS).origins()?,
+            cache_bytes: raw(self.cache_bytes, &settings::CACHE_BYTES).or_default(|text| text.parse().ok())?,
+            rate_limit: raw(self.rate_limit, &settings::RATE_LIMIT).or_default(RateLimit::parse)?,
+            trusted_proxies: raw(self.trusted_proxies, &settings::TRUSTED_PROXIES)
                 .optional(parse::networks)?
                 .unwrap_or_default(),
-            shutdown_grace: given(self.shutdown_grace, &settings::SHUTDOWN_GRACE).or_default(parse::seconds(0))?,
-            log: given(self.log, &settings::RUST_LOG).or_default(|text| Some(text.to_owned()))?,
-            log_format: given(self.log_format, &settings::LOG_FORMAT).or_default(parse::log_format)?,
-            slow_query: given(self.slow_query_ms, &settings::SLOW_QUERY_MS).optional(parse::milliseconds)?,
-            otlp_endpoint: given(self.otel_exporter_otlp_endpoint, &settings::OTEL_EXPORTER_OTLP_ENDPOINT)
+            shutdown_grace: raw(self.shutdown_grace, &settings::SHUTDOWN_GRACE).or_default(parse::seconds(0))?,
+            log: raw(self.log, &settings::RUST_LOG).or_default(|text| Some(text.to_owned()))?,
+            log_format: raw(self.log_format, &settings::LOG_FORMAT).or_default(parse::log_format)?,
+            slow_query: raw(self.slow_query_ms, &settings::SLOW_QUERY_MS).optional(parse::milliseconds)?,
+            otlp_endpoint: raw(self.otel_exporter_otlp_endpoint, &settings::OTEL_EXPORTER_OTLP_ENDPOINT)
                 .optional(parse::http_url)?,
-            sentry_dsn: given(self.sentry_dsn, &settings::SENTRY_DSN).optional(|text| text.parse().ok())?,
+            sentry_dsn: raw(self.sentry_dsn, &settings::SENTRY_DSN).optional(|text| text.parse().ok())?,
             database,
             endpoints: Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) },
             warnings,

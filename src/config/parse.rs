@@ -53,14 +53,14 @@ pub enum ConfigError {
     Origin(String),
 }
 
-/// A setting with the text that was given for it. An empty text counts as not given, as `KEY=${KEY:-}` of a compose
-/// file means it.
-pub(super) struct Given {
+/// A setting and its text, from the flag or the environment. `None`: not set. An empty text counts as not set, because
+/// `KEY=${KEY:-}` in a Compose file sets an empty variable.
+pub(super) struct RawSetting {
     pub(super) setting: &'static Setting,
     pub(super) text: Option<String>,
 }
 
-impl Given {
+impl RawSetting {
     /// # Errors
     /// The text is not a valid value.
     pub(super) fn optional<T>(self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
@@ -103,7 +103,7 @@ impl Given {
         let name = self.setting.variable;
         let Some(mut url) = self.url(warnings)? else { return Ok(None) };
         let (DatabaseUrl::Postgres(endpoint), DatabaseUrl::Postgres(main)) = (&mut url, database) else {
-            Err(InvalidUrl::new(name, "needs PostgreSQL; use postgres:// here and in DATABASE_URL"))?
+            Err(InvalidUrl::new(name, "requires PostgreSQL; use postgres:// here and in DATABASE_URL"))?
         };
         if !endpoint.adopt_schema(main) {
             Err(InvalidUrl::new(name, "must have the same parameter schema as DATABASE_URL"))?;

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use super::settings::{ALL, Documentation, Setting};
 
+/// What stands for a missing default.
+const NONE: &str = "none";
 /// Columns of a line.
 const WIDTH: usize = 118;
 
@@ -21,7 +23,7 @@ fn configuration_page_shows_every_setting() {
             last = section;
         }
         let flag = flag.replace('_', "-");
-        let default = if default.is_empty() { "none".to_owned() } else { format!("`{default}`") };
+        let default = if *default == NONE { NONE.to_owned() } else { format!("`{default}`") };
         write!(text, "\n### {variable}\n\n{}\n", wrapped("", &format!("{help}. {details}."))).unwrap();
         write!(text, "- Flag: `--{flag} <{value_name}>`\n- Value: {accepts}\n- Default: {default}\n").unwrap();
     }
@@ -32,6 +34,7 @@ fn configuration_page_shows_every_setting() {
 fn env_example_shows_every_setting() {
     let mut text = String::new();
     for Setting { variable, accepts, default, documentation } in ALL {
+        let default = if *default == NONE { "" } else { default };
         let comment = format!("{}. {}. Value: {accepts}.", documentation.help, documentation.details);
         write!(text, "\n{}#{variable}={default}\n", wrapped("# ", &comment.replace('`', ""))).unwrap();
     }

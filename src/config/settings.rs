@@ -10,7 +10,7 @@ pub(super) struct Setting {
     pub(super) variable: &'static str,
     /// What a valid value is, behind "must be".
     pub(super) accepts: &'static str,
-    /// Empty: none.
+    /// As text. "none" if there is no default.
     pub(super) default: &'static str,
     #[cfg(test)]
     pub(super) documentation: Documentation,
@@ -34,7 +34,7 @@ macro_rules! settings {
         $field:ident $constant:ident = $variable:literal, $value_name:literal, default $default:literal:
         $help:literal; $accepts:literal; $details:literal;
     )+ })+) => {
-        /// The settings that were given as flags; [`Settings::check`] takes the others from the environment.
+        /// The settings as flags; [`Settings::check`] adds those of the environment.
         #[derive(Debug, Default, Args)]
         pub struct Settings { $($(
             #[arg(
@@ -76,11 +76,11 @@ settings! {
             "`sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`";
             "The file is created if it is missing; a PostgreSQL database must exist. Percent-encode characters that a \
              URL cannot contain, such as `@` in a password";
-        database_direct_url DATABASE_DIRECT_URL = "DATABASE_DIRECT_URL", "URL", default "":
+        database_direct_url DATABASE_DIRECT_URL = "DATABASE_DIRECT_URL", "URL", default "none":
             "URL of the same PostgreSQL database without the pooler of `DATABASE_URL`";
             "a `postgres://` URL of the same database and schema as `DATABASE_URL`";
             "Used for migrations, commands, and change polling. Without it, these use `DATABASE_URL`";
-        database_read_url DATABASE_READ_URL = "DATABASE_READ_URL", "URL", default "":
+        database_read_url DATABASE_READ_URL = "DATABASE_READ_URL", "URL", default "none":
             "URL of a streaming replica that serves reads without an API key";
             "a `postgres://` URL of a standby of `DATABASE_URL`";
             "The primary serves these reads while the replica is down, too far behind, or lacks a change that this \
@@ -104,12 +104,12 @@ settings! {
             "Port to listen on";
             "an integer between 0 and 65535";
             "0 chooses a free port, which the log shows";
-        trusted_proxies TRUSTED_PROXIES = "TRUSTED_PROXIES", "NETWORKS", default "":
+        trusted_proxies TRUSTED_PROXIES = "TRUSTED_PROXIES", "NETWORKS", default "none":
             "Proxies whose `Forwarded` or `X-Forwarded-For` header names the client IP";
             "IP addresses and networks separated by commas, such as `10.0.0.0/8,::1`";
             "Without it, all clients behind a proxy share its address and its rate limit. The proxy must set one of the \
              two headers, or add to it";
-        cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "":
+        cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";
             "Without it, any origin may read and none may write";
@@ -125,7 +125,7 @@ settings! {
              queries 5 seconds to end";
     }
     "API" {
-        admin_api_key ADMIN_API_KEY = "ADMIN_API_KEY", "KEY", default "":
+        admin_api_key ADMIN_API_KEY = "ADMIN_API_KEY", "KEY", default "none":
             "Admin API key of your own";
             "at least 22 printable ASCII characters without spaces; `openssl rand -hex 32` prints a good one";
             "Without it, the first start on a new database creates an admin key and prints it";
@@ -147,11 +147,11 @@ settings! {
             "Format of the log";
             "`pretty` or `json`";
             "`json` writes one object per line";
-        slow_query_ms SLOW_QUERY_MS = "SLOW_QUERY_MS", "MILLISECONDS", default "":
+        slow_query_ms SLOW_QUERY_MS = "SLOW_QUERY_MS", "MILLISECONDS", default "none":
             "Milliseconds from which a query is logged as slow";
             "an integer between 1 and 3600000, in milliseconds";
             "The log has the SQL without bound values. Without it, no query is logged";
-        admin_port ADMIN_PORT = "ADMIN_PORT", "PORT", default "":
+        admin_port ADMIN_PORT = "ADMIN_PORT", "PORT", default "none":
             "Port of a second listener, which serves `/metrics`";
             "an integer between 0 and 65535";
             "It requires no key. Without it, there is no second listener";
@@ -159,12 +159,12 @@ settings! {
             "IP address of the second listener";
             "an IP address or `localhost`";
             "Make it reachable by your monitoring only";
-        otel_exporter_otlp_endpoint OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "URL", default "":
+        otel_exporter_otlp_endpoint OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "URL", default "none":
             "OpenTelemetry collector that receives traces by OTLP over HTTP";
             "an http or https URL such as `http://127.0.0.1:4318`";
             "Other variables of OpenTelemetry also apply, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, \
              and `OTEL_SERVICE_NAME`";
-        sentry_dsn SENTRY_DSN = "SENTRY_DSN", "DSN", default "":
+        sentry_dsn SENTRY_DSN = "SENTRY_DSN", "DSN", default "none":
             "Sentry project that receives errors";
             "a Sentry DSN such as `https://KEY@HOST/PROJECT`";
             "`SENTRY_ENVIRONMENT` also applies";

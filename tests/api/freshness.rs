@@ -221,8 +221,6 @@ on_both! {
         fill(&api, 3).await;
         let version = |id: i64| api.server.database.number(&format!("SELECT version AS number FROM posts WHERE id = {id}"));
         let database = &api.server.database;
-        database.execute("UPDATE posts SET title = title, published = published WHERE id = 1");
-        assert_eq!(version(1), 1, "nothing was changed");
         database.execute("UPDATE posts SET content = 'changed' WHERE id = 1");
         assert_eq!(version(1), 2);
         assert_eq!(database.number("SELECT count(*) AS number FROM posts WHERE id = 1 AND excerpt IS NULL"), 1);

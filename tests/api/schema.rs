@@ -41,16 +41,13 @@ fn print_schema(database: &TestDatabase) -> String {
     let mut schema = "// @generated automatically by Diesel CLI.\n".to_owned();
     let tables = ["api_keys", "idempotency_keys", "posts"];
     for table in tables {
+        schema.push_str("\ndiesel::table! {\n    use diesel::sql_types::*;\n    use crate::db::Timestamptz;\n\n");
         let columns: Vec<Column> = database.rows(&format!(
             "SELECT column_name::text AS name, initcap(udt_name) AS kind, is_nullable = 'YES' AS is_nullable
              FROM information_schema.columns WHERE table_name = '{table}' AND udt_name <> 'tsvector'
              ORDER BY ordinal_position"
         ));
-        write!(
-            schema,
-            "\ndiesel::table! {{\n    use diesel::sql_types::*;\n    use crate::db::Timestamptz;\n\n    {table} (id) {{\n"
-        )
-        .unwrap();
+        writeln!(schema, "    {table} (id) {{").unwrap();
         for Column { name, kind, is_nullable } in columns {
             let kind = if is_nullable { format!("Nullable<{kind}>") } else { kind };
             writeln!(schema, "        {name} -> {kind},").unwrap();
@@ -141,8 +138,8 @@ on_both! {
         database.execute("INSERT INTO posts (slug, title) VALUES ('a', 'A')");
         database.execute("UPDATE posts SET title = 'B', updated_at = '2099-01-01T00:00:00.000000Z'");
         let matching = |version: i64| {
-            let sql = "SELECT count(*) AS number FROM posts WHERE updated_at = '2099-01-01T00:00:00.000000Z' AND version =";
-            database.number(&format!("{sql} {version}"))
+            let condition = format!("updated_at = '2099-01-01T00:00:00.000000Z' AND version = {version}");
+            database.number(&format!("SELECT count(*) AS number FROM posts WHERE {condition}"))
         };
         assert_eq!(matching(2), 1);
         database.execute("UPDATE posts SET title = 'C', version = 7");

@@ -1,6 +1,6 @@
--- Rules for every write to posts, including those of external writers such as psql or Prisma, which know only the title,
--- the content, and whether the post is published. The service computes all of these values itself: for its own writes,
--- PostgreSQL evaluates the WHEN conditions and calls no function but posts_count_change().
+-- Rules for writes to posts by external writers such as psql or Prisma, which may know only the title, the content, and
+-- whether the post is published. The service computes the other values itself, so that its own writes normally cost the
+-- WHEN conditions only. The last part, the sequence, serves every writer.
 --
 -- Triggers of one kind fire in alphabetical order. posts_set_version must be the last BEFORE UPDATE trigger, because it
 -- compares the row that the others have changed.
@@ -41,10 +41,10 @@ $$;
 -- A slug from a title: `from_title` of src/posts/slug.rs in SQL, without the limit of length. Change both together;
 -- tests/api/sql_slugs.rs compares them.
 --
--- The results are equal for titles of ASCII, Latin-1, and Latin Extended-A (U+0000 to U+017F), letters composed of these
--- and a diacritic, general punctuation (U+2010 to U+2027), and the signs € and ™. The service transliterates other
--- characters, such as Cyrillic and Chinese letters; SQL treats them as separators. A title without any other character
--- gets the slug 'post'.
+-- The results are equal for ASCII, Latin-1, Latin Extended-A (U+0000 to U+017F), Vietnamese letters (U+1EA0 to U+1EF9),
+-- combining diacritics behind a Latin letter, punctuation (U+2010 to U+2027), and the signs € and ™. The service
+-- transliterates other characters, such as Cyrillic and Chinese letters; SQL treats them as separators. A title of
+-- separators only gets the slug 'post'.
 CREATE FUNCTION posts_slug(title text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
     coalesce(nullif(
         trim(BOTH '-' FROM regexp_replace(
@@ -112,10 +112,10 @@ CREATE TRIGGER posts_set_published_at BEFORE INSERT OR UPDATE ON posts FOR EACH 
 -- Raises the version, and sets updated_at, if an external writer changed the row and did not raise the version itself.
 -- ETags contain the version, so a changed row must not keep it.
 --
--- The function compares whole rows, so a new column needs no change here. It cannot be part of the WHEN condition: there,
--- a whole row must not have generated columns. A BEFORE trigger sees null in the generated columns of NEW; a new generated
--- column is assigned like published_key, else an UPDATE that changes nothing raises the version too. PostgreSQL computes
--- generated columns after this trigger. `*<>` compares bytes, and so works for types without an equality operator.
+-- The function compares whole rows, so a new column needs no change here. The WHEN condition cannot do that: PostgreSQL
+-- forbids whole rows with generated columns there. In a BEFORE trigger the generated columns of NEW are null, and
+-- PostgreSQL computes them afterwards. So the function assigns them: if one were missing, an UPDATE that changes nothing
+-- would raise the version. `*<>` compares bytes, so that types without an equality operator work too.
 CREATE FUNCTION posts_set_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.published_key := OLD.published_key;
@@ -135,8 +135,8 @@ CREATE TRIGGER posts_set_version BEFORE UPDATE ON posts FOR EACH ROW
 -- The revision of the published posts. Every instance polls this sequence, and drops its cached responses when it has
 -- moved and when a transaction ends that was running at that time. Writes of drafts do not advance it.
 --
--- A sequence rather than NOTIFY: PostgreSQL serializes the commits of transactions that notify, each with a flush of its
--- own. Advancing a sequence never waits.
+-- A sequence rather than NOTIFY: PostgreSQL serializes the commits of transactions that notify, each with its own flush.
+-- Advancing a sequence never waits.
 CREATE SEQUENCE posts_changes;
 -- A new sequence has the same last_value before and after its first use. Start with a used one.
 SELECT setval('posts_changes', 1);

@@ -5,7 +5,7 @@
 //! `tests/api/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only Latin
 //! letters. SQLite has no such rule; there, an insert without a slug fails.
 
-use super::model::MAX_SLUG;
+use crate::posts::model::MAX_SLUG;
 
 /// The slug of a title that has no character with an ASCII transliteration. `posts_slug` in SQL.
 const FALLBACK: &str = "post";

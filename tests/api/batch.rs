@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use posts_api::db::Timestamp;
-use posts_api::posts::batch::{self, Entry, Outcome};
+use posts_api::posts::batch;
+use posts_api::posts::batch::{BatchOutcome, Entry};
 use posts_api::posts::input::{CreatePost, OnConflict};
 use serde_json::{Value, json};
 
@@ -176,7 +177,7 @@ on_both! {
                 };
                 let entries: Vec<Entry> = (0..number).map(entry).collect();
                 let (outcomes, statements) = statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap());
-                assert!(outcomes.iter().all(|(outcome, _)| *outcome == Outcome::Created));
+                assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
                 assert!(statements.len() <= 4, "{on_conflict:?} of {number}: {} statements", statements.len());
             }
         }
@@ -190,7 +191,7 @@ on_both! {
             let entries = titles.into_iter().map(|title| Entry::new(post(title), Timestamp::now())).collect();
             let (outcomes, statements) =
                 statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap());
-            assert!(outcomes.iter().all(|(outcome, _)| *outcome == Outcome::Created));
+            assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
             statements.len()
         };
         let alike = |number: usize| vec!["Untitled".to_owned(); number];

@@ -109,7 +109,7 @@ async fn after_a_slow_read_on_a_thread_that_serves_requests_the_next_ones_run_el
             thread::park_timeout(time);
             Ok(thread::current().id())
         };
-        connections.read_few(body).await.unwrap()
+        connections.read_inline(body).await.unwrap()
     };
     let is_here = async || read(Duration::ZERO).await == here;
     // A connection is opened elsewhere, when it is first needed.

@@ -10,8 +10,8 @@ use serde_json::json;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::api::ADMIN_KEY;
-#[cfg(target_os = "linux")]
 use crate::support::program::{Workplace, until};
+#[cfg(target_os = "linux")]
 use crate::support::{Api, on_both};
 #[cfg(target_os = "linux")]
 use crate::support::{TestDatabase, raw};

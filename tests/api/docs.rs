@@ -1,6 +1,6 @@
 //! The document as it is served, the page that shows it, and the explanations of the error codes.
 
-use posts_api::http::Code;
+use posts_api::routes;
 
 use crate::support::{Api, on_both};
 
@@ -18,7 +18,7 @@ on_both! {
     async fn the_document_is_served(api: Api) {
         let reply = api.get("/api/openapi.json").await.expect(200);
         assert_eq!(reply.header("content-type"), Some("application/json"));
-        assert_eq!(reply.text(), posts_api::openapi::to_json(&posts_api::app::document()).unwrap());
+        assert_eq!(reply.text(), posts_api::openapi::to_json(&posts_api::routes::document()).unwrap());
     }
 
     async fn the_docs_page_and_its_files_are_served_without_the_internet(api: Api) {
@@ -53,11 +53,11 @@ on_both! {
     }
 
     async fn every_error_code_is_explained(api: Api) {
-        for code in Code::ALL {
-            let reply = api.get(&format!("/problems/{}", code.name())).await.expect(200);
+        for code in routes::error_codes() {
+            let reply = api.get(&format!("/problems/{}", code.name)).await.expect(200);
             assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
-            for part in [code.name(), code.title(), code.help(), code.status().as_str()] {
-                assert!(reply.text().contains(part), "{}: {part}", code.name());
+            for part in [code.name, code.title, code.help, code.status.as_str()] {
+                assert!(reply.text().contains(part), "{}: {part}", code.name);
             }
         }
     }

@@ -154,7 +154,7 @@ on_both! {
 
     async fn what_was_forgotten_is_removed(api: Api) {
         let (editor, database) = (api.editor(), &api.server.database);
-        let remove = || posts_api::idempotency::remove_expired(&mut database.connect(), Timestamp::now()).unwrap();
+        let remove = || posts_api::http::idempotency_store::remove_expired(&mut database.connect(), Timestamp::now()).unwrap();
         for key in ["a", "b", "c"] {
             create(&editor, key, &json!({"title": "Old"})).await.expect(201);
         }

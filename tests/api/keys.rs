@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Text};
 use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::keys;
-use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
+use posts_api::keys::model::{CreateApiKey, SecretKey};
+use posts_api::routing::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 

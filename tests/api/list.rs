@@ -12,13 +12,9 @@ fn fill(api: &Api, count: usize) -> Vec<i64> {
         .map(|number| json!({"title": format!("Post {number}"), "published": number % 3 != 0}).to_string() + "\n")
         .collect();
     let mut conn = api.server.database.connect();
-    let report = posts_api::posts::transfer::import(
-        &mut conn,
-        lines.as_bytes(),
-        posts_api::posts::transfer::Options::default(),
-        |_| {},
-    )
-    .unwrap();
+    let report =
+        posts_api::transfer::import(&mut conn, lines.as_bytes(), posts_api::transfer::Options::default(), |_| {})
+            .unwrap();
     assert_eq!(report.imported, count as u64);
     (1..=i64::try_from(count).unwrap()).collect()
 }

@@ -175,10 +175,10 @@ impl World {
 
     fn insert(&mut self, posts: &[Post]) {
         let lines: String = posts.iter().map(|post| post.line().to_string() + "\n").collect();
-        let done = posts_api::posts::transfer::import(
+        let done = posts_api::transfer::import(
             &mut self.conn,
             lines.as_bytes(),
-            posts_api::posts::transfer::Options::default(),
+            posts_api::transfer::Options::default(),
             |_| {},
         )
         .unwrap();

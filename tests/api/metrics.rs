@@ -312,7 +312,7 @@ async fn writes_that_are_committed_together_are_told_on_sqlite() {
         tokio::spawn(async move { call.await.status })
     };
     let writes = [0; 6].map(write);
-    until("five wait behind the first", async || api.server.connections.waiting_writes() >= Some(5)).await;
+    until("five wait behind the first", async || api.server.connections.queued_writes() >= Some(5)).await;
     execute(&mut held, "ROLLBACK");
     for write in writes {
         assert_eq!(write.await.unwrap(), 201);

@@ -52,7 +52,7 @@ on_both! {
             let database_of = || connections.clone();
             let (a, b, c, d) = (database_of(), database_of(), database_of(), database_of());
             assert!(panicked(async move { a.read(read_and_panic).await }).await);
-            assert!(panicked(async move { b.read_few(read_and_panic).await }).await);
+            assert!(panicked(async move { b.read_inline(read_and_panic).await }).await);
             assert!(panicked(async move { c.write(write_and_panic).await }).await);
             let refusing = |conn: &mut Connection| write_and_panic(conn).map(Ok::<(), ()>);
             assert!(panicked(async move { d.try_write(refusing).await }).await);
@@ -100,7 +100,7 @@ on_both! {
                     }).await
                 }));
             }
-            crate::support::until("all to wait", async || connections.waiting_writes() == Some(3)).await;
+            crate::support::until("all to wait", async || connections.queued_writes() == Some(3)).await;
             release.send(()).unwrap();
             first.await.unwrap().unwrap();
             let mut outcomes = Vec::new();

@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::posts::input::UpdatePost;
-use posts_api::posts::list::{self, Page};
-use posts_api::posts::params::ListRequest;
-use posts_api::posts::publication;
-use posts_api::posts::query::ListQuery;
-use posts_api::posts::store::{self, Change};
+use posts_api::posts::list::Page;
+use posts_api::posts::list::params::ListRequest;
+use posts_api::posts::list::query::ListQuery;
+use posts_api::posts::{list, publish, store};
+use posts_api::resource::versioned::Change;
 
 use crate::support::{Kind, TestDatabase, on_both, statements};
 
@@ -167,7 +167,7 @@ on_both! {
             } else if database.kind == Kind::Postgres {
                 continue;
             }
-            let (due, statements) = statements::capture(&mut conn, |conn| publication::due(conn, Timestamp::now(), 100));
+            let (due, statements) = statements::capture(&mut conn, |conn| publish::due(conn, Timestamp::now(), 100));
             due.unwrap();
             let plan = plan(&mut conn, &statements[0]);
             assert!(plan.contains("posts_scheduled_for"), "{plan}");
@@ -280,8 +280,8 @@ on_both! {
             &mut conn,
             "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
         );
-        let target = publication::Target::Published { at: None };
-        let done = publication::reach(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
+        let target = publish::PostState::Published { at: None };
+        let done = publish::set_state(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
         assert!(matches!(done, Change::Done(post) if post.published));
         let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
         assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use posts_api::db::Timestamp;
 use posts_api::keys;
-use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
+use posts_api::keys::model::{CreateApiKey, SecretKey};
+use posts_api::routing::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 

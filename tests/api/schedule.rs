@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use posts_api::db::Timestamp;
-use posts_api::posts::publication;
+use posts_api::posts::publish;
 use serde_json::{Value, json};
 
 use crate::support::{Api, TestDatabase, ids, on_both, until};
@@ -200,12 +200,12 @@ on_both! {
         let now = Timestamp::now();
         let found = [(); 3].map(|()| {
             let mut conn = database.connect();
-            let ids = publication::due(&mut conn, now, 1000).unwrap();
+            let ids = publish::due(&mut conn, now, 1000).unwrap();
             assert_eq!(ids.len(), 200);
             (conn, ids)
         });
         let threads = found.map(|(mut conn, ids)| {
-            std::thread::spawn(move || conn.transaction(|conn| publication::publish_due(conn, &ids, now)).unwrap().len())
+            std::thread::spawn(move || conn.transaction(|conn| publish::publish_due(conn, &ids, now)).unwrap().len())
         });
         let published: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         assert_eq!(published, 200);

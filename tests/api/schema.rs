@@ -10,6 +10,7 @@ use posts_api::db::Backend;
 use crate::support::{Kind, TestDatabase, on_both};
 
 const SCHEMA: &str = include_str!("../../src/schema.rs");
+const CONFIGURATION: &str = include_str!("../../diesel.toml");
 
 #[derive(Debug, PartialEq, Eq, QueryableByName)]
 struct Column {
@@ -36,12 +37,22 @@ fn declared() -> Vec<(&'static str, Vec<Column>)> {
     tables
 }
 
+/// The value of `import_types` in diesel.toml.
+fn imports() -> impl Iterator<Item = &'static str> {
+    let line = CONFIGURATION.lines().find_map(|line| line.strip_prefix("import_types = [")).unwrap();
+    line.trim_end_matches(']').split(", ").map(|path| path.trim_matches('"'))
+}
+
 /// What `diesel print-schema` writes for the tables of a PostgreSQL database, with the options of diesel.toml.
 fn print_schema(database: &TestDatabase) -> String {
     let mut schema = "// @generated automatically by Diesel CLI.\n".to_owned();
     let tables = ["api_keys", "idempotency_keys", "posts"];
     for table in tables {
-        schema.push_str("\ndiesel::table! {\n    use diesel::sql_types::*;\n    use crate::db::Timestamptz;\n\n");
+        schema.push_str("\ndiesel::table! {\n");
+        for path in imports() {
+            writeln!(schema, "    use {path};").unwrap();
+        }
+        schema.push('\n');
         let columns: Vec<Column> = database.rows(&format!(
             "SELECT column_name::text AS name, initcap(udt_name) AS kind, is_nullable = 'YES' AS is_nullable
              FROM information_schema.columns WHERE table_name = '{table}' AND udt_name <> 'tsvector'

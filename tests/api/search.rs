@@ -53,13 +53,9 @@ async fn both_databases_find_the_same_in_the_rust_blog() {
     };
     for api in [&sqlite, &postgres] {
         let mut conn = api.server.database.connect();
-        let report = posts_api::posts::transfer::import(
-            &mut conn,
-            text.as_bytes(),
-            posts_api::posts::transfer::Options::default(),
-            |_| {},
-        )
-        .unwrap();
+        let report =
+            posts_api::transfer::import(&mut conn, text.as_bytes(), posts_api::transfer::Options::default(), |_| {})
+                .unwrap();
         assert_eq!(report.imported, 750);
     }
     let mut hits = 0;

@@ -231,7 +231,7 @@ async fn settings_come_from_flags_then_the_environment_then_the_file() {
 fn the_openapi_command_prints_the_document_and_needs_no_database() {
     let place = Workplace::new([("DATABASE_URL", "nonsense")]);
     let document = place.run(&["openapi"]).success();
-    assert_eq!(document, posts_api::openapi::to_json(&posts_api::app::document()).unwrap());
+    assert_eq!(document, posts_api::openapi::to_json(&posts_api::routes::document()).unwrap());
     assert_eq!(place.files(), Vec::<String>::new());
 }
 

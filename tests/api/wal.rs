@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use diesel::{RunQueryDsl, sql_query};
 use posts_api::db::{Backend, Connection, Database, Error};
-use posts_api::posts::transfer::{self, Contents};
+use posts_api::transfer;
+use posts_api::transfer::Contents;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

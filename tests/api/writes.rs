@@ -110,7 +110,7 @@ on_both! {
         }));
         // The lock is given back when all of them have been sent.
         let release = async {
-            crate::support::until("the writes wait", async || connections.waiting_writes() >= Some(39)).await;
+            crate::support::until("the writes wait", async || connections.queued_writes() >= Some(39)).await;
             execute(&mut held, "ROLLBACK");
         };
         let (replies, ()) = tokio::join!(writes, release);
@@ -139,7 +139,7 @@ on_both! {
             (title.clone(), admin.post("/api/posts", &json!({"title": title})).await.status)
         }));
         let release = async {
-            crate::support::until("the writes wait", async || connections.waiting_writes() >= Some(29)).await;
+            crate::support::until("the writes wait", async || connections.queued_writes() >= Some(29)).await;
             execute(&mut held, "ROLLBACK");
         };
         let (replies, ()) = tokio::join!(writes, release);

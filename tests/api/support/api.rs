@@ -5,13 +5,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use posts_api::app::{self, Service};
 use posts_api::config::{Config, LogFormat};
 use posts_api::db::{Database, Endpoints, PoolOptions, Timestamp};
-use posts_api::http::cache::Cache;
-use posts_api::keys::model::{CreateApiKey, Role, SecretKey};
+use posts_api::http::middleware::cache::Cache;
+use posts_api::keys::model::{CreateApiKey, SecretKey};
 use posts_api::ops::health::Readiness;
-use posts_api::posts::schedule;
+use posts_api::posts::scheduler;
+use posts_api::routing::Role;
+use posts_api::server;
+use posts_api::server::Service;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -161,7 +163,7 @@ pub(crate) struct Server {
     /// Of the listener for operators.
     pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
-    pub(crate) schedule: Arc<schedule::Progress>,
+    pub(crate) schedule: Arc<scheduler::Progress>,
     pub(crate) cache: Cache,
     /// The handle that the server uses.
     pub(crate) connections: Database,
@@ -179,7 +181,7 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let connections = Database::with(&config.database, &config.endpoints, config.pool).unwrap();
                 let Service { server, address, admin_address, readiness, cache, schedule, handle } =
-                    app::serve(&config, connections.clone()).unwrap();
+                    server::serve(&config, connections.clone()).unwrap();
                 let addresses = (address, admin_address);
                 started.send((addresses, readiness, schedule, cache, connections, handle)).unwrap();
                 server.await.unwrap();

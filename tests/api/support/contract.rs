@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::call::Reply;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(posts_api::app::document()).unwrap());
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(posts_api::routes::document()).unwrap());
 
 #[track_caller]
 pub(super) fn check(method: &str, path: &str, reply: &Reply) {

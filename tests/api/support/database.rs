@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
 use posts_api::db::{Backend, Connection, DatabaseUrl, migrations};
-use posts_api::posts::transfer;
+use posts_api::transfer;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -93,13 +93,9 @@ impl TestDatabase {
     #[track_caller]
     pub(crate) fn import(&self, posts: &[Value]) {
         let lines: String = posts.iter().flat_map(|post| [post.to_string(), "\n".to_owned()]).collect();
-        let report = transfer::import(
-            &mut self.connect(),
-            lines.as_bytes(),
-            posts_api::posts::transfer::Options::default(),
-            |_| {},
-        )
-        .unwrap();
+        let report =
+            transfer::import(&mut self.connect(), lines.as_bytes(), posts_api::transfer::Options::default(), |_| {})
+                .unwrap();
         assert_eq!(report.imported, posts.len() as u64);
     }
 

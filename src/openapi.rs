@@ -13,7 +13,8 @@ use utoipa::openapi::{
     Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 
-use crate::http::error::code::{self, ErrorCode};
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
 use crate::http::error::problem::Problem;
 use crate::http::middleware::rate_limit;
 use crate::routing::{Access, Operation, Role};

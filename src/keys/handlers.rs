@@ -9,10 +9,9 @@ use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::extract::json::Json;
 use crate::keys::auth::{Caller, EnvironmentKey};
-use crate::keys::errors;
 use crate::keys::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
-use crate::keys::store;
 use crate::keys::store::NotRevoked;
+use crate::keys::{errors, store};
 use crate::resource::path::IdPath;
 
 /// The API keys.

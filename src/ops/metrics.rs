@@ -48,7 +48,7 @@ pub struct Sources {
 /// None in practice: writing text into memory does not fail.
 pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, ApiError> {
     // Before the question, which may have to wait for a connection, too.
-    let pools = sources.database.pools();
+    let pools = sources.database.pool_stats();
     let answering = sources.database.endpoint_status().await;
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(Scrape { sources: (**sources).clone(), pools, answering }));
@@ -78,7 +78,7 @@ impl Collector for Scrape {
         cache(&mut page, sources)?;
         database(&mut page, &sources.database, &self.answering)?;
         pools(&mut page, &self.pools)?;
-        if let Some(writer) = sources.database.writer() {
+        if let Some(writer) = sources.database.writer_stats() {
             sqlite(&mut page, &writer)?;
         }
         schedule(&mut page, &sources.schedule)
@@ -153,7 +153,7 @@ fn database(page: &mut Page, database: &Database, answering: &[EndpointStatus]) 
     page.counter(
         "db_errors",
         "Questions that the database did not answer, by why.",
-        database.failures().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
+        database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
     )
 }
 
@@ -166,11 +166,11 @@ fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
     page.histogram(
         "db_pool_wait_seconds",
         "How long those waited that got a connection.",
-        pools.iter().map(|pool| ([("pool", pool.name)], &pool.waits)),
+        pools.iter().map(|pool| ([("pool", pool.name)], &pool.wait_times)),
     )?;
     let refused = pools.iter().flat_map(|pool| {
         let labels = |reason| [("pool", pool.name), ("reason", reason)];
-        [(labels("full"), pool.refused_full), (labels("timeout"), pool.refused_late)]
+        [(labels("full"), pool.rejected_full), (labels("timeout"), pool.rejected_timeout)]
     });
     page.counter(
         "db_pool_refusals",
@@ -183,14 +183,14 @@ fn sqlite(page: &mut Page, writer: &WriterStats) -> fmt::Result {
     page.histogram(
         "db_group_commit_writes",
         "Writes that were committed together, on SQLite.",
-        [([], &writer.groups)],
+        [([], &writer.batch_sizes)],
     )?;
     page.histogram(
         "db_group_commit_duration_seconds",
         "How long such a transaction took, with its commit.",
-        [([], &writer.times)],
+        [([], &writer.commit_times)],
     )?;
-    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal)])
+    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal_bytes)])
 }
 
 fn schedule(page: &mut Page, progress: &Progress) -> fmt::Result {

@@ -17,9 +17,9 @@ use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
 use crate::posts::responses::{
-    self, BatchResponse, NOT_FOUND, cache_scope, changed, created, into_representation, into_result, scope,
+    BatchResponse, NOT_FOUND, cache_scope, changed, created, into_representation, into_result, scope,
 };
-use crate::posts::{batch, examples, model, publish, store};
+use crate::posts::{batch, examples, model, publish, responses, store};
 use crate::resource::path::{IdPath, SlugPath};
 use crate::resource::versioned::{expected_versions, put_condition};
 use crate::routing::Role;

@@ -12,13 +12,12 @@ use crate::http::ApiError;
 use crate::http::representation::{CacheScope, Representation};
 use crate::keys::auth::Caller;
 use crate::posts::batch::{BatchOutcome, BatchOutcomes};
-use crate::posts::errors;
-use crate::posts::list;
 use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
 use crate::posts::model::Post;
 use crate::posts::store::Scope;
+use crate::posts::{errors, list};
 use crate::resource::versioned::{Change, etag};
 use crate::validation::FieldError;
 

@@ -39,7 +39,7 @@ END
 $$;
 
 -- A slug from a title: `from_title` of src/posts/slug.rs in SQL, without the limit of length. Change both together;
--- tests/api/sql_slugs.rs compares them.
+-- tests/api/posts/sql_slugs.rs compares them.
 --
 -- The results are equal for ASCII, Latin-1, Latin Extended-A (U+0000 to U+017F), Vietnamese letters (U+1EA0 to U+1EF9),
 -- combining diacritics behind a Latin letter, punctuation (U+2010 to U+2027), and the signs € and ™. The service

@@ -12,11 +12,12 @@ use diesel::QueryResult;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use crate::db::{Atomicity, Connection, Database, Timestamp};
-use crate::http::ApiError;
-use crate::http::extract::json::{self, BODY_LIMIT};
-use crate::http::idempotency_store::{self, KeyedRequest, Outcome};
+use crate::db::{Atomicity, Connection, Database, Timestamp, Visibility};
+use crate::http::extract::json;
+use crate::http::extract::json::BODY_LIMIT;
+use crate::http::idempotency_store::{KeyedRequest, Outcome};
 use crate::http::representation::Representation;
+use crate::http::{ApiError, idempotency_store};
 use crate::validation::Input;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -136,7 +137,7 @@ fn execute_once(
     match idempotency_store::begin(conn, request, now)? {
         Outcome::Execute => {}
         Outcome::Replay(stored) => {
-            conn.note_change(false);
+            conn.mark_changed(Visibility::Private);
             return Ok(Ok((Representation::of_replay(stored), true)));
         }
         Outcome::KeyMismatch => return Ok(Err(ApiError::IdempotencyKeyReused)),

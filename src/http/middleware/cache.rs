@@ -229,7 +229,7 @@ impl Generation {
         }
         let ending = EndFill { generation: Arc::clone(self), target };
         // For the one who asked first.
-        actix_web::rt::spawn(RequestContext::here().with(async move {
+        actix_web::rt::spawn(RequestContext::current().run(async move {
             let filled = tokio::select! {
                 filled = read => filled.map(Arc::new),
                 () = sender.closed() => return,

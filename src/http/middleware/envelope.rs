@@ -18,7 +18,8 @@ use tracing::{Instrument, Span};
 
 use crate::db;
 use crate::http::ApiError;
-use crate::http::error::code::{self, ErrorCode};
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
 use crate::http::error::problem::Problem;
 use crate::http::middleware::audit::Change;
 use crate::http::middleware::request_metrics::Watch;

@@ -29,8 +29,8 @@ CREATE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRI
 --   1. The lexeme '|' stands between the title and the content, so that no phrase spans both.
 --   2. A tsvector stores at most 255 positions per lexeme, and no position above 16,383. If positions may have been
 --      dropped, the lexeme '|+' says so, and the service checks phrases against posts_text() instead.
---   3. A tsvector holds at most 1 MiB, which some 100,000 different words of three bytes exceed. Of such a content, only
---      the first 65,536 characters are indexed. Words of up to 262,144 bytes, half of the largest content, always fit.
+--   3. A tsvector holds at most 1 MiB, which some 100,000 different words of three bytes exceed. Of such a content, the
+--      first 65,536 characters are indexed. Words of up to 262,144 bytes, half of the largest content, always fit.
 --
 -- A client may write to posts without having this schema in its search_path: Prisma with its parameter `schema`, or
 -- pg_restore. PL/pgSQL resolves names at run time, a SQL-standard function body at creation time. So calls of functions

@@ -114,8 +114,8 @@ CREATE TRIGGER posts_set_published_at BEFORE INSERT OR UPDATE ON posts FOR EACH 
 --
 -- The function compares whole rows, so a new column needs no change here. The WHEN condition cannot do that: PostgreSQL
 -- forbids whole rows with generated columns there. In a BEFORE trigger the generated columns of NEW are null, and
--- PostgreSQL computes them afterwards. So the function assigns them: if one were missing, an UPDATE that changes nothing
--- would raise the version. `*<>` compares bytes, so that types without an equality operator work too.
+-- PostgreSQL computes them afterwards. So the function assigns them: if one were missing, an UPDATE that changes no
+-- value would raise the version. `*<>` compares bytes, so that types without an equality operator work too.
 CREATE FUNCTION posts_set_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.published_key := OLD.published_key;
@@ -135,8 +135,8 @@ CREATE TRIGGER posts_set_version BEFORE UPDATE ON posts FOR EACH ROW
 -- The revision of the published posts. Every instance polls this sequence, and drops its cached responses when it has
 -- moved and when a transaction ends that was running at that time. Writes of drafts do not advance it.
 --
--- A sequence rather than NOTIFY: PostgreSQL serializes the commits of transactions that notify, each with its own flush.
--- Advancing a sequence never waits.
+-- A sequence rather than NOTIFY: PostgreSQL serializes the commits of transactions that notify, each with its own
+-- flush. Advancing a sequence never waits.
 CREATE SEQUENCE posts_changes;
 -- A new sequence has the same last_value before and after its first use. Start with a used one.
 SELECT setval('posts_changes', 1);

@@ -34,8 +34,8 @@ fn supported() -> impl Iterator<Item = char> {
     ('\u{80}'..='\u{17f}').chain('\u{1ea0}'..='\u{1ef9}').chain('\u{2010}'..='\u{2027}').chain(['€', '™'])
 }
 
-/// 500 titles, the same at each run: one per supported character, then pseudo-random ones. Some of these are decomposed,
-/// longer than the limit, repeated, or without any letter.
+/// 500 titles, the same at each run: one per supported character, then pseudo-random ones. Some of these are
+/// decomposed, longer than the limit, repeated, or without any letter.
 fn titles() -> Vec<String> {
     let mut titles: Vec<String> = (' '..='~').chain(supported()).map(|c| format!("a{c}b")).collect();
     let supported: Vec<char> = supported().collect();

@@ -13,20 +13,22 @@
 //! [`config`] is the only reader of the environment, [`openapi`] makes the document from the same table of routes, and
 //! [`ops`] is for operators.
 
-pub mod app;
 pub mod config;
 pub mod db;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
-pub mod idempotency;
-pub mod input;
 pub mod keys;
-pub mod measure;
 pub mod openapi;
 pub mod ops;
 pub mod posts;
+pub mod resource;
+pub mod routes;
+pub mod routing;
 #[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "diesel generates it"))]
 mod schema;
-pub mod spans;
+pub mod server;
+pub mod telemetry;
+pub mod transfer;
+pub mod validation;

@@ -2,7 +2,7 @@
 
 diesel::table! {
     use diesel::sql_types::*;
-    use crate::db::Timestamptz;
+    use crate::db::timestamp::Timestamptz;
 
     api_keys (id) {
         id -> Int8,
@@ -19,7 +19,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
-    use crate::db::Timestamptz;
+    use crate::db::timestamp::Timestamptz;
 
     posts (id) {
         id -> Int8,
@@ -39,7 +39,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
-    use crate::db::Timestamptz;
+    use crate::db::timestamp::Timestamptz;
 
     idempotency_keys (id) {
         id -> Int8,

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::Error;
+use crate::db::error::Error;
 
 /// A request that has waited so long is answered without the database; a query that runs serves nobody then, and its
 /// connection serves again when it ends.
-pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
     static LEFT: Cell<Duration>;
@@ -22,7 +22,7 @@ pub async fn within_deadline<F: Future>(request: F) -> F::Output {
 }
 
 /// Gives `work` up where it takes longer than the request has left.
-pub(super) async fn bounded<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(crate) async fn bounded<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let (left, began) = (LEFT.try_with(Cell::get).unwrap_or(DEADLINE), Instant::now());
     let done = timeout(left, work).await.unwrap_or(Err(Error::Deadline));
     // There is nothing to note outside of a request.

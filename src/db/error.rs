@@ -24,7 +24,7 @@ pub enum Error {
 
 impl Error {
     /// The same error once more, for another one whom it concerns: diesel's cannot be cloned.
-    pub(super) fn again(&self) -> Self {
+    pub(crate) fn again(&self) -> Self {
         match self {
             Self::Busy(why) => Self::Busy(why.clone()),
             Self::Unreachable(why) => Self::Unreachable(why.clone()),

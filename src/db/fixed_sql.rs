@@ -10,7 +10,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
-use super::{Timestamp, Timestamptz};
+use crate::db::timestamp::{Timestamp, Timestamptz};
 
 /// An expression of the SQL type `ST`: pieces of text with values between them.
 #[derive(Debug, Clone)]

@@ -1,17 +1,14 @@
 //! What an operator may want to know of a database, asked without changing anything in it.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use diesel::Connection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
-use diesel::sqlite::SqliteConnection;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::connection::{Purpose, on};
-use super::{Backend, ConnectError, Connection, DatabaseUrl, FixedSql, PostgresUrl, Timestamp};
-use crate::schema::posts;
+use crate::db::connection::{Backend, ConnectError, Connection};
+use crate::db::fixed_sql::FixedSql;
+use crate::db::options::Purpose;
+use crate::db::url::{DatabaseUrl, PostgresUrl};
 
 /// Opens a connection that cannot write. A database that is not there is not made, and a statement of PostgreSQL's ends
 /// after 10 seconds.
@@ -20,53 +17,6 @@ use crate::schema::posts;
 /// The database cannot be reached, or refuses the user or the file.
 pub fn open(url: &DatabaseUrl) -> Result<Connection, ConnectError> {
     Connection::open_for(url, Purpose::Inspect)
-}
-
-/// What a path of a URI may have as it is.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
-
-pub(super) fn open_sqlite(path: &Path) -> Result<SqliteConnection, String> {
-    let path = path.canonicalize().map_err(|error| error.to_string())?;
-    let text = path.to_str().ok_or("the path is not UTF-8")?;
-    // SQLite makes a log and an index for it beside a database that has none, also for who only reads. Where there is no
-    // log nobody has the database open, and it can be read as the plain file that it is.
-    let is_at_rest = ["-wal", "-journal"].iter().all(|end| !beside(&path, end).exists());
-    let access = if is_at_rest { "immutable=1" } else { "mode=ro" };
-    let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH));
-    let mut conn = SqliteConnection::establish(&uri).map_err(|error| error.to_string())?;
-    for pragma in ["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"] {
-        diesel::sql_query(pragma).execute(&mut conn).map_err(|error| error.to_string())?;
-    }
-    // It opens any file; the first look tells whether it is a database.
-    diesel::sql_query("SELECT 1 FROM sqlite_master").execute(&mut conn).map_err(|error| error.to_string())?;
-    Ok(conn)
-}
-
-/// The file of SQLite's whose name has this end: `-wal` is its write-ahead log.
-#[must_use]
-pub fn beside(database: &Path, end: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(end);
-    path.into()
-}
-
-/// The time of the newest change to a post; `None` where there is none. The tables must be there.
-///
-/// # Errors
-/// The database's.
-pub fn newest_change(conn: &mut Connection) -> QueryResult<Option<Timestamp>> {
-    let mut newest = None;
-    // An index gives it for each.
-    for published in [true, false] {
-        let times: Vec<Timestamp> = on!(conn, conn => posts::table
-            .filter(posts::published.eq(published))
-            .order(posts::updated_at.desc())
-            .limit(1)
-            .select(posts::updated_at)
-            .load(conn))?;
-        newest = newest.max(times.first().copied());
-    }
-    Ok(newest)
 }
 
 /// What a server of PostgreSQL says of itself and of its user.

@@ -9,8 +9,9 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::{on, quote_identifier};
-use super::{Backend, Connection, DatabaseUrl};
+use crate::db::connection::{Backend, Connection, on};
+use crate::db::postgres::open::quote_identifier;
+use crate::db::url::DatabaseUrl;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");

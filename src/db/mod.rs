@@ -1,400 +1,44 @@
-//! The way to the database: [`Database::read`] and [`Database::write`].
+//! The database: [`Database::read`] and [`Database::write`] run a closure with a [`Connection`] on a thread that may block,
+//! bounded in time and in queue length.
 //!
-//! Both run a closure with a connection on a thread that may block, bounded in time and in queue. SQLite has a pool of
-//! readers and exactly one writer; PostgreSQL has one pool for both, and where there is a replica another one for
-//! [`Database::read_public`]. [`Database::revision`] tells caches whether what they hold is still what is stored.
+//! SQLite has a pool of readers and exactly one writer. PostgreSQL has one pool for both, and with a replica a second one
+//! for [`Database::read_public`]. [`Database::revision`] tells caches whether what they hold is still current.
+//!
+//! This module knows no post, no key, and no HTTP type. Its files import each other by module, never from this one.
 
-mod backup;
-mod connection;
+pub(crate) mod connection;
+mod database;
 mod deadline;
 mod error;
 mod fixed_sql;
-mod identity;
-mod ids;
 pub mod inspect;
-mod libpq;
-mod load;
+mod instrumentation;
 pub mod migrations;
-mod origin;
-mod poller;
+mod options;
 mod pool;
-mod prisma;
-mod queries;
-mod replica;
+pub mod postgres;
+mod request_context;
 mod revision;
-mod timestamp;
+mod sequences;
+pub mod sqlite;
+mod stats;
+pub(crate) mod timestamp;
 mod url;
-mod wal;
-mod writer;
+mod write;
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
-
-use diesel::QueryResult;
-use tracing::Instrument;
-
-pub use backup::{Backup, BackupError};
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection};
+pub use database::Database;
 pub use deadline::within_deadline;
 pub use error::Error;
 pub(crate) use fixed_sql::{FixedSql, Value};
-pub use identity::is_one_database;
-pub use ids::Counter;
-use load::Failures;
-pub use load::{Answering, PoolReading, WriterReading};
-pub use origin::{Origin, for_request};
-use pool::Pool;
-pub use queries::{are_queries_told, log_slow_queries};
-use replica::Replica;
-pub use replica::ReplicaOptions;
-use revision::Revision;
+pub use instrumentation::{is_instrumented, log_slow_queries};
+pub use options::{Endpoints, PoolOptions, ReplicaOptions};
+pub use postgres::identity::is_same_database;
+pub use request_context::{RequestContext, with_request_id};
+pub use sequences::{MAX_ID, Sequence};
+pub use sqlite::backup::{Backup, BackupError};
+pub use stats::{EndpointStatus, PoolStats, WriterStats};
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
-
-use connection::{Publicity, Purpose};
-use deadline::bounded;
-use wal::Wal;
-use writer::Writer;
-
-use crate::spans;
-
-/// The largest id, 2^53 - 1: JavaScript reads integers exactly up to here. The migrations check it, too.
-pub const MAX_ID: i64 = (1 << 53) - 1;
-
-/// A handle to the database; clones share the same connections.
-#[derive(Clone)]
-pub struct Database(Arc<Inner>);
-
-struct Inner {
-    /// Serves reads on SQLite, and everything on PostgreSQL.
-    pool: Pool,
-    /// SQLite's one writer; `None` on PostgreSQL.
-    writer: Option<Writer>,
-    /// Serves some of the reads without a key.
-    replica: Option<Replica>,
-    revision: Arc<Revision>,
-    failures: Failures,
-}
-
-/// On SQLite, changes by other processes are looked for every 25 ms.
-const SQLITE_TRUSTED_FOR: Duration = Duration::from_millis(75);
-
-/// So long a database is waited for that is asked whether it is up.
-const ANSWERING: Duration = Duration::from_secs(3);
-
-/// How many connections, and how long a request waits for one.
-#[derive(Debug, Clone, Copy)]
-pub struct PoolOptions {
-    /// Connections that serve reads on SQLite, and everything on PostgreSQL.
-    pub size: u32,
-    /// A request that waited this long for a connection is answered 503.
-    pub wait: Duration,
-}
-
-/// Where else a PostgreSQL database is reached than by its URL.
-#[derive(Debug, Clone, Default)]
-pub struct Endpoints {
-    /// Without the pooler of that URL: the way on which changes are looked for.
-    pub direct: Option<DatabaseUrl>,
-    pub replica: Option<ReplicaOptions>,
-}
-
-impl Database {
-    /// Makes the pools, and starts the thread that writes to SQLite or polls PostgreSQL. Connections are opened when
-    /// they are first needed.
-    ///
-    /// # Errors
-    /// The thread cannot be started.
-    pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
-        Self::with(url, &Endpoints::default(), options)
-    }
-
-    /// Like [`Database::new`], with other ways to a PostgreSQL database beside `url`.
-    ///
-    /// # Errors
-    /// A thread cannot be started.
-    pub fn with(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
-        Ok(Self(Arc::new(match url {
-            DatabaseUrl::Sqlite { path } => {
-                let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
-                let pool = Pool::new("read", url, Purpose::Read, options);
-                let wal = Wal::new(path, pool.long_reads());
-                let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
-                Inner { pool, writer, replica: None, revision, failures: Failures::default() }
-            }
-            DatabaseUrl::Postgres(postgres) => {
-                let revision = Arc::new(Revision::new(poller::TRUSTED_FOR));
-                let replica = endpoints.replica.as_ref().map(|replica| Replica::start(replica, options)).transpose()?;
-                // Where all share one session, looking so often would hold the others up; nothing is kept there.
-                if !postgres.shares_session {
-                    let known = replica.as_ref().map(|replica| Arc::clone(replica.state()));
-                    poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, known)?;
-                }
-                let pool = Pool::new("primary", url, Purpose::Write, options);
-                Inner { pool, writer: None, replica, revision, failures: Failures::default() }
-            }
-        })))
-    }
-
-    /// A number that changes with everything that is read without a key: before a write of this instance is answered,
-    /// and within 100 ms of one from elsewhere. What is read after the number was asked for may be kept for as long as
-    /// the number stays the same. `None` while changes from elsewhere cannot be noticed: then nothing may be kept.
-    #[must_use]
-    pub fn revision(&self) -> Option<u64> {
-        self.0.revision.current()
-    }
-
-    /// Reads that the replica has served. `None` where there is none.
-    #[must_use]
-    pub fn replica_reads(&self) -> Option<u64> {
-        self.0.replica.as_ref().map(Replica::reads)
-    }
-
-    /// Whether the replica takes part: it answers, follows the primary and is not too far behind. `None` where there is
-    /// none.
-    #[must_use]
-    pub fn is_replica_in(&self) -> Option<bool> {
-        self.0.replica.as_ref().map(Replica::is_in)
-    }
-
-    /// How often SQLite's writer has committed; writes that wait together share a commit. `None` on PostgreSQL.
-    #[must_use]
-    pub fn commits(&self) -> Option<u64> {
-        self.0.writer.as_ref().map(Writer::commits)
-    }
-
-    /// Writes that wait for SQLite's writer. `None` on PostgreSQL.
-    #[must_use]
-    pub fn waiting_writes(&self) -> Option<u64> {
-        self.0.writer.as_ref().map(Writer::length)
-    }
-
-    /// Every pool as it is now.
-    #[must_use]
-    pub fn pools(&self) -> Vec<PoolReading> {
-        let beside = [self.0.writer.as_ref().map(Writer::pool), self.0.replica.as_ref().map(Replica::pool)];
-        [self.0.pool.reading()].into_iter().chain(beside.into_iter().flatten()).collect()
-    }
-
-    /// What SQLite's writer has committed. `None` on PostgreSQL.
-    #[must_use]
-    pub fn writer(&self) -> Option<WriterReading> {
-        self.0.writer.as_ref().map(Writer::reading)
-    }
-
-    /// How often the database gave no answer, by why: the kinds of [`Error`].
-    #[must_use]
-    pub fn failures(&self) -> Vec<(&'static str, u64)> {
-        self.0.failures.read()
-    }
-
-    /// Asks every database, and answers within 3 seconds. One that is only busy is up, as long as
-    /// changes by others are looked for on it; a replica is where it takes part.
-    pub async fn answering(&self) -> Vec<Answering> {
-        let is_up = match tokio::time::timeout(ANSWERING, self.ping()).await {
-            Ok(Ok(())) => true,
-            // All connections are taken, by work or by a database that hangs. Who looks for changes has one of its own.
-            Ok(Err(Error::Busy(_))) | Err(_) => self.0.revision.current().is_some(),
-            Ok(Err(_)) => false,
-        };
-        let replica = self.is_replica_in().map(|is_up| Answering { name: "replica", is_up });
-        [Answering { name: "primary", is_up }].into_iter().chain(replica).collect()
-    }
-
-    /// Runs `body`, which only reads and may take long. Its statements do not share a snapshot. On SQLite it may first
-    /// have to wait until the write-ahead log is short again.
-    ///
-    /// # Errors
-    /// [`Error`]: no connection in time, or what `body` answered.
-    pub async fn read<T: Send + 'static>(
-        &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let span = spans::question("read");
-        let body = Origin::within(&span).carry(body);
-        self.noted(self.0.pool.run_long(body).instrument(span).await)
-    }
-
-    /// Like [`Database::read`], for a `body` that reads few rows and finds each by an index. On SQLite, where such a
-    /// read takes less time than handing it to another thread, it runs on the caller's own.
-    ///
-    /// # Errors
-    /// As [`Database::read`].
-    pub async fn read_few<T: Send + 'static>(
-        &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let span = spans::question("read few");
-        let (pool, body) = (&self.0.pool, Origin::within(&span).carry(body));
-        let read = async { if self.0.writer.is_some() { pool.run_here(body).await } else { pool.run(body).await } };
-        self.noted(read.instrument(span).await)
-    }
-
-    /// Like [`Database::read_few`] where `is_few`, otherwise like [`Database::read`], for what anyone may see: it may come
-    /// from the replica. What it answers is no older than what [`Database::revision`] tells of at the call, wherever it
-    /// comes from. `body` may run twice.
-    ///
-    /// # Errors
-    /// As [`Database::read`].
-    pub async fn read_public<T: Send + 'static>(
-        &self,
-        is_few: bool,
-        body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
-    ) -> Result<T, Error> {
-        match &self.0.replica {
-            // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
-            Some(replica) if self.revision().is_some() => {
-                let span = spans::question("read public");
-                let (origin, body) = (Origin::within(&span), Arc::new(body));
-                let read = async {
-                    match replica.read(origin.clone(), Arc::clone(&body)).await? {
-                        Some(read) => Ok(read),
-                        None => self.0.pool.run(origin.carry(move |conn: &mut Connection| body(conn))).await,
-                    }
-                };
-                self.noted(bounded(read).instrument(span).await)
-            }
-            _ if is_few => self.read_few(body).await,
-            _ => self.read(body).await,
-        }
-    }
-
-    /// Runs `body` in a transaction that commits where it answers `Ok`. What is answered `Ok` is on disk.
-    ///
-    /// # Errors
-    /// [`Error`]: no connection in time, or what `body` or the commit answered; nothing is stored then. Only after
-    /// [`Error::Deadline`] and [`Error::Unreachable`] may the write have been stored all the same.
-    pub async fn write<T: Send + 'static>(
-        &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
-        self.change(Atomicity::Body, body).await.map(|Ok(value)| value)
-    }
-
-    /// Like [`Database::write`], for a `body` that may find that nothing is to be stored after all: where it answers
-    /// `Ok(Err(…))` the transaction is rolled back.
-    ///
-    /// # Errors
-    /// As [`Database::write`].
-    pub async fn try_write<T: Send + 'static, R: Send + 'static>(
-        &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<Result<T, R>> + Send + 'static,
-    ) -> Result<Result<T, R>, Error> {
-        let body = |conn: &mut Connection| match body(conn) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(refusal)) => Err(Abort::Refused(refusal)),
-            Err(error) => Err(Abort::Failed(error)),
-        };
-        self.change(Atomicity::Body, body).await
-    }
-
-    /// Like [`Database::write`], for a `body` in which each statement is right by itself: PostgreSQL then commits
-    /// them one by one and saves the round trips of `BEGIN` and `COMMIT`, SQLite saves a savepoint.
-    ///
-    /// On SQLite they are in a transaction all the same, with the other writes that waited. A single `INSERT …
-    /// RETURNING` outside of one is read by diesel up to its row and not to its end, which keeps a read lock and lets
-    /// the WAL grow without bound.
-    ///
-    /// # Errors
-    /// As [`Database::write`], but statements before the failed one may stay stored.
-    pub async fn write_each<T: Send + 'static>(
-        &self,
-        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
-        self.change(Atomicity::Statement, body).await.map(|Ok(value)| value)
-    }
-
-    async fn change<T: Send + 'static, R: Send + 'static>(
-        &self,
-        atomicity: Atomicity,
-        body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
-    ) -> Result<Result<T, R>, Error> {
-        let span = spans::question("write");
-        let body = Origin::within(&span).carry(body);
-        if let Some(writer) = &self.0.writer {
-            return self.noted(writer.run(atomicity, body).instrument(span).await);
-        }
-        let revision = Arc::clone(&self.0.revision);
-        let replica = self.0.replica.as_ref().map(|replica| Arc::clone(replica.state()));
-        let run = move |conn: &mut Connection| {
-            let advance = AdvanceOnDrop { revision: &revision, replica: replica.as_deref() };
-            conn.take_noted();
-            let done = match atomicity {
-                Atomicity::Body => conn.transaction(body),
-                Atomicity::Statement => body(conn),
-            };
-            let noted = conn.take_noted();
-            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Publicity::Hidden) {
-                std::mem::forget(advance);
-            } else if done.is_ok() {
-                advance.committed(conn);
-            }
-            match done {
-                Ok(value) => Ok(Ok(value)),
-                Err(Abort::Refused(refusal)) => Ok(Err(refusal)),
-                Err(Abort::Failed(error)) => Err(error),
-            }
-        };
-        self.noted(self.0.pool.run(run).instrument(span).await)
-    }
-
-    fn noted<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
-        outcome.inspect_err(|error| self.0.failures.note(error))
-    }
-
-    /// One round trip to the database.
-    ///
-    /// # Errors
-    /// [`Error`]: it does not answer.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.read_few(Connection::ping).await
-    }
-}
-
-/// What is undone where a part of a write fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Atomicity {
-    Body,
-    Statement,
-}
-
-/// Why a transaction is rolled back.
-enum Abort<R> {
-    /// The write found that nothing is to be stored.
-    Refused(R),
-    Failed(diesel::result::Error),
-}
-
-impl<R> From<diesel::result::Error> for Abort<R> {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Also where a write panics or its commit fails, it may have been stored.
-struct AdvanceOnDrop<'a> {
-    revision: &'a Revision,
-    replica: Option<&'a replica::State>,
-}
-
-impl AdvanceOnDrop<'_> {
-    /// It is stored, and the replica need not be left out until somebody has looked.
-    fn committed(mut self, conn: &mut Connection) {
-        if let Some(replica) = self.replica.take() {
-            replica.committed(conn);
-        }
-    }
-}
-
-impl Drop for AdvanceOnDrop<'_> {
-    fn drop(&mut self) {
-        if let Some(replica) = self.replica {
-            replica.may_have_committed();
-        }
-        self.revision.advance();
-    }
-}
+pub use write::Atomicity;

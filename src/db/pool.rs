@@ -8,14 +8,15 @@ use diesel::QueryResult;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio::time::timeout;
 
-use super::connection::{ConnectError, Connection, Purpose};
-use super::deadline::bounded;
-use super::load::{Line, PoolReading};
-use super::wal::LongReads;
-use super::{DatabaseUrl, Error, PoolOptions};
+use crate::db::connection::{ConnectError, Connection};
+use crate::db::deadline::bounded;
+use crate::db::error::Error;
+use crate::db::options::{PoolOptions, Purpose};
+use crate::db::stats::{Line, PoolStats};
+use crate::db::url::DatabaseUrl;
 
 /// Requests that may wait for a connection at once; one more is refused without waiting.
-pub(super) const QUEUE: usize = 1024;
+pub(crate) const QUEUE: usize = 1024;
 /// A connection unused for longer is asked whether it still lives before it serves.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
@@ -24,10 +25,13 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 const SLOW: Duration = Duration::from_millis(20);
 const SLOW_SPELL: Duration = Duration::from_secs(1);
 
-pub(super) type Connections = r2d2::Pool<Manager>;
+/// Long reads hold a read lock; truncating the write-ahead log takes the write lock.
+pub(crate) type LongReads = Arc<RwLock<()>>;
+
+pub(crate) type Connections = r2d2::Pool<Manager>;
 
 /// Opens connections when they are first needed.
-pub(super) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
+pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
     r2d2::Pool::builder()
         .max_size(options.size)
         .min_idle(Some(0))
@@ -37,7 +41,7 @@ pub(super) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOpti
         .build_unchecked(Manager { url: url.clone(), purpose })
 }
 
-pub(super) struct Pool {
+pub(crate) struct Pool {
     name: &'static str,
     connections: Connections,
     /// A permit per connection. Waiting for one costs no thread, which waiting inside r2d2 would.
@@ -70,7 +74,7 @@ impl SlowSpell {
 
 impl Pool {
     /// `name` is what operators know it by.
-    pub(super) fn new(name: &'static str, url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
+    pub(crate) fn new(name: &'static str, url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
         let connections = connections(url, purpose, options);
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);
         Self {
@@ -86,20 +90,20 @@ impl Pool {
     }
 
     /// As it is now.
-    pub(super) fn reading(&self) -> PoolReading {
+    pub(crate) fn reading(&self) -> PoolStats {
         let (size, state) = (self.connections.max_size(), self.connections.state());
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         self.line.read(self.name, size.into(), state.connections.into(), size.saturating_sub(free).into())
     }
 
     /// What each [`Pool::run_long`] shares while it runs.
-    pub(super) fn long_reads(&self) -> LongReads {
+    pub(crate) fn long_reads(&self) -> LongReads {
         Arc::clone(&self.long_reads)
     }
 
     /// Like [`Pool::run`], for a `body` that may take long: it does not begin while somebody has, or waits for, a time
     /// without such ones, and holds no connection meanwhile.
-    pub(super) async fn run_long<T: Send + 'static>(
+    pub(crate) async fn run_long<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -119,7 +123,7 @@ impl Pool {
     }
 
     /// Runs `body` on the caller's thread, unless no connection is open and free, or such reads have lately been slow.
-    pub(super) async fn run_here<T: Send + 'static>(
+    pub(crate) async fn run_inline<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -137,7 +141,7 @@ impl Pool {
     }
 
     /// Runs `body` with a connection on a blocking thread.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -189,19 +193,19 @@ impl Pool {
     }
 }
 
-pub(super) struct Manager {
+pub(crate) struct Manager {
     url: DatabaseUrl,
     purpose: Purpose,
 }
 
 /// A connection in the pool, with when it last proved that it lives.
-pub(super) struct Pooled {
+pub(crate) struct Pooled {
     connection: Connection,
     proven: Option<Instant>,
 }
 
 impl Pooled {
-    pub(super) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
+    pub(crate) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
         // Stays unset if `body` panics.
         self.proven = None;
         let result = body(&mut self.connection).map_err(Error::from);
@@ -238,7 +242,7 @@ impl r2d2::ManageConnection for Manager {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ManagerError {
+pub(crate) enum ManagerError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]

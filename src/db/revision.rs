@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Counts the changes to what is read without a key: those of this instance before they are answered, those from
 /// elsewhere as soon as they are noticed.
-pub(super) struct Revision {
+pub(crate) struct Revision {
     number: AtomicU64,
     /// Who looks for changes from elsewhere must have done so this recently; otherwise the number says nothing.
     trusted_for: Duration,
@@ -16,7 +16,7 @@ pub(super) struct Revision {
 }
 
 impl Revision {
-    pub(super) fn new(trusted_for: Duration) -> Self {
+    pub(crate) fn new(trusted_for: Duration) -> Self {
         Self {
             number: AtomicU64::new(0),
             trusted_for,
@@ -27,7 +27,7 @@ impl Revision {
     }
 
     /// `None` while changes from elsewhere may go unnoticed.
-    pub(super) fn current(&self) -> Option<u64> {
+    pub(crate) fn current(&self) -> Option<u64> {
         let looked_at = self.looked_at.load(Ordering::Acquire);
         let is_trusted = looked_at > 0 && self.elapsed() < looked_at + micros(self.trusted_for);
         if is_trusted {
@@ -40,18 +40,18 @@ impl Revision {
     }
 
     /// What was read before may have changed.
-    pub(super) fn advance(&self) {
+    pub(crate) fn advance(&self) {
         self.number.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Changes from elsewhere that were committed before `moment` have been noticed.
-    pub(super) fn looked(&self, moment: Instant) {
+    pub(crate) fn looked(&self, moment: Instant) {
         self.looked_at.store(micros(moment.duration_since(self.start)) + 1, Ordering::Release);
         self.is_out.store(false, Ordering::Relaxed);
     }
 
     /// Nobody looks any more.
-    pub(super) fn lose(&self) {
+    pub(crate) fn lose(&self) {
         self.looked_at.store(0, Ordering::Release);
     }
 

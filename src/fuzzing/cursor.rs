@@ -1,8 +1,8 @@
 //! A cursor decodes to the place that was encoded, and no altered one does.
 
 use crate::db::Timestamp;
-use crate::http::cursor::{decode, encode};
-use crate::posts::query::{Key, Place};
+use crate::posts::list::query::{Key, Place};
+use crate::resource::paging::{decode, encode};
 
 /// The input is an id, a time, the place of an alteration, and a text: once a cursor, once a title.
 pub fn check(bytes: &[u8]) {

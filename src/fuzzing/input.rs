@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::input::{Input, read};
 use crate::keys::model::CreateApiKey;
 use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
 use crate::posts::model::{MAX_CONTENT, MAX_SLUG, MAX_TITLE};
+use crate::validation::{Input, read};
 
 fn try_read<T: Input>(value: &Value) -> Option<T> {
     match read(value.clone(), "") {

@@ -3,8 +3,8 @@
 use url::form_urlencoded;
 
 use crate::db::Timestamp;
-use crate::posts::params::ListRequest;
-use crate::posts::query::{Key, Place};
+use crate::posts::list::params::ListRequest;
+use crate::posts::list::query::{Key, Place};
 
 fn query_of(pairs: &[(String, String)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()

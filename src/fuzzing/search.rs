@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use crate::posts::search::{Scope, Search};
+use crate::posts::list::search::{Scope, Search};
 
 thread_local! {
     static DATABASE: RefCell<SqliteConnection> = RefCell::new(open());

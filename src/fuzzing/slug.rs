@@ -1,6 +1,7 @@
 //! Every slug that is made is one that is taken, and makes itself.
 
-use crate::posts::model::{self, MAX_SLUG};
+use crate::posts::model;
+use crate::posts::model::MAX_SLUG;
 use crate::posts::slug::{from_title, numbered};
 
 /// The input is a number and a title.

@@ -1,26 +1,15 @@
-//! What every route shares: problems, bodies, conditions, caching, cursors, limits, and the layers around all
-//! requests.
+//! What every route shares: reading requests, errors, responses, idempotency, and the middleware around all routes.
+//!
+//! This module knows no post and no role. [`error`] and [`representation`] are what handlers return, [`extract`] is what
+//! they receive, [`middleware`] surrounds them, and [`transport`] is below HTTP: sockets, body streams, and addresses.
 
-pub mod audit;
-pub mod cache;
-pub mod conditional;
-pub mod connection;
-pub mod cors;
-pub mod cursor;
-pub mod edge;
 pub mod entity_tag;
-mod gcra;
-pub mod idempotency;
-pub mod json;
-pub mod limits;
-pub mod path;
-pub mod peer;
-pub mod problem;
-pub mod query;
+pub mod error;
+pub mod extract;
+pub mod idempotency_store;
+pub mod middleware;
+pub mod rate_limit_status;
 pub mod representation;
-pub mod requests;
-mod trace;
-pub mod unread;
-mod value;
+pub mod transport;
 
-pub use problem::{ApiError, Code};
+pub use error::ApiError;

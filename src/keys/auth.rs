@@ -9,21 +9,12 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use subtle::ConstantTimeEq;
 
-use super::model::{KeyHash, Role, SecretKey};
-use super::store;
 use crate::db::{Database, Timestamp};
-use crate::http::{ApiError, audit, limits};
-
-/// Who may call a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// No key is needed; one that is sent must be valid all the same.
-    Anyone,
-    /// A key with at least this role.
-    AtLeast(Role),
-    /// Keys are not looked at, so that the route answers while the database does not.
-    Unchecked,
-}
+use crate::http::ApiError;
+use crate::http::middleware::{audit, rate_limit};
+use crate::keys::model::{KeyHash, SecretKey};
+use crate::keys::store;
+use crate::routing::{Access, Role};
 
 /// Who is calling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,16 +119,16 @@ fn bearer(authorization: &str) -> Option<&str> {
 /// The holder of a key, which is counted as theirs, or as a wrong one.
 async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
-    limits::may_try(request, &hash)?;
+    rate_limit::check_failures(request, &hash)?;
     match look_up(hash, request).await {
         Ok(caller) => {
             audit::identify(request, caller.id());
-            limits::count(request, &hash, caller.id())?;
+            rate_limit::count_request(request, &hash, caller.id())?;
             Ok(caller)
         }
         Err(error) => {
             if matches!(error, ApiError::KeyInvalid) {
-                limits::note_wrong(request, &hash);
+                rate_limit::record_failure(request, &hash);
             }
             Err(error)
         }
@@ -153,7 +144,7 @@ async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiE
     }
     let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
     let now = Timestamp::now();
-    let found = database.read_few(move |conn| store::find(conn, &hash, now)).await?;
+    let found = database.read_inline(move |conn| store::find(conn, &hash, now)).await?;
     let key = found.ok_or(ApiError::KeyInvalid)?;
     if key.last_used_on.as_deref() != Some(&now.day()) {
         note_use(database, key.id, now);

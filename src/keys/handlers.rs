@@ -5,13 +5,14 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::{Caller, EnvironmentKey};
-use super::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
-use super::store::{self, NotRevoked};
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
-use crate::http::json::Json;
-use crate::http::path::Id;
+use crate::http::extract::json::Json;
+use crate::keys::auth::{Caller, EnvironmentKey};
+use crate::keys::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
+use crate::keys::store::NotRevoked;
+use crate::keys::{errors, store};
+use crate::resource::path::IdPath;
 
 /// The API keys.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,19 +58,19 @@ pub async fn create_key(
 /// has an `ADMIN_API_KEY`.
 #[utoipa::path(
     delete, path = "/api/keys/{id}", tag = "keys",
-    params(("id" = i64, Path, description = "The key's id", minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 2)),
+    params(IdPath),
     responses((status = 204, description = "Revoked")),
 )]
 pub async fn revoke_key(
     database: web::Data<Database>,
     environment: web::Data<EnvironmentKey>,
-    Id(id): Id,
+    IdPath { id }: IdPath,
 ) -> Result<HttpResponse, ApiError> {
     let has_other_way_in = environment.0.is_some();
     database.write(move |conn| store::revoke(conn, id, has_other_way_in, Timestamp::now())).await?.map_err(
         |reason| match reason {
             NotRevoked::Missing => ApiError::NotFound("key"),
-            NotRevoked::LastAdmin => ApiError::LastAdminKey,
+            NotRevoked::LastAdmin => errors::last_admin_key(),
         },
     )?;
     Ok(HttpResponse::NoContent().finish())

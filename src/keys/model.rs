@@ -1,81 +1,17 @@
 //! What a key is, and how one is made.
 
 use std::fmt;
-use std::str::FromStr;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
-use diesel::backend::Backend;
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::expression::AsExpression;
 use diesel::prelude::*;
-use diesel::serialize::{self, Output, ToSql};
-use diesel::sql_types::Text;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::db::{InvalidTimestamp, Timestamp};
-use crate::input::{Fields, Input, Invalid};
+use crate::routing::Role;
 use crate::schema::api_keys;
-
-/// What a key may do; each role may do all that the one before may.
-///
-/// `reader` reads drafts, `editor` changes posts, `admin` manages keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, FromSqlRow, AsExpression)]
-#[diesel(sql_type = Text)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    Reader,
-    Editor,
-    Admin,
-}
-
-impl Role {
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Editor => "editor",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        [Self::Reader, Self::Editor, Self::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or(Invalid::new("format", "must be reader, editor or admin"))
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl<DB: Backend> ToSql<Text, DB> for Role
-where
-    str: ToSql<Text, DB>,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.as_str().to_sql(out)
-    }
-}
-
-impl<DB: Backend> FromSql<Text, DB> for Role
-where
-    String: FromSql<Text, DB>,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        let text = String::from_sql(value)?;
-        text.parse().map_err(|_| format!("unknown role {text}").into())
-    }
-}
+use crate::validation::{Fields, Input, Invalid};
 
 /// An API key, without the key itself, which is shown only once.
 #[derive(Debug, Clone, Serialize, ToSchema, Queryable, Selectable)]

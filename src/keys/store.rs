@@ -3,8 +3,9 @@
 use diesel::QueryResult;
 use diesel::prelude::*;
 
-use super::model::{ApiKey, CreateApiKey, KeyHash, Role, StoredKey};
-use crate::db::{Backend, Connection, Counter, Timestamp, on};
+use crate::db::{Backend, Connection, Sequence, Timestamp, on};
+use crate::keys::model::{ApiKey, CreateApiKey, KeyHash, StoredKey};
+use crate::routing::Role;
 use crate::schema::api_keys;
 
 #[derive(Insertable)]
@@ -106,7 +107,7 @@ pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> 
     match stored.as_slice() {
         [] => {
             on!(conn, conn => diesel::insert_into(api_keys::table).values(key).execute(conn))?;
-            Counter::ApiKeys.raise(conn, key.id)?;
+            Sequence::ApiKeys.raise(conn, key.id)?;
             Ok(Restored::Stored)
         }
         [(id, hash)] if *id == key.id && *hash == key.hash => Ok(Restored::Found),

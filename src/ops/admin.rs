@@ -8,9 +8,10 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, web};
 
-use super::metrics::{Sources, get_metrics};
-use crate::http::connection::http;
-use crate::http::{ApiError, edge::edge};
+use crate::http::ApiError;
+use crate::http::middleware::envelope::edge;
+use crate::http::transport::timeout_stream::http;
+use crate::ops::metrics::{Sources, get_metrics};
 
 /// Clients that are served at once.
 const CLIENTS: usize = 64;

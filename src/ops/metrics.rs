@@ -16,14 +16,14 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSe
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::db::{Answering, Database, PoolReading, Timestamp, WriterReading};
+use crate::db::{Database, EndpointStatus, PoolStats, Timestamp, WriterStats};
 use crate::http::ApiError;
-use crate::http::cache::Cache;
-use crate::http::idempotency::Replays;
-use crate::http::limits::Limits;
-use crate::http::requests::Requests;
-use crate::measure::Reading;
-use crate::posts::schedule::Progress;
+use crate::http::extract::idempotency_key::ReplayCounter;
+use crate::http::middleware::cache::Cache;
+use crate::http::middleware::rate_limit::RateLimiter;
+use crate::http::middleware::request_metrics::Requests;
+use crate::posts::scheduler::Progress;
+use crate::telemetry::histogram::Reading;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -36,8 +36,8 @@ pub struct Sources {
     pub backend: &'static str,
     pub cache: Cache,
     pub requests: web::Data<Requests>,
-    pub limits: web::Data<Limits>,
-    pub replays: web::Data<Replays>,
+    pub limits: web::Data<RateLimiter>,
+    pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<Progress>,
     pub started: SystemTime,
 }
@@ -49,7 +49,7 @@ pub struct Sources {
 pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, ApiError> {
     // Before the question, which may have to wait for a connection, too.
     let pools = sources.database.pools();
-    let answering = sources.database.answering().await;
+    let answering = sources.database.endpoint_status().await;
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(Scrape { sources: (**sources).clone(), pools, answering }));
     let mut text = String::new();
@@ -59,8 +59,8 @@ pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, Ap
 
 struct Scrape {
     sources: Sources,
-    pools: Vec<PoolReading>,
-    answering: Vec<Answering>,
+    pools: Vec<PoolStats>,
+    answering: Vec<EndpointStatus>,
 }
 
 impl fmt::Debug for Scrape {
@@ -111,7 +111,7 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     page.counter(
         "http_problems",
         "Errors that were answered, by their code.",
-        sources.requests.problems().map(|(code, count)| ([("code", code.name())], count)),
+        sources.requests.problems().map(|(code, count)| ([("code", code.name)], count)),
     )?;
     page.counter(
         "rate_limit_refusals",
@@ -144,7 +144,7 @@ fn cache(page: &mut Page, sources: &Sources) -> fmt::Result {
     )
 }
 
-fn database(page: &mut Page, database: &Database, answering: &[Answering]) -> fmt::Result {
+fn database(page: &mut Page, database: &Database, answering: &[EndpointStatus]) -> fmt::Result {
     page.gauge(
         "db_up",
         "1 where the database answers.",
@@ -157,8 +157,8 @@ fn database(page: &mut Page, database: &Database, answering: &[Answering]) -> fm
     )
 }
 
-fn pools(page: &mut Page, pools: &[PoolReading]) -> fmt::Result {
-    let in_pools = |value: fn(&PoolReading) -> u64| pools.iter().map(move |pool| ([("pool", pool.name)], value(pool)));
+fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
+    let in_pools = |value: fn(&PoolStats) -> u64| pools.iter().map(move |pool| ([("pool", pool.name)], value(pool)));
     page.gauge("db_pool_size", "Connections that a pool may have.", in_pools(|pool| pool.size))?;
     page.gauge("db_pool_open", "Connections that are open.", in_pools(|pool| pool.open))?;
     page.gauge("db_pool_in_use", "Connections that serve.", in_pools(|pool| pool.in_use))?;
@@ -179,7 +179,7 @@ fn pools(page: &mut Page, pools: &[PoolReading]) -> fmt::Result {
     )
 }
 
-fn sqlite(page: &mut Page, writer: &WriterReading) -> fmt::Result {
+fn sqlite(page: &mut Page, writer: &WriterStats) -> fmt::Result {
     page.histogram(
         "db_group_commit_writes",
         "Writes that were committed together, on SQLite.",

@@ -1,9 +1,24 @@
 //! For operators and tools: health, metrics, the document and its pages, stopping.
 
 pub mod admin;
+pub mod cleanup;
 pub mod docs;
 pub mod doctor;
 pub mod health;
-pub mod housekeeping;
 pub mod metrics;
 pub mod shutdown;
+
+use crate::http::error::code::{NOT_FOUND, NOT_READY};
+use crate::routing::{Access, Operation, operation};
+
+const UNCHECKED: Access = Access::Unchecked;
+
+/// The routes for operators and tools.
+pub const ROUTES: &[Operation] = &[
+    operation!(UNCHECKED, ops::docs, get_openapi, []),
+    operation!(UNCHECKED, ops::docs, get_docs, []),
+    operation!(UNCHECKED, ops::docs, get_docs_file, [NOT_FOUND]),
+    operation!(UNCHECKED, ops::docs, get_problem, [NOT_FOUND]),
+    operation!(UNCHECKED, ops::health, live, []),
+    operation!(UNCHECKED, ops::health, ready, [NOT_READY]),
+];

@@ -8,14 +8,14 @@ use actix_web::dev::{ServerHandle, ServiceResponse};
 use actix_web::http::ConnectionType;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::health::Readiness;
+use crate::ops::health::Readiness;
 
 /// Closes a client's connection with the answer once the service is stopping: it connects anew, and so to an instance
 /// that goes on. A load balancer moves new connections only.
 ///
 /// # Errors
 /// The handler's own.
-pub async fn let_go<B>(
+pub async fn close_when_draining<B>(
     readiness: Readiness,
     response: impl Future<Output = Result<ServiceResponse<B>, Error>>,
 ) -> Result<ServiceResponse<B>, Error> {

@@ -8,11 +8,12 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::input::{CreatePost, OnConflict};
-use super::model::NewPost;
-use super::slug::{self, FreeNumber};
-use super::store::{is_taken, upsert};
 use crate::db::{Backend, Connection, Timestamp, on};
+use crate::posts::input::{Batch, CreatePost, OnConflict};
+use crate::posts::model::{NewPost, Post};
+use crate::posts::slug;
+use crate::posts::slug::FreeNumber;
+use crate::posts::store::{find_by_slugs, is_taken, upsert, was_public};
 use crate::schema::posts;
 
 /// A post to store.
@@ -37,7 +38,7 @@ impl Entry {
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum BatchOutcome {
     Created,
     /// The slug is taken, and that post stays as it is.
     Skipped,
@@ -46,8 +47,25 @@ pub enum Outcome {
     IdTaken,
 }
 
+/// The outcome of each post of a batch with its slug, in order, and the posts that now have these slugs.
+pub type BatchOutcomes = (Vec<(BatchOutcome, String)>, Vec<Post>);
+
+/// Stores a batch. If an outcome is [`BatchOutcome::SlugTaken`], the caller must roll the transaction back; no posts are
+/// returned then.
+pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResult<BatchOutcomes> {
+    let entries = batch.posts.into_iter().map(|post| Entry::new(post, now)).collect();
+    let outcomes = store(conn, entries, batch.on_conflict)?;
+    if outcomes.iter().any(|(outcome, _)| *outcome == BatchOutcome::SlugTaken) {
+        return Ok((outcomes, Vec::new()));
+    }
+    let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
+    let posts = find_by_slugs(conn, &slugs)?;
+    conn.note_change(posts.iter().any(was_public));
+    Ok((outcomes, posts))
+}
+
 /// Stores the entries in order, at most as many as fit into one statement (500 do), and answers what became of each
-/// and the slug it got. An entry that was [`Outcome::SlugTaken`] or [`Outcome::IdTaken`] is not stored; whether the
+/// and the slug it got. An entry that was [`BatchOutcome::SlugTaken`] or [`BatchOutcome::IdTaken`] is not stored; whether the
 /// others then stay is the caller's transaction to decide.
 ///
 /// # Errors
@@ -56,16 +74,16 @@ pub fn store(
     conn: &mut Connection,
     entries: Vec<Entry>,
     on_conflict: OnConflict,
-) -> QueryResult<Vec<(Outcome, String)>> {
+) -> QueryResult<Vec<(BatchOutcome, String)>> {
     lock(conn)?;
-    let mut outcomes = vec![(Outcome::Created, String::new()); entries.len()];
+    let mut outcomes = vec![(BatchOutcome::Created, String::new()); entries.len()];
     let (mut ids, mut slugs) = (HashSet::new(), HashSet::new());
     let mut pending = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
         let taken = if entry.id.is_some_and(|id| !ids.insert(id)) {
-            Some(Outcome::IdTaken)
+            Some(BatchOutcome::IdTaken)
         } else if entry.base.is_none() && !slugs.insert(entry.row.slug.clone()) {
-            Some(Outcome::SlugTaken)
+            Some(BatchOutcome::SlugTaken)
         } else {
             None
         };
@@ -142,7 +160,7 @@ fn insert(
     conn: &mut Connection,
     entries: Vec<(usize, Entry)>,
     on_conflict: OnConflict,
-    outcomes: &mut [(Outcome, String)],
+    outcomes: &mut [(BatchOutcome, String)],
 ) -> QueryResult<Vec<(usize, Entry)>> {
     let with_id: Vec<_> = entries.iter().filter_map(|(_, entry)| Some((posts::id.eq(entry.id?), &entry.row))).collect();
     let without_id: Vec<&NewPost> =
@@ -168,11 +186,11 @@ fn insert(
     let mut again = Vec::new();
     for (index, entry) in entries {
         let outcome = if inserted.contains(&entry.row.slug) {
-            Outcome::Created
+            BatchOutcome::Created
         } else if entry.id.is_some() && !is_taken(conn, &entry.row.slug)? {
-            Outcome::IdTaken
+            BatchOutcome::IdTaken
         } else if entry.base.is_none() {
-            if on_conflict == OnConflict::Skip { Outcome::Skipped } else { Outcome::SlugTaken }
+            if on_conflict == OnConflict::Skip { BatchOutcome::Skipped } else { BatchOutcome::SlugTaken }
         } else {
             again.push((index, entry));
             continue;
@@ -193,11 +211,16 @@ fn continue_ids(conn: &mut Connection) -> QueryResult<()> {
     .map(drop)
 }
 
-fn replace(conn: &mut Connection, entries: Vec<(usize, Entry)>, outcomes: &mut [(Outcome, String)]) -> QueryResult<()> {
+fn replace(
+    conn: &mut Connection,
+    entries: Vec<(usize, Entry)>,
+    outcomes: &mut [(BatchOutcome, String)],
+) -> QueryResult<()> {
     let posts = upsert(conn, entries.iter().map(|(_, entry)| &entry.row).collect())?;
     let created: HashSet<&str> = posts.iter().filter(|post| post.version == 1).map(|post| post.slug.as_str()).collect();
     for (index, entry) in entries {
-        let outcome = if created.contains(entry.row.slug.as_str()) { Outcome::Created } else { Outcome::Replaced };
+        let outcome =
+            if created.contains(entry.row.slug.as_str()) { BatchOutcome::Created } else { BatchOutcome::Replaced };
         set(outcomes, index, (outcome, entry.row.slug));
     }
     Ok(())

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::excerpt;
-use super::model::{self, NewPost};
 use crate::db::Timestamp;
-use crate::input::{Fields, Input, Invalid};
+use crate::posts::model::NewPost;
+use crate::posts::{excerpt, model};
+use crate::validation::{Fields, Input, Invalid};
 
 /// What a new post is made of.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]

@@ -1,22 +1,37 @@
-//! Posts: what one is, how it is asked for and how it is stored.
+//! Posts: the model, the routes, and the storage.
 
-mod answer;
 pub mod batch;
-pub mod count;
-mod example;
+pub mod errors;
+mod examples;
 pub mod excerpt;
 pub mod handlers;
 pub mod input;
+mod json_text;
 pub mod list;
 pub mod model;
-pub mod page;
-pub mod params;
-pub mod publication;
-pub mod query;
-pub mod schedule;
-pub mod search;
-mod select;
+pub mod publish;
+pub mod responses;
+pub mod scheduler;
 pub mod slug;
 pub mod store;
-mod text;
-pub mod transfer;
+
+use crate::http::error::code::{INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND};
+use crate::posts::errors::SLUG_TAKEN;
+use crate::routing::{Access, Operation, Role, operation};
+
+const ANYONE: Access = Access::Anyone;
+const EDITOR: Access = Access::AtLeast(Role::Editor);
+
+/// The routes of posts. `/batch` and `/by-slug/…` precede `/{id}`, which would match them too.
+pub const ROUTES: &[Operation] = &[
+    operation!(ANYONE, posts::handlers, list_posts, [INVALID_PARAMETER, INVALID_CURSOR, KEY_REQUIRED]),
+    operation!(EDITOR, posts::handlers, create_post, [SLUG_TAKEN]),
+    operation!(EDITOR, posts::handlers, create_posts, [SLUG_TAKEN]),
+    operation!(ANYONE, posts::handlers, get_post_by_slug, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, put_post, [INVALID_PARAMETER, INVALID_HEADER]),
+    operation!(ANYONE, posts::handlers, get_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, update_post, [NOT_FOUND, SLUG_TAKEN]),
+    operation!(EDITOR, posts::handlers, delete_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, publish_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, unpublish_post, [NOT_FOUND]),
+];

@@ -4,15 +4,15 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::example;
 use crate::db::{InvalidTimestamp, Timestamp};
-use crate::input::Invalid;
+use crate::posts::examples;
 use crate::schema::posts;
+use crate::validation::Invalid;
 
 /// A post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
 #[diesel(table_name = posts)]
-#[schema(example = example::published)]
+#[schema(example = examples::published)]
 pub struct Post {
     /// Given at creation, from 1, never given again.
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -24,7 +24,7 @@ pub struct Post {
     pub title: String,
     /// The text, in whatever markup its readers agree on; null where none was written.
     #[schema(required, example = "My first post.", max_length = 524_288)]
-    #[serde(serialize_with = "super::text::serialize")]
+    #[serde(serialize_with = "crate::posts::json_text::serialize")]
     pub content: Option<String>,
     /// Whether everyone may read it. A post that is not published is a draft.
     pub published: bool,
@@ -62,7 +62,7 @@ pub struct NewPost {
 
 /// A post without its content, for lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = example::summary)]
+#[schema(example = examples::summary)]
 pub struct PostSummary {
     /// Given at creation, from 1, never given again.
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]

@@ -1,6 +1,6 @@
 //! Slugs that the service makes: from a title, and free.
 
-use super::model::MAX_SLUG;
+use crate::posts::model::MAX_SLUG;
 
 /// For a title with nothing in it that ASCII can spell.
 const FALLBACK: &str = "post";

@@ -8,38 +8,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Nullable;
 use diesel::upsert::excluded;
 
-use super::input::{CreatePost, PutPost, UpdatePost};
-use super::model::{NewPost, Post};
-use super::{excerpt, slug};
 use crate::db::{Connection, Timestamp, on};
+use crate::posts::input::{CreatePost, PutPost, UpdatePost};
+use crate::posts::model::{NewPost, Post};
+use crate::posts::{excerpt, slug};
+use crate::resource::versioned::{Change, Expected, PutCondition};
 use crate::schema::posts;
-
-/// The versions that a post may be at for a change to go through; `None`: any.
-pub type Expected = Option<Vec<i64>>;
-
-/// What must be at a slug for a `PUT` to go through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutCondition {
-    Unconditional,
-    /// No post.
-    Absent,
-    /// A post, whichever.
-    Exists,
-    /// A post with one of these ids and versions.
-    Is(Vec<(i64, i64)>),
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<T> {
-    Done(T),
-    /// There is no such post.
-    Missing,
-    /// The post is at a version that was not expected.
-    Stale,
-    /// Another post has the slug.
-    SlugTaken,
-}
 
 diesel::define_sql_function! {
     /// The first of the two that is not null.
@@ -84,7 +58,7 @@ pub fn find_by_slugs(conn: &mut Connection, slugs: &[String]) -> QueryResult<Vec
     on!(conn, conn => posts::table.filter(posts::slug.eq_any(slugs)).select(Post::as_select()).load(conn))
 }
 
-/// Stores a new post. [`Change::SlugTaken`] only where it asks for a slug; one made from the title is made free.
+/// Stores a new post. [`Change::Conflict`] only where it asks for a slug; one made from the title is made free.
 ///
 /// # Errors
 /// The database's.
@@ -99,7 +73,7 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
         }
         if is_given {
             conn.note_change(false);
-            return Ok(Change::SlugTaken);
+            return Ok(Change::Conflict);
         }
         // Whoever took it between the look-up and the insert got through: with every turn at least one writer does.
         row.slug = slug::first_free(&base, |slug| is_taken(conn, slug))?;
@@ -117,7 +91,7 @@ fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
         .optional())
 }
 
-pub(super) fn is_taken(conn: &mut Connection, slug: &str) -> QueryResult<bool> {
+pub(crate) fn is_taken(conn: &mut Connection, slug: &str) -> QueryResult<bool> {
     on!(conn, conn => diesel::select(diesel::dsl::exists(posts::table.filter(posts::slug.eq(slug)))).get_result(conn))
 }
 
@@ -169,7 +143,7 @@ pub fn update(
         // The only other unique column is the id, which no update touches.
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             conn.note_change(false);
-            Ok(Change::SlugTaken)
+            Ok(Change::Conflict)
         }
         Err(error) => Err(error),
     }
@@ -205,7 +179,7 @@ pub fn put(
 
 /// Whether the post is public, or may have been before it was changed into this one. `published_at` does not tell:
 /// another program may have published it without.
-pub(super) fn was_public(post: &Post) -> bool {
+pub(crate) fn was_public(post: &Post) -> bool {
     post.published || post.version != 1
 }
 
@@ -214,7 +188,7 @@ pub(super) fn was_public(post: &Post) -> bool {
 ///
 /// # Errors
 /// The database's.
-pub(super) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
+pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -280,11 +254,30 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
 }
 
 /// The post as it is, or why a change to it found none to change.
-pub(super) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
+pub(crate) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
     conn.note_change(false);
     Ok(match find(conn, id, Scope::All)? {
         None => Change::Missing,
         Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,
         Some(post) => Change::Done(post),
     })
+}
+
+/// The time of the newest change to a post; `None` where there is none. The tables must be there.
+///
+/// # Errors
+/// The database's.
+pub fn newest_change(conn: &mut Connection) -> QueryResult<Option<Timestamp>> {
+    let mut newest = None;
+    // An index gives it for each.
+    for published in [true, false] {
+        let times: Vec<Timestamp> = on!(conn, conn => posts::table
+            .filter(posts::published.eq(published))
+            .order(posts::updated_at.desc())
+            .limit(1)
+            .select(posts::updated_at)
+            .load(conn))?;
+        newest = newest.max(times.first().copied());
+    }
+    Ok(newest)
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 
-use super::{Check, State};
 use crate::db::inspect::{PostgresFacts, Way, way};
-use crate::db::migrations;
-use crate::db::{Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_one_database};
+use crate::db::{
+    Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
+};
+use crate::ops::doctor::{Check, State};
+use crate::posts::store;
 
 /// The oldest server that the migrations run on.
 const OLDEST: i32 = 15;
@@ -14,7 +16,7 @@ const TOLERATED: i64 = 5_000_000;
 const SECOND: i64 = 1_000_000;
 
 /// Asks the database behind `url`, which is told of as `name`.
-pub(super) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, checks: &mut Vec<Check>) {
+pub(crate) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, checks: &mut Vec<Check>) {
     let mut conn = match inspect::open(url) {
         Ok(conn) => conn,
         Err(error) => return checks.push(Check::new(name, State::Wrong, unreachable("DATABASE_URL", url, &error))),
@@ -37,7 +39,7 @@ pub(super) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, 
                     connections(&facts, pool),
                 ]);
             }
-            _ if is_complete => answers.push(own_clock(inspect::newest_change(conn)?, after)),
+            _ if is_complete => answers.push(own_clock(store::newest_change(conn)?, after)),
             _ => {}
         }
         Ok::<_, migrations::Error>(answers)
@@ -49,7 +51,7 @@ pub(super) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, 
 }
 
 /// The other ways to a database of PostgreSQL that answers.
-pub(super) fn beside(url: &DatabaseUrl, endpoints: &Endpoints) -> Vec<Check> {
+pub(crate) fn beside(url: &DatabaseUrl, endpoints: &Endpoints) -> Vec<Check> {
     let Ok(mut primary) = inspect::open(url) else { return Vec::new() };
     let direct = endpoints.direct.as_ref().map(|url| direct(&mut primary, url));
     let replica = endpoints.replica.as_ref().map(|options| replica(&mut primary, options));
@@ -62,7 +64,7 @@ fn direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
         Ok(direct) => direct,
         Err(error) => return Check::new(NAME, State::Wrong, unreachable("DATABASE_DIRECT_URL", url, &error)),
     };
-    if is_one_database(database, &mut direct) {
+    if is_same_database(database, &mut direct) {
         Check::new(NAME, State::Ok, format!("{url} leads to the same database"))
     } else {
         Check::new(NAME, State::Wrong, "DATABASE_DIRECT_URL leads to another database than DATABASE_URL: mend one")
@@ -77,7 +79,7 @@ fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
         Ok(standby) => standby,
         Err(error) => return warning(&unreachable("DATABASE_READ_URL", &options.url, &error)),
     };
-    let is_one = is_one_database(primary, &mut standby);
+    let is_one = is_same_database(primary, &mut standby);
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
     match inspect::standby_facts(primary, &mut standby) {
         Err(error) => warning(&format!("{} cannot be compared with the primary ({error}): mend that", options.url)),

@@ -3,10 +3,10 @@
 use std::fs::{Metadata, OpenOptions};
 use std::path::Path;
 
-use super::{Check, State};
-use crate::db::inspect;
+use crate::db::sqlite::open::beside;
+use crate::ops::doctor::{Check, State};
 
-pub(super) const FILE: &str = "file";
+pub(crate) const FILE: &str = "file";
 
 const MIB: u64 = 1024 * 1024;
 /// SQLite cuts its log back to so much.
@@ -14,7 +14,7 @@ const LONG_LOG: u64 = 64 * MIB;
 /// With less, the next writes may be refused.
 const LITTLE_ROOM: u64 = 64 * MIB;
 
-pub(super) fn examine(database: &Path, checks: &mut Vec<Check>) {
+pub(crate) fn examine(database: &Path, checks: &mut Vec<Check>) {
     let directory = match database.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
@@ -116,7 +116,7 @@ fn log(database: &Path) -> Check {
     const NAME: &str = "log";
     // SQLite follows links before it appends its ends.
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    match inspect::beside(&database, "-wal").metadata() {
+    match beside(&database, "-wal").metadata() {
         Ok(log) if log.len() > LONG_LOG => {
             let says = format!(
                 "the write-ahead log has {} MiB: a program reads the database for long, a backup or an open shell \

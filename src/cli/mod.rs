@@ -1,0 +1,20 @@
+//! The command line: one file per command.
+
+pub(crate) mod backup;
+pub(crate) mod doctor;
+mod exporters;
+pub(crate) mod import_export;
+pub(crate) mod keys;
+pub(crate) mod logging;
+mod progress;
+pub(crate) mod serve;
+
+use std::io::Write;
+
+/// What a command returns; the error becomes one line on stderr.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Writes the output of a command to stdout.
+pub(crate) fn print(text: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())
+}

@@ -1,0 +1,120 @@
+//! JSON as a tree: of bounded size, and with no name twice in one object.
+//!
+//! `serde_json::Value` takes 32 bytes or more for a value that was two characters, so that a body within its limit could
+//! fill half a gigabyte. Of a name that stands twice it keeps the last one, where another reader, such as a proxy that
+//! inspects bodies, may keep the first (RFC 8259, section 4).
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// As many values as a body may hold: several times those of 500 posts with every field.
+const MAX_VALUES: usize = 20_000;
+
+/// # Errors
+/// It is not JSON, nested too deep (128), holds too many values, or an object has a name twice.
+pub(crate) fn read(body: &[u8]) -> serde_json::Result<Value> {
+    let left = Cell::new(MAX_VALUES);
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = Tree { left: &left }.deserialize(&mut deserializer)?;
+    deserializer.end().map(|()| value)
+}
+
+#[derive(Clone, Copy)]
+struct Tree<'a> {
+    /// Values that there may still be.
+    left: &'a Cell<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tree<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.contains_key(&name) {
+                let name: String = name.chars().take(100).collect();
+                return Err(A::Error::custom(format_args!("the name {name:?} stands twice in an object")));
+            }
+            object.insert(name, members.next_value_seed(self)?);
+        }
+        Ok(object.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_serde_json_reads() {
+        for text in [
+            "null", "true", "0", "-1", "18446744073709551615", "1.5e-7", "\"a\\u0000\\ud83e\\udd80\"", "[]",
+            "[[1],{}]", "{\"a\":{\"a\":[null]},\"\":false}", " 1 ",
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_name_stands_twice_and_there_is_an_end() {
+        for text in ["{\"a\":1,\"a\":1}", "[{\"b\":{\"a\":1,\"\\u0061\":2}}]", "1 2", "", "{"] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+        let list = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(read(list(MAX_VALUES - 1).as_bytes()).is_ok());
+        assert!(read(list(MAX_VALUES).as_bytes()).unwrap_err().to_string().contains("20000 values"));
+    }
+}

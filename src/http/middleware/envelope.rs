@@ -1,0 +1,257 @@
+//! The layer around every request: gives it an id, turns every error answer into a problem, and keeps a panic from
+//! dropping the connection without an answer.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures_util::FutureExt;
+use tracing::{Instrument, Span};
+
+use crate::db;
+use crate::http::ApiError;
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
+use crate::http::error::problem::Problem;
+use crate::http::middleware::audit::Change;
+use crate::http::middleware::request_metrics::Watch;
+use crate::http::middleware::{audit, trace};
+use crate::http::transport::request_body::{Answer, RequestBody};
+use crate::http::transport::timeout_stream::Connection;
+use crate::telemetry::spans;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+/// Whatever an answer holds, a browser that shows it runs and loads nothing of it, and no other page frames it.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// Wraps the whole application.
+///
+/// # Errors
+/// Only after a panic, or after a request that was to be the connection's last: an error that renders itself as a
+/// problem.
+pub async fn edge<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<Answer<EitherBody<B>>>, Error> {
+    let watch = Watch::begin(&request);
+    let id = traced_id(request.headers()).unwrap_or_else(request_id);
+    let unread = RequestBody::hold(&mut request);
+    // Until the answer is there.
+    let in_progress = match request.conn_data::<Rc<Connection>>().cloned() {
+        Some(connection) if connection.has_ended() => {
+            end(watch, StatusCode::BAD_REQUEST, Some(code::BAD_REQUEST));
+            return Err(Unanswerable { error: ApiError::Framework(code::BAD_REQUEST), request_id: id, unread }.into());
+        }
+        Some(connection) => {
+            if request.head().connection_type() == ConnectionType::Close {
+                connection.end();
+            }
+            Some(connection.begin())
+        }
+        None => None,
+    };
+    let line = format!("{} {}", request.method(), request.path());
+    let change = Change::begin(&request, &id);
+    let span = watch.as_ref().map_or_else(Span::none, |watch| trace::begin(&request, watch.route(), &id));
+    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let answer = if db::is_instrumented() { db::with_request_id(&id, answer).await } else { answer.await };
+    let response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            end(watch, error.as_response_error().status_code(), None);
+            return Err(error);
+        }
+        Err(_panic) => {
+            span.in_scope(|| tracing::error!(request_id = %id, request = line, "the handler panicked"));
+            spans::answered(&span, 500);
+            if let Some(change) = change {
+                change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
+            }
+            end(watch, StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
+            return Err(
+                Unanswerable { error: ApiError::Framework(code::INTERNAL_ERROR), request_id: id, unread }.into()
+            );
+        }
+    };
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    let code = is_error.then(|| ApiError::code_of_response(response.status(), response.response().error()));
+    match change {
+        Some(change) => change.end(response.status(), code),
+        None => audit::note_refusal(&response, &id, code),
+    }
+    end(watch, response.status(), code);
+    spans::answered(&span, response.status().as_u16());
+    let mut response =
+        if is_error { span.in_scope(|| as_problem(response, &id, &line)) } else { response.map_into_left_body() };
+    finish(response.headers_mut(), &id);
+    if let (Some(request), Some(unread)) = (&in_progress, &unread)
+        && !unread.is_read()
+    {
+        request.leave_unread();
+    }
+    Ok(response.map_body(|_, body| Answer::new(body, unread)))
+}
+
+fn end(watch: Option<Watch>, status: StatusCode, code: Option<&'static ErrorCode>) {
+    if let Some(watch) = watch {
+        watch.end(status, code);
+    }
+}
+
+fn finish(headers: &mut header::HeaderMap, id: &str) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    // The docs page has one of its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// Keeps the status and the headers, and replaces the body.
+fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str) -> ServiceResponse<EitherBody<B>> {
+    let status = response.status();
+    let error = response.response().error();
+    if status.is_server_error() {
+        let error = error.and_then(|error| error.as_error::<ApiError>());
+        let cause = error.and_then(ApiError::cause).unwrap_or_default();
+        tracing::error!(request_id = id, request = line, status = status.as_u16(), cause, "the request failed");
+    }
+    let is_preflight = response.request().method() == Method::OPTIONS;
+    let is_ours = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
+    // The CORS layer refuses with a text of its own.
+    let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_ours {
+        ApiError::Framework(code::ORIGIN_NOT_ALLOWED).problem()
+    } else {
+        ApiError::problem_of_response(status, error)
+    };
+    let body = body(problem, id);
+    response.map_body(|head, _| {
+        head.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        // A 404 could be kept by default (RFC 9111, section 4.2.2), and tomorrow the draft is published.
+        head.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+        EitherBody::right(actix_web::body::BoxBody::new(body))
+    })
+}
+
+fn body(mut problem: Problem, id: &str) -> Vec<u8> {
+    id.clone_into(&mut problem.request_id);
+    // Strings and numbers always serialize.
+    serde_json::to_vec(&problem).unwrap_or_default()
+}
+
+/// The id of the trace that a caller says the request belongs to: `trace-id` of `traceparent` (W3C Trace Context, section
+/// 3.2). Where it is not as it should be, there is none.
+fn traced_id(headers: &header::HeaderMap) -> Option<String> {
+    let mut given = headers.get_all(TRACEPARENT);
+    let (Some(value), None) = (given.next(), given.next()) else { return None };
+    let mut parts = value.to_str().ok()?.split('-');
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
+    let [version, trace, parent, flags] = [(); 4].map(|()| parts.next().unwrap_or_default());
+    let is_whole = is_hex(version, 2) && version != "ff" && is_id(parent, 16) && is_hex(flags, 2);
+    // Later versions may have more.
+    let has_end = parts.next().is_none() || version != "00";
+    (is_whole && has_end && is_id(trace, 32)).then(|| trace.to_owned())
+}
+
+/// Unique among all instances, and without a pattern that would tell how many requests there were: a count from a
+/// random start, mixed as `SplitMix64` mixes it (Steele, Lea and Flood, 2014), which never gives the same number twice.
+fn request_id() -> String {
+    static START: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut id = START.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    id = (id ^ (id >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    id = (id ^ (id >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    format!("{:016x}", id ^ (id >> 31))
+}
+
+/// There is no response to amend: a panic unwound the request, or it was not carried out.
+#[derive(thiserror::Error)]
+#[error("{error}")]
+struct Unanswerable {
+    error: ApiError,
+    request_id: String,
+    unread: Option<RequestBody>,
+}
+
+impl fmt::Debug for Unanswerable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unanswerable").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl ResponseError for Unanswerable {
+    fn status_code(&self) -> StatusCode {
+        self.error.code().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let body = body(self.error.problem(), &self.request_id);
+        let mut response = HttpResponse::build(self.status_code())
+            .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
+            .insert_header((header::CACHE_CONTROL, NO_STORE))
+            .force_close()
+            .body(Answer::new(body, self.unread.clone()));
+        finish(response.headers_mut(), &self.request_id);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_trace_is_taken_where_the_whole_header_is_as_it_should_be() {
+        const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        const PARENT: &str = "00f067aa0ba902b7";
+        let id = |values: &[String]| {
+            let mut headers = header::HeaderMap::new();
+            for value in values {
+                headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
+            }
+            traced_id(&headers)
+        };
+        let good = format!("00-{TRACE}-{PARENT}-01");
+        for value in [good.clone(), format!("00-{TRACE}-{PARENT}-00"), format!("01-{TRACE}-{PARENT}-01-more")] {
+            assert_eq!(id(std::slice::from_ref(&value)).as_deref(), Some(TRACE), "{value}");
+        }
+        let (upper, zeros) = (TRACE.to_uppercase(), "0".repeat(32));
+        for value in [
+            String::new(),
+            "00".into(),
+            TRACE.into(),
+            format!("00-{TRACE}-{PARENT}"),
+            format!("ff-{TRACE}-{PARENT}-01"),
+            format!("00-{upper}-{PARENT}-01"),
+            format!("00-{zeros}-{PARENT}-01"),
+            format!("00-{TRACE}-{}-01", &zeros[..16]),
+            format!("00-{TRACE}-{PARENT}-01-more"),
+            format!("00-{TRACE}x-{PARENT}-01"),
+            format!("00-{TRACE}-{PARENT}-zz"),
+            format!(" 00-{TRACE}-{PARENT}-01"),
+            format!("0-{TRACE}-{PARENT}-01"),
+        ] {
+            assert_eq!(id(std::slice::from_ref(&value)), None, "{value}");
+        }
+        assert_eq!(id(&[good.clone(), good]), None);
+        assert_eq!(id(&[]), None);
+    }
+}

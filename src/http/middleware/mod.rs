@@ -1,0 +1,10 @@
+//! What surrounds all routes, from the outside in: envelope, CORS, rate limits, and the cache.
+
+pub mod audit;
+pub mod cache;
+pub mod cors;
+pub mod envelope;
+mod gcra;
+pub mod rate_limit;
+pub mod request_metrics;
+mod trace;

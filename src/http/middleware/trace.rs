@@ -1,0 +1,39 @@
+//! The span of a request, where spans are exported. It belongs to the trace that `traceparent` names (W3C Trace Context).
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::HeaderMap;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::telemetry::spans;
+
+/// So many characters of a path are told.
+const PATH_LENGTH: usize = 200;
+
+/// Begins it; `Span::none` where nobody wants it.
+pub(crate) fn begin(request: &ServiceRequest, route: &str, id: &str) -> Span {
+    if !spans::are_exported() {
+        return Span::none();
+    }
+    let path: String = request.path().chars().take(PATH_LENGTH).collect();
+    let span = spans::request(spans::Request { method: request.method().as_str(), route, path: &path, id });
+    let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
+    if let Err(error) = span.set_parent(caller) {
+        tracing::debug!(?error, "a span cannot be made part of its caller's trace");
+    }
+    span
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(actix_http::header::HeaderName::as_str).collect()
+    }
+}

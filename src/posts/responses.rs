@@ -1,0 +1,160 @@
+//! Turns what the store returns into representations and errors.
+
+use std::collections::HashMap;
+
+use actix_web::http::StatusCode;
+use diesel::QueryResult;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::db::{Connection, Database, Error};
+use crate::http::ApiError;
+use crate::http::representation::{CacheScope, Representation};
+use crate::keys::auth::Caller;
+use crate::posts::batch::{BatchOutcome, BatchOutcomes};
+use crate::posts::list::count;
+use crate::posts::list::page::PostPage;
+use crate::posts::list::params::ListRequest;
+use crate::posts::model::Post;
+use crate::posts::store::Scope;
+use crate::posts::{errors, list};
+use crate::resource::versioned::{Change, etag};
+use crate::validation::FieldError;
+
+/// The posts that the caller may see.
+pub(crate) fn scope(caller: Caller) -> Scope {
+    if caller.may_read_drafts() { Scope::All } else { Scope::Published }
+}
+
+/// Which caches may store a response to the caller. Without a key, every client gets the same response.
+pub(crate) fn cache_scope(caller: Caller) -> CacheScope {
+    if caller == Caller::Anonymous { CacheScope::Public } else { CacheScope::Private }
+}
+
+/// Runs a read for the caller. A replica may serve it if the caller has no key.
+pub(crate) async fn read<T: Send + 'static>(
+    database: &Database,
+    caller: Caller,
+    is_indexed: bool,
+    body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
+) -> Result<T, Error> {
+    match cache_scope(caller) {
+        CacheScope::Public => database.read_public(is_indexed, body).await,
+        CacheScope::Private if is_indexed => database.read_inline(body).await,
+        CacheScope::Private => database.read(body).await,
+    }
+}
+
+/// The page that a list request asks for.
+pub(crate) async fn page(
+    database: &Database,
+    caller: Caller,
+    request: ListRequest,
+    path: &str,
+    query_string: &str,
+) -> Result<Representation, ApiError> {
+    let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
+    let parts = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
+    let (page, total) = read(database, caller, is_indexed, parts).await?;
+    let page = PostPage::new(&request, page, total);
+    Representation::of_read(page.etag(), page.link(path, query_string), &page)
+}
+
+/// The response to a read of one post; 404 if there is none that the caller may see.
+pub(crate) fn into_representation(post: Option<Post>) -> Result<Representation, ApiError> {
+    let post = post.ok_or(NOT_FOUND)?;
+    Representation::of_read(etag(post.id, post.version), None, &post)
+}
+
+pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("post");
+
+pub(crate) fn into_result<T>(change: Change<T>) -> Result<T, ApiError> {
+    match change {
+        Change::Done(value) => Ok(value),
+        Change::Missing => Err(NOT_FOUND),
+        Change::Stale => Err(ApiError::PreconditionFailed),
+        Change::Conflict => Err(errors::slug_taken()),
+    }
+}
+
+/// 200 with the post as it is after a change.
+pub(crate) fn changed(post: Post) -> Result<Representation, ApiError> {
+    Representation::of_write(StatusCode::OK, &post)?.with_etag(etag(post.id, post.version))
+}
+
+/// 201 with the new post and its path.
+pub(crate) fn created(post: Post) -> Result<Representation, ApiError> {
+    Representation::of_write(StatusCode::CREATED, &post)?
+        .with_etag(etag(post.id, post.version))?
+        .with_location(format!("/api/posts/{}", post.id))
+}
+
+/// 201 if a `PUT` created the post, otherwise 200.
+pub(crate) fn put(post: Post) -> Result<Representation, ApiError> {
+    if post.version == 1 { created(post) } else { changed(post) }
+}
+
+/// The outcome of each post in a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchResponse {
+    /// One item for each post of the request, in the same order.
+    pub items: Vec<BatchItem>,
+}
+
+/// The outcome of one post in a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchItem {
+    #[schema(inline)]
+    pub result: BatchResult,
+    /// The post as it is now. For a skipped post, the existing post with its slug.
+    pub post: Post,
+}
+
+/// `created`, `skipped` because the slug is in use, or `replaced`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchResult {
+    Created,
+    Skipped,
+    Replaced,
+}
+
+impl BatchResponse {
+    /// 409 if slugs are in use. 503 if one of the posts was deleted before it could be read again: the batch would then
+    /// mean something else.
+    pub(crate) fn new((outcomes, posts): BatchOutcomes) -> Result<Self, ApiError> {
+        if let Some(conflicts) = slug_conflicts(&outcomes) {
+            return Err(conflicts);
+        }
+        let mut posts: HashMap<String, Post> = posts.into_iter().map(|post| (post.slug.clone(), post)).collect();
+        let item = |(outcome, slug): (BatchOutcome, String)| {
+            let result = match outcome {
+                BatchOutcome::Created => BatchResult::Created,
+                BatchOutcome::Skipped => BatchResult::Skipped,
+                BatchOutcome::Replaced => BatchResult::Replaced,
+                BatchOutcome::SlugTaken | BatchOutcome::IdTaken => return None,
+            };
+            Some(BatchItem { result, post: posts.remove(&slug)? })
+        };
+        let items = outcomes.into_iter().map(item).collect::<Option<_>>();
+        items.map(|items| Self { items }).ok_or(ApiError::DatabaseBusy)
+    }
+
+    /// 200 with the outcomes.
+    pub(crate) fn render(self) -> Result<Representation, ApiError> {
+        Representation::of_write(StatusCode::OK, &self)
+    }
+}
+
+/// The posts of a batch whose slugs are in use; `None` if there are none.
+fn slug_conflicts(outcomes: &[(BatchOutcome, String)]) -> Option<ApiError> {
+    let conflict = |(index, (outcome, _)): (usize, &(BatchOutcome, String))| {
+        (*outcome == BatchOutcome::SlugTaken).then(|| FieldError {
+            pointer: format!("/posts/{index}/slug"),
+            code: "taken",
+            detail: "is used by another post".into(),
+        })
+    };
+    let errors: Vec<FieldError> = outcomes.iter().enumerate().filter_map(conflict).collect();
+    if errors.is_empty() { None } else { Some(errors::slugs_taken(errors)) }
+}

@@ -1,0 +1,135 @@
+//! Every route of the service: concatenates the `ROUTES` of each module, and registers them with actix.
+
+use std::future::{Ready, ready};
+
+use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+use utoipa::openapi::path::HttpMethod;
+
+use crate::db::within_deadline;
+use crate::http::ApiError;
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
+use crate::keys::auth;
+use crate::routing::Operation;
+use crate::{keys, openapi, ops, posts};
+
+/// The routes of each module. If two paths match a request, the first one is used.
+const MODULES: [&[Operation]; 3] = [posts::ROUTES, keys::ROUTES, ops::ROUTES];
+
+/// The errors that each module declares.
+const ERRORS: [&[&ErrorCode]; 3] = [code::ERRORS, posts::errors::ERRORS, keys::errors::ERRORS];
+
+/// Paths that redirect to the documentation page.
+const DOCS_REDIRECTS: [&str; 2] = ["/", "/docs/"];
+
+/// Every operation, in the order in which paths are matched.
+pub fn operations() -> impl Iterator<Item = &'static Operation> {
+    MODULES.into_iter().flatten()
+}
+
+/// Every error that the API can return.
+pub fn error_codes() -> impl Iterator<Item = &'static ErrorCode> {
+    ERRORS.into_iter().flatten().copied()
+}
+
+/// The OpenAPI document of the service.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    openapi::document(operations())
+}
+
+/// The path templates of all routes, such as `/api/posts/{id}`, in the order in which they are matched.
+#[must_use]
+pub fn templates() -> Vec<String> {
+    let mut templates: Vec<String> = operations().map(|operation| (operation.path)()).collect();
+    templates.extend(DOCS_REDIRECTS.map(str::to_owned));
+    templates.dedup();
+    templates
+}
+
+/// Registers one actix resource per path. A method that no operation of the path has gets 405 with `Allow`.
+pub fn configure(app: &mut web::ServiceConfig) {
+    let mut paths: Vec<(String, Vec<&Operation>)> = Vec::new();
+    for operation in operations() {
+        let path = (operation.path)();
+        match paths.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, operations)) => operations.push(operation),
+            None => paths.push((path, vec![operation])),
+        }
+    }
+    for (path, operations) in paths {
+        let methods: Vec<Method> = operations.iter().flat_map(|operation| methods(operation)).collect();
+        let allow = methods.iter().map(Method::as_str).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
+        let resource = operations
+            .into_iter()
+            .fold(web::resource(path), |resource, operation| resource.route(route(operation)))
+            .default_service(web::to(move |request: HttpRequest| ready(method_not_allowed(&request, &allow))));
+        app.service(resource);
+    }
+    for path in DOCS_REDIRECTS {
+        app.service(redirect_to_docs(path));
+    }
+}
+
+fn redirect_to_docs(path: &str) -> actix_web::Resource {
+    let redirect =
+        || web::to(|| ready(HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/docs")).finish()));
+    web::resource(path)
+        .route(redirect().guard(guard::Any(guard::Get()).or(guard::Head())))
+        .default_service(web::to(|request: HttpRequest| ready(method_not_allowed(&request, "GET, HEAD, OPTIONS"))))
+}
+
+fn route(operation: &Operation) -> actix_web::Route {
+    let access = operation.access;
+    let is_method = methods(operation)
+        .into_iter()
+        .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
+    (operation.route)()
+        .guard(is_method)
+        .wrap(from_fn(move |request, next| within_deadline(auth::guard(access, request, next))))
+}
+
+/// `HEAD` works wherever `GET` does (RFC 9110, section 9.3.2); actix omits the body when it writes the response.
+fn methods(operation: &Operation) -> Vec<Method> {
+    (operation.methods)()
+        .into_iter()
+        .flat_map(|method| match method {
+            HttpMethod::Get => vec![Method::GET, Method::HEAD],
+            HttpMethod::Post => vec![Method::POST],
+            HttpMethod::Put => vec![Method::PUT],
+            HttpMethod::Patch => vec![Method::PATCH],
+            HttpMethod::Delete => vec![Method::DELETE],
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+fn method_not_allowed(request: &HttpRequest, allow: &str) -> Result<HttpResponse, ApiError> {
+    if request.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish());
+    }
+    Err(ApiError::MethodNotAllowed { allow: allow.to_owned() })
+}
+
+/// The response to a path that no route has.
+pub fn no_route() -> Ready<Result<HttpResponse, ApiError>> {
+    ready(Err(ApiError::NotFound("route")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_code_is_unique_and_explained() {
+        let codes: Vec<_> = error_codes().collect();
+        for (index, code) in codes.iter().enumerate() {
+            assert!(code.status.as_u16() >= 400, "{code:?}");
+            assert!(code.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code:?}");
+            assert!(!code.title.is_empty() && code.help.ends_with('.'), "{code:?}");
+            assert!(codes[..index].iter().all(|other| other.name != code.name), "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! How a module declares its routes: [`Operation`], with the [`Access`] that it needs and the [`Role`] behind it.
+//!
+//! One declaration serves actix (method, path, handler), authorization, and the OpenAPI document.
+
+use std::fmt;
+use std::str::FromStr;
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Text;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::path::{HttpMethod, Operation as Description};
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::http::error::code::ErrorCode;
+use crate::validation::Invalid;
+
+/// A route: its handler, who may call it, and which errors are particular to it.
+#[derive(Clone, Copy)]
+pub struct Operation {
+    pub path: fn() -> String,
+    pub methods: fn() -> Vec<HttpMethod>,
+    pub route: fn() -> actix_web::Route,
+    pub access: Access,
+    /// The errors that are particular to it, beside those that follow from its kind.
+    pub codes: &'static [&'static ErrorCode],
+    pub describe: fn() -> Description,
+    pub tags: fn() -> Vec<&'static str>,
+    pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// `operation!(access, module, handler, [codes])`: the [`Operation`] of a handler with `#[utoipa::path]`.
+macro_rules! operation {
+    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:expr),*]) => {
+        pastey::paste! {
+            $crate::routing::Operation {
+                path: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::path,
+                methods: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::methods,
+                route: || actix_web::web::to($crate::$($module)::+::$handler),
+                access: $access,
+                codes: &[$($code),*],
+                describe: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::operation,
+                tags: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::Tags>::tags,
+                schemas: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::SchemaReferences>::schemas,
+            }
+        }
+    };
+}
+pub(crate) use operation;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// No key is needed; one that is sent must be valid all the same.
+    Anyone,
+    /// A key with at least this role.
+    AtLeast(Role),
+    /// Keys are not looked at, so that the route answers while the database does not.
+    Unchecked,
+}
+
+/// What a key may do; each role may do all that the one before may.
+///
+/// `reader` reads drafts, `editor` changes posts, `admin` manages keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, FromSqlRow, AsExpression)]
+#[diesel(sql_type = Text)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Reader,
+    Editor,
+    Admin,
+}
+
+impl Role {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        [Self::Reader, Self::Editor, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(Invalid::new("format", "must be reader, editor or admin"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<DB: Backend> ToSql<Text, DB> for Role
+where
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.as_str().to_sql(out)
+    }
+}
+
+impl<DB: Backend> FromSql<Text, DB> for Role
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let text = String::from_sql(value)?;
+        text.parse().map_err(|_| format!("unknown role {text}").into())
+    }
+}

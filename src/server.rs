@@ -1,0 +1,202 @@
+//! The HTTP server: binds the address, assembles middleware and routes, and starts the background tasks. `posts-api serve`
+//! and the tests build the same one.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Server, ServerHandle, Service as _, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, web};
+
+use crate::config::Config;
+use crate::db::{Database, DatabaseUrl};
+use crate::http::extract::idempotency_key::ReplayCounter;
+use crate::http::extract::preconditions::RequireIfMatch;
+use crate::http::middleware::cache::{Cache, serve_cached};
+use crate::http::middleware::cors::cors;
+use crate::http::middleware::envelope::edge;
+use crate::http::middleware::rate_limit::{RateLimiter, limit};
+use crate::http::middleware::request_metrics::Requests;
+use crate::http::transport::client_ip::TrustedProxies;
+use crate::http::transport::listen::{blocking_threads, clients_per_worker, listen};
+use crate::http::transport::timeout_stream::http;
+use crate::keys::auth::EnvironmentKey;
+use crate::keys::model::SecretKey;
+use crate::ops::docs::{Document, ErrorCatalog};
+use crate::ops::health::Readiness;
+use crate::ops::metrics::Sources;
+use crate::ops::{admin, cleanup, shutdown};
+use crate::posts::scheduler;
+use crate::routes;
+
+/// A server that listens and is ready to be awaited.
+pub struct Service {
+    /// Serves until it is told to stop.
+    pub server: Pin<Box<dyn Future<Output = std::io::Result<()>>>>,
+    /// The address it listens on.
+    pub address: SocketAddr,
+    /// Where operators find `/metrics`.
+    pub admin_address: Option<SocketAddr>,
+    pub readiness: Readiness,
+    pub cache: Cache,
+    /// What the task that publishes scheduled posts has done.
+    pub schedule: Arc<scheduler::Progress>,
+    pub handle: ServerHandle,
+}
+
+/// Binds the addresses, assembles the server on `database`, and starts the tasks that run beside it for as long as the
+/// runtime does. To be called within one.
+///
+/// # Errors
+/// An address cannot be bound.
+pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
+    let readiness = Readiness::default();
+    let schedule = Arc::new(scheduler::Progress::default());
+    actix_web::rt::spawn(scheduler::run(database.clone(), Arc::clone(&schedule)));
+    actix_web::rt::spawn(cleanup::run(database.clone()));
+    let cache = Cache::new(database.clone(), config.cache_bytes);
+    let sources = Sources {
+        database: database.clone(),
+        backend: match config.database {
+            DatabaseUrl::Sqlite { .. } => "sqlite",
+            DatabaseUrl::Postgres(_) => "postgresql",
+        },
+        cache: cache.clone(),
+        requests: web::Data::new(Requests::new(routes::templates(), routes::error_codes())),
+        limits: web::Data::new(RateLimiter::new(config.rate_limit)),
+        replays: web::Data::default(),
+        schedule: Arc::clone(&schedule),
+        started: SystemTime::now(),
+    };
+    let shared = Shared {
+        cache: web::Data::new(cache.clone()),
+        database: web::Data::new(database),
+        environment_key: web::Data::new(EnvironmentKey(
+            config.admin_api_key.as_ref().map(|key| SecretKey::hash(key.reveal())),
+        )),
+        require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
+        document: web::Data::new(Document::new(&routes::document())?),
+        catalog: web::Data::new(ErrorCatalog(routes::error_codes().collect())),
+        readiness: web::Data::new(readiness.clone()),
+        limits: sources.limits.clone(),
+        // To count costs every request something.
+        requests: (config.admin_port.is_some() || config.otlp_endpoint.is_some()).then(|| sources.requests.clone()),
+        replays: sources.replays.clone(),
+        proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
+    };
+    let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
+    let listener = listen((config.host, config.port).into())?;
+    let address = listener.local_addr()?;
+    let admin = config.admin_port.map(|port| admin((config.admin_host, port).into(), sources)).transpose()?;
+    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
+    let server = Server::build()
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .worker_max_blocking_threads(blocking_threads(config.pool.size));
+    let stopping = server.graceful_shutdown_signal();
+    let is_told = readiness.clone();
+    let http = move || {
+        let told = is_told.clone();
+        let app = App::new()
+            .configure(|app| shared.register(app))
+            .configure(routes::configure)
+            .default_service(web::to(routes::no_route))
+            // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
+            .wrap(from_fn(admit))
+            .wrap(cors(origins.as_deref()))
+            .wrap(from_fn(edge))
+            .wrap_fn(move |request, service| shutdown::close_when_draining(told.clone(), service.call(request)));
+        let stopping = stopping.clone();
+        http(app, move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+    };
+    let pools = 1 + u32::from(config.endpoints.replica.is_some());
+    let clients = clients_per_worker(config.pool.size * pools);
+    let server = server.max_concurrent_connections(clients).listen("http", listener, http)?.run();
+    let handle = server.handle();
+    let (admin, admin_address) = admin.unzip();
+    let server = Box::pin(async move {
+        let ended = server.await;
+        // Until the last request is answered, what goes on can be seen.
+        if let Some(admin) = admin {
+            admin.stop(false).await;
+        }
+        ended
+    });
+    Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
+}
+
+/// Starts the listener for operators, and answers its address.
+fn admin(address: SocketAddr, sources: Sources) -> std::io::Result<(ServerHandle, SocketAddr)> {
+    let told = |error: std::io::Error| std::io::Error::new(error.kind(), format!("ADMIN_PORT, {address}: {error}"));
+    let listener = listen(address).map_err(told)?;
+    let address = listener.local_addr()?;
+    let server = admin::serve(listener, sources)?;
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok((handle, address))
+}
+
+/// What stands before the routes. One layer for both, because each layer costs every request something.
+async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    limit(request, async |request| serve_cached(request, next).await).await
+}
+
+/// Seconds that requests in progress get to end after the server was told to stop.
+const SHUTDOWN_TIMEOUT: u64 = 30;
+
+/// What handlers find by type.
+#[derive(Clone)]
+struct Shared {
+    cache: web::Data<Cache>,
+    database: web::Data<Database>,
+    environment_key: web::Data<EnvironmentKey>,
+    require_if_match: web::Data<RequireIfMatch>,
+    document: web::Data<Document>,
+    catalog: web::Data<ErrorCatalog>,
+    readiness: web::Data<Readiness>,
+    limits: web::Data<RateLimiter>,
+    /// `None`: nobody asks how many there were, nor is told of each.
+    requests: Option<web::Data<Requests>>,
+    replays: web::Data<ReplayCounter>,
+    proxies: web::Data<TrustedProxies>,
+}
+
+impl Shared {
+    fn register(&self, app: &mut web::ServiceConfig) {
+        let Self {
+            cache,
+            database,
+            environment_key,
+            require_if_match,
+            document,
+            catalog,
+            readiness,
+            limits,
+            requests,
+            replays,
+            proxies,
+        } = self.clone();
+        app.app_data(cache)
+            .app_data(database)
+            .app_data(environment_key)
+            .app_data(require_if_match)
+            .app_data(document)
+            .app_data(catalog)
+            .app_data(readiness)
+            .app_data(limits)
+            .app_data(replays)
+            .app_data(proxies);
+        if let Some(requests) = requests {
+            app.app_data(requests);
+        }
+    }
+}

@@ -149,10 +149,7 @@ async fn one(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Pos
     Ok(Json(sqlx::query_as(ONE).bind(id).fetch_one(&pool).await?))
 }
 
-async fn create(
-    State(pool): State<PgPool>,
-    Json(given): Json<CreatePost>,
-) -> Result<(StatusCode, Json<Post>), Error> {
+async fn create(State(pool): State<PgPool>, Json(given): Json<CreatePost>) -> Result<(StatusCode, Json<Post>), Error> {
     let post = sqlx::query_as::<_, Post>(CREATE)
         .bind(slug(&given.title))
         .bind(&given.title)

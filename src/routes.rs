@@ -7,7 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use utoipa::openapi::path::HttpMethod;
 
-use crate::db::within_deadline;
+use crate::db::with_deadline;
 use crate::http::ApiError;
 use crate::http::error::code;
 use crate::http::error::code::ErrorCode;
@@ -88,7 +88,7 @@ fn route(operation: &Operation) -> actix_web::Route {
         .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
     (operation.route)()
         .guard(is_method)
-        .wrap(from_fn(move |request, next| within_deadline(auth::guard(access, request, next))))
+        .wrap(from_fn(move |request, next| with_deadline(auth::guard(access, request, next))))
 }
 
 /// `HEAD` works wherever `GET` does (RFC 9110, section 9.3.2); actix omits the body when it writes the response.

@@ -15,7 +15,7 @@ pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()
         // Before there is anything to leave behind.
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let backup = Backup::begin(config.direct(), file, overwrite)?;
-        let partial = backup.partial().to_owned();
+        let partial = backup.partial_path().to_owned();
         let mut copying = tokio::task::spawn_blocking(|| backup.finish());
         tokio::select! {
             done = &mut copying => return Ok::<_, Box<dyn std::error::Error>>(done??),

@@ -30,7 +30,8 @@ pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
     }
     let system = actix_web::rt::System::new();
     let served = system.block_on(async {
-        let service = server::serve(config, Database::with(&config.database, &config.endpoints, config.pool)?)?;
+        let service =
+            server::serve(config, Database::with_endpoints(&config.database, &config.endpoints, config.pool)?)?;
         // Not before the address is bound: a start that fails would store a key that nobody has seen.
         let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
         drop(conn);

@@ -28,7 +28,7 @@ pub fn log_slow_queries(from: Duration) {
 /// Whether queries are told of.
 #[must_use]
 pub fn is_instrumented() -> bool {
-    SLOW.get().is_some() || spans::are_exported()
+    SLOW.get().is_some() || spans::is_export_enabled()
 }
 
 /// What observes the statements of a connection to `system`; `None` if the process neither logs slow statements nor
@@ -53,7 +53,7 @@ impl Instrumentation for Listener {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
                 // What belongs to no question, such as a commit for many, would be a trace of its own.
-                let is_wanted = spans::are_exported() && !Span::current().is_none();
+                let is_wanted = spans::is_export_enabled() && !Span::current().is_none();
                 let span = if is_wanted { spans::query(self.system, &text(&query)) } else { Span::none() };
                 self.running = Some(Running { began: Instant::now(), span });
             }
@@ -61,7 +61,7 @@ impl Instrumentation for Listener {
                 let Some(Running { began, span }) = self.running.take() else { return };
                 let took = began.elapsed();
                 if error.is_some() {
-                    spans::failed(&span);
+                    spans::record_error(&span);
                 }
                 if SLOW.get().is_some_and(|slow| took >= *slow) {
                     tell_slow(&text(&query), took);

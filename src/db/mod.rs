@@ -27,11 +27,11 @@ mod url;
 mod write;
 
 pub(crate) use connection::on;
-pub use connection::{Backend, ConnectError, Connection};
+pub use connection::{Backend, ConnectError, Connection, Visibility};
 pub use database::Database;
-pub use deadline::within_deadline;
+pub use deadline::with_deadline;
 pub use error::Error;
-pub(crate) use fixed_sql::{FixedSql, Value};
+pub(crate) use fixed_sql::{BindValue, FixedSql};
 pub use instrumentation::{is_instrumented, log_slow_queries};
 pub use options::{Endpoints, PoolOptions, ReplicaOptions};
 pub use postgres::identity::is_same_database;

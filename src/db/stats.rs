@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::db::error::Error;
-use crate::telemetry::histogram::{Histogram, Reading};
+use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
 /// In microseconds.
 const WAITS: &[u64] =
@@ -25,22 +25,22 @@ pub struct PoolStats {
     /// Requests that wait for one.
     pub waiting: u64,
     /// How long those waited that got one.
-    pub waits: Reading,
+    pub wait_times: HistogramSnapshot,
     /// Refused at once, because too many waited already.
-    pub refused_full: u64,
+    pub rejected_full: u64,
     /// Refused after they had waited in vain.
-    pub refused_late: u64,
+    pub rejected_timeout: u64,
 }
 
 /// SQLite's writer at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriterStats {
     /// How many writes the commits had.
-    pub groups: Reading,
+    pub batch_sizes: HistogramSnapshot,
     /// How long the transactions took, from their beginning to the end of the commit.
-    pub times: Reading,
+    pub commit_times: HistogramSnapshot,
     /// The length of the write-ahead log, in bytes.
-    pub wal: u64,
+    pub wal_bytes: u64,
 }
 
 /// A database, and whether it answers.
@@ -64,7 +64,7 @@ impl Line {
     pub(crate) fn new() -> Self {
         Self {
             waiting: AtomicU64::new(0),
-            waits: Histogram::of_times(WAITS),
+            waits: Histogram::of_durations(WAITS),
             refused_full: AtomicU64::new(0),
             refused_late: AtomicU64::new(0),
         }
@@ -78,7 +78,7 @@ impl Line {
 
     /// Somebody has got a connection after this time.
     pub(crate) fn served(&self, waited: Duration) {
-        self.waits.note_time(waited);
+        self.waits.record_duration(waited);
     }
 
     pub(crate) fn refused_full(&self) {
@@ -96,9 +96,9 @@ impl Line {
             open,
             in_use,
             waiting: self.waiting.load(Ordering::Relaxed),
-            waits: self.waits.read(),
-            refused_full: self.refused_full.load(Ordering::Relaxed),
-            refused_late: self.refused_late.load(Ordering::Relaxed),
+            wait_times: self.waits.snapshot(),
+            rejected_full: self.refused_full.load(Ordering::Relaxed),
+            rejected_timeout: self.refused_late.load(Ordering::Relaxed),
         }
     }
 }
@@ -131,21 +131,21 @@ pub(crate) struct Groups {
 
 impl Groups {
     pub(crate) fn new() -> Self {
-        Self { sizes: Histogram::of_numbers(GROUP_SIZES), times: Histogram::of_times(WAITS) }
+        Self { sizes: Histogram::of_values(GROUP_SIZES), times: Histogram::of_durations(WAITS) }
     }
 
     /// So many writes were committed together, by a transaction that began then.
     pub(crate) fn committed(&self, writes: usize, began: Instant) {
-        self.sizes.note(writes as u64);
-        self.times.note_time(began.elapsed());
+        self.sizes.record(writes as u64);
+        self.times.record_duration(began.elapsed());
     }
 
     pub(crate) fn commits(&self) -> u64 {
-        self.sizes.read().count
+        self.sizes.snapshot().count
     }
 
     pub(crate) fn read(&self, wal: u64) -> WriterStats {
-        WriterStats { groups: self.sizes.read(), times: self.times.read(), wal }
+        WriterStats { batch_sizes: self.sizes.snapshot(), commit_times: self.times.snapshot(), wal_bytes: wal }
     }
 }
 

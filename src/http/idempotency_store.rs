@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use sha2::{Digest, Sha256};
 
-use crate::db::{Backend, Connection, FixedSql, Timestamp, Value, on};
+use crate::db::{Backend, BindValue, Connection, FixedSql, Timestamp, Visibility, on};
 use crate::schema::idempotency_keys as keys;
 
 /// How long a response is stored, in microseconds: 24 hours.
@@ -51,7 +51,7 @@ pub enum Outcome {
 /// SQLite executes one write after the other, so no other request can be.
 pub fn begin(conn: &mut Connection, request: &KeyedRequest, now: Timestamp) -> QueryResult<Outcome> {
     if let Backend::Postgres(conn) = &mut conn.backend {
-        let lock = FixedSql::<Bool>::new("pg_try_advisory_xact_lock(").bind(Value::Integer(lock_id(request)), ")");
+        let lock = FixedSql::<Bool>::new("pg_try_advisory_xact_lock(").bind(BindValue::Integer(lock_id(request)), ")");
         if !diesel::select(lock).get_result::<bool>(conn)? {
             return Ok(Outcome::InProgress);
         }
@@ -108,7 +108,7 @@ pub fn expired(conn: &mut Connection, now: Timestamp) -> QueryResult<Vec<i64>> {
 
 /// Deletes the responses that [`expired`] finds, and returns their number.
 pub fn remove_expired(conn: &mut Connection, now: Timestamp) -> QueryResult<usize> {
-    conn.note_change(false);
+    conn.mark_changed(Visibility::Private);
     let expired = expired(conn, now)?;
     on!(conn, conn => diesel::delete(keys::table.filter(keys::id.eq_any(&expired))).execute(conn))
 }

@@ -21,21 +21,21 @@ use crate::http::ApiError;
 use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
-use crate::http::middleware::request_metrics::Requests;
+use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::posts::scheduler::Progress;
-use crate::telemetry::histogram::Reading;
+use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// All that is counted.
 #[derive(Clone)]
-pub struct Sources {
+pub struct MetricSources {
     pub database: Database,
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
-    pub requests: web::Data<Requests>,
+    pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<Progress>,
@@ -46,9 +46,9 @@ pub struct Sources {
 ///
 /// # Errors
 /// None in practice: writing text into memory does not fail.
-pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, ApiError> {
+pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpResponse, ApiError> {
     // Before the question, which may have to wait for a connection, too.
-    let pools = sources.database.pools();
+    let pools = sources.database.pool_stats();
     let answering = sources.database.endpoint_status().await;
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(Scrape { sources: (**sources).clone(), pools, answering }));
@@ -58,7 +58,7 @@ pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, Ap
 }
 
 struct Scrape {
-    sources: Sources,
+    sources: MetricSources,
     pools: Vec<PoolStats>,
     answering: Vec<EndpointStatus>,
 }
@@ -78,21 +78,21 @@ impl Collector for Scrape {
         cache(&mut page, sources)?;
         database(&mut page, &sources.database, &self.answering)?;
         pools(&mut page, &self.pools)?;
-        if let Some(writer) = sources.database.writer() {
+        if let Some(writer) = sources.database.writer_stats() {
             sqlite(&mut page, &writer)?;
         }
         schedule(&mut page, &sources.schedule)
     }
 }
 
-fn build(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn build(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", sources.backend)];
     page.info("build", "Which release runs, on which database.", labels)?;
     let started = sources.started.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     page.gauge("start_time_seconds", "When the service started, in seconds since 1970.", [([], started)])
 }
 
-fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn requests(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let served: Vec<_> = sources.requests.served().collect();
     let by_status = served.iter().flat_map(|served| {
         let labels = move |status| [("method", served.method), ("route", served.route), ("status", status)];
@@ -100,13 +100,13 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     });
     page.counter(
         "http_requests",
-        "Requests by route and status; abandoned: the client had gone before the answer.",
+        "RequestMetrics by route and status; abandoned: the client had gone before the answer.",
         by_status,
     )?;
     page.histogram(
         "http_request_duration_seconds",
         "From the end of a request's head to the beginning of its answer.",
-        served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.times)),
+        served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.durations)),
     )?;
     page.counter(
         "http_problems",
@@ -115,32 +115,36 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     )?;
     page.counter(
         "rate_limit_refusals",
-        "Requests that were refused because their client had sent too many.",
+        "RequestMetrics that were refused because their client had sent too many.",
         sources.limits.refusals().map(|(limit, count)| ([("limit", limit)], count)),
     )?;
     page.counter(
         "idempotency_replays",
-        "Requests that were answered as before, by their Idempotency-Key.",
+        "RequestMetrics that were answered as before, by their Idempotency-Key.",
         [([], sources.replays.count())],
     )
 }
 
-fn cache(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn cache(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let stats = sources.cache.stats();
     page.counter(
         "cache_requests",
-        "Requests without a key, by whether the cache had the answer.",
+        "RequestMetrics without a key, by whether the cache had the answer.",
         [([("result", "hit")], stats.hits), ([("result", "miss")], stats.misses)],
     )?;
     page.counter("cache_reads", "Reads of the database for those it had no answer for.", [([], stats.reads)])?;
-    page.counter("cache_drops", "How often all was dropped because something public changed.", [([], stats.drops)])?;
+    page.counter(
+        "cache_drops",
+        "How often all was dropped because something public changed.",
+        [([], stats.invalidations)],
+    )?;
     page.gauge("cache_entries", "Answers that are kept.", [([], stats.entries)])?;
     page.gauge("cache_bytes", "About what they take.", [([], stats.bytes)])?;
     page.gauge("cache_capacity_bytes", "The most that they may take; 0: the cache is off.", [([], stats.capacity)])?;
     page.gauge(
         "cache_usable",
         "1 where the cache may answer; 0 where it is off, or changes by others cannot be noticed.",
-        [([], u64::from(stats.is_usable))],
+        [([], u64::from(stats.is_active))],
     )
 }
 
@@ -153,7 +157,7 @@ fn database(page: &mut Page, database: &Database, answering: &[EndpointStatus]) 
     page.counter(
         "db_errors",
         "Questions that the database did not answer, by why.",
-        database.failures().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
+        database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
     )
 }
 
@@ -162,19 +166,19 @@ fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
     page.gauge("db_pool_size", "Connections that a pool may have.", in_pools(|pool| pool.size))?;
     page.gauge("db_pool_open", "Connections that are open.", in_pools(|pool| pool.open))?;
     page.gauge("db_pool_in_use", "Connections that serve.", in_pools(|pool| pool.in_use))?;
-    page.gauge("db_pool_waiting", "Requests that wait for a connection.", in_pools(|pool| pool.waiting))?;
+    page.gauge("db_pool_waiting", "RequestMetrics that wait for a connection.", in_pools(|pool| pool.waiting))?;
     page.histogram(
         "db_pool_wait_seconds",
         "How long those waited that got a connection.",
-        pools.iter().map(|pool| ([("pool", pool.name)], &pool.waits)),
+        pools.iter().map(|pool| ([("pool", pool.name)], &pool.wait_times)),
     )?;
     let refused = pools.iter().flat_map(|pool| {
         let labels = |reason| [("pool", pool.name), ("reason", reason)];
-        [(labels("full"), pool.refused_full), (labels("timeout"), pool.refused_late)]
+        [(labels("full"), pool.rejected_full), (labels("timeout"), pool.rejected_timeout)]
     });
     page.counter(
         "db_pool_refusals",
-        "Requests that got no connection: too many waited already (full), or the wait was in vain (timeout).",
+        "RequestMetrics that got no connection: too many waited already (full), or the wait was in vain (timeout).",
         refused,
     )
 }
@@ -183,14 +187,14 @@ fn sqlite(page: &mut Page, writer: &WriterStats) -> fmt::Result {
     page.histogram(
         "db_group_commit_writes",
         "Writes that were committed together, on SQLite.",
-        [([], &writer.groups)],
+        [([], &writer.batch_sizes)],
     )?;
     page.histogram(
         "db_group_commit_duration_seconds",
         "How long such a transaction took, with its commit.",
-        [([], &writer.times)],
+        [([], &writer.commit_times)],
     )?;
-    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal)])
+    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal_bytes)])
 }
 
 fn schedule(page: &mut Page, progress: &Progress) -> fmt::Result {
@@ -242,12 +246,12 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l Reading)>,
+        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l HistogramSnapshot)>,
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (labels, reading) in samples {
-            let Reading { sum, count, ranges } = reading;
-            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, ranges, None)?;
+            let HistogramSnapshot { sum, count, buckets } = reading;
+            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
         }
         Ok(())
     }

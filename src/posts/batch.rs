@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use crate::db::{Backend, Connection, Timestamp, on};
+use crate::db::{Backend, Connection, Timestamp, Visibility, on};
 use crate::posts::input::{Batch, CreatePost, OnConflict};
 use crate::posts::model::{NewPost, Post};
 use crate::posts::slug;
@@ -60,7 +60,7 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
     }
     let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
     let posts = find_by_slugs(conn, &slugs)?;
-    conn.note_change(posts.iter().any(was_public));
+    conn.mark_changed(Visibility::of(posts.iter().any(was_public)));
     Ok((outcomes, posts))
 }
 

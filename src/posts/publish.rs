@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::model::Post;
 use crate::posts::store::{coalesce, unchanged};
 use crate::resource::versioned::{Change, Expected};
@@ -52,7 +52,7 @@ pub fn set_state(
     loop {
         if let Some(post) = try_set_state(conn, id, expected, state, now)? {
             // What is scheduled was a draft.
-            conn.note_change(!matches!(state, PostState::Scheduled(_)));
+            conn.mark_changed(Visibility::of(!matches!(state, PostState::Scheduled(_))));
             return Ok(Change::Done(post));
         }
         match unchanged(conn, id, expected)? {

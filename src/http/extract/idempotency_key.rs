@@ -12,7 +12,7 @@ use diesel::QueryResult;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use crate::db::{Atomicity, Connection, Database, Timestamp};
+use crate::db::{Atomicity, Connection, Database, Timestamp, Visibility};
 use crate::http::extract::json;
 use crate::http::extract::json::BODY_LIMIT;
 use crate::http::idempotency_store::{KeyedRequest, Outcome};
@@ -137,7 +137,7 @@ fn execute_once(
     match idempotency_store::begin(conn, request, now)? {
         Outcome::Execute => {}
         Outcome::Replay(stored) => {
-            conn.note_change(false);
+            conn.mark_changed(Visibility::Private);
             return Ok(Ok((Representation::of_replay(stored), true)));
         }
         Outcome::KeyMismatch => return Ok(Err(ApiError::IdempotencyKeyReused)),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::db::inspect::{PostgresFacts, Way, way};
+use crate::db::inspect::{ServerInfo, TransportSecurity, transport_security};
 use crate::db::{
     Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
 };
@@ -24,7 +24,7 @@ pub(crate) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, 
     let asked = conn.snapshot(|conn| {
         let mut answers = vec![Check::new(name, State::Ok, format!("{url} answers"))];
         let before = Timestamp::now();
-        let facts = inspect::postgres_facts(conn)?;
+        let facts = inspect::server_info(conn)?;
         let after = Timestamp::now();
         let schema = schema(conn, facts.as_ref())?;
         let is_complete = schema.state != State::Wrong;
@@ -34,7 +34,7 @@ pub(crate) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, 
                 answers.extend([
                     server(&facts),
                     rights(&facts),
-                    tls(way(postgres), &facts),
+                    tls(transport_security(postgres), &facts),
                     clock(&facts, before, after),
                     connections(&facts, pool),
                 ]);
@@ -81,7 +81,7 @@ fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     };
     let is_one = is_same_database(primary, &mut standby);
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
-    match inspect::standby_facts(primary, &mut standby) {
+    match inspect::standby_status(primary, &mut standby) {
         Err(error) => warning(&format!("{} cannot be compared with the primary ({error}): mend that", options.url)),
         Ok(Some(facts)) if !facts.is_standby => {
             warning("DATABASE_READ_URL leads to a server that is no standby: let it name one")
@@ -113,7 +113,7 @@ fn unreachable(setting: &str, url: &DatabaseUrl, error: &impl Display) -> String
     format!("{error}: {remedy}")
 }
 
-fn schema(conn: &mut Connection, facts: Option<&PostgresFacts>) -> Result<Check, migrations::Error> {
+fn schema(conn: &mut Connection, facts: Option<&ServerInfo>) -> Result<Check, migrations::Error> {
     const NAME: &str = "schema";
     let (pending, unknown) = (migrations::pending(conn)?, migrations::unknown(conn)?);
     Ok(if !unknown.is_empty() {
@@ -127,14 +127,16 @@ fn schema(conn: &mut Connection, facts: Option<&PostgresFacts>) -> Result<Check,
         Check::new(NAME, State::Ok, "every migration has been applied")
     } else {
         let how = match facts {
-            Some(facts) if !facts.may_create => "posts-api migrate, as a user that may make tables, applies them",
+            Some(facts) if !facts.can_create_tables => {
+                "posts-api migrate, as a user that may make tables, applies them"
+            }
             _ => "posts-api migrate applies them, and so does the next start",
         };
         Check::new(NAME, State::Wrong, format!("{} migrations are pending: {how}", pending.len()))
     })
 }
 
-fn server(facts: &PostgresFacts) -> Check {
+fn server(facts: &ServerInfo) -> Check {
     const NAME: &str = "server";
     let version = facts.version / 10_000;
     if version < OLDEST {
@@ -148,12 +150,12 @@ fn server(facts: &PostgresFacts) -> Check {
     }
 }
 
-fn rights(facts: &PostgresFacts) -> Check {
+fn rights(facts: &ServerInfo) -> Check {
     const NAME: &str = "privileges";
-    if !facts.lacks.is_empty() {
-        let says = format!("the user lacks {}: GRANT them", facts.lacks);
+    if !facts.missing_privileges.is_empty() {
+        let says = format!("the user lacks {}: GRANT them", facts.missing_privileges);
         Check::new(NAME, State::Wrong, says)
-    } else if facts.may_import {
+    } else if facts.can_advance_sequences {
         Check::new(NAME, State::Ok, "the user may read and write every table")
     } else {
         let says = "the user may read and write every table, but import also takes UPDATE on the sequences";
@@ -161,24 +163,26 @@ fn rights(facts: &PostgresFacts) -> Check {
     }
 }
 
-fn tls(way: Way, facts: &PostgresFacts) -> Check {
+fn tls(way: TransportSecurity, facts: &ServerInfo) -> Check {
     const NAME: &str = "tls";
     match (way, facts.is_encrypted) {
-        (Way::Local, _) => Check::new(NAME, State::Ok, "the way to the server does not leave this machine"),
-        (Way::Verified, _) => Check::new(NAME, State::Ok, "the server's certificate is checked"),
-        (Way::Unverified, true) => {
+        (TransportSecurity::Local, _) => {
+            Check::new(NAME, State::Ok, "the way to the server does not leave this machine")
+        }
+        (TransportSecurity::Verified, _) => Check::new(NAME, State::Ok, "the server's certificate is checked"),
+        (TransportSecurity::Unverified, true) => {
             let says = "the connection is encrypted, but nobody checks with whom: sslmode=verify-full does, with the \
                         authority in sslrootcert";
             Check::new(NAME, State::Warning, says)
         }
-        (Way::Unverified, false) => {
+        (TransportSecurity::Unverified, false) => {
             let says = "the connection is not encrypted: where others share the network, use sslmode=verify-full";
             Check::new(NAME, State::Warning, says)
         }
     }
 }
 
-fn clock(facts: &PostgresFacts, before: Timestamp, after: Timestamp) -> Check {
+fn clock(facts: &ServerInfo, before: Timestamp, after: Timestamp) -> Check {
     const NAME: &str = "clock";
     let ahead = before.as_microseconds() - facts.clock;
     let behind = facts.clock - after.as_microseconds();
@@ -208,7 +212,7 @@ fn own_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
     }
 }
 
-fn connections(facts: &PostgresFacts, pool: PoolOptions) -> Check {
+fn connections(facts: &ServerInfo, pool: PoolOptions) -> Check {
     const NAME: &str = "connections";
     let (max, open) = (facts.max_connections, facts.connections);
     // One more looks for changes.
@@ -231,27 +235,27 @@ fn connections(facts: &PostgresFacts, pool: PoolOptions) -> Check {
 mod tests {
     use super::*;
 
-    fn facts(is_encrypted: bool) -> PostgresFacts {
-        PostgresFacts {
+    fn facts(is_encrypted: bool) -> ServerInfo {
+        ServerInfo {
             version: 150_004,
             clock: 0,
             is_read_only: false,
             max_connections: 100,
             connections: 1,
             is_encrypted,
-            may_create: true,
-            lacks: String::new(),
-            may_import: true,
+            can_create_tables: true,
+            missing_privileges: String::new(),
+            can_advance_sequences: true,
         }
     }
 
     #[test]
     fn only_a_way_that_others_may_listen_on_or_answer_at_is_warned_of() {
         for (way, is_encrypted, state, word) in [
-            (Way::Local, false, State::Ok, "machine"),
-            (Way::Verified, true, State::Ok, "checked"),
-            (Way::Unverified, true, State::Warning, "verify-full"),
-            (Way::Unverified, false, State::Warning, "not encrypted"),
+            (TransportSecurity::Local, false, State::Ok, "machine"),
+            (TransportSecurity::Verified, true, State::Ok, "checked"),
+            (TransportSecurity::Unverified, true, State::Warning, "verify-full"),
+            (TransportSecurity::Unverified, false, State::Warning, "not encrypted"),
         ] {
             let check = tls(way, &facts(is_encrypted));
             assert!(check.state == state && check.says.contains(word), "{way:?} {is_encrypted}: {check:?}");
@@ -275,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_too_old_is_told() {
-        assert_eq!(server(&PostgresFacts { version: 149_999, ..facts(true) }).state, State::Wrong);
+        assert_eq!(server(&ServerInfo { version: 149_999, ..facts(true) }).state, State::Wrong);
         assert_eq!(server(&facts(true)).state, State::Ok);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{Metadata, OpenOptions};
 use std::path::Path;
 
-use crate::db::sqlite::open::beside;
+use crate::db::sqlite::open::sidecar_path;
 use crate::ops::doctor::{Check, State};
 
 pub(crate) const FILE: &str = "file";
@@ -116,7 +116,7 @@ fn log(database: &Path) -> Check {
     const NAME: &str = "log";
     // SQLite follows links before it appends its ends.
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    match beside(&database, "-wal").metadata() {
+    match sidecar_path(&database, "-wal").metadata() {
         Ok(log) if log.len() > LONG_LOG => {
             let says = format!(
                 "the write-ahead log has {} MiB: a program reads the database for long, a backup or an open shell \

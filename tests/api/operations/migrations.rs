@@ -20,7 +20,7 @@ const READ_WITHIN: Duration = Duration::from_secs(1 + 3);
 
 const UNDO: &str = include_str!("../../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
 
-/// What a release may do to a schema that the one before it goes on with: see CONTRIBUTING.md.
+/// What a release may do to a schema that the one before it goes on with: see docs/contributing/migrations.md.
 const LATER_RELEASE: [&str; 7] = [
     "ALTER TABLE posts ADD COLUMN subtitle TEXT",
     "ALTER TABLE posts ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",

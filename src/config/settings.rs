@@ -42,7 +42,7 @@ macro_rules! settings {
                 help = concat!($help, " [env: ", $variable, "] [default: ", $default, "]"),
                 long_help = concat!(
                     $help, ". ", $details, ".\n\nValue: ", $accepts, "\n[env: ", $variable, "] [default: ",
-                    $default, "]\n"
+                    $default, "]"
                 ),
             )]
             pub(super) $field: Option<String>,

@@ -55,7 +55,7 @@ pub fn read<T: Input>(value: Value, pointer: &str) -> Result<T, Vec<FieldError>>
     };
     let mut fields = Fields { pointer: pointer.to_owned(), object, errors: Vec::new() };
     let read = T::read(&mut fields);
-    fields.refuse_unknown();
+    fields.reject_unknown();
     match read {
         Some(value) if fields.errors.is_empty() => Ok(value),
         _ => Err(fields.errors),
@@ -73,7 +73,7 @@ impl Fields {
     /// A field that must be there.
     pub fn required<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
         if !self.object.contains_key(name) {
-            self.note_field(name, Invalid::new("required", "is required"));
+            self.push_field_error(name, Invalid::new("required", "is required"));
             return None;
         }
         self.optional(name, parse)
@@ -84,7 +84,7 @@ impl Fields {
         if let Some(value) = self.nullable(name, parse)? {
             Some(value)
         } else {
-            self.note_field(name, Invalid::new("null", "must not be null"));
+            self.push_field_error(name, Invalid::new("null", "must not be null"));
             None
         }
     }
@@ -102,14 +102,14 @@ impl Fields {
         match V::from_json(value).and_then(parse) {
             Ok(parsed) => Some(Some(parsed)),
             Err(invalid) => {
-                self.note_field(name, invalid);
+                self.push_field_error(name, invalid);
                 None
             }
         }
     }
 
     /// A list of 1 to `max` objects that must be there.
-    pub fn list<T: Input>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
+    pub fn array<T: Input>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
         let values = self.required(name, |values: Vec<Value>| match values.len() {
             0 => Err(Invalid::new("empty", "must not be empty")),
             length if length > max => Err(Invalid::new("too_long", format!("must have at most {max} items"))),
@@ -127,21 +127,21 @@ impl Fields {
     }
 
     /// Notes a mistake at a pointer within this object.
-    pub fn note(&mut self, pointer: &str, Invalid { code, detail }: Invalid) {
+    pub fn push_error(&mut self, pointer: &str, Invalid { code, detail }: Invalid) {
         self.errors.push(FieldError { pointer: format!("{}{pointer}", self.pointer), code, detail });
     }
 
-    fn note_field(&mut self, name: &str, invalid: Invalid) {
+    fn push_field_error(&mut self, name: &str, invalid: Invalid) {
         // RFC 6901, section 3: "~" and "/" are escaped.
-        self.note(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), invalid);
+        self.push_error(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), invalid);
     }
 
-    fn refuse_unknown(&mut self) {
+    fn reject_unknown(&mut self) {
         /// So many are named; a body of a million unknown fields is not answered with a million errors.
         const NAMED: usize = 20;
         for (name, _) in std::mem::take(&mut self.object).into_iter().take(NAMED) {
             let name: String = name.chars().take(100).collect();
-            self.note_field(&name, Invalid::new("unknown", "is not a field here"));
+            self.push_field_error(&name, Invalid::new("unknown", "is not a field here"));
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn start(config: &Config) -> Result<Exports, String> {
     // A layer that is absent would count as one that wants everything, so there are only those that are needed.
     let mut layers = vec![format.with_filter(events).boxed()];
     if let Some(traces) = &traces {
-        spans::export();
+        spans::enable_export();
         layers.push(spans(traces.tracer()).boxed());
     }
     if errors.is_some() {

@@ -157,7 +157,7 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let span = spans::question("read");
+        let span = spans::database("read");
         let body = RequestContext::in_span(&span).wrap(body);
         self.count_error(self.0.pool.run_long(body).instrument(span).await)
     }
@@ -169,7 +169,7 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let span = spans::question("read inline");
+        let span = spans::database("read inline");
         let (pool, body) = (&self.0.pool, RequestContext::in_span(&span).wrap(body));
         let read = async { if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(body).await } };
         self.count_error(read.instrument(span).await)
@@ -187,7 +187,7 @@ impl Database {
         match &self.0.replica {
             // Without a revision there may be unnoticed changes, which only the primary is sure to have.
             Some(replica) if self.revision().is_some() => {
-                let span = spans::question("read public");
+                let span = spans::database("read public");
                 let (context, body) = (RequestContext::in_span(&span), Arc::new(body));
                 let read = async {
                     match replica.read(context.clone(), Arc::clone(&body)).await? {
@@ -254,7 +254,7 @@ impl Database {
         atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
-        let span = spans::question("write");
+        let span = spans::database("write");
         let body = RequestContext::in_span(&span).wrap(body);
         if let Some(writer) = &self.0.writer {
             return self.count_error(writer.run(atomicity, body).instrument(span).await);

@@ -28,7 +28,7 @@ pub fn log_slow_queries(threshold: Duration) {
 /// Whether slow queries are logged or spans are exported.
 #[must_use]
 pub fn is_instrumented() -> bool {
-    SLOW_QUERY.get().is_some() || spans::are_exported()
+    SLOW_QUERY.get().is_some() || spans::is_export_enabled()
 }
 
 /// Observes the queries of one connection.
@@ -54,7 +54,7 @@ impl Instrumentation for QueryListener {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
                 // A query outside of every request, such as the commit of a batch, would become a trace of its own.
-                let is_traced = spans::are_exported() && !Span::current().is_none();
+                let is_traced = spans::is_export_enabled() && !Span::current().is_none();
                 let span = if is_traced { spans::query(self.system, &text_of(&query)) } else { Span::none() };
                 self.running = Some(RunningQuery { started: Instant::now(), span });
             }
@@ -62,7 +62,7 @@ impl Instrumentation for QueryListener {
                 let Some(RunningQuery { started, span }) = self.running.take() else { return };
                 let elapsed = started.elapsed();
                 if error.is_some() {
-                    spans::failed(&span);
+                    spans::record_error(&span);
                 }
                 if SLOW_QUERY.get().is_some_and(|threshold| elapsed >= *threshold) {
                     log_slow(&text_of(&query), elapsed);

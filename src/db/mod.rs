@@ -45,3 +45,4 @@ pub use stats::{EndpointStatus, PoolStats, WriterStats};
 pub use tables::Table;
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
+pub use write::Atomicity;

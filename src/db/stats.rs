@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::db::error::Error;
-use crate::telemetry::histogram::{Histogram, Reading};
+use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
 /// Bucket bounds for times, in microseconds.
 const TIMES: &[u64] =
@@ -25,7 +25,7 @@ pub struct PoolStats {
     /// Calls in the queue.
     pub waiting: u64,
     /// How long the calls waited that got a connection.
-    pub wait_times: Reading,
+    pub wait_times: HistogramSnapshot,
     /// Calls that were rejected because the queue was full.
     pub rejected_full: u64,
     /// Calls that were rejected after the maximum wait.
@@ -36,9 +36,9 @@ pub struct PoolStats {
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriterStats {
     /// Writes per commit.
-    pub batch_sizes: Reading,
+    pub batch_sizes: HistogramSnapshot,
     /// Duration of the transactions, from `BEGIN` to the end of `COMMIT`.
-    pub commit_times: Reading,
+    pub commit_times: HistogramSnapshot,
     /// The length of the write-ahead log, in bytes.
     pub wal_bytes: u64,
 }
@@ -64,7 +64,7 @@ impl QueueStats {
     pub(crate) fn new() -> Self {
         Self {
             waiting: AtomicU64::new(0),
-            wait_times: Histogram::of_times(TIMES),
+            wait_times: Histogram::of_durations(TIMES),
             rejected_full: AtomicU64::new(0),
             rejected_timeout: AtomicU64::new(0),
         }
@@ -78,7 +78,7 @@ impl QueueStats {
 
     /// Records the wait of a call that got a connection.
     pub(crate) fn record_wait(&self, wait: Duration) {
-        self.wait_times.note_time(wait);
+        self.wait_times.record_duration(wait);
     }
 
     pub(crate) fn record_rejected_full(&self) {
@@ -96,7 +96,7 @@ impl QueueStats {
             open,
             in_use,
             waiting: self.waiting.load(Ordering::Relaxed),
-            wait_times: self.wait_times.read(),
+            wait_times: self.wait_times.snapshot(),
             rejected_full: self.rejected_full.load(Ordering::Relaxed),
             rejected_timeout: self.rejected_timeout.load(Ordering::Relaxed),
         }
@@ -131,22 +131,22 @@ pub(crate) struct CommitStats {
 
 impl CommitStats {
     pub(crate) fn new() -> Self {
-        Self { sizes: Histogram::of_numbers(BATCH_SIZES), times: Histogram::of_times(TIMES) }
+        Self { sizes: Histogram::of_values(BATCH_SIZES), times: Histogram::of_durations(TIMES) }
     }
 
     /// Records a batch of `writes`, whose transaction began at `started` and has just been committed.
     pub(crate) fn record(&self, writes: usize, started: Instant) {
-        self.sizes.note(writes as u64);
-        self.times.note_time(started.elapsed());
+        self.sizes.record(writes as u64);
+        self.times.record_duration(started.elapsed());
     }
 
     /// The number of commits.
     pub(crate) fn count(&self) -> u64 {
-        self.sizes.read().count
+        self.sizes.snapshot().count
     }
 
     pub(crate) fn snapshot(&self, wal_bytes: u64) -> WriterStats {
-        WriterStats { batch_sizes: self.sizes.read(), commit_times: self.times.read(), wal_bytes }
+        WriterStats { batch_sizes: self.sizes.snapshot(), commit_times: self.times.snapshot(), wal_bytes }
     }
 }
 

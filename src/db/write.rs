@@ -6,7 +6,7 @@ use crate::db::revision::Revision;
 
 /// What is rolled back when a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Atomicity {
+pub enum Atomicity {
     /// The whole write.
     Body,
     /// Only the statement that failed. Earlier statements stay stored.

@@ -123,7 +123,7 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
     match look_up(hash, request).await {
         Ok(caller) => {
             audit::identify(request, caller.id());
-            rate_limit::count(request, &hash, caller.id())?;
+            rate_limit::count_request(request, &hash, caller.id())?;
             Ok(caller)
         }
         Err(error) => {

@@ -11,7 +11,7 @@ use actix_web::{App, HttpResponse, web};
 use crate::http::ApiError;
 use crate::http::middleware::envelope::edge;
 use crate::http::transport::timeout_stream::http;
-use crate::ops::metrics::{Sources, get_metrics};
+use crate::ops::metrics::{MetricSources, get_metrics};
 
 /// Clients that are served at once.
 const CLIENTS: usize = 64;
@@ -20,7 +20,7 @@ const CLIENTS: usize = 64;
 ///
 /// # Errors
 /// The listener cannot be used.
-pub fn serve(listener: TcpListener, sources: Sources) -> std::io::Result<Server> {
+pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<Server> {
     let sources = web::Data::new(sources);
     let server = Server::build().workers(1).disable_signals().max_concurrent_connections(CLIENTS);
     let stopping = server.graceful_shutdown_signal();

@@ -18,26 +18,26 @@ use prometheus_client::registry::Registry;
 
 use crate::db::{Database, EndpointStatus, PoolStats, Timestamp, WriterStats};
 use crate::http::ApiError;
-use crate::http::extract::idempotency_key::Replays;
+use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
-use crate::http::middleware::rate_limit::Limits;
+use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::Requests;
 use crate::posts::scheduler::Progress;
-use crate::telemetry::histogram::Reading;
+use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// All that is counted.
 #[derive(Clone)]
-pub struct Sources {
+pub struct MetricSources {
     pub database: Database,
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
     pub requests: web::Data<Requests>,
-    pub limits: web::Data<Limits>,
-    pub replays: web::Data<Replays>,
+    pub limits: web::Data<RateLimiter>,
+    pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<Progress>,
     pub started: SystemTime,
 }
@@ -46,7 +46,7 @@ pub struct Sources {
 ///
 /// # Errors
 /// None in practice: writing text into memory does not fail.
-pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, ApiError> {
+pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpResponse, ApiError> {
     // Before the question, which may have to wait for a connection, too.
     let pools = sources.database.pool_stats();
     let answering = sources.database.endpoint_status().await;
@@ -58,7 +58,7 @@ pub async fn get_metrics(sources: web::Data<Sources>) -> Result<HttpResponse, Ap
 }
 
 struct Scrape {
-    sources: Sources,
+    sources: MetricSources,
     pools: Vec<PoolStats>,
     answering: Vec<EndpointStatus>,
 }
@@ -85,14 +85,14 @@ impl Collector for Scrape {
     }
 }
 
-fn build(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn build(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", sources.backend)];
     page.info("build", "Which release runs, on which database.", labels)?;
     let started = sources.started.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     page.gauge("start_time_seconds", "When the service started, in seconds since 1970.", [([], started)])
 }
 
-fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn requests(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let served: Vec<_> = sources.requests.served().collect();
     let by_status = served.iter().flat_map(|served| {
         let labels = move |status| [("method", served.method), ("route", served.route), ("status", status)];
@@ -111,7 +111,7 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     page.counter(
         "http_problems",
         "Errors that were answered, by their code.",
-        sources.requests.problems().map(|(code, count)| ([("code", code.name())], count)),
+        sources.requests.problems().map(|(code, count)| ([("code", code.name)], count)),
     )?;
     page.counter(
         "rate_limit_refusals",
@@ -125,7 +125,7 @@ fn requests(page: &mut Page, sources: &Sources) -> fmt::Result {
     )
 }
 
-fn cache(page: &mut Page, sources: &Sources) -> fmt::Result {
+fn cache(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let stats = sources.cache.stats();
     page.counter(
         "cache_requests",
@@ -242,12 +242,12 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l Reading)>,
+        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l HistogramSnapshot)>,
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (labels, reading) in samples {
-            let Reading { sum, count, ranges } = reading;
-            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, ranges, None)?;
+            let HistogramSnapshot { sum, count, buckets } = reading;
+            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
         }
         Ok(())
     }

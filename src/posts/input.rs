@@ -143,7 +143,7 @@ const MAX_BATCH: usize = 500;
 
 impl Input for Batch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let posts: Option<Vec<CreatePost>> = fields.list("posts", MAX_BATCH);
+        let posts: Option<Vec<CreatePost>> = fields.array("posts", MAX_BATCH);
         let on_conflict = fields.optional("on_conflict", |text: String| match text.as_str() {
             "error" => Ok(OnConflict::Error),
             "skip" => Ok(OnConflict::Skip),
@@ -155,7 +155,7 @@ impl Input for Batch {
         for (index, slug) in posts.iter().enumerate().filter_map(|(index, post)| Some((index, post.slug.as_deref()?))) {
             if let Some(other) = first.insert(slug, index) {
                 let detail = format!("is the slug of /posts/{other}, too");
-                fields.note(&format!("/posts/{index}/slug"), Invalid::new("duplicate", detail));
+                fields.push_error(&format!("/posts/{index}/slug"), Invalid::new("duplicate", detail));
             }
         }
         Some(Self { posts, on_conflict: on_conflict.unwrap_or(OnConflict::Error) })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::db::{Database, Error, Timestamp};
 use crate::posts::publish;
-use crate::telemetry::histogram::{Histogram, Reading};
+use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
 /// How often it looks. It sleeps by a clock that nobody sets and compares with the one that people set, so that a step
 /// of that clock is noticed at the next look.
@@ -36,7 +36,7 @@ impl Default for Progress {
         Self {
             published: AtomicU64::new(0),
             last_lag: AtomicI64::new(0),
-            lags: Histogram::of_times(LAGS),
+            lags: Histogram::of_durations(LAGS),
             looked_at: AtomicI64::new(0),
         }
     }
@@ -44,8 +44,8 @@ impl Default for Progress {
 
 impl Progress {
     /// How long after its time each post was published.
-    pub fn lags(&self) -> Reading {
-        self.lags.read()
+    pub fn lags(&self) -> HistogramSnapshot {
+        self.lags.snapshot()
     }
 
     /// When this instance has last published what was due, or found that nothing was; `None`: not yet.
@@ -124,7 +124,7 @@ async fn publish_batch(database: &Database, progress: &Progress) -> Result<usize
         progress.last_lag.store(lag(oldest), Ordering::Relaxed);
     }
     for due_at in &due_at {
-        progress.lags.note_time(Duration::from_micros(lag(due_at).try_into().unwrap_or(0)));
+        progress.lags.record_duration(Duration::from_micros(lag(due_at).try_into().unwrap_or(0)));
     }
     progress.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
     Ok(due_at.len())

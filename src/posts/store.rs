@@ -12,34 +12,8 @@ use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::input::{CreatePost, PutPost, UpdatePost};
 use crate::posts::model::{NewPost, Post};
 use crate::posts::{excerpt, slug};
+use crate::resource::versioned::{Change, Expected, PutCondition};
 use crate::schema::posts;
-
-/// The versions that a post may be at for a change to go through; `None`: any.
-pub type Expected = Option<Vec<i64>>;
-
-/// What must be at a slug for a `PUT` to go through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutCondition {
-    Unconditional,
-    /// No post.
-    Absent,
-    /// A post, whichever.
-    Exists,
-    /// A post with one of these ids and versions.
-    Is(Vec<(i64, i64)>),
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<T> {
-    Done(T),
-    /// There is no such post.
-    Missing,
-    /// The post is at a version that was not expected.
-    Stale,
-    /// Another post has the slug.
-    SlugTaken,
-}
 
 diesel::define_sql_function! {
     /// The first of the two that is not null.
@@ -84,7 +58,7 @@ pub fn find_by_slugs(conn: &mut Connection, slugs: &[String]) -> QueryResult<Vec
     on!(conn, conn => posts::table.filter(posts::slug.eq_any(slugs)).select(Post::as_select()).load(conn))
 }
 
-/// Stores a new post. [`Change::SlugTaken`] only where it asks for a slug; one made from the title is made free.
+/// Stores a new post. [`Change::Conflict`] only where it asks for a slug; one made from the title is made free.
 ///
 /// # Errors
 /// The database's.
@@ -99,7 +73,7 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
         }
         if is_given {
             conn.mark_changed(Visibility::Private);
-            return Ok(Change::SlugTaken);
+            return Ok(Change::Conflict);
         }
         // Whoever took it between the look-up and the insert got through: with every turn at least one writer does.
         row.slug = slug::first_free(&base, |slug| is_taken(conn, slug))?;
@@ -169,7 +143,7 @@ pub fn update(
         // The only other unique column is the id, which no update touches.
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             conn.mark_changed(Visibility::Private);
-            Ok(Change::SlugTaken)
+            Ok(Change::Conflict)
         }
         Err(error) => Err(error),
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often values fell into each of some ranges.
+/// How often values fell into each of some buckets.
 #[derive(Debug)]
 pub struct Histogram {
     scale: Scale,
@@ -25,23 +25,23 @@ enum Scale {
 /// A histogram at one moment, in seconds where it is one of times. Values that are being counted meanwhile may be
 /// missing from any of its parts.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reading {
+pub struct HistogramSnapshot {
     pub sum: f64,
     pub count: u64,
     /// The upper bound of each range, and how many values are in this range alone; the last bound is infinite.
-    pub ranges: Vec<(f64, u64)>,
+    pub buckets: Vec<(f64, u64)>,
 }
 
 impl Histogram {
     /// A histogram of times; `bounds` are in microseconds.
     #[must_use]
-    pub fn of_times(bounds: &'static [u64]) -> Self {
+    pub fn of_durations(bounds: &'static [u64]) -> Self {
         Self::new(Scale::Time, bounds)
     }
 
     /// A histogram of numbers.
     #[must_use]
-    pub fn of_numbers(bounds: &'static [u64]) -> Self {
+    pub fn of_values(bounds: &'static [u64]) -> Self {
         Self::new(Scale::Number, bounds)
     }
 
@@ -51,17 +51,17 @@ impl Histogram {
     }
 
     /// Counts a time.
-    pub fn note_time(&self, time: Duration) {
+    pub fn record_duration(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.note_in_range(nanoseconds.div_ceil(1000), nanoseconds);
+        self.record_in_bucket(nanoseconds.div_ceil(1000), nanoseconds);
     }
 
     /// Counts a number.
-    pub fn note(&self, value: u64) {
-        self.note_in_range(value, value);
+    pub fn record(&self, value: u64) {
+        self.record_in_bucket(value, value);
     }
 
-    fn note_in_range(&self, value: u64, added: u64) {
+    fn record_in_bucket(&self, value: u64, added: u64) {
         let range = self.bounds.iter().position(|bound| value <= *bound).unwrap_or(self.bounds.len());
         if let Some(count) = self.counts.get(range) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -72,17 +72,17 @@ impl Histogram {
     /// What it holds now.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "what is shown need not be exact beyond 15 digits")]
-    pub fn read(&self) -> Reading {
+    pub fn snapshot(&self) -> HistogramSnapshot {
         let (bound, value) = match self.scale {
             Scale::Time => (1e6, 1e9),
             Scale::Number => (1.0, 1.0),
         };
         let bounds = self.bounds.iter().map(|upper| *upper as f64 / bound).chain([f64::INFINITY]);
-        let ranges: Vec<_> = bounds.zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed))).collect();
-        Reading {
+        let buckets: Vec<_> = bounds.zip(self.counts.iter().map(|count| count.load(Ordering::Relaxed))).collect();
+        HistogramSnapshot {
             sum: self.sum.load(Ordering::Relaxed) as f64 / value,
-            count: ranges.iter().map(|(_, count)| count).sum(),
-            ranges,
+            count: buckets.iter().map(|(_, count)| count).sum(),
+            buckets,
         }
     }
 }
@@ -93,21 +93,21 @@ mod tests {
 
     #[test]
     fn a_value_is_counted_in_the_first_range_that_reaches_it() {
-        let histogram = Histogram::of_numbers(&[1, 4, 16]);
+        let histogram = Histogram::of_values(&[1, 4, 16]);
         for value in [0, 1, 2, 4, 5, 17, 1000] {
-            histogram.note(value);
+            histogram.record(value);
         }
         let expected = vec![(1.0, 2), (4.0, 2), (16.0, 1), (f64::INFINITY, 2)];
-        assert_eq!(histogram.read(), Reading { sum: 1029.0, count: 7, ranges: expected });
+        assert_eq!(histogram.snapshot(), HistogramSnapshot { sum: 1029.0, count: 7, buckets: expected });
     }
 
     #[test]
     fn times_are_shown_in_seconds_and_none_is_taken_for_shorter_than_it_is() {
-        let histogram = Histogram::of_times(&[100, 1_000_000]);
+        let histogram = Histogram::of_durations(&[100, 1_000_000]);
         for nanoseconds in [100_000, 100_001, 1_000_000_000] {
-            histogram.note_time(Duration::from_nanos(nanoseconds));
+            histogram.record_duration(Duration::from_nanos(nanoseconds));
         }
         let expected = vec![(0.0001, 1), (1.0, 2), (f64::INFINITY, 0)];
-        assert_eq!(histogram.read(), Reading { sum: 1.000_200_001, count: 3, ranges: expected });
+        assert_eq!(histogram.snapshot(), HistogramSnapshot { sum: 1.000_200_001, count: 3, buckets: expected });
     }
 }

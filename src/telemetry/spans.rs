@@ -9,22 +9,22 @@ use tracing::{Span, field};
 pub const TARGET: &str = "posts_api::telemetry::spans";
 
 /// Not asked of `tracing`: where several layers have filters, its `span_enabled!` makes it forget the event after it.
-static ARE_EXPORTED: AtomicBool = AtomicBool::new(false);
+static EXPORT_ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Makes them from now on. To be called by who exports them.
-pub fn export() {
-    ARE_EXPORTED.store(true, Ordering::Relaxed);
+pub fn enable_export() {
+    EXPORT_ENABLED.store(true, Ordering::Relaxed);
 }
 
 /// Whether anybody wants them.
 #[must_use]
-pub fn are_exported() -> bool {
-    ARE_EXPORTED.load(Ordering::Relaxed)
+pub fn is_export_enabled() -> bool {
+    EXPORT_ENABLED.load(Ordering::Relaxed)
 }
 
 /// What a request's span says at its beginning, by the names of OpenTelemetry's conventions for HTTP.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct RequestAttributes<'a> {
     pub method: &'a str,
     /// The route's template.
     pub route: &'a str,
@@ -34,8 +34,8 @@ pub struct Request<'a> {
 
 /// The span of a request.
 #[must_use]
-pub fn request(request: Request<'_>) -> Span {
-    let Request { method, route, path, id } = request;
+pub fn request(request: RequestAttributes<'_>) -> Span {
+    let RequestAttributes { method, route, path, id } = request;
     tracing::info_span!(
         target: TARGET,
         "request",
@@ -51,7 +51,7 @@ pub fn request(request: Request<'_>) -> Span {
 }
 
 /// The request is answered with this status.
-pub fn answered(request: &Span, status: u16) {
+pub fn record_status(request: &Span, status: u16) {
     request.record("http.response.status_code", status);
     if status >= 500 {
         request.record("otel.status_code", "ERROR");
@@ -61,8 +61,8 @@ pub fn answered(request: &Span, status: u16) {
 /// The span of a question to the database, with the wait for a connection: `read`, `write` or the like. What nobody
 /// asks for, such as the look for posts to publish, has none.
 #[must_use]
-pub fn question(kind: &'static str) -> Span {
-    if !are_exported() || Span::current().is_none() {
+pub fn database(kind: &'static str) -> Span {
+    if !is_export_enabled() || Span::current().is_none() {
         return Span::none();
     }
     tracing::info_span!(target: TARGET, "database", otel.name = format_args!("database {kind}"))
@@ -85,6 +85,6 @@ pub fn query(system: &'static str, text: &str) -> Span {
 }
 
 /// What the span stands for has failed.
-pub fn failed(span: &Span) {
+pub fn record_error(span: &Span) {
     span.record("otel.status_code", "ERROR");
 }

@@ -14,11 +14,11 @@ const PATH_LENGTH: usize = 200;
 
 /// Begins it; `Span::none` where nobody wants it.
 pub(crate) fn begin(request: &ServiceRequest, route: &str, id: &str) -> Span {
-    if !spans::are_exported() {
+    if !spans::is_export_enabled() {
         return Span::none();
     }
     let path: String = request.path().chars().take(PATH_LENGTH).collect();
-    let span = spans::request(spans::Request { method: request.method().as_str(), route, path: &path, id });
+    let span = spans::request(spans::RequestAttributes { method: request.method().as_str(), route, path: &path, id });
     let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
     if let Err(error) = span.set_parent(caller) {
         tracing::debug!(?error, "a span cannot be made part of its caller's trace");

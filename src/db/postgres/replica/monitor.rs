@@ -84,7 +84,7 @@ fn check(
     }
     let mut primary = state.primary();
     if primary.identity.is_some() && primary.identity != *own_identity {
-        return Err("it is a standby of another server, or another database".to_owned());
+        return Err("it is a standby of another server, or the URL names another database".to_owned());
     }
     Ok(primary.lag.measure(replayed))
 }

@@ -7,7 +7,7 @@ use crate::db::url::DatabaseUrl;
 /// The size of each pool, and how long a request may wait for a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
-    /// The maximum number of connections: read connections on SQLite, all connections on PostgreSQL.
+    /// The maximum number of connections per pool. SQLite's writer and PostgreSQL's change poller have one more each.
     pub size: u32,
     /// A request that has waited this long for a connection fails with [`Error::Busy`](crate::db::error::Error::Busy).
     pub wait: Duration,

@@ -96,7 +96,7 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
 fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     conn.transaction(|conn| {
         prepare(conn, url)?;
-        let mut names = known(conn)?;
+        let mut names = embedded(conn)?;
         let applied = match &mut conn.backend {
             Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(|applied| versions(&applied)),
             Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|applied| versions(&applied)),
@@ -128,8 +128,8 @@ fn with_hint(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
 
 /// Returns the names of the migrations that have not been applied, oldest first. Changes nothing.
 pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let mut names = known(conn)?;
-    let applied = applied(conn)?;
+    let mut names = embedded(conn)?;
+    let applied = applied_versions(conn)?;
     names.retain(|(version, _)| !applied.contains(version));
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
@@ -137,18 +137,18 @@ pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
 /// Returns the applied versions that this release does not contain, oldest first: a newer release has applied them.
 /// Changes nothing.
 pub fn unknown(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let names = known(conn)?;
-    let mut applied = applied(conn)?;
+    let names = embedded(conn)?;
+    let mut applied = applied_versions(conn)?;
     applied.retain(|version| !names.iter().any(|(known, _)| known == version));
     applied.sort();
     Ok(applied)
 }
 
 /// The versions and names of all embedded migrations, oldest first.
-fn known(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
+fn embedded(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
     let mut names = match &conn.backend {
-        Backend::Postgres(_) => names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
-        Backend::Sqlite(_) => names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
+        Backend::Postgres(_) => versions_and_names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
+        Backend::Sqlite(_) => versions_and_names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
     };
     names.sort();
     Ok(names)
@@ -170,13 +170,13 @@ fn prepare(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
     conn.batch_execute(COLLATION)
 }
 
-fn names<DB: diesel::backend::Backend>(
+fn versions_and_names<DB: diesel::backend::Backend>(
     migrations: Vec<Box<dyn diesel::migration::Migration<DB>>>,
 ) -> Vec<(String, String)> {
     migrations.iter().map(|migration| (migration.name().version().to_string(), migration.name().to_string())).collect()
 }
 
-fn applied(conn: &mut Connection) -> QueryResult<Vec<String>> {
+fn applied_versions(conn: &mut Connection) -> QueryResult<Vec<String>> {
     use __diesel_schema_migrations::dsl;
     if !has_migrations_table(conn)? {
         return Ok(Vec::new());

@@ -13,8 +13,9 @@ use utoipa::openapi::{
     Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 
-use crate::http::Code;
-use crate::http::error::Problem;
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
+use crate::http::error::problem::Problem;
 use crate::http::middleware::rate_limit;
 use crate::routing::{Access, Operation, Role};
 
@@ -87,9 +88,9 @@ fn describe(operation: &Operation) -> Description {
         Access::Anyone => Some(vec![SecurityRequirement::default(), key_requirement()]),
         Access::AtLeast(_) => Some(vec![key_requirement()]),
     };
-    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    let mut by_status: BTreeMap<u16, Vec<&'static ErrorCode>> = BTreeMap::new();
     for code in codes {
-        let same_status = by_status.entry(code.status().as_u16()).or_default();
+        let same_status = by_status.entry(code.status.as_u16()).or_default();
         if !same_status.contains(&code) {
             same_status.push(code);
         }
@@ -111,7 +112,7 @@ fn never_null(content: &mut RefOr<Content>) {
 }
 
 /// The errors of the table's row, and those that follow from what the operation takes.
-fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
+fn codes(operation: &Operation, description: &Description) -> Vec<&'static ErrorCode> {
     let takes = |header: &str| {
         let mut parameters = description.parameters.iter().flatten();
         parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == header))
@@ -119,35 +120,35 @@ fn codes(operation: &Operation, description: &Description) -> Vec<Code> {
     let mut codes = operation.codes.to_vec();
     match operation.access {
         Access::Unchecked => {}
-        Access::Anyone => codes.extend([Code::KeyInvalid]),
-        Access::AtLeast(_) => codes.extend([Code::KeyRequired, Code::KeyInvalid, Code::Forbidden]),
+        Access::Anyone => codes.extend([code::KEY_INVALID]),
+        Access::AtLeast(_) => codes.extend([code::KEY_REQUIRED, code::KEY_INVALID, code::FORBIDDEN]),
     }
     if (operation.methods)().iter().any(|method| *method != HttpMethod::Get) {
-        codes.push(Code::UnsupportedContentEncoding);
+        codes.push(code::UNSUPPORTED_CONTENT_ENCODING);
         if operation.access != Access::Unchecked {
-            codes.push(Code::StorageFull);
+            codes.push(code::STORAGE_FULL);
         }
     }
     if takes("If-Match") {
-        codes.extend([Code::InvalidHeader, Code::PreconditionFailed, Code::PreconditionRequired]);
+        codes.extend([code::INVALID_HEADER, code::PRECONDITION_FAILED, code::PRECONDITION_REQUIRED]);
     }
     if takes("Idempotency-Key") {
-        codes.extend([Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused, Code::InvalidHeader]);
+        codes.extend([code::IDEMPOTENCY_KEY_IN_USE, code::IDEMPOTENCY_KEY_REUSED, code::INVALID_HEADER]);
     }
     if description.request_body.is_some() {
         codes.extend([
-            Code::MalformedJson,
-            Code::RequestTimeout,
-            Code::BodyTooLarge,
-            Code::UnsupportedMediaType,
-            Code::ValidationFailed,
+            code::MALFORMED_JSON,
+            code::REQUEST_TIMEOUT,
+            code::BODY_TOO_LARGE,
+            code::UNSUPPORTED_MEDIA_TYPE,
+            code::VALIDATION_FAILED,
         ]);
     }
     if !rate_limit::is_exempt(&(operation.path)()) {
-        codes.push(Code::RateLimited);
+        codes.push(code::RATE_LIMITED);
     }
     if operation.access != Access::Unchecked {
-        codes.extend([Code::InternalError, Code::DatabaseBusy, Code::DatabaseUnavailable]);
+        codes.extend([code::INTERNAL_ERROR, code::DATABASE_BUSY, code::DATABASE_UNAVAILABLE]);
     }
     codes
 }
@@ -156,18 +157,18 @@ fn key_requirement() -> SecurityRequirement {
     SecurityRequirement::new::<_, [String; 0], String>(SECURITY_SCHEME, [])
 }
 
-fn problem_response(codes: &[Code]) -> Response {
-    let listed: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.name(), code.title())).collect();
-    let example = |code: &Code| {
+fn problem_response(codes: &[&'static ErrorCode]) -> Response {
+    let listed: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.name, code.title)).collect();
+    let example = |code: &&'static ErrorCode| {
         let value = serde_json::json!({
-            "type": format!("/problems/{}", code.name()),
-            "title": code.title(),
-            "status": code.status().as_u16(),
-            "detail": code.help(),
-            "code": code.name(),
+            "type": format!("/problems/{}", code.name),
+            "title": code.title,
+            "status": code.status.as_u16(),
+            "detail": code.help,
+            "code": code.name,
             "request_id": "5f2b9c0d1e3a4b67",
         });
-        (code.name(), ExampleBuilder::new().summary(code.title()).value(Some(value)).build())
+        (code.name, ExampleBuilder::new().summary(code.title).value(Some(value)).build())
     };
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
@@ -180,7 +181,7 @@ fn problem_response(codes: &[Code]) -> Response {
             .description(Some(description))
             .build()
     };
-    match codes.first().map(|code| code.status().as_u16()) {
+    match codes.first().map(|code| code.status.as_u16()) {
         Some(401) => response.header("WWW-Authenticate", header("`Bearer` (RFC 6750)")),
         Some(429) => response
             .header("Retry-After", header("Seconds to wait before trying again"))

@@ -7,8 +7,10 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use utoipa::openapi::path::HttpMethod;
 
-use crate::db::within_deadline;
+use crate::db::with_deadline;
 use crate::http::ApiError;
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
 use crate::keys::auth;
 use crate::routing::Operation;
 use crate::{keys, openapi, ops, posts};
@@ -16,12 +18,20 @@ use crate::{keys, openapi, ops, posts};
 /// The routes of each module. If two paths match a request, the first one is used.
 const MODULES: [&[Operation]; 3] = [posts::ROUTES, keys::ROUTES, ops::ROUTES];
 
+/// The errors that each module declares.
+const ERRORS: [&[&ErrorCode]; 3] = [code::ERRORS, posts::errors::ERRORS, keys::errors::ERRORS];
+
 /// Paths that redirect to the documentation page.
 const DOCS_REDIRECTS: [&str; 2] = ["/", "/docs/"];
 
 /// Every operation, in the order in which paths are matched.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
     MODULES.into_iter().flatten()
+}
+
+/// Every error that the API can return.
+pub fn error_codes() -> impl Iterator<Item = &'static ErrorCode> {
+    ERRORS.into_iter().flatten().copied()
 }
 
 /// The OpenAPI document of the service.
@@ -78,7 +88,7 @@ fn route(operation: &Operation) -> actix_web::Route {
         .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
     (operation.route)()
         .guard(is_method)
-        .wrap(from_fn(move |request, next| within_deadline(auth::guard(access, request, next))))
+        .wrap(from_fn(move |request, next| with_deadline(auth::guard(access, request, next))))
 }
 
 /// `HEAD` works wherever `GET` does (RFC 9110, section 9.3.2); actix omits the body when it writes the response.
@@ -106,4 +116,20 @@ fn method_not_allowed(request: &HttpRequest, allow: &str) -> Result<HttpResponse
 /// The response to a path that no route has.
 pub fn no_route() -> Ready<Result<HttpResponse, ApiError>> {
     ready(Err(ApiError::NotFound("route")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_code_is_unique_and_explained() {
+        let codes: Vec<_> = error_codes().collect();
+        for (index, code) in codes.iter().enumerate() {
+            assert!(code.status.as_u16() >= 400, "{code:?}");
+            assert!(code.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code:?}");
+            assert!(!code.title.is_empty() && code.help.ends_with('.'), "{code:?}");
+            assert!(codes[..index].iter().all(|other| other.name != code.name), "{code:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::{HttpMethod, Operation as Description};
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::http::Code;
+use crate::http::error::code::ErrorCode;
 use crate::validation::Invalid;
 
 /// A route: its handler, who may call it, and which errors are particular to it.
@@ -25,7 +25,8 @@ pub struct Operation {
     pub methods: fn() -> Vec<HttpMethod>,
     pub route: fn() -> actix_web::Route,
     pub access: Access,
-    pub codes: &'static [Code],
+    /// The errors that are particular to it, beside those that follow from its kind.
+    pub codes: &'static [&'static ErrorCode],
     pub describe: fn() -> Description,
     pub tags: fn() -> Vec<&'static str>,
     pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
@@ -33,14 +34,14 @@ pub struct Operation {
 
 /// `operation!(access, module, handler, [codes])`: the [`Operation`] of a handler with `#[utoipa::path]`.
 macro_rules! operation {
-    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:ident),*]) => {
+    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:expr),*]) => {
         pastey::paste! {
             $crate::routing::Operation {
                 path: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::path,
                 methods: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::methods,
                 route: || actix_web::web::to($crate::$($module)::+::$handler),
                 access: $access,
-                codes: &[$($crate::http::Code::$code),*],
+                codes: &[$($code),*],
                 describe: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::operation,
                 tags: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::Tags>::tags,
                 schemas: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::__dev::SchemaReferences>::schemas,

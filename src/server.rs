@@ -13,19 +13,19 @@ use actix_web::{App, Error, web};
 
 use crate::config::Config;
 use crate::db::{Database, DatabaseUrl};
-use crate::http::extract::idempotency_key::Replays;
+use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::extract::preconditions::RequireIfMatch;
 use crate::http::middleware::cache::{Cache, serve_cached};
 use crate::http::middleware::cors::cors;
 use crate::http::middleware::envelope::edge;
-use crate::http::middleware::rate_limit::{Limits, limit};
+use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::Requests;
 use crate::http::transport::client_ip::TrustedProxies;
 use crate::http::transport::listen::{blocking_threads, clients_per_worker, listen};
 use crate::http::transport::timeout_stream::http;
 use crate::keys::auth::EnvironmentKey;
 use crate::keys::model::SecretKey;
-use crate::ops::docs::Document;
+use crate::ops::docs::{Document, ErrorCatalog};
 use crate::ops::health::Readiness;
 use crate::ops::metrics::MetricSources;
 use crate::ops::{admin, cleanup, shutdown};
@@ -65,8 +65,8 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             DatabaseUrl::Postgres(_) => "postgresql",
         },
         cache: cache.clone(),
-        requests: web::Data::new(Requests::new(routes::templates())),
-        limits: web::Data::new(Limits::new(config.rate_limit)),
+        requests: web::Data::new(Requests::new(routes::templates(), routes::error_codes())),
+        limits: web::Data::new(RateLimiter::new(config.rate_limit)),
         replays: web::Data::default(),
         schedule: Arc::clone(&schedule),
         started: SystemTime::now(),
@@ -79,6 +79,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         )),
         require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
         document: web::Data::new(Document::new(&routes::document())?),
+        catalog: web::Data::new(ErrorCatalog(routes::error_codes().collect())),
         readiness: web::Data::new(readiness.clone()),
         limits: sources.limits.clone(),
         // To count costs every request something.
@@ -160,11 +161,12 @@ struct Shared {
     environment_key: web::Data<EnvironmentKey>,
     require_if_match: web::Data<RequireIfMatch>,
     document: web::Data<Document>,
+    catalog: web::Data<ErrorCatalog>,
     readiness: web::Data<Readiness>,
-    limits: web::Data<Limits>,
+    limits: web::Data<RateLimiter>,
     /// `None`: nobody asks how many there were, nor is told of each.
     requests: Option<web::Data<Requests>>,
-    replays: web::Data<Replays>,
+    replays: web::Data<ReplayCounter>,
     proxies: web::Data<TrustedProxies>,
 }
 
@@ -176,6 +178,7 @@ impl Shared {
             environment_key,
             require_if_match,
             document,
+            catalog,
             readiness,
             limits,
             requests,
@@ -187,6 +190,7 @@ impl Shared {
             .app_data(environment_key)
             .app_data(require_if_match)
             .app_data(document)
+            .app_data(catalog)
             .app_data(readiness)
             .app_data(limits)
             .app_data(replays)

@@ -15,7 +15,7 @@ pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()
         // Installs the handlers before the partial file exists, so that a signal cannot leave it behind.
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let backup = Backup::begin(config.direct(), file, overwrite)?;
-        let partial = backup.partial().to_owned();
+        let partial = backup.partial_path().to_owned();
         let mut copying = tokio::task::spawn_blocking(|| backup.finish());
         tokio::select! {
             done = &mut copying => return Ok::<_, Box<dyn std::error::Error>>(done??),

@@ -273,7 +273,7 @@ impl Setting {
 
     fn read_url(self, warnings: &mut Vec<String>) -> Result<Option<DatabaseUrl>, ConfigError> {
         let Some(text) = self.value else { return Ok(None) };
-        let (url, odd) = DatabaseUrl::parse(&text).map_err(|invalid| invalid.of(self.name))?;
+        let (url, odd) = DatabaseUrl::parse(&text).map_err(|invalid| invalid.for_setting(self.name))?;
         warnings.extend(odd.into_iter().map(|what| format!("{} {what}", self.name)));
         Ok(Some(url))
     }
@@ -289,7 +289,7 @@ impl Setting {
         let (DatabaseUrl::Postgres(own), DatabaseUrl::Postgres(others)) = (&mut url, database) else {
             Err(InvalidUrl::new(name, "is for PostgreSQL, and DATABASE_URL must be so, too: postgres://…"))?
         };
-        if !own.share_schema(others) {
+        if !own.adopt_schema(others) {
             Err(InvalidUrl::new(name, "must lead to the same schema as DATABASE_URL, by the parameter schema"))?;
         }
         Ok(Some(url))

@@ -16,7 +16,7 @@ use crate::db::{postgres, sqlite};
 pub struct Connection {
     pub backend: Backend,
     /// What a write through this connection has said of itself.
-    noted: Option<Visibility>,
+    visibility: Option<Visibility>,
     /// `PRAGMA data_version` as it was last seen.
     data_version: Option<i64>,
     /// Up to where a standby had replayed the log when it was last asked.
@@ -31,9 +31,17 @@ pub enum Backend {
 
 /// Whether a write changed anything that is read without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Visibility {
-    Hidden,
+pub enum Visibility {
+    Private,
     Public,
+}
+
+impl Visibility {
+    /// Public for a change to a published post.
+    #[must_use]
+    pub const fn of(published: bool) -> Self {
+        if published { Self::Public } else { Self::Private }
+    }
 }
 
 /// Expands `$body` once per database, so that one query is typed statically for both.
@@ -74,7 +82,7 @@ impl Connection {
             DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose).map(Backend::Postgres),
         };
         let backend = opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
-        let mut connection = Self { backend, noted: None, data_version: None, replayed: 0 };
+        let mut connection = Self { backend, visibility: None, data_version: None, replayed: 0 };
         if purpose != Purpose::Command {
             connection.instrument();
         }
@@ -185,14 +193,13 @@ impl Connection {
 
     /// Says of the write that runs whether it changed anything that is read without a key. A write that says nothing
     /// counts as one that did, and of several changes in one write one that did is enough.
-    pub fn note_change(&mut self, is_public: bool) {
-        let publicity = if is_public { Visibility::Public } else { Visibility::Hidden };
-        self.noted = self.noted.max(Some(publicity));
+    pub fn mark_changed(&mut self, visibility: Visibility) {
+        self.visibility = self.visibility.max(Some(visibility));
     }
 
     /// What was noted since the last call.
-    pub(crate) fn take_noted(&mut self) -> Visibility {
-        self.noted.take().unwrap_or(Visibility::Public)
+    pub(crate) fn take_visibility(&mut self) -> Visibility {
+        self.visibility.take().unwrap_or(Visibility::Public)
     }
 
     /// Whether another connection has changed the file since the last call; also true of the first call. SQLite only.

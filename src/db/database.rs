@@ -51,14 +51,14 @@ impl Database {
     /// # Errors
     /// The thread cannot be started.
     pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
-        Self::with(url, &Endpoints::default(), options)
+        Self::with_endpoints(url, &Endpoints::default(), options)
     }
 
     /// Like [`Database::new`], with other ways to a PostgreSQL database beside `url`.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn with(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
+    pub fn with_endpoints(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
                 let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
@@ -116,20 +116,20 @@ impl Database {
 
     /// Every pool as it is now.
     #[must_use]
-    pub fn pools(&self) -> Vec<PoolStats> {
+    pub fn pool_stats(&self) -> Vec<PoolStats> {
         let beside = [self.0.writer.as_ref().map(Writer::pool), self.0.replica.as_ref().map(Replica::pool)];
         [self.0.pool.reading()].into_iter().chain(beside.into_iter().flatten()).collect()
     }
 
     /// What SQLite's writer has committed. `None` on PostgreSQL.
     #[must_use]
-    pub fn writer(&self) -> Option<WriterStats> {
+    pub fn writer_stats(&self) -> Option<WriterStats> {
         self.0.writer.as_ref().map(Writer::reading)
     }
 
     /// How often the database gave no answer, by why: the kinds of [`Error`].
     #[must_use]
-    pub fn failures(&self) -> Vec<(&'static str, u64)> {
+    pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
         self.0.failures.read()
     }
 
@@ -156,7 +156,7 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let span = spans::database("read");
-        let body = RequestContext::within(&span).carry(body);
+        let body = RequestContext::in_span(&span).wrap(body);
         self.noted(self.0.pool.run_long(body).instrument(span).await)
     }
 
@@ -170,7 +170,7 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let span = spans::database("read few");
-        let (pool, body) = (&self.0.pool, RequestContext::within(&span).carry(body));
+        let (pool, body) = (&self.0.pool, RequestContext::in_span(&span).wrap(body));
         let read = async { if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(body).await } };
         self.noted(read.instrument(span).await)
     }
@@ -190,11 +190,11 @@ impl Database {
             // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
             Some(replica) if self.revision().is_some() => {
                 let span = spans::database("read public");
-                let (origin, body) = (RequestContext::within(&span), Arc::new(body));
+                let (origin, body) = (RequestContext::in_span(&span), Arc::new(body));
                 let read = async {
                     match replica.read(origin.clone(), Arc::clone(&body)).await? {
                         Some(read) => Ok(read),
-                        None => self.0.pool.run(origin.carry(move |conn: &mut Connection| body(conn))).await,
+                        None => self.0.pool.run(origin.wrap(move |conn: &mut Connection| body(conn))).await,
                     }
                 };
                 self.noted(bounded(read).instrument(span).await)
@@ -257,7 +257,7 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
         let span = spans::database("write");
-        let body = RequestContext::within(&span).carry(body);
+        let body = RequestContext::in_span(&span).wrap(body);
         if let Some(writer) = &self.0.writer {
             return self.noted(writer.run(atomicity, body).instrument(span).await);
         }
@@ -265,13 +265,13 @@ impl Database {
         let replica = self.0.replica.as_ref().map(|replica| Arc::clone(replica.state()));
         let run = move |conn: &mut Connection| {
             let advance = AdvanceOnDrop { revision: &revision, replica: replica.as_deref() };
-            conn.take_noted();
+            conn.take_visibility();
             let done = match atomicity {
                 Atomicity::Body => conn.transaction(body),
                 Atomicity::Statement => body(conn),
             };
-            let noted = conn.take_noted();
-            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Visibility::Hidden) {
+            let noted = conn.take_visibility();
+            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Visibility::Private) {
                 std::mem::forget(advance);
             } else if done.is_ok() {
                 advance.committed(conn);

@@ -17,7 +17,7 @@ tokio::task_local! {
 
 /// Runs `request`, whose questions to the database may take 10 seconds together; each one that finds no time left is
 /// answered [`Error::Deadline`]. Outside of such a request, each question has 10 seconds of its own.
-pub async fn within_deadline<F: Future>(request: F) -> F::Output {
+pub async fn with_deadline<F: Future>(request: F) -> F::Output {
     LEFT.scope(Cell::new(DEADLINE), request).await
 }
 

@@ -16,14 +16,14 @@ use crate::db::timestamp::{Timestamp, Timestamptz};
 #[derive(Debug, Clone)]
 pub(crate) struct FixedSql<ST> {
     first: &'static str,
-    then: Vec<(Value, &'static str)>,
+    then: Vec<(BindValue, &'static str)>,
     is_prepared_once: bool,
     sql_type: PhantomData<ST>,
 }
 
 /// A value that is bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum BindValue {
     Integer(i64),
     Text(String),
     Time(Timestamp),
@@ -37,7 +37,7 @@ impl<ST> FixedSql<ST> {
 
     /// Goes on with a value and another piece of text.
     #[must_use]
-    pub(crate) fn bind(mut self, value: Value, text: &'static str) -> Self {
+    pub(crate) fn bind(mut self, value: BindValue, text: &'static str) -> Self {
         self.then.push((value, text));
         self
     }
@@ -45,7 +45,7 @@ impl<ST> FixedSql<ST> {
     /// Keeps the statement out of the cache, where statements of so many shapes can be asked for that they would fill
     /// the memory of client and server.
     #[must_use]
-    pub(crate) fn prepared_each_time(mut self) -> Self {
+    pub(crate) fn uncached(mut self) -> Self {
         self.is_prepared_once = false;
         self
     }
@@ -65,9 +65,9 @@ where
         out.push_sql(self.first);
         for (value, text) in &self.then {
             match value {
-                Value::Integer(number) => out.push_bind_param::<BigInt, _>(number)?,
-                Value::Text(text) => out.push_bind_param::<Text, _>(text)?,
-                Value::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
+                BindValue::Integer(number) => out.push_bind_param::<BigInt, _>(number)?,
+                BindValue::Text(text) => out.push_bind_param::<Text, _>(text)?,
+                BindValue::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
             }
             out.push_sql(text);
         }

@@ -22,7 +22,7 @@ pub fn open(url: &DatabaseUrl) -> Result<Connection, ConnectError> {
 /// What a server of PostgreSQL says of itself and of its user.
 #[derive(Debug, QueryableByName)]
 #[expect(clippy::struct_excessive_bools, reason = "they are columns of an answer, each a fact by itself")]
-pub struct PostgresFacts {
+pub struct ServerInfo {
     /// `150_004` is 15.4.
     #[diesel(sql_type = Integer)]
     pub version: i32,
@@ -43,13 +43,13 @@ pub struct PostgresFacts {
     pub is_encrypted: bool,
     /// Whether the user may make tables where the service has its own.
     #[diesel(sql_type = Bool)]
-    pub may_create: bool,
-    /// What the user lacks of the rights that serving takes, such as `UPDATE on posts`, between commas.
+    pub can_create_tables: bool,
+    /// What the user missing_privileges of the rights that serving takes, such as `UPDATE on posts`, between commas.
     #[diesel(sql_type = Text)]
-    pub lacks: String,
+    pub missing_privileges: String,
     /// Whether an import may move the counters of ids on.
     #[diesel(sql_type = Bool)]
-    pub may_import: bool,
+    pub can_advance_sequences: bool,
 }
 
 const FACTS: &str = "SELECT
@@ -61,21 +61,21 @@ const FACTS: &str = "SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
     CASE WHEN current_schema() IS NULL THEN has_database_privilege(current_database(), 'CREATE')
-        ELSE has_schema_privilege(current_schema(), 'CREATE') END AS may_create,
+        ELSE has_schema_privilege(current_schema(), 'CREATE') END AS can_create_tables,
     coalesce((
         SELECT string_agg(privilege || ' on ' || name, ', ' ORDER BY name, privilege)
         FROM (VALUES ('posts'), ('api_keys'), ('idempotency_keys')) AS tables (name),
             (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS privileges (privilege)
         WHERE NOT has_table_privilege(to_regclass(name), privilege)
-    ), '') AS lacks,
+    ), '') AS missing_privileges,
     CASE WHEN to_regclass('posts') IS NULL THEN true
-        ELSE has_sequence_privilege(pg_get_serial_sequence('posts', 'id'), 'UPDATE') END AS may_import";
+        ELSE has_sequence_privilege(pg_get_serial_sequence('posts', 'id'), 'UPDATE') END AS can_advance_sequences";
 
 /// `None` on SQLite.
 ///
 /// # Errors
 /// The database's.
-pub fn postgres_facts(conn: &mut Connection) -> QueryResult<Option<PostgresFacts>> {
+pub fn server_info(conn: &mut Connection) -> QueryResult<Option<ServerInfo>> {
     match &mut conn.backend {
         Backend::Postgres(conn) => diesel::sql_query(FACTS).get_result(conn).map(Some),
         Backend::Sqlite(_) => Ok(None),
@@ -84,10 +84,10 @@ pub fn postgres_facts(conn: &mut Connection) -> QueryResult<Option<PostgresFacts
 
 /// What a server says of itself as a standby.
 #[derive(Debug, Clone, Copy, QueryableByName)]
-pub struct StandbyFacts {
+pub struct StandbyStatus {
     #[diesel(sql_type = Bool)]
     pub is_standby: bool,
-    /// Whether it lacks what the primary had when it was asked.
+    /// Whether it missing_privileges what the primary had when it was asked.
     #[diesel(sql_type = Bool)]
     pub is_behind: bool,
     /// The age of the last change that it has replayed, in seconds.
@@ -107,12 +107,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// The databases'.
-pub fn standby_facts(primary: &mut Connection, standby: &mut Connection) -> QueryResult<Option<StandbyFacts>> {
+pub fn standby_status(primary: &mut Connection, standby: &mut Connection) -> QueryResult<Option<StandbyStatus>> {
     let (Backend::Postgres(primary), Backend::Postgres(standby)) = (&mut primary.backend, &mut standby.backend) else {
         return Ok(None);
     };
     let position: String = diesel::select(FixedSql::<Text>::new("pg_current_wal_lsn()::text")).get_result(primary)?;
-    let mut ask = || diesel::sql_query(STANDBY).bind::<Text, _>(&position).get_result::<StandbyFacts>(standby);
+    let mut ask = || diesel::sql_query(STANDBY).bind::<Text, _>(&position).get_result::<StandbyStatus>(standby);
     let mut facts = ask()?;
     for _ in 1..LOOKS {
         if !(facts.is_standby && facts.is_behind) {
@@ -126,7 +126,7 @@ pub fn standby_facts(primary: &mut Connection, standby: &mut Connection) -> Quer
 
 /// How a URL has the way to PostgreSQL kept from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum TransportSecurity {
     /// It does not leave this machine.
     Local,
     /// The server must show a certificate that is checked.
@@ -137,12 +137,12 @@ pub enum Way {
 
 /// The way to the server by the URL's host and `sslmode`.
 #[must_use]
-pub fn way(url: &PostgresUrl) -> Way {
+pub fn transport_security(url: &PostgresUrl) -> TransportSecurity {
     if url.is_local() {
-        Way::Local
+        TransportSecurity::Local
     } else if url.verifies_server() {
-        Way::Verified
+        TransportSecurity::Verified
     } else {
-        Way::Unverified
+        TransportSecurity::Unverified
     }
 }

@@ -23,17 +23,17 @@ pub struct RequestContext {
 
 impl RequestContext {
     #[must_use]
-    pub fn here() -> Self {
-        Self::within(&Span::current())
+    pub fn current() -> Self {
+        Self::in_span(&Span::current())
     }
 
     /// The same, in a span that has begun.
-    pub(crate) fn within(span: &Span) -> Self {
+    pub(crate) fn in_span(span: &Span) -> Self {
         Self { request: request(), span: span.clone() }
     }
 
     /// Takes it along with a task.
-    pub async fn with<F: Future>(self, work: F) -> F::Output {
+    pub async fn run<F: Future>(self, work: F) -> F::Output {
         let work = work.instrument(self.span);
         match self.request {
             Some(request) => REQUEST.scope(request, work).await,
@@ -42,7 +42,7 @@ impl RequestContext {
     }
 
     /// Takes it along to a connection's thread.
-    pub(crate) fn carry<C, T, E>(
+    pub(crate) fn wrap<C, T, E>(
         self,
         body: impl FnOnce(&mut C) -> Result<T, E>,
     ) -> impl FnOnce(&mut C) -> Result<T, E> {

@@ -28,7 +28,7 @@ impl Sequence {
     ///
     /// # Errors
     /// The database's.
-    pub fn last(self, conn: &mut Connection) -> QueryResult<i64> {
+    pub fn last_id(self, conn: &mut Connection) -> QueryResult<i64> {
         let last: Option<Row> = match &mut conn.backend {
             Backend::Postgres(conn) => {
                 let sql =
@@ -50,8 +50,8 @@ impl Sequence {
     ///
     /// # Errors
     /// The database's.
-    pub fn raise(self, conn: &mut Connection, id: i64) -> QueryResult<()> {
-        if self.last(conn)? >= id {
+    pub fn advance_to(self, conn: &mut Connection, id: i64) -> QueryResult<()> {
+        if self.last_id(conn)? >= id {
             return Ok(());
         }
         let table = self.table();

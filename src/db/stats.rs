@@ -25,22 +25,22 @@ pub struct PoolStats {
     /// Requests that wait for one.
     pub waiting: u64,
     /// How long those waited that got one.
-    pub waits: HistogramSnapshot,
+    pub wait_times: HistogramSnapshot,
     /// Refused at once, because too many waited already.
-    pub refused_full: u64,
+    pub rejected_full: u64,
     /// Refused after they had waited in vain.
-    pub refused_late: u64,
+    pub rejected_timeout: u64,
 }
 
 /// SQLite's writer at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriterStats {
     /// How many writes the commits had.
-    pub groups: HistogramSnapshot,
+    pub batch_sizes: HistogramSnapshot,
     /// How long the transactions took, from their beginning to the end of the commit.
-    pub times: HistogramSnapshot,
+    pub commit_times: HistogramSnapshot,
     /// The length of the write-ahead log, in bytes.
-    pub wal: u64,
+    pub wal_bytes: u64,
 }
 
 /// A database, and whether it answers.
@@ -96,9 +96,9 @@ impl Line {
             open,
             in_use,
             waiting: self.waiting.load(Ordering::Relaxed),
-            waits: self.waits.snapshot(),
-            refused_full: self.refused_full.load(Ordering::Relaxed),
-            refused_late: self.refused_late.load(Ordering::Relaxed),
+            wait_times: self.waits.snapshot(),
+            rejected_full: self.refused_full.load(Ordering::Relaxed),
+            rejected_timeout: self.refused_late.load(Ordering::Relaxed),
         }
     }
 }
@@ -145,7 +145,7 @@ impl Groups {
     }
 
     pub(crate) fn read(&self, wal: u64) -> WriterStats {
-        WriterStats { groups: self.sizes.snapshot(), times: self.times.snapshot(), wal }
+        WriterStats { batch_sizes: self.sizes.snapshot(), commit_times: self.times.snapshot(), wal_bytes: wal }
     }
 }
 

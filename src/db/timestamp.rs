@@ -75,7 +75,7 @@ impl Timestamp {
 
     /// The day in UTC, as `2026-01-31`.
     #[must_use]
-    pub fn day(self) -> String {
+    pub fn utc_date(self) -> String {
         self.to_string().chars().take_while(|c| *c != 'T').collect()
     }
 }

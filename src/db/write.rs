@@ -6,7 +6,7 @@ use crate::db::revision::Revision;
 
 /// What is undone where a part of a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Atomicity {
+pub enum Atomicity {
     Body,
     Statement,
 }

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
 
-use crate::http::entity_tag::{Tag, list};
+use crate::http::entity_tag::{Tag, parse_list};
 use crate::http::extract::preconditions::IfMatch;
 use crate::http::representation::{CacheScope, Representation};
 
@@ -18,8 +18,8 @@ fn serialize(tags: &[Tag<'_>]) -> String {
 fn is_not_modified(tag: &str, if_none_match: &HeaderValue) -> bool {
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_NONE_MATCH, if_none_match.clone());
-    let representation = Representation::new(EntityTag::new_strong(tag.to_owned()), None, &()).unwrap();
-    representation.answer(&headers, CacheScope::Private).unwrap().status() == StatusCode::NOT_MODIFIED
+    let representation = Representation::of_read(EntityTag::new_strong(tag.to_owned()), None, &()).unwrap();
+    representation.respond(&headers, CacheScope::Private).unwrap().status() == StatusCode::NOT_MODIFIED
 }
 
 pub fn check(bytes: &[u8]) {
@@ -27,13 +27,13 @@ pub fn check(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_str(text) else { return };
     let request = TestRequest::default().insert_header((header::IF_MATCH, value.clone())).to_http_request();
     let if_match = IfMatch::from_request(&request, &mut Payload::None).into_inner();
-    let Some(tags) = list(text) else {
+    let Some(tags) = parse_list(text) else {
         assert!(if_match.is_err() || text == "*");
         // An entity tag of this service. The check must not panic.
         let _ = is_not_modified("1-1", &value);
         return;
     };
-    assert_eq!(list(&serialize(&tags)).as_ref(), Some(&tags));
+    assert_eq!(parse_list(&serialize(&tags)).as_ref(), Some(&tags));
     let strong: Vec<&str> = tags.iter().filter(|tag| !tag.is_weak).map(|tag| tag.opaque).collect();
     assert_eq!(if_match.unwrap().tags().unwrap(), strong);
     // The service's own tags contain no comma, and only those of compressed responses end with `-gzip`.

@@ -1,17 +1,17 @@
-//! The lists of entity tags in `If-Match` (RFC 9110, sections 8.8.3 and 13.1.1).
+//! Parses lists of entity tags, as in `If-Match` (RFC 9110, sections 8.8.3 and 13.1.1).
 
-/// A tag in a list.
+/// An entity tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag<'a> {
     pub is_weak: bool,
-    /// What stands between its quotes.
+    /// The characters between the quotes.
     pub opaque: &'a str,
 }
 
-/// The tags of a list, which may be empty and may have empty elements (RFC 9110, section 5.6.1.2); `None` where
-/// anything else stands in it, `*` included. Only ASCII is taken: nobody makes other tags.
+/// Parses a list of tags, which may be empty and may contain empty elements (RFC 9110, section 5.6.1.2). Returns `None` if
+/// it contains anything else, `*` included. Tags must be printable ASCII.
 #[must_use]
-pub fn list(text: &str) -> Option<Vec<Tag<'_>>> {
+pub fn parse_list(text: &str) -> Option<Vec<Tag<'_>>> {
     const BETWEEN: [char; 3] = [' ', '\t', ','];
     let mut tags = Vec::new();
     let mut rest = text.trim_start_matches(BETWEEN);
@@ -27,7 +27,7 @@ pub fn list(text: &str) -> Option<Vec<Tag<'_>>> {
     Some(tags)
 }
 
-/// The tag at the beginning, and what comes after it.
+/// The first tag, and the text after it.
 fn first(text: &str) -> Option<(Tag<'_>, &str)> {
     let (is_weak, quoted) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
     let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
@@ -39,11 +39,11 @@ mod tests {
     use super::*;
 
     fn tags(text: &str) -> Option<Vec<(bool, &str)>> {
-        list(text).map(|tags| tags.into_iter().map(|tag| (tag.is_weak, tag.opaque)).collect())
+        parse_list(text).map(|tags| tags.into_iter().map(|tag| (tag.is_weak, tag.opaque)).collect())
     }
 
     #[test]
-    fn tags_may_hold_commas_and_a_list_may_have_empty_elements() {
+    fn tags_may_contain_commas_and_lists_empty_elements() {
         assert_eq!(tags(r#""1-2", W/"a,b""#), Some(vec![(false, "1-2"), (true, "a,b")]));
         assert_eq!(tags("\t,, \"\" ,\"x\"\t,"), Some(vec![(false, ""), (false, "x")]));
         for empty in ["", " ", " , "] {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_tags_is_refused_as_a_whole() {
+    fn an_invalid_list_is_rejected_as_a_whole() {
         for text in
             ["*", "1-2", "\"1-2", "\"1\" \"2\"", "w/\"1\"", "W/ \"1\"", "\"1\"; \"2\"", "\"a b\"", "\"é\"", "W/"]
         {

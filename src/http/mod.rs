@@ -8,7 +8,8 @@ pub mod error;
 pub mod extract;
 pub mod idempotency_store;
 pub mod middleware;
+pub mod rate_limit_status;
 pub mod representation;
 pub mod transport;
 
-pub use error::{ApiError, Code};
+pub use error::ApiError;

@@ -1,134 +1,224 @@
-//! What a read answers, as bytes, and how it is answered: whole, compressed, or as 304 (RFC 9110, RFC 9111).
+//! [`Representation`]: a response as bytes and headers. It renders live, cached, replayed, and 304 responses.
 
 use std::io::Write;
 
-use actix_web::http::header::{self, ETag, EntityTag, HeaderMap, HeaderValue, TryIntoHeaderValue};
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ETag, EntityTag, HeaderMap, HeaderName, HeaderValue, TryIntoHeaderValue};
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::http::ApiError;
+use crate::http::extract::preconditions::IfNoneMatch;
+use crate::http::idempotency_store::StoredResponse;
 
-/// A body below this size, in bytes, fits into a packet or two as it is.
-const WORTH_COMPRESSING: usize = 1024;
-/// Most pages fit into so many bytes; a longer one grows.
+/// A smaller body, in bytes, fits into one or two packets without compression.
+const MIN_COMPRESSED: usize = 1024;
+/// Initial capacity for the body of a read, in bytes: enough for most pages. Longer bodies grow it.
 const TYPICAL_BODY: usize = 16 * 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Bodies that are compressed at once. Anyone can ask for it, so others get theirs as it is meanwhile.
-static COMPRESSING: Semaphore = Semaphore::const_new(2);
-/// Ends the tags of compressed answers: a strong tag names bytes (RFC 9110, section 8.8.1).
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Bodies that are compressed at the same time. Any client can request compression, so further responses are sent
+/// uncompressed meanwhile.
+static COMPRESSION_PERMITS: Semaphore = Semaphore::const_new(2);
+/// Ends the entity tags of compressed responses: a strong tag identifies bytes (RFC 9110, section 8.8.1).
 const GZIP_SUFFIX: &str = "-gzip";
 
-/// Who may scope an answer. Either way it is asked for again before it is used, which a 304 makes cheap.
+/// Which caches may store a response. Each must revalidate it before reuse, which a 304 makes cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheScope {
-    /// Any cache: it is what everyone gets.
+    /// Any cache: every client gets the same response.
     Public,
-    /// The caller's own cache only: a key unlocked it.
+    /// Only the client's own cache: the response required an API key.
     Private,
 }
 
-/// A resource as JSON, with what its headers say.
+/// The JSON of a resource or of an outcome, with its status and headers.
 #[derive(Debug)]
 pub struct Representation {
+    status: StatusCode,
     body: Bytes,
-    tag: HeaderValue,
+    etag: Option<HeaderValue>,
+    location: Option<HeaderValue>,
     link: Option<HeaderValue>,
-    /// `None` inside: compressing does not pay.
+    is_replay: bool,
+    /// `None` inside: compression does not pay off.
     gzip: OnceCell<Option<Gzip>>,
 }
 
 #[derive(Debug)]
 struct Gzip {
     body: Bytes,
-    tag: HeaderValue,
+    etag: HeaderValue,
 }
 
 impl Representation {
+    /// The response to a read.
+    ///
     /// # Errors
-    /// The value cannot be written as JSON.
-    pub fn new(tag: EntityTag, link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
+    /// The value cannot be serialized.
+    pub fn of_read(etag: EntityTag, link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
         let mut body = Vec::with_capacity(TYPICAL_BODY);
         serde_json::to_writer(&mut body, value).map_err(|error| internal(&error))?;
-        let tag = ETag(tag).try_into_value().map_err(|error| internal(&error))?;
-        // What is kept is counted by its length.
-        Ok(Self { body: body.into_boxed_slice().into(), tag, link, gzip: OnceCell::new() })
+        // The cache counts the length of the body, not its capacity.
+        Self { link, ..Self::of_bytes(StatusCode::OK, body.into_boxed_slice().into()) }.with_etag(etag)
     }
 
-    /// The most that it takes in memory, in bytes: a compressed body is kept only where it is at most half as long.
+    /// The response to a write.
+    ///
+    /// # Errors
+    /// The value cannot be serialized.
+    pub fn of_write(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(value).map_err(|error| internal(&error))?;
+        Ok(Self::of_bytes(status, body.into()))
+    }
+
+    /// The response to the first request with an `Idempotency-Key`, for a later one.
+    pub(crate) fn of_replay(stored: StoredResponse) -> Self {
+        let status = u16::try_from(stored.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let header = |value: Option<String>| value.and_then(|value| HeaderValue::try_from(value).ok());
+        Self {
+            etag: header(stored.etag),
+            location: header(stored.location),
+            is_replay: true,
+            ..Self::of_bytes(status.unwrap_or(StatusCode::OK), stored.body.into())
+        }
+    }
+
+    fn of_bytes(status: StatusCode, body: Bytes) -> Self {
+        let gzip = OnceCell::new();
+        Self { status, body, etag: None, location: None, link: None, is_replay: false, gzip }
+    }
+
+    /// # Errors
+    /// The tag is not a valid header value.
+    pub fn with_etag(self, etag: EntityTag) -> Result<Self, ApiError> {
+        let etag = ETag(etag).try_into_value().map_err(|error| internal(&error))?;
+        Ok(Self { etag: Some(etag), ..self })
+    }
+
+    /// # Errors
+    /// The path is not a valid header value.
+    pub fn with_location(self, path: String) -> Result<Self, ApiError> {
+        let location = HeaderValue::try_from(path).map_err(|error| internal(&error))?;
+        Ok(Self { location: Some(location), ..self })
+    }
+
+    /// What a later request with the same `Idempotency-Key` gets.
+    pub(crate) fn to_stored(&self) -> StoredResponse {
+        let text = |value: &Option<HeaderValue>| value.as_ref()?.to_str().ok().map(str::to_owned);
+        StoredResponse {
+            status: self.status.as_u16().into(),
+            location: text(&self.location),
+            etag: text(&self.etag),
+            body: self.body.to_vec(),
+        }
+    }
+
+    /// The most memory that it uses, in bytes. A compressed body is stored only if it is at most half as long.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.body.len() + self.body.len() / 2 + self.link.as_ref().map_or(0, HeaderValue::len)
     }
 
-    /// Compresses the body, once, on a thread where that keeps nobody waiting, unless others are being compressed.
+    /// Compresses the body, once, on a blocking thread. Does nothing while too many other bodies are being compressed.
     pub async fn compress(&self) {
         let compress = || async {
-            let permit = COMPRESSING.try_acquire().map_err(drop)?;
+            let permit = COMPRESSION_PERMITS.try_acquire().map_err(drop)?;
             let body = self.body.clone();
-            // The permit goes with the work, also where whoever asked for it has gone.
+            // The permit lasts as long as the work, even if the client disconnects meanwhile.
             let work = move || (gzip(&body), permit);
             let (body, _permit) = tokio::task::spawn_blocking(work).await.map_err(drop)?;
-            Ok::<_, ()>(body.and_then(|body| Some(Gzip { body, tag: compressed_tag(&self.tag)? })))
+            let compressed = |body| Some(Gzip { body, etag: compressed_tag(self.etag.as_ref()?)? });
+            Ok::<_, ()>(body.and_then(compressed))
         };
-        // Where it was not compressed now, it may be another time.
+        // After a failure, a later request tries again.
         let _ = self.gzip.get_or_try_init(compress).await;
     }
 
-    /// The answer, or `None` where the caller takes gzip and the body was not compressed yet.
+    /// The response to a read: 304, compressed, or whole. `None` if the client accepts gzip and
+    /// [`Representation::compress`] was not called yet.
     #[must_use]
-    pub fn answer(&self, headers: &HeaderMap, scope: CacheScope) -> Option<HttpResponse> {
-        if let Some(tag) = self.known_as(headers) {
-            return Some(self.describe(HttpResponse::NotModified(), scope, tag).finish());
+    pub fn respond(&self, request: &HeaderMap, scope: CacheScope) -> Option<HttpResponse> {
+        if let Some(etag) = self.matched_tag(&IfNoneMatch::of(request)) {
+            return Some(self.read_headers(HttpResponse::NotModified(), scope, Some(etag)).finish());
         }
-        if scope == CacheScope::Private || !accepts_gzip(headers) {
-            return Some(self.whole(scope));
+        if scope == CacheScope::Private || !accepts_gzip(request) {
+            return Some(self.respond_whole(scope));
         }
-        let Some(Gzip { body, tag }) = self.gzip.get()? else { return Some(self.whole(scope)) };
-        let mut response = self.describe(HttpResponse::Ok(), scope, tag.clone());
+        let Some(Gzip { body, etag }) = self.gzip.get()? else { return Some(self.respond_whole(scope)) };
+        let mut response = self.read_headers(HttpResponse::Ok(), scope, Some(etag.clone()));
         response
             .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")))
             .insert_header((header::CONTENT_TYPE, JSON));
         Some(response.body(body.clone()))
     }
 
-    /// The answer as it is, whatever the caller has or takes.
+    /// The whole response to a read, uncompressed.
     #[must_use]
-    pub fn whole(&self, scope: CacheScope) -> HttpResponse {
-        let mut response = self.describe(HttpResponse::Ok(), scope, self.tag.clone());
+    pub fn respond_whole(&self, scope: CacheScope) -> HttpResponse {
+        let mut response = self.read_headers(HttpResponse::build(self.status), scope, self.etag.clone());
         response.insert_header((header::CONTENT_TYPE, JSON)).body(self.body.clone())
     }
 
-    fn describe(&self, mut response: HttpResponseBuilder, scope: CacheScope, tag: HeaderValue) -> HttpResponseBuilder {
+    fn read_headers(
+        &self,
+        mut response: HttpResponseBuilder,
+        scope: CacheScope,
+        etag: Option<HeaderValue>,
+    ) -> HttpResponseBuilder {
         let (control, vary) = match scope {
             CacheScope::Public => ("public, no-cache", "Authorization, Accept-Encoding"),
             CacheScope::Private => ("private, no-cache", "Authorization"),
         };
         response
-            .insert_header((header::ETAG, tag))
             .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(control)))
             .insert_header((header::VARY, HeaderValue::from_static(vary)));
-        if let Some(link) = &self.link {
-            response.insert_header((header::LINK, link.clone()));
+        let link = self.link.clone();
+        for (name, value) in [(header::ETAG, etag), (header::LINK, link)] {
+            if let Some(value) = value {
+                response.insert_header((name, value));
+            }
         }
         response
     }
 
-    /// The tag under which `If-None-Match` names it, compressed or not. One that cannot be read names nothing.
-    fn known_as(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let named = |list: &HeaderValue| {
-            if list == self.tag {
-                return Some(self.tag.clone());
+    /// The tag, compressed or not, that `If-None-Match` lists for this representation. An unreadable header matches
+    /// nothing.
+    fn matched_tag(&self, condition: &IfNoneMatch) -> Option<HeaderValue> {
+        let own = self.etag.as_ref()?;
+        let matched = |list: &HeaderValue| {
+            if list == own {
+                return Some(own.clone());
             }
-            match named_in(list, &self.tag)? {
-                Coding::Identity => Some(self.tag.clone()),
-                Coding::Gzip => compressed_tag(&self.tag),
+            match find_in_list(list, own)? {
+                Coding::Identity => Some(own.clone()),
+                Coding::Gzip => compressed_tag(own),
             }
         };
-        headers.get_all(header::IF_NONE_MATCH).find_map(named)
+        condition.values().iter().find_map(matched)
+    }
+}
+
+/// The response to a write.
+impl Responder for Representation {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in [(header::LOCATION, self.location), (header::ETAG, self.etag)] {
+            if let Some(value) = value {
+                response.insert_header((name, value));
+            }
+        }
+        if self.is_replay {
+            response.insert_header((REPLAYED, HeaderValue::from_static("true")));
+        }
+        response.insert_header((header::CONTENT_TYPE, JSON)).body(self.body)
     }
 }
 
@@ -138,8 +228,8 @@ enum Coding {
     Gzip,
 }
 
-/// In which coding a list of tags has this one, by weak comparison.
-fn named_in(list: &HeaderValue, tag: &HeaderValue) -> Option<Coding> {
+/// The coding in which a list of tags contains this one, by weak comparison (RFC 9110, section 8.8.3.2).
+fn find_in_list(list: &HeaderValue, tag: &HeaderValue) -> Option<Coding> {
     let (list, tag) = (list.to_str().ok()?, tag.to_str().ok()?);
     if list.trim() == "*" {
         return Some(Coding::Identity);
@@ -167,9 +257,9 @@ fn compressed_tag(tag: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("{opaque}{GZIP_SUFFIX}\"")).ok()
 }
 
-/// `None`: it does not pay.
+/// `None` if compression does not pay off.
 fn gzip(body: &[u8]) -> Option<Bytes> {
-    if body.len() < WORTH_COMPRESSING {
+    if body.len() < MIN_COMPRESSED {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -178,7 +268,7 @@ fn gzip(body: &[u8]) -> Option<Bytes> {
     (compressed.len() <= body.len() / 2).then(|| Bytes::from(compressed.into_boxed_slice()))
 }
 
-/// Whether `Accept-Encoding` has gzip with a weight above 0 (RFC 9110, section 12.5.3).
+/// Whether `Accept-Encoding` lists gzip with a weight above 0 (RFC 9110, section 12.5.3).
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok()).any(|list| {
         list.split(',').any(|item| {
@@ -201,20 +291,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_of_tags_names_a_representation_in_either_encoding() {
+    fn a_tag_is_found_in_either_coding() {
         let tag = HeaderValue::from_static("\"1-2\"");
         for list in ["\"1-2\"", "W/\"1-2\"", "*", " * "] {
-            assert_eq!(named_in(&HeaderValue::from_static(list), &tag), Some(Coding::Identity), "{list}");
+            assert_eq!(find_in_list(&HeaderValue::from_static(list), &tag), Some(Coding::Identity), "{list}");
         }
         let compressed = HeaderValue::from_static("\"0-0\", \"1-2-gzip\"");
-        assert_eq!(named_in(&compressed, &tag), Some(Coding::Gzip));
+        assert_eq!(find_in_list(&compressed, &tag), Some(Coding::Gzip));
         for list in ["\"1-22\"", "1-2", "\"1-2", "\"-gzip\"", "", "\"*\""] {
-            assert_eq!(named_in(&HeaderValue::from_static(list), &tag), None, "{list}");
+            assert_eq!(find_in_list(&HeaderValue::from_static(list), &tag), None, "{list}");
         }
     }
 
     #[test]
-    fn gzip_is_sent_only_where_it_is_accepted() {
+    fn gzip_is_sent_only_if_accepted() {
         for (list, accepted) in [
             ("gzip", true),
             ("br, GZIP;q=0.5", true),

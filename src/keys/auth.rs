@@ -123,7 +123,7 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
     match look_up(hash, request).await {
         Ok(caller) => {
             audit::identify(request, caller.id());
-            rate_limit::count(request, &hash, caller.id())?;
+            rate_limit::count_request(request, &hash, caller.id())?;
             Ok(caller)
         }
         Err(error) => {
@@ -146,7 +146,7 @@ async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiE
     let now = Timestamp::now();
     let found = database.read_inline(move |conn| store::find(conn, &hash, now)).await?;
     let key = found.ok_or(ApiError::KeyInvalid)?;
-    if key.last_used_on.as_deref() != Some(&now.day()) {
+    if key.last_used_on.as_deref() != Some(&now.utc_date()) {
         note_use(database, key.id, now);
     }
     Ok(Caller::Key { id: key.id, role: key.role })
@@ -156,7 +156,7 @@ async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiE
 fn note_use(database: &Database, id: i64, now: Timestamp) {
     let database = database.clone();
     actix_web::rt::spawn(async move {
-        if let Err(error) = database.write_each(move |conn| store::note_use(conn, id, &now.day())).await {
+        if let Err(error) = database.write_each(move |conn| store::note_use(conn, id, &now.utc_date())).await {
             tracing::warn!(%error, key = id, "the use of a key cannot be noted");
         }
     });

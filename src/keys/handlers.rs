@@ -10,9 +10,9 @@ use crate::http::ApiError;
 use crate::http::extract::json::Json;
 use crate::keys::auth::{Caller, EnvironmentKey};
 use crate::keys::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
-use crate::keys::store;
 use crate::keys::store::NotRevoked;
-use crate::resource::path::Id;
+use crate::keys::{errors, store};
+use crate::resource::path::IdPath;
 
 /// The API keys.
 #[derive(Debug, Serialize, ToSchema)]
@@ -58,19 +58,19 @@ pub async fn create_key(
 /// has an `ADMIN_API_KEY`.
 #[utoipa::path(
     delete, path = "/api/keys/{id}", tag = "keys",
-    params(("id" = i64, Path, description = "The key's id", minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 2)),
+    params(IdPath),
     responses((status = 204, description = "Revoked")),
 )]
 pub async fn revoke_key(
     database: web::Data<Database>,
     environment: web::Data<EnvironmentKey>,
-    Id(id): Id,
+    IdPath { id }: IdPath,
 ) -> Result<HttpResponse, ApiError> {
     let has_other_way_in = environment.0.is_some();
     database.write(move |conn| store::revoke(conn, id, has_other_way_in, Timestamp::now())).await?.map_err(
         |reason| match reason {
             NotRevoked::Missing => ApiError::NotFound("key"),
-            NotRevoked::LastAdmin => ApiError::LastAdminKey,
+            NotRevoked::LastAdmin => errors::last_admin_key(),
         },
     )?;
     Ok(HttpResponse::NoContent().finish())

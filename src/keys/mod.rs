@@ -1,10 +1,13 @@
 //! API keys: who may call what.
 
 pub mod auth;
+pub mod errors;
 pub mod handlers;
 pub mod model;
 pub mod store;
 
+use crate::http::error::code::NOT_FOUND;
+use crate::keys::errors::LAST_ADMIN_KEY;
 use crate::routing::{Access, Operation, Role, operation};
 
 const ADMIN: Access = Access::AtLeast(Role::Admin);
@@ -13,5 +16,5 @@ const ADMIN: Access = Access::AtLeast(Role::Admin);
 pub const ROUTES: &[Operation] = &[
     operation!(ADMIN, keys::handlers, list_keys, []),
     operation!(ADMIN, keys::handlers, create_key, []),
-    operation!(ADMIN, keys::handlers, revoke_key, [NotFound, LastAdminKey]),
+    operation!(ADMIN, keys::handlers, revoke_key, [NOT_FOUND, LAST_ADMIN_KEY]),
 ];

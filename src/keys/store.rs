@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 use diesel::prelude::*;
 
-use crate::db::{Backend, Connection, Sequence, Timestamp, on};
+use crate::db::{Backend, Connection, Sequence, Timestamp, Visibility, on};
 use crate::keys::model::{ApiKey, CreateApiKey, KeyHash, StoredKey};
 use crate::routing::Role;
 use crate::schema::api_keys;
@@ -30,7 +30,7 @@ pub fn create(
     created_by: Option<i64>,
     now: Timestamp,
 ) -> QueryResult<ApiKey> {
-    conn.note_change(false);
+    conn.mark_changed(Visibility::Private);
     let row = NewRow { name: &key.name, role: key.role, hash, created_at: now, created_by, expires_at: key.expires_at };
     on!(conn, conn => diesel::insert_into(api_keys::table)
         .values(&row)
@@ -58,7 +58,7 @@ pub fn find(conn: &mut Connection, hash: &KeyHash, now: Timestamp) -> QueryResul
 /// # Errors
 /// The database's.
 pub fn note_use(conn: &mut Connection, id: i64, day: &str) -> QueryResult<()> {
-    conn.note_change(false);
+    conn.mark_changed(Visibility::Private);
     on!(conn, conn => diesel::update(api_keys::table.find(id)).set(api_keys::last_used_on.eq(day)).execute(conn))
         .map(drop)
 }
@@ -98,7 +98,7 @@ pub enum Restored {
 /// # Errors
 /// The database's.
 pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> {
-    conn.note_change(false);
+    conn.mark_changed(Visibility::Private);
     lock(conn)?;
     let stored: Vec<(i64, Vec<u8>)> = on!(conn, conn => api_keys::table
         .filter(api_keys::id.eq(key.id).or(api_keys::hash.eq(&key.hash)))
@@ -107,7 +107,7 @@ pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> 
     match stored.as_slice() {
         [] => {
             on!(conn, conn => diesel::insert_into(api_keys::table).values(key).execute(conn))?;
-            Sequence::ApiKeys.raise(conn, key.id)?;
+            Sequence::ApiKeys.advance_to(conn, key.id)?;
             Ok(Restored::Stored)
         }
         [(id, hash)] if *id == key.id && *hash == key.hash => Ok(Restored::Found),
@@ -135,7 +135,7 @@ pub fn revoke(
     may_be_last: bool,
     now: Timestamp,
 ) -> QueryResult<Result<(), NotRevoked>> {
-    conn.note_change(false);
+    conn.mark_changed(Visibility::Private);
     lock(conn)?;
     let admins: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => api_keys::table
         .filter(api_keys::revoked_at.is_null())

@@ -8,7 +8,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::http::{ApiError, Code};
+use crate::http::ApiError;
+use crate::http::error::code::ErrorCode;
 use crate::openapi;
 
 /// The OpenAPI document, serialized once at startup.
@@ -24,6 +25,10 @@ impl Document {
         openapi::to_json(document).map(|json| Self(json.into()))
     }
 }
+
+/// Every error that the API can return, for [`get_problem`].
+#[derive(Debug, Clone)]
+pub struct ErrorCatalog(pub Vec<&'static ErrorCode>);
 
 /// Allows only what Swagger UI needs beyond its own files: inline styles, and icons as `data:` images.
 const CSP: (HeaderName, HeaderValue) = (
@@ -94,8 +99,8 @@ fn with_base(html: &[u8]) -> Vec<u8> {
     params(("code" = String, Path, description = "The `code` of a problem response", example = "validation_failed")),
     responses((status = 200, description = "The meaning of the code and how to fix the error", body = String, content_type = "text/plain")),
 )]
-pub async fn get_problem(code: web::Path<String>) -> Result<HttpResponse, ApiError> {
-    let code = Code::ALL.iter().find(|known| known.name() == *code).ok_or(ApiError::NotFound("problem"))?;
-    let text = format!("{} ({})\n{}\n\n{}\n", code.name(), code.status(), code.title(), code.help());
+pub async fn get_problem(code: web::Path<String>, catalog: web::Data<ErrorCatalog>) -> Result<HttpResponse, ApiError> {
+    let code = catalog.0.iter().find(|known| known.name == *code).ok_or(ApiError::NotFound("error code"))?;
+    let text = format!("{} ({})\n{}\n\n{}\n", code.name, code.status, code.title, code.help);
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
 }

@@ -17,9 +17,9 @@ use prometheus_client::registry::Registry;
 
 use crate::db::{Database, EndpointStatus, PoolStats, Timestamp, WriterStats};
 use crate::http::ApiError;
-use crate::http::extract::idempotency_key::Replays;
+use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
-use crate::http::middleware::rate_limit::Limits;
+use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::Requests;
 use crate::posts::scheduler::Progress;
 use crate::telemetry::histogram::HistogramSnapshot;
@@ -35,8 +35,8 @@ pub struct MetricSources {
     pub backend: &'static str,
     pub cache: Cache,
     pub requests: web::Data<Requests>,
-    pub limits: web::Data<Limits>,
-    pub replays: web::Data<Replays>,
+    pub limits: web::Data<RateLimiter>,
+    pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<Progress>,
     pub started: SystemTime,
 }
@@ -47,7 +47,7 @@ pub struct MetricSources {
 /// Encoding failed, which does not happen in practice.
 pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpResponse, ApiError> {
     // Read before the status check, which may itself wait for a connection.
-    let pools = sources.database.pools();
+    let pools = sources.database.pool_stats();
     let endpoints = sources.database.endpoint_status().await;
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(MetricCollector { sources: (**sources).clone(), pools, endpoints }));
@@ -77,7 +77,7 @@ impl Collector for MetricCollector {
         cache(&mut out, sources)?;
         database(&mut out, &sources.database, &self.endpoints)?;
         pools(&mut out, &self.pools)?;
-        if let Some(stats) = sources.database.writer() {
+        if let Some(stats) = sources.database.writer_stats() {
             sqlite(&mut out, &stats)?;
         }
         schedule(&mut out, &sources.schedule)
@@ -110,7 +110,7 @@ fn requests(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     out.counter(
         "http_problems",
         "Problem responses, by error code.",
-        sources.requests.problems().map(|(code, count)| ([("code", code.name())], count)),
+        sources.requests.problems().map(|(code, count)| ([("code", code.name)], count)),
     )?;
     out.counter(
         "rate_limit_refusals",
@@ -164,7 +164,7 @@ fn database(out: &mut MetricWriter, database: &Database, endpoints: &[EndpointSt
     out.counter(
         "db_errors",
         "Failed database calls, by kind of error.",
-        database.failures().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
+        database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
     )
 }
 
@@ -177,11 +177,11 @@ fn pools(out: &mut MetricWriter, pools: &[PoolStats]) -> fmt::Result {
     out.histogram(
         "db_pool_wait_seconds",
         "Time that successful calls waited for a connection.",
-        pools.iter().map(|pool| ([("pool", pool.name)], &pool.waits)),
+        pools.iter().map(|pool| ([("pool", pool.name)], &pool.wait_times)),
     )?;
     let refused = pools.iter().flat_map(|pool| {
         let labels = |reason| [("pool", pool.name), ("reason", reason)];
-        [(labels("full"), pool.refused_full), (labels("timeout"), pool.refused_late)]
+        [(labels("full"), pool.rejected_full), (labels("timeout"), pool.rejected_timeout)]
     });
     out.counter(
         "db_pool_refusals",
@@ -191,13 +191,13 @@ fn pools(out: &mut MetricWriter, pools: &[PoolStats]) -> fmt::Result {
 }
 
 fn sqlite(out: &mut MetricWriter, stats: &WriterStats) -> fmt::Result {
-    out.histogram("db_group_commit_writes", "Writes per group commit, on SQLite.", [([], &stats.groups)])?;
+    out.histogram("db_group_commit_writes", "Writes per group commit, on SQLite.", [([], &stats.batch_sizes)])?;
     out.histogram(
         "db_group_commit_duration_seconds",
         "Duration of a group commit transaction, including the commit.",
-        [([], &stats.times)],
+        [([], &stats.commit_times)],
     )?;
-    out.gauge("db_wal_bytes", "Size of SQLite's write-ahead log in bytes.", [([], stats.wal)])
+    out.gauge("db_wal_bytes", "Size of SQLite's write-ahead log in bytes.", [([], stats.wal_bytes)])
 }
 
 fn schedule(out: &mut MetricWriter, progress: &Progress) -> fmt::Result {

@@ -8,6 +8,7 @@ pub mod health;
 pub mod metrics;
 pub mod shutdown;
 
+use crate::http::error::code::{NOT_FOUND, NOT_READY};
 use crate::routing::{Access, Operation, operation};
 
 const UNCHECKED: Access = Access::Unchecked;
@@ -16,8 +17,8 @@ const UNCHECKED: Access = Access::Unchecked;
 pub const ROUTES: &[Operation] = &[
     operation!(UNCHECKED, ops::docs, get_openapi, []),
     operation!(UNCHECKED, ops::docs, get_docs, []),
-    operation!(UNCHECKED, ops::docs, get_docs_file, [NotFound]),
-    operation!(UNCHECKED, ops::docs, get_problem, [NotFound]),
+    operation!(UNCHECKED, ops::docs, get_docs_file, [NOT_FOUND]),
+    operation!(UNCHECKED, ops::docs, get_problem, [NOT_FOUND]),
     operation!(UNCHECKED, ops::health, live, []),
-    operation!(UNCHECKED, ops::health, ready, [NotReady]),
+    operation!(UNCHECKED, ops::health, ready, [NOT_READY]),
 ];

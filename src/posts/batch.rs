@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use crate::db::{Backend, Connection, Timestamp, on};
-use crate::posts::input::{CreatePost, OnConflict};
-use crate::posts::model::NewPost;
+use crate::db::{Backend, Connection, Timestamp, Visibility, on};
+use crate::posts::input::{Batch, CreatePost, OnConflict};
+use crate::posts::model::{NewPost, Post};
 use crate::posts::slug;
 use crate::posts::slug::FreeNumber;
-use crate::posts::store::{is_taken, upsert};
+use crate::posts::store::{find_by_slugs, is_taken, upsert, was_public};
 use crate::schema::posts;
 
 /// A post to store.
@@ -45,6 +45,23 @@ pub enum BatchOutcome {
     Replaced,
     SlugTaken,
     IdTaken,
+}
+
+/// The outcome of each post of a batch with its slug, in order, and the posts that now have these slugs.
+pub type BatchOutcomes = (Vec<(BatchOutcome, String)>, Vec<Post>);
+
+/// Stores a batch. If an outcome is [`BatchOutcome::SlugTaken`], the caller must roll the transaction back; no posts are
+/// returned then.
+pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResult<BatchOutcomes> {
+    let entries = batch.posts.into_iter().map(|post| Entry::new(post, now)).collect();
+    let outcomes = store(conn, entries, batch.on_conflict)?;
+    if outcomes.iter().any(|(outcome, _)| *outcome == BatchOutcome::SlugTaken) {
+        return Ok((outcomes, Vec::new()));
+    }
+    let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
+    let posts = find_by_slugs(conn, &slugs)?;
+    conn.mark_changed(Visibility::of(posts.iter().any(was_public)));
+    Ok((outcomes, posts))
 }
 
 /// Stores the entries in order, at most as many as fit into one statement (500 do), and answers what became of each

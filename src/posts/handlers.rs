@@ -1,46 +1,44 @@
-//! `/api/posts`. Each handler takes the request apart, calls the store once and answers.
+//! `/api/posts`. Each handler takes the request apart, calls the store once, and renders the result.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use utoipa::IntoParams;
 
-use crate::db::{Connection, Database, Timestamp};
+use crate::db::{Atomicity, Connection, Database, Timestamp};
 use crate::http::ApiError;
-use crate::http::extract::idempotency_key;
-use crate::http::extract::idempotency_key::{IdempotencyKeyHeader, Idempotent};
+use crate::http::extract::idempotency_key::{IdempotencyKey, Idempotent};
 use crate::http::extract::json::{Json, OptionalJson};
-use crate::http::extract::preconditions::{IfMatch, IfNoneMatch, PutPrecondition, PutPreconditionHeaders};
+use crate::http::extract::preconditions::{IfMatch, IfNoneMatch, PutPrecondition};
 use crate::http::extract::query::refuse;
 use crate::http::middleware::cache::Cache;
+use crate::http::representation::Representation;
 use crate::keys::auth::Caller;
-use crate::posts::batch::Entry;
 use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
-use crate::posts::list::page::{BatchResponse, PostList};
+use crate::posts::list::page::PostList;
 use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
-use crate::posts::publish::Target;
+use crate::posts::publish::PostState;
 use crate::posts::responses::{
-    answer, created_answer, done, expected, keep, parse_tag, scope, shown, stored, stored_answer, taken,
+    BatchResponse, NOT_FOUND, cache_scope, changed, created, into_representation, into_result, scope,
 };
-use crate::posts::store::PutCondition;
 use crate::posts::{batch, examples, model, publish, responses, store};
-use crate::resource::path::{Id, SlugPath};
+use crate::resource::path::{IdPath, SlugPath};
+use crate::resource::versioned::{expected_versions, put_condition};
 use crate::routing::Role;
 
 /// List posts
 ///
-/// Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the next page. A key
-/// may also list drafts.
+/// Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor` as `cursor`. With
+/// an API key, drafts can be listed too.
 #[utoipa::path(
     get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
     responses(
         (
-            status = 200, description = "A page of posts, or of summaries where `view` asks for them", body = PostList,
+            status = 200, description = "A page of posts, or of summaries with `view=summary`", body = PostList,
             headers(
                 ("ETag" = String, description = "For `If-None-Match`"),
-                ("Link" = String, description = "The first, the next and the previous page (RFC 8288)"),
+                ("Link" = String, description = "The first, next, and previous pages (RFC 8288)"),
             ),
         ),
-        (status = 304, description = "Unchanged since the answer that `If-None-Match` names"),
+        (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
 pub async fn list_posts(
@@ -55,70 +53,68 @@ pub async fn list_posts(
     }
     let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
     let read = async move { responses::page(&database, caller, list, &path, &query).await };
-    cache.answer(&request, keep(caller), read).await
+    cache.respond(&request, cache_scope(caller), read).await
 }
 
-/// Read a post by its id
+/// Get a post by id
 ///
-/// A draft is found only with a key.
+/// A draft is found only with an API key.
 #[utoipa::path(
-    get, path = "/api/posts/{id}", tag = "posts", params(PathId, IfNoneMatch),
+    get, path = "/api/posts/{id}", tag = "posts", params(IdPath, IfNoneMatch),
     responses(
         (status = 200, description = "The post", body = Post, headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`"))),
-        (status = 304, description = "Unchanged since the answer that `If-None-Match` names"),
+        (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
 pub async fn get_post(
     request: HttpRequest,
-    Id(id): Id,
+    IdPath { id }: IdPath,
     caller: Caller,
     database: web::Data<Database>,
     cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
-    let scope = scope(caller);
-    let find = move |conn: &mut Connection| store::find(conn, id, scope);
-    let read = async move { shown(responses::read(&database, caller, true, find).await?) };
-    cache.answer(&request, keep(caller), read).await
+    let find = move |conn: &mut Connection| store::find(conn, id, scope(caller));
+    let read = async move { into_representation(responses::read(&database, caller, true, find).await?) };
+    cache.respond(&request, cache_scope(caller), read).await
 }
 
-/// Read a post by its slug
+/// Get a post by slug
 ///
-/// A draft is found only with a key.
+/// A draft is found only with an API key.
 #[utoipa::path(
-    get, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, IfNoneMatch),
+    get, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, IfNoneMatch),
     responses(
         (status = 200, description = "The post", body = Post, headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`"))),
-        (status = 304, description = "Unchanged since the answer that `If-None-Match` names"),
+        (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
 pub async fn get_post_by_slug(
     request: HttpRequest,
-    SlugPath(slug): SlugPath,
+    SlugPath { slug }: SlugPath,
     caller: Caller,
     database: web::Data<Database>,
     cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
-    // PostgreSQL takes no such text, and no post has it.
+    // PostgreSQL rejects text with U+0000, and no slug contains it.
     if slug.contains('\0') {
-        return Err(ApiError::NotFound("post"));
+        return Err(NOT_FOUND);
     }
-    let scope = scope(caller);
-    let find = move |conn: &mut Connection| store::find_by_slug(conn, &slug, scope);
-    let read = async move { shown(responses::read(&database, caller, true, find).await?) };
-    cache.answer(&request, keep(caller), read).await
+    let find = move |conn: &mut Connection| store::find_by_slug(conn, &slug, scope(caller));
+    let read = async move { into_representation(responses::read(&database, caller, true, find).await?) };
+    cache.respond(&request, cache_scope(caller), read).await
 }
 
-/// Write a post
+/// Create a post
 ///
-/// It is a draft unless `published` is true.
+/// The post is a draft unless `published` is true.
 #[utoipa::path(
-    post, path = "/api/posts", tag = "posts", params(IdempotencyKeyHeader), request_body = CreatePost,
+    post, path = "/api/posts", tag = "posts", params(IdempotencyKey), request_body = CreatePost,
     responses((
-        status = 201, description = "The post", body = Post,
+        status = 201, description = "The new post", body = Post,
         headers(
-            ("Location" = String, description = "The post's path"),
+            ("Location" = String, description = "The path of the post"),
             ("ETag" = String, description = "For `If-Match`"),
-            ("Idempotency-Replayed" = String, description = "`true` where the request was carried out before"),
+            ("Idempotency-Replayed" = String, description = "`true` if the response was stored for this `Idempotency-Key`"),
         ),
         example = json!(examples::draft()),
     )),
@@ -127,187 +123,139 @@ pub async fn create_post(
     caller: Caller,
     database: web::Data<Database>,
     Idempotent { body: post, key }: Idempotent<CreatePost>,
-) -> Result<HttpResponse, ApiError> {
-    if key.is_none() {
-        let created = database.write_each(move |conn| store::create(conn, post, Timestamp::now())).await?;
-        return Ok(created_answer(&done(created)?));
-    }
-    idempotency_key::once(&database, caller.id(), key, move |conn| {
-        let created = store::create(conn, post, Timestamp::now())?;
-        Ok(done(created).and_then(|post| stored_answer(&post)))
-    })
-    .await
+) -> Result<Representation, ApiError> {
+    let create = move |conn: &mut Connection| Ok(into_result(store::create(conn, post, Timestamp::now())?));
+    key.execute(&database, caller.id(), Atomicity::Statement, create, created).await
 }
 
-/// Write or replace a post by its slug
+/// Create or replace a post by slug
 ///
-/// Creates the post where there is none with this slug, and otherwise replaces it: what is left out is as in a new
-/// post, a `published` that is left out makes it a draft.
+/// Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post; in
+/// particular, omitting `published` makes the post a draft.
 #[utoipa::path(
-    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(PathSlug, PutPreconditionHeaders), request_body = PutPost,
+    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, PutPrecondition), request_body = PutPost,
     responses(
-        (status = 200, description = "Replaced: the post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
+        (status = 200, description = "The replaced post", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
         (
-            status = 201, description = "Created: the post", body = Post,
-            headers(("Location" = String, description = "The post's path"), ("ETag" = String, description = "For `If-Match`")),
+            status = 201, description = "The new post", body = Post,
+            headers(("Location" = String, description = "The path of the post"), ("ETag" = String, description = "For `If-Match`")),
         ),
     ),
 )]
 pub async fn put_post(
-    SlugPath(slug): SlugPath,
-    condition: PutPrecondition,
+    SlugPath { slug }: SlugPath,
+    precondition: PutPrecondition,
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
-) -> Result<HttpResponse, ApiError> {
+) -> Result<Representation, ApiError> {
     let slug = model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail))?;
-    let condition = match condition {
-        PutPrecondition::Either => PutCondition::Unconditional,
-        PutPrecondition::No => PutCondition::Absent,
-        PutPrecondition::Yes(tags) => tags.tags().map_or(PutCondition::Exists, |tags| {
-            PutCondition::Is(tags.iter().filter_map(|tag| parse_tag(tag)).collect())
-        }),
-    };
-    let put = database.write_each(move |conn| store::put(conn, slug, post, &condition, Timestamp::now())).await?;
-    let post = done(put)?;
-    Ok(if post.version == 1 { created_answer(&post) } else { answer(&post) })
+    let condition = put_condition(&precondition);
+    let put = move |conn: &mut Connection| store::put(conn, slug, post, &condition, Timestamp::now());
+    responses::put(into_result(database.write_each(put).await?)?)
 }
 
-/// Write many posts at once
+/// Create posts in a batch
 ///
-/// All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+/// Stores all posts or none, in order. `on_conflict` determines what happens to a post whose slug is in use.
 #[utoipa::path(
-    post, path = "/api/posts/batch", tag = "posts", params(IdempotencyKeyHeader), request_body = Batch,
+    post, path = "/api/posts/batch", tag = "posts", params(IdempotencyKey), request_body = Batch,
     responses((
-        status = 200, description = "What became of each post, in order", body = BatchResponse,
-        headers(("Idempotency-Replayed" = String, description = "`true` where the request was carried out before")),
+        status = 200, description = "The outcome of each post, in order", body = BatchResponse,
+        headers(("Idempotency-Replayed" = String, description = "`true` if the response was stored for this `Idempotency-Key`")),
     )),
 )]
 pub async fn create_posts(
     caller: Caller,
     database: web::Data<Database>,
     Idempotent { body: batch, key }: Idempotent<Batch, BATCH_LIMIT>,
-) -> Result<HttpResponse, ApiError> {
-    idempotency_key::once(&database, caller.id(), key, move |conn| {
-        let now = Timestamp::now();
-        let entries = batch.posts.into_iter().map(|post| Entry::new(post, now)).collect();
-        let outcomes = batch::store(conn, entries, batch.on_conflict)?;
-        if let Some(errors) = taken(&outcomes) {
-            return Ok(Err(ApiError::SlugsTaken(errors)));
-        }
-        let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
-        let posts = store::find_by_slugs(conn, &slugs)?;
-        conn.note_change(posts.iter().any(store::was_public));
-        // A post that was skipped may have been deleted just now: then the batch means something else, too.
-        Ok(BatchResponse::new(outcomes, posts).ok_or(ApiError::DatabaseBusy).and_then(|answer| stored(200, &answer)))
-    })
-    .await
+) -> Result<Representation, ApiError> {
+    let create = move |conn: &mut Connection| Ok(BatchResponse::new(batch::create(conn, batch, Timestamp::now())?));
+    key.execute(&database, caller.id(), Atomicity::Body, create, BatchResponse::render).await
 }
 
-/// The most that the body of a batch may have: 16 MiB.
+/// The largest body of a batch: 16 MiB.
 const BATCH_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Change a post
+/// Update a post
 ///
-/// A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+/// Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
 #[utoipa::path(
-    patch, path = "/api/posts/{id}", tag = "posts", params(PathId, IfMatch),
+    patch, path = "/api/posts/{id}", tag = "posts", params(IdPath, IfMatch),
     request_body(content((UpdatePost = "application/merge-patch+json"), (UpdatePost = "application/json"))),
-    responses((status = 200, description = "The post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
+    responses((status = 200, description = "The updated post", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
 )]
 pub async fn update_post(
-    Id(id): Id,
+    IdPath { id }: IdPath,
     condition: IfMatch,
     database: web::Data<Database>,
     Json(patch): Json<UpdatePost>,
-) -> Result<HttpResponse, ApiError> {
-    let expected = expected(id, &condition);
-    let changed = database.write_each(move |conn| store::update(conn, id, &expected, patch, Timestamp::now())).await?;
-    Ok(answer(&done(changed)?))
+) -> Result<Representation, ApiError> {
+    let expected = expected_versions(id, &condition);
+    let update = move |conn: &mut Connection| store::update(conn, id, &expected, patch, Timestamp::now());
+    changed(into_result(database.write_each(update).await?)?)
 }
 
 /// Delete a post
 ///
-/// For good. To take it from the public list only, make it a draft again.
+/// A deleted post cannot be restored. To remove it only from the public list, unpublish it.
 #[utoipa::path(
-    delete, path = "/api/posts/{id}", tag = "posts", params(PathId, IfMatch),
+    delete, path = "/api/posts/{id}", tag = "posts", params(IdPath, IfMatch),
     responses((status = 204, description = "Deleted")),
 )]
 pub async fn delete_post(
-    Id(id): Id,
+    IdPath { id }: IdPath,
     condition: IfMatch,
     database: web::Data<Database>,
 ) -> Result<HttpResponse, ApiError> {
-    let expected = expected(id, &condition);
-    done(database.write_each(move |conn| store::delete(conn, id, &expected)).await?)?;
+    let expected = expected_versions(id, &condition);
+    into_result(database.write_each(move |conn| store::delete(conn, id, &expected)).await?)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Publish a post
 ///
-/// At once, or with `at` at that time: until then it stays a draft. A post that is published stays as it is. Published
-/// again, it shows the time of its first publication, unless `at` gives another.
+/// Publishes the post at once, or schedules it for the time `at`; until then it stays a draft. Publishing a published
+/// post changes nothing. A post that is published again keeps its first `published_at`, unless `at` sets another.
 #[utoipa::path(
-    post, path = "/api/posts/{id}/publish", tag = "posts", params(PathId, IfMatch),
+    post, path = "/api/posts/{id}/publish", tag = "posts", params(IdPath, IfMatch),
     request_body(
         content = Option<Publish>,
-        description = "May be left out. `{}` publishes at once, too, and `{\"at\": \"2099-01-31T12:00:00Z\"}` at that time.",
+        description = "Optional. Without a body or with `{}`, the post is published at once; with \
+            `{\"at\": \"2099-01-31T12:00:00Z\"}`, at that time.",
     ),
-    responses((status = 200, description = "The post as it is now", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
+    responses((status = 200, description = "The post", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
 )]
 pub async fn publish_post(
-    Id(id): Id,
+    IdPath { id }: IdPath,
     condition: IfMatch,
     database: web::Data<Database>,
     OptionalJson(publish): OptionalJson<Publish>,
-) -> Result<HttpResponse, ApiError> {
-    let expected = expected(id, &condition);
-    let at = publish.unwrap_or_default().at;
-    let changed = database
-        .write_each(move |conn| {
-            let now = Timestamp::now();
-            publish::reach(conn, id, &expected, Target::publish(at, now), now)
-        })
-        .await?;
-    Ok(answer(&done(changed)?))
+) -> Result<Representation, ApiError> {
+    let expected = expected_versions(id, &condition);
+    let publish = move |conn: &mut Connection| {
+        let now = Timestamp::now();
+        publish::set_state(conn, id, &expected, PostState::publish(publish.unwrap_or_default().at, now), now)
+    };
+    changed(into_result(database.write_each(publish).await?)?)
 }
 
-/// Make a post a draft again
+/// Unpublish a post
 ///
-/// Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+/// Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled is not changed.
 #[utoipa::path(
-    post, path = "/api/posts/{id}/unpublish", tag = "posts", params(PathId, IfMatch),
+    post, path = "/api/posts/{id}/unpublish", tag = "posts", params(IdPath, IfMatch),
     responses((
-        status = 200, description = "The post as it is now", body = Post,
+        status = 200, description = "The post", body = Post,
         headers(("ETag" = String, description = "For `If-Match`")), example = json!(examples::draft()),
     )),
 )]
 pub async fn unpublish_post(
-    Id(id): Id,
+    IdPath { id }: IdPath,
     condition: IfMatch,
     database: web::Data<Database>,
-) -> Result<HttpResponse, ApiError> {
-    let expected = expected(id, &condition);
-    let changed =
-        database.write_each(move |conn| publish::reach(conn, id, &expected, Target::Draft, Timestamp::now())).await?;
-    Ok(answer(&done(changed)?))
-}
-
-/// The id in the path, for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "its fields are only described")]
-struct PathId {
-    /// The post's id.
-    #[param(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
-    id: i64,
-}
-
-/// The slug in the path, for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "its fields are only described")]
-struct PathSlug {
-    /// The post's slug.
-    #[param(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200, example = "hello-world")]
-    slug: String,
+) -> Result<Representation, ApiError> {
+    let expected = expected_versions(id, &condition);
+    let unpublish =
+        move |conn: &mut Connection| publish::set_state(conn, id, &expected, PostState::Draft, Timestamp::now());
+    changed(into_result(database.write_each(unpublish).await?)?)
 }

@@ -1,6 +1,7 @@
 //! Posts: the model, the routes, and the storage.
 
 pub mod batch;
+pub mod errors;
 mod examples;
 pub mod excerpt;
 pub mod handlers;
@@ -9,11 +10,13 @@ mod json_text;
 pub mod list;
 pub mod model;
 pub mod publish;
-mod responses;
+pub mod responses;
 pub mod scheduler;
 pub mod slug;
 pub mod store;
 
+use crate::http::error::code::{INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND};
+use crate::posts::errors::SLUG_TAKEN;
 use crate::routing::{Access, Operation, Role, operation};
 
 const ANYONE: Access = Access::Anyone;
@@ -21,14 +24,14 @@ const EDITOR: Access = Access::AtLeast(Role::Editor);
 
 /// The routes of posts. `/batch` and `/by-slug/…` precede `/{id}`, which would match them too.
 pub const ROUTES: &[Operation] = &[
-    operation!(ANYONE, posts::handlers, list_posts, [InvalidParameter, InvalidCursor, KeyRequired]),
-    operation!(EDITOR, posts::handlers, create_post, [SlugTaken]),
-    operation!(EDITOR, posts::handlers, create_posts, [SlugTaken]),
-    operation!(ANYONE, posts::handlers, get_post_by_slug, [NotFound]),
-    operation!(EDITOR, posts::handlers, put_post, [InvalidParameter, InvalidHeader]),
-    operation!(ANYONE, posts::handlers, get_post, [NotFound]),
-    operation!(EDITOR, posts::handlers, update_post, [NotFound, SlugTaken]),
-    operation!(EDITOR, posts::handlers, delete_post, [NotFound]),
-    operation!(EDITOR, posts::handlers, publish_post, [NotFound]),
-    operation!(EDITOR, posts::handlers, unpublish_post, [NotFound]),
+    operation!(ANYONE, posts::handlers, list_posts, [INVALID_PARAMETER, INVALID_CURSOR, KEY_REQUIRED]),
+    operation!(EDITOR, posts::handlers, create_post, [SLUG_TAKEN]),
+    operation!(EDITOR, posts::handlers, create_posts, [SLUG_TAKEN]),
+    operation!(ANYONE, posts::handlers, get_post_by_slug, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, put_post, [INVALID_PARAMETER, INVALID_HEADER]),
+    operation!(ANYONE, posts::handlers, get_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, update_post, [NOT_FOUND, SLUG_TAKEN]),
+    operation!(EDITOR, posts::handlers, delete_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, publish_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, unpublish_post, [NOT_FOUND]),
 ];

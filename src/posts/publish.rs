@@ -2,14 +2,15 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::model::Post;
-use crate::posts::store::{Change, Expected, coalesce, unchanged};
+use crate::posts::store::{coalesce, unchanged};
+use crate::resource::versioned::{Change, Expected};
 use crate::schema::posts;
 
 /// What a post is to be. One that is so already stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum PostState {
     /// Published, since `at`; `None`: since its first publication, or now.
     Published { at: Option<Timestamp> },
     /// A draft that is published at this time. A post that is published stays so.
@@ -18,7 +19,7 @@ pub enum Target {
     Draft,
 }
 
-impl Target {
+impl PostState {
     /// What publishing `at` means now: a time that has passed publishes at once.
     #[must_use]
     pub fn publish(at: Option<Timestamp>, now: Timestamp) -> Self {
@@ -28,7 +29,7 @@ impl Target {
         }
     }
 
-    fn is_reached(self, post: &Post) -> bool {
+    fn is_state_of(self, post: &Post) -> bool {
         match self {
             Self::Published { .. } => post.published,
             Self::Scheduled(at) => post.published || post.scheduled_for == Some(at),
@@ -41,43 +42,43 @@ impl Target {
 ///
 /// # Errors
 /// The database's.
-pub fn reach(
+pub fn set_state(
     conn: &mut Connection,
     id: i64,
     expected: &Expected,
-    target: Target,
+    state: PostState,
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
     loop {
-        if let Some(post) = try_reach(conn, id, expected, target, now)? {
+        if let Some(post) = try_set_state(conn, id, expected, state, now)? {
             // What is scheduled was a draft.
-            conn.note_change(!matches!(target, Target::Scheduled(_)));
+            conn.mark_changed(Visibility::of(!matches!(state, PostState::Scheduled(_))));
             return Ok(Change::Done(post));
         }
         match unchanged(conn, id, expected)? {
             // Somebody changed it between the two statements.
-            Change::Done(post) if !target.is_reached(&post) => {}
+            Change::Done(post) if !state.is_state_of(&post) => {}
             outcome => return Ok(outcome),
         }
     }
 }
 
 /// `None`: the post is missing, at another version, or what it is to be.
-fn try_reach(
+fn try_set_state(
     conn: &mut Connection,
     id: i64,
     expected: &Expected,
-    target: Target,
+    state: PostState,
     now: Timestamp,
 ) -> QueryResult<Option<Post>> {
-    let (published, scheduled_for) = match target {
-        Target::Published { .. } => (true, None),
-        Target::Scheduled(at) => (false, Some(at)),
-        Target::Draft => (false, None),
+    let (published, scheduled_for) = match state {
+        PostState::Published { .. } => (true, None),
+        PostState::Scheduled(at) => (false, Some(at)),
+        PostState::Draft => (false, None),
     };
-    let published_at = match target {
-        Target::Published { at } => Some(at),
-        Target::Scheduled(_) | Target::Draft => None,
+    let published_at = match state {
+        PostState::Published { at } => Some(at),
+        PostState::Scheduled(_) | PostState::Draft => None,
     };
     let changes = (
         posts::published.eq(published),
@@ -91,12 +92,12 @@ fn try_reach(
         if let Some(versions) = expected {
             update = update.filter(posts::version.eq_any(versions.clone()));
         }
-        match target {
-            Target::Published { .. } => update.filter(posts::published.eq(false)),
-            Target::Scheduled(at) => update
+        match state {
+            PostState::Published { .. } => update.filter(posts::published.eq(false)),
+            PostState::Scheduled(at) => update
                 .filter(posts::published.eq(false))
                 .filter(posts::scheduled_for.is_null().or(posts::scheduled_for.assume_not_null().ne(at))),
-            Target::Draft => update.filter(posts::published.eq(true).or(posts::scheduled_for.is_not_null())),
+            PostState::Draft => update.filter(posts::published.eq(true).or(posts::scheduled_for.is_not_null())),
         }
         .returning(Post::as_returning())
         .get_result(conn)

@@ -1,136 +1,160 @@
-//! From what the store found to what HTTP says: tags, statuses and problems.
+//! Turns what the store returns into representations and errors.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{self, ETag, EntityTag};
+use std::collections::HashMap;
+
+use actix_web::http::StatusCode;
 use diesel::QueryResult;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::db::{Connection, Database, Error};
 use crate::http::ApiError;
-use crate::http::extract::preconditions::IfMatch;
-use crate::http::idempotency_store::Answer;
-use crate::http::representation::{CacheScope, Representation, uncompressed};
+use crate::http::representation::{CacheScope, Representation};
 use crate::keys::auth::Caller;
-use crate::posts::batch::BatchOutcome;
-use crate::posts::list;
+use crate::posts::batch::{BatchOutcome, BatchOutcomes};
 use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
 use crate::posts::model::Post;
-use crate::posts::store::{Change, Expected, Scope};
+use crate::posts::store::Scope;
+use crate::posts::{errors, list};
+use crate::resource::versioned::{Change, etag};
 use crate::validation::FieldError;
 
-/// Which posts the caller may see.
+/// The posts that the caller may see.
 pub(crate) fn scope(caller: Caller) -> Scope {
     if caller.may_read_drafts() { Scope::All } else { Scope::Published }
 }
 
-/// 404 where there is no post that the caller may see.
-pub(crate) fn shown(post: Option<Post>) -> Result<Representation, ApiError> {
-    let post = post.ok_or(ApiError::NotFound("post"))?;
-    Representation::new(etag(&post), None, &post)
+/// Which caches may store a response to the caller. Without a key, every client gets the same response.
+pub(crate) fn cache_scope(caller: Caller) -> CacheScope {
+    if caller == Caller::Anonymous { CacheScope::Public } else { CacheScope::Private }
 }
 
-/// What `caller` reads: without a key, a replica may answer.
+/// Runs a read for the caller. A replica may serve it if the caller has no key.
 pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     caller: Caller,
     is_indexed: bool,
     body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
 ) -> Result<T, Error> {
-    match keep(caller) {
+    match cache_scope(caller) {
         CacheScope::Public => database.read_public(is_indexed, body).await,
         CacheScope::Private if is_indexed => database.read_inline(body).await,
         CacheScope::Private => database.read(body).await,
     }
 }
 
-/// The page that a list asks for.
+/// The page that a list request asks for.
 pub(crate) async fn page(
     database: &Database,
     caller: Caller,
-    list: ListRequest,
+    request: ListRequest,
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let (query, count, is_indexed) = (list.query.clone(), list.count, list.is_indexed());
+    let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
     let parts = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
     let (page, total) = read(database, caller, is_indexed, parts).await?;
-    let page = PostPage::new(&list, page, total);
-    Representation::new(page.etag(), page.link(path, query_string), &page)
+    let page = PostPage::new(&request, page, total);
+    Representation::of_read(page.etag(), page.link(path, query_string), &page)
 }
 
-/// Without a key everyone gets the same answer.
-pub(crate) fn keep(caller: Caller) -> CacheScope {
-    if caller == Caller::Anonymous { CacheScope::Public } else { CacheScope::Private }
+/// The response to a read of one post; 404 if there is none that the caller may see.
+pub(crate) fn into_representation(post: Option<Post>) -> Result<Representation, ApiError> {
+    let post = post.ok_or(NOT_FOUND)?;
+    Representation::of_read(etag(post.id, post.version), None, &post)
 }
 
-/// Strong: two answers with the same tag have the same bytes. It names the post as well as the version, because behind
-/// one slug there may be one post today and another tomorrow.
-pub(crate) fn etag(post: &Post) -> EntityTag {
-    EntityTag::new_strong(format_tag(post.id, post.version))
-}
+pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("post");
 
-pub(crate) fn format_tag(id: i64, version: i64) -> String {
-    format!("{id}-{version}")
-}
-
-/// The versions that `If-Match` names of this post.
-pub(crate) fn expected(id: i64, condition: &IfMatch) -> Expected {
-    let of_this = |tag: &str| parse_tag(tag).filter(|(of, _)| *of == id).map(|(_, version)| version);
-    condition.tags().map(|tags| tags.iter().filter_map(|tag| of_this(tag)).collect())
-}
-
-/// The id and the version in a tag of [`etag`].
-pub(crate) fn parse_tag(tag: &str) -> Option<(i64, i64)> {
-    let tag = uncompressed(tag);
-    let (id, version) = tag.split_once('-')?;
-    let (id, version) = (id.parse().ok()?, version.parse().ok()?);
-    // Tags are compared by their characters: "+1-01" is another one than "1-1".
-    (format_tag(id, version) == tag).then_some((id, version))
-}
-
-pub(crate) fn done<T>(change: Change<T>) -> Result<T, ApiError> {
+pub(crate) fn into_result<T>(change: Change<T>) -> Result<T, ApiError> {
     match change {
         Change::Done(value) => Ok(value),
-        Change::Missing => Err(ApiError::NotFound("post")),
+        Change::Missing => Err(NOT_FOUND),
         Change::Stale => Err(ApiError::PreconditionFailed),
-        Change::SlugTaken => Err(ApiError::SlugTaken),
+        Change::Conflict => Err(errors::slug_taken()),
     }
 }
 
-pub(crate) fn answer(post: &Post) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ETag(etag(post))).json(post)
+/// 200 with the post as it is after a change.
+pub(crate) fn changed(post: Post) -> Result<Representation, ApiError> {
+    Representation::of_write(StatusCode::OK, &post)?.with_etag(etag(post.id, post.version))
 }
 
-pub(crate) fn created_answer(post: &Post) -> HttpResponse {
-    HttpResponse::Created().insert_header((header::LOCATION, location(post))).insert_header(ETag(etag(post))).json(post)
+/// 201 with the new post and its path.
+pub(crate) fn created(post: Post) -> Result<Representation, ApiError> {
+    Representation::of_write(StatusCode::CREATED, &post)?
+        .with_etag(etag(post.id, post.version))?
+        .with_location(format!("/api/posts/{}", post.id))
 }
 
-/// The same as it is kept for an `Idempotency-Key`.
-pub(crate) fn stored_answer(post: &Post) -> Result<Answer, ApiError> {
-    let answer = stored(201, post)?;
-    Ok(Answer { location: Some(location(post)), etag: Some(etag(post).to_string()), ..answer })
+/// 201 if a `PUT` created the post, otherwise 200.
+pub(crate) fn put(post: Post) -> Result<Representation, ApiError> {
+    if post.version == 1 { created(post) } else { changed(post) }
 }
 
-pub(crate) fn stored(status: i32, value: &impl Serialize) -> Result<Answer, ApiError> {
-    let body = serde_json::to_vec(value).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
-    Ok(Answer { status, location: None, etag: None, body })
+/// The outcome of each post in a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchResponse {
+    /// One item for each post of the request, in the same order.
+    pub items: Vec<BatchItem>,
 }
 
-pub(crate) fn location(post: &Post) -> String {
-    format!("/api/posts/{}", post.id)
+/// The outcome of one post in a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchItem {
+    #[schema(inline)]
+    pub result: BatchResult,
+    /// The post as it is now. For a skipped post, the existing post with its slug.
+    pub post: Post,
 }
 
-/// Where a batch asks for slugs that are taken.
-pub(crate) fn taken(outcomes: &[(BatchOutcome, String)]) -> Option<Vec<FieldError>> {
-    let taken = |(index, (outcome, _)): (usize, &(BatchOutcome, String))| {
+/// `created`, `skipped` because the slug is in use, or `replaced`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchResult {
+    Created,
+    Skipped,
+    Replaced,
+}
+
+impl BatchResponse {
+    /// 409 if slugs are in use. 503 if one of the posts was deleted before it could be read again: the batch would then
+    /// mean something else.
+    pub(crate) fn new((outcomes, posts): BatchOutcomes) -> Result<Self, ApiError> {
+        if let Some(conflicts) = slug_conflicts(&outcomes) {
+            return Err(conflicts);
+        }
+        let mut posts: HashMap<String, Post> = posts.into_iter().map(|post| (post.slug.clone(), post)).collect();
+        let item = |(outcome, slug): (BatchOutcome, String)| {
+            let result = match outcome {
+                BatchOutcome::Created => BatchResult::Created,
+                BatchOutcome::Skipped => BatchResult::Skipped,
+                BatchOutcome::Replaced => BatchResult::Replaced,
+                BatchOutcome::SlugTaken | BatchOutcome::IdTaken => return None,
+            };
+            Some(BatchItem { result, post: posts.remove(&slug)? })
+        };
+        let items = outcomes.into_iter().map(item).collect::<Option<_>>();
+        items.map(|items| Self { items }).ok_or(ApiError::DatabaseBusy)
+    }
+
+    /// 200 with the outcomes.
+    pub(crate) fn render(self) -> Result<Representation, ApiError> {
+        Representation::of_write(StatusCode::OK, &self)
+    }
+}
+
+/// The posts of a batch whose slugs are in use; `None` if there are none.
+fn slug_conflicts(outcomes: &[(BatchOutcome, String)]) -> Option<ApiError> {
+    let conflict = |(index, (outcome, _)): (usize, &(BatchOutcome, String))| {
         (*outcome == BatchOutcome::SlugTaken).then(|| FieldError {
             pointer: format!("/posts/{index}/slug"),
             code: "taken",
-            detail: "is the slug of another post".into(),
+            detail: "is used by another post".into(),
         })
     };
-    let errors: Vec<FieldError> = outcomes.iter().enumerate().filter_map(taken).collect();
-    if errors.is_empty() { None } else { Some(errors) }
+    let errors: Vec<FieldError> = outcomes.iter().enumerate().filter_map(conflict).collect();
+    if errors.is_empty() { None } else { Some(errors::slugs_taken(errors)) }
 }

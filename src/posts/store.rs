@@ -8,38 +8,12 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Nullable;
 use diesel::upsert::excluded;
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::input::{CreatePost, PutPost, UpdatePost};
 use crate::posts::model::{NewPost, Post};
 use crate::posts::{excerpt, slug};
+use crate::resource::versioned::{Change, Expected, PutCondition};
 use crate::schema::posts;
-
-/// The versions that a post may be at for a change to go through; `None`: any.
-pub type Expected = Option<Vec<i64>>;
-
-/// What must be at a slug for a `PUT` to go through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutCondition {
-    Unconditional,
-    /// No post.
-    Absent,
-    /// A post, whichever.
-    Exists,
-    /// A post with one of these ids and versions.
-    Is(Vec<(i64, i64)>),
-}
-
-/// What became of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change<T> {
-    Done(T),
-    /// There is no such post.
-    Missing,
-    /// The post is at a version that was not expected.
-    Stale,
-    /// Another post has the slug.
-    SlugTaken,
-}
 
 diesel::define_sql_function! {
     /// The first of the two that is not null.
@@ -84,7 +58,7 @@ pub fn find_by_slugs(conn: &mut Connection, slugs: &[String]) -> QueryResult<Vec
     on!(conn, conn => posts::table.filter(posts::slug.eq_any(slugs)).select(Post::as_select()).load(conn))
 }
 
-/// Stores a new post. [`Change::SlugTaken`] only where it asks for a slug; one made from the title is made free.
+/// Stores a new post. [`Change::Conflict`] only where it asks for a slug; one made from the title is made free.
 ///
 /// # Errors
 /// The database's.
@@ -94,12 +68,12 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
     let mut row = post.into_row(base.clone(), now);
     loop {
         if let Some(post) = insert(conn, &row)? {
-            conn.note_change(post.published);
+            conn.mark_changed(Visibility::of(post.published));
             return Ok(Change::Done(post));
         }
         if is_given {
-            conn.note_change(false);
-            return Ok(Change::SlugTaken);
+            conn.mark_changed(Visibility::Private);
+            return Ok(Change::Conflict);
         }
         // Whoever took it between the look-up and the insert got through: with every turn at least one writer does.
         row.slug = slug::first_free(&base, |slug| is_taken(conn, slug))?;
@@ -158,7 +132,7 @@ pub fn update(
     });
     match updated {
         Ok(Some(post)) => {
-            conn.note_change(!stays || post.published);
+            conn.mark_changed(Visibility::of(!stays || post.published));
             Ok(Change::Done(post))
         }
         Ok(None) => unchanged(conn, id, expected).map(|reason| match reason {
@@ -168,8 +142,8 @@ pub fn update(
         }),
         // The only other unique column is the id, which no update touches.
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            conn.note_change(false);
-            Ok(Change::SlugTaken)
+            conn.mark_changed(Visibility::Private);
+            Ok(Change::Conflict)
         }
         Err(error) => Err(error),
     }
@@ -199,7 +173,7 @@ pub fn put(
             _ => Ok(Change::Stale),
         },
     }?;
-    conn.note_change(matches!(&done, Change::Done(post) if was_public(post)));
+    conn.mark_changed(Visibility::of(matches!(&done, Change::Done(post) if was_public(post))));
     Ok(done)
 }
 
@@ -270,7 +244,7 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
         delete.returning(posts::published).get_result(conn).optional()
     })?;
     if let Some(was_published) = deleted {
-        conn.note_change(was_published);
+        conn.mark_changed(Visibility::of(was_published));
         return Ok(Change::Done(()));
     }
     unchanged(conn, id, expected).map(|reason| match reason {
@@ -281,7 +255,7 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
 
 /// The post as it is, or why a change to it found none to change.
 pub(crate) fn unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
-    conn.note_change(false);
+    conn.mark_changed(Visibility::Private);
     Ok(match find(conn, id, Scope::All)? {
         None => Change::Missing,
         Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,

@@ -1,6 +1,6 @@
-//! Cursors: a place in a list, opaque to the caller, with a checksum so that a cut or altered one fails cleanly.
+//! Cursors: the position of a page in a list, opaque to the client, with a checksum so that a damaged one is rejected.
 //!
-//! The checksum is no secret and needs none: a forged cursor only asks for another place in the same list.
+//! The checksum needs no secret: a forged cursor only requests another position in the same list.
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
@@ -11,20 +11,20 @@ use crate::http::ApiError;
 
 const CHECKSUM: usize = 6;
 
-/// `place` as a cursor: unpadded base64url (RFC 4648, section 5) of its JSON and the checksum.
+/// The position as a cursor: unpadded base64url (RFC 4648, section 5) of its JSON and the checksum.
 #[must_use]
-pub fn encode(place: &impl Serialize) -> String {
-    // A place is made of numbers and strings, which always serialize.
-    let mut bytes = serde_json::to_vec(place).unwrap_or_default();
+pub fn encode(position: &impl Serialize) -> String {
+    // Positions consist of numbers and strings, which always serialize.
+    let mut bytes = serde_json::to_vec(position).unwrap_or_default();
     let checksum = checksum(&bytes);
     bytes.extend_from_slice(&checksum);
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-/// The place that a cursor names.
+/// The position in a cursor.
 ///
 /// # Errors
-/// It was not made by [`encode`] from the same type.
+/// The cursor was not created by [`encode`] from the same type.
 pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
     let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| ApiError::InvalidCursor)?;
     let (json, given) = bytes.split_last_chunk::<CHECKSUM>().ok_or(ApiError::InvalidCursor)?;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_survives_the_round_trip_and_no_alteration() {
+    fn a_cursor_round_trips_and_rejects_alterations() {
         let cursor = encode(&("next", 42));
         assert_eq!(decode::<(String, i64)>(&cursor).unwrap(), ("next".to_owned(), 42));
         for at in 0..cursor.len() {

@@ -1,43 +1,49 @@
-//! Path parameters. One that cannot name anything is a 404, like one that names nothing.
+//! Path parameters. A value that cannot identify anything is a 404, like one that identifies nothing.
 
 use std::future::{Ready, ready};
-use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use utoipa::IntoParams;
 
 use crate::db::MAX_ID;
 use crate::http::ApiError;
 
-/// An id in the path: a whole number from 1 to 2^53 - 1.
-#[derive(Debug, Clone, Copy)]
-pub struct Id(pub i64);
-
-impl FromStr for Id {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        // One spelling per id: no sign, no leading zero.
-        if text.starts_with(['+', '-', '0']) {
-            return Err(());
-        }
-        text.parse().ok().filter(|id| *id <= MAX_ID).map(Self).ok_or(())
-    }
+/// The id in a path.
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct IdPath {
+    /// The id of the resource.
+    #[param(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 1)]
+    pub id: i64,
 }
 
-impl FromRequest for Id {
+impl FromRequest for IdPath {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = request.match_info().get("id").and_then(|id| id.parse().ok());
-        ready(id.ok_or(ApiError::NotFound("such id")))
+        let id = request.match_info().get("id").and_then(parse_id);
+        ready(id.map(|id| Self { id }).ok_or(ApiError::NotFound("resource")))
     }
 }
 
-/// The slug in the path, unchecked: one that no post can have names none.
-#[derive(Debug, Clone)]
-pub struct SlugPath(pub String);
+/// Each id has one spelling: no sign, no leading zero.
+fn parse_id(text: &str) -> Option<i64> {
+    if text.starts_with(['+', '-', '0']) {
+        return None;
+    }
+    text.parse().ok().filter(|id| *id <= MAX_ID)
+}
+
+/// The slug in a path, unchecked: an invalid one identifies nothing.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct SlugPath {
+    /// The slug of the resource.
+    #[param(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200, example = "hello-world")]
+    pub slug: String,
+}
 
 impl FromRequest for SlugPath {
     type Error = ApiError;
@@ -45,6 +51,6 @@ impl FromRequest for SlugPath {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let slug = request.match_info().get("slug");
-        ready(slug.map(|slug| Self(slug.to_owned())).ok_or(ApiError::NotFound("post")))
+        ready(slug.map(|slug| Self { slug: slug.to_owned() }).ok_or(ApiError::NotFound("resource")))
     }
 }

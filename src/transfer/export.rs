@@ -89,7 +89,7 @@ impl Trailer {
             return Ok(Self::default());
         }
         let keys = keys::store::all(conn)?;
-        let last_ids = LastIds { posts: Sequence::Posts.last(conn)?, api_keys: Sequence::ApiKeys.last(conn)? };
+        let last_ids = LastIds { posts: Sequence::Posts.last_id(conn)?, api_keys: Sequence::ApiKeys.last_id(conn)? };
         Ok(Self { keys, last_ids: Some(last_ids) })
     }
 

@@ -277,8 +277,8 @@ fn store_other(conn: &mut Connection, other: &Located<ImportRecord>, report: &mu
             }
         },
         ImportRecord::LastIds(ids) => {
-            Sequence::Posts.raise(conn, ids.posts)?;
-            Sequence::ApiKeys.raise(conn, ids.api_keys)?;
+            Sequence::Posts.advance_to(conn, ids.posts)?;
+            Sequence::ApiKeys.advance_to(conn, ids.api_keys)?;
         }
         ImportRecord::Post(_) => {}
     }

@@ -51,7 +51,7 @@ fn hash(text: String) -> Result<Vec<u8>, Invalid> {
 
 fn day(text: String) -> Result<String, Invalid> {
     match model::time(format!("{text}T00:00:00Z")) {
-        Ok(time) if time.day() == text => Ok(text),
+        Ok(time) if time.utc_date() == text => Ok(text),
         _ => Err(Invalid::new("format", "must be a date such as 2026-01-31")),
     }
 }

@@ -97,7 +97,7 @@ impl Backup {
 
     /// The file that the copy is written to.
     #[must_use]
-    pub fn partial(&self) -> &Path {
+    pub fn partial_path(&self) -> &Path {
         &self.partial
     }
 

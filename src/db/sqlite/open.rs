@@ -80,7 +80,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<SqliteConnection, String> {
     let text = path.to_str().ok_or("the path is not UTF-8")?;
     // SQLite makes a log and an index for it beside a database that has none, also for who only reads. Where there is no
     // log nobody has the database open, and it can be read as the plain file that it is.
-    let is_at_rest = ["-wal", "-journal"].iter().all(|end| !beside(&path, end).exists());
+    let is_at_rest = ["-wal", "-journal"].iter().all(|end| !sidecar_path(&path, end).exists());
     let access = if is_at_rest { "immutable=1" } else { "mode=ro" };
     let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH));
     let mut conn = SqliteConnection::establish(&uri).map_err(|error| error.to_string())?;
@@ -94,7 +94,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<SqliteConnection, String> {
 
 /// The file of SQLite's whose name has this end: `-wal` is its write-ahead log.
 #[must_use]
-pub fn beside(database: &Path, end: &str) -> PathBuf {
+pub fn sidecar_path(database: &Path, end: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(end);
     path.into()

@@ -182,7 +182,7 @@ impl WriterThread {
         };
         let mut next = Some(first);
         let mut group = Vec::new();
-        let mut publicity = Visibility::Hidden;
+        let mut publicity = Visibility::Private;
         let started = Instant::now();
         let committed = pooled.run(|conn| {
             conn.transaction(|conn| {
@@ -298,8 +298,8 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
     }
 
     fn carry_out(&mut self, conn: &mut Connection) -> QueryResult<Visibility> {
-        let Some(body) = self.body.take() else { return Ok(Visibility::Hidden) };
-        conn.take_noted();
+        let Some(body) = self.body.take() else { return Ok(Visibility::Private) };
+        conn.take_visibility();
         let work = |conn: &mut Connection| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
             Ok(result) => result.map_err(Undo::Aborted),
             Err(panic) => Err(Undo::Panicked(panic)),
@@ -315,9 +315,9 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
             },
         };
         let publicity = match (&done, self.atomicity) {
-            (Err(_), Atomicity::Body) => Visibility::Hidden,
+            (Err(_), Atomicity::Body) => Visibility::Private,
             // What came before the statement that failed stays.
-            _ => conn.take_noted(),
+            _ => conn.take_visibility(),
         };
         self.outcome = Some(match done {
             Ok(value) => Ok(Ok(Ok(value))),

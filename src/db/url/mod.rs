@@ -81,7 +81,7 @@ impl InvalidUrl {
 
     /// The same mistake in the URL of another setting than `DATABASE_URL`.
     #[must_use]
-    pub fn of(self, setting: &'static str) -> Self {
+    pub fn for_setting(self, setting: &'static str) -> Self {
         Self { setting, ..self }
     }
 }
@@ -89,7 +89,7 @@ impl InvalidUrl {
 impl PostgresUrl {
     /// Looks tables up in the same schema as `other`, also where it names none itself. `false`: that cannot be.
     #[must_use]
-    pub fn share_schema(&mut self, other: &Self) -> bool {
+    pub fn adopt_schema(&mut self, other: &Self) -> bool {
         match (&self.schema, &other.schema) {
             (None, Some(_)) if self.transaction_pooling => return false,
             (None, _) => self.schema.clone_from(&other.schema),
@@ -347,7 +347,7 @@ mod tests {
             ("?pgbouncer=true", "?schema=blog", Err(())),
         ] {
             let [mut url, other] = [own, others].map(|query| postgres_url(&format!("postgres://h/db{query}")).0);
-            let shared = if url.share_schema(&other) { Ok(url.schema.as_deref()) } else { Err(()) };
+            let shared = if url.adopt_schema(&other) { Ok(url.schema.as_deref()) } else { Err(()) };
             assert_eq!(shared, schema, "{own} beside {others}");
         }
     }

@@ -1,59 +1,58 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that may be sent again without being
-//! carried out again.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that can be sent again without being executed
+//! twice.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::http::header::HeaderName;
+use actix_web::{FromRequest, HttpRequest, web};
 use diesel::QueryResult;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use crate::db::{Connection, Database, Timestamp};
+use crate::db::{Atomicity, Connection, Database, Timestamp, Visibility};
 use crate::http::extract::json;
 use crate::http::extract::json::BODY_LIMIT;
-use crate::http::idempotency_store::{Answer, Begun, Request};
+use crate::http::idempotency_store::{KeyedRequest, Outcome};
+use crate::http::representation::Representation;
 use crate::http::{ApiError, idempotency_store};
 use crate::validation::Input;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const MAX_LENGTH: usize = 255;
 
-/// The header, for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "its fields are only described")]
-pub struct IdempotencyKeyHeader {
-    /// A name of your choice for this request, such as a UUID. Sent again within 24 hours by the same API key, it is
-    /// not carried out again but answered as before, with `Idempotency-Replayed: true`.
-    #[param(rename = "Idempotency-Key", required = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
-    key: String,
-}
-
-/// A JSON body, with the request's `Idempotency-Key` where it has one.
+/// A JSON body of at most `LIMIT` bytes, and the `Idempotency-Key` of the request.
 #[derive(Debug)]
 pub struct Idempotent<T, const LIMIT: usize = BODY_LIMIT> {
     pub body: T,
-    pub key: Option<Key>,
+    pub key: IdempotencyKey,
 }
 
-/// An `Idempotency-Key`, and what it was sent with.
-#[derive(Debug, Clone)]
-pub struct Key {
-    name: String,
+/// The `Idempotency-Key` of a request, if it has one.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyKey {
+    /// Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
+    /// executed again: the response is the original one, with `Idempotency-Replayed: true`.
+    #[param(
+        rename = "Idempotency-Key", value_type = String, required = false,
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$",
+    )]
+    value: Option<String>,
+    /// A hash of method, path, and body: tells whether two requests with one key are the same.
+    #[param(ignore)]
     fingerprint: [u8; 32],
-    replays: Option<web::Data<Replays>>,
+    #[param(ignore)]
+    replays: Option<web::Data<ReplayCounter>>,
 }
 
-/// How many requests were answered as before.
+/// Counts the responses that were replayed.
 #[derive(Debug, Default)]
-pub struct Replays(AtomicU64);
+pub struct ReplayCounter(AtomicU64);
 
-impl Replays {
+impl ReplayCounter {
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -65,89 +64,89 @@ impl<T: Input + 'static, const LIMIT: usize> FromRequest for Idempotent<T, LIMIT
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = json::collect(request, payload, LIMIT);
-        let key = key(request);
-        let replays = request.app_data::<web::Data<Replays>>().cloned();
+        let value = parse_header(request);
+        let replays = request.app_data::<web::Data<ReplayCounter>>().cloned();
         let mut hash = Sha256::new();
         hash.update(format!("{} {}\n", request.method(), request.path()));
         Box::pin(async move {
-            let key = key?;
+            let value = value?;
             let body = body.await?;
-            let key = key.map(|key| {
+            if value.is_some() {
                 hash.update(&body);
-                Key { name: key, fingerprint: hash.finalize().into(), replays }
-            });
+            }
+            let key = IdempotencyKey { value, fingerprint: hash.finalize().into(), replays };
             Ok(Self { body: json::parse(&body)?, key })
         })
     }
 }
 
-/// Any printable ASCII, which takes in the quoted string that the draft asks for.
-pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    const MAX: usize = 255;
-    let mut given = request.headers().get_all(IDEMPOTENCY_KEY);
-    let Some(value) = given.next() else { return Ok(None) };
-    let key =
-        value.to_str().ok().filter(|key| (1..=MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
-    match (key, given.next()) {
+/// Accepts any printable ASCII, which includes the quoted string that the draft requires.
+pub(crate) fn parse_header(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
+    let Some(value) = values.next() else { return Ok(None) };
+    let is_valid = |key: &&str| (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    match (value.to_str().ok().filter(is_valid), values.next()) {
         (Some(key), None) => Ok(Some(key.to_owned())),
         _ => Err(ApiError::InvalidHeader {
             name: "Idempotency-Key",
-            why: "takes 1 to 255 printable ASCII characters without spaces, once",
+            message: "must be 1 to 255 printable ASCII characters without spaces, given once",
         }),
     }
 }
 
-/// Carries out `work` in a transaction, at most once for a `key` of this `caller`. Only successes are kept: a request
-/// that was refused may be sent again.
-///
-/// # Errors
-/// What `work` refused, or the key's: another request has it, or its first request still runs.
-pub async fn once(
-    database: &Database,
-    caller: i64,
-    key: Option<Key>,
-    work: impl FnOnce(&mut Connection) -> QueryResult<Result<Answer, ApiError>> + Send + 'static,
-) -> Result<HttpResponse, ApiError> {
-    let Some(Key { name: key, fingerprint, replays }) = key else {
-        return Ok(response(database.try_write(work).await??, false));
-    };
-    let request = Request { caller, key, fingerprint };
-    let (answer, is_replayed) = database
-        .try_write(move |conn| {
-            let now = Timestamp::now();
-            match idempotency_store::begin(conn, &request, now)? {
-                Begun::Fresh => {}
-                Begun::Answered(answer) => {
-                    conn.note_change(false);
-                    return Ok(Ok((answer, true)));
-                }
-                Begun::Other => return Ok(Err(ApiError::IdempotencyKeyReused)),
-                Begun::Running => return Ok(Err(ApiError::IdempotencyKeyInUse)),
-            }
-            let answer = match work(conn)? {
-                Ok(answer) => answer,
-                Err(refusal) => return Ok(Err(refusal)),
+impl IdempotencyKey {
+    /// Executes `work`, and renders its result. With a key, it is executed at most once for this key of this `caller`;
+    /// later requests get the stored response. Only successes are stored, so a rejected request can be sent again.
+    ///
+    /// Without a key, `atomicity` says whether `work` needs a transaction of its own.
+    ///
+    /// # Errors
+    /// Those of `work`; 409 while the first request with the key is in progress; 422 if it was a different request.
+    pub async fn execute<T: Send + 'static>(
+        self,
+        database: &Database,
+        caller: i64,
+        atomicity: Atomicity,
+        work: impl FnOnce(&mut Connection) -> QueryResult<Result<T, ApiError>> + Send + 'static,
+        render: impl FnOnce(T) -> Result<Representation, ApiError> + Send + 'static,
+    ) -> Result<Representation, ApiError> {
+        let Some(key) = self.value else {
+            let result = match atomicity {
+                Atomicity::Statement => database.write_each(work).await?,
+                Atomicity::Body => database.try_write(work).await?,
             };
-            idempotency_store::finish(conn, &request, &answer, now)?;
-            Ok(Ok((answer, false)))
-        })
-        .await??;
-    if let Some(replays) = replays.filter(|_| is_replayed) {
-        replays.0.fetch_add(1, Ordering::Relaxed);
+            return render(result?);
+        };
+        let request = KeyedRequest { caller, key, fingerprint: self.fingerprint };
+        let execute = move |conn: &mut Connection| Ok(work(conn)?.and_then(render));
+        let (response, is_replay) = database.try_write(move |conn| execute_once(conn, &request, execute)).await??;
+        if let Some(replays) = self.replays.filter(|_| is_replay) {
+            replays.0.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(response)
     }
-    Ok(response(answer, is_replayed))
 }
 
-fn response(answer: Answer, is_replayed: bool) -> HttpResponse {
-    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    let mut response = HttpResponse::build(status.unwrap_or(StatusCode::OK));
-    for (name, value) in [(header::LOCATION, answer.location), (header::ETAG, answer.etag)] {
-        if let Some(value) = value {
-            response.insert_header((name, value));
+/// The response, and whether it is a replay.
+fn execute_once(
+    conn: &mut Connection,
+    request: &KeyedRequest,
+    execute: impl FnOnce(&mut Connection) -> QueryResult<Result<Representation, ApiError>>,
+) -> QueryResult<Result<(Representation, bool), ApiError>> {
+    let now = Timestamp::now();
+    match idempotency_store::begin(conn, request, now)? {
+        Outcome::Execute => {}
+        Outcome::Replay(stored) => {
+            conn.mark_changed(Visibility::Private);
+            return Ok(Ok((Representation::of_replay(stored), true)));
         }
+        Outcome::KeyMismatch => return Ok(Err(ApiError::IdempotencyKeyReused)),
+        Outcome::InProgress => return Ok(Err(ApiError::IdempotencyKeyInUse)),
     }
-    if is_replayed {
-        response.insert_header((REPLAYED, HeaderValue::from_static("true")));
-    }
-    response.content_type("application/json").body(answer.body)
+    let response = match execute(conn)? {
+        Ok(response) => response,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    idempotency_store::finish(conn, request, &response.to_stored(), now)?;
+    Ok(Ok((response, false)))
 }

@@ -48,6 +48,6 @@ impl<'a> Params<'a> {
 }
 
 /// The error that names a parameter; a long name is cut.
-pub fn refuse(name: &str, why: impl Into<Cow<'static, str>>) -> ApiError {
-    ApiError::InvalidParameter { name: name.chars().take(100).collect(), why: why.into() }
+pub fn refuse(name: &str, message: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError::InvalidParameter { name: name.chars().take(100).collect(), message: message.into() }
 }

@@ -14,8 +14,9 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
 
+use crate::http::ApiError;
+use crate::http::error::code::ErrorCode;
 use crate::http::transport::client_ip;
-use crate::http::{ApiError, Code};
 
 /// So many characters of a path that is no route's are logged.
 const PATH_LENGTH: usize = 200;
@@ -44,9 +45,9 @@ impl Change {
         Some(Self(Some(Entry::new(request.request(), id, actor))))
     }
 
-    pub(crate) fn end(mut self, status: StatusCode, code: Option<Code>) {
+    pub(crate) fn end(mut self, status: StatusCode, code: Option<&'static ErrorCode>) {
         if let Some(entry) = self.0.take() {
-            entry.log(Some(status), code.map_or("done", Code::name));
+            entry.log(Some(status), code.map_or("done", |code| code.name));
         }
     }
 }
@@ -60,13 +61,14 @@ impl Drop for Change {
 }
 
 /// Logs an answer to a read that refuses the authentication.
-pub(crate) fn note_refusal<B: MessageBody>(response: &ServiceResponse<B>, id: &str, code: Option<Code>) {
+pub(crate) fn note_refusal<B: MessageBody>(response: &ServiceResponse<B>, id: &str, code: Option<&'static ErrorCode>) {
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
     let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-        || matches!(error, Some(ApiError::TooManyWrongKeys(_)));
+        || matches!(error, Some(ApiError::TooManyInvalidKeys(_)));
     if is_refusal {
         let actor = response.request().extensions().get::<Actor>().cloned().unwrap_or_default();
-        Entry::new(response.request(), id, actor).log(Some(response.status()), code.map_or("refused", Code::name));
+        Entry::new(response.request(), id, actor)
+            .log(Some(response.status()), code.map_or("refused", |code| code.name));
     }
 }
 

@@ -123,7 +123,7 @@ impl Cache {
     ///
     /// # Errors
     /// What `read` answered.
-    pub async fn answer(
+    pub async fn respond(
         &self,
         request: &HttpRequest,
         scope: CacheScope,
@@ -146,16 +146,16 @@ impl Cache {
             None => Arc::new(read.await?),
             Some(generation) => generation.find(target(request), read).await?,
         };
-        if let Some(answer) = representation.answer(request.headers(), scope) {
+        if let Some(answer) = representation.respond(request.headers(), scope) {
             return Ok(answer);
         }
         representation.compress().await;
-        let compressed = representation.answer(request.headers(), scope);
-        Ok(compressed.unwrap_or_else(|| representation.whole(scope)))
+        let compressed = representation.respond(request.headers(), scope);
+        Ok(compressed.unwrap_or_else(|| representation.respond_whole(scope)))
     }
 
     fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let kept = self.generation()?.answers.get(target(request))?.answer(request.headers(), CacheScope::Public)?;
+        let kept = self.generation()?.answers.get(target(request))?.respond(request.headers(), CacheScope::Public)?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
         Some(kept)
     }
@@ -229,7 +229,7 @@ impl Generation {
         }
         let ending = EndFill { generation: Arc::clone(self), target };
         // For the one who asked first.
-        actix_web::rt::spawn(RequestContext::here().with(async move {
+        actix_web::rt::spawn(RequestContext::current().run(async move {
             let filled = tokio::select! {
                 filled = read => filled.map(Arc::new),
                 () = sender.closed() => return,

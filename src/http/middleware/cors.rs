@@ -5,7 +5,7 @@ use actix_cors::Cors;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName};
 
-use crate::http::middleware::rate_limit;
+use crate::http::rate_limit_status;
 
 const READ: [Method; 2] = [Method::GET, Method::HEAD];
 const WRITE: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -28,8 +28,8 @@ pub fn cors(origins: Option<&[String]>) -> Cors {
             header::LOCATION,
             header::RETRY_AFTER,
             HeaderName::from_static("idempotency-replayed"),
-            rate_limit::POLICY,
-            rate_limit::STATE,
+            rate_limit_status::POLICY,
+            rate_limit_status::STATUS,
             HeaderName::from_static("x-request-id"),
         ])
         .max_age(MAX_AGE);

@@ -17,7 +17,10 @@ use futures_util::FutureExt;
 use tracing::{Instrument, Span};
 
 use crate::db;
-use crate::http::error::{ApiError, Code, Problem};
+use crate::http::ApiError;
+use crate::http::error::code;
+use crate::http::error::code::ErrorCode;
+use crate::http::error::problem::Problem;
 use crate::http::middleware::audit::Change;
 use crate::http::middleware::request_metrics::Watch;
 use crate::http::middleware::{audit, trace};
@@ -48,8 +51,8 @@ pub async fn edge<B: MessageBody + 'static>(
     // Until the answer is there.
     let in_progress = match request.conn_data::<Rc<Connection>>().cloned() {
         Some(connection) if connection.has_ended() => {
-            end(watch, StatusCode::BAD_REQUEST, Some(Code::BadRequest));
-            return Err(Unanswerable { error: ApiError::Other(Code::BadRequest), request_id: id, unread }.into());
+            end(watch, StatusCode::BAD_REQUEST, Some(code::BAD_REQUEST));
+            return Err(Unanswerable { error: ApiError::Framework(code::BAD_REQUEST), request_id: id, unread }.into());
         }
         Some(connection) => {
             if request.head().connection_type() == ConnectionType::Close {
@@ -74,10 +77,12 @@ pub async fn edge<B: MessageBody + 'static>(
             span.in_scope(|| tracing::error!(request_id = %id, request = line, "the handler panicked"));
             spans::record_status(&span, 500);
             if let Some(change) = change {
-                change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(Code::InternalError));
+                change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
             }
-            end(watch, StatusCode::INTERNAL_SERVER_ERROR, Some(Code::InternalError));
-            return Err(Unanswerable { error: ApiError::Other(Code::InternalError), request_id: id, unread }.into());
+            end(watch, StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
+            return Err(
+                Unanswerable { error: ApiError::Framework(code::INTERNAL_ERROR), request_id: id, unread }.into()
+            );
         }
     };
     let is_error = response.status().is_client_error() || response.status().is_server_error();
@@ -99,7 +104,7 @@ pub async fn edge<B: MessageBody + 'static>(
     Ok(response.map_body(|_, body| Answer::new(body, unread)))
 }
 
-fn end(watch: Option<Watch>, status: StatusCode, code: Option<Code>) {
+fn end(watch: Option<Watch>, status: StatusCode, code: Option<&'static ErrorCode>) {
     if let Some(watch) = watch {
         watch.end(status, code);
     }
@@ -129,9 +134,9 @@ fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str
     let is_ours = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
     // The CORS layer refuses with a text of its own.
     let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_ours {
-        ApiError::Other(Code::OriginNotAllowed).problem()
+        ApiError::Framework(code::ORIGIN_NOT_ALLOWED).problem()
     } else {
-        ApiError::of_response(status, error)
+        ApiError::problem_of_response(status, error)
     };
     let body = body(problem, id);
     response.map_body(|head, _| {
@@ -194,7 +199,7 @@ impl fmt::Debug for Unanswerable {
 
 impl ResponseError for Unanswerable {
     fn status_code(&self) -> StatusCode {
-        self.error.code().status()
+        self.error.code().status
     }
 
     fn error_response(&self) -> HttpResponse {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::db::inspect::{PostgresFacts, Way, way};
+use crate::db::inspect::{ServerInfo, TransportSecurity, transport_security};
 use crate::db::{
     Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
 };
@@ -24,7 +24,7 @@ pub(crate) fn run_checks(name: &'static str, url: &DatabaseUrl, pool: PoolOption
     let result = conn.snapshot(|conn| {
         let mut results = vec![Check::ok(name, format!("connected to {url}"))];
         let before = Timestamp::now();
-        let facts = inspect::postgres_facts(conn)?;
+        let facts = inspect::server_info(conn)?;
         let after = Timestamp::now();
         let schema = check_schema(conn, facts.as_ref())?;
         let is_schema_usable = schema.status != Status::Error;
@@ -34,7 +34,7 @@ pub(crate) fn run_checks(name: &'static str, url: &DatabaseUrl, pool: PoolOption
                 results.extend([
                     check_server(&facts),
                     check_privileges(&facts),
-                    check_tls(way(postgres), &facts),
+                    check_tls(transport_security(postgres), &facts),
                     check_clock(&facts, before, after),
                     check_connections(&facts, pool),
                 ]);
@@ -81,7 +81,7 @@ fn check_replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     };
     let is_same = is_same_database(primary, &mut standby);
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
-    match inspect::standby_facts(primary, &mut standby) {
+    match inspect::standby_status(primary, &mut standby) {
         Err(error) => warning(&format!("failed to compare {} with the primary: {error}; fix this", options.url)),
         Ok(Some(facts)) if !facts.is_standby => {
             warning("DATABASE_READ_URL names a server that is not a standby; set it to a standby")
@@ -115,7 +115,7 @@ fn connect_failure(setting: &str, url: &DatabaseUrl, error: &impl Display) -> St
     format!("{error}; {fix}")
 }
 
-fn check_schema(conn: &mut Connection, facts: Option<&PostgresFacts>) -> Result<Check, migrations::Error> {
+fn check_schema(conn: &mut Connection, facts: Option<&ServerInfo>) -> Result<Check, migrations::Error> {
     const NAME: &str = "schema";
     let (pending, unknown) = (migrations::pending(conn)?, migrations::unknown(conn)?);
     Ok(if !unknown.is_empty() {
@@ -129,14 +129,14 @@ fn check_schema(conn: &mut Connection, facts: Option<&PostgresFacts>) -> Result<
         Check::ok(NAME, "all migrations are applied")
     } else {
         let fix = match facts {
-            Some(facts) if !facts.may_create => "run posts-api migrate as a user that can create tables",
+            Some(facts) if !facts.can_create_tables => "run posts-api migrate as a user that can create tables",
             _ => "run posts-api migrate, or start the service",
         };
         Check::error(NAME, format!("{} migrations are pending; {fix}", pending.len()))
     })
 }
 
-fn check_server(facts: &PostgresFacts) -> Check {
+fn check_server(facts: &ServerInfo) -> Check {
     const NAME: &str = "server";
     let version = facts.version / 10_000;
     if version < MIN_POSTGRES_VERSION {
@@ -153,11 +153,11 @@ fn check_server(facts: &PostgresFacts) -> Check {
     }
 }
 
-fn check_privileges(facts: &PostgresFacts) -> Check {
+fn check_privileges(facts: &ServerInfo) -> Check {
     const NAME: &str = "privileges";
-    if !facts.lacks.is_empty() {
-        Check::error(NAME, format!("the user lacks {}; grant these privileges with GRANT", facts.lacks))
-    } else if facts.may_import {
+    if !facts.missing_privileges.is_empty() {
+        Check::error(NAME, format!("the user lacks {}; grant these privileges with GRANT", facts.missing_privileges))
+    } else if facts.can_advance_sequences {
         Check::ok(NAME, "the user can read and write all tables")
     } else {
         let message = "the user can read and write all tables, but not import; grant UPDATE on the sequences";
@@ -165,17 +165,19 @@ fn check_privileges(facts: &PostgresFacts) -> Check {
     }
 }
 
-fn check_tls(way: Way, facts: &PostgresFacts) -> Check {
+fn check_tls(security: TransportSecurity, facts: &ServerInfo) -> Check {
     const NAME: &str = "tls";
-    match (way, facts.is_encrypted) {
-        (Way::Local, _) => Check::ok(NAME, "the connection does not leave this machine"),
-        (Way::Verified, _) => Check::ok(NAME, "the connection is encrypted and the server certificate is verified"),
-        (Way::Unverified, true) => {
+    match (security, facts.is_encrypted) {
+        (TransportSecurity::Local, _) => Check::ok(NAME, "the connection does not leave this machine"),
+        (TransportSecurity::Verified, _) => {
+            Check::ok(NAME, "the connection is encrypted and the server certificate is verified")
+        }
+        (TransportSecurity::Unverified, true) => {
             let message = "the connection is encrypted, but the server certificate is not verified; set \
                            sslmode=verify-full, and sslrootcert to the certificate authority";
             Check::warning(NAME, message)
         }
-        (Way::Unverified, false) => {
+        (TransportSecurity::Unverified, false) => {
             let message = "the connection is not encrypted; set sslmode=verify-full unless the network is private";
             Check::warning(NAME, message)
         }
@@ -183,7 +185,7 @@ fn check_tls(way: Way, facts: &PostgresFacts) -> Check {
 }
 
 /// Compares this machine's clock, read before and after the query, with the server's.
-fn check_clock(facts: &PostgresFacts, before: Timestamp, after: Timestamp) -> Check {
+fn check_clock(facts: &ServerInfo, before: Timestamp, after: Timestamp) -> Check {
     const NAME: &str = "clock";
     let ahead = before.as_microseconds() - facts.clock;
     let behind = facts.clock - after.as_microseconds();
@@ -215,7 +217,7 @@ fn check_local_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
     }
 }
 
-fn check_connections(facts: &PostgresFacts, pool: PoolOptions) -> Check {
+fn check_connections(facts: &ServerInfo, pool: PoolOptions) -> Check {
     const NAME: &str = "connections";
     let (max, open) = (facts.max_connections, facts.connections);
     // The change poller uses one more.
@@ -241,30 +243,30 @@ fn check_connections(facts: &PostgresFacts, pool: PoolOptions) -> Check {
 mod tests {
     use super::*;
 
-    fn facts(is_encrypted: bool) -> PostgresFacts {
-        PostgresFacts {
+    fn facts(is_encrypted: bool) -> ServerInfo {
+        ServerInfo {
             version: 150_004,
             clock: 0,
             is_read_only: false,
             max_connections: 100,
             connections: 1,
             is_encrypted,
-            may_create: true,
-            lacks: String::new(),
-            may_import: true,
+            can_create_tables: true,
+            missing_privileges: String::new(),
+            can_advance_sequences: true,
         }
     }
 
     #[test]
     fn only_unverified_connections_get_a_tls_warning() {
-        for (way, is_encrypted, status, word) in [
-            (Way::Local, false, Status::Ok, "machine"),
-            (Way::Verified, true, Status::Ok, "verified"),
-            (Way::Unverified, true, Status::Warning, "verify-full"),
-            (Way::Unverified, false, Status::Warning, "not encrypted"),
+        for (security, is_encrypted, status, word) in [
+            (TransportSecurity::Local, false, Status::Ok, "machine"),
+            (TransportSecurity::Verified, true, Status::Ok, "verified"),
+            (TransportSecurity::Unverified, true, Status::Warning, "verify-full"),
+            (TransportSecurity::Unverified, false, Status::Warning, "not encrypted"),
         ] {
-            let check = check_tls(way, &facts(is_encrypted));
-            assert!(check.status == status && check.message.contains(word), "{way:?} {is_encrypted}: {check:?}");
+            let check = check_tls(security, &facts(is_encrypted));
+            assert!(check.status == status && check.message.contains(word), "{security:?} {is_encrypted}: {check:?}");
         }
     }
 
@@ -285,7 +287,7 @@ mod tests {
 
     #[test]
     fn an_unsupported_server_version_is_an_error() {
-        assert_eq!(check_server(&PostgresFacts { version: 149_999, ..facts(true) }).status, Status::Error);
+        assert_eq!(check_server(&ServerInfo { version: 149_999, ..facts(true) }).status, Status::Error);
         assert_eq!(check_server(&facts(true)).status, Status::Ok);
     }
 }

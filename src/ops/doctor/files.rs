@@ -3,7 +3,7 @@
 use std::fs::{Metadata, OpenOptions};
 use std::path::Path;
 
-use crate::db::sqlite::open::beside;
+use crate::db::sqlite::open::sidecar_path;
 use crate::ops::doctor::Check;
 
 pub(crate) const FILE: &str = "file";
@@ -117,7 +117,7 @@ fn check_log(database: &Path) -> Check {
     const NAME: &str = "log";
     // SQLite resolves symbolic links before it derives the name of the log.
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    match beside(&database, "-wal").metadata() {
+    match sidecar_path(&database, "-wal").metadata() {
         Ok(log) if log.len() > MAX_LOG => {
             let message = format!(
                 "the write-ahead log has {} MiB because a program has a long read transaction open, such as a backup \

@@ -1,7 +1,6 @@
 //! A page of posts as the list answers it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use actix_web::http::header::{EntityTag, HeaderValue};
 use data_encoding::HEXLOWER;
@@ -12,7 +11,6 @@ use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::posts::batch::BatchOutcome;
 use crate::posts::examples;
 use crate::posts::list::Page;
 use crate::posts::list::count::Total;
@@ -130,48 +128,5 @@ impl PostPage {
             .filter_map(|(relation, cursor)| cursor.as_deref().map(|cursor| to(relation, Some(cursor))));
         let links: Vec<String> = std::iter::once(to("first", None)).chain(beside).collect();
         HeaderValue::from_str(&links.join(", ")).ok()
-    }
-}
-
-/// What became of the posts of a batch.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BatchResponse {
-    /// One for each post of the request, in its order.
-    pub items: Vec<BatchItem>,
-}
-
-/// What became of a post of a batch.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BatchItem {
-    #[schema(inline)]
-    pub result: BatchResult,
-    /// The post as it is now; of a skipped one, the post that has its slug.
-    pub post: Post,
-}
-
-/// `created`, `skipped` because its slug was taken, or `replaced`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BatchResult {
-    Created,
-    Skipped,
-    Replaced,
-}
-
-impl BatchResponse {
-    /// `None`: one of the posts was deleted before it could be read again.
-    #[must_use]
-    pub fn new(outcomes: Vec<(BatchOutcome, String)>, posts: Vec<Post>) -> Option<Self> {
-        let mut posts: HashMap<String, Post> = posts.into_iter().map(|post| (post.slug.clone(), post)).collect();
-        let item = |(outcome, slug): (BatchOutcome, String)| {
-            let result = match outcome {
-                BatchOutcome::Created => BatchResult::Created,
-                BatchOutcome::Skipped => BatchResult::Skipped,
-                BatchOutcome::Replaced => BatchResult::Replaced,
-                BatchOutcome::SlugTaken | BatchOutcome::IdTaken => return None,
-            };
-            Some(BatchItem { result, post: posts.remove(&slug)? })
-        };
-        outcomes.into_iter().map(item).collect::<Option<_>>().map(|items| Self { items })
     }
 }

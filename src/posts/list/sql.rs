@@ -6,7 +6,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::db::{Backend, Connection, FixedSql, Timestamp, Value, on};
+use crate::db::{Backend, BindValue, Connection, FixedSql, Timestamp, on};
 use crate::posts::excerpt;
 use crate::posts::list::query::{Column, Filter, IndexScan, Item, Key, Order, SearchFilter, Tier, View};
 use crate::posts::list::search::{Scope, Search};
@@ -50,8 +50,8 @@ macro_rules! selected {
             query = match (&place.key, stretch.order) {
                 (Key::Id, Order::Ascending) => query.filter(posts::id.gt(place.id)),
                 (Key::Id, Order::Descending) => query.filter(posts::id.lt(place.id)),
-                (Key::Time(time), _) => query.filter(beyond(stretch, Value::Time(*time), place.id)),
-                (Key::Text(text), _) => query.filter(beyond(stretch, Value::Text(text.clone()), place.id)),
+                (Key::Time(time), _) => query.filter(beyond(stretch, BindValue::Time(*time), place.id)),
+                (Key::Text(text), _) => query.filter(beyond(stretch, BindValue::Text(text.clone()), place.id)),
             };
         }
         let limit = i64::try_from(stretch.limit).unwrap_or(i64::MAX);
@@ -123,7 +123,7 @@ pub(crate) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> 
 }
 
 /// The rows past a place, in the order of the stretch.
-fn beyond(stretch: &IndexScan<'_>, key: Value, id: i64) -> FixedSql<Bool> {
+fn beyond(stretch: &IndexScan<'_>, key: BindValue, id: i64) -> FixedSql<Bool> {
     let (before, end) = match (stretch.column, stretch.order) {
         (Column::Id, Order::Ascending) => ("(posts.id, posts.id) > (", ")"),
         (Column::Id, Order::Descending) => ("(posts.id, posts.id) < (", ")"),
@@ -134,7 +134,7 @@ fn beyond(stretch: &IndexScan<'_>, key: Value, id: i64) -> FixedSql<Bool> {
         (Column::Title, Order::Ascending) => ("(posts.title, posts.id) > (", ")"),
         (Column::Title, Order::Descending) => ("(posts.title, posts.id) < (", ")"),
     };
-    FixedSql::new(before).bind(key, ", ").bind(Value::Integer(id), end)
+    FixedSql::new(before).bind(key, ", ").bind(BindValue::Integer(id), end)
 }
 
 /// Plain lists have few shapes and are asked for most.
@@ -148,7 +148,7 @@ fn order(conn: &Connection, stretch: &IndexScan<'_>) -> FixedSql<BigInt> {
         (Column::Title, Order::Ascending) => FixedSql::new("posts.title ASC, posts.id ASC"),
         (Column::Title, Order::Descending) => FixedSql::new("posts.title DESC, posts.id DESC"),
     };
-    if stretch.query.filter.is_indexed() { order } else { order.prepared_each_time() }
+    if stretch.query.filter.is_indexed() { order } else { order.uncached() }
 }
 
 /// On PostgreSQL the place of nulls, of which an id has none, is that of `posts_published_id`: the primary key, which
@@ -185,32 +185,32 @@ fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bo
             vec![on_sqlite(search, Scope::Post, FOUND), on_sqlite(search, Scope::Title, NOT_FOUND)]
         }
     };
-    conditions.into_iter().map(FixedSql::prepared_each_time).collect()
+    conditions.into_iter().map(FixedSql::uncached).collect()
 }
 
 fn in_post_on_postgres(search: &Search) -> FixedSql<Bool> {
-    let found = Value::Text(search.tsquery(Scope::Post));
+    let found = BindValue::Text(search.tsquery(Scope::Post));
     let Some((unsure, patterns)) = search.unsure() else {
         return FixedSql::new("posts.search @@ posts_fold(").bind(found, ")::tsquery");
     };
     FixedSql::new("(posts.search @@ posts_fold(")
         .bind(found, ")::tsquery OR (posts.search @@ posts_fold(")
         .bind(
-            Value::Text(unsure),
+            BindValue::Text(unsure),
             ")::tsquery AND posts_text(posts.title, posts.content) LIKE ALL (string_to_array(posts_fold(",
         )
-        .bind(Value::Text(patterns), "), '|'))))")
+        .bind(BindValue::Text(patterns), "), '|'))))")
 }
 
 fn in_title_on_postgres(search: &Search, before: &'static str) -> FixedSql<Bool> {
-    FixedSql::new(before).bind(Value::Text(search.tsquery(Scope::Title)), ")::tsquery")
+    FixedSql::new(before).bind(BindValue::Text(search.tsquery(Scope::Title)), ")::tsquery")
 }
 
 const FOUND: &str = "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
 const NOT_FOUND: &str = "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
 
 fn on_sqlite(search: &Search, scope: Scope, before: &'static str) -> FixedSql<Bool> {
-    FixedSql::new(before).bind(Value::Text(search.fts5(scope)), ")")
+    FixedSql::new(before).bind(BindValue::Text(search.fts5(scope)), ")")
 }
 
 #[derive(Queryable, Selectable)]

@@ -1,4 +1,4 @@
-//! The service under test: the real server on a socket of its own, and a client for it.
+//! The service under test: the real server on its own socket, and an HTTP client for it.
 
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
@@ -18,33 +18,11 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::call::Call;
-use super::database::{Kind, TestDatabase};
+use super::database::{Engine, TestDatabase};
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-the-tests";
 
-/// What a test of [`crate::support::on_both!`] may ask for.
-pub(crate) trait Given: Sized {
-    fn given(database: TestDatabase) -> Self;
-
-    /// `None`: there is no such server on this machine.
-    fn on(kind: Kind) -> Option<Self> {
-        TestDatabase::create(kind).map(Self::given)
-    }
-}
-
-impl Given for TestDatabase {
-    fn given(database: TestDatabase) -> Self {
-        database
-    }
-}
-
-impl Given for Api {
-    fn given(database: TestDatabase) -> Self {
-        Self::start(&Arc::new(database), |_| {})
-    }
-}
-
-/// A client of a running server, with a key or without one.
+/// A client of a running server, with or without an API key. Clones share the server.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) server: Arc<Server>,
@@ -53,7 +31,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Starts a server with the settings as `change` leaves them.
+    /// Migrates the database and starts a server. `change` edits the default settings.
     pub(crate) fn start(database: &Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Self {
         database.migrate();
         Self::start_unmigrated(database, change)
@@ -84,7 +62,7 @@ impl Api {
         };
         change(&mut config);
         let server = Arc::new(Server::start(config, Arc::clone(database)));
-        // A proxy in the environment is for the world outside.
+        // The environment may name a proxy, which cannot reach this machine's loopback interface.
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -94,8 +72,8 @@ impl Api {
         Self { server, client, key: None }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.server.database.kind
+    pub(crate) fn engine(&self) -> Engine {
+        self.server.database.engine
     }
 
     pub(crate) fn with_key(&self, key: &str) -> Self {
@@ -146,26 +124,26 @@ impl Api {
         self.call(Method::DELETE, path)
     }
 
-    /// A POST without a body.
-    pub(crate) fn act(&self, path: &str) -> Call {
+    /// A POST request without a body.
+    pub(crate) fn post_empty(&self, path: &str) -> Call {
         self.call(Method::POST, path)
     }
 
-    /// Stores a post and answers it.
+    /// Creates a post as an editor and returns the response body.
     pub(crate) async fn create(&self, post: Value) -> Value {
         self.editor().post("/api/posts", &post).await.json(201)
     }
 }
 
-/// A server on a thread of its own. Dropping it stops it, then removes its database with the last user of that.
+/// A server on its own thread. A drop stops it, then releases its database.
 pub(crate) struct Server {
     pub(crate) address: std::net::SocketAddr,
-    /// Of the listener for operators.
+    /// The address of the admin listener.
     pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
     pub(crate) schedule: Arc<scheduler::Progress>,
     pub(crate) cache: Cache,
-    /// The handle that the server uses.
+    /// The pools that the server uses.
     pub(crate) connections: Database,
     pub(crate) database: Arc<TestDatabase>,
     handle: ServerHandle,
@@ -179,7 +157,7 @@ impl Server {
         let (started, wait) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let connections = Database::with(&config.database, &config.endpoints, config.pool).unwrap();
+                let connections = Database::with_endpoints(&config.database, &config.endpoints, config.pool).unwrap();
                 let Service { server, address, admin_address, readiness, cache, schedule, handle } =
                     server::serve(&config, connections.clone()).unwrap();
                 let addresses = (address, admin_address);
@@ -206,7 +184,7 @@ impl Server {
 
     fn make_key(&self, role: Role) -> String {
         let secret = SecretKey::generate().unwrap();
-        let key = CreateApiKey { name: format!("the {role} of the tests"), role, expires_at: None };
+        let key = CreateApiKey { name: format!("test {role}"), role, expires_at: None };
         let hash = SecretKey::hash(secret.reveal());
         posts_api::keys::store::create(&mut self.database.connect(), &key, &hash, None, Timestamp::now()).unwrap();
         secret.reveal().to_owned()
@@ -215,10 +193,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The command is sent here; what is answered only tells when it is done, and so does the thread's end.
+        // `stop` sends the command at once. Its future only reports completion, which the join below waits for.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
-            // A second panic while a failed test unwinds would end the process without a report.
+            // A second panic during unwinding would abort the process without a report, so ignore the result.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,5 @@
-//! A plain TCP balancer on this machine: each new connection goes to the next instance that takes it. It looks at
-//! nothing that passes, and repeats nothing.
+//! A TCP load balancer. Each new connection goes to the next instance, round robin, that accepts it. It does not parse
+//! HTTP and does not retry requests.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ impl Balancer {
                 if balanced.is_ended.load(Ordering::Relaxed) {
                     return;
                 }
-                // Where none takes it, the client's connection is closed.
+                // If no instance accepts it, dropping the stream closes the client's connection.
                 let Some(server) = balanced.connect() else { continue };
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
@@ -42,8 +42,8 @@ impl Balancer {
         Self { address, instances }
     }
 
-    /// What clients ask.
-    pub(crate) fn base(&self) -> String {
+    /// The URL that clients use.
+    pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -69,7 +69,7 @@ impl Instances {
 impl Drop for Balancer {
     fn drop(&mut self) {
         self.instances.is_ended.store(true, Ordering::Relaxed);
-        // Wakes the thread that takes connections; those that there are end with their two sides.
+        // Unblocks `accept`. Open connections end when either side closes.
         let _ = TcpStream::connect(self.address);
     }
 }

@@ -1,4 +1,4 @@
-//! A request, and what came back.
+//! Requests and their responses.
 
 use std::pin::Pin;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::contract;
 
-/// A request; awaiting it sends it.
+/// A request. Awaiting it sends it, and checks the response against the OpenAPI document.
 pub(crate) struct Call(pub(super) RequestBuilder);
 
 impl Call {
@@ -20,7 +20,7 @@ impl Call {
         Self(self.0.json(body))
     }
 
-    /// A body as it is, with its type.
+    /// Sets the raw body and its content type.
     pub(crate) fn body(self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.header("content-type", content_type).body(body))
     }
@@ -49,17 +49,17 @@ impl IntoFuture for Call {
     }
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
-    /// Method and path of the request, for messages.
+    /// Method and path of the request, for assertion messages.
     pub(crate) line: String,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// None of this may stand in an answer about an error.
+/// Internals that must not appear in an error response.
 const LEAKS: [&str; 11] = [
     "select ", "insert ", "returning", "relation", "sqlite", "postgres", "diesel", "/tmp", "127.0.0.1", "localhost",
     ".rs:",
@@ -80,13 +80,14 @@ impl Reply {
         self
     }
 
-    /// The body of an answer with this status.
+    /// Asserts the status and returns the JSON body.
     #[track_caller]
     pub(crate) fn json(self, status: u16) -> Value {
         serde_json::from_slice(&self.expect(status).body).unwrap()
     }
 
-    /// The body of an error answer, which keeps the promises that all of them make.
+    /// Asserts a problem response (RFC 9457) with this status and code, and every property that all problem responses
+    /// share. Returns its body.
     #[track_caller]
     pub(crate) fn problem(self, status: u16, code: &str) -> Value {
         let reply = self.expect(status);
@@ -100,33 +101,33 @@ impl Reply {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{line}, {member}: {text}");
         }
         assert_eq!(problem["request_id"].as_str(), reply.header("x-request-id"), "{line}");
-        // Of a batch, the slugs that are taken are listed, too.
+        // A batch lists its conflicting slugs as field errors, too.
         let lists_errors = code == "validation_failed" || (code == "slug_taken" && line.ends_with("/batch"));
         assert_eq!(problem.get("errors").is_some(), lists_errors, "{line}: {text}");
         let lower = text.to_lowercase();
         for leak in LEAKS {
-            assert!(!lower.contains(leak), "{line} tells {leak:?}: {text}");
+            assert!(!lower.contains(leak), "{line} exposes {leak:?}: {text}");
         }
         problem
     }
 
-    /// Pointers and codes of a `validation_failed`, sorted.
+    /// Asserts `validation_failed` and returns the pointer and code of each field error, sorted.
     #[track_caller]
-    pub(crate) fn mistakes(self) -> Vec<(String, String)> {
-        mistakes(&self.problem(422, "validation_failed"))
+    pub(crate) fn field_errors(self) -> Vec<(String, String)> {
+        field_errors(&self.problem(422, "validation_failed"))
     }
 }
 
-/// Pointers and codes in a problem, sorted.
-pub(crate) fn mistakes(problem: &Value) -> Vec<(String, String)> {
+/// The pointer and code of each field error in a problem response, sorted.
+pub(crate) fn field_errors(problem: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let mut mistakes: Vec<_> = problem["errors"]
+    let mut errors: Vec<_> = problem["errors"]
         .as_array()
         .unwrap()
         .iter()
         .inspect(|error| assert!(!text(&error["detail"]).is_empty()))
         .map(|error| (text(&error["pointer"]), text(&error["code"])))
         .collect();
-    mistakes.sort();
-    mistakes
+    errors.sort();
+    errors
 }

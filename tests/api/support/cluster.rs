@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster that nobody else uses, so that it may be stopped, paused and started again.
+//! A PostgreSQL cluster for one test, which may stop, pause, and restart it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,26 +12,29 @@ use url::Url;
 use super::database::execute;
 use super::postgres;
 
-/// Runs until it is dropped: see `cluster.sh`.
+/// A cluster that `cluster.sh` runs until this is dropped.
 pub(crate) struct Cluster {
     pub(crate) url: Url,
-    /// Their other ends keep the cluster alive.
+    /// The script stops the cluster when this pipe closes.
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     script: Child,
 }
 
-/// All of its processes, stopped until this is dropped: to its clients it looks like a server that hangs.
-pub(crate) struct Paused(Vec<String>);
+/// The ids of a cluster's processes, all suspended with SIGSTOP until this is dropped. Clients see a server that hangs.
+pub(crate) struct PausedCluster(Vec<String>);
 
 impl Cluster {
-    /// One whose commits survive the end of its processes. `None`: PostgreSQL is not installed here.
+    /// Starts a cluster with `synchronous_commit = on`: commits survive a crash of its processes. Returns `None` if
+    /// PostgreSQL is not installed.
     pub(crate) fn durable() -> Option<Self> {
         match Self::start("on", None) {
             Ok(cluster) => Some(cluster),
-            Err(reason) if postgres::is_required() => panic!("there is no PostgreSQL to stop and start: {reason}"),
+            Err(reason) if postgres::is_required() => {
+                panic!("REQUIRE_POSTGRES is set, but a cluster cannot start: {reason}")
+            }
             Err(reason) => {
-                super::tell_skipped(&format!("what happens when PostgreSQL stops, because {reason}"));
+                super::report_skipped(&format!("PostgreSQL failures, because {reason}"));
                 None
             }
         }
@@ -41,27 +44,27 @@ impl Cluster {
         Self::launch(synchronous_commit, tls, "")
     }
 
-    /// A standby that follows this one by streaming replication.
+    /// Starts a standby that replicates this cluster by streaming.
     pub(crate) fn standby(&self) -> Self {
-        Self::launch("on", None, &self.url.port().unwrap().to_string()).expect("a standby of a cluster that runs")
+        Self::launch("on", None, &self.url.port().unwrap().to_string()).expect("the standby starts")
     }
 
-    /// Stops or goes on with the replay of a standby's log, and returns when that is so.
-    pub(crate) fn replay(&self, goes_on: bool) {
+    /// Resumes or pauses a standby's WAL replay, and waits until the new state holds.
+    pub(crate) fn set_replay(&self, resume: bool) {
         let mut conn = Connection::open(&postgres::parse(&self.url)).unwrap();
-        let (order, state) = if goes_on { ("resume", "not paused") } else { ("pause", "paused") };
-        execute(&mut conn, &format!("SELECT pg_wal_replay_{order}()"));
-        let is_so = "SELECT pg_get_wal_replay_pause_state() AS text";
+        let (command, state) = if resume { ("resume", "not paused") } else { ("pause", "paused") };
+        execute(&mut conn, &format!("SELECT pg_wal_replay_{command}()"));
+        let query = "SELECT pg_get_wal_replay_pause_state() AS text";
         let began = Instant::now();
-        while text(&mut conn, is_so) != state {
-            assert!(began.elapsed() < Duration::from_secs(30), "the replay does not {order}");
+        while text(&mut conn, query) != state {
+            assert!(began.elapsed() < super::WAIT_LIMIT, "timed out: WAL replay does not {command}");
             std::thread::park_timeout(Duration::from_millis(5));
         }
     }
 
-    /// `primary` is the port of a standby's primary.
+    /// For a standby, `primary` is the port of its primary; otherwise it is empty.
     fn launch(synchronous_commit: &str, tls: Option<&Path>, primary: &str) -> Result<Self, String> {
-        let bin = postgres::programs()?;
+        let bin = postgres::bin_directory()?;
         let tls = tls.unwrap_or(Path::new(""));
         let start = |port: u16| {
             let mut script = Command::new("sh")
@@ -79,38 +82,38 @@ impl Cluster {
             let mut cluster = Self { url, input, output, script };
             (cluster.line() == "ready\n").then_some(cluster)
         };
-        // Somebody else may take the port before the cluster does.
+        // Another process may bind the free port first, so retry.
         (0..3).find_map(|_| start(postgres::free_port())).ok_or_else(|| "it did not start".to_owned())
     }
 
-    /// Ends all of its processes at once, as a crash would.
+    /// Stops the cluster without a shutdown checkpoint (`pg_ctl stop --mode=immediate`), as a crash would.
     pub(crate) fn crash(&mut self) {
-        self.tell("stop");
+        self.command("stop");
     }
 
-    /// Starts it after [`Cluster::crash`], and returns when it takes connections.
-    pub(crate) fn start_again(&mut self) {
-        self.tell("start");
+    /// Starts the cluster after [`Cluster::crash`], and waits until it accepts connections.
+    pub(crate) fn restart(&mut self) {
+        self.command("start");
     }
 
-    pub(crate) fn pause(&self) -> Paused {
-        let mut paused = Paused(vec![self.postmaster()]);
-        // First the one that starts the others.
+    pub(crate) fn pause(&self) -> PausedCluster {
+        let mut paused = PausedCluster(vec![self.postmaster()]);
+        // Suspend the postmaster first, so that it forks no more backends.
         paused.signal("STOP");
         let children = format!("/proc/{0}/task/{0}/children", paused.0[0]);
-        let children = std::fs::read_to_string(children).expect("a Linux that lists the children of a process");
+        let children = std::fs::read_to_string(children).expect("Linux with /proc/PID/task/TID/children");
         paused.0.extend(children.split_whitespace().map(str::to_owned));
         paused.signal("STOP");
         paused
     }
 
-    /// The process that is the parent of all others of the cluster.
+    /// The process id of the postmaster, the parent of all backends.
     fn postmaster(&self) -> String {
         let mut conn = Connection::open(&postgres::parse(&self.url)).unwrap();
         text(&mut conn, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1) AS text")
     }
 
-    fn tell(&mut self, line: &str) {
+    fn command(&mut self, line: &str) {
         writeln!(self.input, "{line}").unwrap();
         assert_eq!(self.line(), "done\n", "{line}");
     }
@@ -125,25 +128,25 @@ impl Cluster {
     }
 }
 
-/// What a query answers as `text`.
+/// The column `text` of a query's only row.
 fn text(conn: &mut Connection, query: &str) -> String {
     #[derive(diesel::QueryableByName)]
     struct Row {
         #[diesel(sql_type = diesel::sql_types::Text)]
         text: String,
     }
-    let Backend::Postgres(conn) = &mut conn.backend else { panic!("this is PostgreSQL") };
+    let Backend::Postgres(conn) = &mut conn.backend else { panic!("expected PostgreSQL") };
     diesel::sql_query(query).get_result::<Row>(conn).unwrap().text
 }
 
-impl Paused {
+impl PausedCluster {
     fn signal(&self, name: &str) {
-        // One that has ended meanwhile is not there any more.
+        // Fails for a process that has ended in the meantime.
         let _ = Command::new("kill").args(["-s", name]).args(&self.0).stderr(Stdio::null()).status().unwrap();
     }
 }
 
-impl Drop for Paused {
+impl Drop for PausedCluster {
     fn drop(&mut self) {
         self.signal("CONT");
     }

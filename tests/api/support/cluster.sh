@@ -1,11 +1,12 @@
-# Starts a PostgreSQL of its own and ends it, and leaves nothing behind, when standard input closes: that happens
-# however the test process ends. Arguments: the directory of the programs, the port, synchronous_commit, for a server
-# that speaks TLS the directory of its server.crt and server.key, and for a standby the port of its primary.
-# Standard output gets "ready" once connections are taken. The lines "stop" and "start" on standard input do so, as a
-# crash would, and are answered "done".
+# Starts a temporary PostgreSQL cluster. Stops and removes it when standard input closes, which happens however the test
+# process ends.
+# Arguments: the directory of the programs; the port; synchronous_commit; the directory with server.crt and server.key,
+# or "" for a server without TLS; the port of the primary, for a standby.
+# Prints "ready" once the cluster accepts connections. On the input line "stop", it stops the cluster as a crash would;
+# on "start", it starts it again. After each, it prints "done".
 set -u
 bin=$1 port=$2 synchronous_commit=$3 tls=${4:-} primary=${5:-}
-# Ctrl-C reaches the whole terminal; the end of the tests is what counts.
+# Ctrl-C signals every process of the terminal. Only the end of the test process stops the cluster.
 trap '' INT TERM HUP
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/posts-api-test-postgres.XXXXXX") || exit 1
@@ -32,14 +33,15 @@ stop() { as_user "$bin/pg_ctl" stop --silent --mode=immediate --pgdata="$dir/dat
 
 : >log && chmod 666 log
 if [ -n "$primary" ]; then
-    # With the settings of its primary, of which some are set anew below.
+    # Copies the settings of the primary. The settings below override some of them.
     run "$bin/pg_basebackup" --pgdata="$dir/data" --host=127.0.0.1 --port="$primary" --username=postgres \
         --write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync
     echo 'wal_retrieve_retry_interval = 100ms' >>"$dir/data/postgresql.conf"
 else
     run "$bin/initdb" --pgdata="$dir/data" --username=postgres --encoding=UTF8 --locale=C --auth=trust --no-sync
 fi
-# `guarded` is refused whatever its password: there is no such role, which PostgreSQL does not tell strangers.
+# Every login as `guarded` fails, whatever the password, because the role does not exist. PostgreSQL reports that as a
+# wrong password.
 cat >"$dir/data/pg_hba.conf" <<HBA
 local all all trust
 host all guarded 127.0.0.1/32 scram-sha-256
@@ -58,7 +60,7 @@ synchronous_commit = $synchronous_commit
 autovacuum = off
 CONF
 if [ -n "$tls" ]; then
-    # A key that others may read is refused.
+    # PostgreSQL refuses a key that other users can read.
     cp "$tls/server.crt" "$tls/server.key" "$dir/data/" && chmod 600 "$dir/data/server.key" || exit 1
     chown "$(stat -c %u "$dir/data")" "$dir/data/server.key" || exit 1
     echo 'ssl = on' >>"$dir/data/postgresql.conf"
@@ -66,7 +68,7 @@ fi
 start
 echo ready
 
-# Ends only at the end of the pipe.
+# Runs until the pipe closes.
 while read -r line; do
     case $line in
         start) start ;;
@@ -74,6 +76,6 @@ while read -r line; do
     esac
     echo "done"
 done
-# A test that failed may have left it paused.
+# A failed test may have left the cluster paused.
 kill -CONT "$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null)" 2>/dev/null
 stop

@@ -1,4 +1,4 @@
-//! A database for each test, gone with it.
+//! One database per test, dropped with its [`TestDatabase`].
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,13 +15,14 @@ use tempfile::TempDir;
 use super::cluster::Cluster;
 use super::postgres;
 
+/// A database engine that the service supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
 
-impl Kind {
+impl Engine {
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Sqlite => Self::Postgres,
@@ -30,51 +31,53 @@ impl Kind {
     }
 }
 
-/// An empty database until [`TestDatabase::migrate`].
+/// A database without tables until [`TestDatabase::migrate`] runs.
 pub(crate) struct TestDatabase {
-    pub(crate) kind: Kind,
+    pub(crate) engine: Engine,
     pub(crate) url: String,
-    place: Place,
+    storage: Storage,
 }
 
-enum Place {
-    /// Removed when dropped.
-    Directory(#[expect(dead_code, reason = "its drop is what counts")] TempDir),
-    /// The database's name.
+/// Who owns the data, and so what a drop removes.
+enum Storage {
+    /// A SQLite file in this directory, which its drop removes.
+    Directory(#[expect(dead_code, reason = "held for its drop")] TempDir),
+    /// A database with this name on the shared server.
     Server(String),
-    Elsewhere,
-    /// Gone with the cluster.
+    /// A SQLite file that the test keeps.
+    Borrowed,
+    /// The database of a cluster, which the cluster removes.
     Cluster,
 }
 
 impl TestDatabase {
-    /// `None`: there is no such server on this machine.
-    pub(crate) fn create(kind: Kind) -> Option<Self> {
+    /// Returns `None` if this machine has no PostgreSQL and `REQUIRE_POSTGRES` is not set.
+    pub(crate) fn create(engine: Engine) -> Option<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(1);
-        match kind {
-            Kind::Sqlite => {
+        match engine {
+            Engine::Sqlite => {
                 let directory = TempDir::with_prefix("posts-api-test-").unwrap();
                 let url = format!("sqlite://{}", directory.path().join("posts.db").display());
-                Some(Self { kind, url, place: Place::Directory(directory) })
+                Some(Self { engine, url, storage: Storage::Directory(directory) })
             }
-            Kind::Postgres => {
+            Engine::Postgres => {
                 let server = postgres::server()?;
                 let count = COUNT.fetch_add(1, Ordering::Relaxed);
                 let name = format!("posts_api_test_{}_{count}", std::process::id());
                 execute(&mut server.connect(), &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
-                Some(Self { kind, url: server.url(&name).into(), place: Place::Server(name) })
+                Some(Self { engine, url: server.url(&name).into(), storage: Storage::Server(name) })
             }
         }
     }
 
-    /// A SQLite file that is there, and stays.
+    /// An existing SQLite file, which a drop does not remove.
     pub(crate) fn at(path: &Path) -> Self {
-        Self { kind: Kind::Sqlite, url: format!("sqlite://{}", path.display()), place: Place::Elsewhere }
+        Self { engine: Engine::Sqlite, url: format!("sqlite://{}", path.display()), storage: Storage::Borrowed }
     }
 
-    /// The one database of a cluster that the test owns.
+    /// The default database of a cluster.
     pub(crate) fn of(cluster: &Cluster) -> Self {
-        Self { kind: Kind::Postgres, url: cluster.url.to_string(), place: Place::Cluster }
+        Self { engine: Engine::Postgres, url: cluster.url.to_string(), storage: Storage::Cluster }
     }
 
     pub(crate) fn parsed(&self) -> DatabaseUrl {
@@ -89,7 +92,7 @@ impl TestDatabase {
         migrations::run(&mut self.connect(), &self.parsed()).unwrap();
     }
 
-    /// Stores posts as the program's import does: with the ids and times that they name.
+    /// Stores posts with the `import` command's code, which keeps their ids and times.
     #[track_caller]
     pub(crate) fn import(&self, posts: &[Value]) {
         let lines: String = posts.iter().flat_map(|post| [post.to_string(), "\n".to_owned()]).collect();
@@ -111,8 +114,8 @@ impl TestDatabase {
         .unwrap()
     }
 
-    /// What a query answers as `number`.
-    pub(crate) fn number(&self, sql: &str) -> i64 {
+    /// The column `number` of a query's first row.
+    pub(crate) fn query_number(&self, sql: &str) -> i64 {
         #[derive(diesel::QueryableByName)]
         struct Row {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
@@ -121,9 +124,9 @@ impl TestDatabase {
         self.rows::<Row>(sql)[0].number
     }
 
-    /// Takes the database away while others use it. PostgreSQL only.
+    /// Drops the database and ends its connections. Does nothing on SQLite.
     pub(crate) fn destroy(&self) {
-        let Place::Server(name) = &self.place else { return };
+        let Storage::Server(name) = &self.storage else { return };
         let Some(server) = postgres::server() else { return };
         execute(&mut server.connect(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
     }

@@ -1,4 +1,4 @@
-//! What the service has acknowledged, noted outside of its process, and so what must be stored.
+//! Records, outside the service's process, what the service has acknowledged, and so what the database must contain.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::api::ADMIN_KEY;
 use super::database::TestDatabase;
-use super::program::until;
+use super::wait_for;
 
-/// A post as far as the journal looks at it.
+/// The fields of a post that the journal compares.
 #[derive(Debug, Clone, PartialEq, Eq, diesel::QueryableByName)]
 struct Post {
     #[diesel(sql_type = BigInt)]
@@ -29,54 +29,54 @@ struct Post {
 }
 
 impl Post {
-    fn of(answer: &Value) -> Self {
-        let text = |member: &str| answer[member].as_str().unwrap().to_owned();
+    fn of(response: &Value) -> Self {
+        let text = |member: &str| response[member].as_str().unwrap().to_owned();
         Self {
-            id: answer["id"].as_i64().unwrap(),
+            id: response["id"].as_i64().unwrap(),
             title: text("title"),
             content: text("content"),
-            published: answer["published"].as_bool().unwrap(),
-            version: answer["version"].as_i64().unwrap(),
+            published: response["published"].as_bool().unwrap(),
+            version: response["version"].as_i64().unwrap(),
         }
     }
 }
 
-/// A post that a writer asked for.
+/// A post that a writer sent.
 struct Entry {
     body: Value,
     idempotency_key: Option<String>,
-    /// As it was last acknowledged; `None`: nothing was.
+    /// The last acknowledged state. `None`: no write was acknowledged.
     acknowledged: Option<Post>,
-    /// How it is where a change was carried out whose answer did not come; the id of a new one is not known.
+    /// The state if the service executed a write whose response was lost. The id of a new post is unknown (0).
     possible: Option<Post>,
 }
 
-/// What became of a request.
+/// The result of a request, as the client sees it.
 enum Outcome {
-    Done {
-        answer: Value,
+    Acknowledged {
+        response: Value,
         is_replayed: bool,
     },
-    /// Nothing was stored, as the answer says.
+    /// The response, or the refused connection, says that nothing was stored.
     Refused,
-    /// No answer, or one that leaves it open.
+    /// No response, or one that leaves open whether the write was executed.
     Unknown,
 }
 
-/// Counts, for the figures.
+/// Counters for [`Journal::figures`].
 #[derive(Debug, Default)]
 struct Counts {
     acknowledged: AtomicU64,
     refused: AtomicU64,
     unknown: AtomicU64,
-    /// Of the unknown ones with a key: the second request found the first one's answer.
+    /// Unknown requests with a key whose retry received the first response.
     replayed: AtomicU64,
-    /// … and did what the first had not done.
-    done_again: AtomicU64,
-    /// Of the unknown ones that were not sent again: it had been carried out.
-    found_done: AtomicU64,
-    /// … and had not.
-    found_undone: AtomicU64,
+    /// Unknown requests with a key that only the retry executed.
+    executed_by_retry: AtomicU64,
+    /// Unknown requests without a retry that turned out to be executed.
+    found_executed: AtomicU64,
+    /// Unknown requests without a retry that turned out not to be executed.
+    found_unexecuted: AtomicU64,
 }
 
 pub(crate) struct Journal {
@@ -104,7 +104,7 @@ impl Journal {
         self.counts.acknowledged.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn unanswered(&self) -> u64 {
+    pub(crate) fn unconfirmed(&self) -> u64 {
         self.counts.refused.load(Ordering::Relaxed) + self.counts.unknown.load(Ordering::Relaxed)
     }
 
@@ -112,7 +112,7 @@ impl Journal {
         format!("{:?}", self.counts)
     }
 
-    /// Creates a post and changes it. `false`: an answer did not come, or was a refusal.
+    /// Creates a post, changes it, and publishes it. Returns `false` at the first write that is not acknowledged.
     pub(crate) async fn write(&self, base: &str) -> bool {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let key = number.is_multiple_of(2).then(|| format!("request-{number}"));
@@ -140,7 +140,7 @@ impl Journal {
             (entries[&number].idempotency_key.clone(), entries[&number].body.clone())
         };
         let outcome = self.send(base, Method::POST, "/api/posts", key.as_deref(), Some(body)).await;
-        self.note(number, outcome)
+        self.record(number, outcome)
     }
 
     async fn change(
@@ -154,26 +154,26 @@ impl Journal {
     ) -> Option<Post> {
         self.entries.lock().unwrap().get_mut(&number).unwrap().possible = Some(expected);
         let outcome = self.send(base, method, path, None, body).await;
-        self.note(number, outcome)
+        self.record(number, outcome)
     }
 
-    /// What had become of a request whose outcome was open.
-    fn note_found(&self, entry: &Entry, post: Option<&Post>) {
+    /// Counts whether a request with an unknown outcome was executed.
+    fn count_found(&self, entry: &Entry, post: Option<&Post>) {
         if entry.possible.is_some() {
-            let is_done = post.is_some() && post != entry.acknowledged.as_ref();
-            count(if is_done { &self.counts.found_done } else { &self.counts.found_undone });
+            let is_executed = post.is_some() && post != entry.acknowledged.as_ref();
+            count(if is_executed { &self.counts.found_executed } else { &self.counts.found_unexecuted });
         }
     }
 
-    fn note(&self, number: u64, outcome: Outcome) -> Option<Post> {
+    fn record(&self, number: u64, outcome: Outcome) -> Option<Post> {
         let mut entries = self.entries.lock().unwrap();
         let entry = entries.get_mut(&number).unwrap();
         match outcome {
-            Outcome::Done { answer, is_replayed } => {
-                assert!(!is_replayed, "this was sent once: {answer}");
-                let post = Post::of(&answer);
+            Outcome::Acknowledged { response, is_replayed } => {
+                assert!(!is_replayed, "the request was sent once, but the response is a replay: {response}");
+                let post = Post::of(&response);
                 let expected = entry.possible.take().unwrap();
-                assert_eq!(post, Post { id: post.id, ..expected }, "this was answered");
+                assert_eq!(post, Post { id: post.id, ..expected }, "the response differs from the request");
                 count(&self.counts.acknowledged);
                 entry.acknowledged = Some(post.clone());
                 Some(post)
@@ -204,60 +204,60 @@ impl Journal {
             Err(_) => return Outcome::Unknown,
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let Ok(answer) = response.json::<Value>().await else { return Outcome::Unknown };
-        match (status, answer["code"].as_str()) {
+        let Ok(response) = response.json::<Value>().await else { return Outcome::Unknown };
+        match (status, response["code"].as_str()) {
             (StatusCode::OK | StatusCode::CREATED, _) => {
-                Outcome::Done { answer, is_replayed: headers.contains_key("idempotency-replayed") }
+                Outcome::Acknowledged { response, is_replayed: headers.contains_key("idempotency-replayed") }
             }
             (StatusCode::SERVICE_UNAVAILABLE, Some("database_unavailable")) => Outcome::Unknown,
             (StatusCode::SERVICE_UNAVAILABLE, _) | (_, Some("idempotency_key_in_use")) => Outcome::Refused,
-            _ => panic!("{path}: {status} {answer}"),
+            _ => panic!("{path}: {status} {response}"),
         }
     }
 
-    /// Sends what is open and has an `Idempotency-Key` again, until it is answered.
-    pub(crate) async fn settle(&self, base: &str) {
-        let open: Vec<u64> = {
+    /// Retries every unacknowledged create that has an `Idempotency-Key` until the service acknowledges it.
+    pub(crate) async fn resend_unconfirmed(&self, base: &str) {
+        let unconfirmed: Vec<u64> = {
             let entries = self.entries.lock().unwrap();
-            let is_open = |entry: &Entry| entry.acknowledged.is_none() && entry.idempotency_key.is_some();
-            entries.iter().filter(|(_, entry)| is_open(entry)).map(|(number, _)| *number).collect()
+            let is_unconfirmed = |entry: &Entry| entry.acknowledged.is_none() && entry.idempotency_key.is_some();
+            entries.iter().filter(|(_, entry)| is_unconfirmed(entry)).map(|(number, _)| *number).collect()
         };
-        for number in open {
+        for number in unconfirmed {
             let (key, body, was_sent) = {
                 let entries = self.entries.lock().unwrap();
                 let entry = &entries[&number];
                 (entry.idempotency_key.clone(), entry.body.clone(), entry.possible.is_some())
             };
-            let (answer, is_replayed) = until("an answer to the second request", async || {
+            let (response, is_replayed) = wait_for("a response to the retry", async || {
                 match self.send(base, Method::POST, "/api/posts", key.as_deref(), Some(body.clone())).await {
-                    Outcome::Done { answer, is_replayed } => Some((answer, is_replayed)),
+                    Outcome::Acknowledged { response, is_replayed } => Some((response, is_replayed)),
                     Outcome::Refused | Outcome::Unknown => None,
                 }
             })
             .await;
-            assert!(was_sent || !is_replayed, "a refused request was carried out: {answer}");
-            count(if is_replayed { &self.counts.replayed } else { &self.counts.done_again });
+            assert!(was_sent || !is_replayed, "a refused request was executed: {response}");
+            count(if is_replayed { &self.counts.replayed } else { &self.counts.executed_by_retry });
             let mut entries = self.entries.lock().unwrap();
             let entry = entries.get_mut(&number).unwrap();
-            entry.acknowledged = Some(Post::of(&answer));
+            entry.acknowledged = Some(Post::of(&response));
             entry.possible = None;
         }
     }
 
-    /// Holds what is stored against the journal: everything that was acknowledged is there, as it was acknowledged or
-    /// as a change without an answer has left it, and nothing is there twice.
+    /// Compares the database with the journal. Every acknowledged post is stored, as acknowledged or as a later
+    /// unconfirmed change left it, and no post is stored twice.
     pub(crate) fn check(&self, database: &TestDatabase) {
         let rows = database.rows::<Post>("SELECT id, title, content, published, version FROM posts");
         let total = rows.len();
         let stored: HashMap<String, Post> = rows.into_iter().map(|post| (post.title.clone(), post)).collect();
-        assert_eq!(stored.len(), total, "some posts are there twice");
+        assert_eq!(stored.len(), total, "some posts are stored twice");
         let entries = self.entries.lock().unwrap();
         let mut found = 0;
         for entry in entries.values() {
             let title = entry.body["title"].as_str().unwrap();
-            self.note_found(entry, stored.get(title));
+            self.count_found(entry, stored.get(title));
             let Some(post) = stored.get(title) else {
-                assert!(entry.acknowledged.is_none(), "{title} was acknowledged and is gone");
+                assert!(entry.acknowledged.is_none(), "{title} was acknowledged but is missing");
                 continue;
             };
             found += 1;
@@ -269,12 +269,12 @@ impl Journal {
             };
             assert!(is_possible, "{post:?}; acknowledged: {:?}, possible: {:?}", entry.acknowledged, entry.possible);
         }
-        assert_eq!(found, total, "posts are there that nobody asked for");
+        assert_eq!(found, total, "the database contains posts that no writer sent");
         check_keys(database, &entries);
     }
 }
 
-/// The answers that are kept for `Idempotency-Key` belong to the posts that they tell of.
+/// Asserts that each stored `Idempotency-Key` response points to the acknowledged post.
 fn check_keys(database: &TestDatabase, entries: &BTreeMap<u64, Entry>) {
     #[derive(diesel::QueryableByName)]
     struct Row {
@@ -284,11 +284,11 @@ fn check_keys(database: &TestDatabase, entries: &BTreeMap<u64, Entry>) {
         location: String,
     }
     let rows = database.rows::<Row>("SELECT key, location FROM idempotency_keys");
-    let kept: HashMap<&str, &str> = rows.iter().map(|row| (row.key.as_str(), row.location.as_str())).collect();
-    assert_eq!(kept.len(), rows.len());
+    let stored: HashMap<&str, &str> = rows.iter().map(|row| (row.key.as_str(), row.location.as_str())).collect();
+    assert_eq!(stored.len(), rows.len());
     for entry in entries.values() {
         if let (Some(key), Some(post)) = (&entry.idempotency_key, &entry.acknowledged) {
-            assert_eq!(kept.get(key.as_str()), Some(&format!("/api/posts/{}", post.id).as_str()), "{key}");
+            assert_eq!(stored.get(key.as_str()), Some(&format!("/api/posts/{}", post.id).as_str()), "{key}");
         }
     }
 }

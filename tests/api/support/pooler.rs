@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode: a server session serves a client for one transaction and then another one.
+//! PgBouncer in transaction mode: it assigns a server session to a client for one transaction at a time.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -11,16 +11,19 @@ use url::Url;
 
 use super::postgres;
 
-/// Runs until it is dropped, or the test process ends in any way.
+/// A PgBouncer that runs until this is dropped, or until the test process ends.
 pub(crate) struct Pooler {
-    /// With the parameter that tells the service of it.
+    /// The URL of the pooler, with the parameter `pgbouncer=true` for the service.
     pub(crate) url: String,
-    /// Its standard input's other end keeps it alive.
+    /// The script kills PgBouncer when its standard input closes.
     script: Child,
     _directory: TempDir,
 }
 
-/// It refuses to run as root.
+/// How long one start may take before another port is tried.
+const STARTUP_LIMIT: Duration = Duration::from_secs(40);
+
+/// Runs PgBouncer as another user if the tests run as root, which PgBouncer refuses.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 if [ "$(id -u)" -eq 0 ]; then
@@ -35,15 +38,15 @@ kill -KILL "$pid"
 "#;
 
 impl Pooler {
-    /// One in front of the server of `database`, with so many sessions for each database there. `None`: it is not
-    /// installed here.
+    /// Starts a pooler in front of the server of `database`, with at most `sessions` server sessions per database.
+    /// Returns `None` if PgBouncer is not installed.
     pub(crate) fn start(database: &str, sessions: u32) -> Option<Self> {
         let Some(program) = program() else {
-            assert!(!postgres::is_required(), "REQUIRE_POSTGRES is set, and there is no PgBouncer");
-            super::tell_skipped("what happens behind a transaction pooler, because PgBouncer is not installed");
+            assert!(!postgres::is_required(), "REQUIRE_POSTGRES is set, but PgBouncer is not installed");
+            super::report_skipped("transaction pooling, because PgBouncer is not installed");
             return None;
         };
-        // Somebody else may take the port before it does.
+        // Another process may bind the free port first, so retry.
         let started = (0..3).find_map(|_| Self::launch(&program, database, sessions, postgres::free_port()));
         Some(started.expect("PgBouncer starts"))
     }
@@ -82,13 +85,13 @@ impl Pooler {
         url.query_pairs_mut().append_pair("pgbouncer", "true");
         let pooler = Self { url: url.to_string(), script, _directory: directory };
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(10) {
+        while began.elapsed() < STARTUP_LIMIT {
             if Connection::open(&postgres::parse(&url)).is_ok() {
                 return Some(pooler);
             }
             std::thread::park_timeout(Duration::from_millis(20));
         }
-        super::tell_skipped(&format!("PgBouncer on port {port}: {}", std::fs::read_to_string(&log).unwrap()));
+        super::report_skipped(&format!("PgBouncer on port {port}: {}", std::fs::read_to_string(&log).unwrap()));
         None
     }
 }
@@ -100,9 +103,9 @@ impl Drop for Pooler {
     }
 }
 
-/// Debian keeps it where only root looks.
+/// Searches the sbin directories too, where Debian installs PgBouncer.
 fn program() -> Option<PathBuf> {
-    let path = postgres::variable("PATH").unwrap_or_default();
+    let path = postgres::env_var("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
         .map(|directory| directory.join("pgbouncer"))

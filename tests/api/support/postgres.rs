@@ -1,5 +1,5 @@
-//! The PostgreSQL server that the tests use: the one that `TEST_DATABASE_URL` names, or a throw-away cluster made from
-//! the programs on this machine, or none.
+//! The PostgreSQL server that the tests share: `TEST_DATABASE_URL`, or a temporary cluster made with the installed
+//! programs, or none.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,24 @@ use url::Url;
 
 use super::cluster::Cluster;
 
-/// The oldest version that the service supports.
+/// The oldest major version that the service supports.
 const OLDEST: u32 = 15;
 
-/// The server, started at the first use. `None`: there is none on this machine.
+/// The server, started at the first use. Returns `None` if this machine has none. Panics instead if
+/// `REQUIRE_POSTGRES` is set.
 pub(crate) fn server() -> Option<&'static Server> {
     static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(find);
     match &*SERVER {
         Ok(server) => Some(server),
-        Err(reason) if is_required() => panic!("REQUIRE_POSTGRES is set, and there is no PostgreSQL: {reason}"),
+        Err(reason) if is_required() => panic!("REQUIRE_POSTGRES is set, but there is no PostgreSQL: {reason}"),
         Err(_) => None,
     }
 }
 
-/// A server on which databases can be made.
+/// A server on which tests create databases.
 pub(crate) struct Server {
     url: Url,
-    /// Statics are never dropped.
+    /// Kept alive for the whole run. Rust does not drop statics, so the script stops it at the end of the process.
     _cluster: Option<Cluster>,
 }
 
@@ -39,7 +40,7 @@ impl Server {
         url
     }
 
-    /// A connection to the database that is always there.
+    /// A connection to the server's default database.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(&parse(&self.url)).unwrap()
     }
@@ -50,45 +51,45 @@ pub(crate) fn parse(url: &Url) -> DatabaseUrl {
 }
 
 fn find() -> Result<Server, String> {
-    if let Some(url) = variable("TEST_DATABASE_URL") {
+    if let Some(url) = env_var("TEST_DATABASE_URL") {
         let url = Url::parse(&url).expect("TEST_DATABASE_URL is a URL");
         return Ok(Server { url, _cluster: None });
     }
-    let started = started(None);
+    let started = start_server(None);
     if let Err(reason) = &started {
-        let hint = "install PostgreSQL, set TEST_DATABASE_URL, or run scripts/test, which does it all";
-        super::tell_skipped(&format!("NOTHING IS TESTED ON POSTGRESQL, because {reason}; {hint}"));
+        let hint = "install PostgreSQL, set TEST_DATABASE_URL, or run scripts/test, which installs it";
+        super::report_skipped(&format!("EVERYTHING ON POSTGRESQL, because {reason}; {hint}"));
     }
     started
 }
 
-/// A server of its own that speaks TLS with the `server.crt` and `server.key` of this directory, and ends when it is
-/// dropped. `None`: there are no programs for it on this machine.
+/// Starts a separate server with TLS, which stops when it is dropped. `directory` contains `server.crt` and
+/// `server.key`. Returns `None` if PostgreSQL is not installed.
 pub(crate) fn with_tls(directory: &Path) -> Option<Server> {
-    match started(Some(directory)) {
+    match start_server(Some(directory)) {
         Ok(server) => Some(server),
-        Err(reason) if is_required() => panic!("REQUIRE_POSTGRES is set, and there is no PostgreSQL: {reason}"),
+        Err(reason) if is_required() => panic!("REQUIRE_POSTGRES is set, but there is no PostgreSQL: {reason}"),
         Err(reason) => {
-            super::tell_skipped(&format!("TLS to PostgreSQL, because {reason}"));
+            super::report_skipped(&format!("TLS to PostgreSQL, because {reason}"));
             None
         }
     }
 }
 
-fn started(tls: Option<&Path>) -> Result<Server, String> {
+fn start_server(tls: Option<&Path>) -> Result<Server, String> {
     let cluster = Cluster::start("off", tls)?;
     Ok(Server { url: cluster.url.clone(), _cluster: Some(cluster) })
 }
 
-/// A port that is free now; somebody else may take it.
+/// A port that is free now. Another process may bind it before the caller does.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The directory with the newest PostgreSQL of this machine.
-pub(super) fn programs() -> Result<PathBuf, String> {
+/// The directory of the newest installed PostgreSQL programs.
+pub(super) fn bin_directory() -> Result<PathBuf, String> {
     let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let on_path = variable("PATH").unwrap_or_default();
+    let on_path = env_var("PATH").unwrap_or_default();
     let configured = Command::new("pg_config").arg("--bindir").output().ok();
     packaged
         .map(|entry| entry.path().join("bin"))
@@ -102,7 +103,7 @@ pub(super) fn programs() -> Result<PathBuf, String> {
         .ok_or(format!("no PostgreSQL {OLDEST} or newer is installed"))
 }
 
-/// The 15 of `initdb (PostgreSQL) 15.14 (Debian …)`.
+/// The major version: 15 of `initdb (PostgreSQL) 15.14 (Debian …)`.
 fn version(bin: &std::path::Path) -> Option<u32> {
     let output = Command::new(bin.join("initdb")).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -110,10 +111,10 @@ fn version(bin: &std::path::Path) -> Option<u32> {
 }
 
 pub(crate) fn is_required() -> bool {
-    variable("REQUIRE_POSTGRES").is_some_and(|value| value != "0")
+    env_var("REQUIRE_POSTGRES").is_some_and(|value| value != "0")
 }
 
-#[expect(clippy::disallowed_methods, reason = "these are settings of the tests and not of the service")]
-pub(crate) fn variable(name: &str) -> Option<String> {
+#[expect(clippy::disallowed_methods, reason = "these configure the tests, not the service")]
+pub(crate) fn env_var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

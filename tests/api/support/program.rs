@@ -1,56 +1,40 @@
-//! The program itself, in an empty directory and with an environment of its own.
+//! Runs the program in an empty directory with a clean environment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::postgres;
+use super::{postgres, wait_for};
 
-/// What a condition may take before the test fails. Far more than it takes on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Asks until `find` has found something.
-pub(crate) async fn until<T>(what: &str, mut find: impl AsyncFnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = find().await {
-            return found;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// A working directory and the settings of the programs that run in it.
-pub(crate) struct Workplace {
+/// A temporary working directory and the environment of the programs that run in it.
+pub(crate) struct Sandbox {
     program: PathBuf,
     directory: TempDir,
     settings: BTreeMap<String, String>,
 }
 
-/// What a program that ended has left.
-pub(crate) struct Outcome {
+/// The exit status and output of a program that has ended.
+pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Outcome {
-    /// The output of a program that did its work.
+impl ProgramOutput {
+    /// Asserts success and returns standard output.
     #[track_caller]
     pub(crate) fn success(self) -> String {
         assert!(self.status.success(), "{}: {}", self.status, self.stderr);
         self.stdout
     }
 
-    /// The one line of a program that refused to.
+    /// Asserts that the program failed with exactly one line on standard error, and returns it.
     #[track_caller]
-    pub(crate) fn refusal(self) -> String {
+    pub(crate) fn error_line(self) -> String {
         assert!(!self.status.success(), "{}", self.stdout);
         assert!(self.status.code().is_some(), "{} {}", self.status, self.stderr);
         assert_eq!(self.stdout, "");
@@ -59,9 +43,9 @@ impl Outcome {
     }
 }
 
-impl Workplace {
-    /// With the settings given and no others: none of those that this machine happens to have. Only rates are not
-    /// limited unless they are given, because tests send more than sites do.
+impl Sandbox {
+    /// Uses only these environment variables, none of the machine's. `RATE_LIMIT` defaults to `off`, because tests send
+    /// more requests than sites do.
     pub(crate) fn new<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let directory = TempDir::with_prefix("posts-api-test-").unwrap();
         let settings = [("RATE_LIMIT", "off")].into_iter().chain(settings);
@@ -69,7 +53,7 @@ impl Workplace {
         Self { program: env!("CARGO_BIN_EXE_posts-api").into(), directory, settings }
     }
 
-    /// Runs another program than the one that is tested.
+    /// Replaces the program under test, for example with the previous release.
     pub(crate) fn with_program(self, program: PathBuf) -> Self {
         Self { program, ..self }
     }
@@ -82,7 +66,7 @@ impl Workplace {
         self.directory.path().join(name)
     }
 
-    /// The names of the files in it.
+    /// The names of the files in the directory, sorted.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -100,12 +84,12 @@ impl Workplace {
         command
     }
 
-    /// Runs it to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+    /// Runs the program and waits for its exit.
+    pub(crate) fn run(&self, arguments: &[&str]) -> ProgramOutput {
         self.run_with_input(arguments, "")
     }
 
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> ProgramOutput {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -115,18 +99,18 @@ impl Workplace {
             .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_owned();
-        // From a thread, so that neither side waits for the other with a full pipe.
+        // Written from a thread: if both pipes fill up, the program and the test would wait for each other.
         let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Outcome { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+        ProgramOutput { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// Runs a line of the shell in this directory, which finds the program by its name.
-    pub(crate) fn shell(&self, line: &str) -> Outcome {
+    /// Runs a shell command in the directory. The program and the PostgreSQL tools are on its `PATH`.
+    pub(crate) fn shell(&self, line: &str) -> ProgramOutput {
         let program = self.program.parent().unwrap().to_owned();
-        let databases = postgres::programs().unwrap_or_default();
+        let databases = postgres::bin_directory().unwrap_or_default();
         let path = std::env::join_paths([program, databases, "/usr/bin".into(), "/bin".into()]).unwrap();
         let mut command = Command::new("sh");
         command
@@ -137,22 +121,22 @@ impl Workplace {
             .env("PATH", path);
         let output = command.stdin(Stdio::null()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Outcome { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+        ProgramOutput { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// Starts it as a server, which [`Running::base`] waits for.
-    pub(crate) fn start(&self, name: &str, arguments: &[&str]) -> Running {
+    /// Starts it as a server, which [`Process::base`] waits for.
+    pub(crate) fn start(&self, name: &str, arguments: &[&str]) -> Process {
         self.spawn(name, arguments, Stdio::null())
     }
 
-    /// Starts it with an input that is written while it runs, and ends where that is dropped.
-    pub(crate) fn start_with_input(&self, name: &str, arguments: &[&str]) -> (Running, ChildStdin) {
+    /// Starts the program with an open standard input, which closes when the returned handle is dropped.
+    pub(crate) fn start_with_input(&self, name: &str, arguments: &[&str]) -> (Process, ChildStdin) {
         let mut running = self.spawn(name, arguments, Stdio::piped());
         let stdin = running.child.stdin.take().unwrap();
         (running, stdin)
     }
 
-    fn spawn(&self, name: &str, arguments: &[&str], stdin: Stdio) -> Running {
+    fn spawn(&self, name: &str, arguments: &[&str], stdin: Stdio) -> Process {
         let output = |stream: &str| self.path(&format!("{name}.{stream}"));
         let (stdout, stderr) = (output("stdout"), output("stderr"));
         let child = self
@@ -162,18 +146,18 @@ impl Workplace {
             .stderr(File::create(&stderr).unwrap())
             .spawn()
             .unwrap();
-        Running { child, stdout, stderr }
+        Process { child, stdout, stderr }
     }
 }
 
-/// The program in a process of its own, killed when dropped.
-pub(crate) struct Running {
+/// A running program, killed when dropped.
+pub(crate) struct Process {
     child: Child,
     stdout: PathBuf,
     stderr: PathBuf,
 }
 
-impl Running {
+impl Process {
     pub(crate) fn stdout(&self) -> String {
         std::fs::read_to_string(&self.stdout).unwrap()
     }
@@ -182,20 +166,20 @@ impl Running {
         std::fs::read_to_string(&self.stderr).unwrap()
     }
 
-    /// `http://127.0.0.1:PORT` as it logs it once it serves.
-    pub(crate) async fn base(&mut self) -> String {
-        self.logs_address("listening on").await
+    /// Waits until the server logs its address, and returns it as `http://127.0.0.1:PORT`.
+    pub(crate) async fn base_url(&mut self) -> String {
+        self.logged_address("listening on").await
     }
 
-    /// The same of the listener for operators.
-    pub(crate) async fn admin_base(&mut self) -> String {
-        self.logs_address("metrics are at").await
+    /// The same for the admin listener.
+    pub(crate) async fn admin_base_url(&mut self) -> String {
+        self.logged_address("metrics are at").await
     }
 
-    async fn logs_address(&mut self, before: &str) -> String {
+    async fn logged_address(&mut self, before: &str) -> String {
         let before = format!("{before} http://");
-        let address = until("the server to listen", async || {
-            assert!(self.child.try_wait().unwrap().is_none(), "the server ended: {}", self.stderr());
+        let address = wait_for("the server to listen", async || {
+            assert!(self.child.try_wait().unwrap().is_none(), "the server exited: {}", self.stderr());
             let log = self.stderr();
             let (_, rest) = log.split_once(&before)?;
             let (address, _) = rest.split_once(|end: char| !end.is_ascii_digit() && !".:".contains(end))?;
@@ -204,13 +188,13 @@ impl Running {
         format!("http://{}", address.await)
     }
 
-    /// How many descriptors the process has open.
+    /// The number of open file descriptors.
     #[cfg(target_os = "linux")]
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
-    /// What the process has in memory, in bytes: now, and at most so far.
+    /// The resident memory in bytes: current and peak.
     #[cfg(target_os = "linux")]
     pub(crate) fn memory(&self) -> (u64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -226,20 +210,20 @@ impl Running {
         assert!(sent.success());
     }
 
-    /// Ends it at once, whatever it does (SIGKILL).
+    /// Sends SIGKILL and waits for the exit.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
-        until("the server to end", async || self.child.try_wait().unwrap()).await
+    pub(crate) async fn wait_for_exit(&mut self) -> ExitStatus {
+        wait_for("the server to exit", async || self.child.try_wait().unwrap()).await
     }
 }
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Fails if the process has already exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

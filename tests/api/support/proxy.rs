@@ -1,5 +1,5 @@
-//! A TCP proxy on this machine, between the service and PostgreSQL, that cuts a connection when a test says so, and
-//! notes the statements that pass.
+//! A TCP proxy between the service and PostgreSQL. It records the statements that pass, and cuts a connection at its
+//! `COMMIT` on request.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,10 +11,12 @@ use url::Url;
 
 use super::messages::Messages;
 
-/// When a connection is cut, as its client sees it: both times no answer to `COMMIT` comes.
+/// When to cut the connection. In both cases the client receives no response to `COMMIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
+    /// The server never receives `COMMIT`.
     BeforeCommit,
+    /// The server commits, and its response is lost.
     AfterCommit,
 }
 
@@ -26,24 +28,24 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy to the server of `url`.
+    /// Starts a proxy to the server of `url`.
     pub(crate) fn start(url: &str) -> Self {
         let mut url = Url::parse(url).unwrap();
         let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
-        // It reads what passes.
+        // The proxy can only parse unencrypted messages.
         url.query_pairs_mut().append_pair("sslmode", "disable");
         let (armed, statements, is_ended) = (Arc::default(), Arc::default(), Arc::new(AtomicBool::new(false)));
-        let (arming, noting, ending) = (Arc::clone(&armed), Arc::clone(&statements), Arc::clone(&is_ended));
+        let (cut, recorded, ended) = (Arc::clone(&armed), Arc::clone(&statements), Arc::clone(&is_ended));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                if ending.load(Ordering::Relaxed) {
+                if ended.load(Ordering::Relaxed) {
                     return;
                 }
                 let Ok(server) = TcpStream::connect(&server) else { continue };
-                pass(&client, &server, &arming, &noting);
+                forward(&client, &server, &cut, &recorded);
             }
         });
         Self { url, armed, statements, is_ended }
@@ -53,7 +55,7 @@ impl Proxy {
         self.url.as_str()
     }
 
-    /// Cuts the next connection that commits, once.
+    /// Cuts the next connection that sends `COMMIT`, once.
     pub(crate) fn arm(&self, cut: Cut) {
         *self.armed.lock().unwrap() = Some(cut);
     }
@@ -62,7 +64,7 @@ impl Proxy {
         self.armed.lock().unwrap().is_some()
     }
 
-    /// What has been run since the last call, of all connections together.
+    /// The statements of all connections since the last call.
     pub(crate) fn take_statements(&self) -> Vec<String> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
@@ -71,13 +73,18 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.is_ended.store(true, Ordering::Relaxed);
-        // Wakes the thread that takes connections; those that there are end with their two sides.
+        // Unblocks `accept`. Open connections end when either side closes.
         let _ = TcpStream::connect(("127.0.0.1", self.url.port().unwrap_or_default()));
     }
 }
 
-/// A thread for each direction, until either side closes.
-fn pass(client: &TcpStream, server: &TcpStream, armed: &Arc<Mutex<Option<Cut>>>, statements: &Arc<Mutex<Vec<String>>>) {
+/// Forwards bytes with one thread per direction until either side closes.
+fn forward(
+    client: &TcpStream,
+    server: &TcpStream,
+    armed: &Arc<Mutex<Option<Cut>>>,
+    statements: &Arc<Mutex<Vec<String>>>,
+) {
     let is_cut = Arc::new(AtomicBool::new(false));
     let clone = |stream: &TcpStream| stream.try_clone().unwrap();
     let (from, to, armed, cutting) = (clone(client), clone(server), Arc::clone(armed), Arc::clone(&is_cut));
@@ -85,7 +92,7 @@ fn pass(client: &TcpStream, server: &TcpStream, armed: &Arc<Mutex<Option<Cut>>>,
     thread::spawn(move || {
         copy(&from, &to, |sent| {
             statements.lock().unwrap().extend(messages.read(sent));
-            // A simple query, as diesel sends it.
+            // diesel sends COMMIT as a simple query.
             if !sent.ends_with(b"COMMIT\0") {
                 return true;
             }
@@ -98,11 +105,11 @@ fn pass(client: &TcpStream, server: &TcpStream, armed: &Arc<Mutex<Option<Cut>>>,
     thread::spawn(move || copy(&from, &to, |_| !is_cut.load(Ordering::SeqCst)));
 }
 
-/// Copies until the end, or until `goes_on` says no; what it said no to is not passed on.
-pub(super) fn copy(mut from: &TcpStream, mut to: &TcpStream, mut goes_on: impl FnMut(&[u8]) -> bool) {
+/// Copies until the end, or until `forward` returns `false`; the bytes it rejected are not written.
+pub(super) fn copy(mut from: &TcpStream, mut to: &TcpStream, mut forward: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if !goes_on(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
+        if !forward(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
             break;
         }
     }

@@ -1,33 +1,33 @@
-//! Requests that no proper client would send.
+//! Raw bytes over TCP, for requests that an HTTP client library cannot send.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::call::Reply;
 
-/// Sends `request` and reads until the server closes, which `Connection: close` makes it do.
+/// Sends `request` and reads until the server closes. Send `Connection: close` to make it do so.
 pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    // The server may answer and close before it has read everything.
+    stream.set_read_timeout(Some(super::WAIT_LIMIT)).unwrap();
+    // The write fails if the server responds and closes before it has read the whole request.
     let _ = stream.write_all(request);
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        answer.extend_from_slice(&buffer[..count]);
+        response.extend_from_slice(&buffer[..count]);
     }
-    answer
+    response
 }
 
-/// [`exchange`], taken apart. Bodies of unknown length end with the connection.
+/// Like [`exchange`], but parses the response. The body ends with the connection.
 pub(crate) fn reply(address: SocketAddr, request: &[u8]) -> Reply {
-    let answer = exchange(address, request);
+    let response = exchange(address, request);
     let line = String::from_utf8_lossy(request).lines().next().unwrap_or_default().to_owned();
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("{line}: no answer"));
-    let head = std::str::from_utf8(&answer[..end]).unwrap();
+    let end =
+        response.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("{line}: no response"));
+    let head = std::str::from_utf8(&response[..end]).unwrap();
     let (status_line, fields) = head.split_once("\r\n").unwrap();
     let headers: HeaderMap = fields
         .lines()
@@ -35,5 +35,5 @@ pub(crate) fn reply(address: SocketAddr, request: &[u8]) -> Reply {
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
     let status = status_line.split(' ').nth(1).unwrap().parse().unwrap();
-    Reply { line, status, headers, body: answer[end + 4..].to_vec() }
+    Reply { line, status, headers, body: response[end + 4..].to_vec() }
 }

@@ -1,4 +1,4 @@
-//! A small HTTP server that keeps what it is sent, in place of a collector.
+//! A small HTTP server that records requests, in place of an OTLP collector or Sentry.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,17 +16,17 @@ use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 
-/// A request that came.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     /// Method and path.
     pub(crate) line: String,
-    /// `name: value`, the name in lower case.
+    /// Each as `name: value`, with the name in lower case.
     pub(crate) headers: Vec<String>,
     pub(crate) body: Vec<u8>,
 }
 
-/// Answers every request 200, with nothing in it.
+/// Responds to every request with 200 and an empty body.
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
@@ -38,12 +38,12 @@ impl Receiver {
         Self::accept(serve)
     }
 
-    /// One that speaks TLS, and the certificate that it shows, in PEM: nobody has signed it but itself.
+    /// Starts a receiver with TLS. Returns it and its self-signed certificate in PEM.
     pub(crate) fn with_tls() -> (Self, String) {
         let key = EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap();
         let key = PKey::from_ec_key(key).unwrap();
         let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("CN", "a receiver of the tests").unwrap();
+        name.append_entry_by_text("CN", "test receiver").unwrap();
         let name = name.build();
         let mut certificate = X509::builder().unwrap();
         certificate.set_version(2).unwrap();
@@ -64,7 +64,7 @@ impl Receiver {
         acceptor.set_certificate(&certificate).unwrap();
         let acceptor = acceptor.build();
         let receiver = Self::accept(move |stream, received| {
-            // Whoever does not trust it goes away.
+            // The handshake fails if the client does not trust the certificate.
             if let Ok(stream) = acceptor.accept(stream) {
                 serve(stream, received);
             }
@@ -90,7 +90,7 @@ impl Receiver {
         receiver
     }
 
-    /// All that has come so far.
+    /// All requests so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
@@ -99,12 +99,12 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.is_ended.store(true, Ordering::Relaxed);
-        // Wakes the thread that takes connections.
+        // Unblocks `accept`.
         let _ = TcpStream::connect(self.address);
     }
 }
 
-/// Reads requests until their client goes. A body has a length or comes in chunks.
+/// Records requests until the client closes. Supports Content-Length and chunked bodies.
 fn serve(stream: impl Read + Write, received: &Mutex<Vec<Received>>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {

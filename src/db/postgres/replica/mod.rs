@@ -83,7 +83,7 @@ impl Replica {
         let Some(floor) = self.state.floor.position() else { return Ok(None) };
         let is_pooled = self.is_pooled;
         let read = move |conn: &mut Connection| read_from(conn, floor, is_pooled, &*body);
-        let read = self.pool.run(origin.carry(read));
+        let read = self.pool.run(origin.wrap(read));
         let read = tokio::select! {
             read = read => read,
             () = self.left_out() => return Ok(None),

@@ -1,0 +1,11 @@
+//! Injected faults: kills, restarts, overload, hangs, slow clients, panics, full disks.
+
+mod busy_database;
+mod database_deadline;
+pub(crate) mod full_disk;
+mod kill;
+mod overload;
+mod panics;
+mod postgres_restart;
+mod runbook;
+mod slow_clients;

@@ -1,0 +1,210 @@
+//! Validators and who may keep an answer: `ETag`, 304, `Cache-Control`, `Vary`, and the `Link` header of lists.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, Reply, ids, on_both};
+
+async fn fill(api: &Api, posts: usize) -> Vec<Value> {
+    let mut created = Vec::new();
+    for number in 1..=posts {
+        created
+            .push(api.create(json!({"title": format!("Post {number}"), "content": "text", "published": true})).await);
+    }
+    created
+}
+
+fn tag(reply: &Reply) -> String {
+    let tag = reply.header("etag").unwrap().to_owned();
+    assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag} is not a strong tag");
+    tag
+}
+
+async fn tag_of(api: &Api, path: &str) -> String {
+    tag(&api.get(path).await.expect(200))
+}
+
+fn varies_with_authorization(reply: &Reply) -> bool {
+    reply.headers.get_all("vary").iter().any(|value| value.to_str().unwrap().to_lowercase().contains("authorization"))
+}
+
+/// Where the `Link` header leads, by relation.
+fn link(reply: &Reply, relation: &str) -> Option<String> {
+    let links = reply.header("link").unwrap().split(", ");
+    let mut of_relation = links.filter_map(|link| link.strip_suffix(&format!("; rel=\"{relation}\"")));
+    let target = of_relation.next()?.strip_prefix('<')?.strip_suffix('>')?.to_owned();
+    assert_eq!(of_relation.next(), None);
+    Some(target)
+}
+
+const READS: [&str; 5] = [
+    "/api/posts", "/api/posts?limit=2&sort=title", "/api/posts?q=post&view=summary&count=exact", "/api/posts/1",
+    "/api/posts/by-slug/post-1",
+];
+
+#[on_both]
+async fn a_read_that_is_known_already_is_answered_304_with_the_same_headers(api: Api) {
+    fill(&api, 3).await;
+    for path in READS {
+        for who in [api.clone(), api.reader()] {
+            let full = who.get(path).await.expect(200);
+            let tag = tag(&full);
+            for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+                for reply in [
+                    who.get(path).header("if-none-match", &known).await.expect(304),
+                    who.head(path).header("if-none-match", &known).await.expect(304),
+                ] {
+                    assert!(reply.body.is_empty());
+                    for name in ["etag", "cache-control", "vary", "link"] {
+                        assert_eq!(reply.header(name), full.header(name), "{path}: {name}");
+                    }
+                }
+            }
+            for other in ["\"other\"", "garbage"] {
+                assert_eq!(who.get(path).header("if-none-match", other).await.expect(200).body, full.body);
+            }
+            let head = who.head(path).await.expect(200);
+            assert!(head.body.is_empty());
+            for name in ["etag", "cache-control", "vary", "link", "content-type"] {
+                assert_eq!(head.header(name), full.header(name), "HEAD {path}: {name}");
+            }
+        }
+    }
+}
+
+#[on_both]
+async fn only_what_everyone_gets_may_stay_in_a_shared_cache(api: Api) {
+    fill(&api, 3).await;
+    for path in READS {
+        let public = api.get(path).await.expect(200);
+        assert_eq!(public.header("cache-control"), Some("public, no-cache"), "{path}");
+        assert!(varies_with_authorization(&public), "{path}");
+        for who in [api.reader(), api.editor(), api.admin()] {
+            for reply in [who.get(path).await.expect(200), who.get(path).header("if-none-match", "*").await.expect(304)]
+            {
+                assert_eq!(reply.header("cache-control"), Some("private, no-cache"), "{path}");
+                assert!(varies_with_authorization(&reply), "{path}");
+            }
+        }
+    }
+    let drafts = api.reader().get("/api/posts?published=any").await.expect(200);
+    assert_eq!(drafts.header("cache-control"), Some("private, no-cache"));
+}
+
+#[on_both]
+async fn an_origin_does_not_take_the_authorization_out_of_vary(api: Api) {
+    fill(&api, 1).await;
+    for path in READS {
+        let reply = api.get(path).header("origin", "https://example.org").await.expect(200);
+        assert!(varies_with_authorization(&reply), "{path}: {:?}", reply.headers);
+    }
+}
+
+#[on_both]
+async fn errors_and_keys_are_kept_nowhere(api: Api) {
+    let admin = api.admin();
+    let key = json!({"name": "k", "role": "reader"});
+    for reply in [
+        api.get("/api/posts/999").await,
+        api.get("/api/posts?limit=0").await,
+        api.get("/api/posts?published=any").await,
+        api.with_key("wrong").get("/api/posts").await,
+        api.get("/nothing").await,
+        api.delete("/api/posts").await,
+        admin.get("/api/keys").await,
+        admin.post("/api/keys", &key).await,
+        api.get("/api/keys").await,
+        api.editor().post("/api/posts", &json!({})).await,
+        api.get("/api/posts/999").header("if-none-match", "*").await,
+    ] {
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{} {}", reply.line, reply.status);
+    }
+}
+
+#[on_both]
+async fn the_tag_of_a_list_changes_with_what_is_on_the_page(api: Api) {
+    let posts = fill(&api, 5).await;
+    let editor = api.editor();
+    let path = |post: usize| format!("/api/posts/{}", posts[post]["id"]);
+    let first = "/api/posts?limit=2";
+    let mut before = tag_of(&api, first).await;
+    let mut changes = 0;
+    // Post 4 is the newest one.
+    for (call, is_seen) in [
+        (editor.patch(&path(4), &json!({"content": "new"})), true),
+        (editor.patch(&path(0), &json!({"content": "new"})), false),
+        (editor.post_empty(&format!("{}/unpublish", path(3))), true),
+        (editor.patch(&path(3), &json!({"title": "Draft"})), false),
+        (editor.post("/api/posts", &json!({"title": "Another draft"})), false),
+        (editor.post(&format!("{}/publish", path(3)), &json!({"at": "2999-01-01T00:00:00Z"})), false),
+        (editor.delete(&path(3)), false),
+        (editor.delete(&path(4)), true),
+        (editor.post("/api/posts", &json!({"title": "New", "published": true})), true),
+    ] {
+        let reply = call.await;
+        assert!(reply.status < 300, "{}", reply.line);
+        let after = tag_of(&api, first).await;
+        assert_eq!(before != after, is_seen, "after {}", reply.line);
+        let status = if is_seen { 200 } else { 304 };
+        api.get(first).header("if-none-match", &before).await.expect(status);
+        changes += usize::from(is_seen);
+        before = after;
+    }
+    assert_eq!(changes, 4);
+}
+
+#[on_both]
+async fn the_tag_of_a_list_tells_whether_there_is_more(api: Api) {
+    let posts = fill(&api, 3).await;
+    let path = "/api/posts?limit=2";
+    let before = tag_of(&api, path).await;
+    api.editor().delete(&format!("/api/posts/{}", posts[0]["id"])).await.expect(204);
+    // The same two posts, but no next page.
+    let after = api.get(path).header("if-none-match", &before).await.expect(200).json(200);
+    assert_eq!((ids(&after).len(), &after["next_cursor"]), (2, &Value::Null));
+    let total = tag_of(&api, "/api/posts?limit=1&count=exact").await;
+    fill(&api, 1).await;
+    let newest = api.get("/api/posts").await.json(200)["items"][0]["id"].clone();
+    api.editor().delete(&format!("/api/posts/{newest}")).await.expect(204);
+    assert_eq!(tag_of(&api, "/api/posts?limit=1&count=exact").await, total);
+    let oldest = posts[1]["id"].clone();
+    api.editor().delete(&format!("/api/posts/{oldest}")).await.expect(204);
+    assert_ne!(tag_of(&api, "/api/posts?limit=1&count=exact").await, total);
+}
+
+#[on_both]
+async fn different_representations_have_different_tags(api: Api) {
+    fill(&api, 3).await;
+    let mut tags = Vec::new();
+    for query in ["", "view=summary", "count=exact", "limit=2", "sort=id", "published=any", "sort=id&limit=1"] {
+        let reply = api.reader().get(&format!("/api/posts?{query}")).await.expect(200);
+        tags.push((tag(&reply), reply.body));
+    }
+    for (one, body) in &tags {
+        assert!(tags.iter().all(|(other, other_body)| (one == other) == (body == other_body)));
+    }
+}
+
+#[on_both]
+async fn the_links_lead_through_the_list_and_back(api: Api) {
+    let posts = fill(&api, 5).await;
+    let newest_first: Vec<i64> = posts.iter().rev().map(|post| post["id"].as_i64().unwrap()).collect();
+    let query = "/api/posts?limit=2&published=true&slug=post-1&slug=post-2&slug=post-3&slug=post-4&slug=post-5&q=p%C3%B3st+%22text%22&sort=-id";
+    let mut reply = api.get(query).await.expect(200);
+    assert_eq!(link(&reply, "prev"), None);
+    let (mut seen, mut way) = (ids(&reply.clone().json(200)), vec![reply.body.clone()]);
+    while let Some(next) = link(&reply, "next") {
+        let first = api.get(&link(&reply, "first").unwrap()).await.expect(200);
+        assert_eq!(first.body, way[0]);
+        reply = api.get(&next).await.expect(200);
+        seen.extend(ids(&reply.clone().json(200)));
+        way.push(reply.body.clone());
+    }
+    assert_eq!(seen, newest_first);
+    while let Some(previous) = link(&reply, "prev") {
+        reply = api.get(&previous).await.expect(200);
+        way.pop();
+        assert_eq!(ids(&reply.clone().json(200)), ids(&serde_json::from_slice(&way[way.len() - 1]).unwrap()));
+    }
+    assert_eq!(way.len(), 1);
+    assert_eq!(link(&api.get("/api/posts").await, "next"), None);
+}

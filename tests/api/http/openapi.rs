@@ -1,0 +1,235 @@
+//! The OpenAPI document: committed as the source makes it, and complete.
+
+use std::collections::BTreeSet;
+
+use posts_api::http::error::code::{BAD_REQUEST, HEAD_TOO_LARGE, METHOD_NOT_ALLOWED, ORIGIN_NOT_ALLOWED};
+use posts_api::routes;
+use serde_json::{Map, Value};
+
+fn document() -> Value {
+    serde_json::to_value(posts_api::routes::document()).unwrap()
+}
+
+/// Path, method and description of every operation.
+fn operations(document: &Value) -> Vec<(String, String, &Map<String, Value>)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().iter().map(move |(method, found)| (path, method, found))
+        })
+        .map(|(path, method, operation)| (path.clone(), method.clone(), operation.as_object().unwrap()))
+        .collect()
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.trim().is_empty())
+}
+
+/// The names of the schemas that `value` leads to, schemas within schemas included.
+fn schemas_of(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(name) = object.get("$ref").and_then(Value::as_str) {
+                let name = name.strip_prefix("#/components/schemas/").unwrap().to_owned();
+                let schema = &document["components"]["schemas"][&name];
+                assert!(schema.is_object(), "{name} is referred to and not there");
+                if found.insert(name) {
+                    schemas_of(document, schema, found);
+                }
+            }
+            object.values().for_each(|value| schemas_of(document, value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| schemas_of(document, value, found)),
+        _ => {}
+    }
+}
+
+/// Every object schema within `schema`.
+fn objects<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
+    match schema {
+        Value::Object(object) => {
+            if object.get("properties").is_some_and(Value::is_object) {
+                found.push(object);
+            }
+            object.values().for_each(|value| objects(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| objects(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_committed_document_is_what_this_source_makes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let current = posts_api::openapi::to_json(&posts_api::routes::document()).unwrap();
+    // No assert_eq, which would print both.
+    assert!(
+        committed == current,
+        "openapi/openapi.json is not what this source makes; renew it with\n\n    \
+         cargo run -- openapi > openapi/openapi.json\n"
+    );
+}
+
+#[test]
+fn it_is_openapi_3_1() {
+    assert!(document()["openapi"].as_str().unwrap().starts_with("3.1."));
+}
+
+#[test]
+fn every_operation_has_the_name_of_its_handler() {
+    let document = document();
+    let names: BTreeSet<&str> =
+        operations(&document).iter().map(|(_, _, operation)| operation["operationId"].as_str().unwrap()).collect();
+    let handlers = BTreeSet::from([
+        "list_posts", "create_post", "create_posts", "put_post", "get_post_by_slug", "get_post", "update_post",
+        "delete_post", "publish_post", "unpublish_post", "list_keys", "create_key", "revoke_key", "get_openapi",
+        "get_docs", "get_docs_file", "get_problem", "live", "ready",
+    ]);
+    assert_eq!(names, handlers);
+}
+
+#[test]
+fn every_operation_tells_what_it_does_and_what_can_go_wrong() {
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        let line = format!("{method} {path}");
+        assert!(operation.get("summary").is_some_and(is_text), "{line} has no summary");
+        assert!(
+            operation.get("tags").and_then(Value::as_array).is_some_and(|tags| tags.len() == 1),
+            "{line} has no tag"
+        );
+        for parameter in operation.get("parameters").and_then(Value::as_array).into_iter().flatten() {
+            assert!(parameter.get("description").is_some_and(is_text), "{line}: {parameter}");
+        }
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{line}");
+        for (status, response) in responses {
+            assert!(is_text(&response["description"]), "{line} {status}");
+            if status.starts_with(['4', '5']) {
+                let problem = &response["content"]["application/problem+json"];
+                assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem", "{line} {status}");
+                assert!(
+                    problem["examples"].as_object().is_some_and(|examples| !examples.is_empty()),
+                    "{line} {status}"
+                );
+            }
+        }
+        if path.starts_with("/api/") && path != "/api/openapi.json" {
+            for status in ["401", "500", "503"] {
+                assert!(responses.contains_key(status), "{line} lacks {status}");
+            }
+            assert!(operation["security"].as_array().is_some_and(|security| !security.is_empty()), "{line}");
+        }
+        if operation.contains_key("requestBody") {
+            for status in ["400", "413", "415", "422"] {
+                assert!(responses.contains_key(status), "{line} lacks {status}");
+            }
+        }
+    }
+}
+
+/// A generated client would otherwise give every field a type that may be absent.
+#[test]
+fn every_property_of_a_response_is_required() {
+    let document = document();
+    let mut names = BTreeSet::new();
+    for (_, _, operation) in operations(&document) {
+        schemas_of(&document, &operation["responses"], &mut names);
+    }
+    assert!(names.contains("Post") && names.contains("PostPage") && names.contains("ApiKeys"), "{names:?}");
+    for name in names {
+        let mut found = Vec::new();
+        objects(&document["components"]["schemas"][&name], &mut found);
+        for object in found {
+            let mut properties: BTreeSet<&str> =
+                object["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+            // There only where the code has mistakes to point at, or where a total was asked for.
+            for optional in ["errors", "total", "total_is_estimate"] {
+                properties.remove(optional);
+            }
+            let required: BTreeSet<&str> =
+                object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            assert_eq!(properties, required, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_error_code_that_a_route_can_answer_stands_with_it() {
+    let text = document().to_string();
+    // Made by the framework, before any route is known, or by no route in particular.
+    let elsewhere = [ORIGIN_NOT_ALLOWED, BAD_REQUEST, METHOD_NOT_ALLOWED, HEAD_TOO_LARGE];
+    for code in routes::error_codes().filter(|code| !elsewhere.contains(code)) {
+        assert!(text.contains(&format!("/problems/{}\"", code.name)), "{code:?}");
+    }
+}
+
+#[test]
+fn the_fields_of_a_post_have_examples_or_speak_for_themselves() {
+    let document = document();
+    for (field, schema) in document["components"]["schemas"]["Post"]["properties"].as_object().unwrap() {
+        let documented =
+            is_text(&schema["description"]) || !schema["example"].is_null() || !schema["examples"].is_null();
+        assert!(documented, "{field}: {schema}");
+    }
+}
+
+/// A body with a field that nobody knows is refused, so a client is told that there are no others.
+#[test]
+fn the_bodies_of_requests_are_closed() {
+    let document = document();
+    let mut names = BTreeSet::new();
+    for (_, _, operation) in operations(&document) {
+        if let Some(body) = operation.get("requestBody") {
+            schemas_of(&document, body, &mut names);
+        }
+    }
+    assert!(names.contains("CreatePost") && names.contains("CreateApiKey"), "{names:?}");
+    for name in names {
+        assert_eq!(document["components"]["schemas"][&name]["additionalProperties"], false, "{name}");
+    }
+}
+
+/// Where a body may be left out, utoipa says that it may be null, and generated clients would send one.
+#[test]
+fn no_body_may_be_null() {
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        let contents = operation.get("requestBody").and_then(|body| body["content"].as_object());
+        for content in contents.into_iter().flat_map(Map::values) {
+            assert!(content["schema"]["$ref"].is_string(), "{method} {path}: {content}");
+        }
+    }
+}
+
+/// `allOf` of two types is a schema that nothing satisfies.
+#[test]
+fn no_schema_is_of_two_types() {
+    let document = document();
+    let contradicts = |schemas: &[Value]| {
+        schemas.iter().filter_map(|schema| schema["type"].as_str()).collect::<BTreeSet<_>>().len() > 1
+    };
+    let mut left = vec![&document];
+    while let Some(value) = left.pop() {
+        if let Some(all_of) = value["allOf"].as_array() {
+            assert!(!contradicts(all_of), "{value}");
+        }
+        match value {
+            Value::Object(object) => left.extend(object.values()),
+            Value::Array(values) => left.extend(values),
+            _ => {}
+        }
+    }
+}
+
+/// `allOf` of two types is a schema that nothing satisfies.
+#[test]
+fn every_parameter_has_one_plain_schema() {
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        for parameter in operation.get("parameters").and_then(Value::as_array).into_iter().flatten() {
+            assert!(!parameter["schema"]["type"].is_null(), "{method} {path}: {parameter}");
+        }
+    }
+}

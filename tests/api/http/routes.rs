@@ -1,0 +1,192 @@
+//! What every path of the OpenAPI document does with every method, and what the paths outside of it answer.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Api, on_both, raw};
+
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
+
+/// The paths of the document with their methods, parameters filled in with what exists.
+async fn paths(api: &Api) -> Vec<(String, BTreeSet<String>)> {
+    let post = api.create(json!({"title": "Routes", "published": true})).await;
+    let document = api.get("/api/openapi.json").await.json(200);
+    document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(path, operations)| {
+            let path = path
+                .replace("{id}", &post["id"].to_string())
+                .replace("{slug}", "routes")
+                .replace("{name}", "swagger-ui.css")
+                .replace("{code}", "not_found");
+            assert!(!path.contains('{'), "{path}");
+            let methods = operations.as_object().unwrap().keys().map(|method| method.to_uppercase());
+            let mut methods: BTreeSet<String> = methods.collect();
+            if methods.contains("GET") {
+                methods.insert("HEAD".into());
+            }
+            methods.insert("OPTIONS".into());
+            (path, methods)
+        })
+        .collect()
+}
+
+fn listed(allow: &str) -> BTreeSet<String> {
+    allow.split(", ").map(str::to_owned).collect()
+}
+
+#[on_both]
+async fn a_method_that_a_path_does_not_have_is_405_with_allow(api: Api) {
+    let paths = paths(&api).await;
+    assert!(paths.len() >= 13, "{paths:?}");
+    for (path, allowed) in &paths {
+        for method in METHODS.iter().filter(|method| !allowed.contains(**method)) {
+            let reply = api.call(method.parse().unwrap(), path).await.expect(405);
+            assert_eq!(listed(reply.header("allow").unwrap()), *allowed, "{method} {path}");
+            if *method != "HEAD" {
+                reply.problem(405, "method_not_allowed");
+            }
+        }
+    }
+}
+
+#[on_both]
+async fn options_lists_the_methods(api: Api) {
+    for (path, allowed) in paths(&api).await {
+        let reply = api.call(Method::OPTIONS, &path).await.expect(204);
+        assert_eq!(listed(reply.header("allow").unwrap()), allowed, "{path}");
+    }
+}
+
+#[on_both]
+async fn head_is_get_without_the_body(api: Api) {
+    api.create(json!({"title": "Draft"})).await;
+    let mut all: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
+    // Errors, too.
+    all.extend(["/api/posts/1", "/api/posts?limit=0", "/nowhere", "/api/posts?published=any"].map(str::to_owned));
+    for key in [api.clone(), api.admin()] {
+        for path in &all {
+            let get = key.get(path).await;
+            let head = key.call(Method::HEAD, path).await.expect(get.status);
+            assert!(head.body.is_empty(), "{path}");
+            for name in
+                ["content-type", "etag", "content-security-policy", "cache-control", "www-authenticate", "allow"]
+            {
+                assert_eq!(head.header(name), get.header(name), "{path}: {name}");
+            }
+            if get.status == 200 {
+                assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()), "{path}");
+            }
+        }
+    }
+}
+
+#[on_both]
+async fn people_who_type_an_address_are_led_to_the_docs(api: Api) {
+    for path in ["/", "/docs/"] {
+        assert_eq!(api.get(path).await.expect(307).header("location"), Some("/docs"));
+    }
+}
+
+#[on_both]
+async fn a_path_that_is_not_there_is_404(api: Api) {
+    for path in [
+        "/api", "/api/", "/api/posts/", "/api/posts/1/", "/api/posts/by-slug/", "/api/posts/by-slug/a/b",
+        "/api/posts/1/publish/", "/api/keys/", "/API/POSTS", "/docs/nothing.js", "/docs/../Cargo.toml",
+        "/docs/..%2f..%2fCargo.toml", "/problems/", "/problems/no_such_code", "//api/posts", "/health", "/metrics",
+        "/.env", "/posts.db", "/api/posts/1/..%2f2",
+    ] {
+        // As it is: a client of manners would tidy the path up.
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        raw::reply(api.server.address, request.as_bytes()).problem(404, "not_found");
+        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        let reply = raw::reply(api.server.address, request.as_bytes());
+        assert!([404, 405].contains(&reply.status), "POST {path}: {}", reply.status);
+    }
+}
+
+#[on_both]
+async fn every_answer_has_an_id_of_its_own_and_forbids_sniffing(api: Api) {
+    let mut ids = BTreeSet::new();
+    for path in ["/api/posts", "/api/posts/1", "/nowhere", "/docs", "/health/live", "/api/keys", "/api/posts"] {
+        let reply = api.get(path).header("x-request-id", "chosen-by-the-caller").await;
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        ids.insert(reply.header("x-request-id").unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 7, "{ids:?}");
+}
+
+#[on_both]
+async fn a_request_that_is_no_http_never_gets_more_than_400(api: Api) {
+    for request in [
+        &b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"[..],
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\n\r\n",
+        b"POST /api/posts HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    ] {
+        let answer = raw::exchange(api.server.address, request);
+        let status = String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned();
+        assert!(["", "HTTP/1.1 400", "HTTP/1.1 401"].contains(&status.as_str()), "{request:?}: {status}");
+    }
+    api.get("/api/posts").await.expect(200);
+}
+
+#[on_both]
+async fn a_body_that_ends_early_is_not_stored(api: Api) {
+    use std::io::Write;
+    let mut stream = std::net::TcpStream::connect(api.server.address).unwrap();
+    let key = crate::support::api::ADMIN_KEY;
+    let request = format!(
+        "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n{{\"title\": \"x\"}}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    drop(stream);
+    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], Value::Array(Vec::new()));
+}
+
+/// The layer around the service, here around a handler that panics: the service itself has none that does.
+#[tokio::test]
+async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
+    use actix_web::{App, HttpServer, middleware::from_fn, web};
+
+    async fn panicking() -> &'static str {
+        panic!("at our secret")
+    }
+    async fn fine() -> &'static str {
+        "fine"
+    }
+    let (started, wait) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let app = || {
+                App::new()
+                    .route("/panic", web::get().to(panicking))
+                    .route("/fine", web::get().to(fine))
+                    .wrap(from_fn(posts_api::http::middleware::envelope::edge))
+            };
+            let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
+            let address = server.addrs()[0];
+            let server = server.run();
+            started.send((address, server.handle())).unwrap();
+            server.await.unwrap();
+        });
+    });
+    let (address, handle) = wait.recv().unwrap();
+    // One connection for both requests.
+    let requests = b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\nGET /fine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut first = raw::reply(address, requests);
+    let after = first.body.windows(9).position(|window| window == b"HTTP/1.1 ").expect("a second answer");
+    let second = first.body.split_off(after);
+    assert!(second.starts_with(b"HTTP/1.1 200 ") && second.ends_with(b"fine"));
+    assert_eq!(first.header("x-content-type-options"), Some("nosniff"));
+    let problem = first.problem(500, "internal_error");
+    assert!(!problem.to_string().contains("secret"));
+    drop(handle.stop(false));
+    thread.join().unwrap();
+}

@@ -1,0 +1,66 @@
+//! What every answer says to browsers, and what none says of the service.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Api, Reply, on_both};
+
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
+#[track_caller]
+fn check(reply: &Reply) {
+    let line = &reply.line;
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{line}");
+    let policies: Vec<_> = reply.headers.get_all("content-security-policy").iter().collect();
+    assert_eq!(policies.len(), 1, "{line}: {policies:?}");
+    let policy = policies[0].to_str().unwrap();
+    let is_docs = line.contains(" /docs") && reply.status == 200;
+    assert!(policy.contains("frame-ancestors 'none'"), "{line}: {policy}");
+    assert_eq!(policy == NOTHING, !is_docs, "{line}: {policy}");
+    assert_eq!(reply.header("referrer-policy"), is_docs.then_some("no-referrer"), "{line}");
+    for name in ["server", "x-powered-by", "via", "set-cookie"] {
+        assert_eq!(reply.header(name), None, "{line}");
+    }
+    for (name, value) in &reply.headers {
+        let value = value.to_str().unwrap().to_lowercase();
+        assert!(!value.contains("actix") && !value.contains(env!("CARGO_PKG_VERSION")), "{line}, {name}: {value}");
+    }
+}
+
+#[on_both]
+async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(api: Api) {
+    let post = api.create(json!({"title": "Headers", "published": true})).await;
+    let path = format!("/api/posts/{}", post["id"]);
+    let tag = api.get(&path).await.header("etag").unwrap().to_owned();
+    for _cold_then_warm in 0..2 {
+        for path in [
+            "/api/posts", &path, "/api/posts/99", "/api/posts?limit=0", "/api/openapi.json", "/docs",
+            "/docs/index.html", "/docs/swagger-ui.css", "/docs/nothing", "/problems/not_found", "/health/live",
+            "/health/ready", "/", "/nowhere", "/api/keys",
+        ] {
+            for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::DELETE] {
+                if method != Method::DELETE || !path.starts_with("/api/posts/") {
+                    check(&api.call(method, path).await);
+                }
+            }
+            check(&api.get(path).header("accept-encoding", "gzip").await);
+        }
+        check(&api.get(&path).header("if-none-match", &tag).await.expect(304));
+    }
+    check(&api.editor().patch(&path, &json!({"title": "x"})).await.expect(200));
+    check(&api.editor().call(Method::POST, "/api/posts").body("application/json", "{").await.expect(400));
+    let preflight = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://example.org");
+    check(&preflight.header("access-control-request-method", "GET").await.expect(200));
+    let preflight = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://example.org");
+    check(&preflight.header("access-control-request-method", "DELETE").await.expect(400));
+    check(&api.editor().delete(&path).await.expect(204));
+}
+
+#[on_both]
+async fn the_policy_of_the_docs_page_lets_it_send_requests_to_this_service_only(api: Api) {
+    let page = api.get("/docs").await.expect(200);
+    let policy = page.header("content-security-policy").unwrap();
+    // `connect-src` falls back on `default-src`; scripts come from files alone.
+    assert!(policy.starts_with("default-src 'self'; "), "{policy}");
+    assert!(!policy.contains("script-src") && !policy.contains("unsafe-eval") && !policy.contains('*'), "{policy}");
+}

@@ -1,0 +1,7 @@
+//! Lists of posts: pages, filters, counts, search, and the query plans behind them.
+
+mod model_check;
+mod pagination;
+mod query_plans;
+mod search;
+mod views_and_counts;

@@ -1,0 +1,263 @@
+//! `view=summary`, `count` and the other parameters of a list.
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, Engine, ids, on_both};
+
+async fn list(api: &Api, query: &str) -> Value {
+    api.reader().get(&format!("/api/posts?{query}")).await.json(200)
+}
+
+/// The only summary in the list.
+async fn summary(api: &Api) -> Value {
+    let page = list(api, "view=summary&published=any").await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+    page["items"][0].clone()
+}
+
+/// Published posts by SQL alone, with ids from 1 but those that `holes` leaves out.
+fn insert(api: &Api, posts: i64, holes: &str) {
+    let numbers = match api.engine() {
+        Engine::Sqlite => format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {posts})"),
+        Engine::Postgres => format!("WITH n (n) AS (SELECT generate_series(1, {posts}))"),
+    };
+    let columns = "(id, slug, title, published, published_at)";
+    api.server.database.execute(&format!(
+        "INSERT INTO posts {columns} {numbers} SELECT n, 'post-' || n, 'Post', TRUE, '2026-01-01T00:00:00.000000Z' {}
+         FROM n WHERE NOT ({holes})",
+        if api.engine() == Engine::Postgres { "::timestamptz" } else { "" },
+    ));
+}
+
+#[on_both]
+async fn a_summary_has_an_excerpt_in_place_of_the_content(api: Api) {
+    let content = "# Hello\n\nSome *text* with a [link](https://example.org).\n\n```\ncode\n```\n";
+    let post = api.create(json!({"title": "Hello", "content": content, "published": true})).await;
+    let mut expected = post.clone();
+    expected.as_object_mut().unwrap().remove("content");
+    expected["excerpt"] = json!("Hello Some text with a link.");
+    assert_eq!(summary(&api).await, expected);
+    let full = list(&api, "view=full").await;
+    assert_eq!(full["items"], json!([post]));
+    assert_eq!(list(&api, "").await, full);
+}
+
+#[on_both]
+async fn an_excerpt_is_cut_at_a_word_within_200_characters(api: Api) {
+    for (content, excerpt) in [
+        (json!("word ".repeat(100)), "word ".repeat(40).trim_end().to_owned()),
+        (json!("é".repeat(300)), "é".repeat(200)),
+        (json!(format!("{} end", "x".repeat(196))), format!("{} end", "x".repeat(196))),
+        (json!(format!("{} end", "x".repeat(197))), "x".repeat(197)),
+        (json!("🦀 ".repeat(100_000)), "🦀 ".repeat(100).trim_end().to_owned()),
+        (json!(" \n a \t b \n\n c "), "a b c".to_owned()),
+        (json!("<script>alert(1)</script>"), String::new()),
+        (json!(""), String::new()),
+        (Value::Null, String::new()),
+    ] {
+        let post = api.create(json!({"title": "Long", "content": content})).await;
+        let told = summary(&api).await["excerpt"].as_str().unwrap().to_owned();
+        assert_eq!(told, excerpt);
+        assert!(told.chars().count() <= 200);
+        api.editor().delete(&format!("/api/posts/{}", post["id"])).await.expect(204);
+    }
+}
+
+#[on_both]
+async fn an_excerpt_follows_the_content_however_it_is_changed(api: Api) {
+    let (editor, database) = (api.editor(), &api.server.database);
+    let post = api.create(json!({"title": "T", "slug": "t", "content": "one"})).await;
+    let path = format!("/api/posts/{}", post["id"]);
+    let excerpt = async || summary(&api).await["excerpt"].as_str().unwrap().to_owned();
+    assert_eq!(excerpt().await, "one");
+    editor.patch(&path, &json!({"title": "Other"})).await.expect(200);
+    assert_eq!(excerpt().await, "one");
+    editor.patch(&path, &json!({"content": "*two*"})).await.expect(200);
+    assert_eq!(excerpt().await, "two");
+    editor.put("/api/posts/by-slug/t", &json!({"title": "T", "content": "three"})).await.expect(200);
+    assert_eq!(excerpt().await, "three");
+    let batch = json!({"posts": [{"title": "T", "slug": "t", "content": "`four`"}], "on_conflict": "replace"});
+    editor.post("/api/posts/batch", &batch).await.expect(200);
+    assert_eq!(excerpt().await, "four");
+    editor.patch(&path, &json!({"content": null})).await.expect(200);
+    assert_eq!(excerpt().await, "");
+    // Somebody works on the database by hand.
+    database.execute("UPDATE posts SET content = '**five** by hand'");
+    assert_eq!(excerpt().await, "five by hand");
+    database.execute("UPDATE posts SET content = 'six'");
+    assert_eq!(excerpt().await, "six");
+    database.execute("DELETE FROM posts");
+    database.execute("INSERT INTO posts (slug, title, content) VALUES ('by-hand', 'By hand', '# seven')");
+    assert_eq!(excerpt().await, "seven");
+    let long = "é ".repeat(5000);
+    database.execute(&format!("UPDATE posts SET content = '{long}'"));
+    assert_eq!(excerpt().await, "é ".repeat(100).trim_end());
+    database.execute("UPDATE posts SET content = NULL");
+    assert_eq!(excerpt().await, "");
+}
+
+#[on_both]
+async fn a_total_is_told_only_where_it_is_asked_for(api: Api) {
+    for title in ["a", "b", "c"] {
+        api.create(json!({"title": title, "content": title, "published": title != "c"})).await;
+    }
+    for query in ["", "count=none"] {
+        let page = list(&api, query).await;
+        assert!(page.get("total").is_none() && page.get("total_is_estimate").is_none(), "{page}");
+    }
+    for count in ["exact", "estimated"] {
+        for (query, total) in [
+            ("", 2),
+            ("limit=1", 2),
+            ("published=any", 3),
+            ("published=false", 1),
+            ("q=a", 1),
+            ("q=c", 0),
+            ("slug=a&slug=c", 1),
+            ("q=c&published=any", 1),
+            ("published_after=2999-01-01T00:00:00Z", 0),
+            ("view=summary&limit=1&sort=title", 2),
+        ] {
+            let page = list(&api, &format!("{query}&count={count}")).await;
+            assert_eq!((&page["total"], &page["total_is_estimate"]), (&json!(total), &json!(false)), "{query} {count}");
+        }
+    }
+}
+
+#[on_both]
+async fn an_estimate_is_exact_up_to_ten_thousand_and_says_when_it_is_not(api: Api) {
+    insert(&api, 10_000, "FALSE");
+    let total = async |query: &str| {
+        let page = list(&api, &format!("limit=1&{query}")).await;
+        (page["total"].as_i64().unwrap(), page["total_is_estimate"].as_bool().unwrap())
+    };
+    assert_eq!(total("count=estimated").await, (10_000, false));
+    assert_eq!(total("count=estimated&published=any").await, (10_000, false));
+    api.server.database.import(&[json!({"id": 10_001, "title": "One more", "published": true})]);
+    let (estimate, is_estimate) = total("count=estimated").await;
+    assert!(is_estimate && (10_001..11_000).contains(&estimate), "{estimate}");
+    assert_eq!(total("count=exact").await, (10_001, false));
+    // Of 48,000 ids a third is there, evenly, so that few are counted and the rest is told from them.
+    api.server.database.execute("DELETE FROM posts");
+    insert(&api, 48_000, "n % 3 <> 0");
+    let (estimate, is_estimate) = total("count=estimated").await;
+    assert!(is_estimate && (15_000..17_000).contains(&estimate), "{estimate}");
+    assert_eq!(total("count=exact").await, (16_000, false));
+    assert_eq!(total("count=estimated&published=false").await, (0, false));
+}
+
+#[on_both]
+async fn a_wrong_parameter_is_named(api: Api) {
+    for (query, name) in [
+        ("sort=-slug", "sort"),
+        ("sort=ID", "sort"),
+        ("sort=", "sort"),
+        ("sort=id,title", "sort"),
+        ("sort=id&sort=id", "sort"),
+        ("sort=relevance", "sort"),
+        ("sort=-relevance&q=a", "sort"),
+        ("sort=id;drop%20table%20posts", "sort"),
+        ("view=short", "view"),
+        ("view=full&view=full", "view"),
+        ("count=true", "count"),
+        ("count=exact&count=exact", "count"),
+        ("slug=Not-A-Slug", "slug"),
+        ("slug=", "slug"),
+        ("published_after=yesterday", "published_after"),
+        ("published_before=2026-01-01", "published_before"),
+        ("updated_after=", "updated_after"),
+        ("updated_before=2026-01-01T00:00:00+01:00", "updated_before"),
+        ("q=a&q=b", "q"),
+        ("search=a", "search"),
+        ("order=id", "order"),
+        ("offset=10", "offset"),
+        ("page=2", "page"),
+        ("published_at=2026-01-01T00:00:00Z", "published_at"),
+        ("limit=1&unknown", "unknown"),
+        ("Q=a", "Q"),
+        ("slug[]=a", "slug[]"),
+        ("published_after=2026-01-01T00:00:00Z&published_after=2026-01-01T00:00:00Z", "published_after"),
+    ] {
+        let problem = api.get(&format!("/api/posts?{query}")).await.problem(400, "invalid_parameter");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&format!("{name}: ")), "{query}: {detail}");
+    }
+    let slugs = |count: usize| (0..count).map(|n| format!("slug=s{n}")).collect::<Vec<_>>().join("&");
+    api.get(&format!("/api/posts?{}", slugs(100))).await.expect(200);
+    api.get(&format!("/api/posts?{}", slugs(101))).await.problem(400, "invalid_parameter");
+}
+
+#[on_both]
+async fn a_time_may_have_any_offset(api: Api) {
+    api.server.database.import(&[
+        json!({"title": "Ten", "published": true, "published_at": "2026-01-31T10:00:00Z", "updated_at": "2026-01-31T10:00:00.000001Z"}),
+    ]);
+    for (query, found) in [
+        ("published_after=2026-01-31T12:00:00%2B02:00", 0),
+        ("published_after=2026-01-31T11:59:59.999999%2B02:00", 1),
+        ("published_before=2026-01-31T10:00:00Z", 0),
+        ("published_before=2026-01-31T05:00:00.000001-05:00", 1),
+        ("updated_after=2026-01-31T10:00:00Z", 1),
+        ("updated_after=2026-01-31T10:00:00.000001Z", 0),
+        ("updated_before=2026-01-31T10:00:00.000002Z&updated_after=2026-01-31T10:00:00Z", 1),
+        ("published_after=0001-01-01T00:00:00Z", 1),
+        ("published_before=9999-12-30T00:00:00Z", 1),
+    ] {
+        assert_eq!(ids(&list(&api, query).await).len(), found, "{query}");
+    }
+}
+
+#[on_both]
+async fn a_cursor_belongs_to_its_filter_and_order(api: Api) {
+    for number in 0..8 {
+        api.create(json!({"title": format!("word {number}"), "published": number % 4 != 0})).await;
+    }
+    let lists = [
+        "", "sort=id", "sort=title", "sort=-title", "sort=published_at", "sort=updated_at", "published=any",
+        "published=false", "q=word", "q=word&sort=-id", "published_after=2001-01-01T00:00:00Z",
+        "updated_after=2001-01-01T00:00:00Z", "published_before=2999-01-01T00:00:00Z",
+        "slug=word-1&slug=word-2&slug=word-3",
+    ];
+    let mut cursors = Vec::new();
+    for list_query in lists {
+        let page = list(&api, &format!("limit=1&{list_query}")).await;
+        cursors.push((list_query, page["next_cursor"].as_str().unwrap().to_owned()));
+    }
+    for (of, cursor) in &cursors {
+        for other in lists {
+            let reply = api.reader().get(&format!("/api/posts?{other}&cursor={cursor}")).await;
+            if *of == other {
+                reply.expect(200);
+            } else {
+                reply.problem(400, "invalid_cursor");
+            }
+        }
+        // What the caller may change, and what says the same in other words.
+        for same in ["limit=7", "view=summary", "count=exact", "limit=3&view=full&count=estimated"] {
+            list(&api, &format!("{of}&{same}&cursor={cursor}")).await;
+            list(&api, &format!("cursor={cursor}&{same}&{of}")).await;
+        }
+    }
+    for (query, same) in [
+        ("slug=word-1&slug=word-2&slug=word-3", "slug=word-3&slug=word-1&slug=word-2"),
+        ("", "published=true&sort=-id"),
+        ("q=word", "q=word&sort=relevance"),
+        ("published_after=2001-01-01T00:00:00Z", "published_after=2001-01-01T01:00:00%2B01:00"),
+    ] {
+        let (_, cursor) = cursors.iter().find(|(of, _)| *of == query).unwrap();
+        list(&api, &format!("{same}&cursor={cursor}")).await;
+    }
+}
+
+#[on_both]
+async fn the_last_moment_can_be_written_and_the_next_one_is_refused(api: Api) {
+    let post = api.create(json!({"title": "For ever"})).await;
+    let publish = format!("/api/posts/{}/publish", post["id"]);
+    let editor = api.editor();
+    let refused = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00.000001Z"})).await;
+    assert_eq!(refused.problem(422, "validation_failed")["errors"][0]["pointer"], "/at");
+    let last = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00Z"})).await.json(200);
+    assert_eq!(last["scheduled_for"], "9999-12-30T22:00:00.000000Z");
+    api.get("/api/posts?published_before=9999-12-30T22:00:00Z").await.expect(200);
+    api.get("/api/posts?published_after=9999-12-30T22:00:00.000001Z").await.problem(400, "invalid_parameter");
+}

@@ -1,0 +1,81 @@
+//! Whether the process lives, and whether it should get requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posts_api::db::DatabaseUrl;
+use serde_json::json;
+
+use crate::support::{Api, Engine, TestDatabase, on_both};
+
+#[on_both]
+async fn a_running_service_lives_and_is_ready(api: Api) {
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(api.get(path).await.json(200), json!({"status": "ok"}), "{path}");
+    }
+}
+
+#[on_both]
+async fn a_service_whose_database_cannot_be_reached_lives_and_is_not_ready(database: TestDatabase) {
+    let nowhere = match database.engine {
+        Engine::Sqlite => "sqlite:///no/such/directory/posts.db",
+        // The discard port: nobody listens.
+        Engine::Postgres => "postgres://user:a-secret-of-the-tests@127.0.0.1:9/nothing",
+    };
+    let api = Api::start(&Arc::new(database), |config| {
+        config.database = DatabaseUrl::parse(nowhere).unwrap().0;
+        config.pool.wait = Duration::from_millis(200);
+    });
+    let reply = api.get("/health/ready").await.expect(503);
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    assert!(!reply.text().contains("a-secret-of-the-tests"));
+    reply.problem(503, "not_ready");
+    let reply = api.get("/api/posts").await.expect(503);
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    reply.problem(503, "database_unavailable");
+    // What needs no database goes on.
+    for path in ["/health/live", "/api/openapi.json", "/docs", "/problems/not_ready"] {
+        api.get(path).await.expect(200);
+    }
+}
+
+#[on_both]
+async fn a_service_whose_database_is_taken_away_says_so(api: Api) {
+    if api.engine() == Engine::Sqlite {
+        // A file that is open stays there for those who have it open.
+        return;
+    }
+    api.get("/health/ready").await.expect(200);
+    api.server.database.destroy();
+    api.get("/health/ready").await.problem(503, "not_ready");
+    api.get("/api/posts").await.problem(503, "database_unavailable");
+    api.get("/health/live").await.expect(200);
+}
+
+#[on_both]
+async fn connections_that_the_server_ended_are_replaced(api: Api) {
+    if api.engine() == Engine::Sqlite {
+        return;
+    }
+    api.create(json!({"title": "Before"})).await;
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    crate::support::database::execute(&mut api.server.database.connect(), others);
+    // A connection that has just served is trusted without asking: at most those four fail, and never with a 500.
+    for _ in 0..4 {
+        let reply = api.get("/api/posts").await;
+        if reply.status != 200 {
+            reply.problem(503, "database_unavailable");
+        }
+    }
+    api.get("/api/posts").await.expect(200);
+}
+
+#[on_both]
+async fn a_stopping_service_is_not_ready_and_serves_on(api: Api) {
+    api.server.readiness.stop();
+    let problem = api.get("/health/ready").await.problem(503, "not_ready");
+    assert_eq!(problem["detail"], "the service is stopping");
+    api.get("/health/live").await.expect(200);
+    api.create(json!({"title": "Still here"})).await;
+}

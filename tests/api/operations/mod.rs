@@ -1,0 +1,13 @@
+//! Running the program: startup, settings, shutdown, health, metrics, logs, traces, doctor, backup.
+
+mod backup;
+mod doctor;
+mod health;
+mod logs;
+pub(crate) mod metrics;
+mod migrations;
+mod sentry;
+mod settings;
+mod shutdown;
+mod startup;
+mod traces;

@@ -1,0 +1,132 @@
+//! Errors, as Sentry receives them.
+
+use serde_json::Value;
+
+use crate::support::api::ADMIN_KEY;
+use crate::support::program::Sandbox;
+use crate::support::receiver::Receiver;
+use crate::support::{Engine, TestDatabase, on_both, wait_for};
+
+fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbox {
+    let dsn = format!("{scheme}://public-key@{}/42", receiver.address);
+    Sandbox::new([
+        ("DATABASE_URL", database.url.as_str()),
+        ("PORT", "0"),
+        ("ADMIN_API_KEY", ADMIN_KEY),
+        ("SENTRY_DSN", &dsn),
+        ("SENTRY_ENVIRONMENT", "tests"),
+    ])
+}
+
+/// The events in the envelopes that came: a line for the envelope, then for each item a line on it and its content.
+fn events(receiver: &Receiver) -> Vec<Value> {
+    let mut events = Vec::new();
+    for request in receiver.received() {
+        assert_eq!(request.line, "POST /api/42/envelope/");
+        assert!(
+            request.headers.iter().any(|header| header.starts_with("x-sentry-auth: ") && header.contains("public-key"))
+        );
+        let text = String::from_utf8(request.body).unwrap();
+        let mut lines = text.lines().skip(1);
+        while let Some(header) = lines.next().filter(|line| !line.is_empty()) {
+            let header: Value = serde_json::from_str(header).unwrap();
+            let content = serde_json::from_str(lines.next().unwrap()).unwrap();
+            if header["type"] == "event" {
+                events.push(content);
+            }
+        }
+    }
+    events
+}
+
+/// An event that says none is an error.
+fn level(event: &Value) -> &str {
+    event.get("level").map_or("error", |level| level.as_str().unwrap())
+}
+
+/// The status of a request whose path and key hold what must not be told, but for the path.
+async fn ask(base: &str, path: &str) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request =
+        client.get(format!("{base}{path}?q=hush-query")).bearer_auth(ADMIN_KEY).header("x-hush", "hush-header");
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn failed(receiver: &Receiver) -> Value {
+    wait_for("the failed request", async || {
+        events(receiver).into_iter().find(|event| event["message"] == "the request failed")
+    })
+    .await
+}
+
+#[on_both]
+async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller_hides(database: TestDatabase) {
+    let receiver = Receiver::start();
+    let place = sandbox(&database, "http", &receiver);
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    for (path, status) in [("/api/posts", 200), ("/nowhere", 404)] {
+        assert_eq!(ask(&base, path).await, status);
+    }
+    database.execute("ALTER TABLE posts RENAME TO gone");
+    assert_eq!(ask(&base, "/api/posts").await, 500);
+    let event = failed(&receiver).await;
+    assert_eq!((level(&event), &event["environment"]), ("error", &"tests".into()));
+    assert_eq!(event["release"], concat!("posts-api@", env!("CARGO_PKG_VERSION")));
+    let fields = &event["contexts"]["Rust Tracing Fields"];
+    assert_eq!((&fields["request"], &fields["status"]), (&"GET /api/posts".into(), &500.into()));
+    let cause = fields["cause"].as_str().unwrap();
+    assert!(cause.contains("posts"), "{event:#}");
+    assert_eq!(event["fingerprint"], serde_json::json!(["{{ default }}", cause]));
+    assert!(server.stderr().contains(fields["request_id"].as_str().unwrap()));
+    for event in &events(&receiver) {
+        assert_eq!((level(event), event.get("server_name")), ("error", None), "{event:#}");
+        assert!(event.get("user").is_none() && event.get("breadcrumbs").is_none(), "{event:#}");
+    }
+    for request in receiver.received() {
+        let body = String::from_utf8(request.body).unwrap();
+        assert!(!body.contains("hush") && !body.contains(ADMIN_KEY), "{body}");
+    }
+    server.signal("TERM");
+    assert!(server.wait_for_exit().await.success());
+}
+
+#[tokio::test]
+async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_otherwise() {
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
+    let (receiver, certificate) = Receiver::with_tls();
+    let mut place = sandbox(&database, "https", &receiver);
+    place.run(&["migrate"]).success();
+    for is_trusted in [false, true] {
+        if is_trusted {
+            place.write("trusted.pem", &certificate);
+            place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
+        }
+        let mut server = place.start("server", &[]);
+        let base = server.base_url().await;
+        database.execute("ALTER TABLE posts RENAME TO gone");
+        assert_eq!(ask(&base, "/api/posts").await, 500);
+        database.execute("ALTER TABLE gone RENAME TO posts");
+        if is_trusted {
+            failed(&receiver).await;
+        }
+        // What is still to be sent is sent at the end.
+        server.signal("TERM");
+        assert!(server.wait_for_exit().await.success());
+        assert_eq!(events(&receiver).is_empty(), !is_trusted);
+    }
+}
+
+#[tokio::test]
+async fn the_last_error_is_sent_before_the_process_ends() {
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
+    let receiver = Receiver::start();
+    let place = sandbox(&database, "http", &receiver);
+    let mut server = place.start("server", &[]);
+    let base = server.base_url().await;
+    database.execute("ALTER TABLE posts RENAME TO gone");
+    assert_eq!(ask(&base, "/api/posts").await, 500);
+    server.signal("TERM");
+    assert!(server.wait_for_exit().await.success());
+    assert!(events(&receiver).iter().any(|event| event["message"] == "the request failed"));
+}

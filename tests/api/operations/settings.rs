@@ -1,0 +1,161 @@
+//! Settings that cannot work: the program says so in one line, without the password, and touches nothing.
+
+use crate::support::program::Sandbox;
+use crate::support::{Engine, TestDatabase};
+
+const SECRET: &str = "s3cret-of-the-tests";
+
+/// Starts with these settings and answers the one line of the refusal.
+fn refused(settings: &[(&str, &str)], flags: &[&str]) -> String {
+    let place = Sandbox::new(settings.iter().copied());
+    for command in [flags.to_vec(), [&["migrate"], flags].concat()] {
+        let line = place.run(&command).error_line();
+        assert!(line.starts_with("error: "), "{line}");
+        assert!(!line.contains(SECRET), "{line}");
+    }
+    assert_eq!(place.files(), Vec::<String>::new(), "it made a file");
+    place.run(flags).error_line()
+}
+
+#[test]
+fn a_database_url_that_names_no_database_is_refused_and_makes_no_file() {
+    for (url, says) in [
+        (format!("postgrse://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
+        (format!("postgressql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
+        (format!("mysql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
+        ("sqlit://posts.db".into(), "unknown scheme"),
+        ("SQLITE://posts.db".into(), "scheme"),
+        ("posts.db".into(), "no scheme"),
+        (format!("//user:{SECRET}@127.0.0.1/db"), "scheme"),
+        (format!("user:{SECRET}@127.0.0.1/db"), "scheme"),
+        ("sqlite://".into(), "no file"),
+        ("sqlite::memory:".into(), "memory"),
+        ("sqlite://posts.db?mode=rwc".into(), "parameters"),
+        (format!("prisma+postgres://accelerate.example/?api_key={SECRET}"), "Accelerate"),
+        (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "cannot be read"),
+        (format!("postgres://user:{SECRET}@127.0.0.1/db?connection_limit=0"), "connection_limit"),
+        (format!("postgres://user:{SECRET}@127.0.0.1/db?schema=x&pgbouncer=true"), "pgbouncer"),
+    ] {
+        let line = refused(&[("DATABASE_URL", &url)], &[]);
+        assert!(line.contains("DATABASE_URL") && line.contains(says), "{url}: {line}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_told_with_its_place() {
+    // The discard port: nobody listens.
+    for place in ["127.0.0.1:9", "no-such-host.invalid", "127.0.0.1:9,[::1]:9"] {
+        let url = format!("postgres://user:{SECRET}@{place}/db?connect_timeout=2");
+        let line = Sandbox::new([("DATABASE_URL", url.as_str())]).run(&[]).error_line();
+        assert!(!line.contains(SECRET), "{line}");
+    }
+    let line = refused(&[("DATABASE_URL", &format!("postgres://user:{SECRET}@127.0.0.1:9/db"))], &[]);
+    assert!(line.contains("postgres://user@127.0.0.1:9/db") && line.contains("refused"), "{line}");
+    let line = refused(&[("DATABASE_URL", "sqlite:///no/such/directory/posts.db")], &[]);
+    assert!(line.contains("/no/such/directory/posts.db"), "{line}");
+    let line = refused(&[("DATABASE_URL", "sqlite:///")], &[]);
+    assert!(line.contains("directory"), "{line}");
+}
+
+#[test]
+fn a_wrong_password_is_told_without_the_password() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    let mut url = url::Url::parse(&database.url).unwrap();
+    // On the cluster of the tests this one is asked for a password, and none is right.
+    url.set_username("guarded").unwrap();
+    // The second one differs when it is decoded.
+    for password in [SECRET.to_owned(), format!("%40{SECRET}%3A")] {
+        url.set_password(Some(&password)).unwrap();
+        let line = refused(&[("DATABASE_URL", url.as_str())], &[]);
+        let reasons = ["password authentication failed", "role \"guarded\" does not exist"];
+        assert!(reasons.iter().any(|reason| line.contains(reason)), "{line}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
+    let notes = "These are notes and no database.\n".repeat(100);
+    place.write("notes.txt", &notes);
+    let line = place.run(&[]).error_line();
+    assert!(line.contains("notes.txt"), "{line}");
+    assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), notes);
+}
+
+#[test]
+fn a_setting_with_a_wrong_value_is_refused_by_name() {
+    for (name, flag, values) in [
+        ("PORT", "--port", vec!["abc", "-1", "65536"]),
+        ("HOST", "--host", vec!["no-such-host", "300.0.0.1"]),
+        ("ADMIN_API_KEY", "--admin-api-key", vec!["short", "with spaces in it, however long it may be"]),
+        ("DB_POOL_SIZE", "--db-pool-size", vec!["0", "1001", "many"]),
+        ("REQUIRE_IF_MATCH", "--require-if-match", vec!["maybe"]),
+        ("SHUTDOWN_GRACE", "--shutdown-grace", vec!["-1", "soon", "3601"]),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "--cors-allowed-origins",
+            vec!["*", "https://a.example,https://b.example/path", "example.org"],
+        ),
+        (
+            "RATE_LIMIT",
+            "--rate-limit",
+            vec![
+                "on", "0", "100/s", "reads", "reads=", "reads=100", "reads=0/s", "reads=1000001/s", "reads=-1/s",
+                "reads=10/d", "reads=off", "requests=10/s", "reads=1/s,reads=2/s", "reads=1/s,",
+                "reads=1/s;writes=1/s",
+            ],
+        ),
+        ("TRUSTED_PROXIES", "--trusted-proxies", vec!["10.0.0.0/33", "proxy.example", "10.0.0.1,", "*", "10.0.0.1:80"]),
+        ("RUST_LOG", "--log", vec!["posts_api=loudly"]),
+        ("LOG_FORMAT", "--log-format", vec!["xml", "JSON"]),
+        ("SLOW_QUERY_MS", "--slow-query-ms", vec!["0", "-1", "1s", "3600001"]),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "--otel-exporter-otlp-endpoint",
+            vec!["127.0.0.1:4318", "ftp://127.0.0.1", "grpc://127.0.0.1:4317", "http://"],
+        ),
+        (
+            "SENTRY_DSN",
+            "--sentry-dsn",
+            vec!["https://sentry.example/1", "key@sentry.example/1", "https://key@sentry.example"],
+        ),
+        ("ADMIN_PORT", "--admin-port", vec!["off", "65536"]),
+        ("ADMIN_HOST", "--admin-host", vec!["everywhere"]),
+    ] {
+        for value in values {
+            let line = refused(&[(name, value)], &[]);
+            assert!(line.contains(name) || line.contains(flag), "{name}={value}: {line}");
+            assert!(name != "ADMIN_API_KEY" || !line.contains(value), "{line}");
+            refused(&[], &[&format!("{flag}={value}")]);
+        }
+    }
+}
+
+#[test]
+fn a_broken_env_file_is_told_without_its_content() {
+    let place = Sandbox::new([]);
+    place.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
+    let line = place.run(&[]).error_line();
+    assert!(line.contains(".env") && !line.contains(SECRET), "{line}");
+    assert_eq!(place.files(), [".env"]);
+}
+
+#[test]
+fn an_empty_setting_is_one_that_is_not_set() {
+    let names = [
+        "DATABASE_URL", "ADMIN_API_KEY", "CORS_ALLOWED_ORIGINS", "PORT", "HOST", "DB_POOL_SIZE", "REQUIRE_IF_MATCH",
+        "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG", "LOG_FORMAT", "SLOW_QUERY_MS", "ADMIN_PORT",
+        "ADMIN_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN",
+    ];
+    let place = Sandbox::new(names.map(|name| (name, "")));
+    place.run(&["migrate"]).success();
+    assert!(place.files().contains(&"posts.db".to_owned()), "{:?}", place.files());
+}
+
+#[test]
+fn an_address_in_use_is_told_in_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let line = Sandbox::new([("PORT", port.as_str()), ("RUST_LOG", "error")]).run(&[]).error_line();
+    assert!(line.contains("in use"), "{line}");
+}

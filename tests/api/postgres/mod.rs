@@ -1,0 +1,8 @@
+//! PostgreSQL only: several instances, replicas, poolers, TLS, external writers, statement counts.
+
+mod external_writers;
+mod multiple_instances;
+mod pooler;
+mod replica;
+mod statement_counts;
+mod tls;

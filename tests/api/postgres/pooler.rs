@@ -1,0 +1,137 @@
+//! Behind a pooler that hands a server session to another client after each transaction, all works as without one.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use posts_api::db::DatabaseUrl;
+use serde_json::{Value, json};
+
+use crate::support::api::ADMIN_KEY;
+use crate::support::pooler::Pooler;
+use crate::support::program::Sandbox;
+use crate::support::{Api, Engine, TestDatabase, ids, wait_until};
+
+/// Fewer than the clients have connections, so that they change hands all the time.
+const SESSIONS: u32 = 2;
+
+/// One after the other what an editor does, and what it sees of it.
+async fn edit(api: &Api, writer: usize) {
+    let editor = api.editor();
+    for number in 0..8 {
+        let name = format!("writer-{writer}-{number}");
+        let post = json!({"title": name, "slug": name, "content": "behind a pooler"});
+        let send = || editor.post("/api/posts", &post).header("idempotency-key", &name);
+        let created = send().await.json(201);
+        let again = send().await.expect(201);
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(again.json(201), created);
+        let path = format!("/api/posts/{}", created["id"]);
+        api.get(&path).await.problem(404, "not_found");
+        let tag = editor.get(&path).await.expect(200).header("etag").unwrap().to_owned();
+        let change = json!({"title": format!("{name} changed")});
+        editor.patch(&path, &change).header("if-match", &tag).await.expect(200);
+        editor.patch(&path, &change).header("if-match", &tag).await.problem(412, "precondition_failed");
+        editor.post_empty(&format!("{path}/publish")).await.expect(200);
+        let shown = api.get(&path).await.json(200);
+        assert_eq!((&shown["title"], &shown["version"]), (&json!(format!("{name} changed")), &json!(3)));
+        assert_eq!(api.get(&format!("/api/posts/by-slug/{name}")).await.json(200), shown);
+        let found = api.get(&format!("/api/posts?q=%22{name}%22&count=exact&sort=-updated_at")).await.json(200);
+        assert_eq!((ids(&found), &found["total"]), (vec![shown["id"].as_i64().unwrap()], &json!(1)));
+        editor.put(&format!("/api/posts/by-slug/{name}"), &json!({"title": name, "published": true})).await.expect(200);
+        let batch: Vec<Value> = (0..3).map(|part| json!({"title": name, "slug": format!("{name}-{part}")})).collect();
+        let batched = editor.post("/api/posts/batch", &json!({"posts": batch})).await.json(200);
+        let last = &batched["items"][2]["post"]["id"];
+        editor.delete(&format!("/api/posts/{last}")).await.expect(204);
+        editor.get(&format!("/api/posts/{last}")).await.problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn behind_a_transaction_pooler_everything_works_while_sessions_change_hands() {
+    const WRITERS: usize = 4;
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    let Some(pooler) = Pooler::start(&database.url, SESSIONS) else { return };
+    let database = Arc::new(database);
+    let by_pooler = DatabaseUrl::parse(&pooler.url).unwrap().0;
+    let apis = [(); 2].map(|()| Api::start(&database, |config| config.database = by_pooler.clone()));
+    join_all((0..2 * WRITERS).map(|writer| edit(&apis[writer % 2], writer))).await;
+    let stored = i64::try_from(2 * WRITERS * 8).unwrap();
+    let number = |what: &str| database.query_number(&format!("SELECT count(*) AS number FROM {what}"));
+    assert_eq!(number("posts WHERE published AND version = 4"), stored);
+    assert_eq!(number("posts"), 3 * stored);
+    assert_eq!(number("idempotency_keys"), stored);
+
+    let [one, other] = &apis;
+    let made = one.admin().post("/api/keys", &json!({"name": "x", "role": "reader"})).await.json(201);
+    let reader = other.with_key(made["key"].as_str().unwrap());
+    reader.get("/api/posts?published=any").await.expect(200);
+    one.admin().delete(&format!("/api/keys/{}", made["id"])).await.expect(204);
+    reader.get("/api/posts?published=any").await.problem(401, "key_invalid");
+
+    // Changes from elsewhere are noticed, and what is asked for again is not read again.
+    database.execute("UPDATE posts SET title = 'By hand' WHERE id = 1");
+    for api in &apis {
+        wait_until("the change shows", async || api.get("/api/posts/1").await.json(200)["title"] == "By hand").await;
+        wait_until("the cache serves", async || {
+            let before = api.server.cache.reads();
+            api.get("/api/posts/1").await.expect(200);
+            api.server.cache.reads() == before
+        })
+        .await;
+    }
+    let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(100)).to_string();
+    let draft = one.create(json!({"title": "Soon"})).await;
+    one.editor().post(&format!("/api/posts/{}/publish", draft["id"]), &json!({"at": soon})).await.expect(200);
+    wait_until("the schedule publishes", async || {
+        other.get(&format!("/api/posts/{}", draft["id"])).await.status == 200
+    })
+    .await;
+
+    let others = number("pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    assert!((1..=i64::from(SESSIONS)).contains(&others), "{others} sessions served them");
+}
+
+#[tokio::test]
+async fn migrations_commands_and_the_search_for_changes_take_the_direct_way() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    // Tables in a schema of their own: the direct way names it, behind the pooler the database does.
+    database
+        .execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = blog', current_database()); END $$");
+    let Some(pooler) = Pooler::start(&database.url, SESSIONS) else { return };
+    let direct = format!("{}?schema=blog&application_name=the-direct-way", database.url);
+    let mut place = Sandbox::new([
+        // Nobody listens there.
+        ("DATABASE_URL", "postgres://user@127.0.0.1:9/nowhere?pgbouncer=true"),
+        ("DATABASE_DIRECT_URL", &*direct),
+        ("PORT", "0"),
+        ("ADMIN_API_KEY", ADMIN_KEY),
+    ]);
+    place.run(&["migrate"]).success();
+    place.run(&["keys", "create", "--role", "reader", "--name", "x"]).success();
+    place.run_with_input(&["import", "-"], r#"{"title": "Imported", "published": true}"#).success();
+    assert!(place.run(&["export"]).success().contains("Imported"));
+
+    place.set("DATABASE_URL", &pooler.url);
+    let mut server = place.start("server", &["serve", "--no-migrate"]);
+    let base = server.base_url().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let list: Value = client.get(format!("{base}/api/posts")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(list["items"][0]["title"], "Imported");
+    let polls = "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() \
+                 AND application_name = 'the-direct-way' AND query LIKE '%posts_changes%'";
+    wait_until("it looks for changes", async || database.query_number(polls) == 1).await;
+}
+
+#[test]
+fn a_direct_way_to_another_database_is_refused() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    let Some(other) = TestDatabase::create(Engine::Postgres) else { return };
+    let place = Sandbox::new([
+        ("DATABASE_URL", database.url.as_str()),
+        ("DATABASE_DIRECT_URL", other.url.as_str()),
+        ("RUST_LOG", "error"),
+        ("PORT", "0"),
+    ]);
+    let line = place.run(&[]).error_line();
+    assert!(line.contains("DATABASE_DIRECT_URL leads to another database than DATABASE_URL"), "{line}");
+}

@@ -1,0 +1,10 @@
+//! One post or a batch of posts: create, read, update, publish, schedule, delete.
+
+mod backend_parity;
+mod batch;
+mod conditional_requests;
+mod crud;
+mod idempotency;
+mod schedule;
+mod slugs;
+mod upsert;

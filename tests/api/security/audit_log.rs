@@ -1,0 +1,262 @@
+//! The audit log of the program: who changed what and who was refused, a line each.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::database::execute;
+use crate::support::program::{Process, Sandbox};
+use crate::support::{Engine, TestDatabase, on_both, raw, wait_for};
+
+const ADMIN: &str = "the-admin-key-of-this-log";
+
+fn sandbox(database: &TestDatabase) -> Sandbox {
+    Sandbox::new([
+        ("DATABASE_URL", database.url.as_str()),
+        ("PORT", "0"),
+        ("ADMIN_API_KEY", ADMIN),
+        ("RATE_LIMIT", "failures=20/h"),
+    ])
+}
+
+/// The audit lines so far, from their message on. Each is written before its request is answered.
+fn audit(server: &Process) -> Vec<String> {
+    let log = server.stderr();
+    log.lines().filter_map(|line| line.split_once(" INFO audit: ")).map(|(_, entry)| entry.to_owned()).collect()
+}
+
+struct Client {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Client {
+    async fn of(server: &mut Process) -> Self {
+        Self { base: server.base_url().await, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.base.strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// Status and id of a request; an empty key is none.
+    async fn send(&self, method: Method, path: &str, key: &str, body: &serde_json::Value) -> (u16, String) {
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
+        if !key.is_empty() {
+            request = request.bearer_auth(key);
+        }
+        if !method.is_safe() {
+            request = request.json(body);
+        }
+        let reply = request.send().await.unwrap();
+        (reply.status().as_u16(), reply.headers()["x-request-id"].to_str().unwrap().to_owned())
+    }
+}
+
+#[on_both]
+async fn every_change_and_every_refused_authentication_has_a_line(database: TestDatabase) {
+    let place = sandbox(&database);
+    let reader = place.run(&["keys", "create", "--role", "reader", "--name", "reader"]).success();
+    let editor = place.run(&["keys", "create", "--role", "editor", "--name", "editor"]).success();
+    let (reader, editor) = (reader.trim(), editor.trim());
+    let mut server = place.start("server", &[]);
+    let client = Client::of(&mut server).await;
+    let post = json!({"title": "One", "published": true});
+    let calls = [
+        (Method::POST, "/api/posts", editor, 201, "a change", "key=2", "route=\"/api/posts\"", "done"),
+        (Method::POST, "/api/posts", editor, 201, "a change", "key=2", "route=\"/api/posts\"", "done"),
+        (
+            Method::PUT,
+            "/api/posts/by-slug/x-y",
+            editor,
+            201,
+            "a change",
+            "key=2",
+            "route=\"/api/posts/by-slug/{slug}\"",
+            "done",
+        ),
+        (
+            Method::PATCH,
+            "/api/posts/99?x=1",
+            editor,
+            404,
+            "a change",
+            "key=2",
+            "route=\"/api/posts/{id}\"",
+            "not_found",
+        ),
+        (Method::DELETE, "/api/posts/1", editor, 204, "a change", "key=2", "route=\"/api/posts/{id}\"", "done"),
+        (Method::POST, "/api/posts", reader, 403, "a change", "key=1", "route=\"/api/posts\"", "forbidden"),
+        (Method::POST, "/api/posts", "", 401, "a change", "", "route=\"/api/posts\"", "key_required"),
+        (Method::POST, "/api/posts", "guess", 401, "a change", "", "route=\"/api/posts\"", "key_invalid"),
+        (
+            Method::POST,
+            "/api/keys",
+            ADMIN,
+            422,
+            "a change",
+            "key=environment",
+            "route=\"/api/keys\"",
+            "validation_failed",
+        ),
+        (Method::DELETE, "/nowhere/%0a", editor, 404, "a change", "", "path=\"/nowhere/%0a\"", "not_found"),
+        (Method::POST, "/api/posts/1", editor, 405, "a change", "", "route=\"/api/posts/{id}\"", "method_not_allowed"),
+        (Method::GET, "/api/keys", "", 401, "a refusal", "", "route=\"/api/keys\"", "key_required"),
+        (Method::GET, "/api/keys", reader, 403, "a refusal", "key=1", "route=\"/api/keys\"", "forbidden"),
+        (Method::GET, "/api/posts/1", "guess", 401, "a refusal", "", "route=\"/api/posts/{id}\"", "key_invalid"),
+        (Method::HEAD, "/api/posts", "guess", 401, "a refusal", "", "route=\"/api/posts\"", "key_invalid"),
+        // Not logged: nobody changes anything, and nobody is refused.
+        (Method::GET, "/api/posts", "", 200, "", "", "", ""),
+        (Method::GET, "/api/posts/99", reader, 404, "", "", "", ""),
+        (Method::GET, "/api/keys", ADMIN, 200, "", "", "", ""),
+        (Method::OPTIONS, "/api/posts", "", 204, "", "", "", ""),
+    ];
+    let mut expected = Vec::new();
+    for (method, path, key, status, message, actor, route, outcome) in calls {
+        let (answered, id) = client.send(method.clone(), path, key, &post).await;
+        assert_eq!(answered, status, "{method} {path}");
+        if !message.is_empty() {
+            let actor = if actor.is_empty() { String::new() } else { format!(" {actor}") };
+            expected.push(format!(
+                "{message} request_id=\"{id}\"{actor} peer=127.0.0.1 method=\"{method}\" {route} status={status} \
+                 outcome=\"{outcome}\""
+            ));
+        }
+    }
+    assert_eq!(audit(&server), expected);
+    let log = server.stderr();
+    for secret in [ADMIN, reader, editor, "guess"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[on_both]
+async fn who_is_refused_for_guessing_is_logged_with_the_address_of_the_client(database: TestDatabase) {
+    let mut place = sandbox(&database);
+    place.set("RATE_LIMIT", "reads=2/h,failures=1/h");
+    place.set("TRUSTED_PROXIES", "127.0.0.0/8");
+    let mut server = place.start("server", &[]);
+    let client = Client::of(&mut server).await;
+    for (key, status) in [("guess", 401), ("guess", 429), ("", 429)] {
+        let mut request = client.client.get(format!("{}/api/posts", client.base));
+        request = request.header("x-forwarded-for", "spoofed, 2001:db8::7");
+        if !key.is_empty() {
+            request = request.bearer_auth(key);
+        }
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
+    let lines = audit(&server);
+    // Who only asks too often has not been refused an authentication.
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines.iter().all(|line| line.contains(" peer=2001:db8::7 ")), "{lines:#?}");
+    assert!(lines[0].ends_with("status=401 outcome=\"key_invalid\""), "{lines:#?}");
+    assert!(lines[1].ends_with("status=429 outcome=\"rate_limited\""), "{lines:#?}");
+}
+
+#[on_both]
+async fn a_change_whose_client_has_gone_is_logged_all_the_same(database: TestDatabase) {
+    let place = sandbox(&database);
+    let mut server = place.start("server", &[]);
+    let client = Client::of(&mut server).await;
+    let mut held = database.connect();
+    match database.engine {
+        Engine::Sqlite => execute(&mut held, "BEGIN IMMEDIATE"),
+        Engine::Postgres => {
+            execute(&mut held, "BEGIN");
+            execute(&mut held, "LOCK TABLE posts IN SHARE MODE");
+        }
+    }
+    let mut stream = std::net::TcpStream::connect(client.address()).unwrap();
+    let requests = format!(
+        "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nPOST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \
+         {ADMIN}\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{{\"title\": \"One\"}}"
+    );
+    stream.write_all(requests.as_bytes()).unwrap();
+    stream.peek(&mut [0]).unwrap();
+    // With an answer unread, the connection is reset and not only closed.
+    drop(stream);
+    let line = wait_for("the line", async || audit(&server).pop()).await;
+    assert!(line.contains(" key=environment ") && line.ends_with(" outcome=\"abandoned\""), "{line}");
+    execute(&mut held, "ROLLBACK");
+    // SQLite's writer drops what it has not begun when its client goes.
+    if database.engine == Engine::Postgres {
+        let count = async || (database.query_number("SELECT count(*) AS number FROM posts") == 1).then_some(());
+        wait_for("the post, which is stored all the same", count).await;
+    }
+}
+
+#[on_both]
+async fn no_input_can_forge_a_line(database: TestDatabase) {
+    let place = sandbox(&database);
+    let mut server = place.start("server", &[]);
+    let client = Client::of(&mut server).await;
+    let forged = "2026-01-01T00:00:00.000000Z  INFO audit: a change request_id=\"forged\"";
+    // As they are: a client of manners would encode them.
+    let paths: [&[u8]; 9] = [
+        b"/x%0aforged%0d%1b[31m",
+        b"/x\nforged",
+        b"/x\rforged",
+        b"/x\x1b[31m",
+        "/x\u{9b}31m".as_bytes(),
+        "/x\u{202e}\u{2028}\u{85}é".as_bytes(),
+        b"/x\x7f",
+        b"/x\"status=200",
+        b"/\xff\xfe\x9b",
+    ];
+    let mut answered = 0;
+    for path in paths {
+        let mut request = b"POST ".to_vec();
+        request.extend_from_slice(path);
+        request.extend_from_slice(b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        let answer = raw::exchange(client.address(), &request);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{path:?}: {answer}");
+        answered += usize::from(answer.starts_with("HTTP/1.1 404"));
+    }
+    // The others are no HTTP.
+    assert_eq!(answered, 2);
+    // Bearer tokens and headers with what HTTP lets them have, and a body with more.
+    let request = format!(
+        "POST /api/posts HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \u{9b}31m\t{forged}\r\n\
+         X-Forwarded-For: \u{9b}31m\r\nForwarded: for=\"\t{forged}\"\r\nUser-Agent: \u{9b}\r\nContent-Length: 0\r\n\r\n"
+    );
+    raw::reply(client.address(), request.as_bytes()).expect(401);
+    let request = b"FORGED-2.0 /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    raw::reply(client.address(), request).expect(404);
+    let title = format!("a\n{forged}\r\u{1b}[31m\u{9b}\u{7f}");
+    let (status, _) = client.send(Method::POST, "/api/posts", ADMIN, &json!({"title": title, "content": title})).await;
+    assert_eq!(status, 201);
+    let (status, _) = client.send(Method::POST, "/api/keys", ADMIN, &json!({"name": title, "role": title})).await;
+    assert_eq!(status, 422);
+    let log = server.stderr();
+    assert!(!log.chars().any(|character| character.is_control() && character != '\n'), "{log:?}");
+    assert!(!log.contains(['\u{202e}', '\u{2028}']), "{log:?}");
+    // Each line is one of the log's own: it has a time and a level, and no audit line is another's.
+    for line in log.lines() {
+        let mut words = line.split_whitespace();
+        assert!(words.next().unwrap().ends_with('Z') && ["INFO", "ERROR"].contains(&words.next().unwrap()), "{line:?}");
+    }
+    let ids: std::collections::BTreeSet<_> = audit(&server)
+        .iter()
+        .map(|entry| entry.split('"').nth(1).unwrap().to_owned())
+        .inspect(|id| assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}"))
+        .collect();
+    assert_eq!(ids.len(), audit(&server).len());
+    assert_eq!(ids.len(), answered + 4, "{log}");
+}
+
+#[on_both]
+async fn the_audit_log_has_a_target_of_its_own(database: TestDatabase) {
+    for (filter, lines) in [("audit=off", 0), ("info,audit=off", 0), ("audit=info,posts_api=info", 1)] {
+        let mut place = sandbox(&database);
+        place.set("RUST_LOG", filter);
+        // Where to ask is told by the log.
+        place.set("RUST_LOG", &format!("{filter},posts_api=info"));
+        let mut server = place.start("server", &[]);
+        let client = Client::of(&mut server).await;
+        assert_eq!(client.send(Method::POST, "/api/posts", "", &json!({})).await.0, 401);
+        assert_eq!(audit(&server).len(), lines, "{filter}");
+    }
+}

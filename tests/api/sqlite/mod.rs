@@ -1,0 +1,4 @@
+//! SQLite only: the write-ahead log and group commit.
+
+mod group_commit;
+mod wal;

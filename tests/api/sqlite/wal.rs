@@ -1,0 +1,173 @@
+//! SQLite's write-ahead log stays short, whoever reads meanwhile.
+
+use std::io::Write;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+use diesel::{RunQueryDsl, sql_query};
+use posts_api::db::{Backend, Connection, Database, Error};
+use posts_api::transfer;
+use posts_api::transfer::Contents;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::support::database::execute;
+use crate::support::{Api, Engine, Fixture, TestDatabase, wait_until};
+
+const MIB: u64 = 1024 * 1024;
+const CONTENT: usize = 400 * 1000;
+
+fn wal(database: &TestDatabase) -> u64 {
+    let path = format!("{}-wal", database.url.strip_prefix("sqlite://").unwrap());
+    std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Replaces a post by one of 400 kB. SQLite writes nothing where a page is as it was, so each has another content.
+async fn write(api: &Api, number: usize) {
+    let content = ["a", "b"][number % 2].repeat(CONTENT);
+    let post = json!({"title": format!("Number {number}"), "content": content, "published": true});
+    let reply = api.editor().put("/api/posts/by-slug/long", &post).await;
+    assert!([200, 201].contains(&reply.status), "{}", reply.text());
+}
+
+/// A read of many posts: while it runs, its view of them keeps the log from beginning anew.
+struct LongRead {
+    read: JoinHandle<Result<(), Error>>,
+    next: Sender<()>,
+}
+
+impl LongRead {
+    /// So long it goes on while the next one is made to wait.
+    const SPELL: Duration = Duration::from_millis(500);
+
+    /// Has its view when this returns.
+    async fn begin(connections: &Database) -> Self {
+        let (connections, (began, has_begun), (next, is_next)) =
+            (connections.clone(), oneshot::channel(), mpsc::channel());
+        let body = move |conn: &mut Connection| {
+            conn.snapshot(|conn| {
+                execute(conn, "SELECT count(*) FROM posts");
+                began.send(()).unwrap();
+                is_next.recv_timeout(Duration::from_secs(20)).unwrap();
+                let _ = is_next.recv_timeout(Self::SPELL);
+                Ok(())
+            })
+        };
+        let read = tokio::spawn(async move { connections.read(body).await });
+        has_begun.await.unwrap();
+        Self { read, next }
+    }
+
+    /// Ends it as soon as the next one has begun; or before, where that one is made to wait. Answers the next one, and
+    /// whether the two overlapped.
+    async fn hand_over(self, connections: &Database) -> (Self, bool) {
+        self.next.send(()).unwrap();
+        let next = Self::begin(connections).await;
+        let overlapped = !self.read.is_finished();
+        self.end().await;
+        (next, overlapped)
+    }
+
+    async fn end(self) {
+        let _ = self.next.send(());
+        drop(self.next);
+        self.read.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_log_stays_short_while_long_reads_overlap() {
+    const ROUNDS: usize = 30;
+    const WRITES: usize = 5;
+    const BOUND: u64 = 28 * MIB;
+    assert!((ROUNDS * WRITES * CONTENT) as u64 > 2 * BOUND, "a log that never begins anew is twice as long");
+    let api = Api::on(Engine::Sqlite).unwrap();
+    let connections = &api.server.connections;
+    write(&api, 0).await;
+    let mut read = LongRead::begin(connections).await;
+    let (mut longest, mut overlaps) = (0, 0);
+    for round in 0..ROUNDS {
+        for number in 1..WRITES {
+            write(&api, round * WRITES + number).await;
+            longest = longest.max(wal(&api.server.database));
+        }
+        // Where the next read is made to wait, writes go on.
+        let ((next, overlapped), ()) = tokio::join!(read.hand_over(connections), write(&api, (round + 1) * WRITES));
+        longest = longest.max(wal(&api.server.database));
+        overlaps += usize::from(overlapped);
+        read = next;
+    }
+    read.end().await;
+    assert!(longest < BOUND, "{} MiB", longest / MIB);
+    // At no other time would SQLite have begun it anew by itself.
+    assert!(overlaps > ROUNDS / 2, "only {overlaps} of {ROUNDS} reads began before the one before them ended");
+}
+
+#[tokio::test]
+async fn what_another_program_reads_for_long_stops_nobody_and_the_log_is_emptied_when_it_ends() {
+    let api = Api::on(Engine::Sqlite).unwrap();
+    write(&api, 0).await;
+    let mut other = api.server.database.connect();
+    execute(&mut other, "BEGIN");
+    execute(&mut other, "SELECT count(*) FROM posts");
+    for number in 1.. {
+        write(&api, number).await;
+        api.reader().get("/api/posts?q=number&count=exact&view=summary").await.expect(200);
+        if wal(&api.server.database) > 20 * MIB {
+            break;
+        }
+    }
+    execute(&mut other, "COMMIT");
+    // Nobody need write for it.
+    wait_until("the log is empty", async || wal(&api.server.database) == 0).await;
+    write(&api, 0).await;
+}
+
+/// Takes an export's first bytes when `meanwhile` is done.
+struct Slow<F: FnMut()> {
+    meanwhile: Option<F>,
+    written: Vec<u8>,
+}
+
+impl<F: FnMut()> Write for Slow<F> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Some(mut meanwhile) = self.meanwhile.take() {
+            meanwhile();
+        }
+        self.written.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_export_is_of_one_moment_and_does_not_hold_the_log_while_it_is_written() {
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
+    database.migrate();
+    database.import(&(1..=1200).map(|id| json!({"id": id, "title": "Before"})).collect::<Vec<_>>());
+    let (mut conn, mut other) = (database.connect(), database.connect());
+    let meanwhile = || {
+        execute(&mut other, "UPDATE posts SET title = 'After'");
+        execute(&mut other, "DELETE FROM posts WHERE id > 1000");
+        assert!(is_emptied(&mut other), "the export still reads from it");
+    };
+    let mut out = Slow { meanwhile: Some(meanwhile), written: Vec::new() };
+    assert_eq!(transfer::export(&mut conn, &mut out, Contents::Posts, |_| {}).unwrap(), 1200);
+    let lines: Vec<Value> =
+        out.written.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!(lines.len(), 1200);
+    assert!(lines.iter().all(|post| post["title"] == "Before"));
+}
+
+fn is_emptied(conn: &mut Connection) -> bool {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        busy: i32,
+    }
+    let Backend::Sqlite(conn) = &mut conn.backend else { return true };
+    sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result::<Row>(conn).unwrap().busy == 0
+}

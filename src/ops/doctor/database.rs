@@ -24,19 +24,19 @@ pub(crate) fn run_checks(name: &'static str, url: &DatabaseUrl, pool: PoolOption
     let result = conn.snapshot(|conn| {
         let mut results = vec![Check::ok(name, format!("connected to {url}"))];
         let before = Timestamp::now();
-        let facts = inspect::server_info(conn)?;
+        let info = inspect::server_info(conn)?;
         let after = Timestamp::now();
-        let schema = check_schema(conn, facts.as_ref())?;
+        let schema = check_schema(conn, info.as_ref())?;
         let is_schema_usable = schema.status != Status::Error;
         results.push(schema);
-        match (facts, url) {
-            (Some(facts), DatabaseUrl::Postgres(postgres)) => {
+        match (info, url) {
+            (Some(info), DatabaseUrl::Postgres(postgres)) => {
                 results.extend([
-                    check_server(&facts),
-                    check_privileges(&facts),
-                    check_tls(transport_security(postgres), &facts),
-                    check_clock(&facts, before, after),
-                    check_connections(&facts, pool),
+                    check_server(&info),
+                    check_privileges(&info),
+                    check_tls(transport_security(postgres), &info),
+                    check_clock(&info, before, after),
+                    check_connections(&info, pool),
                 ]);
             }
             _ if is_schema_usable => results.push(check_local_clock(store::newest_change(conn)?, after)),
@@ -83,15 +83,15 @@ fn check_replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
     match inspect::standby_status(primary, &mut standby) {
         Err(error) => warning(&format!("failed to compare {} with the primary: {error}; fix this", options.url)),
-        Ok(Some(facts)) if !facts.is_standby => {
+        Ok(Some(status)) if !status.is_standby => {
             warning("DATABASE_READ_URL names a server that is not a standby; set it to a standby")
         }
         Ok(_) if !is_same => {
             warning("DATABASE_READ_URL names a standby of another server; set it to a standby of the primary")
         }
-        Ok(Some(facts)) if facts.is_behind && facts.seconds > max_lag => warning(&format!(
+        Ok(Some(status)) if status.is_behind && status.seconds > max_lag => warning(&format!(
             "the replica is {} s behind, but MAX_REPLICA_LAG allows {max_lag} s; check its replication",
-            facts.seconds
+            status.seconds
         )),
         Ok(_) => Check::ok(NAME, format!("{} is a standby of the primary", options.url)),
     }
@@ -115,7 +115,7 @@ fn connect_failure(setting: &str, url: &DatabaseUrl, error: &impl Display) -> St
     format!("{error}; {fix}")
 }
 
-fn check_schema(conn: &mut Connection, facts: Option<&ServerInfo>) -> Result<Check, migrations::Error> {
+fn check_schema(conn: &mut Connection, info: Option<&ServerInfo>) -> Result<Check, migrations::Error> {
     const NAME: &str = "schema";
     let (pending, unknown) = (migrations::pending(conn)?, migrations::unknown(conn)?);
     Ok(if !unknown.is_empty() {
@@ -128,23 +128,23 @@ fn check_schema(conn: &mut Connection, facts: Option<&ServerInfo>) -> Result<Che
     } else if pending.is_empty() {
         Check::ok(NAME, "all migrations are applied")
     } else {
-        let fix = match facts {
-            Some(facts) if !facts.can_create_tables => "run posts-api migrate as a user that can create tables",
+        let fix = match info {
+            Some(info) if !info.can_create_tables => "run posts-api migrate as a user that can create tables",
             _ => "run posts-api migrate, or start the service",
         };
         Check::error(NAME, format!("{} migrations are pending; {fix}", pending.len()))
     })
 }
 
-fn check_server(facts: &ServerInfo) -> Check {
+fn check_server(info: &ServerInfo) -> Check {
     const NAME: &str = "server";
-    let version = facts.version / 10_000;
+    let version = info.version / 10_000;
     if version < MIN_POSTGRES_VERSION {
         Check::error(
             NAME,
             format!("PostgreSQL {version} is not supported; use version {MIN_POSTGRES_VERSION} or later"),
         )
-    } else if facts.is_read_only {
+    } else if info.is_read_only {
         let message = "the server is read-only, as a standby or by default_transaction_read_only; set DATABASE_URL to \
                        the primary";
         Check::error(NAME, message)
@@ -153,11 +153,11 @@ fn check_server(facts: &ServerInfo) -> Check {
     }
 }
 
-fn check_privileges(facts: &ServerInfo) -> Check {
+fn check_privileges(info: &ServerInfo) -> Check {
     const NAME: &str = "privileges";
-    if !facts.missing_privileges.is_empty() {
-        Check::error(NAME, format!("the user lacks {}; grant these privileges with GRANT", facts.missing_privileges))
-    } else if facts.can_advance_sequences {
+    if !info.missing_privileges.is_empty() {
+        Check::error(NAME, format!("the user lacks {}; grant these privileges with GRANT", info.missing_privileges))
+    } else if info.can_advance_sequences {
         Check::ok(NAME, "the user can read and write all tables")
     } else {
         let message = "the user can read and write all tables, but not import; grant UPDATE on the sequences";
@@ -165,9 +165,9 @@ fn check_privileges(facts: &ServerInfo) -> Check {
     }
 }
 
-fn check_tls(security: TransportSecurity, facts: &ServerInfo) -> Check {
+fn check_tls(security: TransportSecurity, info: &ServerInfo) -> Check {
     const NAME: &str = "tls";
-    match (security, facts.is_encrypted) {
+    match (security, info.is_encrypted) {
         (TransportSecurity::Local, _) => Check::ok(NAME, "the connection does not leave this machine"),
         (TransportSecurity::Verified, _) => {
             Check::ok(NAME, "the connection is encrypted and the server certificate is verified")
@@ -185,10 +185,10 @@ fn check_tls(security: TransportSecurity, facts: &ServerInfo) -> Check {
 }
 
 /// Compares this machine's clock, read before and after the query, with the server's.
-fn check_clock(facts: &ServerInfo, before: Timestamp, after: Timestamp) -> Check {
+fn check_clock(info: &ServerInfo, before: Timestamp, after: Timestamp) -> Check {
     const NAME: &str = "clock";
-    let ahead = before.as_microseconds() - facts.clock;
-    let behind = facts.clock - after.as_microseconds();
+    let ahead = before.as_microseconds() - info.clock;
+    let behind = info.clock - after.as_microseconds();
     let skew = ahead.max(behind);
     if skew > MAX_CLOCK_SKEW {
         let direction = if ahead > behind { "ahead of" } else { "behind" };
@@ -217,9 +217,9 @@ fn check_local_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
     }
 }
 
-fn check_connections(facts: &ServerInfo, pool: PoolOptions) -> Check {
+fn check_connections(info: &ServerInfo, pool: PoolOptions) -> Check {
     const NAME: &str = "connections";
-    let (max, open) = (facts.max_connections, facts.connections);
+    let (max, open) = (info.max_connections, info.connections);
     // The change poller uses one more.
     let needed = i64::from(pool.size) + 1;
     if needed > max {
@@ -243,7 +243,7 @@ fn check_connections(facts: &ServerInfo, pool: PoolOptions) -> Check {
 mod tests {
     use super::*;
 
-    fn facts(is_encrypted: bool) -> ServerInfo {
+    fn server_info(is_encrypted: bool) -> ServerInfo {
         ServerInfo {
             version: 150_004,
             clock: 0,
@@ -265,7 +265,7 @@ mod tests {
             (TransportSecurity::Unverified, true, Status::Warning, "verify-full"),
             (TransportSecurity::Unverified, false, Status::Warning, "not encrypted"),
         ] {
-            let check = check_tls(security, &facts(is_encrypted));
+            let check = check_tls(security, &server_info(is_encrypted));
             assert!(check.status == status && check.message.contains(word), "{security:?} {is_encrypted}: {check:?}");
         }
     }
@@ -280,14 +280,14 @@ mod tests {
             (6, 7, Status::Error, "6 s ahead of"),
             (-9, -8, Status::Error, "8 s behind"),
         ] {
-            let check = check_clock(&facts(true), at(before), at(after));
+            let check = check_clock(&server_info(true), at(before), at(after));
             assert!(check.status == status && check.message.contains(word), "{before} {after}: {check:?}");
         }
     }
 
     #[test]
     fn an_unsupported_server_version_is_an_error() {
-        assert_eq!(check_server(&ServerInfo { version: 149_999, ..facts(true) }).status, Status::Error);
-        assert_eq!(check_server(&facts(true)).status, Status::Ok);
+        assert_eq!(check_server(&ServerInfo { version: 149_999, ..server_info(true) }).status, Status::Error);
+        assert_eq!(check_server(&server_info(true)).status, Status::Ok);
     }
 }

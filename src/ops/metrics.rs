@@ -20,7 +20,7 @@ use crate::http::ApiError;
 use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
-use crate::http::middleware::request_metrics::Requests;
+use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::posts::scheduler::Progress;
 use crate::telemetry::histogram::HistogramSnapshot;
 
@@ -34,7 +34,7 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
-    pub requests: web::Data<Requests>,
+    pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<Progress>,
@@ -105,7 +105,7 @@ fn requests(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     out.histogram(
         "http_request_duration_seconds",
         "Time from the end of the request head to the start of the response.",
-        served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.times)),
+        served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.durations)),
     )?;
     out.counter(
         "http_problems",
@@ -139,7 +139,7 @@ fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     out.counter(
         "cache_drops",
         "Times that the whole cache was invalidated because a public post changed.",
-        [([], stats.drops)],
+        [([], stats.invalidations)],
     )?;
     out.gauge("cache_entries", "Cached responses.", [([], stats.entries)])?;
     out.gauge("cache_bytes", "Approximate size of the cached responses in bytes.", [([], stats.bytes)])?;
@@ -151,7 +151,7 @@ fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     out.gauge(
         "cache_usable",
         "1 if the cache may serve responses. 0 if it is disabled, or changes by other instances cannot be detected.",
-        [([], u64::from(stats.is_usable))],
+        [([], u64::from(stats.is_active))],
     )
 }
 

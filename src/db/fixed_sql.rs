@@ -14,7 +14,7 @@ use crate::db::timestamp::{Timestamp, Timestamptz};
 
 /// An expression of the SQL type `ST`: pieces of text with values between them.
 #[derive(Debug, Clone)]
-pub(crate) struct FixedSql<ST> {
+pub struct FixedSql<ST> {
     first: &'static str,
     then: Vec<(BindValue, &'static str)>,
     is_prepared_once: bool,

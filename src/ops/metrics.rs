@@ -22,7 +22,7 @@ use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::Requests;
-use crate::posts::scheduler::Progress;
+use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
@@ -38,7 +38,7 @@ pub struct MetricSources {
     pub requests: web::Data<Requests>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
-    pub schedule: Arc<Progress>,
+    pub schedule: Arc<SchedulerStats>,
     pub started: SystemTime,
 }
 
@@ -193,7 +193,7 @@ fn sqlite(page: &mut Page, writer: &WriterStats) -> fmt::Result {
     page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal_bytes)])
 }
 
-fn schedule(page: &mut Page, progress: &Progress) -> fmt::Result {
+fn schedule(page: &mut Page, progress: &SchedulerStats) -> fmt::Result {
     let seconds = |time: Timestamp| Duration::from_micros(time.as_microseconds().unsigned_abs()).as_secs_f64();
     page.histogram(
         "schedule_lag_seconds",
@@ -203,7 +203,7 @@ fn schedule(page: &mut Page, progress: &Progress) -> fmt::Result {
     page.gauge(
         "schedule_last_look_timestamp_seconds",
         "When this instance has last looked for posts to publish, in seconds since 1970; 0: never.",
-        [([], progress.looked_at().map_or(0.0, seconds))],
+        [([], progress.polled_at().map_or(0.0, seconds))],
     )
 }
 

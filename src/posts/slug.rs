@@ -1,12 +1,17 @@
-//! Slugs that the service makes: from a title, and free.
+//! The rules for slugs: how one is derived from a title, shortened, and numbered until it is free.
+//!
+//! PostgreSQL repeats them in SQL for external writers, who insert posts without slugs: `posts_slug`,
+//! `posts_numbered_slug`, and `posts_fill_slug` in `migrations/postgres/*_track_changes/up.sql`. Change both together.
+//! `tests/api/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only Latin
+//! letters. SQLite has no such rule; there, an insert without a slug fails.
 
 use crate::posts::model::MAX_SLUG;
 
-/// For a title with nothing in it that ASCII can spell.
+/// The slug of a title that has no character with an ASCII transliteration. `posts_slug` in SQL.
 const FALLBACK: &str = "post";
 
-/// The title in ASCII, lower case, with hyphens for all that is neither letter nor digit, cut at a word where it is
-/// too long.
+/// The title transliterated to lower-case ASCII, with one hyphen for each run of other characters than letters and
+/// digits. A slug over [`MAX_SLUG`] is cut at the end of a word. `posts_slug` in SQL.
 #[must_use]
 pub fn from_title(title: &str) -> String {
     let slug = slug::slugify(title);
@@ -16,7 +21,8 @@ pub fn from_title(title: &str) -> String {
     }
 }
 
-/// `base`, or `base-2`, `base-3` … cut so that it stays within the limit.
+/// `base`, `base-2`, `base-3`, …: the base is cut so that the result has at most [`MAX_SLUG`] bytes.
+/// `posts_numbered_slug` in SQL.
 #[must_use]
 pub fn numbered(base: &str, number: u64) -> String {
     if number < 2 {
@@ -26,54 +32,58 @@ pub fn numbered(base: &str, number: u64) -> String {
     format!("{}{suffix}", cut(base, MAX_SLUG - suffix.len()))
 }
 
-/// The search for a free slug among `base`, `base-2`, `base-3` …, one look-up after the other.
+/// A search for an unused slug among `base`, `base-2`, `base-3`, …, one lookup at a time.
 ///
-/// Doubles the number until a free one is met, then halves the gap, so that the ten-thousandth "untitled" costs
-/// under thirty look-ups.
+/// It doubles the number until a slug is unused, then halves the gap: the 10,000th "untitled" costs at most 30 lookups.
+/// `posts_fill_slug` in SQL.
 #[derive(Debug, Default)]
-pub struct FreeNumber {
-    taken: u64,
+pub struct FreeNumberSearch {
+    /// The largest number that a lookup found in use.
+    used: u64,
+    /// The smallest number that a lookup found free.
     free: Option<u64>,
 }
 
-impl FreeNumber {
-    /// The number to look up next.
-    ///
-    /// # Errors
-    /// There is none: this one was found free.
-    pub fn look_up(&self) -> Result<u64, u64> {
+impl FreeNumberSearch {
+    /// The number to look up next; `None` when the search has ended.
+    #[must_use]
+    pub fn candidate(&self) -> Option<u64> {
         match self.free {
-            None => Ok((self.taken * 2).max(1)),
-            Some(free) if free - self.taken > 1 => Ok(self.taken.midpoint(free)),
-            Some(free) => Err(free),
+            None => Some((self.used * 2).max(1)),
+            Some(free) if free - self.used > 1 => Some(self.used.midpoint(free)),
+            Some(_) => None,
         }
     }
 
-    /// What the look-up of [`FreeNumber::look_up`] answered.
-    pub fn note(&mut self, number: u64, is_taken: bool) {
-        if is_taken {
-            self.taken = number;
+    /// The smallest number found free so far.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        self.free
+    }
+
+    /// Records the result of a lookup.
+    pub fn record(&mut self, number: u64, is_used: bool) {
+        if is_used {
+            self.used = number;
         } else {
             self.free = Some(number);
         }
     }
 }
 
-/// A free slug among `base`, `base-2`, `base-3` …: the first one where none has been freed in between.
+/// Finds an unused slug among `base`, `base-2`, `base-3`, …: the first one, unless there are gaps between the used ones.
 ///
 /// # Errors
-/// Those of `is_taken`.
-pub fn first_free<E>(base: &str, mut is_taken: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
-    let mut search = FreeNumber::default();
-    loop {
-        match search.look_up() {
-            Ok(number) => search.note(number, is_taken(&numbered(base, number))?),
-            Err(free) => return Ok(numbered(base, free)),
-        }
+/// Returns the first error of `is_used`.
+pub fn find_free<E>(base: &str, mut is_used: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
+    let mut search = FreeNumberSearch::default();
+    while let Some(number) = search.candidate() {
+        search.record(number, is_used(&numbered(base, number))?);
     }
+    Ok(numbered(base, search.free().unwrap_or(1)))
 }
 
-/// At most `max` bytes, at the end of a word where one ends in there.
+/// The first `max` bytes, without the last word if it does not fit and is not the only one.
 fn cut(slug: &str, max: usize) -> &str {
     let Some((head, tail)) = slug.split_at_checked(max) else { return slug };
     if tail.starts_with('-') {
@@ -88,7 +98,7 @@ mod tests {
     use std::convert::Infallible;
 
     #[test]
-    fn titles_are_transliterated() {
+    fn titles_are_transliterated_to_ascii() {
         for (title, slug) in [
             ("Hello, World!", "hello-world"),
             ("Über größe Äpfel", "uber-grosse-apfel"),
@@ -103,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_slug_is_cut_at_a_word() {
+    fn long_slugs_are_cut_at_the_end_of_a_word() {
         let title = "word ".repeat(60);
         let slug = from_title(&title);
         assert!(slug.len() <= MAX_SLUG && slug.ends_with("-word"), "{slug}");
@@ -113,16 +123,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_free_number_is_found_in_few_look_ups() {
+    fn free_numbers_take_few_lookups() {
         for count in [0, 1, 2, 3, 4, 5, 9_999] {
-            let mut look_ups = 0;
-            let taken = |slug: &str| {
-                look_ups += 1;
+            let mut lookups = 0;
+            let is_used = |slug: &str| {
+                lookups += 1;
                 let number = slug.strip_prefix("a").unwrap().trim_start_matches('-').parse().unwrap_or(1);
                 Ok::<_, Infallible>(number <= count)
             };
-            assert_eq!(first_free("a", taken), Ok(numbered("a", count + 1)));
-            assert!(look_ups <= 30, "{look_ups} look-ups for {count}");
+            assert_eq!(find_free("a", is_used), Ok(numbered("a", count + 1)));
+            assert!(lookups <= 30, "{lookups} lookups for {count}");
         }
     }
 }

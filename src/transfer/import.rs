@@ -9,7 +9,7 @@ use crate::db::{Backend, Connection, Sequence};
 use crate::keys::store as key_store;
 use crate::keys::store::Restored;
 use crate::posts::batch;
-use crate::posts::batch::{BatchOutcome, Entry};
+use crate::posts::batch::{BatchEntry, BatchOutcome};
 use crate::posts::input::OnConflict;
 use crate::transfer::findings::{Finding, Findings};
 use crate::transfer::formats::{ghost, ndjson, wordpress};
@@ -248,7 +248,7 @@ fn store_posts(conn: &mut Connection, posts: Vec<Numbered<ImportedPost>>, report
     if posts.is_empty() {
         return Ok(());
     }
-    let (places, entries): (Vec<_>, Vec<Entry>) = posts
+    let (places, entries): (Vec<_>, Vec<BatchEntry>) = posts
         .into_iter()
         .map(|Numbered { unit, number, what }| (Numbered { unit, number, what: what.entry.id }, what.entry))
         .unzip();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::db::{MAX_ID, Timestamp};
-use crate::posts::batch::Entry;
+use crate::posts::batch::BatchEntry;
 use crate::posts::model::NewPost;
 use crate::posts::{excerpt, model, slug};
 use crate::validation;
@@ -14,7 +14,7 @@ pub(crate) const MAX_IMPORTED_ID: i64 = 1 << 52;
 
 /// Only the title must be there.
 pub(crate) struct ImportedPost {
-    pub(crate) entry: Entry,
+    pub(crate) entry: BatchEntry,
     pub(crate) told: Told,
 }
 
@@ -44,7 +44,7 @@ impl Input for ImportedPost {
             created_at: created_at.is_some(),
             updated_at: updated_at.is_some(),
         };
-        let entry = Entry {
+        let entry = BatchEntry {
             id: id.flatten(),
             base: if slug.is_none() { Some(slug::from_title(&title)) } else { None },
             row: NewPost {

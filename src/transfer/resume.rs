@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 
 use crate::db::{Connection, Timestamp, on};
-use crate::posts::batch::Entry;
+use crate::posts::batch::BatchEntry;
 use crate::schema::posts;
 use crate::transfer::imported_post::ImportedPost;
 
@@ -32,7 +32,7 @@ impl ImportedPost {
 
     /// But for the content.
     fn is(&self, stored: &Stored) -> bool {
-        let Self { entry: Entry { id, base, row }, told } = self;
+        let Self { entry: BatchEntry { id, base, row }, told } = self;
         id.is_none_or(|id| id == stored.id)
             && (base.is_some() || row.slug == stored.slug)
             && row.title == stored.title
@@ -69,7 +69,7 @@ pub(crate) fn found(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResu
 
 fn candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<Stored>> {
     let (mut ids, mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ImportedPost { entry: Entry { id, base, row }, .. } in batch {
+    for ImportedPost { entry: BatchEntry { id, base, row }, .. } in batch {
         match (id, base) {
             (Some(id), _) => ids.push(*id),
             (None, None) => slugs.push(&row.slug),

@@ -9,7 +9,7 @@ use crate::db::Timestamp;
 use crate::http::ApiError;
 use crate::http::extract::query::{Params, refuse};
 use crate::posts::list::count::Count;
-use crate::posts::list::query::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
+use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, NoSearch, Search};
 use crate::posts::model;
 use crate::resource::paging;
@@ -143,7 +143,7 @@ struct Cursor<P> {
     #[serde(rename = "l")]
     list: ListId,
     #[serde(flatten)]
-    place: P,
+    position: P,
 }
 
 impl ListRequest {
@@ -174,8 +174,8 @@ impl ListRequest {
         let cursor: Option<String> = params.take("cursor", "takes a cursor")?;
         params.finish()?;
         let list = list_id(&filter, sort)?;
-        let place = cursor.map(|cursor| place(&cursor, list, sort)).transpose()?;
-        Ok(Self { query: ListQuery { filter, sort, limit, place, view }, count, list })
+        let position = cursor.map(|cursor| position(&cursor, list, sort)).transpose()?;
+        Ok(Self { query: ListQuery { filter, sort, limit, position, view }, count, list })
     }
 
     /// Whether the page is found by an index alone: nothing is searched, passed over or counted.
@@ -186,8 +186,8 @@ impl ListRequest {
 
     /// The cursor of a page of this list.
     #[must_use]
-    pub fn cursor(&self, place: &Place) -> String {
-        paging::encode(&Cursor { list: self.list, place })
+    pub fn cursor(&self, position: &CursorPosition) -> String {
+        paging::encode(&Cursor { list: self.list, position })
     }
 }
 
@@ -242,9 +242,13 @@ fn slugs(params: &mut Params<'_>) -> Result<Vec<String>, ApiError> {
     Ok(slugs)
 }
 
-fn place(cursor: &str, list: ListId, sort: Sort) -> Result<Place, ApiError> {
-    let cursor: Cursor<Place> = paging::decode(cursor)?;
-    if cursor.list == list && sort.has(&cursor.place) { Ok(cursor.place) } else { Err(ApiError::InvalidCursor) }
+fn position(cursor: &str, list: ListId, sort: Sort) -> Result<CursorPosition, ApiError> {
+    let cursor: Cursor<CursorPosition> = paging::decode(cursor)?;
+    if cursor.list == list && sort.accepts(&cursor.position) {
+        Ok(cursor.position)
+    } else {
+        Err(ApiError::InvalidCursor)
+    }
 }
 
 /// The same for the same filter and order, on every instance.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use posts_api::db::Timestamp;
 use posts_api::posts::batch;
-use posts_api::posts::batch::{BatchOutcome, Entry};
+use posts_api::posts::batch::{BatchEntry, BatchOutcome};
 use posts_api::posts::input::{CreatePost, OnConflict};
 use serde_json::{Value, json};
 
@@ -203,9 +203,9 @@ async fn a_batch_takes_as_many_statements_as_a_single_post(database: TestDatabas
             let entry = |n: i32| {
                 let slug = (n % 2 == 0).then(|| format!("{on_conflict:?}-{number}-{n}").to_lowercase());
                 let title = format!("{on_conflict:?} {number} {n}");
-                Entry::new(CreatePost { title, slug, content: None, published: true }, Timestamp::now())
+                BatchEntry::new(CreatePost { title, slug, content: None, published: true }, Timestamp::now())
             };
-            let entries: Vec<Entry> = (0..number).map(entry).collect();
+            let entries: Vec<BatchEntry> = (0..number).map(entry).collect();
             let (outcomes, statements) =
                 statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap());
             assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
@@ -220,7 +220,7 @@ async fn the_number_of_statements_does_not_grow_where_titles_are_alike(database:
     let mut conn = database.connect();
     let mut store = |titles: Vec<String>| {
         let post = |title| CreatePost { title, slug: None, content: None, published: false };
-        let entries = titles.into_iter().map(|title| Entry::new(post(title), Timestamp::now())).collect();
+        let entries = titles.into_iter().map(|title| BatchEntry::new(post(title), Timestamp::now())).collect();
         let (outcomes, statements) =
             statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap());
         assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));

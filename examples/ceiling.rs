@@ -1,5 +1,7 @@
-//! The benchmark's ceiling: answers every GET with the bytes of the file named by the first argument, as JSON, on `HOST`
-//! and `PORT`, with the service's workers and server settings. Nothing that actix serves can be faster.
+//! The upper bound for the benchmarks: a bare actix-web handler that responds to every GET with the same bytes, as JSON.
+//!
+//! The first argument names the file to serve. `HOST` and `PORT` set the address. The number of workers and all other
+//! settings are actix-web's defaults.
 
 use std::io::{Error, ErrorKind};
 
@@ -11,15 +13,15 @@ use posts_api::config::{Settings, environment};
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
     let config = Settings::default().check(environment).map_err(Error::other)?;
-    let file = std::env::args_os().nth(1).ok_or_else(|| Error::new(ErrorKind::InvalidInput, "name a file to serve"))?;
+    let file = std::env::args_os().nth(1).ok_or_else(|| Error::new(ErrorKind::InvalidInput, "usage: ceiling FILE"))?;
     let bytes = Bytes::from(std::fs::read(file)?);
     HttpServer::new(move || {
         let bytes = bytes.clone();
-        let answer = move || {
-            let answer = HttpResponse::Ok().content_type(ContentType::json()).body(bytes.clone());
-            async move { answer }
+        let handler = move || {
+            let response = HttpResponse::Ok().content_type(ContentType::json()).body(bytes.clone());
+            async move { response }
         };
-        App::new().default_service(web::get().to(answer))
+        App::new().default_service(web::get().to(handler))
     })
     .bind((config.host, config.port))?
     .run()

@@ -95,7 +95,7 @@ class Seeds:
             self.postgres.copy(self.name, "bench")
             if peer:
                 triggers = ("SELECT tgname FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal "
-                            "AND tgname NOT LIKE 'posts_search%'")
+                            "AND tgname <> 'posts_set_search'")
                 for trigger in self.postgres.sql(triggers, "bench").split():
                     self.postgres.sql(f"DROP TRIGGER {trigger} ON posts", "bench")
             return self.postgres.url("bench")

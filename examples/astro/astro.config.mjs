@@ -1,7 +1,7 @@
 import node from '@astrojs/node';
 import { defineConfig, envField } from 'astro/config';
 
-// Read when the server starts, and not built into it.
+// `secret` settings are read when the server starts and are not part of the build.
 const setting = { context: 'server', access: 'secret' };
 
 export default defineConfig({

@@ -1,20 +1,22 @@
-// What the code of Astro's guide "Prisma Postgres & Astro" becomes beside posts-api, on the service's own database.
+// The code of Astro's guide "Prisma Postgres & Astro", adapted to the database of posts-api.
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from './generated/client.ts';
 
-/** The guide's src/lib/prisma.ts. The schema is what the service's `DATABASE_URL` says, where it says one. */
+/**
+ * The guide's src/lib/prisma.ts. `schema` must equal the `schema` parameter in the `DATABASE_URL` of posts-api, if any.
+ */
 export function connect(connectionString: string, schema?: string): PrismaClient {
   return new PrismaClient({ adapter: new PrismaPg({ connectionString }, schema ? { schema } : undefined) });
 }
 
-/** The guide's page: published posts, newest id first. */
+/** The query of the guide's page: published posts by descending id. */
 export const publishedPosts = (prisma: PrismaClient) =>
   prisma.post.findMany({ where: { published: true }, orderBy: { id: 'desc' } });
 
 /**
- * The guide's second variant, which opens a client of `pg`. It names the slug, which is unique here as the guide's title
- * is there, to insert nothing where the post is there already.
+ * The guide's variant with a `pg` client: inserts a post unless it exists, and returns whether it was inserted. In the
+ * guide the title is unique; here the slug is, so the conflict target is `slug`.
  */
 export async function insertOnce(client: pg.Client, slug: string, title: string, content: string): Promise<boolean> {
   const { rowCount } = await client.query(
@@ -24,15 +26,17 @@ export async function insertOnce(client: pg.Client, slug: string, title: string,
   return rowCount === 1;
 }
 
-/** The same through the API, without a client of the database: `If-None-Match: *` only creates. */
-export async function putOnce(api: string, key: string, slug: string, post: { title: string; content: string }): Promise<boolean> {
-  const answer = await fetch(`${api}/api/posts/by-slug/${slug}`, {
+/**
+ * The same through the API, without a database client. With `If-None-Match: *`, a PUT creates a post but replaces none.
+ */
+export async function putOnce(baseUrl: string, key: string, slug: string, post: { title: string; content: string }): Promise<boolean> {
+  const response = await fetch(`${baseUrl}/api/posts/by-slug/${slug}`, {
     method: 'PUT',
     headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json', 'If-None-Match': '*' },
     body: JSON.stringify(post),
   });
-  if (answer.status !== 201 && answer.status !== 412) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return answer.status === 201;
+  if (response.status !== 201 && response.status !== 412) throw new Error(`${response.status}: ${await response.text()}`);
+  return response.status === 201;
 }
 
 if (import.meta.main) {

@@ -1,4 +1,5 @@
-// Starts what the examples' tests need, on free ports, and ends it: by `stop`, or at the latest when this process ends.
+// Starts the programs that the tests of the examples need, on free ports. They run until `stop()`, or until this
+// process exits.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
@@ -9,36 +10,39 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PATIENCE = 60_000;
+const START_TIMEOUT = 60_000;
 
-/** An admin key for the services that are started here. */
+/** The admin key of the services that `startService` starts. */
 export const KEY = 'the-admin-key-of-the-tests';
 
-/** The service's binary: POSTS_API_BIN, or the one that was built last. */
-function binary() {
+/** The path of the service binary: POSTS_API_BIN, or the newest build in `target`. */
+function serviceBinary() {
   if (process.env.POSTS_API_BIN) return resolve(process.env.POSTS_API_BIN);
   const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, 'posts-api')).filter(existsSync);
   const [newest] = built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-  if (!newest) throw new Error('build the service first (cargo build), or set POSTS_API_BIN');
+  if (!newest) throw new Error('posts-api binary not found; run cargo build or set POSTS_API_BIN');
   return newest;
 }
 
-/** A program that runs, once its output matches `ready`; `match` is what was matched. */
+/**
+ * Starts a program and waits until its output matches `ready`, at most 60 seconds. `match` is the match, `stop()` sends
+ * a signal, and `close()` closes the standard input; both wait until the program exits.
+ */
 export async function start(command, args, { ready, ...options }) {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
   let output = '';
-  const ended = new Promise((resolve) => child.on('exit', resolve).on('error', resolve));
+  const exited = new Promise((resolve) => child.on('exit', resolve).on('error', resolve));
   const match = await new Promise((resolve, reject) => {
-    const fail = (why) => reject(new Error(`${command} ${why}:\n${output}`));
-    const late = setTimeout(fail, PATIENCE, 'did not start in time');
+    const fail = (reason) => reject(new Error(`${command} ${reason}:\n${output}`));
+    const timer = setTimeout(fail, START_TIMEOUT, `did not start within ${START_TIMEOUT} ms`);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         output += text;
         const found = ready.exec(output);
-        if (found) (clearTimeout(late), resolve(found));
+        if (found) (clearTimeout(timer), resolve(found));
       });
     }
-    ended.then((code) => (clearTimeout(late), fail(`ended with ${code}`)));
+    exited.then((code) => (clearTimeout(timer), fail(`exited with ${code}`)));
   });
   const kill = () => child.kill('SIGKILL');
   process.on('exit', kill);
@@ -47,21 +51,21 @@ export async function start(command, args, { ready, ...options }) {
     output: () => output,
     stop: async (signal = 'SIGTERM') => {
       child.kill(signal);
-      await ended;
+      await exited;
       process.off('exit', kill);
     },
     close: async () => {
       child.stdin.end();
-      await ended;
+      await exited;
     },
   };
 }
 
-/** A service: `url`, `stop()`. Without a `DATABASE_URL` it has a SQLite file of its own. */
+/** Starts the service with these settings. The default database is a temporary SQLite file. */
 export async function startService(settings = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'posts-api-example-'));
   const env = { DATABASE_URL: 'sqlite://posts.db', PORT: '0', ADMIN_API_KEY: KEY, RATE_LIMIT: 'off', ...settings };
-  const service = await start(binary(), [], { cwd: directory, env, ready: /listening on (http:\/\/[\d.:]+)/ });
+  const service = await start(serviceBinary(), [], { cwd: directory, env, ready: /listening on (http:\/\/[\d.:]+)/ });
   return {
     url: service.match[1],
     log: service.output,
@@ -72,11 +76,11 @@ export async function startService(settings = {}) {
   };
 }
 
-/** The URL of an empty PostgreSQL database: one on the server at TEST_DATABASE_URL, or a throw-away cluster. */
+/** Creates an empty database on the server at TEST_DATABASE_URL, or on a temporary PostgreSQL cluster. */
 export async function startPostgres(pg) {
-  const given = process.env.TEST_DATABASE_URL;
-  const cluster = given ? undefined : await startCluster();
-  const server = given ?? cluster.url;
+  const testServer = process.env.TEST_DATABASE_URL;
+  const cluster = testServer ? undefined : await startCluster();
+  const server = testServer ?? cluster.url;
   const name = `posts_api_example_${process.pid}`;
   const admin = async (sql) => {
     const client = new pg.Client({ connectionString: server });
@@ -98,19 +102,19 @@ export async function startPostgres(pg) {
 async function startCluster() {
   const port = await freePort();
   const script = join(ROOT, 'tests/api/support/cluster.sh');
-  const cluster = await start('sh', [script, await programs(), String(port), 'off'], { ready: /^ready$/m });
+  const cluster = await start('sh', [script, await postgresBinDirectory(), String(port), 'off'], { ready: /^ready$/m });
   return { ...cluster, url: `postgres://postgres@127.0.0.1:${port}/postgres` };
 }
 
-async function programs() {
-  const packaged = await readdir('/usr/lib/postgresql').catch(() => []);
-  const bins = packaged.sort((a, b) => Number(b) - Number(a)).map((version) => `/usr/lib/postgresql/${version}/bin`);
+async function postgresBinDirectory() {
+  const versions = await readdir('/usr/lib/postgresql').catch(() => []);
+  const bins = versions.sort((a, b) => Number(b) - Number(a)).map((version) => `/usr/lib/postgresql/${version}/bin`);
   const found = [...bins, ...(process.env.PATH ?? '').split(':')].find((bin) => existsSync(join(bin, 'initdb')));
-  if (!found) throw new Error('install PostgreSQL, or set TEST_DATABASE_URL');
+  if (!found) throw new Error('PostgreSQL not found; install it or set TEST_DATABASE_URL');
   return found;
 }
 
-/** A port that is free now. */
+/** Returns a free TCP port. Another program may take it before the caller does. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -120,14 +124,16 @@ export async function freePort() {
   return port;
 }
 
-/** Asks a service and takes its answer's JSON. */
-export async function ask(service, path, { method = 'GET', body, status = 200, headers = {} } = {}) {
+/** Sends a request with the admin key and returns the JSON of the response. Throws if the status is not `status`. */
+export async function request(service, path, { method = 'GET', body, status = 200, headers = {} } = {}) {
   const response = await fetch(service.url + path, {
     method,
     headers: { Authorization: `Bearer ${KEY}`, ...(body && { 'Content-Type': 'application/json' }), ...headers },
     ...(body && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  if (response.status !== status) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  if (response.status !== status) {
+    throw new Error(`${method} ${path}: expected ${status}, got ${response.status} ${text}`);
+  }
   return text && JSON.parse(text);
 }

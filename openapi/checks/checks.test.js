@@ -1,4 +1,4 @@
-// The checks find what they are there for: documents that are broken on purpose do not pass.
+// Tests that the checks reject documents that are broken on purpose.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -16,8 +16,8 @@ let directory;
 before(async () => (directory = await mkdtemp(join(tmpdir(), 'posts-api-document-'))));
 after(() => rm(directory, { recursive: true }));
 
-// A file with a document that differs from ours by these changes.
-const changed = async (name, ...changes) => {
+// Writes a copy of openapi.json with these changes to a file and returns its path.
+const writeChanged = async (name, ...changes) => {
   const document = JSON.parse(text);
   changes.forEach((change) => change(document));
   const file = join(directory, `${name}.json`);
@@ -37,38 +37,38 @@ const operation = (document, id) =>
     .flatMap((path) => Object.values(path))
     .find((found) => found.operationId === id);
 const parameter = (document, id, name) => operation(document, id).parameters.find((found) => found.name === name);
-const version = (number) => (document) => (document.info.version = number);
-const without = (list, item) => list.splice(list.indexOf(item), 1);
+const setVersion = (number) => (document) => (document.info.version = number);
+const remove = (list, item) => list.splice(list.indexOf(item), 1);
 
-// Each breaks some client, and is known by this rule.
+// Breaking changes, by the rule that must detect them.
 const breaking = {
   'path-removed': (d) => delete d.paths['/problems/{code}'],
   'operation-removed': (d) => delete d.paths['/api/posts/{id}'].delete,
-  'parameter-removed': (d) => without(operation(d, 'list_posts').parameters, parameter(d, 'list_posts', 'q')),
+  'parameter-removed': (d) => remove(operation(d, 'list_posts').parameters, parameter(d, 'list_posts', 'q')),
   'parameter-became-required': (d) => (parameter(d, 'list_posts', 'limit').required = true),
   'response-removed': (d) => delete operation(d, 'put_post').responses[201],
   'property-removed': (d) => delete d.components.schemas.Post.properties.slug,
   'required-properties-added': (d) => d.components.schemas.CreatePost.required.push('content'),
   'schema-type-changed': (d) => (d.components.schemas.Post.properties.version.type = 'string'),
-  'enum-values-removed': (d) => without(parameter(d, 'list_posts', 'sort').schema.enum, 'title'),
+  'enum-values-removed': (d) => remove(parameter(d, 'list_posts', 'sort').schema.enum, 'title'),
   'schema-constraint-changed': (d) => (d.components.schemas.CreatePost.properties.title.maxLength = 100),
 };
 
-// What a release may add without a word to those who wrote clients for the one before.
+// Changes that do not break clients of the previous release.
 const compatible = (d) => {
   operation(d, 'list_posts').parameters.push({
     name: 'author', in: 'query', description: 'Only posts by this author.', required: false, schema: { type: 'string' },
   });
-  d.components.schemas.Post.properties.author = { type: 'string', description: 'Who wrote it.', example: 'Ada' };
-  d.components.schemas.CreatePost.properties.author = { type: 'string', description: 'Who wrote it.', example: 'Ada' };
-  operation(d, 'get_post').description = 'Said better.';
+  d.components.schemas.Post.properties.author = { type: 'string', description: 'The author.', example: 'Ada' };
+  d.components.schemas.CreatePost.properties.author = { type: 'string', description: 'The author.', example: 'Ada' };
+  operation(d, 'get_post').description = 'Reworded.';
 };
 
-describe('the comparison with the released document', { concurrency: 2 }, () => {
+describe('compare', { concurrency: 2 }, () => {
   const compare = (released, current) => run('compare', released, current);
 
-  test('knows each of these changes for a breaking one', async () => {
-    const current = await changed('broken', ...Object.values(breaking));
+  test('detects each breaking change', async () => {
+    const current = await writeChanged('broken', ...Object.values(breaking));
     const found = await run(
       'node_modules/.bin/redocly', 'diff', join(here, '../openapi.json'), current, '--config', 'redocly.yaml', '--format', 'json',
     );
@@ -81,31 +81,31 @@ describe('the comparison with the released document', { concurrency: 2 }, () => 
     ['0.1.0', '0.1.1', false], ['0.1.0', '0.2.0', true],
     ['1.2.3', '1.3.0', false], ['1.2.3', '2.0.0', true],
   ]) {
-    test(`${passes ? 'lets' : 'does not let'} a breaking change from ${released} to ${current} pass`, async () => {
+    test(`${passes ? 'allows' : 'rejects'} a breaking change: ${released} to ${current}`, async () => {
       const result = await compare(
-        await changed(`released-${released}-${current}`, version(released)),
-        await changed(`current-${released}-${current}`, version(current), breaking['operation-removed']),
+        await writeChanged(`released-${released}-${current}`, setVersion(released)),
+        await writeChanged(`current-${released}-${current}`, setVersion(current), breaking['operation-removed']),
       );
       assert.equal(result.status === 0, passes, result.output);
       assert.match(result.output, /operation-removed/);
     });
   }
 
-  test('lets a compatible change pass', async () => {
-    const result = await compare(await changed('same'), await changed('compatible', compatible));
+  test('allows compatible changes', async () => {
+    const result = await compare(await writeChanged('same'), await writeChanged('compatible', compatible));
     assert.equal(result.status, 0, result.output);
   });
 
-  test('fails where there is nothing to compare with', async () => {
+  test('fails if a document is missing', async () => {
     const result = await compare(join(directory, 'missing.json'), join(here, '../openapi.json'));
     assert.notEqual(result.status, 0, result.output);
   });
 });
 
-describe('the lint', { concurrency: 2 }, () => {
-  test('by Spectral finds what goes against each rule of ours', async () => {
-    const problem = (d, id, status) => operation(d, id).responses[status].content;
-    const broken = {
+describe('lint', { concurrency: 2 }, () => {
+  test('Spectral detects a violation of each rule', async () => {
+    const content = (d, id, status) => operation(d, id).responses[status].content;
+    const violations = {
       'operation-description': (d) => delete operation(d, 'live').description,
       'operation-operationId': (d) => delete operation(d, 'ready').operationId,
       'operation-tags': (d) => (operation(d, 'list_keys').tags = []),
@@ -115,21 +115,21 @@ describe('the lint', { concurrency: 2 }, () => {
       'operation-summary': (d) => delete operation(d, 'get_docs').summary,
       'operation-id-snake-case': (d) => (operation(d, 'revoke_key').operationId = 'revokeKey'),
       'property-snake-case': (d) => (d.components.schemas.Health.properties.upSince = { type: 'string', example: 'now' }),
-      'errors-are-problems': (d) => (problem(d, 'get_post', 404)['application/json'] = { schema: { type: 'object' } }),
-      'errors-are-of-one-schema': (d) => (problem(d, 'get_post', 500)['application/problem+json'].schema.$ref = '#/components/schemas/Health'),
+      'errors-are-problems': (d) => (content(d, 'get_post', 404)['application/json'] = { schema: { type: 'object' } }),
+      'errors-use-the-problem-schema': (d) => (content(d, 'get_post', 500)['application/problem+json'].schema.$ref = '#/components/schemas/Health'),
       'bodies-have-examples': (d) => delete d.components.schemas.Post.example,
-      'optional-parameters-are-not-filled-in': (d) => (parameter(d, 'list_posts', 'q').example = 'rust'),
-      'required-parameters-are-filled-in': (d) => delete parameter(d, 'get_post', 'id').example,
+      'optional-parameters-have-no-example': (d) => (parameter(d, 'list_posts', 'q').example = 'rust'),
+      'required-parameters-have-an-example': (d) => delete parameter(d, 'get_post', 'id').example,
     };
-    const file = await changed('unlike-spectral', ...Object.values(broken));
+    const file = await writeChanged('spectral', ...Object.values(violations));
     const result = await run('node_modules/.bin/spectral', 'lint', file, '-r', 'spectral.yaml', '--format', 'json', '--quiet');
     const found = JSON.parse(result.stdout).map(({ code }) => code);
-    assert.deepEqual(Object.keys(broken).filter((rule) => !found.includes(rule)), [], found.join(' '));
+    assert.deepEqual(Object.keys(violations).filter((rule) => !found.includes(rule)), [], found.join(' '));
   });
 
-  test('by Redocly finds an example that does not fit, and an answer that nobody expects', async () => {
-    const file = await changed(
-      'unlike-redocly',
+  test('Redocly detects invalid examples and missing 4xx responses', async () => {
+    const file = await writeChanged(
+      'redocly',
       (d) => (d.components.schemas.Post.example.version = 'one'),
       (d) => delete operation(d, 'get_docs').responses[429],
     );

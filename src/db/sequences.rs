@@ -37,7 +37,7 @@ impl Sequence {
             }
             Backend::Sqlite(conn) => {
                 let sql = "SELECT seq AS id FROM sqlite_sequence WHERE name = ?";
-                // To its end: see the trap in ARCHITECTURE.md.
+                // Read to its end: see docs/design/sqlite-writer.md.
                 let rows: Vec<Row> = diesel::sql_query(sql).bind::<Text, _>(self.table()).load(conn)?;
                 Ok(rows.into_iter().next())
             }

@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, web};
 
 use crate::http::ApiError;
-use crate::http::middleware::envelope::edge;
+use crate::http::middleware::envelope::envelope;
 use crate::http::transport::timeout_stream::http;
 use crate::ops::metrics::{MetricSources, get_metrics};
 
@@ -33,7 +33,7 @@ pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<S
             .app_data(sources.clone())
             .service(metrics)
             .default_service(web::to(no_route))
-            .wrap(from_fn(edge));
+            .wrap(from_fn(envelope));
         let stopping = stopping.clone();
         http(app, move || {
             let stopping = stopping.clone();

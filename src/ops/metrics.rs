@@ -21,7 +21,7 @@ use crate::http::ApiError;
 use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
-use crate::http::middleware::request_metrics::Requests;
+use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::histogram::HistogramSnapshot;
 
@@ -35,7 +35,7 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
-    pub requests: web::Data<Requests>,
+    pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<SchedulerStats>,
@@ -100,13 +100,13 @@ fn requests(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     });
     page.counter(
         "http_requests",
-        "Requests by route and status; abandoned: the client had gone before the answer.",
+        "RequestMetrics by route and status; abandoned: the client had gone before the answer.",
         by_status,
     )?;
     page.histogram(
         "http_request_duration_seconds",
         "From the end of a request's head to the beginning of its answer.",
-        served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.times)),
+        served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.durations)),
     )?;
     page.counter(
         "http_problems",
@@ -115,12 +115,12 @@ fn requests(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     )?;
     page.counter(
         "rate_limit_refusals",
-        "Requests that were refused because their client had sent too many.",
+        "RequestMetrics that were refused because their client had sent too many.",
         sources.limits.refusals().map(|(limit, count)| ([("limit", limit)], count)),
     )?;
     page.counter(
         "idempotency_replays",
-        "Requests that were answered as before, by their Idempotency-Key.",
+        "RequestMetrics that were answered as before, by their Idempotency-Key.",
         [([], sources.replays.count())],
     )
 }
@@ -129,18 +129,22 @@ fn cache(page: &mut Page, sources: &MetricSources) -> fmt::Result {
     let stats = sources.cache.stats();
     page.counter(
         "cache_requests",
-        "Requests without a key, by whether the cache had the answer.",
+        "RequestMetrics without a key, by whether the cache had the answer.",
         [([("result", "hit")], stats.hits), ([("result", "miss")], stats.misses)],
     )?;
     page.counter("cache_reads", "Reads of the database for those it had no answer for.", [([], stats.reads)])?;
-    page.counter("cache_drops", "How often all was dropped because something public changed.", [([], stats.drops)])?;
+    page.counter(
+        "cache_drops",
+        "How often all was dropped because something public changed.",
+        [([], stats.invalidations)],
+    )?;
     page.gauge("cache_entries", "Answers that are kept.", [([], stats.entries)])?;
     page.gauge("cache_bytes", "About what they take.", [([], stats.bytes)])?;
     page.gauge("cache_capacity_bytes", "The most that they may take; 0: the cache is off.", [([], stats.capacity)])?;
     page.gauge(
         "cache_usable",
         "1 where the cache may answer; 0 where it is off, or changes by others cannot be noticed.",
-        [([], u64::from(stats.is_usable))],
+        [([], u64::from(stats.is_active))],
     )
 }
 
@@ -162,7 +166,7 @@ fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
     page.gauge("db_pool_size", "Connections that a pool may have.", in_pools(|pool| pool.size))?;
     page.gauge("db_pool_open", "Connections that are open.", in_pools(|pool| pool.open))?;
     page.gauge("db_pool_in_use", "Connections that serve.", in_pools(|pool| pool.in_use))?;
-    page.gauge("db_pool_waiting", "Requests that wait for a connection.", in_pools(|pool| pool.waiting))?;
+    page.gauge("db_pool_waiting", "RequestMetrics that wait for a connection.", in_pools(|pool| pool.waiting))?;
     page.histogram(
         "db_pool_wait_seconds",
         "How long those waited that got a connection.",
@@ -174,7 +178,7 @@ fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
     });
     page.counter(
         "db_pool_refusals",
-        "Requests that got no connection: too many waited already (full), or the wait was in vain (timeout).",
+        "RequestMetrics that got no connection: too many waited already (full), or the wait was in vain (timeout).",
         refused,
     )
 }

@@ -2,8 +2,8 @@
 //!
 //! PostgreSQL repeats them in SQL for external writers, who insert posts without slugs: `posts_slug`,
 //! `posts_numbered_slug`, and `posts_fill_slug` in `migrations/postgres/*_track_changes/up.sql`. Change both together.
-//! `tests/api/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only Latin
-//! letters. SQLite has no such rule; there, an insert without a slug fails.
+//! `tests/api/posts/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only
+//! Latin letters. SQLite has no such rule; there, an insert without a slug fails.
 
 use crate::posts::model::MAX_SLUG;
 

@@ -1,4 +1,4 @@
-"""What a call raises in place of an answer."""
+"""The exceptions that API calls raise."""
 
 import httpx
 
@@ -6,7 +6,7 @@ from .models.problem import Problem
 
 
 class ProblemError(Exception):
-    """The service answered with an error: `application/problem+json` (RFC 9457)."""
+    """An error response of the service: `application/problem+json` (RFC 9457)."""
 
     def __init__(self, problem: Problem, headers: httpx.Headers):
         self.problem = problem
@@ -17,38 +17,38 @@ class ProblemError(Exception):
 
     @property
     def code(self) -> str:
-        """The error's stable name, such as `slug_taken`: branch on this."""
+        """The stable error code, such as `slug_taken`. Branch on this, not on the message."""
         return self.problem.code
 
     @property
     def status(self) -> int:
-        """The HTTP status."""
+        """The HTTP status code."""
         return self.problem.status
 
     @property
     def retry_after(self) -> int | None:
-        """Seconds to wait before trying again, where the service says so."""
+        """The value of the `Retry-After` header in seconds, or None if there is none."""
         value = self.headers.get("Retry-After", "")
         return int(value) if value.isdigit() else None
 
 
 class NotModified(Exception):
-    """Nothing has changed since the answer whose `ETag` was sent as `if_none_match`."""
+    """A 304 response: the resource still has the `ETag` that was sent as `if_none_match`."""
 
 
 class UnexpectedStatus(Exception):
-    """An answer that the service does not give, such as a proxy's."""
+    """A response that did not come from the service, such as an error page of a proxy."""
 
     def __init__(self, status_code: int, content: bytes):
         self.status_code = status_code
         self.content = content
         super().__init__(
-            f"Unexpected status {status_code}: {content[:500].decode(errors='replace')}"
+            f"unexpected response with status {status_code}: {content[:500].decode(errors='replace')}"
         )
 
 
-def error_of(response: httpx.Response) -> Exception:
-    """What to raise for an answer that is no success."""
+def error_from_response(response: httpx.Response) -> Exception:
+    """Returns the exception for an unsuccessful response."""
     if response.status_code == 304:
         return NotModified()
     if response.headers.get("Content-Type", "").startswith("application/problem+json"):

@@ -1,4 +1,4 @@
-"""The real service, on a database of its own, for the tests of this directory."""
+"""Fixtures: the service on a temporary SQLite database, and clients of it."""
 
 import os
 import re
@@ -16,22 +16,22 @@ KEY = "a-key-of-the-python-tests"
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[str]:
-    """The address of the service, which ends with the tests."""
+    """The base URL of a service that runs until the end of the session."""
     with tempfile.TemporaryDirectory(prefix="posts-api-python") as directory:
         log = Path(directory, "log")
-        # Without the settings of this shell, and of an `.env` above the working directory.
+        # `env` and `cwd` keep settings of the shell and of an `.env` file out.
         settings = {"DATABASE_URL": "sqlite://posts.db", "PORT": "0", "ADMIN_API_KEY": KEY, "RATE_LIMIT": "off"}
         with log.open("wb") as sink:
             process = subprocess.Popen([os.environ["POSTS_API_BIN"]], cwd=directory, env=settings, stderr=sink)
         try:
-            yield address(process, log)
+            yield wait_for_address(process, log)
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
-def address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Where the service listens; looked up in its log for at most 30 seconds."""
+def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Returns the base URL that the service logs when it starts. Waits at most 30 seconds."""
     for _ in range(300):
         if found := re.search(r"listening on (http://[\d.:]+)", log.read_text()):
             return found[1]
@@ -40,7 +40,7 @@ def address(process: subprocess.Popen[bytes], log: Path) -> str:
             break
         except subprocess.TimeoutExpired:
             pass
-    raise RuntimeError(f"the service did not start:\n{log.read_text()}")
+    raise RuntimeError(f"posts-api did not start:\n{log.read_text()}")
 
 
 @pytest.fixture
@@ -50,6 +50,6 @@ def editor(service: str) -> Iterator[AuthenticatedClient]:
 
 
 @pytest.fixture
-def anyone(service: str) -> Iterator[Client]:
+def anonymous(service: str) -> Iterator[Client]:
     with Client(base_url=service) as client:
         yield client

@@ -1,4 +1,5 @@
-// Every check of this package, in one command: `npm ci && npm test`. `npm test -- retries` runs the tests of that name only.
+// Runs all checks of this package: `npm ci && npm test`. `npm test -- retries` limits the tests to
+// test/retries.test.mjs.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -7,11 +8,11 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-// npm puts node_modules/.bin in front, so `node` is the one of package.json: Astro and the generator need it. What users
-// may run on an older one is tested on the one that runs npm.
-const newNode = process.execPath;
-const itsNode = process.env.npm_node_execpath ?? newNode;
-const only = process.argv.slice(2);
+// npm puts node_modules/.bin first on the PATH, so this script runs on the Node version in package.json, which Astro
+// and the code generator require. Code that supports older versions is tested on the Node version that runs npm.
+const packageNode = process.execPath;
+const npmNode = process.env.npm_node_execpath ?? packageNode;
+const selectedTests = process.argv.slice(2);
 
 function run(title, program, ...args) {
   const start = Date.now();
@@ -19,15 +20,15 @@ function run(title, program, ...args) {
     execFile(program, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
       console.log(`${error ? 'FAILED' : 'passed'}  ${title}  ${((Date.now() - start) / 1000).toFixed(1)} s`);
       if (!error) return resolve();
-      // What passed is told at length before.
+      // Print only the part after the list of passed tests.
       console.error((stdout + stderr).replace(/^.*failing tests:$/ms, ''));
       reject(new Error(`${title} failed`));
     });
   });
 }
 
-/** All files below a directory, by their paths, as text. */
-async function contents(directory) {
+/** The text of all files in a directory, by their relative paths. */
+async function readFiles(directory) {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const texts = await Promise.all(
@@ -36,43 +37,45 @@ async function contents(directory) {
   return new Map(texts);
 }
 
-async function generatedIsCurrent() {
+async function checkGeneratedCode() {
   const fresh = await mkdtemp(join(tmpdir(), 'posts-api-generated-'));
   const generator = ['node_modules/@hey-api/openapi-ts/bin/run.js', '-f', 'openapi-ts.config.mjs', '-o', fresh];
-  await run('generate', newNode, ...generator);
-  const [wanted, found] = [await contents(fresh), await contents('src/generated')];
+  await run('generate', packageNode, ...generator);
+  const [expected, actual] = [await readFiles(fresh), await readFiles('src/generated')];
   await rm(fresh, { recursive: true });
-  const stale = [...new Set([...wanted.keys(), ...found.keys()])].filter(
-    (name) => wanted.get(name) !== found.get(name),
+  const stale = [...new Set([...expected.keys(), ...actual.keys()])].filter(
+    (name) => expected.get(name) !== actual.get(name),
   );
-  if (stale.length > 0) throw new Error(`src/generated is not what openapi.json gives (${stale}): npm run generate`);
+  if (stale.length > 0) throw new Error(`src/generated is out of date (${stale}): run npm run generate`);
 }
 
 const compilers = ['typescript', 'typescript-5'];
 const tsc = (compiler, project) => () =>
-  run(`${compiler} ${project}`, newNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
+  run(`${compiler} ${project}`, packageNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
 const tests = (node, ...names) => {
-  const files = names.filter((name) => only.length === 0 || only.includes(name)).map((name) => `test/${name}.test.mjs`);
+  const files = names
+    .filter((name) => selectedTests.length === 0 || selectedTests.includes(name))
+    .map((name) => `test/${name}.test.mjs`);
   return async () =>
     files.length > 0 &&
     run(`tests: ${names.join(', ')}`, node, '--test', '--test-reporter=spec', '--test-concurrency=1', ...files);
 };
 
-await generatedIsCurrent();
+await checkGeneratedCode();
 await rm('dist', { recursive: true, force: true });
 await tsc('typescript', '.')();
 const steps = [
-  tests(newNode, 'astro'),
-  tests(itsNode, 'client', 'retries', 'waiting', 'loader', 'live', 'package'),
-  tests(newNode, 'readme'),
-  () => run('typescript-5 source', newNode, 'node_modules/typescript-5/bin/tsc', '-p', '.', '--noEmit'),
+  tests(packageNode, 'astro'),
+  tests(npmNode, 'client', 'retries', 'waiting', 'loader', 'live', 'package'),
+  tests(packageNode, 'readme'),
+  () => run('typescript-5 source', packageNode, 'node_modules/typescript-5/bin/tsc', '-p', '.', '--noEmit'),
   ...['browser', 'node', 'loaders', 'astro'].flatMap((project) =>
     compilers.map((c) => tsc(c, `test/types/${project}.json`)),
   ),
 ];
-// As many at once as there are cores. After a failure nothing new begins, and what runs may end.
-const work = Array.from({ length: Math.min(4, availableParallelism()) }, async () => {
+// Runs one step per core, at most 4. After a failure, running steps finish and no new step starts.
+const workers = Array.from({ length: Math.min(4, availableParallelism()) }, async () => {
   for (let step = steps.shift(); step; step = steps.shift()) await step();
 });
-const failed = work.map((each) => each.catch(() => (steps.splice(0), true)));
+const failed = workers.map((worker) => worker.catch(() => (steps.splice(0), true)));
 if ((await Promise.all(failed)).includes(true)) process.exit(1);

@@ -1,15 +1,15 @@
-import { unexpectedAnswer, PostsApiError } from './errors.js';
+import { PostsApiError, unexpectedResponse } from './errors.js';
 import { type ETag, etagOf } from './etag.js';
 import { type Client, createClient, createConfig } from './generated/client/index.js';
 import * as api from './generated/sdk.gen.js';
 import type {
   ApiKeys,
   Batch,
-  BatchAnswer,
   CreateApiKey,
   CreatedApiKey,
   CreatePost,
-  ListAnswer,
+  CreatePostsResponse,
+  ListPostsResponse,
   Post,
   PutPost,
   UpdatePost,
@@ -18,81 +18,98 @@ import { type ListQuery, type PostOf, toParameters, type View } from './query.js
 import { type Fetch, NotModified, type RetryOptions, Transport } from './transport.js';
 
 export interface PostsClientOptions extends RetryOptions {
-  /** Where the service is, without `/api`: `https://posts.example.org`. In a browser, '' is the page's own origin. */
+  /**
+   * The URL of the service without `/api`, such as `https://posts.example.org`. In a browser, `''` is the origin of the
+   * page.
+   */
   baseUrl: string | URL;
-  /** An API key. It goes to everyone who gets the code it is in: keep it out of browsers. */
+  /** An API key, for writes and drafts. Do not use one in browser code: everyone who loads the page can read it. */
   apiKey?: string | undefined;
-  /** Used in place of the global `fetch`. */
+  /** Replaces the global `fetch`. It is called with a `Request`, once per attempt. */
   fetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
 export interface CallOptions {
-  /** Gives the request up, and waiting for the next try too: the promise then rejects with the signal's reason. */
+  /** Aborts the request and any wait before a retry. The promise then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 export interface ConditionalOptions extends CallOptions {
-  /** What is known already: where that is still so, the answer is `null`. */
+  /** The version that the caller already has. If it is still current, the method returns `null`. */
   ifNoneMatch: ETag;
 }
 
-/** Options of a read that is not conditional. */
+/** Options of an unconditional read. */
 export interface ReadOptions extends CallOptions {
   ifNoneMatch?: undefined;
 }
 
 export interface ChangeOptions extends CallOptions {
-  /** The post as it was read: where somebody has changed it since, nothing is changed (`precondition_failed`, 412). */
+  /**
+   * The version that the change is based on. If the post has changed since, the call fails: `precondition_failed`
+   * (412).
+   */
   ifMatch?: ETag | undefined;
 }
 
 export interface PutOptions extends ChangeOptions {
-  /** `*` creates only: `precondition_failed`, 412, where the slug is taken. */
+  /** `*` only creates: if a post with this slug exists, the call fails with `precondition_failed` (412). */
   ifNoneMatch?: '*' | undefined;
 }
 
 export interface CreateOptions extends CallOptions {
-  /** Names the request, for 24 hours: sent again with the same name it is carried out once. Left out: a random one. */
+  /**
+   * The `Idempotency-Key` header, 1 to 255 visible ASCII characters. The service executes a key once within 24 hours
+   * and replays the response to repeated requests. Default: a random key for each call, which retries reuse.
+   */
   idempotencyKey?: string | undefined;
 }
 
 export interface PublishOptions extends ChangeOptions {
-  /** When to publish; left out: now. */
+  /** When to publish the post. Default: now. Strings are RFC 3339. */
   at?: string | Date | undefined;
 }
 
 /** A page of a list. */
 export interface Page<T> {
   items: T[];
-  /** The `cursor` of the page after this one; null on the last. */
+  /** The cursor of the next page, or null on the last page. */
   next_cursor: string | null;
-  /** The `cursor` of the page before this one; null on the first. */
+  /** The cursor of the previous page, or null on the first page. */
   prev_cursor: string | null;
-  /** How many posts the whole list has, where `count` asks for it. */
+  /** The number of posts in the whole list. Present if the query sets `count` to `exact` or `estimated`. */
   total?: number;
   /** Whether `total` is an estimate. */
   total_is_estimate?: boolean;
-  /** For `ifNoneMatch`; null where something on the way removed it. */
+  /** The page's `ETag`, for `ifNoneMatch`. Null if a proxy removed the header. */
   etag: string | null;
 }
 
-/** A client of the service at `baseUrl`. Every method rejects with a {@link PostsApiError} where it did not succeed. */
+/**
+ * Creates a client of the service at `baseUrl`. It sends no request.
+ *
+ * All methods of the client reject with a {@link PostsApiError} if the request fails, and with the signal's reason if
+ * the caller aborts it.
+ *
+ * @throws TypeError if `baseUrl` is not an http or https URL.
+ */
 export function createPostsClient(options: PostsClientOptions): PostsClient {
   return new PostsClient(options);
 }
 
+/** A client of posts-api. Created by {@link createPostsClient}. */
 export class PostsClient {
   readonly posts: Posts;
   readonly keys: Keys;
-  /** Where the service is. */
+  /** The URL of the service, without a trailing slash. */
   readonly baseUrl: string;
 
   constructor({ baseUrl, apiKey, fetch, ...retry }: PostsClientOptions) {
-    this.baseUrl = checked(baseUrl);
+    this.baseUrl = normalizeBaseUrl(baseUrl);
     const auth = apiKey === undefined ? {} : { auth: apiKey };
     const client = createClient(createConfig({ baseUrl: this.baseUrl, throwOnError: true, parseAs: 'json', ...auth }));
     client.interceptors.error.use((error, response, request) =>
-      error instanceof SyntaxError && response && request ? unexpectedAnswer(request, response, error) : error,
+      error instanceof SyntaxError && response && request ? unexpectedResponse(request, response, error) : error,
     );
     const transport = new Transport(fetch, retry);
     this.posts = new Posts(client, transport);
@@ -100,7 +117,7 @@ export class PostsClient {
   }
 }
 
-/** The posts. */
+/** Operations on posts. */
 export class Posts {
   readonly #client: Client;
   readonly #transport: Transport;
@@ -110,7 +127,13 @@ export class Posts {
     this.#transport = transport;
   }
 
-  /** A page of posts; with `view: 'summary'`, of summaries. */
+  /**
+   * Lists one page of posts, or of summaries with `view: 'summary'`. A page has `limit` posts (default 20, at most 100)
+   * and ends early at 8 MiB of content.
+   *
+   * @returns The page, or null if `ifNoneMatch` is given and the page has not changed.
+   * @throws PostsApiError `invalid_parameter` or `invalid_cursor` (400).
+   */
   list<V extends View = 'full'>(
     query: ListQuery<V> | undefined,
     options: ConditionalOptions,
@@ -120,19 +143,24 @@ export class Posts {
     query: ListQuery<V> = {},
     options: ConditionalOptions | ReadOptions = {},
   ): Promise<Page<PostOf<V>> | null> {
-    return unlessNotModified(async () => {
+    return nullIfNotModified(async () => {
       const { data, response } = await api.listPosts({
-        ...this.#call(this.#transport.repeatable, options),
+        ...this.#call(this.#transport.idempotent, options),
         ...ifNoneMatch(options),
         query: toParameters(query),
       });
-      // The document says that the one or the other comes, not that `view` decides which.
-      const page = data as ListAnswer & { items: PostOf<V>[] };
+      // The OpenAPI document does not express that `view` determines the type of the items.
+      const page = data as ListPostsResponse & { items: PostOf<V>[] };
       return { ...page, etag: response.headers.get('ETag') };
     });
   }
 
-  /** The pages of a list, one after the other, from `cursor` on; 100 posts a page where `limit` does not say otherwise. */
+  /**
+   * Iterates over the pages of a list, starting at `cursor` if given. `limit` is the page size and defaults to 100.
+   * Each page is requested when the iterator reaches it.
+   *
+   * @throws PostsApiError if a page cannot be read. Earlier pages have been yielded by then.
+   */
   async *pages<V extends View = 'full'>(
     query: ListQuery<V> = {},
     options: ReadOptions = {},
@@ -145,7 +173,12 @@ export class Posts {
     }
   }
 
-  /** Every post of a list, read page by page as they are taken. */
+  /**
+   * Iterates over all posts of a list, starting at `cursor` if given. `limit` is the page size, not the number of
+   * posts, and defaults to 100. Each page is requested when the iterator reaches it.
+   *
+   * @throws PostsApiError if a page cannot be read. The posts of earlier pages have been yielded by then.
+   */
   async *all<V extends View = 'full'>(
     query: ListQuery<V> = {},
     options: ReadOptions = {},
@@ -153,81 +186,136 @@ export class Posts {
     for await (const page of this.pages(query, options)) yield* page.items;
   }
 
-  /** A post; `not_found`, 404, where there is none that the key may read. */
+  /**
+   * Gets a post by id. Drafts require an API key.
+   *
+   * @returns The post, or null if `ifNoneMatch` is given and the post has not changed.
+   * @throws PostsApiError `not_found` (404) if the post does not exist or is a draft and there is no API key.
+   */
   get(id: number, options: ConditionalOptions): Promise<Post | null>;
   get(id: number, options?: ReadOptions): Promise<Post>;
   get(id: number, options: ConditionalOptions | ReadOptions = {}): Promise<Post | null> {
-    const call = { ...this.#call(this.#transport.repeatable, options), ...ifNoneMatch(options), path: { id } };
-    return unlessNotModified(async () => (await api.getPost(call)).data);
+    const call = { ...this.#call(this.#transport.idempotent, options), ...ifNoneMatch(options), path: { id } };
+    return nullIfNotModified(async () => (await api.getPost(call)).data);
   }
 
-  /** A post by its slug; `not_found`, 404, where there is none that the key may read. */
+  /**
+   * Gets a post by slug. Drafts require an API key.
+   *
+   * @returns The post, or null if `ifNoneMatch` is given and the post has not changed.
+   * @throws PostsApiError `not_found` (404) if the post does not exist or is a draft and there is no API key.
+   */
   getBySlug(slug: string, options: ConditionalOptions): Promise<Post | null>;
   getBySlug(slug: string, options?: ReadOptions): Promise<Post>;
   getBySlug(slug: string, options: ConditionalOptions | ReadOptions = {}): Promise<Post | null> {
-    const call = { ...this.#call(this.#transport.repeatable, options), ...ifNoneMatch(options) };
-    return unlessNotModified(async () => (await api.getPostBySlug({ ...call, path: pathTo(slug) })).data);
+    const call = { ...this.#call(this.#transport.idempotent, options), ...ifNoneMatch(options) };
+    return nullIfNotModified(async () => (await api.getPostBySlug({ ...call, path: slugPath(slug) })).data);
   }
 
-  /** Writes a post: a draft unless it says `published: true`. */
+  /**
+   * Creates a post. It is a draft unless `published` is true. Requires a key with the role `editor`.
+   *
+   * @returns The stored post.
+   * @throws PostsApiError `validation_failed` (422) with the invalid fields in `errors`, or `slug_taken` (409).
+   */
   async create(post: CreatePost, options: CreateOptions = {}): Promise<Post> {
-    const call = this.#call(this.#transport.repeatable, options);
+    const call = this.#call(this.#transport.idempotent, options);
     return (await api.createPost({ ...call, ...idempotencyKey(options), body: post })).data;
   }
 
-  /** Writes up to 500 posts: all of them or none. */
-  async batch(batch: Batch, options: CreateOptions = {}): Promise<BatchAnswer> {
-    const call = this.#call(this.#transport.repeatable, options);
+  /**
+   * Creates 1 to 500 posts in one transaction. Requires a key with the role `editor`. `on_conflict` sets what happens
+   * if a slug is taken: `error` (default) fails the whole batch, `skip` keeps the existing post, and `replace` replaces
+   * it.
+   *
+   * @returns One item per post, in the order of the request, with its `result` and the stored `post`.
+   * @throws PostsApiError `validation_failed` (422) or `slug_taken` (409), with a JSON Pointer per field in `errors`.
+   * No post is created then.
+   */
+  async batch(batch: Batch, options: CreateOptions = {}): Promise<CreatePostsResponse> {
+    const call = this.#call(this.#transport.idempotent, options);
     return (await api.createPosts({ ...call, ...idempotencyKey(options), body: batch })).data;
   }
 
-  /** Writes the post with this slug, or replaces it whole: what is left out is as in a new post. */
+  /**
+   * Creates the post with this slug, or replaces it. Omitted fields are set to the defaults of a new post, so a
+   * published post becomes a draft unless `published` is true. Requires a key with the role `editor`.
+   *
+   * @returns The stored post.
+   * @throws PostsApiError `validation_failed` (422), or `precondition_failed` (412) if a condition does not hold.
+   */
   async putBySlug(slug: string, post: PutPost, options: PutOptions = {}): Promise<Post> {
     const headers = { ...ifMatch(options), ...(options.ifNoneMatch && { 'If-None-Match': options.ifNoneMatch }) };
-    const call = { ...this.#change(options, options.ifNoneMatch === undefined), headers, path: pathTo(slug) };
-    return (await api.putPost({ ...call, body: post })).data;
+    const call = this.#conditionalCall(options, options.ifNoneMatch === undefined);
+    return (await api.putPost({ ...call, headers, path: slugPath(slug), body: post })).data;
   }
 
-  /** Changes a post by JSON Merge Patch (RFC 7396): what is left out stays, null clears. */
+  /**
+   * Updates a post with a JSON Merge Patch (RFC 7396): omitted fields keep their value, null clears a field. Requires a
+   * key with the role `editor`.
+   *
+   * @returns The updated post.
+   * @throws PostsApiError `not_found` (404), `validation_failed` (422), `slug_taken` (409), or `precondition_failed`
+   * (412).
+   */
   async update(id: number, patch: UpdatePost, options: ChangeOptions = {}): Promise<Post> {
-    const call = { ...this.#call(this.#transport.once, options), headers: ifMatch(options), path: { id } };
+    const call = { ...this.#call(this.#transport.nonIdempotent, options), headers: ifMatch(options), path: { id } };
     return (await api.updatePost({ ...call, body: patch })).data;
   }
 
-  /** Deletes a post. */
+  /**
+   * Deletes a post. Requires a key with the role `editor`.
+   *
+   * @throws PostsApiError `not_found` (404) or `precondition_failed` (412).
+   */
   async delete(id: number, options: ChangeOptions = {}): Promise<void> {
     await api.deletePost({
-      ...this.#call(this.#transport.repeatable, options),
+      ...this.#call(this.#transport.idempotent, options),
       headers: ifMatch(options),
       path: { id },
     });
   }
 
-  /** Publishes a post, now or `at` a time. One that is published already stays as it is. */
+  /**
+   * Publishes a post now, or schedules it with `at`. A published post does not change. Requires a key with the role
+   * `editor`.
+   *
+   * @returns The post. `scheduled_for` is set if it will be published later.
+   * @throws PostsApiError `not_found` (404), `validation_failed` (422), or `precondition_failed` (412).
+   */
   async publish(id: number, options: PublishOptions = {}): Promise<Post> {
     const { at } = options;
     const body = at === undefined ? {} : { body: { at: typeof at === 'string' ? at : at.toISOString() } };
-    const call = { ...this.#change(options), headers: ifMatch(options), path: { id } };
+    const call = { ...this.#conditionalCall(options), headers: ifMatch(options), path: { id } };
     return (await api.publishPost({ ...call, ...body })).data;
   }
 
-  /** Makes a post a draft again, and cancels what is scheduled. */
+  /**
+   * Unpublishes a post, or cancels its scheduled publication. Requires a key with the role `editor`.
+   *
+   * @returns The post, which is a draft.
+   * @throws PostsApiError `not_found` (404) or `precondition_failed` (412).
+   */
   async unpublish(id: number, options: ChangeOptions = {}): Promise<Post> {
-    return (await api.unpublishPost({ ...this.#change(options), headers: ifMatch(options), path: { id } })).data;
+    const call = { ...this.#conditionalCall(options), headers: ifMatch(options), path: { id } };
+    return (await api.unpublishPost(call)).data;
   }
 
   #call(fetch: Fetch, { signal }: CallOptions) {
     return { client: this.#client, throwOnError: true as const, fetch, ...(signal && { signal }) };
   }
 
-  /** A change that may be carried out twice, unless a condition would then refuse what the first try has done. */
-  #change(options: ChangeOptions, unconditional = true) {
-    const repeatable = unconditional && options.ifMatch === undefined;
-    return this.#call(repeatable ? this.#transport.repeatable : this.#transport.once, options);
+  /**
+   * For changes that are idempotent without a condition. With a condition they are not: the first attempt changes the
+   * version, so a retry would fail with `precondition_failed`.
+   */
+  #conditionalCall(options: ChangeOptions, isUnconditional = true) {
+    const isIdempotent = isUnconditional && options.ifMatch === undefined;
+    return this.#call(isIdempotent ? this.#transport.idempotent : this.#transport.nonIdempotent, options);
   }
 }
 
-/** The API keys, for admins. */
+/** Operations on API keys. All of them require a key with the role `admin`. */
 export class Keys {
   readonly #client: Client;
   readonly #transport: Transport;
@@ -237,19 +325,33 @@ export class Keys {
     this.#transport = transport;
   }
 
-  /** Every key that was not revoked, without the key itself. */
+  /**
+   * Lists the API keys that are not revoked. The keys themselves are not included.
+   *
+   * @throws PostsApiError `forbidden` (403) if the client's key is not an admin key.
+   */
   async list(options: CallOptions = {}): Promise<ApiKeys> {
-    return (await api.listKeys(this.#call(this.#transport.repeatable, options))).data;
+    return (await api.listKeys(this.#call(this.#transport.idempotent, options))).data;
   }
 
-  /** Makes a key. The answer has the key itself, which is not shown again. */
+  /**
+   * Creates an API key. The client does not retry this call unless it was rate limited.
+   *
+   * @returns The new key. Store its `key` now: the service cannot return it again.
+   * @throws PostsApiError `validation_failed` (422), or `forbidden` (403) if the client's key is not an admin key.
+   */
   async create(key: CreateApiKey, options: CallOptions = {}): Promise<CreatedApiKey> {
-    return (await api.createKey({ ...this.#call(this.#transport.once, options), body: key })).data;
+    return (await api.createKey({ ...this.#call(this.#transport.nonIdempotent, options), body: key })).data;
   }
 
-  /** Revokes a key, from the next request on. */
+  /**
+   * Revokes an API key. The service rejects the key from the next request on.
+   *
+   * @throws PostsApiError `not_found` (404), `last_admin_key` (409) for the only admin key, or `forbidden` (403) if the
+   * client's key is not an admin key.
+   */
   async revoke(id: number, options: CallOptions = {}): Promise<void> {
-    await api.revokeKey({ ...this.#call(this.#transport.repeatable, options), path: { id } });
+    await api.revokeKey({ ...this.#call(this.#transport.idempotent, options), path: { id } });
   }
 
   #call(fetch: Fetch, { signal }: CallOptions) {
@@ -257,20 +359,20 @@ export class Keys {
   }
 }
 
-/** `baseUrl` without a slash at its end. Said here, where it can be seen what is wrong, and not by the first request. */
-function checked(baseUrl: string | URL): string {
+/** Removes trailing slashes. Throws early, so that the stack trace points at the configuration and not at a request. */
+function normalizeBaseUrl(baseUrl: string | URL): string {
   const text = String(baseUrl).replace(/\/+$/, '');
   const page = typeof globalThis.location === 'object' ? globalThis.location.href : undefined;
-  const wrong = (): TypeError => new TypeError(`baseUrl must be a URL such as http://127.0.0.1:8080, not "${text}"`);
+  const invalid = (): TypeError => new TypeError(`baseUrl must be a URL such as http://127.0.0.1:8080, not "${text}"`);
   try {
     if (/^https?:$/.test(new URL(text, page).protocol)) return text;
   } catch {
-    throw wrong();
+    throw invalid();
   }
-  throw wrong();
+  throw invalid();
 }
 
-async function unlessNotModified<T>(read: () => Promise<T>): Promise<T | null> {
+async function nullIfNotModified<T>(read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
   } catch (error) {
@@ -279,11 +381,14 @@ async function unlessNotModified<T>(read: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** A slug that would lead elsewhere as a part of a URL is refused here, as the service would refuse it. */
-function pathTo(slug: string): { slug: string } {
+/**
+ * The path parameter of a slug. `''`, `.`, and `..` would change the path of the URL, so they are rejected here with
+ * the error that the service returns for an invalid slug.
+ */
+function slugPath(slug: string): { slug: string } {
   if (!/^\.{0,2}$/.test(slug)) return { slug };
-  const asked = { method: 'GET', url: `/api/posts/by-slug/${slug}` };
-  throw new PostsApiError(asked, { status: 404, code: 'not_found', detail: 'no post can have this slug' });
+  const request = { method: 'GET', url: `/api/posts/by-slug/${slug}` };
+  throw new PostsApiError(request, { status: 404, code: 'not_found', detail: 'no post can have this slug' });
 }
 
 function ifNoneMatch({ ifNoneMatch }: ConditionalOptions | ReadOptions) {
@@ -298,7 +403,7 @@ function idempotencyKey({ idempotencyKey }: CreateOptions) {
   return { headers: { 'Idempotency-Key': idempotencyKey ?? randomKey() } };
 }
 
-/** 128 random bits. `crypto.randomUUID` is not there on pages without TLS. */
+/** 128 random bits in hex. `crypto.randomUUID` is only available in secure contexts (HTTPS or localhost). */
 function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,12 +1,12 @@
 import type { FieldError, Problem } from './generated/index.js';
 
-/** What a request was, for messages. */
-export interface Asked {
+/** The method and URL of a request, for error messages. */
+export interface RequestLine {
   readonly method: string;
   readonly url: string;
 }
 
-interface Facts {
+interface ErrorFields {
   readonly status: number | null;
   readonly code: string;
   readonly detail: string;
@@ -17,64 +17,71 @@ interface Facts {
 }
 
 /**
- * A request that did not succeed: the service's problem answer (RFC 9457), an answer that is none of the service's
- * (`code` is `unexpected_answer`), or none at all (`code` is `no_answer`).
+ * A failed request. There are three kinds:
+ *
+ * 1. The service returned a problem response (RFC 9457): `code` is the service's error code, such as `slug_taken`.
+ * 2. The response did not come from the service, for example from a proxy: `code` is `unexpected_response`.
+ * 3. There was no complete response (connection failure or timeout): `code` is `no_response` and `status` is null.
  */
 export class PostsApiError extends Error {
-  /** The HTTP status; null where no answer came. */
+  /** The HTTP status code, or null if there was no response. */
   readonly status: number | null;
-  /** The error's stable name, as in `slug_taken`: branch on this. */
+  /** The stable error code, such as `slug_taken`. Branch on this, not on `message` or `detail`. */
   readonly code: string;
-  /** What was wrong this time, for people. */
+  /** A human-readable explanation of this occurrence. The wording may change. */
   readonly detail: string;
   /**
-   * Where in the body it is wrong: all mistakes with `validation_failed`, a batch's taken slugs with `slug_taken`. No empty
-   * array in place of `undefined`: Astro takes an error with an array of errors for a failed bundle, and shows those only.
+   * The invalid fields of the request body: all of them for `validation_failed`, the conflicting slugs of a batch for
+   * `slug_taken`. Otherwise undefined and never an empty array: Astro treats an error whose `errors` is an array as a
+   * bundler error and prints only the elements.
    */
   readonly errors: readonly FieldError[] | undefined;
-  /** The request's id in the service's log; null where the answer has none. */
+  /** The request ID, which also appears in the service's log. Null if the response has none. */
   readonly requestId: string | null;
-  /** Seconds after which the service wants to be asked again (`Retry-After`); null where it does not say. */
+  /** The value of the `Retry-After` header in seconds, or null if there is none. */
   readonly retryAfter: number | null;
 
-  constructor({ method, url }: Asked, facts: Facts) {
-    const wrong = (facts.errors ?? []).map(({ pointer, detail }) => `${pointer || 'the body'} ${detail}`);
-    const what = [`${facts.code}: ${facts.detail}`, ...wrong].join('; ');
-    const how = facts.status === null ? 'failed with' : `answered ${facts.status}`;
-    super(`${method} ${pathOf(url)} ${how} ${what}`, facts.cause === undefined ? undefined : { cause: facts.cause });
+  constructor({ method, url }: RequestLine, fields: ErrorFields) {
+    const fieldErrors = (fields.errors ?? []).map(({ pointer, detail }) => `${pointer || 'request body'} ${detail}`);
+    const explanation = [`${fields.code}: ${fields.detail}`, ...fieldErrors].join('; ');
+    const status = fields.status === null ? '' : `${fields.status} `;
+    super(
+      `${method} ${pathOf(url)} failed with ${status}${explanation}`,
+      fields.cause === undefined ? undefined : { cause: fields.cause },
+    );
     this.name = 'PostsApiError';
-    this.status = facts.status;
-    this.code = facts.code;
-    this.detail = facts.detail;
-    this.errors = facts.errors;
-    this.requestId = facts.requestId ?? null;
-    this.retryAfter = facts.retryAfter ?? null;
+    this.status = fields.status;
+    this.code = fields.code;
+    this.detail = fields.detail;
+    this.errors = fields.errors;
+    this.requestId = fields.requestId ?? null;
+    this.retryAfter = fields.retryAfter ?? null;
   }
 }
 
-/** The service could not be reached, or did not answer to the end. */
-export function noAnswer(asked: Asked, cause: unknown): PostsApiError {
-  return new PostsApiError(asked, { status: null, code: 'no_answer', detail: reason(cause), cause });
+/** The error for a request without a complete response: connection failure, timeout, or truncated body. */
+export function noResponse(request: RequestLine, cause: unknown): PostsApiError {
+  return new PostsApiError(request, { status: null, code: 'no_response', detail: failureReason(cause), cause });
 }
 
-/** An answer that this service does not give: a proxy's page, another service, JSON that was cut off. */
-export function unexpectedAnswer(asked: Asked, response: Response, cause?: unknown): PostsApiError {
+/** The error for a response that posts-api does not send: a proxy's page, another service, or truncated JSON. */
+export function unexpectedResponse(request: RequestLine, response: Response, cause?: unknown): PostsApiError {
   const type = response.headers.get('Content-Type') ?? 'no Content-Type';
-  return new PostsApiError(asked, {
+  return new PostsApiError(request, {
     status: response.status,
-    code: 'unexpected_answer',
-    detail: `the answer (${type}) is not one of posts-api; is baseUrl right?`,
+    code: 'unexpected_response',
+    detail: `the response (${type}) did not come from posts-api; check baseUrl`,
     requestId: response.headers.get('X-Request-Id'),
     retryAfter: retryAfter(response),
     cause,
   });
 }
 
-/** The error that an answer with an error status is. */
-export function errorAnswer(asked: Asked, response: Response, text: string): PostsApiError {
-  const problem = parseProblem(text);
-  if (!problem) return unexpectedAnswer(asked, response);
-  return new PostsApiError(asked, {
+/** The error for a response with an error status. */
+export function errorFromResponse(request: RequestLine, response: Response, body: string): PostsApiError {
+  const problem = parseProblem(body);
+  if (!problem) return unexpectedResponse(request, response);
+  return new PostsApiError(request, {
     status: response.status,
     code: problem.code,
     detail: problem.detail,
@@ -107,7 +114,7 @@ function hasStrings(value: unknown, names: readonly string[]): value is Record<s
   );
 }
 
-/** `Retry-After` in seconds: a number, or a date (RFC 9110, section 10.2.3). */
+/** `Retry-After` in seconds. The header is a number of seconds or a date (RFC 9110, section 10.2.3). */
 function retryAfter(response: Response): number | null {
   const text = response.headers.get('Retry-After')?.trim();
   if (!text) return null;
@@ -116,15 +123,15 @@ function retryAfter(response: Response): number | null {
   return Number.isNaN(date) ? null : Math.max(0, (date - Date.now()) / 1000);
 }
 
-/** Why `fetch` failed. Node and browsers say only "fetch failed" and put the reason into the cause. */
-function reason(error: unknown): string {
+/** Why `fetch` failed. Node and browsers only say "fetch failed" and put the reason into `cause`. */
+function failureReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const deeper = error.cause instanceof Error ? error.cause : undefined;
-  const code = deeper && 'code' in deeper ? String(deeper.code) : undefined;
-  return [error.message, deeper?.message || code].filter(Boolean).join(': ');
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  const code = cause && 'code' in cause ? String(cause.code) : undefined;
+  return [error.message, cause?.message || code].filter(Boolean).join(': ');
 }
 
-/** The query is left out: it may be long. */
+/** The path of a URL without the query, which may be long. */
 function pathOf(url: string): string {
   return url.replace(/^[a-z+.-]+:\/\/[^/]*/i, '').replace(/\?.*$/s, '');
 }

@@ -3,33 +3,42 @@ import type { ListPostsData, Post, PostSummary } from './generated/index.js';
 type Parameters = NonNullable<ListPostsData['query']>;
 type Time = string | Date;
 
-/** `full`, or `summary`: an `excerpt` in place of the `content`. */
+/** `full`, or `summary`, which has an `excerpt` instead of the `content`. */
 export type View = NonNullable<Parameters['view']>;
 
-/** What a list gives with this view. */
+/** The type of a list's items in view `V`: `Post` for `full`, `PostSummary` for `summary`. */
 export type PostOf<V extends View> = V extends 'summary' ? PostSummary : Post;
 
-/** Which posts to list, and how. What is left out is the service's default: published posts, newest first, 20 a page. */
+/**
+ * Filters, order, and page of a list. By default, `list` returns published posts, newest first, 20 per page.
+ *
+ * `limit` is an integer between 1 and 100. `cursor` is the `next_cursor` or `prev_cursor` of another page of the same
+ * list. `q` is a full-text search of at most 500 characters.
+ */
 export interface ListQuery<V extends View = View> extends Pick<
   Parameters,
   'limit' | 'cursor' | 'sort' | 'q' | 'count'
 > {
+  /** `full` (default) or `summary`. */
   view?: V;
-  /** `true`, which is the default; with a key also `false` for drafts, and `any` for both. */
+  /** `true` (default) lists published posts, `false` drafts, and `any` both. `false` and `any` require an API key. */
   published?: boolean | 'any';
   /** Only posts with one of these slugs, at most 100. */
   slug?: string | string[];
-  /** Only posts published after this time. */
+  /** Only posts published after this time, exclusive. Strings are RFC 3339. */
   published_after?: Time;
-  /** Only posts published before this time. */
+  /** Only posts published before this time, exclusive. Strings are RFC 3339. */
   published_before?: Time;
-  /** Only posts changed after this time. */
+  /** Only posts updated after this time, exclusive. Strings are RFC 3339. */
   updated_after?: Time;
-  /** Only posts changed before this time. */
+  /** Only posts updated before this time, exclusive. Strings are RFC 3339. */
   updated_before?: Time;
 }
 
-/** The query as the generated client takes it. A `Date` has milliseconds, the service's times have microseconds. */
+/**
+ * Converts a query to the parameters of the generated client. The service stores times in microseconds; a `Date` has
+ * millisecond precision, so pass a string to keep the microseconds.
+ */
 export function toParameters(query: ListQuery): Parameters {
   const { published, slug, published_after, published_before, updated_after, updated_before, ...same } = query;
   const parameters: Parameters = same;

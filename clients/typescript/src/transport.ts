@@ -1,30 +1,36 @@
-import { errorAnswer, noAnswer, type PostsApiError, unexpectedAnswer } from './errors.js';
+import { errorFromResponse, noResponse, type PostsApiError, unexpectedResponse } from './errors.js';
 
-/** How requests are sent again. */
+/** Retries and timeouts. */
 export interface RetryOptions {
-  /** How often a request is sent again; 3 where it is not given, 0 for never. */
+  /** The maximum number of retries per request. Default: 3. 0 disables retries. */
   retries?: number | undefined;
-  /** The longest wait between two tries, in milliseconds; 30,000 where it is not given. A longer `Retry-After` is not waited for. */
+  /**
+   * The longest wait between two attempts, in milliseconds. Default: 30,000. If `Retry-After` asks for a longer wait,
+   * the client does not retry.
+   */
   maxRetryDelay?: number | undefined;
-  /** How long one try may take, in milliseconds; 30,000 where it is not given. */
+  /** The timeout of one attempt, including the response body, in milliseconds. Default: 30,000. */
   timeout?: number | undefined;
 }
 
 /** Sends a request of the generated client. */
 export type Fetch = typeof globalThis.fetch;
 
-/** The answer to `If-None-Match`: nothing has changed. Never leaves the package. */
+/** A 304 response to `If-None-Match`. The client turns it into `null`; callers never see it. */
 export class NotModified extends Error {}
 
+/** The base of the exponential backoff, in milliseconds. */
 const FIRST_DELAY = 200;
 
 /**
- * Two ways to send: `repeatable` for requests that may be carried out twice without harm, `once` for the others, which
- * are sent again only where the service says that it did not carry them out.
+ * Sends requests and retries them.
+ *
+ * `idempotent` is for requests that can be executed twice without harm. `nonIdempotent` is for all others and retries
+ * only if the response proves that the service did not execute the request.
  */
 export class Transport {
-  readonly repeatable: Fetch = (input, init) => this.#send(new Request(input, init), true);
-  readonly once: Fetch = (input, init) => this.#send(new Request(input, init), false);
+  readonly idempotent: Fetch = (input, init) => this.#send(new Request(input, init), true);
+  readonly nonIdempotent: Fetch = (input, init) => this.#send(new Request(input, init), false);
 
   readonly #fetch: (request: Request) => Promise<Response>;
   readonly #retries: number;
@@ -32,86 +38,92 @@ export class Transport {
   readonly #timeout: number;
 
   constructor(fetch: ((request: Request) => Promise<Response>) | undefined, options: RetryOptions) {
-    // Looked up at each request: tests and frameworks replace it. Browsers want it called as a method of the window.
+    // `globalThis.fetch` is looked up per request, because tests and frameworks replace it. Browsers require that it is
+    // called as a method of the window.
     this.#fetch = fetch ?? ((request) => globalThis.fetch(request));
     this.#retries = options.retries ?? 3;
     this.#maxDelay = options.maxRetryDelay ?? 30_000;
     this.#timeout = options.timeout ?? 30_000;
   }
 
-  async #send(request: Request, repeatable: boolean): Promise<Response> {
-    // Whether an earlier try may have been carried out without our knowing.
-    let uncertain = false;
-    for (let tries = 0; ; tries += 1) {
-      const outcome = await this.#try(request);
+  async #send(request: Request, isIdempotent: boolean): Promise<Response> {
+    // Whether the service may have executed an earlier attempt whose response was lost.
+    let maybeExecuted = false;
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.#attempt(request);
       if (outcome instanceof Response) return outcome;
-      if (uncertain && request.method === 'DELETE' && outcome.status === 404)
+      // The earlier attempt deleted the resource.
+      if (maybeExecuted && request.method === 'DELETE' && outcome.status === 404) {
         return new Response(null, { status: 204 });
-      const delay = delayBefore(outcome, tries);
-      if (tries >= this.#retries || delay > this.#maxDelay || !mayRepeat(outcome, repeatable)) throw outcome;
-      uncertain ||= outcome.status !== 429;
+      }
+      const delay = retryDelay(outcome, attempt);
+      if (attempt >= this.#retries || delay > this.#maxDelay || !isRetryable(outcome, isIdempotent)) throw outcome;
+      maybeExecuted ||= outcome.status !== 429;
       await sleep(delay, request.signal);
     }
   }
 
-  /** One try: the whole answer, or what went wrong. Throws where the caller gave up, and `NotModified`. */
-  async #try(request: Request): Promise<Response | PostsApiError> {
+  /** Sends the request once. Returns the complete response or the error; throws `NotModified` and the abort reason. */
+  async #attempt(request: Request): Promise<Response | PostsApiError> {
     request.signal.throwIfAborted();
-    const limit = new AbortController();
-    const giveUp = (): void => limit.abort(request.signal.reason);
-    request.signal.addEventListener('abort', giveUp);
-    const late = `no answer within ${this.#timeout} ms`;
-    const timer = setTimeout(() => limit.abort(new DOMException(late, 'TimeoutError')), this.#timeout);
+    const controller = new AbortController();
+    const onAbort = (): void => controller.abort(request.signal.reason);
+    request.signal.addEventListener('abort', onAbort);
+    const message = `no response within ${this.#timeout} ms`;
+    const timer = setTimeout(() => controller.abort(new DOMException(message, 'TimeoutError')), this.#timeout);
     try {
-      const response = await this.#fetch(new Request(request.clone(), { signal: limit.signal }));
-      // Read here, so that an answer that breaks off counts as none.
-      return understand(request, response, await response.text());
+      const response = await this.#fetch(new Request(request.clone(), { signal: controller.signal }));
+      // The body is read here, so that a truncated body is retried like a missing response.
+      return checkResponse(request, response, await response.text());
     } catch (error) {
       if (error instanceof NotModified) throw error;
       request.signal.throwIfAborted();
-      return noAnswer(request, limit.signal.aborted ? limit.signal.reason : error);
+      return noResponse(request, controller.signal.aborted ? controller.signal.reason : error);
     } finally {
       clearTimeout(timer);
-      request.signal.removeEventListener('abort', giveUp);
+      request.signal.removeEventListener('abort', onAbort);
     }
   }
 }
 
-function understand(request: Request, response: Response, text: string): Response | PostsApiError {
+function checkResponse(request: Request, response: Response, body: string): Response | PostsApiError {
   const { status, statusText, headers } = response;
   if (status === 304 && request.headers.has('If-None-Match')) throw new NotModified();
   if (status === 204) return new Response(null, { status, statusText, headers });
-  if (!response.ok) return errorAnswer(request, response, text);
-  // The generated client would take nothing for an empty object.
-  if (text === '' || !/^application\/json\b/i.test(headers.get('Content-Type') ?? '')) {
-    return unexpectedAnswer(request, response);
+  if (!response.ok) return errorFromResponse(request, response, body);
+  // The generated client would parse an empty body as an empty object.
+  if (body === '' || !/^application\/json\b/i.test(headers.get('Content-Type') ?? '')) {
+    return unexpectedResponse(request, response);
   }
-  return new Response(text, { status, statusText, headers });
+  return new Response(body, { status, statusText, headers });
 }
 
-/** After a 429, and while another request with the same `Idempotency-Key` runs, this one was surely not carried out. */
-function mayRepeat(error: PostsApiError, repeatable: boolean): boolean {
+/**
+ * The service did not execute the request if it responds with 429, or with `idempotency_key_in_use` while another
+ * request with the same `Idempotency-Key` is in progress.
+ */
+function isRetryable(error: PostsApiError, isIdempotent: boolean): boolean {
   if (error.status === 429 || error.code === 'idempotency_key_in_use') return true;
-  return repeatable && (error.status === 503 || error.status === null);
+  return isIdempotent && (error.status === 503 || error.status === null);
 }
 
-/** In milliseconds; spread, so that clients that were refused together do not come back together. */
-function delayBefore(error: PostsApiError, tries: number): number {
-  const spread = FIRST_DELAY * 2 ** tries * (0.5 + Math.random() / 2);
-  return error.retryAfter === null ? spread : error.retryAfter * 1000 + Math.random() * FIRST_DELAY;
+/** The wait before the next attempt, in milliseconds. Jitter keeps clients from retrying at the same moment. */
+function retryDelay(error: PostsApiError, attempt: number): number {
+  const backoff = FIRST_DELAY * 2 ** attempt * (0.5 + Math.random() / 2);
+  return error.retryAfter === null ? backoff : error.retryAfter * 1000 + Math.random() * FIRST_DELAY;
 }
 
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => {
+    const onAbort = (): void => {
       clearTimeout(timer);
       reject(signal.reason);
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', giveUp);
+      signal.removeEventListener('abort', onAbort);
       resolve();
     }, milliseconds);
-    if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
 }

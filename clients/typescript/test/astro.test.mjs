@@ -1,4 +1,4 @@
-// The loaders in a real site, made of the README's own files.
+// Tests the loaders in Astro sites that are built from the files in the README.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -12,8 +12,8 @@ import { startService } from './service.mjs';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const env = { ...process.env, ASTRO_TELEMETRY_DISABLED: '1', NO_COLOR: '1', FORCE_COLOR: '0' };
 
-/** A site with these files of the README, and others; it reads the service at `baseUrl`. */
-async function makeSite(context, baseUrl, shown, others = {}) {
+/** Creates a site with the given README files and `otherFiles`. It reads from the service at `baseUrl`. */
+async function createSite(context, baseUrl, readmeFiles, otherFiles = {}) {
   const root = await mkdtemp(here('site-'));
   context.after(() => rm(root, { recursive: true, force: true }));
   const write = async (path, code) => {
@@ -21,27 +21,30 @@ async function makeSite(context, baseUrl, shown, others = {}) {
     await writeFile(`${root}/${path}`, code.replaceAll('http://127.0.0.1:8080', baseUrl));
   };
   await write('package.json', '{ "name": "site", "type": "module" }');
-  for (const path of shown) await write(path, files.get(path));
-  for (const [path, code] of Object.entries(others)) await write(path, code);
+  for (const path of readmeFiles) await write(path, files.get(path));
+  for (const [path, code] of Object.entries(otherFiles)) await write(path, code);
   await mkdir(`${root}/node_modules/@posts-api`, { recursive: true });
   await symlink(here('..'), `${root}/node_modules/@posts-api/client`);
   return root;
 }
 
 async function run(root, program, ...args) {
-  const work = promisify(execFile)(process.execPath, [here(`../node_modules/${program}`), ...args], { cwd: root, env });
-  return work.then(
+  const result = promisify(execFile)(process.execPath, [here(`../node_modules/${program}`), ...args], {
+    cwd: root,
+    env,
+  });
+  return result.then(
     ({ stdout, stderr }) => ({ status: 0, output: stdout + stderr }),
     ({ code, stdout, stderr }) => ({ status: code, output: stdout + stderr }),
   );
 }
 const build = (root) => run(root, 'astro/bin/astro.mjs', 'build');
 
-const blog = 'src/pages/blog/[slug].astro';
+const blogPage = 'src/pages/blog/[slug].astro';
 const config = 'src/content.config.ts';
 
-describe('in a real Astro site', { concurrency: true }, () => {
-  test('a build has what is published, and keeps it where the service is gone', async (t) => {
+describe('in an Astro site', { concurrency: true }, () => {
+  test('a build contains published posts and survives an outage', async (t) => {
     const { client, baseUrl, stop } = await startService(t);
     const hello = await client.posts.create({ title: 'Hello', content: 'My *first* post.', published: true });
     const other = await client.posts.create({
@@ -50,20 +53,24 @@ describe('in a real Astro site', { concurrency: true }, () => {
       published: true,
     });
     await client.posts.create({ title: 'Draft', content: 'Secret' });
-    const root = await makeSite(t, baseUrl, [config, blog]);
+    const root = await createSite(t, baseUrl, [config, blogPage]);
     const page = (slug) => readFile(`${root}/dist/blog/${slug}/index.html`, 'utf8');
 
     const first = await build(root);
     assert.equal(first.status, 0, first.output);
-    assert.match(first.output, /2 posts: 2 new or changed, 0 gone/);
+    assert.match(first.output, /posts: 2 total, 2 new or changed, 0 removed/);
     assert.match(await page('hello'), /<h1>Hello<\/h1>\s*<p>My <em>first<\/em> post\.<\/p>/);
-    assert.match(await page('other'), /a: \[b[^]*<h2 id="below">Below<\/h2>/, 'it is no frontmatter');
+    assert.match(
+      await page('other'),
+      /a: \[b[^]*<h2 id="below">Below<\/h2>/,
+      'the content is not parsed as frontmatter',
+    );
     await assert.rejects(page('draft'));
 
     await client.posts.update(hello.id, { content: 'Rewritten.' });
     await client.posts.unpublish(other.id);
     const second = await build(root);
-    assert.match(second.output, /1 posts: 1 new or changed, 1 gone/);
+    assert.match(second.output, /posts: 1 total, 1 new or changed, 1 removed/);
     assert.match(await page('hello'), /<p>Rewritten\.<\/p>/);
     await assert.rejects(access(`${root}/dist/blog/other`));
 
@@ -72,19 +79,19 @@ describe('in a real Astro site', { concurrency: true }, () => {
     assert.equal(third.status, 0, third.output);
     assert.match(
       third.output,
-      /posts: not loaded, its 1 posts stay as they were\. GET \/api\/posts failed with no_answer/,
+      /failed to load posts; keeping the 1 posts of the previous load: GET \/api\/posts failed with no_response/,
     );
     assert.match(await page('hello'), /<p>Rewritten\.<\/p>/);
   });
 
-  test('a first build without a service fails', async (t) => {
-    const root = await makeSite(t, 'http://127.0.0.1:1', [config, blog]);
+  test('the first build fails if the service is down', async (t) => {
+    const root = await createSite(t, 'http://127.0.0.1:1', [config, blogPage]);
     const { status, output } = await build(root);
     assert.notEqual(status, 0);
-    assert.match(output, /GET \/api\/posts failed with no_answer/);
+    assert.match(output, /GET \/api\/posts failed with no_response/);
   });
 
-  test('Astro knows the types of both kinds of collections', async (t) => {
+  test('Astro infers the types of both kinds of collections', async (t) => {
     const { baseUrl } = await startService(t);
     const check = `
       import { getCollection, getLiveCollection, getLiveEntry } from 'astro:content';
@@ -101,11 +108,11 @@ describe('in a real Astro site', { concurrency: true }, () => {
       if (one.entry) same<typeof one.entry.data.excerpt, string>(true);
       // @ts-expect-error -- a summary has no content
       one.entry?.data.content;
-      // @ts-expect-error -- there is no such filter
+      // @ts-expect-error -- unknown filter
       await getLiveCollection('latest', { author: 'a' });
     `;
     const tsconfig = { extends: 'astro/tsconfigs/strict', include: ['.astro/types.d.ts', '**/*.ts'] };
-    const root = await makeSite(t, baseUrl, [config, 'src/live.config.ts'], {
+    const root = await createSite(t, baseUrl, [config, 'src/live.config.ts'], {
       'src/check.ts': check,
       'tsconfig.json': JSON.stringify(tsconfig),
     });
@@ -117,44 +124,44 @@ describe('in a real Astro site', { concurrency: true }, () => {
     }
   });
 
-  test('a live page shows a post from the next request on, and a 503 where the service is gone', async (t) => {
+  test('a live page shows new posts at once, and 503 in an outage', async (t) => {
     const { client, baseUrl, stop } = await startService(t);
-    const careless = `---
+    const uncaughtErrorPage = `---
       import { createPostsClient } from '@posts-api/client';
       export const prerender = false;
       await createPostsClient({ baseUrl: '${baseUrl}', retries: 0 }).posts.getBySlug('nothing-here');
       ---`;
-    const pages = { 'src/pages/careless.astro': careless.replace(/^ +/gm, '') };
-    const root = await makeSite(t, baseUrl, ['src/live.config.ts', 'src/pages/latest.astro'], pages);
+    const pages = { 'src/pages/uncaught.astro': uncaughtErrorPage.replace(/^ +/gm, '') };
+    const root = await createSite(t, baseUrl, ['src/live.config.ts', 'src/pages/latest.astro'], pages);
     const child = spawn(process.execPath, [here('../node_modules/astro/bin/astro.mjs'), 'dev', '--host', '127.0.0.1'], {
       cwd: root,
       env,
     });
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    t.after(async () => (child.kill('SIGKILL'), await ended));
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    t.after(async () => (child.kill('SIGKILL'), await exited));
     const site = await new Promise((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (line) => {
         const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
         if (url) resolve(url);
       });
-      ended.then((code) => reject(new Error(`astro dev ended with ${code}`)));
+      exited.then((code) => reject(new Error(`astro dev exited with ${code}`)));
     });
     const page = async () => {
-      const answer = await fetch(`${site}/latest`);
-      return { status: answer.status, modified: answer.headers.get('Last-Modified'), html: await answer.text() };
+      const response = await fetch(`${site}/latest`);
+      return { status: response.status, modified: response.headers.get('Last-Modified'), html: await response.text() };
     };
     assert.equal((await page()).status, 200);
-    const post = await client.posts.create({ title: 'Just now', content: 'It *shows*.', published: true });
-    const shown = await page();
-    assert.match(shown.html, /<p[^>]*>Just now: It shows\.<\/p>/);
-    assert.equal(shown.modified, new Date(post.updated_at).toUTCString());
+    const post = await client.posts.create({ title: 'Just now', content: 'Some *text*.', published: true });
+    const published = await page();
+    assert.match(published.html, /<p[^>]*>Just now: Some text\.<\/p>/);
+    assert.equal(published.modified, new Date(post.updated_at).toUTCString());
     await client.posts.unpublish(post.id);
     assert.doesNotMatch((await page()).html, /Just now/);
-    const shownError = await (await fetch(`${site}/careless`, { signal: AbortSignal.timeout(30_000) })).text();
-    assert.match(shownError, /<title>PostsApiError</, 'an error that nobody catches is shown');
+    const errorPage = await (await fetch(`${site}/uncaught`, { signal: AbortSignal.timeout(30_000) })).text();
+    assert.match(errorPage, /<title>PostsApiError</, "Astro's error page shows the uncaught error");
     await stop();
     const down = await page();
     assert.equal(down.status, 503);
-    assert.match(down.html, /Posts cannot be shown at the moment/);
+    assert.match(down.html, /Posts are temporarily unavailable/);
   });
 });

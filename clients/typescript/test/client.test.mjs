@@ -1,13 +1,13 @@
-// What the client promises, on the real program.
+// Tests the client against the service.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createPostsClient, etagOf, PostsApiError } from '@posts-api/client';
 import { startService } from './service.mjs';
 
-/** The error of a call that must fail. */
+/** Returns the error of a call that must fail. */
 async function failure(promise) {
   const error = await promise.then(
-    () => assert.fail('it succeeded'),
+    () => assert.fail('the call succeeded'),
     (error) => error,
   );
   assert(error instanceof PostsApiError, error);
@@ -16,12 +16,12 @@ async function failure(promise) {
 
 async function collect(iterable) {
   const all = [];
-  for await (const one of iterable) all.push(one);
+  for await (const item of iterable) all.push(item);
   return all;
 }
 
-describe('a client of the real service', { concurrency: true }, () => {
-  test('writes, publishes, changes and deletes a post', async (t) => {
+describe('client', { concurrency: true }, () => {
+  test('creates, publishes, updates, and deletes a post', async (t) => {
     const { client, reader } = await startService(t);
     const draft = await client.posts.create({ title: 'Hello, world', content: null });
     assert.equal(draft.slug, 'hello-world');
@@ -37,14 +37,14 @@ describe('a client of the real service', { concurrency: true }, () => {
     const changed = await client.posts.update(post.id, { content: 'Text' });
     assert.deepEqual([changed.title, changed.content], ['Hello, world', 'Text']);
     assert.equal((await client.posts.unpublish(post.id)).published, false);
-    const planned = await client.posts.publish(post.id, { at: new Date('2099-01-01T00:00:00Z') });
-    assert.equal(planned.scheduled_for, '2099-01-01T00:00:00.000000Z');
+    const scheduled = await client.posts.publish(post.id, { at: new Date('2099-01-01T00:00:00Z') });
+    assert.equal(scheduled.scheduled_for, '2099-01-01T00:00:00.000000Z');
 
     assert.equal(await client.posts.delete(post.id), undefined);
     assert.equal((await failure(client.posts.get(post.id))).status, 404);
   });
 
-  test('puts posts at a slug and writes many at once', async (t) => {
+  test('puts posts by slug and creates batches', async (t) => {
     const { client } = await startService(t);
     const about = await client.posts.putBySlug('about', { title: 'About', published: true }, { ifNoneMatch: '*' });
     assert.equal(about.version, 1);
@@ -68,12 +68,12 @@ describe('a client of the real service', { concurrency: true }, () => {
     );
   });
 
-  test('iterates over every page, in the order asked for', async (t) => {
+  test('iterates over all pages in the requested order', async (t) => {
     const { client, reader } = await startService(t);
-    const posts = Array.from({ length: 250 }, (_, at) => ({
-      title: `Post ${at}`,
-      content: `Text ${at}`,
-      published: at % 5 > 0,
+    const posts = Array.from({ length: 250 }, (_, index) => ({
+      title: `Post ${index}`,
+      content: `Text ${index}`,
+      published: index % 5 > 0,
     }));
     await client.posts.batch({ posts });
     const titles = posts.filter(({ published }) => published).map(({ title }) => title);
@@ -100,15 +100,15 @@ describe('a client of the real service', { concurrency: true }, () => {
       ],
     );
     assert.equal(pages.at(-1).next_cursor, null);
-    const again = await reader.posts.list({ limit: 80, cursor: pages[0].next_cursor });
-    assert.deepEqual(again.items, pages[1].items);
+    const second = await reader.posts.list({ limit: 80, cursor: pages[0].next_cursor });
+    assert.deepEqual(second.items, pages[1].items);
     const rest = await collect(reader.posts.pages({ limit: 80, cursor: pages[0].next_cursor }));
     assert.deepEqual(
       rest.map(({ items }) => items),
       pages.slice(1).map(({ items }) => items),
     );
-    const back = await reader.posts.list({ limit: 80, cursor: again.prev_cursor });
-    assert.deepEqual(back.items, pages[0].items);
+    const first = await reader.posts.list({ limit: 80, cursor: second.prev_cursor });
+    assert.deepEqual(first.items, pages[0].items);
 
     const summaries = await collect(reader.posts.all({ view: 'summary', q: 'text', limit: 100 }));
     assert.equal(summaries.length, 200);
@@ -118,33 +118,35 @@ describe('a client of the real service', { concurrency: true }, () => {
     );
     assert.match(summaries[0].excerpt, /^Text \d+$/);
 
-    const two = await reader.posts.list({ slug: ['post-1', 'post-2', 'post-5'], sort: 'id' });
+    const bySlugs = await reader.posts.list({ slug: ['post-1', 'post-2', 'post-5'], sort: 'id' });
     assert.deepEqual(
-      two.items.map(({ slug }) => slug),
+      bySlugs.items.map(({ slug }) => slug),
       ['post-1', 'post-2'],
     );
     assert.equal((await reader.posts.list({ slug: 'post-1' })).items.length, 1);
-    const [first] = two.items;
+    const [oldest] = bySlugs.items;
     assert.equal(
-      (await reader.posts.list({ published_after: first.published_at, updated_after: new Date() })).items.length,
+      (await reader.posts.list({ published_after: oldest.published_at, updated_after: new Date() })).items.length,
       0,
     );
   });
 
-  test('stops reading pages when the caller stops', async (t) => {
+  test('requests no more pages when the caller stops iterating', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: Array.from({ length: 30 }, (_, at) => ({ title: `${at}`, published: true })) });
+    await client.posts.batch({
+      posts: Array.from({ length: 30 }, (_, index) => ({ title: `${index}`, published: true })),
+    });
     let requests = 0;
     const counting = createPostsClient({ baseUrl, fetch: (request) => ((requests += 1), fetch(request)) });
     for await (const _ of counting.posts.all({ limit: 10 })) break;
     assert.equal(requests, 1);
   });
 
-  test('knows the tag of a post wherever it was read', async (t) => {
+  test('accepts a post from any response as its ETag', async (t) => {
     const { client, reader, baseUrl } = await startService(t);
     const post = await client.posts.create({ title: 'A', published: true });
-    const answer = await fetch(`${baseUrl}/api/posts/${post.id}`);
-    assert.equal(answer.headers.get('ETag'), etagOf(post));
+    const response = await fetch(`${baseUrl}/api/posts/${post.id}`);
+    assert.equal(response.headers.get('ETag'), etagOf(post));
     const [summary] = (await reader.posts.list({ view: 'summary' })).items;
 
     const newer = await client.posts.update(post.id, { title: 'B' }, { ifMatch: summary });
@@ -156,14 +158,14 @@ describe('a client of the real service', { concurrency: true }, () => {
       () => client.posts.unpublish(post.id, { ifMatch: etagOf(post) }),
       () => client.posts.delete(post.id, { ifMatch: post }),
     ]) {
-      const late = await failure(change());
-      assert.deepEqual([late.status, late.code], [412, 'precondition_failed']);
+      const error = await failure(change());
+      assert.deepEqual([error.status, error.code], [412, 'precondition_failed']);
     }
     assert.deepEqual(await reader.posts.get(post.id), newer);
     await client.posts.delete(post.id, { ifMatch: newer });
   });
 
-  test('answers null where nothing has changed', async (t) => {
+  test('returns null if nothing has changed', async (t) => {
     const { client, reader } = await startService(t);
     const post = await client.posts.create({ title: 'A', published: true });
     const page = await reader.posts.list();
@@ -176,33 +178,36 @@ describe('a client of the real service', { concurrency: true }, () => {
     assert.deepEqual((await reader.posts.list({}, { ifNoneMatch: page.etag })).items, [newer]);
   });
 
-  test('turns a problem into an error that has all of it', async (t) => {
+  test('throws a problem response as an error with all fields', async (t) => {
     const { client, reader, baseUrl } = await startService(t);
-    const wrong = await failure(client.posts.batch({ posts: [{ title: '' }, { title: 'a', slug: 'No Slug' }] }));
-    assert.deepEqual([wrong.status, wrong.code], [422, 'validation_failed']);
+    const invalid = await failure(client.posts.batch({ posts: [{ title: '' }, { title: 'a', slug: 'No Slug' }] }));
+    assert.deepEqual([invalid.status, invalid.code], [422, 'validation_failed']);
     assert.deepEqual(
-      wrong.errors.map(({ pointer }) => pointer),
+      invalid.errors.map(({ pointer }) => pointer),
       ['/posts/0/title', '/posts/1/slug'],
     );
-    assert.match(wrong.errors[0].code, /^[a-z_]+$/);
-    assert.match(wrong.requestId, /^\S+$/);
-    assert.equal(wrong.retryAfter, null);
-    assert.match(wrong.detail, /wrong/);
-    assert.match(wrong.message, /^POST \/api\/posts\/batch answered 422 validation_failed: .*; \/posts\/0\/title must/);
+    assert.match(invalid.errors[0].code, /^[a-z_]+$/);
+    assert.match(invalid.requestId, /^\S+$/);
+    assert.equal(invalid.retryAfter, null);
+    const fieldErrors = invalid.errors.map(({ pointer, detail }) => `; ${pointer} ${detail}`).join('');
+    assert.equal(
+      invalid.message,
+      `POST /api/posts/batch failed with 422 validation_failed: ${invalid.detail}${fieldErrors}`,
+    );
 
-    assert.deepEqual((await failure(reader.posts.create({ title: 'a' }))).code, 'key_required');
-    const stranger = createPostsClient({ baseUrl, apiKey: 'no-key-of-this-service' });
-    assert.deepEqual((await failure(stranger.posts.list())).code, 'key_invalid');
+    assert.equal((await failure(reader.posts.create({ title: 'a' }))).code, 'key_required');
+    const unauthorized = createPostsClient({ baseUrl, apiKey: 'no-key-of-this-service' });
+    assert.equal((await failure(unauthorized.posts.list())).code, 'key_invalid');
     assert.equal((await failure(reader.posts.list({ limit: 1000 }))).code, 'invalid_parameter');
     assert.equal((await failure(reader.posts.list({ cursor: 'x' }))).code, 'invalid_cursor');
   });
 
-  test('never takes a slug for another path', async (t) => {
+  test('does not let a slug change the path', async (t) => {
     const { client } = await startService(t);
     for (const slug of ['', '.', '..', '../..', '..%2f', 'a/b', 'a?b#c', 'Ä']) {
       assert.equal((await failure(client.posts.getBySlug(slug))).status, 404, slug);
     }
-    // A proxy may make a list of these, so they are not sent at all.
+    // A proxy may normalize these to the path of the list, so the client does not send them.
     let sent = 0;
     const counting = createPostsClient({ baseUrl: client.baseUrl, fetch: (request) => ((sent += 1), fetch(request)) });
     for (const slug of ['', '.', '..']) {
@@ -212,19 +217,19 @@ describe('a client of the real service', { concurrency: true }, () => {
     assert.equal(sent, 0);
   });
 
-  test('makes, lists and revokes keys', async (t) => {
+  test('creates, lists, and revokes keys', async (t) => {
     const { client, baseUrl } = await startService(t);
-    const made = await client.keys.create({ name: 'ci', role: 'reader', expires_at: '2099-01-01T00:00:00Z' });
-    const reader = createPostsClient({ baseUrl, apiKey: made.key });
+    const created = await client.keys.create({ name: 'ci', role: 'reader', expires_at: '2099-01-01T00:00:00Z' });
+    const reader = createPostsClient({ baseUrl, apiKey: created.key });
     assert.deepEqual((await reader.posts.list({ published: 'any' })).items, []);
     assert.equal((await failure(reader.posts.create({ title: 'a' }))).code, 'forbidden');
-    const listed = (await client.keys.list()).items.find(({ id }) => id === made.id);
+    const listed = (await client.keys.list()).items.find(({ id }) => id === created.id);
     assert.deepEqual([listed.name, listed.role, 'key' in listed], ['ci', 'reader', false]);
-    await client.keys.revoke(made.id);
+    await client.keys.revoke(created.id);
     assert.equal((await failure(reader.posts.list({ published: 'any' }))).code, 'key_invalid');
   });
 
-  test('refuses a baseUrl that is none before anything is sent', () => {
+  test('throws for an invalid baseUrl', () => {
     for (const baseUrl of ['', 'posts.example.org', 'undefined', 'ftp://example.org']) {
       assert.throws(() => createPostsClient({ baseUrl }), /baseUrl must be a URL/);
     }

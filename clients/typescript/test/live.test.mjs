@@ -1,4 +1,4 @@
-// The loader for live collections, on the real program.
+// Tests the loader for live collections against the service.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { PostsApiError } from '@posts-api/client';
@@ -6,7 +6,7 @@ import { livePostsLoader } from '@posts-api/client/astro';
 import { adminKey, startService } from './service.mjs';
 
 describe('livePostsLoader', { concurrency: true }, () => {
-  test('loads a post by its slug, with hints for caches', async (t) => {
+  test('loads a post by slug, with cache hints', async (t) => {
     const { client, baseUrl } = await startService(t);
     const post = await client.posts.create({ title: 'Hello', content: 'A *text*.', published: true });
     const { loadEntry } = livePostsLoader({ baseUrl, render: async (content) => `<p>${content}</p>` });
@@ -25,7 +25,7 @@ describe('livePostsLoader', { concurrency: true }, () => {
     assert.deepEqual([summary.data.excerpt, 'content' in summary.data], ['A text.', false]);
   });
 
-  test('finds a draft only with a key', async (t) => {
+  test('finds a draft only with an API key', async (t) => {
     const { client, baseUrl } = await startService(t);
     await client.posts.create({ title: 'Draft', content: 'A text.' });
     const lookup = { collection: 'posts', filter: { id: 'draft' } };
@@ -35,11 +35,11 @@ describe('livePostsLoader', { concurrency: true }, () => {
     }
   });
 
-  test('lists posts as the filter says, as many as it says', async (t) => {
+  test('lists posts by filter and limit', async (t) => {
     const { client, baseUrl } = await startService(t);
-    const posts = Array.from({ length: 150 }, (_, at) => ({
-      title: `Post ${at}`,
-      content: `Text ${at}`,
+    const posts = Array.from({ length: 150 }, (_, index) => ({
+      title: `Post ${index}`,
+      content: `Text ${index}`,
       published: true,
     }));
     await client.posts.batch({ posts });
@@ -59,31 +59,31 @@ describe('livePostsLoader', { concurrency: true }, () => {
     );
   });
 
-  test('hints when a list has changed last', async (t) => {
+  test('returns the last modification time of a list', async (t) => {
     const { client, baseUrl } = await startService(t);
     const { loadCollection } = livePostsLoader({ baseUrl });
     assert.deepEqual(await loadCollection({ collection: 'posts' }), { entries: [], cacheHint: { tags: ['posts'] } });
     const old = await client.posts.create({ title: 'Old', published: true });
     await client.posts.create({ title: 'New', published: true });
-    const newest = await client.posts.update(old.id, { title: 'Changed' });
+    const updated = await client.posts.update(old.id, { title: 'Changed' });
     const { cacheHint } = await loadCollection({ collection: 'posts' });
-    assert.deepEqual(cacheHint, { tags: ['posts'], lastModified: new Date(newest.updated_at) });
+    assert.deepEqual(cacheHint, { tags: ['posts'], lastModified: new Date(updated.updated_at) });
   });
 
-  test('gives errors as values', async (t) => {
+  test('returns errors as values', async (t) => {
     const { baseUrl } = await startService(t);
     const down = livePostsLoader({ baseUrl: 'http://127.0.0.1:1', retries: 0 });
-    for (const answer of [
+    for (const result of [
       await down.loadEntry({ collection: 'posts', filter: { id: 'a' } }),
       await down.loadCollection({ collection: 'posts' }),
     ]) {
-      assert(answer.error instanceof PostsApiError);
-      assert.equal(answer.error.code, 'no_answer');
+      assert(result.error instanceof PostsApiError);
+      assert.equal(result.error.code, 'no_response');
     }
-    const wrong = await livePostsLoader({ baseUrl }).loadCollection({
+    const invalid = await livePostsLoader({ baseUrl }).loadCollection({
       collection: 'posts',
       filter: { sort: 'author' },
     });
-    assert.deepEqual([wrong.error.status, wrong.error.code], [400, 'invalid_parameter']);
+    assert.deepEqual([invalid.error.status, invalid.error.code], [400, 'invalid_parameter']);
   });
 });

@@ -1,12 +1,12 @@
-// The loader for build-time collections, on the real program, with a context like Astro's that counts.
+// Tests the loader for build-time collections against the service, with a stand-in for Astro's loader context.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { postsLoader } from '@posts-api/client/astro';
 import { startService } from './service.mjs';
 
-/** What Astro keeps of a collection, and what it logs and renders. */
-function collection() {
+/** A loader context that stores entries like Astro and records log messages and rendered Markdown. */
+function createSite() {
   const entries = new Map();
   const meta = new Map();
   const log = { info: [], error: [], rendered: [] };
@@ -33,37 +33,43 @@ function collection() {
   return { entries, meta, log, context, titles };
 }
 
-/** Loads as one build does, and tells what was asked of the service. */
+/**
+ * Runs the loader once and returns the requests it made: statuses of the index pages, and the number of content pages.
+ */
 async function load(options, site) {
-  const asked = [];
-  const counting = async (request) => {
+  const requests = [];
+  const recordingFetch = async (request) => {
     const response = await fetch(request);
     const { searchParams } = new URL(request.url);
-    asked.push({ status: response.status, view: searchParams.get('view') ?? 'full', limit: searchParams.get('limit') });
+    requests.push({
+      status: response.status,
+      view: searchParams.get('view') ?? 'full',
+      limit: searchParams.get('limit'),
+    });
     return response;
   };
-  const end = await postsLoader({ retries: 0, fetch: counting, ...options })
+  const error = await postsLoader({ retries: 0, fetch: recordingFetch, ...options })
     .load(site.context)
     .catch((error) => error);
-  const index = asked.filter(({ view, limit }) => view === 'summary' && limit !== '1').map(({ status }) => status);
+  const index = requests.filter(({ view, limit }) => view === 'summary' && limit !== '1').map(({ status }) => status);
   return {
-    end,
+    error,
     index,
-    contents: asked.filter(({ view }) => view === 'full').length,
+    contents: requests.filter(({ view }) => view === 'full').length,
     rendered: site.log.rendered.splice(0),
   };
 }
 
-const many = (count, more = {}) =>
-  Array.from({ length: count }, (_, at) => ({ title: `Post ${at}`, content: `Text ${at}`, published: true, ...more }));
+const publishedPosts = (count) =>
+  Array.from({ length: count }, (_, index) => ({ title: `Post ${index}`, content: `Text ${index}`, published: true }));
 
 describe('postsLoader', { concurrency: true }, () => {
-  test('stores each published post under its slug, rendered', async (t) => {
+  test('stores and renders each published post under its slug', async (t) => {
     const { client, baseUrl } = await startService(t);
     const post = await client.posts.create({ title: 'Hello', content: '# Hi\n\nA *text*.', published: true });
     const empty = await client.posts.create({ title: 'Empty', published: true });
     await client.posts.create({ title: 'Draft' });
-    const site = collection();
+    const site = createSite();
     await load({ baseUrl }, site);
     const hello = site.entries.get('hello');
     assert.deepEqual(hello.data, { ...post, excerpt: 'Hi A text.' });
@@ -72,24 +78,24 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.deepEqual(site.entries.get('empty').data, { ...empty, excerpt: '' });
     assert.equal('rendered' in site.entries.get('empty'), false);
     assert.deepEqual([...site.entries.keys()].sort(), ['empty', 'hello']);
-    assert.deepEqual(site.log.info, ['2 posts: 2 new or changed, 0 gone']);
+    assert.deepEqual(site.log.info, ['posts: 2 total, 2 new or changed, 0 removed']);
   });
 
-  test('asks for nothing but validators while nothing has changed', async (t) => {
+  test('gets only 304 responses while nothing has changed', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: many(250) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(250) });
+    const site = createSite();
     const first = await load({ baseUrl }, site);
     assert.deepEqual([first.index, first.contents, first.rendered.length], [[200, 200, 200], 3, 250]);
     const second = await load({ baseUrl }, site);
-    assert.deepEqual(second, { end: undefined, index: [304, 304, 304], contents: 0, rendered: [] });
+    assert.deepEqual(second, { error: undefined, index: [304, 304, 304], contents: 0, rendered: [] });
     assert.equal(site.entries.size, 250);
   });
 
-  test('reads and renders only what has changed', async (t) => {
+  test('fetches and renders only changed posts', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: many(250) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(250) });
+    const site = createSite();
     await load({ baseUrl }, site);
     const old = await client.posts.getBySlug('post-120');
     const changed = await client.posts.update(old.id, { title: 'Changed', content: 'New text' });
@@ -103,12 +109,14 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.deepEqual((await load({ baseUrl }, site)).index, [304, 304, 304]);
   });
 
-  test('drops what was deleted or unpublished, and takes back what was published again', async (t) => {
+  test('removes deleted and unpublished posts, adds republished ones', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: many(120) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(120) });
+    const site = createSite();
     await load({ baseUrl }, site);
-    const [first, second, last] = await Promise.all([0, 50, 119].map((at) => client.posts.getBySlug(`post-${at}`)));
+    const [first, second, last] = await Promise.all(
+      [0, 50, 119].map((index) => client.posts.getBySlug(`post-${index}`)),
+    );
     await client.posts.delete(first.id);
     await client.posts.unpublish(second.id);
     await client.posts.delete(last.id);
@@ -116,7 +124,7 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.deepEqual([contents, rendered], [0, []]);
     assert.equal(site.entries.size, 117);
     for (const { slug } of [first, second, last]) assert.equal(site.entries.has(slug), false);
-    assert.deepEqual(site.log.info.at(-1), '117 posts: 0 new or changed, 3 gone');
+    assert.deepEqual(site.log.info.at(-1), 'posts: 117 total, 0 new or changed, 3 removed');
     await client.posts.publish(second.id);
     await load({ baseUrl }, site);
     assert.equal(site.entries.has(second.slug), true);
@@ -126,10 +134,10 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.equal(site.entries.size, 0);
   });
 
-  test('sees a deletion that a new post makes up for', async (t) => {
+  test('detects a deletion and a creation between two loads', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: many(3) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(3) });
+    const site = createSite();
     await load({ baseUrl }, site);
     await client.posts.delete((await client.posts.getBySlug('post-1')).id);
     await client.posts.create({ title: 'Post 9', published: true });
@@ -137,26 +145,26 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.deepEqual(site.titles(), ['Post 0', 'Post 2', 'Post 9']);
   });
 
-  test('follows slugs that change hands', async (t) => {
+  test('handles a slug that moves to another post', async (t) => {
     const { client, baseUrl } = await startService(t);
     const a = await client.posts.create({ title: 'A', content: 'a', published: true });
     const b = await client.posts.create({ title: 'B', content: 'b', published: true });
-    const site = collection();
+    const site = createSite();
     await load({ baseUrl }, site);
     await client.posts.update(a.id, { slug: 'old-a' });
     await client.posts.update(b.id, { slug: 'a' });
     await load({ baseUrl }, site);
-    const held = [...site.entries].map(([id, { data, body }]) => [id, data.id, body]).sort();
-    assert.deepEqual(held, [
+    const stored = [...site.entries].map(([id, { data, body }]) => [id, data.id, body]).sort();
+    assert.deepEqual(stored, [
       ['a', b.id, 'b'],
       ['old-a', a.id, 'a'],
     ]);
   });
 
-  test('sees what an import puts behind the newest change', async (t) => {
+  test('detects imported posts with an old updated_at', async (t) => {
     const { client, baseUrl, importPosts } = await startService(t);
-    await client.posts.batch({ posts: many(3) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(3) });
+    const site = createSite();
     await load({ baseUrl }, site);
     const times = Object.fromEntries(
       ['created_at', 'updated_at', 'published_at'].map((name) => [name, '2020-01-01T00:00:00Z']),
@@ -166,21 +174,25 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.equal(site.entries.get('imported').body, 'From elsewhere');
   });
 
-  for (const [what, before, after] of [
-    ['the same posts', many(2), many(2)],
-    // Its oldest post is unknown, and its second page has the ids and versions of the old one's.
-    ['others', [{ title: 'Draft' }, ...many(149)], [...many(49), { title: 'Draft' }, ...many(100)]],
+  for (const [description, before, after] of [
+    ['the same posts', publishedPosts(2), publishedPosts(2)],
+    // The oldest post differs, and the second page has the same ids and versions as before.
+    [
+      'different posts',
+      [{ title: 'Draft' }, ...publishedPosts(149)],
+      [...publishedPosts(49), { title: 'Draft' }, ...publishedPosts(100)],
+    ],
   ]) {
-    test(`takes a database that was made anew, with ${what}, for another one`, async (t) => {
-      const old = await startService(t);
-      await old.client.posts.batch({ posts: before });
-      const site = collection();
-      await load({ baseUrl: old.baseUrl }, site);
-      await old.stop();
-      const anew = await startService(t, { port: new URL(old.baseUrl).port });
+    test(`detects a recreated database with ${description}`, async (t) => {
+      const oldService = await startService(t);
+      await oldService.client.posts.batch({ posts: before });
+      const site = createSite();
+      await load({ baseUrl: oldService.baseUrl }, site);
+      await oldService.stop();
+      const newService = await startService(t, { port: new URL(oldService.baseUrl).port });
       const posts = after.map((post) => ({ ...post, content: 'Another text' }));
-      await anew.client.posts.batch({ posts });
-      await load({ baseUrl: anew.baseUrl }, site);
+      await newService.client.posts.batch({ posts });
+      await load({ baseUrl: newService.baseUrl }, site);
       const bodies = [...site.entries.values()].map(({ body }) => body);
       assert.deepEqual(
         bodies,
@@ -189,22 +201,22 @@ describe('postsLoader', { concurrency: true }, () => {
     });
   }
 
-  test('brings back what somebody else took out of the collection', async (t) => {
+  test('restores an entry that another program removed', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: many(2) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
     await load({ baseUrl }, site);
     site.entries.delete('post-1');
     const { rendered } = await load({ baseUrl }, site);
     assert.deepEqual([site.titles(), rendered], [['Post 0', 'Post 1'], ['Text 1']]);
   });
 
-  test('has what the filter asks for, and reads anew where it changes', async (t) => {
+  test('applies the filter, and reloads all posts if it changes', async (t) => {
     const { client, baseUrl } = await startService(t);
     await client.posts.create({ title: 'Draft', content: 'd' });
     await client.posts.create({ title: 'Open', content: 'o', published: true });
     const { key } = await client.keys.create({ name: 'site', role: 'reader' });
-    const site = collection();
+    const site = createSite();
     await load({ baseUrl, apiKey: key }, site);
     assert.deepEqual(site.titles(), ['Open']);
     await load({ baseUrl, apiKey: key, filter: { published: 'any' } }, site);
@@ -215,32 +227,32 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.deepEqual([rendered, site.entries.get('open').rendered], [[], undefined]);
   });
 
-  test('leaves the collection as it was where it fails, and says so', async (t) => {
+  test('keeps the collection and logs an error if a load fails', async (t) => {
     const { client, baseUrl, stop } = await startService(t);
-    await client.posts.batch({ posts: many(150) });
-    const site = collection();
+    await client.posts.batch({ posts: publishedPosts(150) });
+    const site = createSite();
     await load({ baseUrl }, site);
-    const kept = structuredClone([...site.entries]);
+    const stored = structuredClone([...site.entries]);
     const state = [...site.meta];
 
-    // Half of it could be read.
+    // The index is read only in part.
     await client.posts.delete((await client.posts.getBySlug('post-3')).id);
     await client.posts.create({ title: 'New', content: 'New', published: true });
-    let left = 2;
-    const failing = (request) =>
-      left-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
-    assert.equal((await load({ baseUrl, fetch: failing }, site)).end, undefined);
-    assert.deepEqual([[...site.entries], [...site.meta]], [kept, state]);
+    let successes = 2;
+    const failingFetch = (request) =>
+      successes-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
+    assert.equal((await load({ baseUrl, fetch: failingFetch }, site)).error, undefined);
+    assert.deepEqual([[...site.entries], [...site.meta]], [stored, state]);
     assert.match(
       site.log.error[0],
-      /^posts: not loaded, its 150 posts stay as they were\. GET \/api\/posts answered 502/,
+      /^failed to load posts; keeping the 150 posts of the previous load: GET \/api\/posts failed with 502 unexpected_response/,
     );
 
-    // A content that cannot be rendered.
+    // Rendering fails.
     const { renderMarkdown } = site.context;
     site.context.renderMarkdown = () => Promise.reject(new Error('no such plugin'));
     await load({ baseUrl }, site);
-    assert.deepEqual([...site.entries], kept);
+    assert.deepEqual([...site.entries], stored);
     assert.match(site.log.error[1], /no such plugin/);
     site.context.renderMarkdown = renderMarkdown;
 
@@ -250,39 +262,40 @@ describe('postsLoader', { concurrency: true }, () => {
     await stop();
     await load({ baseUrl }, site);
     assert.equal(site.entries.size, 150);
-    assert.match(site.log.error[2], /no_answer/);
+    assert.match(site.log.error[2], /no_response/);
     assert.equal(site.log.error.length, 3);
   });
 
-  test('throws where there is no last collection to keep', async (t) => {
-    const site = collection();
-    const { end } = await load({ baseUrl: 'http://127.0.0.1:1' }, site);
-    assert.deepEqual([end.code, site.entries.size, site.meta.size], ['no_answer', 0, 0]);
+  test('throws if no earlier load succeeded', async (t) => {
+    const site = createSite();
+    const { error } = await load({ baseUrl: 'http://127.0.0.1:1' }, site);
+    assert.deepEqual([error.code, site.entries.size, site.meta.size], ['no_response', 0, 0]);
     const { baseUrl } = await startService(t);
     await load({ baseUrl }, site);
-    const other = await load({ baseUrl: 'http://127.0.0.1:1' }, site);
-    assert.equal(other.end.code, 'no_answer', 'what another service said is nothing to keep');
+    const otherService = await load({ baseUrl: 'http://127.0.0.1:1' }, site);
+    assert.equal(otherService.error.code, 'no_response', 'posts of another service are not kept');
   });
 
-  test('loses nothing where posts change while it reads', async (t) => {
+  test('handles posts that change during a load', async (t) => {
     const { client, baseUrl } = await startService(t);
-    await client.posts.batch({ posts: many(4) });
-    const site = collection();
-    // After the index was read and before the contents are: one changes, one is renamed, one goes, one comes.
-    const meanwhile = async () => {
-      const [a, b, c] = await Promise.all([0, 1, 2].map((at) => client.posts.getBySlug(`post-${at}`)));
+    await client.posts.batch({ posts: publishedPosts(4) });
+    const site = createSite();
+    // Between the index and the contents, one post is updated, one renamed, one unpublished, and one created.
+    const changePosts = async () => {
+      const [a, b, c] = await Promise.all([0, 1, 2].map((index) => client.posts.getBySlug(`post-${index}`)));
       await client.posts.update(a.id, { content: 'Newer' });
       await client.posts.update(b.id, { slug: 'renamed' });
       await client.posts.unpublish(c.id);
-      await client.posts.create({ title: 'Come', content: 'c', published: true });
+      await client.posts.create({ title: 'Created', content: 'c', published: true });
     };
-    let asked = 0;
-    const between = async (request) => ((asked += 1) === 2 ? (await meanwhile(), fetch(request)) : fetch(request));
-    assert.equal((await load({ baseUrl, fetch: between }, site)).end, undefined);
+    let requests = 0;
+    const interceptingFetch = async (request) =>
+      (requests += 1) === 2 ? (await changePosts(), fetch(request)) : fetch(request);
+    assert.equal((await load({ baseUrl, fetch: interceptingFetch }, site)).error, undefined);
     assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-3', 'renamed']);
     assert.equal(site.entries.get('post-0').body, 'Newer');
     await load({ baseUrl }, site);
-    assert.deepEqual([...site.entries.keys()].sort(), ['come', 'post-0', 'post-3', 'renamed']);
+    assert.deepEqual([...site.entries.keys()].sort(), ['created', 'post-0', 'post-3', 'renamed']);
     const now = new Map((await client.posts.list({ view: 'summary' })).items.map((post) => [post.slug, post]));
     for (const [slug, { data }] of site.entries) {
       assert.deepEqual([data.version, data.excerpt], [now.get(slug).version, now.get(slug).excerpt]);

@@ -1,10 +1,10 @@
-// The examples of the README.
+// Extracts the examples from the README.
 import { readFile } from 'node:fs/promises';
 
 const source = await readFile(new URL('../README.md', import.meta.url), 'utf8');
 const blocks = [...source.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, code]) => ({ language, code }));
 
-/** The files that it shows, by the path that each begins with. */
+/** The examples that are files, by the path in their first line. */
 export const files = new Map(
   blocks.flatMap(({ code }) => {
     const path = /^(?:---\n)?\/\/ (src\/\S+)\n/.exec(code)?.[1];
@@ -12,7 +12,7 @@ export const files = new Map(
   }),
 );
 
-/** All that is no file, as the one program that a reader makes of it. */
+/** The other TypeScript examples, joined into one program. */
 export const program = blocks
   .filter(({ language, code }) => language === 'ts' && ![...files.values()].includes(code))
   .map(({ code }) => code)

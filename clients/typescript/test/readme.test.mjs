@@ -1,4 +1,4 @@
-// The README's examples do what it says they do. What a line prints stands behind it.
+// Runs the examples of the README and compares the output with the comments behind `console.log`.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { program } from './readme.mjs';
 import { adminKey, startService } from './service.mjs';
 
-test('the README’s program compiles, and prints what it says', async (t) => {
+test('the README examples compile and print what they show', async (t) => {
   const { baseUrl } = await startService(t);
   const directory = await mkdtemp(fileURLToPath(new URL('site-', import.meta.url)));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -22,7 +22,7 @@ test('the README’s program compiles, and prints what it says', async (t) => {
   }
   const env = { ...process.env, POSTS_API_KEY: adminKey };
   const { stdout } = await run(process.execPath, [`${directory}/readme.ts`], { env });
-  const said = [...program.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(([, output]) => output);
-  assert.equal(said.length, 7);
-  assert.deepEqual(stdout.trim().split('\n'), said);
+  const expected = [...program.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(([, output]) => output);
+  assert.equal(expected.length, 7);
+  assert.deepEqual(stdout.trim().split('\n'), expected);
 });

@@ -1,13 +1,13 @@
-// A service that gives the answers it was told, one after the other, and notes what it was asked.
+// A test server that sends prepared responses in order and records the requests.
 import { createServer } from 'node:http';
 
-/** The service's answer to an error. */
+/** A problem response as the service sends it. */
 export function problem(status, code, headers = {}, more = {}) {
   const body = {
     type: `/problems/${code}`,
     title: code,
     status,
-    detail: `it is ${code}`,
+    detail: `details of ${code}`,
     code,
     request_id: 'r-1',
     ...more,
@@ -19,15 +19,15 @@ export function json(body, headers = {}) {
   return { status: 200, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
-/** The connection is closed instead of an answer. */
+/** Closes the connection without a response. */
 export const hangUp = 'hang up';
-/** No answer, for as long as somebody waits. */
+/** Never responds. */
 export const silence = 'silence';
 
-/** The last answer is given again for as long as somebody asks. */
-export async function startScripted(context, ...answers) {
+/** Starts the server. The last response is repeated for all further requests. */
+export async function startScripted(context, ...responses) {
   const requests = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer(async (request, reply) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     requests.push({
@@ -36,14 +36,14 @@ export async function startScripted(context, ...answers) {
       headers: request.headers,
       body: Buffer.concat(chunks).toString(),
     });
-    const answer = answers[Math.min(requests.length, answers.length) - 1];
-    if (answer === silence) return;
-    if (answer === hangUp) return request.socket.destroy();
-    response.writeHead(answer.status, answer.headers);
-    response.write(answer.body ?? '');
-    // A body that breaks off: the promised length does not come.
-    if (answer.breaksOff) return request.socket.destroySoon();
-    response.end();
+    const response = responses[Math.min(requests.length, responses.length) - 1];
+    if (response === silence) return;
+    if (response === hangUp) return request.socket.destroy();
+    reply.writeHead(response.status, response.headers);
+    reply.write(response.body ?? '');
+    // The connection closes before the announced Content-Length is reached.
+    if (response.isTruncated) return request.socket.destroySoon();
+    reply.end();
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   context.after(() => {

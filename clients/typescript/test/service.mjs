@@ -1,4 +1,4 @@
-// The real program, on a SQLite file of its own that is thrown away.
+// Starts posts-api on a temporary SQLite database.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,13 +14,13 @@ export const adminKey = 'an-admin-key-for-these-tests-only';
 
 function program() {
   const target = fileURLToPath(new URL('../../../target/', import.meta.url));
-  const places = [process.env.POSTS_API_BIN, `${target}release/posts-api`, `${target}debug/posts-api`];
-  const found = places.find((place) => place && existsSync(place));
-  assert(found, 'no posts-api to test with: build it, or set POSTS_API_BIN');
+  const candidates = [process.env.POSTS_API_BIN, `${target}release/posts-api`, `${target}debug/posts-api`];
+  const found = candidates.find((path) => path && existsSync(path));
+  assert(found, 'posts-api binary not found; run cargo build or set POSTS_API_BIN');
   return found;
 }
 
-/** Starts the service; `context` is the test's, and stops it at the end. */
+/** Starts the service. It stops when the test of `context` ends. */
 export async function startService(context, { port = 0 } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'posts-api-client-'));
   const env = {
@@ -32,29 +32,29 @@ export async function startService(context, { port = 0 } = {}) {
     RATE_LIMIT: 'off',
   };
   const child = spawn(program(), [], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const exited = new Promise((resolve) => child.once('exit', resolve));
   const stop = async () => {
     child.kill('SIGKILL');
-    await ended;
+    await exited;
     await rm(directory, { recursive: true, force: true });
   };
   context.after(stop);
   const baseUrl = await new Promise((resolve, reject) => {
-    const said = [];
+    const output = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
-        said.push(line);
+        output.push(line);
         const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
         if (url) resolve(url);
       });
     }
-    ended.then((code) => reject(new Error(`posts-api ended with ${code}:\n${said.join('\n')}`)));
+    exited.then((code) => reject(new Error(`posts-api exited with ${code}:\n${output.join('\n')}`)));
   });
   const importPosts = async (posts) => {
     const lines = posts.map((post) => JSON.stringify(post)).join('\n');
-    const work = promisify(execFile)(program(), ['import', '-'], { cwd: directory, env });
-    work.child.stdin.end(lines);
-    await work;
+    const running = promisify(execFile)(program(), ['import', '-'], { cwd: directory, env });
+    running.child.stdin.end(lines);
+    await running;
   };
   return {
     baseUrl,

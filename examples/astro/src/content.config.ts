@@ -3,6 +3,6 @@ import { defineCollection } from 'astro:content';
 import { POSTS_API_URL } from 'astro:env/server';
 
 export const collections = {
-  // The pages make the HTML, so that it is as safe as that of the live posts.
+  // The pages render the Markdown with `renderMarkdown`, which sanitizes it as for live posts.
   archive: defineCollection({ loader: postsLoader({ baseUrl: POSTS_API_URL, markdown: false }) }),
 };

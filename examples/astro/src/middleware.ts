@@ -1,17 +1,17 @@
 import { PostsApiError } from '@posts-api/client';
 import { defineMiddleware } from 'astro:middleware';
 import { drafts } from './lib/api';
-import { maySeeDrafts } from './lib/preview';
+import { isPreviewAuthorized } from './lib/preview';
 
-// An answer without a body gets the page for its status.
+// Astro renders 404.astro for a 404 response without a body.
 const notFound = (): Response => new Response(null, { status: 404 });
 
-/** Guards the previews, and turns what posts-api could not answer into a page. */
+/** Protects the previews with a password, and turns errors of posts-api into error pages. */
 export const onRequest = defineMiddleware(async (context, next) => {
   const isPreview = context.routePattern.startsWith('/preview');
   if (isPreview && !drafts) return notFound();
-  if (isPreview && !maySeeDrafts(context.request)) {
-    return new Response('The password for previews is needed.', {
+  if (isPreview && !isPreviewAuthorized(context.request)) {
+    return new Response('Enter the preview password to see drafts.', {
       status: 401,
       headers: { 'WWW-Authenticate': 'Basic realm="Previews", charset="UTF-8"', 'Cache-Control': 'no-store' },
     });
@@ -22,7 +22,7 @@ export const onRequest = defineMiddleware(async (context, next) => {
     return response;
   } catch (error) {
     if (!(error instanceof PostsApiError)) throw error;
-    // No such post, or a link to a page of a list that was changed by hand.
+    // The post does not exist, or the `cursor` in the URL was edited.
     if (error.code === 'not_found' || error.code === 'invalid_cursor') return notFound();
     console.error(error.message);
     return context.rewrite('/unavailable');

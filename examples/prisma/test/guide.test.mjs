@@ -1,8 +1,8 @@
-// What Prisma and pg write beside the service is as if the service had written it.
+// Tests that posts written by Prisma and pg equal posts written through the API.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { ask, KEY, startPostgres, startService } from '../../support/programs.mjs';
+import { KEY, request, startPostgres, startService } from '../../support/programs.mjs';
 import { connect, insertOnce, publishedPosts, putOnce } from '../guide.ts';
 
 let postgres;
@@ -11,10 +11,10 @@ before(async () => {
 });
 after(() => postgres?.stop());
 
-/** The post as the API shows it, and as it would show it had the service written it: all but what tells them apart. */
-const known = ({ id, created_at, updated_at, published_at, ...rest }) => rest;
+/** The fields of a post that do not depend on when it was written. */
+const stableFields = ({ id, created_at, updated_at, published_at, ...rest }) => rest;
 
-// The second is what the README advises where the database has tables already.
+// The README recommends a separate schema if the database already contains tables.
 for (const schema of [undefined, 'posts_api']) {
   describe(schema ? `in the schema ${schema}` : 'in the schema public', () => {
     let service, prisma, client;
@@ -29,18 +29,18 @@ for (const schema of [undefined, 'posts_api']) {
       await prisma?.$disconnect();
       await service?.stop();
     });
-    const shown = (id, status = 200) => ask(service, `/api/posts/${id}`, { status });
+    const getPost = (id, status = 200) => request(service, `/api/posts/${id}`, { status });
 
-    test('what Prisma leaves out is filled in', async () => {
+    test('the database fills in the columns that Prisma omits', async () => {
       const draft = await prisma.post.create({ data: { title: 'Über größe Äpfel' } });
       const post = await prisma.post.create({ data: { title: 'Hello, Prisma!', content: '# One\n\ntwo', published: true } });
       assert.equal(post.slug, 'hello-prisma');
-      const [one, two] = [await shown(draft.id), await shown(post.id)];
-      assert.deepEqual(known(one), {
+      const [one, two] = [await getPost(draft.id), await getPost(post.id)];
+      assert.deepEqual(stableFields(one), {
         slug: 'uber-grosse-apfel', title: 'Über größe Äpfel', content: null, published: false, scheduled_for: null, version: 1,
       });
       assert.equal(one.published_at, null);
-      assert.deepEqual(known(two), {
+      assert.deepEqual(stableFields(two), {
         slug: 'hello-prisma', title: 'Hello, Prisma!', content: '# One\n\ntwo', published: true, scheduled_for: null, version: 1,
       });
       assert.equal(two.published_at, two.created_at);
@@ -48,54 +48,54 @@ for (const schema of [undefined, 'posts_api']) {
       assert.ok(Math.abs(Date.parse(two.created_at) - Date.now()) < 60_000);
     });
 
-    test('the API lists, sums up and finds it', async () => {
+    test('the API lists, summarizes, and finds posts from Prisma', async () => {
       const { id } = await prisma.post.create({ data: { title: 'Rare', content: '**quixotic** words', published: true } });
-      const { items } = await ask(service, '/api/posts?q=quixotic&view=summary');
+      const { items } = await request(service, '/api/posts?q=quixotic&view=summary');
       assert.deepEqual(items.map((post) => [post.id, post.excerpt]), [[id, 'quixotic words']]);
-      const newest = await ask(service, '/api/posts?sort=-published_at&limit=1');
+      const newest = await request(service, '/api/posts?sort=-published_at&limit=1');
       assert.equal(newest.items[0].id, id);
     });
 
-    test("the guide's page has what the API lists, in its order", async () => {
-      await ask(service, '/api/posts', { method: 'POST', body: { title: 'By the API', published: true }, status: 201 });
-      await ask(service, '/api/posts', { method: 'POST', body: { title: 'A draft of the API' }, status: 201 });
-      const [page, { items }] = [await publishedPosts(prisma), await ask(service, '/api/posts?limit=100')];
+    test("the guide's query and the API return the same list", async () => {
+      await request(service, '/api/posts', { method: 'POST', body: { title: 'From the API', published: true }, status: 201 });
+      await request(service, '/api/posts', { method: 'POST', body: { title: 'Draft from the API' }, status: 201 });
+      const [page, { items }] = [await publishedPosts(prisma), await request(service, '/api/posts?limit=100')];
       assert.deepEqual(page.map(({ id, title, content }) => [id, title, content]), items.map(({ id, title, content }) => [id, title, content]));
     });
 
-    test('publishing by Prisma sets the time, and every change moves the version', async () => {
+    test('changes by Prisma set published_at and the version', async () => {
       const { id } = await prisma.post.create({ data: { title: 'Later' } });
-      assert.ok(!(await ask(service, '/api/posts?limit=100')).items.some((post) => post.id === id));
-      await ask(service, `/api/posts/${id}/publish`, { method: 'POST', body: { at: '2999-01-01T00:00:00Z' } });
+      assert.ok(!(await request(service, '/api/posts?limit=100')).items.some((post) => post.id === id));
+      await request(service, `/api/posts/${id}/publish`, { method: 'POST', body: { at: '2999-01-01T00:00:00Z' } });
       await prisma.post.update({ where: { id }, data: { published: true } });
-      const post = await shown(id);
+      const post = await getPost(id);
       assert.deepEqual([post.published, post.scheduled_for, post.version], [true, null, 3]);
       assert.ok(post.published_at >= post.created_at);
       await prisma.post.update({ where: { id }, data: { content: 'New.' } });
-      const changed = await shown(id);
-      assert.deepEqual([changed.content, changed.version, changed.published_at], ['New.', 4, post.published_at]);
+      const updated = await getPost(id);
+      assert.deepEqual([updated.content, updated.version, updated.published_at], ['New.', 4, post.published_at]);
       await prisma.post.delete({ where: { id } });
-      await shown(id, 404);
+      await getPost(id, 404);
     });
 
-    test('posts with the same title get a slug each, also at once', async () => {
+    test('concurrent posts with the same title get unique slugs', async () => {
       await prisma.post.createMany({ data: Array.from({ length: 5 }, () => ({ title: 'Again' })) });
       await Promise.all(Array.from({ length: 8 }, () => prisma.post.create({ data: { title: 'Again' } })));
-      await ask(service, '/api/posts', { method: 'POST', body: { title: 'Again' }, status: 201 });
+      await request(service, '/api/posts', { method: 'POST', body: { title: 'Again' }, status: 201 });
       const slugs = (await prisma.post.findMany({ where: { title: 'Again' } })).map(({ slug }) => slug);
       assert.deepEqual(new Set(slugs), new Set(['again', ...Array.from({ length: 13 }, (_, n) => `again-${n + 2}`)]));
     });
 
-    test('plain SQL needs no more than title, content and published', async () => {
+    test('plain SQL needs only title, content, and published', async () => {
       const { rows } = await client.query(
         `INSERT INTO ${schema ?? 'public'}.posts (title, content, published) VALUES ('Plain SQL', 'Hello', true) RETURNING id`,
       );
-      const post = await shown(rows[0].id);
+      const post = await getPost(rows[0].id);
       assert.deepEqual([post.slug, post.content, post.published, post.version], ['plain-sql', 'Hello', true, 1]);
       assert.ok(post.published_at);
     });
 
-    test('a post is inserted once, by SQL and by the API', async () => {
+    test('conditional inserts by SQL and by the API insert once', async () => {
       if (schema) await client.query(`SET search_path TO ${schema}`);
       assert.equal(await insertOnce(client, 'hello', 'Hello', 'World'), true);
       assert.equal(await insertOnce(client, 'hello', 'Hello', 'again'), false);
@@ -103,7 +103,7 @@ for (const schema of [undefined, 'posts_api']) {
       assert.equal(await putOnce(service.url, KEY, 'hello-2', { title: 'Hello', content: 'World' }), true);
       assert.equal(await putOnce(service.url, KEY, 'hello-2', { title: 'Hello', content: 'again' }), false);
       for (const slug of ['hello', 'hello-2']) {
-        assert.equal((await ask(service, `/api/posts/by-slug/${slug}`)).content, 'World');
+        assert.equal((await request(service, `/api/posts/by-slug/${slug}`)).content, 'World');
       }
     });
   });

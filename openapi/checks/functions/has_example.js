@@ -1,19 +1,19 @@
-// A body or an answer in JSON shows an example: of its own, of its schema, or put together from those of its parts.
+// Checks that a JSON body has an example: its own, its schema's, or one for each part of the schema.
 
-const isShown = (schema, seen = new Set()) => {
+const hasExample = (schema, seen = new Set()) => {
   if (schema === undefined || seen.has(schema)) return false;
-  const deeper = (part) => isShown(part, new Set(seen).add(schema));
+  const partHasExample = (part) => hasExample(part, new Set(seen).add(schema));
   if (['example', 'examples', 'enum', 'const', 'default'].some((word) => word in schema)) return true;
-  if (schema.allOf) return schema.allOf.every(deeper);
-  if (schema.anyOf ?? schema.oneOf) return (schema.anyOf ?? schema.oneOf).some(deeper);
-  if (schema.items) return deeper(schema.items);
+  if (schema.allOf) return schema.allOf.every(partHasExample);
+  if (schema.anyOf ?? schema.oneOf) return (schema.anyOf ?? schema.oneOf).some(partHasExample);
+  if (schema.items) return partHasExample(schema.items);
   const properties = Object.values(schema.properties ?? {});
-  return properties.length > 0 && properties.every(deeper);
+  return properties.length > 0 && properties.every(partHasExample);
 };
 
 export default (content) => {
   const message = 'has no example';
   return Object.entries(content)
-    .filter(([type, media]) => type.endsWith('json') && !media.example && !media.examples && !isShown(media.schema))
+    .filter(([type, media]) => type.endsWith('json') && !media.example && !media.examples && !hasExample(media.schema))
     .map(([type]) => ({ message: `${type} ${message}` }));
 };

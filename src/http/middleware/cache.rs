@@ -1,7 +1,7 @@
-//! Answers that everyone gets, kept as bytes for as long as nothing that is published changes.
+//! The cache of public responses: stores the bytes of responses to anonymous clients until published data changes.
 //!
-//! All that is kept was read at one [`Database::revision`], and is dropped as a whole when the revision moves on: no
-//! list of what depends on what could be wrong.
+//! Every entry was read at one [`Database::revision`]. When the revision changes, all entries are discarded together, so
+//! there is no record of dependencies that could be wrong.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -23,106 +23,105 @@ use crate::db::{Database, RequestContext};
 use crate::http::ApiError;
 use crate::http::representation::{CacheScope, Representation};
 
-/// What an entry takes beside its key and its answer, in bytes, about.
-const ENTRY: usize = 512;
-/// Answers that a new generation has room for in its index, which grows by itself; each change to what is published
-/// makes a new one.
-const EXPECTED: usize = 64;
+/// The approximate memory of an entry beside its key and its response, in bytes.
+const ENTRY_OVERHEAD: usize = 512;
+/// Initial capacity of the index of a generation, which grows as needed. Each public change creates a new generation.
+const EXPECTED_ENTRIES: usize = 64;
 
-/// The cache; clones share it.
+/// A handle to the cache; clones share its contents.
 #[derive(Clone)]
-pub struct Cache(Arc<Inner>);
+pub struct Cache(Arc<CacheInner>);
 
-struct Inner {
+struct CacheInner {
     database: Database,
-    /// In bytes; 0: nothing is kept.
+    /// In bytes; 0 disables the cache.
     capacity: u64,
     current: RwLock<Arc<Generation>>,
     reads: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
-    drops: AtomicU64,
+    invalidations: AtomicU64,
 }
 
-/// What the cache holds and what it was good for.
+/// Contents and effectiveness of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stats {
-    /// Requests that were answered from it.
+pub struct CacheStats {
+    /// Requests that the cache answered.
     pub hits: u64,
-    /// Requests without a key that it had no answer for, or none yet in the coding that was asked for.
+    /// Anonymous requests whose response was not stored, or not in the requested content coding.
     pub misses: u64,
-    /// How often the database was read for them: who asks at the same time shares a read.
+    /// Database reads for anonymous requests. Concurrent requests for the same response share one read.
     pub reads: u64,
-    /// How often all was dropped because something public had changed.
-    pub drops: u64,
+    /// How often a public change discarded all entries.
+    pub invalidations: u64,
     pub entries: u64,
-    /// About what the entries take.
+    /// The approximate memory of the entries.
     pub bytes: u64,
-    /// The most bytes that it may hold; 0: none.
+    /// The limit in bytes; 0 if the cache is disabled.
     pub capacity: u64,
-    /// Whether it may answer: not where it is off, or changes by others cannot be noticed.
-    pub is_usable: bool,
+    /// Whether the cache answers requests: it is enabled, and changes by other processes are being noticed.
+    pub is_active: bool,
 }
 
-/// What was read at one revision.
+/// The responses read at one revision.
 struct Generation {
     revision: u64,
-    answers: quick_cache::sync::Cache<Target, Arc<Representation>, Weigh>,
-    /// The reads that are under way: who asks for the same waits for them. One for which nobody waits is dead.
+    responses: quick_cache::sync::Cache<CacheKey, Arc<Representation>, ByteWeighter>,
+    /// The reads in progress. Requests for the same response wait for them. A read without waiters is canceled.
     fills: Mutex<Fills>,
 }
 
 /// Path and query of a request.
-type Target = Arc<str>;
-type Filled = Result<Arc<Representation>, ApiError>;
-type Fill = Shared<oneshot::Receiver<Filled>>;
-type Fills = HashMap<Target, WeakShared<oneshot::Receiver<Filled>>>;
+type CacheKey = Arc<str>;
+type FillResult = Result<Arc<Representation>, ApiError>;
+type Fill = Shared<oneshot::Receiver<FillResult>>;
+type Fills = HashMap<CacheKey, WeakShared<oneshot::Receiver<FillResult>>>;
 
 #[derive(Clone)]
-struct Weigh;
+struct ByteWeighter;
 
-impl Weighter<Target, Arc<Representation>> for Weigh {
-    fn weight(&self, target: &Target, answer: &Arc<Representation>) -> u64 {
-        u64::try_from(target.len() + answer.weight() + ENTRY).unwrap_or(u64::MAX)
+impl Weighter<CacheKey, Arc<Representation>> for ByteWeighter {
+    fn weight(&self, cache_key: &CacheKey, response: &Arc<Representation>) -> u64 {
+        u64::try_from(cache_key.len() + response.weight() + ENTRY_OVERHEAD).unwrap_or(u64::MAX)
     }
 }
 
 impl Cache {
-    /// A cache that holds at most `capacity` bytes, or nothing where that is 0.
+    /// Creates a cache of at most `capacity` bytes; 0 disables it.
     #[must_use]
     pub fn new(database: Database, capacity: u64) -> Self {
         let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
-        let [reads, hits, misses, drops] = [(); 4].map(|()| AtomicU64::new(0));
-        Self(Arc::new(Inner { database, capacity, current, reads, hits, misses, drops }))
+        let [reads, hits, misses, invalidations] = [(); 4].map(|()| AtomicU64::new(0));
+        Self(Arc::new(CacheInner { database, capacity, current, reads, hits, misses, invalidations }))
     }
 
-    /// As it is now.
+    /// A snapshot of the current state.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> CacheStats {
         let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Stats {
+        CacheStats {
             hits: count(&self.0.hits),
             misses: count(&self.0.misses),
             reads: self.reads(),
-            drops: count(&self.0.drops),
-            entries: current.answers.len() as u64,
-            bytes: current.answers.weight(),
+            invalidations: count(&self.0.invalidations),
+            entries: current.responses.len() as u64,
+            bytes: current.responses.weight(),
             capacity: self.0.capacity,
-            is_usable: self.0.capacity > 0 && self.0.database.revision().is_some(),
+            is_active: self.0.capacity > 0 && self.0.database.revision().is_some(),
         }
     }
 
-    /// How often the database was read for those who ask without a key.
+    /// Database reads for anonymous requests.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.0.reads.load(Ordering::Relaxed)
     }
 
-    /// Answers a read: for everyone from what is kept, for the holder of a key always anew.
+    /// Responds to a read: from the cache if `scope` is public, otherwise always from the database.
     ///
     /// # Errors
-    /// What `read` answered.
+    /// Those of `read`.
     pub async fn respond(
         &self,
         request: &HttpRequest,
@@ -144,10 +143,10 @@ impl Cache {
         };
         let representation = match generation {
             None => Arc::new(read.await?),
-            Some(generation) => generation.find(target(request), read).await?,
+            Some(generation) => generation.get_or_fill(cache_key(request), read).await?,
         };
-        if let Some(answer) = representation.respond(request.headers(), scope) {
-            return Ok(answer);
+        if let Some(response) = representation.respond(request.headers(), scope) {
+            return Ok(response);
         }
         representation.compress().await;
         let compressed = representation.respond(request.headers(), scope);
@@ -155,12 +154,13 @@ impl Cache {
     }
 
     fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let kept = self.generation()?.answers.get(target(request))?.respond(request.headers(), CacheScope::Public)?;
+        let lookup =
+            self.generation()?.responses.get(cache_key(request))?.respond(request.headers(), CacheScope::Public)?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
-        Some(kept)
+        Some(lookup)
     }
 
-    /// `None` while nothing may be kept.
+    /// The generation of the current revision; `None` while nothing may be stored.
     fn generation(&self) -> Option<Arc<Generation>> {
         if self.0.capacity == 0 {
             return None;
@@ -172,13 +172,13 @@ impl Cache {
         }
         let mut next = Arc::new(Generation::new(revision, self.0.capacity));
         let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
-        // A later one serves as well: what it holds was read after the revision that was asked for.
+        // Another thread may have installed a later generation, whose responses are at least as recent.
         if current.revision < revision {
             std::mem::swap(&mut *current, &mut next);
-            self.0.drops.fetch_add(1, Ordering::Relaxed);
+            self.0.invalidations.fetch_add(1, Ordering::Relaxed);
         }
         let generation = Arc::clone(&current);
-        // Before the old one is dropped, which takes its time.
+        // Release the lock first: dropping the old generation takes time.
         drop(current);
         Some(generation)
     }
@@ -188,57 +188,57 @@ impl Generation {
     fn new(revision: u64, capacity: u64) -> Self {
         Self {
             revision,
-            answers: quick_cache::sync::Cache::with_weighter(EXPECTED, capacity, Weigh),
+            responses: quick_cache::sync::Cache::with_weighter(EXPECTED_ENTRIES, capacity, ByteWeighter),
             fills: Mutex::default(),
         }
     }
 
-    /// Reads once, however many ask at the same time. The read goes on where the one who caused it has gone, and is
-    /// given up where all have.
-    async fn find(
+    /// Reads once for all concurrent requests. The read continues if the request that started it is canceled, and stops
+    /// when all waiting requests are.
+    async fn get_or_fill(
         self: Arc<Self>,
-        target: &str,
+        cache_key: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> Filled {
-        let fill = match self.fill(target, read) {
-            Ok(answer) => return Ok(answer),
+    ) -> FillResult {
+        let fill = match self.fill(cache_key, read) {
+            Ok(response) => return Ok(response),
             Err(fill) => fill,
         };
-        fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read of an answer panicked".into() }))
+        fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read panicked".into() }))
     }
 
-    /// The answer, or the read that is under way, or a new one.
+    /// The stored response, or otherwise the read in progress, started if necessary.
     fn fill(
         self: &Arc<Self>,
-        target: &str,
+        cache_key: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Result<Arc<Representation>, Fill> {
-        // A read that ends keeps its answer first, and then leaves the table: under its lock, one of the two is seen.
+        // A read stores its response before it is removed from `fills`: under the lock, one of the two is visible.
         let mut fills = self.fills();
-        if let Some(answer) = self.answers.get(target) {
-            return Ok(answer);
+        if let Some(response) = self.responses.get(cache_key) {
+            return Ok(response);
         }
-        if let Some(fill) = fills.get(target).and_then(WeakShared::upgrade) {
+        if let Some(fill) = fills.get(cache_key).and_then(WeakShared::upgrade) {
             return Err(fill);
         }
-        let target = Target::from(target);
+        let cache_key = CacheKey::from(cache_key);
         let (mut sender, receiver) = oneshot::channel();
         let fill = receiver.shared();
         if let Some(fill) = fill.downgrade() {
-            fills.insert(Arc::clone(&target), fill);
+            fills.insert(Arc::clone(&cache_key), fill);
         }
-        let ending = EndFill { generation: Arc::clone(self), target };
-        // For the one who asked first.
+        let ending = EndFill { generation: Arc::clone(self), cache_key };
+        // The read runs in the context of the request that started it.
         actix_web::rt::spawn(RequestContext::current().run(async move {
             let filled = tokio::select! {
                 filled = read => filled.map(Arc::new),
                 () = sender.closed() => return,
             };
-            if let Ok(answer) = &filled {
-                ending.generation.answers.insert(Arc::clone(&ending.target), Arc::clone(answer));
+            if let Ok(response) = &filled {
+                ending.generation.responses.insert(Arc::clone(&ending.cache_key), Arc::clone(response));
             }
             drop(ending);
-            // All who waited may have gone.
+            // All waiting requests may have been canceled.
             let _ = sender.send(filled);
         }));
         Err(fill)
@@ -249,27 +249,27 @@ impl Generation {
     }
 }
 
-/// Ends a fill, also where it panics. Where somebody has begun the next one since all have left this one, that one
-/// leaves the table: a read more, and no harm.
+/// Removes a fill when it ends, even by a panic. If all waiters left and another request started the next fill meanwhile,
+/// that one is removed instead, which costs one additional read.
 struct EndFill {
     generation: Arc<Generation>,
-    target: Target,
+    cache_key: CacheKey,
 }
 
 impl Drop for EndFill {
     fn drop(&mut self) {
-        self.generation.fills().remove(&self.target);
+        self.generation.fills().remove(&self.cache_key);
     }
 }
 
-fn target(request: &HttpRequest) -> &str {
-    request.uri().path_and_query().map_or("/", |target| target.as_str())
+fn cache_key(request: &HttpRequest) -> &str {
+    request.uri().path_and_query().map_or("/", |cache_key| cache_key.as_str())
 }
 
-/// Answers what is kept before the request is routed.
+/// Responds from the cache before the request is routed.
 ///
 /// # Errors
-/// The handler's own.
+/// Those of the handler.
 pub async fn serve_cached<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -278,7 +278,7 @@ pub async fn serve_cached<B: MessageBody + 'static>(
     let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
     let cache = request.app_data::<web::Data<Cache>>().filter(|_| is_read && is_anonymous);
     match cache.and_then(|cache| cache.lookup(request.request())) {
-        Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
+        Some(response) => Ok(request.into_response(response).map_into_right_body()),
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),
     }
 }
@@ -287,26 +287,27 @@ pub async fn serve_cached<B: MessageBody + 'static>(
 mod tests {
     use super::*;
 
-    /// Tells when it is dropped.
-    struct Told(Option<oneshot::Sender<()>>);
+    /// Sends a message when it is dropped.
+    struct NotifyOnDrop(Option<oneshot::Sender<()>>);
 
-    impl Drop for Told {
+    impl Drop for NotifyOnDrop {
         fn drop(&mut self) {
             let _ = self.0.take().map(|sender| sender.send(()));
         }
     }
 
     #[actix_web::test]
-    async fn a_read_is_given_up_when_all_who_waited_have_gone_and_not_before() {
+    async fn a_read_stops_when_all_waiting_requests_are_canceled() {
         let generation = Arc::new(Generation::new(1, 1 << 20));
         let (sender, mut dropped) = oneshot::channel();
-        let told = Told(Some(sender));
+        let notify = NotifyOnDrop(Some(sender));
         let read = async move {
-            let _told = told;
+            let _told = notify;
             std::future::pending().await
         };
-        let mut first = Box::pin(Arc::clone(&generation).find("/", read));
-        let mut second = Box::pin(Arc::clone(&generation).find("/", async { panic!("the first one's read serves") }));
+        let mut first = Box::pin(Arc::clone(&generation).get_or_fill("/", read));
+        let mut second =
+            Box::pin(Arc::clone(&generation).get_or_fill("/", async { panic!("the first read serves both") }));
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
         drop(first);

@@ -1,4 +1,4 @@
-//! The failures of `docs/OPERATIONS.md`, made to happen: clients see what it says, and so do the metrics.
+//! The failures of `docs/operate/runbook.md`, made to happen: clients see what it says, and so do the metrics.
 
 use std::io::Write;
 use std::net::TcpStream;

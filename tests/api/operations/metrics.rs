@@ -428,7 +428,7 @@ async fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
     let from_dashboard: BTreeSet<String> = expressions.iter().flat_map(|expression| names(expression)).collect();
     let from_alerts: BTreeSet<String> = alerts.iter().flat_map(|line| names(line)).collect();
     assert!(from_dashboard.len() > 20 && from_alerts.len() > 5, "{from_dashboard:?} {from_alerts:?}");
-    let from_document = names_in_failures(include_str!("../../../docs/OPERATIONS.md"));
+    let from_document = names_in_failures(include_str!("../../../docs/operate/runbook.md"));
     assert!(from_document.len() > 8, "{from_document:?}");
     let asked: BTreeSet<_> = [&from_dashboard, &from_alerts, &from_document].into_iter().flatten().collect();
     // The document names a histogram as a whole.
@@ -444,4 +444,7 @@ async fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
     };
     let hidden: Vec<_> = families(&given).difference(&families(&from_dashboard)).cloned().collect();
     assert!(hidden.is_empty(), "not on the dashboard: {hidden:?}");
+    let documented = names(include_str!("../../../docs/operate/metrics-logs-traces.md"));
+    let differing: Vec<_> = families(&given).symmetric_difference(&families(&documented)).cloned().collect();
+    assert!(differing.is_empty(), "documented or served, but not both: {differing:?}");
 }

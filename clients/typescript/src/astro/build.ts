@@ -1,24 +1,24 @@
 import { z } from 'astro/zod';
 import { createPostsClient, type PostsClient, type PostsClientOptions } from '../client.js';
 import type { Post, PostSummary } from '../generated/index.js';
-import { type IndexPage, markOf, type PostsFilter, readContents, readIndex } from './changes.js';
+import { fingerprintOf, type IndexPage, type PostsFilter, readContents, readIndex } from './changes.js';
 import type { Entry, LoaderContext } from './types.js';
 
 export type { PostsFilter } from './changes.js';
 
-/** The `data` of an entry: the post, and its excerpt for lists. */
+/** The `data` of a collection entry: the post and its excerpt. */
 export interface PostEntry extends Post {
   excerpt: string;
 }
 
 export interface PostsLoaderOptions extends PostsClientOptions {
-  /** Which posts; all that are published where it is not given. With a reader key `{ published: 'any' }` has drafts too. */
+  /** The posts to load. Default: all published posts. `{ published: 'any' }` adds drafts and requires an API key. */
   filter?: PostsFilter | undefined;
-  /** Whether the content is Markdown, which is then rendered as Astro renders its own; true where it is not given. */
+  /** Whether to render the content with Astro's Markdown renderer. Default: true. */
   markdown?: boolean | undefined;
 }
 
-/** A loader for `defineCollection`. */
+/** A content loader for Astro's `defineCollection`. */
 export interface PostsLoader {
   name: string;
   load: (context: LoaderContext) => Promise<void>;
@@ -26,8 +26,13 @@ export interface PostsLoader {
 }
 
 /**
- * Loads posts at build time, under their slugs. Only what has changed since the last load is read and rendered again.
- * Where a load fails, the collection stays as it was and the log says so; the first load of a collection throws.
+ * Creates a loader that stores posts in a build-time collection. The ID of an entry is the post's slug. A load fetches
+ * and renders only the posts that changed since the previous load.
+ *
+ * If a load fails, the loader logs an error and the collection keeps the posts of the previous load. The first load has
+ * none to keep, so it throws and the build fails.
+ *
+ * @throws TypeError if `baseUrl` is not an http or https URL.
  */
 export function postsLoader(options: PostsLoaderOptions): PostsLoader {
   const client = createPostsClient(options);
@@ -49,44 +54,47 @@ const schema = z.object({
   version: z.number(),
 });
 
-/** What is kept between loads. */
+/** What the loader stores between two loads. */
 interface State {
-  /** What was asked of whom: the rest is of use for the same only. */
+  /** A digest of the options. The pages are valid for the same options only. */
   readonly source: string;
   readonly pages: readonly IndexPage[];
 }
 
-const STATE = 'state';
+const STATE_KEY = 'state';
 
 async function load(client: PostsClient, options: PostsLoaderOptions, context: LoaderContext): Promise<void> {
   const { store, meta, logger } = context;
   const source = context.generateDigest(
     JSON.stringify([1, client.baseUrl, options.apiKey, options.filter, options.markdown]),
   );
-  const last = readState(meta.get(STATE), source);
+  const previous = readState(meta.get(STATE_KEY), source);
   try {
     const filter = options.filter ?? {};
-    const holds = (slug: string, mark: string): boolean => last !== undefined && store.get(slug)?.digest === mark;
-    const { pages, changed } = await readIndex(client, filter, last?.pages ?? [], holds);
+    const isStored = (slug: string, fingerprint: string): boolean =>
+      previous !== undefined && store.get(slug)?.digest === fingerprint;
+    const { pages, changed } = await readIndex(client, filter, previous?.pages ?? [], isStored);
     const entries: Entry[] = [];
     for (const [summary, post] of await readContents(client, filter, changed)) {
       entries.push(await makeEntry(summary, post, options, context));
     }
-    // From here on nothing can fail, so the collection is never half of the one and half of the other.
+    // All requests and rendering are done, so nothing below can fail and leave the collection half updated.
     const replaced = new Set(changed.map(({ slug }) => slug));
-    const kept = new Set(
+    const unchanged = new Set(
       pages.flatMap(({ posts }) => posts.map(([slug]) => slug)).filter((slug) => !replaced.has(slug)),
     );
-    const gone = store.keys().filter((slug) => !kept.has(slug));
-    for (const slug of gone) store.delete(slug);
+    const deleted = store.keys().filter((slug) => !unchanged.has(slug));
+    for (const slug of deleted) store.delete(slug);
     for (const entry of entries) store.set(entry);
-    meta.set(STATE, JSON.stringify({ source, pages } satisfies State));
-    const left = gone.filter((slug) => !store.has(slug)).length;
-    logger.info(`${store.keys().length} posts: ${entries.length} new or changed, ${left} gone`);
+    meta.set(STATE_KEY, JSON.stringify({ source, pages } satisfies State));
+    const removed = deleted.filter((slug) => !store.has(slug)).length;
+    logger.info(`posts: ${store.keys().length} total, ${entries.length} new or changed, ${removed} removed`);
   } catch (error) {
-    if (!last) throw error;
+    if (!previous) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    logger.error(`${context.collection}: not loaded, its ${store.keys().length} posts stay as they were. ${reason}`);
+    logger.error(
+      `failed to load ${context.collection}; keeping the ${store.keys().length} posts of the previous load: ${reason}`,
+    );
   }
 }
 
@@ -98,15 +106,18 @@ async function makeEntry(
 ): Promise<Entry> {
   const id = post.slug;
   const data = await context.parseData({ id, data: { ...post, excerpt: summary.excerpt } });
-  // Where the post has changed since its summary was read, this mark makes the next load read it again.
-  const entry: Entry = { id, data, digest: markOf(summary) };
+  // The fingerprint is the summary's. If the post changed after the summary was read, the next load fetches it again.
+  const entry: Entry = { id, data, digest: fingerprintOf(summary) };
   if (post.content === null) return entry;
   entry.body = post.content;
   if (options.markdown ?? true) entry.rendered = await context.renderMarkdown(withoutFrontmatter(post.content));
   return entry;
 }
 
-/** Astro takes lines between `---` at the beginning for frontmatter. An invisible definition before them prevents it. */
+/**
+ * Astro parses a leading block between `---` or `+++` lines as frontmatter. A link definition before it, which renders
+ * as nothing, prevents that.
+ */
 function withoutFrontmatter(markdown: string): string {
   return /^\uFEFF?\s*(---|\+\+\+)/.test(markdown) ? `[_]: <>\n\n${markdown}` : markdown;
 }

@@ -2,82 +2,89 @@ import type { PostsClient } from '../client.js';
 import type { Post, PostSummary } from '../generated/index.js';
 import type { ListQuery } from '../query.js';
 
-/** Which posts a collection has. */
+/** The posts that a collection contains. By default, all published posts. */
 export type PostsFilter = Pick<ListQuery, 'published' | 'slug' | 'q' | 'published_after' | 'published_before'>;
 
-/** A page of the index, as it is kept for the next load. */
+/** A page of the index, stored for the next load. */
 export interface IndexPage {
   readonly cursor: string | null;
   readonly next: string | null;
   readonly etag: string | null;
-  /** What is on it: slugs and marks. */
-  readonly posts: readonly (readonly [slug: string, mark: string])[];
+  /** The slug and fingerprint of each post on the page. */
+  readonly posts: readonly (readonly [slug: string, fingerprint: string])[];
 }
 
 export interface Index {
   readonly pages: readonly IndexPage[];
-  /** Posts that are new or not as they were. */
+  /** The posts that are new or have changed. */
   readonly changed: readonly PostSummary[];
 }
 
-/** Tells whether the collection holds the post with this slug as this mark says. */
-export type Holds = (slug: string, mark: string) => boolean;
+/** Returns whether the collection stores the post with this slug in the version with this fingerprint. */
+export type IsStored = (slug: string, fingerprint: string) => boolean;
 
-/** What a post is at a time. `created_at` is a part of it because a database that was made anew repeats the rest. */
-export function markOf({ id, version, created_at }: PostSummary): string {
+/** Identifies a version of a post. Includes `created_at` because a recreated database repeats ids and versions. */
+export function fingerprintOf({ id, version, created_at }: PostSummary): string {
   return `${id}-${version} ${created_at}`;
 }
 
 /**
- * Reads the summaries of all posts: only so is it seen which are gone, and which an import or a slow clock has put behind
- * the newest `updated_at`. A page on which nothing has changed since `known` costs a 304.
+ * Reads the summaries of all posts. Reading only those after the newest known `updated_at` would miss deleted posts,
+ * and posts that an import or a slow clock gave an older `updated_at`. A page that has not changed since the previous
+ * load costs one 304 response.
  */
 export async function readIndex(
   client: PostsClient,
   filter: PostsFilter,
-  known: readonly IndexPage[],
-  holds: Holds,
+  previous: readonly IndexPage[],
+  isStored: IsStored,
 ): Promise<Index> {
-  // Where the database is another one, its ETags say nothing about what is known.
-  return (await walk(client, filter, known, holds)) ?? (await readIndex(client, filter, [], () => false));
+  // If the database was replaced, the stored pages and their ETags are useless, and everything is read again.
+  return (await readPages(client, filter, previous, isStored)) ?? (await readIndex(client, filter, [], () => false));
 }
 
-/** As `readIndex`; `undefined` where the posts that are known were another database's. */
-async function walk(
+/** Like `readIndex`, but returns `undefined` if the previous pages came from a different database. */
+async function readPages(
   client: PostsClient,
   filter: PostsFilter,
-  known: readonly IndexPage[],
-  holds: Holds,
+  previous: readonly IndexPage[],
+  isStored: IsStored,
 ): Promise<Index | undefined> {
   const query = { ...filter, sort: 'id', view: 'summary' } as const;
-  const born = new Map(known.flatMap((page) => page.posts.map(([, mark]) => [Number.parseInt(mark, 10), mark])));
-  const isForeign = (post: PostSummary): boolean => !(born.get(post.id) ?? post.created_at).endsWith(post.created_at);
-  // A 304 shows no post, so one is looked at in any case.
-  if (born.size > 0 && (await client.posts.list({ ...query, limit: 1 })).items.some(isForeign)) return undefined;
+  // A post id with a different `created_at` means a different database.
+  const fingerprints = new Map(
+    previous.flatMap((page) => page.posts.map(([, fingerprint]) => [Number.parseInt(fingerprint, 10), fingerprint])),
+  );
+  const isFromOtherDatabase = (post: PostSummary): boolean =>
+    !(fingerprints.get(post.id) ?? post.created_at).endsWith(post.created_at);
+  // All pages may return 304, which contains no post to compare, so one post is always read.
+  if (fingerprints.size > 0 && (await client.posts.list({ ...query, limit: 1 })).items.some(isFromOtherDatabase)) {
+    return undefined;
+  }
 
   const pages: IndexPage[] = [];
   const changed: PostSummary[] = [];
   for (let cursor: string | null | undefined = null; cursor !== undefined; cursor = pages.at(-1)?.next ?? undefined) {
-    const before = known.find(
-      (page) => page.cursor === cursor && page.posts.every(([slug, mark]) => holds(slug, mark)),
+    const stored = previous.find(
+      (page) => page.cursor === cursor && page.posts.every(([slug, fingerprint]) => isStored(slug, fingerprint)),
     );
-    const where = { ...query, limit: 100, ...(cursor !== null && { cursor }) };
-    const page = await (before?.etag
-      ? client.posts.list(where, { ifNoneMatch: before.etag })
-      : client.posts.list(where));
-    if (page?.items.some(isForeign)) return undefined;
-    changed.push(...(page?.items ?? []).filter((post) => !holds(post.slug, markOf(post))));
+    const pageQuery = { ...query, limit: 100, ...(cursor !== null && { cursor }) };
+    const page = await (stored?.etag
+      ? client.posts.list(pageQuery, { ifNoneMatch: stored.etag })
+      : client.posts.list(pageQuery));
+    if (page?.items.some(isFromOtherDatabase)) return undefined;
+    changed.push(...(page?.items ?? []).filter((post) => !isStored(post.slug, fingerprintOf(post))));
     if (page) {
-      const posts = page.items.map((post) => [post.slug, markOf(post)] as const);
+      const posts = page.items.map((post) => [post.slug, fingerprintOf(post)] as const);
       pages.push({ cursor, next: page.next_cursor, etag: page.etag, posts });
-    } else if (before) {
-      pages.push(before);
+    } else if (stored) {
+      pages.push(stored);
     }
   }
   return { pages, changed };
 }
 
-/** Reads the contents of what has changed, which is what was updated since the oldest of these posts was. */
+/** Fetches the full posts of these summaries, by listing the posts updated since the oldest `updated_at` among them. */
 export async function readContents(
   client: PostsClient,
   filter: PostsFilter,
@@ -87,13 +94,13 @@ export async function readContents(
   const missing = new Map(changed.map((post) => [post.id, post]));
   if (missing.size === 0) return contents;
   const oldest = Math.min(...changed.map(({ updated_at }) => Date.parse(updated_at)));
-  // A bound is not itself included, and a `Date` has no microseconds.
+  // The bound is exclusive, and a `Date` has no microseconds.
   const updated_after = new Date(oldest - 1);
   for await (const post of client.posts.all({ ...filter, sort: 'updated_at', updated_after })) {
     const summary = missing.get(post.id);
     if (summary) contents.push([summary, post]);
     if (missing.delete(post.id) && missing.size === 0) break;
   }
-  // What is missing still was deleted or unpublished in between.
+  // Posts that are still missing were deleted or unpublished after the summaries were read.
   return contents;
 }

@@ -5,48 +5,58 @@ import type { ListQuery, PostOf, View } from '../query.js';
 import type { LiveEntry, PostsLiveLoader } from './types.js';
 
 export interface LivePostsLoaderOptions<V extends View = 'full'> extends PostsClientOptions {
-  /** `summary` gives entries with an `excerpt` in place of the `content`; `full` where it is not given. */
+  /** `full` (default), or `summary` for entries with an `excerpt` instead of the `content`. */
   view?: V | undefined;
-  /** Makes HTML of a content, for `render(entry)`. It is put into the page as it is, so it must be safe. */
+  /**
+   * Converts the content to HTML for `render(entry)`. Astro does not escape the result, so the function must sanitize
+   * it.
+   */
   render?: ((content: string) => string | Promise<string>) | undefined;
 }
 
-/** What `getLiveEntry` takes. */
+/** The filter of `getLiveEntry`. */
 export interface LiveEntryFilter {
   /** The post's slug. */
   id: string;
 }
 
-/** What `getLiveCollection` takes. */
+/** The filter of `getLiveCollection`. */
 export interface LiveListFilter extends Omit<ListQuery, 'view' | 'cursor' | 'count'> {
-  /** How many posts at most, 100 where it is not given; more than 100 are read page by page. */
+  /** The maximum number of posts. Default: 100. Larger numbers are read in pages of 100. */
   limit?: number;
 }
 
-/** Loads posts when a page asks for them. Errors come as `error`, a `PostsApiError`; a post that is not there as Astro's own. */
+/**
+ * Creates a loader that fetches posts at request time, for `defineLiveCollection`.
+ *
+ * A failed request is returned as `error`, a {@link PostsApiError}. For a missing post, Astro returns its own
+ * `LiveEntryNotFoundError`.
+ *
+ * @throws TypeError if `baseUrl` is not an http or https URL.
+ */
 export function livePostsLoader<V extends View = 'full'>(
   options: LivePostsLoaderOptions<V>,
 ): PostsLiveLoader<PostOf<V>, LiveEntryFilter, LiveListFilter, PostsApiError> {
   const client = createPostsClient(options);
-  const entryOf =
+  const toEntry =
     (collection: string) =>
     async (post: PostOf<V>): Promise<LiveEntry<PostOf<V>>> => ({
       id: post.slug,
       data: post,
-      ...(await rendered(post, options)),
+      ...(await renderContent(post, options)),
       cacheHint: { tags: [collection, `${collection}:${post.id}`], lastModified: new Date(post.updated_at) },
     });
   return {
     name: '@posts-api/client',
     loadEntry: ({ collection, filter }) =>
-      errorAsValue(async () => {
-        const post = await find(client, options, filter.id);
-        return post && (await entryOf(collection)(post));
+      returnError(async () => {
+        const post = await findBySlug(client, options, filter.id);
+        return post && (await toEntry(collection)(post));
       }),
     loadCollection: ({ collection, filter = {} }) =>
-      errorAsValue(async () => {
-        const posts = await list(client, options, filter);
-        const entries = await Promise.all(posts.map(entryOf(collection)));
+      returnError(async () => {
+        const posts = await listPosts(client, options, filter);
+        const entries = await Promise.all(posts.map(toEntry(collection)));
         const newest = Math.max(...posts.map((post) => Date.parse(post.updated_at)));
         const lastModified = posts.length === 0 ? {} : { lastModified: new Date(newest) };
         return { entries, cacheHint: { tags: [collection], ...lastModified } };
@@ -54,7 +64,7 @@ export function livePostsLoader<V extends View = 'full'>(
   };
 }
 
-async function find<V extends View>(
+async function findBySlug<V extends View>(
   client: PostsClient,
   options: LivePostsLoaderOptions<V>,
   slug: string,
@@ -70,7 +80,7 @@ async function find<V extends View>(
   }
 }
 
-async function list<V extends View>(
+async function listPosts<V extends View>(
   client: PostsClient,
   { view }: LivePostsLoaderOptions<V>,
   filter: LiveListFilter,
@@ -84,12 +94,12 @@ async function list<V extends View>(
   return posts;
 }
 
-async function rendered(post: Post | PostSummary, { render }: { render?: LivePostsLoaderOptions['render'] }) {
+async function renderContent(post: Post | PostSummary, { render }: { render?: LivePostsLoaderOptions['render'] }) {
   if (!render || !('content' in post) || post.content === null) return {};
   return { rendered: { html: await render(post.content) } };
 }
 
-async function errorAsValue<T>(work: () => Promise<T>): Promise<T | { error: PostsApiError }> {
+async function returnError<T>(work: () => Promise<T>): Promise<T | { error: PostsApiError }> {
   try {
     return await work();
   } catch (error) {

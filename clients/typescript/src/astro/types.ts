@@ -1,5 +1,5 @@
-// What is used here of the types in `astro/loaders`. Those themselves pass no compiler that looks into libraries
-// (`skipLibCheck: false`), so nothing is imported from there; a test holds these against them.
+// The parts of the types in `astro/loaders` that the loaders need. The originals do not compile with `skipLibCheck:
+// false`, so they are copied instead of imported. `test/types/astro` compares the copies with the originals.
 
 /** The `cacheHint` of a live entry or collection. */
 export interface CacheHint {
@@ -31,7 +31,7 @@ export interface Rendered {
   metadata?: { imagePaths?: string[]; [name: string]: unknown };
 }
 
-/** Astro's `DataEntry`, as far as it is written here. */
+/** The fields of Astro's `DataEntry` that the loader writes. */
 export interface Entry {
   id: string;
   data: Record<string, unknown>;
@@ -40,7 +40,7 @@ export interface Entry {
   rendered?: Rendered;
 }
 
-/** Astro's `LoaderContext`, as far as it is used here. */
+/** The members of Astro's `LoaderContext` that the loader uses. */
 export interface LoaderContext {
   collection: string;
   store: {

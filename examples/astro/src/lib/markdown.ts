@@ -12,13 +12,16 @@ const marked = new Marked({
 const HEADINGS = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
 
 /**
- * HTML of a post's Markdown that is safe to put into a page: HTML in the Markdown is kept as far as it only formats. The
- * highest heading becomes an `<h2>`, below the title of the page; `top` is for pages with more above it.
+ * Renders Markdown to sanitized HTML. Formatting elements in the Markdown are kept; scripts, event handlers, styles,
+ * and unknown URL schemes are removed.
+ *
+ * Headings are shifted so that the highest one has level `topLevel`. The default is 2, because the page title is the
+ * `<h1>`.
  */
-export function renderMarkdown(markdown: string, top = 2): string {
+export function renderMarkdown(markdown: string, topLevel = 2): string {
   const html = marked.parse(markdown, { async: false });
   const highest = HEADINGS.findIndex((heading) => html.includes(`<${heading}`));
-  const moved = HEADINGS.map((heading, level) => [heading, `h${Math.min(level - highest + top, 6)}`] as const);
+  const shifted = HEADINGS.map((heading, level) => [heading, `h${Math.min(level - highest + topLevel, 6)}`] as const);
   return sanitizeHtml(html, {
     allowedTags: [...sanitizeHtml.defaults.allowedTags, 'img', 'del', 'ins', 'details', 'summary'],
     allowedAttributes: {
@@ -32,9 +35,9 @@ export function renderMarkdown(markdown: string, top = 2): string {
     },
     allowedSchemes: ['https', 'http', 'mailto'],
     transformTags: {
-      ...Object.fromEntries(moved),
+      ...Object.fromEntries(shifted),
       img: (tagName, attribs) => ({ tagName, attribs: { alt: '', ...attribs, loading: 'lazy' } }),
-      // What may be wider than the page scrolls, also by keyboard.
+      // Code blocks and tables scroll horizontally. `tabindex` makes them scrollable with the keyboard.
       pre: (tagName) => ({ tagName, attribs: { tabindex: '0' } }),
       table: (tagName) => ({ tagName, attribs: { tabindex: '0' } }),
     },

@@ -1,4 +1,7 @@
-/** The text with the quotation marks, dashes and dots that a printer would take. Elements of a text come one by one. */
+/**
+ * Replaces straight quotation marks, hyphens used as dashes, and three dots with their typographic characters. Pass
+ * each text node separately.
+ */
 export function typeset(text: string): string {
   return text
     .replace(/(?<=^|[\s([{–—/“‘])"(?=\S)/g, (quote, at: number) => (at > 0 || /^"\w/.test(text) ? '“' : quote))
@@ -9,7 +12,7 @@ export function typeset(text: string): string {
     .replace(/\.\.\./g, '…');
 }
 
-/** An excerpt with a sign that it goes on, unless it ends with a sentence. */
+/** Typesets an excerpt and appends an ellipsis unless it ends with a complete sentence. */
 export function typesetExcerpt(excerpt: string): string {
   const text = typeset(excerpt);
   return text === '' || /[.!?…][”’)]*$/.test(text) ? text : `${text.replace(/[\s,;:–—-]+$/, '')}\u00A0…`;

@@ -35,7 +35,7 @@ def _parse_response(response: httpx.Response) -> CreatedApiKey:
 
         return response_201
 
-    raise errors.error_of(response)
+    raise errors.error_from_response(response)
 
 
 def _build_response(response: httpx.Response) -> Response[CreatedApiKey]:
@@ -63,8 +63,8 @@ def sync_detailed(
             'editor'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -98,8 +98,8 @@ def sync(
             'editor'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -131,8 +131,8 @@ async def asyncio_detailed(
             'editor'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -164,8 +164,8 @@ async def asyncio(
             'editor'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:

@@ -26,7 +26,7 @@ def _get_kwargs(
 def _parse_response(response: httpx.Response) -> None:
     if response.status_code == 204:
         return
-    raise errors.error_of(response)
+    raise errors.error_from_response(response)
 
 
 def _build_response(response: httpx.Response) -> Response[None]:
@@ -56,8 +56,8 @@ def sync_detailed(
         id (int):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -92,8 +92,8 @@ def sync(
         id (int):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -123,8 +123,8 @@ async def asyncio_detailed(
         id (int):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -157,8 +157,8 @@ async def asyncio(
         id (int):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:

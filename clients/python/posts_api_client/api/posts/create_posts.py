@@ -38,7 +38,7 @@ def _parse_response(response: httpx.Response) -> BatchAnswer:
 
         return response_200
 
-    raise errors.error_of(response)
+    raise errors.error_from_response(response)
 
 
 def _build_response(response: httpx.Response) -> Response[BatchAnswer]:
@@ -68,8 +68,8 @@ def sync_detailed(
             'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -106,8 +106,8 @@ def sync(
             'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -142,8 +142,8 @@ async def asyncio_detailed(
             'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -178,8 +178,8 @@ async def asyncio(
             'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:

@@ -127,7 +127,7 @@ def _parse_response(response: httpx.Response) -> PostPage | PostSummaryPage:
 
         return response_200
 
-    raise errors.error_of(response)
+    raise errors.error_from_response(response)
 
 
 def _build_response(response: httpx.Response) -> Response[PostPage | PostSummaryPage]:
@@ -178,9 +178,9 @@ def sync_detailed(
         if_none_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.NotModified: If the service answers 304.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.NotModified: If the service responds with 304.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -249,9 +249,9 @@ def sync(
         if_none_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.NotModified: If the service answers 304.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.NotModified: If the service responds with 304.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -318,9 +318,9 @@ async def asyncio_detailed(
         if_none_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.NotModified: If the service answers 304.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.NotModified: If the service responds with 304.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -387,9 +387,9 @@ async def asyncio(
         if_none_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.NotModified: If the service answers 304.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.NotModified: If the service responds with 304.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:

@@ -51,7 +51,7 @@ def _parse_response(response: httpx.Response) -> Post:
 
         return response_201
 
-    raise errors.error_of(response)
+    raise errors.error_from_response(response)
 
 
 def _build_response(response: httpx.Response) -> Response[Post]:
@@ -87,8 +87,8 @@ def sync_detailed(
             'published': True, 'title': 'Hello, world'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -133,8 +133,8 @@ def sync(
             'published': True, 'title': 'Hello, world'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -177,8 +177,8 @@ async def asyncio_detailed(
             'published': True, 'title': 'Hello, world'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -221,8 +221,8 @@ async def asyncio(
             'published': True, 'title': 'Hello, world'}.
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:

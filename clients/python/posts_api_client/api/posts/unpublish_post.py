@@ -36,7 +36,7 @@ def _parse_response(response: httpx.Response) -> Post:
 
         return response_200
 
-    raise errors.error_of(response)
+    raise errors.error_from_response(response)
 
 
 def _build_response(response: httpx.Response) -> Response[Post]:
@@ -65,8 +65,8 @@ def sync_detailed(
         if_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -102,8 +102,8 @@ def sync(
         if_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -137,8 +137,8 @@ async def asyncio_detailed(
         if_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
@@ -172,8 +172,8 @@ async def asyncio(
         if_match (str | Unset):
 
     Raises:
-        errors.ProblemError: If the service answers with an error.
-        errors.UnexpectedStatus: If something else answers, such as a proxy.
+        errors.ProblemError: If the service returns an error.
+        errors.UnexpectedStatus: If the response did not come from the service.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:

@@ -1,4 +1,4 @@
-// What the package says of Astro's types, held against Astro's own.
+// Checks that the loaders are assignable to Astro's own types.
 import type { LiveLoader, Loader, LoaderContext } from 'astro/loaders';
 import type { z } from 'astro/zod';
 import { defineCollection, defineLiveCollection } from 'astro/content/config';
@@ -22,7 +22,7 @@ const summaries = livePostsLoader({ baseUrl: 'http://127.0.0.1:8080', view: 'sum
 summaries satisfies LiveLoader<PostSummary, LiveEntryFilter, LiveListFilter, PostsApiError>;
 defineLiveCollection({ loader: live });
 
-// What Astro finds out for `getLiveCollection`.
+// The types that Astro infers for `getLiveCollection`.
 type DataOf<T> = T extends LiveLoader<infer D, infer _E, infer _C, infer _X> ? D : never;
 type ErrorOf<T> = T extends LiveLoader<infer _D, infer _E, infer _C, infer X> ? X : never;
 same<DataOf<typeof live>, Post>(true);

@@ -8,7 +8,7 @@ import {
   type PostSummary,
 } from '@posts-api/client';
 
-/** Compiles only where both are the same type; `any` is the same as itself only. */
+/** Compiles only if `A` and `B` are the same type. `any` equals only `any`. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Same<A, B>): void {}
 
@@ -67,19 +67,19 @@ const tag: ETag = { id: 1, version: 1 };
 post.content.length;
 // @ts-expect-error -- a summary has no content
 summaries.items[0]?.content;
-// @ts-expect-error -- there is no such sort
+// @ts-expect-error -- unknown sort
 client.posts.list({ sort: '-created_at' });
-// @ts-expect-error -- there is no such parameter
+// @ts-expect-error -- unknown parameter
 client.posts.list({ page: 2 });
-// @ts-expect-error -- a title is needed
+// @ts-expect-error -- title is required
 client.posts.create({ content: 'a' });
-// @ts-expect-error -- a post has no such field
+// @ts-expect-error -- unknown field
 client.posts.create({ title: 'a', author: 'b' });
-// @ts-expect-error -- a slug cannot be cleared
+// @ts-expect-error -- slug must not be null
 client.posts.update(1, { slug: null });
-// @ts-expect-error -- roles are few
+// @ts-expect-error -- unknown role
 client.keys.create({ name: 'ci', role: 'owner' });
-// @ts-expect-error -- where the service is must be said
+// @ts-expect-error -- baseUrl is required
 createPostsClient({ apiKey: 'a' });
 
 export { tag };

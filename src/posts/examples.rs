@@ -1,22 +1,23 @@
-//! Examples for the OpenAPI document, made from [`Post::example`].
+//! Examples for the OpenAPI document, made from [`NewPost::example`].
 
 use serde_json::{Value, json};
 
-use crate::posts::model::{Post, PostSummary};
+use crate::posts::model::NewPost;
 
 /// The post as a draft, before its publication.
 pub(crate) fn draft() -> Value {
-    let post = Post::example();
-    json!(Post { published: false, published_at: None, updated_at: post.created_at, version: 1, ..post })
+    let post = NewPost::example();
+    let draft = NewPost { published: false, published_at: None, updated_at: post.created_at, version: 1, ..post };
+    json!(draft.to_post(1))
 }
 
 /// A page of posts without a total.
 pub(crate) fn page() -> Value {
-    json!({"items": [Post::example()], "next_cursor": null, "prev_cursor": null})
+    json!({"items": [NewPost::example().to_post(1)], "next_cursor": null, "prev_cursor": null})
 }
 
 /// A page of summaries with a total.
 pub(crate) fn summary_page() -> Value {
-    let items = [PostSummary::example()];
+    let items = [NewPost::example().to_summary(1)];
     json!({"items": items, "next_cursor": null, "prev_cursor": null, "total": 1, "total_is_estimate": false})
 }

@@ -10,8 +10,9 @@ use crate::posts::excerpt::{StoredExcerpt, StoredExcerptColumns};
 use crate::schema::posts;
 use crate::validation::Invalid;
 
-/// Declares [`Post`] and [`PostSummary`], which have the same fields, except that a summary has an excerpt instead of the
-/// content. The JSON has the fields in the order of declaration.
+/// Declares [`Post`], [`PostSummary`], and [`NewPost`], which have the same fields, with two exceptions: a summary has an
+/// excerpt instead of the content, and a new post has both, but no id. The JSON has the fields in the order of
+/// declaration.
 macro_rules! post_types {
     (
         before_content { $($(#[$before_attribute:meta])* $before:ident: $before_type:ty,)* }
@@ -20,8 +21,11 @@ macro_rules! post_types {
         /// A post.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
         #[diesel(table_name = posts)]
-        #[schema(example = json!(Post::example()))]
+        #[schema(example = json!(NewPost::example().to_post(1)))]
         pub struct Post {
+            /// Unique identifier. The id of a deleted post is not used again.
+            #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+            pub id: i64,
             $($(#[$before_attribute])* pub $before: $before_type,)*
             /// The text, in any markup. Null if the post has no content.
             #[schema(required, example = "My first post.", max_length = 524_288)]
@@ -33,8 +37,11 @@ macro_rules! post_types {
         /// A post without its content, as lists return it with `view=summary`.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
         #[diesel(table_name = posts)]
-        #[schema(example = json!(PostSummary::example()))]
+        #[schema(example = json!(NewPost::example().to_summary(1)))]
         pub struct PostSummary {
+            /// Unique identifier. The id of a deleted post is not used again.
+            #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+            pub id: i64,
             $($(#[$before_attribute])* pub $before: $before_type,)*
             /// The beginning of the content as plain text, cut at a word boundary.
             #[schema(example = "My first post.", max_length = 200)]
@@ -44,15 +51,25 @@ macro_rules! post_types {
             $($(#[$after_attribute])* pub $after: $after_type,)*
         }
 
-        impl PostSummary {
-            /// The summary of [`Post::example`].
-            pub(crate) fn example() -> Self {
-                let post = Post::example();
-                Self {
-                    $($before: post.$before,)*
-                    excerpt: excerpt::of(post.content.as_deref().unwrap_or_default()),
-                    $($after: post.$after,)*
-                }
+        /// A row to insert. The database assigns the id.
+        #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
+        #[diesel(table_name = posts, treat_none_as_default_value = false)]
+        pub struct NewPost {
+            $(pub $before: $before_type,)*
+            pub content: Option<String>,
+            pub excerpt: String,
+            $(pub $after: $after_type,)*
+        }
+
+        impl NewPost {
+            pub(crate) fn to_post(&self, id: i64) -> Post {
+                let Self { $($before,)* content, $($after,)* excerpt: _ } = self.clone();
+                Post { id, $($before,)* content, $($after,)* }
+            }
+
+            pub(crate) fn to_summary(&self, id: i64) -> PostSummary {
+                let Self { $($before,)* excerpt, $($after,)* content: _ } = self.clone();
+                PostSummary { id, $($before,)* excerpt, $($after,)* }
             }
         }
     };
@@ -60,9 +77,6 @@ macro_rules! post_types {
 
 post_types! {
     before_content {
-        /// Unique identifier. The id of a deleted post is not used again.
-        #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-        id: i64,
         /// The name of the post in URLs. Unique among all posts, including drafts.
         #[schema(example = "hello-world", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
         slug: String,
@@ -92,15 +106,15 @@ post_types! {
     }
 }
 
-impl Post {
-    /// The post in the examples of the OpenAPI document.
+impl NewPost {
+    /// The post in the examples of the OpenAPI document, where it has the id 1.
     pub(crate) fn example() -> Self {
         let time = |text: &str| text.parse().unwrap_or(Timestamp::MIN);
         Self {
-            id: 1,
             slug: "hello-world".into(),
             title: "Hello, world".into(),
             content: Some("My first post.".into()),
+            excerpt: "My first post.".into(),
             published: true,
             published_at: Some(time("2026-01-31T12:00:00Z")),
             scheduled_for: None,
@@ -109,22 +123,6 @@ impl Post {
             version: 2,
         }
     }
-}
-
-/// A row to insert. The database assigns the id.
-#[derive(Debug, Clone, PartialEq, Eq, Insertable)]
-#[diesel(table_name = posts, treat_none_as_default_value = false)]
-pub struct NewPost {
-    pub slug: String,
-    pub title: String,
-    pub content: Option<String>,
-    pub excerpt: String,
-    pub published: bool,
-    pub published_at: Option<Timestamp>,
-    pub scheduled_for: Option<Timestamp>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub version: i64,
 }
 
 /// The assignments of an `UPDATE` that replaces a post with a [`NewPost`]. `$new!(column)` is the new value of a column.

@@ -26,13 +26,13 @@ mod tests {
     }
 
     #[derive(Serialize)]
-    struct Expected {
+    struct SerdeJson {
         text: Option<String>,
     }
 
     fn assert_same_bytes(text: Option<String>) {
         let written = serde_json::to_string(&Simd { text: text.clone() }).unwrap();
-        assert_eq!(written, serde_json::to_string(&Expected { text }).unwrap());
+        assert_eq!(written, serde_json::to_string(&SerdeJson { text }).unwrap());
     }
 
     #[test]

@@ -103,26 +103,10 @@ pub fn update(
     if patch == UpdatePost::default() {
         return explain_unchanged(conn, id, expected);
     }
-    let published = patch.published;
-    let excerpt = patch.content.as_ref().map(|content| excerpt::of(content.as_deref().unwrap_or_default()));
-    let changes = (
-        patch,
-        excerpt.map(|excerpt| posts::excerpt.eq(excerpt)),
-        published.map(|_| posts::scheduled_for.eq(None::<Timestamp>)),
-        (published == Some(true)).then(|| posts::published_at.eq(coalesce(posts::published_at, Some(now)))),
-        posts::updated_at.eq(now),
-        posts::version.eq(posts::version + 1),
-    );
-    let updated: QueryResult<Option<Post>> = on!(conn, conn => {
-        let mut update = diesel::update(posts::table.find(id)).set(changes).into_boxed();
-        if let Some(versions) = expected {
-            update = update.filter(posts::version.eq_any(versions.clone()));
-        }
-        update.returning(Post::as_returning()).get_result(conn).optional()
-    });
-    match updated {
+    let sets_state = patch.published.is_some();
+    match try_update(conn, id, expected, patch, now) {
         Ok(Some(post)) => {
-            conn.mark_changed(Visibility::of(published.is_some() || post.published));
+            conn.mark_changed(Visibility::of(sets_state || post.published));
             Ok(Change::Done(post))
         }
         Ok(None) => explain_unchanged(conn, id, expected).map(|reason| match reason {
@@ -137,6 +121,33 @@ pub fn update(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Returns `None` if the post is missing or at an unexpected version.
+fn try_update(
+    conn: &mut Connection,
+    id: i64,
+    expected: &Expected,
+    patch: UpdatePost,
+    now: Timestamp,
+) -> QueryResult<Option<Post>> {
+    let published = patch.published;
+    let excerpt = patch.content.as_ref().map(|content| excerpt::of(content.as_deref().unwrap_or_default()));
+    let changes = (
+        patch,
+        excerpt.map(|excerpt| posts::excerpt.eq(excerpt)),
+        published.map(|_| posts::scheduled_for.eq(None::<Timestamp>)),
+        (published == Some(true)).then(|| posts::published_at.eq(coalesce(posts::published_at, Some(now)))),
+        posts::updated_at.eq(now),
+        posts::version.eq(posts::version + 1),
+    );
+    on!(conn, conn => {
+        let mut update = diesel::update(posts::table.find(id)).set(changes).into_boxed();
+        if let Some(versions) = expected {
+            update = update.filter(posts::version.eq_any(versions.clone()));
+        }
+        update.returning(Post::as_returning()).get_result(conn).optional()
+    })
 }
 
 /// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced post

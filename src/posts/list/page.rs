@@ -97,8 +97,8 @@ impl PostPage {
     pub fn etag(&self) -> EntityTag {
         let mut digest = Sha256::new();
         for item in &self.items {
-            let (kind, id, version) = item.identity();
-            digest.update([kind]);
+            let (view, id, version) = item.identity();
+            digest.update([view]);
             digest.update(id.to_be_bytes());
             digest.update(version.to_be_bytes());
         }

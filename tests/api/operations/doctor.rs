@@ -113,7 +113,7 @@ async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: 
     }
     if database.engine == Engine::Postgres {
         place.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-        say(&examine(&place), "settings", "warning", "a parameter socket_timeout, which is not known here");
+        say(&examine(&place), "settings", "warning", "an unknown parameter socket_timeout");
     }
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::posts::input::UpdatePost;
-use posts_api::posts::list::Page;
+use posts_api::posts::list::ListPage;
 use posts_api::posts::list::params::ListRequest;
 use posts_api::posts::list::query::ListQuery;
 use posts_api::posts::{list, publish, store};
@@ -35,8 +35,8 @@ fn fill(conn: &mut Connection) {
 }
 
 /// The page, and the SQL that it took.
-fn captured(conn: &mut Connection, query: &ListQuery) -> (Page, Vec<String>) {
-    let (page, statements) = statements::capture(conn, |conn| list::list(conn, query));
+fn captured(conn: &mut Connection, query: &ListQuery) -> (ListPage, Vec<String>) {
+    let (page, statements) = statements::capture(conn, |conn| list::read_page(conn, query));
     (page.unwrap(), statements)
 }
 
@@ -134,10 +134,10 @@ async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestD
                 assert_eq!(page.items.len(), 31);
                 assert_eq!(statements.len(), 1, "{statements:#?}");
                 check(&mut conn, &statements[0], &format!("page {number} by {sort}{rest}"));
-                query.place = page.next;
+                query.position = page.next;
                 if number == 5 {
-                    query.place = page.previous;
-                    assert!(query.place.as_ref().is_some_and(|place| place.backwards));
+                    query.position = page.previous;
+                    assert!(query.position.as_ref().is_some_and(|place| place.backwards));
                 }
             }
         }
@@ -170,7 +170,7 @@ async fn what_is_due_is_found_without_a_walk_through_all_drafts(database: TestDa
         } else if database.engine == Engine::Postgres {
             continue;
         }
-        let (due, statements) = statements::capture(&mut conn, |conn| publish::due(conn, Timestamp::now(), 100));
+        let (due, statements) = statements::capture(&mut conn, |conn| publish::find_due(conn, Timestamp::now(), 100));
         due.unwrap();
         let plan = plan(&mut conn, &statements[0]);
         assert!(plan.contains("posts_scheduled_for"), "{plan}");
@@ -190,7 +190,7 @@ async fn with_drafts_each_half_of_a_list_is_read_from_an_index(database: TestDat
             for sql in &statements {
                 check(&mut conn, sql, &format!("page {number} by {sort}"));
             }
-            query.place = page.next;
+            query.position = page.next;
         }
     }
 }
@@ -246,7 +246,7 @@ async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: T
     for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
         let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
         let read = conn.transaction(|conn| {
-            assert_eq!(list::list(conn, &query)?.items.len(), found);
+            assert_eq!(list::read_page(conn, &query)?.items.len(), found);
             let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
             let counts = ["fetched", "returned"].map(|how| format!("pg_stat_get_xact_tuples_{how}('posts'::regclass)"));
             diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(&counts.join(" + "))).get_result::<i64>(conn)

@@ -217,7 +217,7 @@ async fn of_those_who_found_the_same_posts_due_one_publishes_each(database: Test
     let now = Timestamp::now();
     let found = [(); 3].map(|()| {
         let mut conn = database.connect();
-        let ids = publish::due(&mut conn, now, 1000).unwrap();
+        let ids = publish::find_due(&mut conn, now, 1000).unwrap();
         assert_eq!(ids.len(), 200);
         (conn, ids)
     });

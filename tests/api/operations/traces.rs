@@ -145,7 +145,7 @@ async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: Te
         Some(StatusCode::Error)
     );
     assert_eq!(failed.events.len(), 1, "{failed:#?}");
-    assert_eq!(failed.events[0].name, "the request failed");
+    assert_eq!(failed.events[0].name, "request failed");
     // The schedule has looked for posts meanwhile, and failed.
     wait_for("it is told", async || server.stderr().contains("failed to publish scheduled posts").then_some(())).await;
     // The last ones are sent at the end.

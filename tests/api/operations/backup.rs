@@ -32,7 +32,7 @@ fn count(path: &Path) -> i64 {
 
 /// Two posts are replaced together, again and again: a copy of one moment has the same title for both.
 #[tokio::test]
-async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
+async fn backup_is_a_consistent_snapshot_during_writes() {
     const BACKUPS: usize = 5;
     let api = Api::on(Engine::Sqlite).unwrap();
     let (writes, is_over) = (Cell::new(0), Cell::new(false));
@@ -125,7 +125,7 @@ enum Loss {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_drill_brings_back_what_was_acknowledged_before_the_backup() {
+async fn restore_drill_recovers_acknowledged_writes() {
     for loss in [Loss::Overwritten, Loss::Deleted] {
         restore_after(loss).await;
     }
@@ -200,7 +200,7 @@ async fn restore_after(loss: Loss) {
 }
 
 #[test]
-fn only_its_owner_may_read_a_backup_and_nothing_is_left_beside_it() {
+fn backup_is_private_and_the_only_new_file() {
     let (place, _database) = place_with(10);
     let before = place.files();
     let said = place.run(&["backup", "copy.db"]).success();
@@ -214,7 +214,7 @@ fn only_its_owner_may_read_a_backup_and_nothing_is_left_beside_it() {
 }
 
 #[test]
-fn a_file_that_is_there_is_replaced_only_where_that_is_said() {
+fn existing_file_is_replaced_only_with_the_flag() {
     let (place, database) = place_with(3);
     place.write("copy.db", "precious");
     let line = place.run(&["backup", "copy.db"]).error_line();
@@ -228,7 +228,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_said() {
 }
 
 #[test]
-fn the_database_is_never_taken_for_the_place_of_its_own_backup() {
+fn database_is_refused_as_its_own_backup_file() {
     let (place, database) = place_with(3);
     // Open, so that its log is there.
     let _conn = database.connect();
@@ -252,7 +252,7 @@ fn the_database_is_never_taken_for_the_place_of_its_own_backup() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_told_and_not_made() {
+fn missing_database_is_reported_and_not_created() {
     let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     let line = place.run(&["backup", "copy.db"]).error_line();
     assert!(line.contains("there is no database at posts.db"), "{line}");
@@ -260,7 +260,7 @@ fn a_database_that_is_not_there_is_told_and_not_made() {
 }
 
 #[test]
-fn a_damaged_database_gives_no_backup() {
+fn damaged_database_is_not_backed_up() {
     let (place, database) = place_with(2000);
     execute(&mut database.connect(), "PRAGMA wal_checkpoint(TRUNCATE)");
     let mut bytes = std::fs::read(place.path("posts.db")).unwrap();
@@ -275,7 +275,7 @@ fn a_damaged_database_gives_no_backup() {
 
 /// SQLite copies it without a word; it is noticed where the copy is read back.
 #[test]
-fn a_copy_that_does_not_keep_its_own_rules_is_no_backup() {
+fn copy_that_violates_constraints_is_refused() {
     let (place, database) = place_with(3);
     let mut conn = database.connect();
     execute(&mut conn, "PRAGMA ignore_check_constraints = ON");
@@ -288,7 +288,7 @@ fn a_copy_that_does_not_keep_its_own_rules_is_no_backup() {
 }
 
 #[test]
-fn where_there_is_no_room_nothing_is_left_of_a_backup() {
+fn full_disk_leaves_no_partial_backup() {
     let Some(disk) = SmallDisk::mount(1) else { return };
     let (place, _database) = place_with(5000);
     let directory = disk.database().parent().unwrap().to_owned();
@@ -298,7 +298,7 @@ fn where_there_is_no_room_nothing_is_left_of_a_backup() {
 }
 
 #[tokio::test]
-async fn a_backup_that_is_interrupted_leaves_nothing_behind() {
+async fn interrupted_backup_leaves_no_file() {
     let (place, database) = place_with(1);
     for signal in ["TERM", "INT"] {
         // Whoever opens the database waits for this one, so that the backup has begun and does not end.
@@ -316,7 +316,7 @@ async fn a_backup_that_is_interrupted_leaves_nothing_behind() {
 
 /// The `pg_dump` that it prints makes a copy, and the drill brings that back.
 #[test]
-fn on_postgresql_the_drill_brings_back_what_the_command_that_it_prints_has_saved() {
+fn postgresql_drill_restores_with_the_printed_command() {
     let databases = [(); 2].map(|()| TestDatabase::create(Engine::Postgres));
     let [Some(database), Some(other)] = databases else { return };
     database.migrate();

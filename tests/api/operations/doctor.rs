@@ -50,7 +50,7 @@ fn contents(database: &TestDatabase) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[on_both]
-async fn where_all_is_well_every_check_says_so(database: TestDatabase) {
+async fn healthy_setup_passes_every_check(database: TestDatabase) {
     database.migrate();
     database.import(&[json!({"title": "A"}), json!({"title": "B", "published": true})]);
     let place = sandbox(&database);
@@ -76,7 +76,7 @@ async fn where_all_is_well_every_check_says_so(database: TestDatabase) {
 }
 
 #[on_both]
-async fn pending_migrations_are_told_and_not_applied(database: TestDatabase) {
+async fn pending_migrations_are_reported_and_not_applied(database: TestDatabase) {
     // SQLite's file is there, and empty.
     drop(database.connect());
     let place = sandbox(&database);
@@ -89,7 +89,7 @@ async fn pending_migrations_are_told_and_not_applied(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_database_of_a_newer_release_is_warned_of(database: TestDatabase) {
+async fn database_of_a_newer_release_is_a_warning(database: TestDatabase) {
     database.migrate();
     database.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
     say(
@@ -101,7 +101,7 @@ async fn a_database_of_a_newer_release_is_warned_of(database: TestDatabase) {
 }
 
 #[on_both]
-async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: TestDatabase) {
+async fn unusable_settings_fail_and_unusual_ones_warn(database: TestDatabase) {
     database.migrate();
     let mut place = sandbox(&database);
     for (name, value, words) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
@@ -118,7 +118,7 @@ async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: 
 }
 
 #[on_both]
-async fn it_serves_while_another_program_has_the_database(database: TestDatabase) {
+async fn works_while_another_program_uses_the_database(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     execute(&mut conn, "BEGIN");
@@ -129,7 +129,7 @@ async fn it_serves_while_another_program_has_the_database(database: TestDatabase
 }
 
 #[test]
-fn a_sqlite_database_is_left_byte_for_byte_at_rest_and_after_a_crash() {
+fn sqlite_files_stay_byte_for_byte_unchanged() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     let place = sandbox(&database);
@@ -157,7 +157,7 @@ fn a_sqlite_database_is_left_byte_for_byte_at_rest_and_after_a_crash() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told_and_not_made() {
+fn missing_file_is_reported_and_not_created() {
     let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     let checks = examine(&place);
     say(&checks, "file", "WRONG", "there is no posts.db: posts-api migrate makes it");
@@ -168,14 +168,14 @@ fn a_file_that_is_not_there_is_told_and_not_made() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_told() {
+fn file_that_is_not_a_database_is_reported() {
     let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     place.write("notes.txt", &"These are notes and no database.\n".repeat(100));
     say(&examine(&place), "database", "WRONG", "not a database");
 }
 
 #[test]
-fn a_file_that_others_may_read_and_a_long_log_are_warned_of() {
+fn readable_file_and_long_wal_are_warnings() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     let path = database.url.strip_prefix("sqlite://").unwrap();
@@ -188,7 +188,7 @@ fn a_file_that_others_may_read_and_a_long_log_are_warned_of() {
 }
 
 #[test]
-fn a_post_from_the_future_is_warned_of() {
+fn post_from_the_future_is_a_warning() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     database.import(&[json!({"title": "A", "updated_at": "2999-01-01T00:00:00Z"})]);
@@ -196,7 +196,7 @@ fn a_post_from_the_future_is_warned_of() {
 }
 
 #[test]
-fn a_disk_with_little_room_and_one_that_takes_no_writes_are_told() {
+fn small_and_read_only_disks_are_reported() {
     let Some(disk) = SmallDisk::mount(32) else { return };
     let database = TestDatabase::at(&disk.database());
     database.migrate();
@@ -204,14 +204,14 @@ fn a_disk_with_little_room_and_one_that_takes_no_writes_are_told() {
     let checks = examine(&place);
     say(&checks, "disk", "WRONG", "MiB are free");
     say(&checks, "directory", "ok", "");
-    disk.protect();
+    disk.make_read_only();
     let checks = examine(&place);
     say(&checks, "directory", "WRONG", "no file can be made");
     say(&checks, "file", "WRONG", "cannot be read and written");
 }
 
 #[test]
-fn a_server_that_cannot_be_reached_is_told_without_the_password() {
+fn unreachable_server_is_reported_without_the_password() {
     const SECRET: &str = "s3cret-of-the-tests";
     let url = format!("postgres://user:{SECRET}@127.0.0.1:9/db");
     let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
@@ -259,7 +259,7 @@ impl Drop for TestRole<'_> {
 }
 
 #[test]
-fn rights_that_the_user_lacks_are_named() {
+fn missing_privileges_are_named() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let role = TestRole::create(&database);
     let place = Sandbox::new([("DATABASE_URL", role.url().as_str())]);
@@ -282,7 +282,7 @@ fn rights_that_the_user_lacks_are_named() {
 }
 
 #[test]
-fn a_server_that_takes_no_writes_or_too_few_connections_or_has_another_time_is_told() {
+fn unsuitable_server_settings_are_reported() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
     let mut place = sandbox(&database);
@@ -302,7 +302,7 @@ fn a_server_that_takes_no_writes_or_too_few_connections_or_has_another_time_is_t
 }
 
 #[test]
-fn a_replica_and_a_direct_way_are_told_of() {
+fn replica_and_direct_url_are_reported() {
     let Some(primary) = Cluster::durable() else { return };
     let standby = primary.standby();
     let database = TestDatabase::of(&primary);

@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::support::{Api, Engine, TestDatabase, on_both};
 
 #[on_both]
-async fn a_running_service_lives_and_is_ready(api: Api) {
+async fn running_service_is_live_and_ready(api: Api) {
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(api.get(path).await.json(200), json!({"status": "ok"}), "{path}");
     }
 }
 
 #[on_both]
-async fn a_service_whose_database_cannot_be_reached_lives_and_is_not_ready(database: TestDatabase) {
+async fn service_without_a_database_is_live_but_not_ready(database: TestDatabase) {
     let nowhere = match database.engine {
         Engine::Sqlite => "sqlite:///no/such/directory/posts.db",
         // The discard port: nobody listens.
@@ -40,7 +40,7 @@ async fn a_service_whose_database_cannot_be_reached_lives_and_is_not_ready(datab
 }
 
 #[on_both]
-async fn a_service_whose_database_is_taken_away_says_so(api: Api) {
+async fn dropped_database_fails_readiness(api: Api) {
     if api.engine() == Engine::Sqlite {
         // A file that is open stays there for those who have it open.
         return;
@@ -53,7 +53,7 @@ async fn a_service_whose_database_is_taken_away_says_so(api: Api) {
 }
 
 #[on_both]
-async fn connections_that_the_server_ended_are_replaced(api: Api) {
+async fn terminated_connections_are_replaced(api: Api) {
     if api.engine() == Engine::Sqlite {
         return;
     }
@@ -72,7 +72,7 @@ async fn connections_that_the_server_ended_are_replaced(api: Api) {
 }
 
 #[on_both]
-async fn a_stopping_service_is_not_ready_and_serves_on(api: Api) {
+async fn stopping_service_is_not_ready_but_serves_requests(api: Api) {
     api.server.readiness.stop();
     let problem = api.get("/health/ready").await.problem(503, "not_ready");
     assert_eq!(problem["detail"], "the service is stopping");

@@ -34,7 +34,7 @@ fn slow(server: &Process) -> Vec<String> {
 }
 
 #[on_both]
-async fn a_request_has_the_id_of_its_trace_or_one_of_its_own(api: Api) {
+async fn request_id_is_the_trace_id_or_generated(api: Api) {
     let traced = api.get("/api/posts").header("traceparent", &traceparent()).await.expect(200);
     assert_eq!(traced.header("x-request-id"), Some(TRACE));
     let problem = api.get("/nowhere").header("traceparent", &traceparent()).await.problem(404, "not_found");
@@ -48,7 +48,7 @@ async fn a_request_has_the_id_of_its_trace_or_one_of_its_own(api: Api) {
 }
 
 #[on_both]
-async fn in_json_each_line_of_the_log_is_an_object(database: TestDatabase) {
+async fn json_log_has_one_object_per_line(database: TestDatabase) {
     let mut place = sandbox(&database);
     place.set("LOG_FORMAT", "json");
     // As warnings are.
@@ -75,7 +75,7 @@ async fn in_json_each_line_of_the_log_is_an_object(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_slow_query_is_logged_with_its_request_and_without_its_values(database: TestDatabase) {
+async fn slow_query_is_logged_with_its_request_without_values(database: TestDatabase) {
     database.migrate();
     let posts = (1..=3000)
         .map(|id| json!({"id": id, "slug": format!("hush-{id}"), "title": format!("hush {id}"), "published": true}));
@@ -100,7 +100,7 @@ async fn a_slow_query_is_logged_with_its_request_and_without_its_values(database
 }
 
 #[on_both]
-async fn no_query_is_logged_unless_it_is_asked_for(database: TestDatabase) {
+async fn queries_are_not_logged_by_default(database: TestDatabase) {
     for limit in ["", "3600000"] {
         let mut place = sandbox(&database);
         place.set("SLOW_QUERY_MS", limit);

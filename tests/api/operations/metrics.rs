@@ -119,7 +119,7 @@ async fn requests_are_counted_by_method_route_and_status(database: TestDatabase)
 }
 
 #[on_both]
-async fn no_label_grows_by_what_strangers_send(database: TestDatabase) {
+async fn labels_do_not_grow_with_client_input(database: TestDatabase) {
     let api = start(database);
     // One of each kind, so that only new labels can make it more.
     let requests = |number: u32| {
@@ -155,7 +155,7 @@ async fn no_label_grows_by_what_strangers_send(database: TestDatabase) {
 }
 
 #[on_both]
-async fn the_cache_tells_what_it_was_good_for(database: TestDatabase) {
+async fn cache_hits_misses_and_size_are_reported(database: TestDatabase) {
     let api = start(database);
     api.create(json!({"title": "One", "published": true})).await;
     // Changes by others must have been looked for before anything is kept.
@@ -186,7 +186,7 @@ async fn the_cache_tells_what_it_was_good_for(database: TestDatabase) {
 }
 
 #[on_both]
-async fn waiting_for_a_connection_is_told_while_it_lasts_and_afterwards(database: TestDatabase) {
+async fn connection_waits_are_reported_during_and_after(database: TestDatabase) {
     let database = Arc::new(database);
     let api = Api::start(&database, |config| {
         config.admin_port = Some(0);
@@ -258,7 +258,7 @@ async fn replays_and_refusals_are_counted(database: TestDatabase) {
 }
 
 #[on_both]
-async fn the_schedule_tells_its_lag_and_that_it_looks(database: TestDatabase) {
+async fn scheduler_lag_and_polls_are_reported(database: TestDatabase) {
     database.migrate();
     let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": "2020-01-01T00:00:00Z"});
     database.import(&[post(1), post(2)]);
@@ -275,7 +275,7 @@ async fn the_schedule_tells_its_lag_and_that_it_looks(database: TestDatabase) {
 }
 
 #[on_both]
-async fn it_says_what_runs_and_whether_the_database_answers(database: TestDatabase) {
+async fn build_info_and_database_status_are_reported(database: TestDatabase) {
     let api = start(database);
     let backend = if api.engine() == Engine::Sqlite { "sqlite" } else { "postgresql" };
     let samples = scrape(&api).await;
@@ -292,7 +292,7 @@ async fn it_says_what_runs_and_whether_the_database_answers(database: TestDataba
 }
 
 #[on_both]
-async fn it_is_openmetrics_and_on_no_public_port(database: TestDatabase) {
+async fn openmetrics_is_served_only_on_the_admin_port(database: TestDatabase) {
     let api = start(database);
     let reply = ask(&api, Method::GET, "/metrics").await.expect(200);
     let expected = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -319,7 +319,7 @@ async fn it_is_openmetrics_and_on_no_public_port(database: TestDatabase) {
 }
 
 #[tokio::test]
-async fn writes_that_are_committed_together_are_told_on_sqlite() {
+async fn sqlite_group_commits_are_reported() {
     let database = Arc::new(TestDatabase::create(Engine::Sqlite).unwrap());
     let api = Api::start(&database, |config| config.admin_port = Some(0));
     let editor = api.editor();
@@ -355,7 +355,7 @@ async fn writes_that_are_committed_together_are_told_on_sqlite() {
 }
 
 #[tokio::test]
-async fn there_is_no_such_listener_unless_it_is_asked_for() {
+async fn admin_listener_is_off_by_default() {
     let mut place = Sandbox::new([("PORT", "0")]);
     let mut server = place.start("without", &[]);
     server.base_url().await;
@@ -404,7 +404,7 @@ fn under<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
 }
 
 #[tokio::test]
-async fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
+async fn dashboard_and_alerts_use_existing_metrics() {
     let api = start(TestDatabase::create(Engine::Sqlite).unwrap());
     api.get("/api/posts").await.expect(200);
     let text = text(&api).await;

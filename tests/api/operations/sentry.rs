@@ -60,7 +60,7 @@ async fn failed(receiver: &Receiver) -> Value {
 }
 
 #[on_both]
-async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller_hides(database: TestDatabase) {
+async fn failed_request_is_reported_without_secrets(database: TestDatabase) {
     let receiver = Receiver::start();
     let place = sandbox(&database, "http", &receiver);
     let mut server = place.start("server", &[]);
@@ -92,7 +92,7 @@ async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller
 }
 
 #[tokio::test]
-async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_otherwise() {
+async fn sentry_certificate_must_be_trusted() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
     let mut place = sandbox(&database, "https", &receiver);
@@ -118,7 +118,7 @@ async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_othe
 }
 
 #[tokio::test]
-async fn the_last_error_is_sent_before_the_process_ends() {
+async fn last_error_is_sent_before_the_process_exits() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let receiver = Receiver::start();
     let place = sandbox(&database, "http", &receiver);

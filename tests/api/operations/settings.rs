@@ -18,7 +18,7 @@ fn refused(settings: &[(&str, &str)], flags: &[&str]) -> String {
 }
 
 #[test]
-fn a_database_url_that_names_no_database_is_refused_and_makes_no_file() {
+fn database_url_without_a_database_is_refused() {
     for (url, says) in [
         (format!("postgrse://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
         (format!("postgressql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
@@ -42,7 +42,7 @@ fn a_database_url_that_names_no_database_is_refused_and_makes_no_file() {
 }
 
 #[test]
-fn a_database_that_cannot_be_reached_is_told_with_its_place() {
+fn unreachable_database_is_reported_with_its_address() {
     // The discard port: nobody listens.
     for place in ["127.0.0.1:9", "no-such-host.invalid", "127.0.0.1:9,[::1]:9"] {
         let url = format!("postgres://user:{SECRET}@{place}/db?connect_timeout=2");
@@ -58,7 +58,7 @@ fn a_database_that_cannot_be_reached_is_told_with_its_place() {
 }
 
 #[test]
-fn a_wrong_password_is_told_without_the_password() {
+fn wrong_password_is_reported_without_the_password() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let mut url = url::Url::parse(&database.url).unwrap();
     // On the cluster of the tests this one is asked for a password, and none is right.
@@ -73,7 +73,7 @@ fn a_wrong_password_is_told_without_the_password() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
+fn file_that_is_not_a_database_is_left_unchanged() {
     let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     let notes = "These are notes and no database.\n".repeat(100);
     place.write("notes.txt", &notes);
@@ -83,7 +83,7 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_setting_with_a_wrong_value_is_refused_by_name() {
+fn invalid_value_is_reported_with_the_setting_name() {
     for (name, flag, values) in [
         ("PORT", "--port", vec!["abc", "-1", "65536"]),
         ("HOST", "--host", vec!["no-such-host", "300.0.0.1"]),
@@ -132,7 +132,7 @@ fn a_setting_with_a_wrong_value_is_refused_by_name() {
 }
 
 #[test]
-fn a_broken_env_file_is_told_without_its_content() {
+fn malformed_env_file_is_reported_without_its_content() {
     let place = Sandbox::new([]);
     place.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
     let line = place.run(&[]).error_line();
@@ -141,7 +141,7 @@ fn a_broken_env_file_is_told_without_its_content() {
 }
 
 #[test]
-fn an_empty_setting_is_one_that_is_not_set() {
+fn empty_setting_counts_as_unset() {
     let names = [
         "DATABASE_URL", "ADMIN_API_KEY", "CORS_ALLOWED_ORIGINS", "PORT", "HOST", "DB_POOL_SIZE", "REQUIRE_IF_MATCH",
         "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG", "LOG_FORMAT", "SLOW_QUERY_MS", "ADMIN_PORT",
@@ -153,7 +153,7 @@ fn an_empty_setting_is_one_that_is_not_set() {
 }
 
 #[test]
-fn an_address_in_use_is_told_in_one_line() {
+fn address_in_use_is_reported_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let line = Sandbox::new([("PORT", port.as_str()), ("RUST_LOG", "error")]).run(&[]).error_line();

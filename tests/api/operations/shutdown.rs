@@ -155,7 +155,7 @@ async fn ends_in_time(server: &mut Process, what: &str) {
 }
 
 #[on_both]
-async fn a_client_that_stalls_does_not_hold_the_end_past_its_deadline(database: TestDatabase) {
+async fn stalled_client_does_not_delay_shutdown_past_deadline(database: TestDatabase) {
     let place = sandbox(&database, "0");
     let mut server = place.start("server", &[]);
     let base = server.base_url().await;
@@ -180,7 +180,7 @@ async fn a_client_that_stalls_does_not_hold_the_end_past_its_deadline(database: 
 }
 
 #[on_both]
-async fn while_it_is_stopping_clients_that_keep_their_connections_are_asked_to_leave(database: TestDatabase) {
+async fn keep_alive_ends_while_stopping(database: TestDatabase) {
     let place = sandbox(&database, "600");
     let mut server = place.start("server", &[]);
     let base = server.base_url().await;
@@ -197,7 +197,7 @@ async fn while_it_is_stopping_clients_that_keep_their_connections_are_asked_to_l
 }
 
 #[on_both]
-async fn a_rolling_restart_of_two_instances_fails_no_request(database: TestDatabase) {
+async fn rolling_restart_of_two_instances_fails_no_request(database: TestDatabase) {
     if database.engine == Engine::Sqlite {
         // One instance serves a file.
         return;
@@ -238,7 +238,7 @@ async fn a_rolling_restart_of_two_instances_fails_no_request(database: TestDatab
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_does_not_hold_the_end_past_its_deadline() {
+async fn hung_database_does_not_delay_shutdown_past_deadline() {
     let Some(cluster) = Cluster::durable() else { return };
     let database = TestDatabase::of(&cluster);
     let mut place = sandbox(&database, "0");

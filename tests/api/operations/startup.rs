@@ -65,7 +65,7 @@ async fn five_first_starts(database: &TestDatabase) {
 }
 
 #[on_both]
-async fn the_first_start_prints_one_admin_key_that_works_and_the_second_none(database: TestDatabase) {
+async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
     let place = sandbox(&database);
     let mut first = place.start("first", &[]);
     let base = first.base_url().await;
@@ -92,7 +92,7 @@ async fn the_first_start_prints_one_admin_key_that_works_and_the_second_none(dat
 }
 
 #[on_both]
-async fn a_first_start_that_fails_does_not_use_up_the_first_key(database: TestDatabase) {
+async fn failed_first_start_does_not_use_up_the_first_key(database: TestDatabase) {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let mut place = sandbox(&database);
@@ -107,7 +107,7 @@ async fn a_first_start_that_fails_does_not_use_up_the_first_key(database: TestDa
 }
 
 #[on_both]
-async fn with_an_admin_key_of_its_own_the_first_start_makes_none(database: TestDatabase) {
+async fn configured_admin_key_replaces_the_first_key(database: TestDatabase) {
     let place = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
@@ -122,7 +122,7 @@ async fn with_an_admin_key_of_its_own_the_first_start_makes_none(database: TestD
 }
 
 #[on_both]
-async fn five_first_starts_at_once_all_serve_and_make_one_key(database: TestDatabase) {
+async fn five_concurrent_first_starts_create_one_key(database: TestDatabase) {
     five_first_starts(&database).await;
     for _ in 1..fault_rounds() {
         five_first_starts(&TestDatabase::create(database.engine).unwrap()).await;
@@ -130,7 +130,7 @@ async fn five_first_starts_at_once_all_serve_and_make_one_key(database: TestData
 }
 
 #[on_both]
-async fn no_migrate_refuses_an_empty_database_and_leaves_it_empty(database: TestDatabase) {
+async fn no_migrate_refuses_an_empty_database_unchanged(database: TestDatabase) {
     let place = sandbox(&database);
     for _ in 0..2 {
         let line = place.run(&["serve", "--no-migrate"]).error_line();
@@ -145,7 +145,7 @@ async fn no_migrate_refuses_an_empty_database_and_leaves_it_empty(database: Test
 }
 
 #[on_both]
-async fn keys_are_made_listed_and_revoked_in_the_database(database: TestDatabase) {
+async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
     let place = sandbox(&database);
     let made = place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
     let key = made.trim();
@@ -174,7 +174,7 @@ async fn keys_are_made_listed_and_revoked_in_the_database(database: TestDatabase
 
 /// The bar of `SHUTDOWN_GRACE` is far above what the test takes: the second signal ends it.
 #[on_both]
-async fn sigterm_turns_readiness_first_and_then_ends_the_process(database: TestDatabase) {
+async fn sigterm_fails_readiness_before_the_process_exits(database: TestDatabase) {
     let mut place = sandbox(&database);
     place.set("SHUTDOWN_GRACE", "600");
     let mut server = place.start("server", &[]);
@@ -189,7 +189,7 @@ async fn sigterm_turns_readiness_first_and_then_ends_the_process(database: TestD
 }
 
 #[on_both]
-async fn a_signal_without_grace_ends_the_process_cleanly(database: TestDatabase) {
+async fn signal_without_grace_exits_cleanly(database: TestDatabase) {
     let mut place = sandbox(&database);
     for (signal, grace) in [("TERM", "0"), ("INT", "600")] {
         place.set("SHUTDOWN_GRACE", grace);
@@ -201,7 +201,7 @@ async fn a_signal_without_grace_ends_the_process_cleanly(database: TestDatabase)
 }
 
 #[on_both]
-async fn the_log_of_a_process_has_no_colours_unless_a_terminal_reads_it(database: TestDatabase) {
+async fn log_has_colors_only_on_a_terminal(database: TestDatabase) {
     let place = sandbox(&database);
     let mut server = place.start("server", &[]);
     server.base_url().await;
@@ -210,7 +210,7 @@ async fn the_log_of_a_process_has_no_colours_unless_a_terminal_reads_it(database
 }
 
 #[tokio::test]
-async fn with_nothing_configured_it_serves_from_posts_db() {
+async fn defaults_serve_from_posts_db() {
     // Only the port, so that tests can run side by side.
     let place = Sandbox::new([("PORT", "0")]);
     let mut server = place.start("server", &[]);
@@ -225,7 +225,7 @@ async fn with_nothing_configured_it_serves_from_posts_db() {
 }
 
 #[tokio::test]
-async fn settings_come_from_flags_then_the_environment_then_the_file() {
+async fn flags_override_environment_overrides_env_file() {
     let place = Sandbox::new([("PORT", "0")]);
     place.write(".env", "DATABASE_URL=sqlite://from-file.db\nPORT=abc\n");
     let mut server = place.start("file", &[]);
@@ -237,7 +237,7 @@ async fn settings_come_from_flags_then_the_environment_then_the_file() {
 }
 
 #[test]
-fn the_openapi_command_prints_the_document_and_needs_no_database() {
+fn openapi_command_needs_no_database() {
     let place = Sandbox::new([("DATABASE_URL", "nonsense")]);
     let document = place.run(&["openapi"]).success();
     assert_eq!(document, posts_api::openapi::to_json(&posts_api::routes::document()).unwrap());
@@ -245,7 +245,7 @@ fn the_openapi_command_prints_the_document_and_needs_no_database() {
 }
 
 #[tokio::test]
-async fn prismas_parameters_do_not_stop_it() {
+async fn prisma_url_parameters_are_accepted() {
     let Some(database) = TestDatabase::create(crate::support::Engine::Postgres) else { return };
     for parameters in [
         "schema=public",

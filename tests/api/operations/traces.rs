@@ -79,7 +79,7 @@ fn child<'a>(spans: &'a [Span], parent: &Span, name: &str) -> &'a Span {
 }
 
 #[on_both]
-async fn a_request_is_traced_down_to_its_queries_and_without_their_values(database: TestDatabase) {
+async fn request_trace_has_queries_without_values(database: TestDatabase) {
     let receiver = Receiver::start();
     let place = sandbox(&database, "http", &receiver);
     let mut server = place.start("server", &[]);
@@ -132,7 +132,7 @@ async fn a_request_is_traced_down_to_its_queries_and_without_their_values(databa
 }
 
 #[on_both]
-async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: TestDatabase) {
+async fn failures_are_marked_and_health_is_not_traced(database: TestDatabase) {
     let receiver = Receiver::start();
     let place = sandbox(&database, "http", &receiver);
     let mut server = place.start("server", &[]);
@@ -160,7 +160,7 @@ async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: Te
 }
 
 #[on_both]
-async fn a_collector_that_does_not_answer_hurts_nobody_and_is_told(database: TestDatabase) {
+async fn unresponsive_collector_is_reported_and_harmless(database: TestDatabase) {
     let receiver = Receiver::start();
     let mut place = sandbox(&database, "http", &receiver);
     // The discard port: nobody listens.
@@ -175,7 +175,7 @@ async fn a_collector_that_does_not_answer_hurts_nobody_and_is_told(database: Tes
 }
 
 #[tokio::test]
-async fn a_collector_behind_tls_is_spoken_to_where_its_certificate_is_trusted_and_only_there() {
+async fn collector_certificate_must_be_trusted() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
     let mut place = sandbox(&database, "https", &receiver);

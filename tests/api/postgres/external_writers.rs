@@ -8,7 +8,7 @@ use crate::support::database::execute;
 use crate::support::{Api, Engine, Fixture, TestDatabase, ids, wait_until};
 
 #[tokio::test]
-async fn what_another_program_leaves_out_is_filled_in() {
+async fn columns_missing_in_an_insert_are_filled_in() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     let database = &api.server.database;
     database
@@ -32,7 +32,7 @@ async fn what_another_program_leaves_out_is_filled_in() {
 }
 
 #[tokio::test]
-async fn slugs_of_other_programs_are_free_and_within_the_limit() {
+async fn generated_slugs_are_unique_and_within_the_limit() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     let given = |title: &str| api.create(json!({"title": title}));
     given("Again").await;
@@ -53,7 +53,7 @@ async fn slugs_of_other_programs_are_free_and_within_the_limit() {
 }
 
 #[tokio::test]
-async fn many_who_write_the_same_title_at_once_all_get_through() {
+async fn concurrent_inserts_of_one_title_all_succeed() {
     let Some(database) = TestDatabase::create(Engine::Postgres).map(Arc::new) else { return };
     database.migrate();
     let writers: Vec<_> = (0..8)
@@ -75,7 +75,7 @@ async fn many_who_write_the_same_title_at_once_all_get_through() {
 
 /// As the restoring of a dump does, and Prisma with its parameter `schema`.
 #[tokio::test]
-async fn a_program_need_not_have_the_schema_in_its_search_path() {
+async fn writes_work_without_the_schema_in_search_path() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     let mut conn = api.server.database.connect();
     execute(&mut conn, "SET search_path TO ''");

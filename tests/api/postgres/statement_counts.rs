@@ -26,7 +26,7 @@ async fn asked(proxy: &Proxy, call: Call, status: u16) -> (Vec<String>, Value) {
 }
 
 #[tokio::test]
-async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
+async fn requests_send_the_expected_statements() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let database = Arc::new(database);
     let proxy = Proxy::start(&database.url);

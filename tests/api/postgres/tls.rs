@@ -85,7 +85,7 @@ fn refusal(url: &str, trusted_by_system: Option<&Path>) -> String {
 }
 
 #[test]
-fn a_server_is_trusted_only_with_the_right_name_and_authority() {
+fn certificate_needs_the_right_host_name_and_authority() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(server) = postgres::with_tls(certificates.0.path()) else { return };
     let server = server.url("postgres");
@@ -112,7 +112,7 @@ fn a_server_is_trusted_only_with_the_right_name_and_authority() {
 
 /// As a URL of Prisma says it: encrypted, and no certificate checked.
 #[test]
-fn require_encrypts_and_checks_no_certificate() {
+fn sslmode_require_encrypts_without_verification() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(server) = postgres::with_tls(certificates.0.path()) else { return };
     let server = server.url("postgres");
@@ -128,7 +128,7 @@ fn require_encrypts_and_checks_no_certificate() {
 }
 
 #[tokio::test]
-async fn the_authorities_of_the_system_are_found() {
+async fn system_certificate_authorities_are_trusted() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(server) = postgres::with_tls(certificates.0.path()) else { return };
     let server = server.url("postgres");
@@ -150,7 +150,7 @@ async fn the_authorities_of_the_system_are_found() {
 }
 
 #[test]
-fn a_server_without_tls_gets_no_connection_that_was_to_be_encrypted() {
+fn encrypting_modes_refuse_a_server_without_tls() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let server = Url::parse(&database.url).unwrap();

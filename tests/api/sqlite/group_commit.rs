@@ -12,7 +12,7 @@ use crate::support::{Api, Engine, TestDatabase, on_both, report_skipped};
 /// By its lock on the file SQLite tells other programs that it uses it; one that finds no lock when it closes the file
 /// takes the WAL away, and with it what is written there afterwards.
 #[tokio::test]
-async fn the_lock_on_the_file_is_held_while_the_service_runs() {
+async fn file_lock_is_held_while_the_service_runs() {
     use std::os::unix::fs::MetadataExt;
     let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return report_skipped("locks: Linux only") };
     drop(locks);
@@ -32,7 +32,7 @@ async fn the_lock_on_the_file_is_held_while_the_service_runs() {
 
 /// Each of them waits for the other's lock, and none is told of it.
 #[tokio::test]
-async fn two_processes_that_write_one_file_lose_nothing_and_refuse_nobody() {
+async fn two_writing_processes_lose_and_refuse_no_write() {
     const WRITERS: usize = 8;
     const WRITES: usize = 12;
     let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db"), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
@@ -87,7 +87,7 @@ async fn two_processes_that_write_one_file_lose_nothing_and_refuse_nobody() {
 }
 
 #[on_both]
-async fn writes_that_wait_share_a_commit_and_a_failed_one_touches_no_other(api: Api) {
+async fn queued_writes_share_a_commit_and_fail_separately(api: Api) {
     if api.engine() == Engine::Postgres {
         return;
     }
@@ -125,7 +125,7 @@ async fn writes_that_wait_share_a_commit_and_a_failed_one_touches_no_other(api: 
 }
 
 #[on_both]
-async fn a_write_after_which_the_database_gives_up_the_transaction_takes_no_acknowledged_one_with_it(api: Api) {
+async fn aborted_transaction_loses_no_acknowledged_write(api: Api) {
     if api.engine() == Engine::Postgres {
         return;
     }
@@ -156,7 +156,7 @@ async fn a_write_after_which_the_database_gives_up_the_transaction_takes_no_ackn
 }
 
 #[on_both]
-async fn a_write_alone_is_committed_alone(api: Api) {
+async fn single_write_has_its_own_commit(api: Api) {
     let Some(before) = api.server.connections.commits() else { return };
     let admin = api.admin();
     for number in 0..5 {

@@ -77,7 +77,7 @@ impl LongRead {
 }
 
 #[tokio::test]
-async fn the_log_stays_short_while_long_reads_overlap() {
+async fn wal_stays_short_while_long_reads_overlap() {
     const ROUNDS: usize = 30;
     const WRITES: usize = 5;
     const BOUND: u64 = 28 * MIB;
@@ -105,7 +105,7 @@ async fn the_log_stays_short_while_long_reads_overlap() {
 }
 
 #[tokio::test]
-async fn what_another_program_reads_for_long_stops_nobody_and_the_log_is_emptied_when_it_ends() {
+async fn wal_is_truncated_after_an_external_long_read() {
     let api = Api::on(Engine::Sqlite).unwrap();
     write(&api, 0).await;
     let mut other = api.server.database.connect();
@@ -144,7 +144,7 @@ impl<F: FnMut()> Write for Slow<F> {
 }
 
 #[test]
-fn an_export_is_of_one_moment_and_does_not_hold_the_log_while_it_is_written() {
+fn export_is_a_snapshot_and_does_not_pin_the_wal() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     database.import(&(1..=1200).map(|id| json!({"id": id, "title": "Before"})).collect::<Vec<_>>());

@@ -50,7 +50,7 @@ fn say(said: &[String], expected: &[(u64, &str)]) {
 }
 
 #[on_both]
-async fn a_title_is_all_that_a_line_needs(database: TestDatabase) {
+async fn only_the_title_is_required(database: TestDatabase) {
     let place = sandbox(&database);
     let text = "{\"title\": \" First \"}\r\n\n   \n{\"title\": \"First\", \"published\": true, \"content\": null}";
     assert_eq!(place.run_with_input(&["import", "-"], text).success(), "imported 2 posts, skipped 0 lines\n");
@@ -64,7 +64,7 @@ async fn a_title_is_all_that_a_line_needs(database: TestDatabase) {
 }
 
 #[on_both]
-async fn everything_that_a_line_says_is_kept(database: TestDatabase) {
+async fn every_field_of_a_line_is_stored(database: TestDatabase) {
     let place = sandbox(&database);
     let post = json!({
         "id": 41, "slug": "kept", "title": "Kept", "content": "é\n\"\\\u{1f980}", "published": false,
@@ -78,7 +78,7 @@ async fn everything_that_a_line_says_is_kept(database: TestDatabase) {
 }
 
 #[on_both]
-async fn times_of_any_offset_become_utc(database: TestDatabase) {
+async fn times_are_converted_to_utc(database: TestDatabase) {
     let place = sandbox(&database);
     let text = r#"{"title": "Times", "published": true, "published_at": "2026-01-31T12:00:00+02:00"}"#;
     place.run_with_input(&["import", "-"], text).success();
@@ -88,7 +88,7 @@ async fn times_of_any_offset_become_utc(database: TestDatabase) {
 }
 
 #[on_both]
-async fn invalid_lines_are_told_by_number_and_nothing_is_stored(database: TestDatabase) {
+async fn invalid_lines_are_reported_by_number_and_store_nothing(database: TestDatabase) {
     let place = sandbox(&database);
     let text = concat!(
         "{\"title\": \"Good\"}\n", "\n", "not json\n", "{\"title\": \"\"}\n", "{\"slug\": \"no-title\"}\n",
@@ -118,7 +118,7 @@ async fn invalid_lines_are_told_by_number_and_nothing_is_stored(database: TestDa
 }
 
 #[on_both]
-async fn skip_invalid_stores_the_other_lines(database: TestDatabase) {
+async fn skip_invalid_stores_the_valid_lines(database: TestDatabase) {
     let place = sandbox(&database);
     let outcome =
         place.run_with_input(&["import", "--skip-invalid", "-"], "{\"title\": \"A\"}\nnonsense\n{\"title\": \"B\"}\n");
@@ -128,7 +128,7 @@ async fn skip_invalid_stores_the_other_lines(database: TestDatabase) {
 }
 
 #[on_both]
-async fn ids_and_slugs_that_are_taken_are_told(database: TestDatabase) {
+async fn duplicate_ids_and_slugs_are_reported(database: TestDatabase) {
     let place = sandbox(&database);
     let first = lines(&[json!({"title": "Old", "id": 5, "slug": "old"})]);
     place.run_with_input(&["import", "-"], &first).success();
@@ -154,7 +154,7 @@ async fn ids_and_slugs_that_are_taken_are_told(database: TestDatabase) {
 
 /// More than one statement's worth, with what is taken in an earlier one.
 #[on_both]
-async fn a_file_of_several_batches_is_one_import(database: TestDatabase) {
+async fn file_of_several_batches_is_one_import(database: TestDatabase) {
     let place = sandbox(&database);
     let mut posts: Vec<Value> = (1..=1200).map(|id| json!({"title": "Same", "id": id})).collect();
     posts.push(json!({"title": "Twice", "id": 3}));
@@ -173,7 +173,7 @@ async fn a_file_of_several_batches_is_one_import(database: TestDatabase) {
 }
 
 #[on_both]
-async fn the_next_id_is_above_those_imported(database: TestDatabase) {
+async fn next_id_is_above_the_imported_ids(database: TestDatabase) {
     let place = sandbox(&database);
     let text = lines(&[
         json!({"title": "High", "id": 700}),
@@ -196,7 +196,7 @@ async fn the_next_id_is_above_those_imported(database: TestDatabase) {
 }
 
 #[on_both]
-async fn an_export_imports_into_the_other_database_to_the_same_export(database: TestDatabase) {
+async fn export_round_trips_through_the_other_database(database: TestDatabase) {
     let Some(other) = TestDatabase::create(database.engine.other()) else { return };
     let (here, there) = (sandbox(&database), sandbox(&other));
     let api = Api::start(&Arc::new(database), |_| {});
@@ -222,14 +222,14 @@ async fn an_export_imports_into_the_other_database_to_the_same_export(database: 
 }
 
 #[on_both]
-async fn an_empty_file_imports_nothing_and_an_empty_database_exports_nothing(database: TestDatabase) {
+async fn empty_files_and_databases_are_accepted(database: TestDatabase) {
     let place = sandbox(&database);
     assert_eq!(place.run(&["import", "-"]).success(), "imported 0 posts, skipped 0 lines\n");
     assert_eq!(place.run(&["export"]).success(), "");
 }
 
 #[on_both]
-async fn a_file_that_cannot_be_read_is_told(database: TestDatabase) {
+async fn unreadable_file_is_reported(database: TestDatabase) {
     let place = sandbox(&database);
     assert!(place.run(&["import", "nothing.ndjson"]).error_line().contains("nothing.ndjson"));
     place.run(&["import", "."]).error_line();
@@ -239,7 +239,7 @@ async fn a_file_that_cannot_be_read_is_told(database: TestDatabase) {
 }
 
 #[on_both]
-async fn the_rust_blog_goes_in_and_comes_out_as_it_was(database: TestDatabase) {
+async fn rust_blog_round_trips_unchanged(database: TestDatabase) {
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/rust-blog-posts.ndjson");
     let Ok(text) = std::fs::read_to_string(FILE) else {
         crate::support::report_skipped("the import of 750 real posts: ../shared/data/rust-blog-posts.ndjson is absent");
@@ -279,7 +279,7 @@ async fn the_rust_blog_goes_in_and_comes_out_as_it_was(database: TestDatabase) {
 }
 
 #[on_both]
-async fn numbers_that_leave_no_room_for_more_are_refused(database: TestDatabase) {
+async fn ids_that_exhaust_the_sequence_are_refused(database: TestDatabase) {
     let place = sandbox(&database);
     let text = lines(&[
         json!({"title": "a", "id": (1_i64 << 52) + 1}),
@@ -298,7 +298,7 @@ fn progress(line: &str) -> Option<(u64, u64, &str)> {
 
 /// What it says when is tested beside the reporter; here, that it says it.
 #[tokio::test]
-async fn a_long_import_tells_how_far_it_is() {
+async fn long_import_reports_its_progress() {
     let Some(database) = TestDatabase::create(Engine::Sqlite) else { return };
     let place = sandbox(&database);
     let (mut import, mut input) = place.start_with_input("import", &["import", "-"]);

@@ -16,7 +16,7 @@ fn make_key(place: &Sandbox, role: &str) -> String {
 }
 
 #[on_both]
-async fn keys_move_and_go_on_opening_and_no_id_is_given_twice(database: TestDatabase) {
+async fn imported_keys_authenticate_and_ids_are_not_reused(database: TestDatabase) {
     let Some(other) = TestDatabase::create(database.engine.other()) else { return };
     let (here, there) = (sandbox(&database), sandbox(&other));
     let [reader, editor, revoked] = ["reader", "editor", "admin"].map(|role| make_key(&here, role));
@@ -55,7 +55,7 @@ async fn keys_move_and_go_on_opening_and_no_id_is_given_twice(database: TestData
 }
 
 #[on_both]
-async fn a_plain_export_has_posts_alone(database: TestDatabase) {
+async fn default_export_has_no_keys(database: TestDatabase) {
     let place = sandbox(&database);
     make_key(&place, "admin");
     assert_eq!(place.run(&["export"]).success(), "");
@@ -68,7 +68,7 @@ async fn a_plain_export_has_posts_alone(database: TestDatabase) {
 
 /// Whoever wrote the file would have a key otherwise.
 #[on_both]
-async fn a_key_is_taken_only_where_that_is_said(database: TestDatabase) {
+async fn keys_are_imported_only_with_their_flag(database: TestDatabase) {
     let place = sandbox(&database);
     let line = json!({"api_key": {
         "id": 7, "name": "stranger", "role": "admin", "hash": "ab".repeat(32),
@@ -87,7 +87,7 @@ async fn a_key_is_taken_only_where_that_is_said(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_key_stays_as_it_is_here_and_another_with_its_id_is_told(database: TestDatabase) {
+async fn existing_keys_stay_and_id_conflicts_are_reported(database: TestDatabase) {
     let place = sandbox(&database);
     make_key(&place, "editor");
     let export = place.run(&["export", "--keys"]).success();
@@ -105,7 +105,7 @@ async fn a_key_stays_as_it_is_here_and_another_with_its_id_is_told(database: Tes
 }
 
 #[on_both]
-async fn what_is_wrong_with_a_key_is_told(database: TestDatabase) {
+async fn invalid_keys_are_reported(database: TestDatabase) {
     let place = sandbox(&database);
     let key = |field: &str, value: Value| {
         let mut key = json!({

@@ -44,7 +44,7 @@ fn import(place: &Sandbox, text: &str) -> String {
 }
 
 #[on_both]
-async fn an_import_that_was_killed_goes_on_where_it_was(database: TestDatabase) {
+async fn killed_import_resumes_where_it_stopped(database: TestDatabase) {
     database.migrate();
     let place = sandbox(&database);
     let posts = posts(2300);
@@ -67,7 +67,7 @@ async fn an_import_that_was_killed_goes_on_where_it_was(database: TestDatabase) 
 }
 
 #[on_both]
-async fn an_import_that_is_not_resumable_leaves_nothing_when_it_is_killed(database: TestDatabase) {
+async fn killed_default_import_stores_nothing(database: TestDatabase) {
     database.migrate();
     let place = sandbox(&database);
     let (mut import, mut input) = place.start_with_input("import", &["import", "-"]);
@@ -83,7 +83,7 @@ async fn an_import_that_is_not_resumable_leaves_nothing_when_it_is_killed(databa
 
 /// PostgreSQL would give the slug to whoever asks for it meanwhile, and the whole import would be refused for it.
 #[on_both]
-async fn nobody_takes_a_slug_of_an_import_that_has_begun(database: TestDatabase) {
+async fn slugs_of_a_started_import_are_reserved(database: TestDatabase) {
     let database = Arc::new(database);
     let api = Api::start(&database, |_| {});
     let editor = api.editor();
@@ -104,7 +104,7 @@ async fn nobody_takes_a_slug_of_an_import_that_has_begun(database: TestDatabase)
 
 /// Between two batches nothing is locked.
 #[on_both]
-async fn the_service_goes_on_writing_beside_it(database: TestDatabase) {
+async fn service_writes_during_an_import(database: TestDatabase) {
     let database = Arc::new(database);
     let api = Api::start(&database, |_| {});
     let place = sandbox(&database);
@@ -118,7 +118,7 @@ async fn the_service_goes_on_writing_beside_it(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_post_is_known_again_by_its_id_its_slug_or_when_it_was_written(database: TestDatabase) {
+async fn posts_are_matched_by_id_slug_or_creation_time(database: TestDatabase) {
     let place = sandbox(&database);
     let text = lines(&[
         json!({"title": "By id", "id": 10}),
@@ -137,7 +137,7 @@ async fn a_post_is_known_again_by_its_id_its_slug_or_when_it_was_written(databas
 }
 
 #[on_both]
-async fn what_differs_from_the_file_stays_and_is_told(database: TestDatabase) {
+async fn posts_that_differ_from_the_file_stay_and_are_reported(database: TestDatabase) {
     let place = sandbox(&database);
     let given = posts(8);
     import(&place, &lines(&given));
@@ -166,7 +166,7 @@ async fn what_differs_from_the_file_stays_and_is_told(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_wrong_line_ends_it_and_the_batches_before_stay(database: TestDatabase) {
+async fn invalid_line_stops_it_and_earlier_batches_stay(database: TestDatabase) {
     let place = sandbox(&database);
     let mut given = posts(1200);
     given[700]["title"] = json!("");
@@ -182,7 +182,7 @@ async fn a_wrong_line_ends_it_and_the_batches_before_stay(database: TestDatabase
 }
 
 #[on_both]
-async fn keys_are_found_again_too(database: TestDatabase) {
+async fn keys_are_matched_when_resuming(database: TestDatabase) {
     let place = sandbox(&database);
     place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
     let export = place.run(&["export", "--keys"]).success();

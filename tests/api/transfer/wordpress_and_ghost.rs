@@ -106,7 +106,7 @@ fn fields(post: &Value) -> Value {
 }
 
 #[on_both]
-async fn posts_of_wordpress_come_with_slug_html_state_and_times(database: TestDatabase) {
+async fn wordpress_posts_keep_slug_html_state_and_times(database: TestDatabase) {
     let place = sandbox(&database);
     let file = wordpress(
         &[
@@ -174,7 +174,7 @@ async fn posts_of_wordpress_come_with_slug_html_state_and_times(database: TestDa
 }
 
 #[on_both]
-async fn slugs_and_titles_that_do_not_fit_are_made_anew_and_told(database: TestDatabase) {
+async fn invalid_slugs_and_titles_are_replaced_and_reported(database: TestDatabase) {
     let place = sandbox(&database);
     let file = wordpress(
         &[
@@ -205,7 +205,7 @@ async fn slugs_and_titles_that_do_not_fit_are_made_anew_and_told(database: TestD
 }
 
 #[on_both]
-async fn what_cannot_be_stored_is_told_by_item_and_nothing_is_stored(database: TestDatabase) {
+async fn invalid_items_are_reported_and_nothing_is_stored(database: TestDatabase) {
     let place = sandbox(&database);
     let long = "x".repeat(512 * 1024 + 1);
     let long_title = "y".repeat(201);
@@ -242,7 +242,7 @@ async fn what_cannot_be_stored_is_told_by_item_and_nothing_is_stored(database: T
 }
 
 #[on_both]
-async fn a_foreign_import_goes_on_where_it_is_run_again(database: TestDatabase) {
+async fn interrupted_import_resumes_when_run_again(database: TestDatabase) {
     let place = sandbox(&database);
     let drafts = |count: u32| -> String {
         (1..=count)
@@ -263,7 +263,7 @@ async fn a_foreign_import_goes_on_where_it_is_run_again(database: TestDatabase) 
 }
 
 #[on_both]
-async fn posts_of_ghost_come_with_slug_html_state_and_times(database: TestDatabase) {
+async fn ghost_posts_keep_slug_html_state_and_times(database: TestDatabase) {
     let place = sandbox(&database);
     let file = ghost(&[
         ghost_post(&json!({"feature_image": "__GHOST_URL__/a.jpg"})),
@@ -307,7 +307,7 @@ async fn posts_of_ghost_come_with_slug_html_state_and_times(database: TestDataba
 }
 
 #[on_both]
-async fn older_and_hand_made_exports_of_ghost_are_read(database: TestDatabase) {
+async fn older_and_handwritten_ghost_exports_are_accepted(database: TestDatabase) {
     let place = sandbox(&database);
     let markdown = json!({"version": "0.3.1", "markups": [], "atoms": [], "sections": [[10, 0]],
         "cards": [["card-markdown", {"cardName": "card-markdown", "markdown": "# Title"}]]});
@@ -346,7 +346,7 @@ async fn older_and_hand_made_exports_of_ghost_are_read(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_file_of_another_format_or_cut_off_is_told_and_nothing_is_stored(database: TestDatabase) {
+async fn wrong_or_truncated_files_store_nothing(database: TestDatabase) {
     let place = sandbox(&database);
     let whole = wordpress(&[item(&POST), item(&Written { name: "b", ..POST })].concat());
     let cut = whole.split("<wp:post_name><![CDATA[b").next().unwrap();
@@ -376,7 +376,7 @@ async fn a_file_of_another_format_or_cut_off_is_told_and_nothing_is_stored(datab
 /// A file of any length is read in as much memory as its largest element takes, and one element may not fill it.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_large_file_of_wordpress_takes_little_memory() {
+async fn large_wordpress_file_uses_little_memory() {
     const MIB: usize = 1024 * 1024;
     let Some(database) = TestDatabase::create(Engine::Sqlite) else { return };
     let place = sandbox(&database);

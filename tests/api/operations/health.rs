@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it should get requests.
+//! The liveness and readiness probes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn running_service_is_live_and_ready(api: Api) {
 async fn service_without_a_database_is_live_but_not_ready(database: TestDatabase) {
     let nowhere = match database.engine {
         Engine::Sqlite => "sqlite:///no/such/directory/posts.db",
-        // The discard port: nobody listens.
+        // The discard port: no server listens.
         Engine::Postgres => "postgres://user:a-secret-of-the-tests@127.0.0.1:9/nothing",
     };
     let api = Api::start(&Arc::new(database), |config| {
@@ -33,7 +33,7 @@ async fn service_without_a_database_is_live_but_not_ready(database: TestDatabase
     let reply = api.get("/api/posts").await.expect(503);
     assert_eq!(reply.header("retry-after"), Some("1"));
     reply.problem(503, "database_unavailable");
-    // What needs no database goes on.
+    // These need no database.
     for path in ["/health/live", "/api/openapi.json", "/docs", "/problems/not_ready"] {
         api.get(path).await.expect(200);
     }
@@ -42,7 +42,7 @@ async fn service_without_a_database_is_live_but_not_ready(database: TestDatabase
 #[on_both]
 async fn dropped_database_fails_readiness(api: Api) {
     if api.engine() == Engine::Sqlite {
-        // A file that is open stays there for those who have it open.
+        // An open file stays readable after its removal.
         return;
     }
     api.get("/health/ready").await.expect(200);
@@ -58,10 +58,13 @@ async fn terminated_connections_are_replaced(api: Api) {
         return;
     }
     api.create(json!({"title": "Before"})).await;
-    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    crate::support::database::execute(&mut api.server.database.connect(), others);
-    // A connection that has just served is trusted without asking: at most those four fail, and never with a 500.
+    // Waits up to a minute for each backend to exit.
+    api.server.database.execute(
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    // The pool does not test a connection that it used within the last second. So at most its four connections fail, and
+    // never with 500.
     for _ in 0..4 {
         let reply = api.get("/api/posts").await;
         if reply.status != 200 {

@@ -49,14 +49,14 @@ async fn request_id_is_the_trace_id_or_generated(api: Api) {
 
 #[on_both]
 async fn json_log_has_one_object_per_line(database: TestDatabase) {
-    let mut place = sandbox(&database);
-    place.set("LOG_FORMAT", "json");
+    let mut sandbox = sandbox(&database);
+    sandbox.set("LOG_FORMAT", "json");
     // As warnings are.
-    place.set(
+    sandbox.set(
         "DATABASE_URL",
         &format!("{}{}", database.url, if database.url.starts_with("postgres") { "?unknown=1" } else { "" }),
     );
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::POST, format!("{base}/api/posts"), &json!({"title": "One"})).await, 201);
     assert_eq!(send(Method::DELETE, format!("{base}/nowhere/%0a\u{9b}\u{2028}"), &json!({})).await, 404);
@@ -80,9 +80,9 @@ async fn slow_query_is_logged_with_its_request_without_values(database: TestData
     let posts = (1..=3000)
         .map(|id| json!({"id": id, "slug": format!("hush-{id}"), "title": format!("hush {id}"), "published": true}));
     database.import(&posts.collect::<Vec<_>>());
-    let mut place = sandbox(&database);
-    place.set("SLOW_QUERY_MS", "1");
-    let mut server = place.start("server", &[]);
+    let mut sandbox = sandbox(&database);
+    sandbox.set("SLOW_QUERY_MS", "1");
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let url = format!("{base}/api/posts?q=hush&count=exact&limit=100&view=summary");
     wait_for("a slow query", async || {
@@ -102,9 +102,9 @@ async fn slow_query_is_logged_with_its_request_without_values(database: TestData
 #[on_both]
 async fn queries_are_not_logged_by_default(database: TestDatabase) {
     for limit in ["", "3600000"] {
-        let mut place = sandbox(&database);
-        place.set("SLOW_QUERY_MS", limit);
-        let mut server = place.start("server", &[]);
+        let mut sandbox = sandbox(&database);
+        sandbox.set("SLOW_QUERY_MS", limit);
+        let mut server = sandbox.start("server", &[]);
         let base = server.base_url().await;
         assert_eq!(send(Method::POST, format!("{base}/api/posts"), &json!({"title": "One"})).await, 201);
         assert_eq!(send(Method::GET, format!("{base}/api/posts?q=one"), &Value::Null).await, 200);

@@ -62,8 +62,8 @@ async fn failed(receiver: &Receiver) -> Value {
 #[on_both]
 async fn failed_request_is_reported_without_secrets(database: TestDatabase) {
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     for (path, status) in [("/api/posts", 200), ("/nowhere", 404)] {
         assert_eq!(ask(&base, path).await, status);
@@ -95,14 +95,14 @@ async fn failed_request_is_reported_without_secrets(database: TestDatabase) {
 async fn sentry_certificate_must_be_trusted() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
-    let mut place = sandbox(&database, "https", &receiver);
-    place.run(&["migrate"]).success();
+    let mut sandbox = sandbox(&database, "https", &receiver);
+    sandbox.run(&["migrate"]).success();
     for is_trusted in [false, true] {
         if is_trusted {
-            place.write("trusted.pem", &certificate);
-            place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
+            sandbox.write("trusted.pem", &certificate);
+            sandbox.set("SSL_CERT_FILE", sandbox.path("trusted.pem").to_str().unwrap());
         }
-        let mut server = place.start("server", &[]);
+        let mut server = sandbox.start("server", &[]);
         let base = server.base_url().await;
         database.execute("ALTER TABLE posts RENAME TO gone");
         assert_eq!(ask(&base, "/api/posts").await, 500);
@@ -121,8 +121,8 @@ async fn sentry_certificate_must_be_trusted() {
 async fn last_error_is_sent_before_the_process_exits() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     database.execute("ALTER TABLE posts RENAME TO gone");
     assert_eq!(ask(&base, "/api/posts").await, 500);

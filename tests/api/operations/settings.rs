@@ -7,14 +7,14 @@ const SECRET: &str = "s3cret-of-the-tests";
 
 /// Starts with these settings and answers the one line of the refusal.
 fn refused(settings: &[(&str, &str)], flags: &[&str]) -> String {
-    let place = Sandbox::new(settings.iter().copied());
+    let sandbox = Sandbox::new(settings.iter().copied());
     for command in [flags.to_vec(), [&["migrate"], flags].concat()] {
-        let line = place.run(&command).error_line();
+        let line = sandbox.run(&command).error_line();
         assert!(line.starts_with("error: "), "{line}");
         assert!(!line.contains(SECRET), "{line}");
     }
-    assert_eq!(place.files(), Vec::<String>::new(), "it made a file");
-    place.run(flags).error_line()
+    assert_eq!(sandbox.files(), Vec::<String>::new(), "it made a file");
+    sandbox.run(flags).error_line()
 }
 
 #[test]
@@ -74,12 +74,12 @@ fn wrong_password_is_reported_without_the_password() {
 
 #[test]
 fn file_that_is_not_a_database_is_left_unchanged() {
-    let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
+    let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     let notes = "These are notes and no database.\n".repeat(100);
-    place.write("notes.txt", &notes);
-    let line = place.run(&[]).error_line();
+    sandbox.write("notes.txt", &notes);
+    let line = sandbox.run(&[]).error_line();
     assert!(line.contains("notes.txt"), "{line}");
-    assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), notes);
+    assert_eq!(std::fs::read_to_string(sandbox.path("notes.txt")).unwrap(), notes);
 }
 
 #[test]
@@ -133,11 +133,11 @@ fn invalid_value_is_reported_with_the_setting_name() {
 
 #[test]
 fn malformed_env_file_is_reported_without_its_content() {
-    let place = Sandbox::new([]);
-    place.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
-    let line = place.run(&[]).error_line();
+    let sandbox = Sandbox::new([]);
+    sandbox.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
+    let line = sandbox.run(&[]).error_line();
     assert!(line.contains(".env") && !line.contains(SECRET), "{line}");
-    assert_eq!(place.files(), [".env"]);
+    assert_eq!(sandbox.files(), [".env"]);
 }
 
 #[test]
@@ -147,9 +147,9 @@ fn empty_setting_counts_as_unset() {
         "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG", "LOG_FORMAT", "SLOW_QUERY_MS", "ADMIN_PORT",
         "ADMIN_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN",
     ];
-    let place = Sandbox::new(names.map(|name| (name, "")));
-    place.run(&["migrate"]).success();
-    assert!(place.files().contains(&"posts.db".to_owned()), "{:?}", place.files());
+    let sandbox = Sandbox::new(names.map(|name| (name, "")));
+    sandbox.run(&["migrate"]).success();
+    assert!(sandbox.files().contains(&"posts.db".to_owned()), "{:?}", sandbox.files());
 }
 
 #[test]

@@ -47,8 +47,8 @@ async fn follow_the_welcome(welcome: &str) -> reqwest::Response {
 }
 
 async fn five_first_starts(database: &TestDatabase) {
-    let place = sandbox(database);
-    let mut servers: Vec<Process> = (0..5).map(|number| place.start(&number.to_string(), &[])).collect();
+    let sandbox = sandbox(database);
+    let mut servers: Vec<Process> = (0..5).map(|number| sandbox.start(&number.to_string(), &[])).collect();
     for server in &mut servers {
         let base = server.base_url().await;
         assert_eq!(status(&format!("{base}/api/posts")).await, 200);
@@ -58,7 +58,7 @@ async fn five_first_starts(database: &TestDatabase) {
     // The key and the key in the curl line, which its shell quote ends.
     wait_for("the key", async || (told() > 0).then_some(())).await;
     assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
-    let listed = place.run(&["keys", "list"]).success();
+    let listed = sandbox.run(&["keys", "list"]).success();
     assert_eq!(listed.lines().count(), 2, "{listed}");
     let appliers = servers.iter().filter(|server| server.stderr().contains("migrated the database")).count();
     assert_eq!(appliers, 1);
@@ -66,8 +66,8 @@ async fn five_first_starts(database: &TestDatabase) {
 
 #[on_both]
 async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut first = place.start("first", &[]);
+    let sandbox = sandbox(&database);
+    let mut first = sandbox.start("first", &[]);
     let base = first.base_url().await;
     let welcome = wait_for("the welcome", async || Some(first.stdout()).filter(|text| text.contains("/docs"))).await;
     let key = keys(&welcome)[0].to_owned();
@@ -83,7 +83,7 @@ async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
     assert_eq!(admin.status(), 200);
     drop(first);
 
-    let mut second = place.start("second", &["serve"]);
+    let mut second = sandbox.start("second", &["serve"]);
     let base = second.base_url().await;
     assert_eq!(status(&format!("{base}/api/posts")).await, 200);
     let admin = client().get(format!("{base}/api/keys")).bearer_auth(&key).send().await.unwrap();
@@ -95,25 +95,25 @@ async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
 async fn failed_first_start_does_not_use_up_the_first_key(database: TestDatabase) {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let mut place = sandbox(&database);
-    place.set("PORT", &port);
-    place.set("RUST_LOG", "warn");
-    assert!(place.run(&[]).error_line().contains("in use"));
-    place.set("PORT", "0");
-    place.set("RUST_LOG", "info");
-    let mut server = place.start("server", &[]);
+    let mut sandbox = sandbox(&database);
+    sandbox.set("PORT", &port);
+    sandbox.set("RUST_LOG", "warn");
+    assert!(sandbox.run(&[]).error_line().contains("in use"));
+    sandbox.set("PORT", "0");
+    sandbox.set("RUST_LOG", "info");
+    let mut server = sandbox.start("server", &[]);
     server.base_url().await;
     wait_for("the key", async || (!keys(&server.stdout()).is_empty()).then_some(())).await;
 }
 
 #[on_both]
 async fn configured_admin_key_replaces_the_first_key(database: TestDatabase) {
-    let place = Sandbox::new([
+    let sandbox = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", "a-key-of-the-operators-own"),
     ]);
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let keys = format!("{}/api/keys", server.base_url().await);
     let answer = client().get(keys).bearer_auth("a-key-of-the-operators-own").send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"items": []}));
@@ -131,53 +131,53 @@ async fn five_concurrent_first_starts_create_one_key(database: TestDatabase) {
 
 #[on_both]
 async fn no_migrate_refuses_an_empty_database_unchanged(database: TestDatabase) {
-    let place = sandbox(&database);
+    let sandbox = sandbox(&database);
     for _ in 0..2 {
-        let line = place.run(&["serve", "--no-migrate"]).error_line();
+        let line = sandbox.run(&["serve", "--no-migrate"]).error_line();
         assert!(line.contains("posts-api migrate"), "{line}");
     }
-    let applied = place.run(&["migrate"]).success();
+    let applied = sandbox.run(&["migrate"]).success();
     assert!(applied.starts_with("applied ") && applied.contains("create_posts"), "{applied}");
-    assert!(place.run(&["migrate"]).success().starts_with("applied 0 migrations"));
-    let mut server = place.start("server", &["serve", "--no-migrate"]);
+    assert!(sandbox.run(&["migrate"]).success().starts_with("applied 0 migrations"));
+    let mut server = sandbox.start("server", &["serve", "--no-migrate"]);
     let base = server.base_url().await;
     assert_eq!(status(&format!("{base}/api/posts")).await, 200);
 }
 
 #[on_both]
 async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
-    let place = sandbox(&database);
-    let made = place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+    let sandbox = sandbox(&database);
+    let made = sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
     let key = made.trim();
     assert_eq!(keys(&made), [key]);
-    let listed = place.run(&["keys", "list"]).success();
+    let listed = sandbox.run(&["keys", "list"]).success();
     let (head, row) = listed.trim().split_once('\n').unwrap();
     assert_eq!(head, "id\trole\tcreated_at\texpires_at\tlast_used_on\tname");
     assert!(row.starts_with("1\teditor\t") && row.ends_with("\tci") && !listed.contains(key), "{listed}");
 
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let url = format!("{}/api/posts", server.base_url().await);
     let write = || client().post(&url).bearer_auth(key).json(&json!({"title": "Made in CI"})).send();
     assert_eq!(write().await.unwrap().status(), 201);
     // There was a key before, so this start made none.
     assert_eq!(server.stdout(), "");
-    assert_eq!(place.run(&["keys", "revoke", "1"]).success(), "revoked key 1\n");
+    assert_eq!(sandbox.run(&["keys", "revoke", "1"]).success(), "revoked key 1\n");
     assert_eq!(write().await.unwrap().status(), 401);
-    assert_eq!(place.run(&["keys", "list"]).success().lines().count(), 1);
+    assert_eq!(sandbox.run(&["keys", "list"]).success().lines().count(), 1);
     for id in ["1", "2"] {
-        assert!(place.run(&["keys", "revoke", id]).error_line().contains(&format!("no key {id}")));
+        assert!(sandbox.run(&["keys", "revoke", id]).error_line().contains(&format!("no key {id}")));
     }
     for wrong in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
-        place.run(&[&["keys", "create"], &wrong[..]].concat()).error_line();
+        sandbox.run(&[&["keys", "create"], &wrong[..]].concat()).error_line();
     }
 }
 
 /// The bar of `SHUTDOWN_GRACE` is far above what the test takes: the second signal ends it.
 #[on_both]
 async fn sigterm_fails_readiness_before_the_process_exits(database: TestDatabase) {
-    let mut place = sandbox(&database);
-    place.set("SHUTDOWN_GRACE", "600");
-    let mut server = place.start("server", &[]);
+    let mut sandbox = sandbox(&database);
+    sandbox.set("SHUTDOWN_GRACE", "600");
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     assert_eq!(status(&format!("{base}/health/ready")).await, 200);
     server.signal("TERM");
@@ -190,10 +190,10 @@ async fn sigterm_fails_readiness_before_the_process_exits(database: TestDatabase
 
 #[on_both]
 async fn signal_without_grace_exits_cleanly(database: TestDatabase) {
-    let mut place = sandbox(&database);
+    let mut sandbox = sandbox(&database);
     for (signal, grace) in [("TERM", "0"), ("INT", "600")] {
-        place.set("SHUTDOWN_GRACE", grace);
-        let mut server = place.start(signal, &[]);
+        sandbox.set("SHUTDOWN_GRACE", grace);
+        let mut server = sandbox.start(signal, &[]);
         server.base_url().await;
         server.signal(signal);
         assert!(server.wait_for_exit().await.success(), "{signal}: {}", server.stderr());
@@ -202,8 +202,8 @@ async fn signal_without_grace_exits_cleanly(database: TestDatabase) {
 
 #[on_both]
 async fn log_has_colors_only_on_a_terminal(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database);
+    let mut server = sandbox.start("server", &[]);
     server.base_url().await;
     let log = server.stderr();
     assert!(!log.contains('\u{1b}'), "{log:?}");
@@ -212,36 +212,36 @@ async fn log_has_colors_only_on_a_terminal(database: TestDatabase) {
 #[tokio::test]
 async fn defaults_serve_from_posts_db() {
     // Only the port, so that tests can run side by side.
-    let place = Sandbox::new([("PORT", "0")]);
-    let mut server = place.start("server", &[]);
+    let sandbox = Sandbox::new([("PORT", "0")]);
+    let mut server = sandbox.start("server", &[]);
     assert!(server.base_url().await.starts_with("http://127.0.0.1:"));
-    assert!(place.files().contains(&"posts.db".to_owned()));
+    assert!(sandbox.files().contains(&"posts.db".to_owned()));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(place.path("posts.db")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(sandbox.path("posts.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "others may read posts.db: {mode:o}");
     }
 }
 
 #[tokio::test]
 async fn flags_override_environment_overrides_env_file() {
-    let place = Sandbox::new([("PORT", "0")]);
-    place.write(".env", "DATABASE_URL=sqlite://from-file.db\nPORT=abc\n");
-    let mut server = place.start("file", &[]);
+    let sandbox = Sandbox::new([("PORT", "0")]);
+    sandbox.write(".env", "DATABASE_URL=sqlite://from-file.db\nPORT=abc\n");
+    let mut server = sandbox.start("file", &[]);
     server.base_url().await;
-    assert!(place.files().contains(&"from-file.db".to_owned()), "{:?}", place.files());
-    let mut server = place.start("flag", &["--database-url", "sqlite://from-flag.db"]);
+    assert!(sandbox.files().contains(&"from-file.db".to_owned()), "{:?}", sandbox.files());
+    let mut server = sandbox.start("flag", &["--database-url", "sqlite://from-flag.db"]);
     server.base_url().await;
-    assert!(place.files().contains(&"from-flag.db".to_owned()), "{:?}", place.files());
+    assert!(sandbox.files().contains(&"from-flag.db".to_owned()), "{:?}", sandbox.files());
 }
 
 #[test]
 fn openapi_command_needs_no_database() {
-    let place = Sandbox::new([("DATABASE_URL", "nonsense")]);
-    let document = place.run(&["openapi"]).success();
+    let sandbox = Sandbox::new([("DATABASE_URL", "nonsense")]);
+    let document = sandbox.run(&["openapi"]).success();
     assert_eq!(document, posts_api::openapi::to_json(&posts_api::routes::document()).unwrap());
-    assert_eq!(place.files(), Vec::<String>::new());
+    assert_eq!(sandbox.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -258,9 +258,9 @@ async fn prisma_url_parameters_are_accepted() {
         "unknown=1&application_name=my%20blog",
     ] {
         let url = format!("{}?{parameters}", database.url);
-        let place = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0")]);
-        let key = place.run(&["keys", "create", "--role", "editor", "--name", "x"]).success();
-        let mut server = place.start("server", &[]);
+        let sandbox = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0")]);
+        let key = sandbox.run(&["keys", "create", "--role", "editor", "--name", "x"]).success();
+        let mut server = sandbox.start("server", &[]);
         let base = server.base_url().await;
         let posts = format!("{base}/api/posts");
         for _ in 0..3 {

@@ -81,8 +81,8 @@ fn child<'a>(spans: &'a [Span], parent: &Span, name: &str) -> &'a Span {
 #[on_both]
 async fn request_trace_has_queries_without_values(database: TestDatabase) {
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let post = json!({"title": "hush title", "content": "hush content", "published": true});
     assert_eq!(send(Method::POST, format!("{base}/api/posts"), &post).await, 201);
@@ -134,8 +134,8 @@ async fn request_trace_has_queries_without_values(database: TestDatabase) {
 #[on_both]
 async fn failures_are_marked_and_health_is_not_traced(database: TestDatabase) {
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     database.execute("ALTER TABLE posts RENAME TO gone");
     assert_eq!(send(Method::GET, format!("{base}/api/posts/1"), &Value::Null).await, 500);
@@ -162,10 +162,10 @@ async fn failures_are_marked_and_health_is_not_traced(database: TestDatabase) {
 #[on_both]
 async fn unresponsive_collector_is_reported_and_harmless(database: TestDatabase) {
     let receiver = Receiver::start();
-    let mut place = sandbox(&database, "http", &receiver);
+    let mut sandbox = sandbox(&database, "http", &receiver);
     // The discard port: nobody listens.
-    place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
-    let mut server = place.start("server", &[]);
+    sandbox.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
     wait_for("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
@@ -178,16 +178,16 @@ async fn unresponsive_collector_is_reported_and_harmless(database: TestDatabase)
 async fn collector_certificate_must_be_trusted() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
-    let mut place = sandbox(&database, "https", &receiver);
-    let mut server = place.start("distrusting", &[]);
+    let mut sandbox = sandbox(&database, "https", &receiver);
+    let mut server = sandbox.start("distrusting", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
     wait_for("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
     assert!(receiver.received().is_empty());
     drop(server);
-    place.write("trusted.pem", &certificate);
-    place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
-    let mut server = place.start("trusting", &[]);
+    sandbox.write("trusted.pem", &certificate);
+    sandbox.set("SSL_CERT_FILE", sandbox.path("trusted.pem").to_str().unwrap());
+    let mut server = sandbox.start("trusting", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
     span(&receiver, "GET /api/posts").await;

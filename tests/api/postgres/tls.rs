@@ -74,12 +74,12 @@ fn is_encrypted(url: &str) -> bool {
 
 /// Why no connection can be made to this URL, as the program tells it.
 fn refusal(url: &str, trusted_by_system: Option<&Path>) -> String {
-    let mut place = Sandbox::new([("DATABASE_URL", url), ("PORT", "0")]);
+    let mut sandbox = Sandbox::new([("DATABASE_URL", url), ("PORT", "0")]);
     if let Some(path) = trusted_by_system {
-        place.set("SSL_CERT_FILE", path.to_str().unwrap());
+        sandbox.set("SSL_CERT_FILE", path.to_str().unwrap());
     }
     // A command that ends, so that a connection that should have been refused fails the test.
-    let line = place.run(&["migrate"]).error_line();
+    let line = sandbox.run(&["migrate"]).error_line();
     assert!(!line.contains(PASSWORD), "{line}");
     line
 }
@@ -137,8 +137,8 @@ async fn system_certificate_authorities_are_trusted() {
         ["sslrootcert=system", "sslmode=require&sslrootcert=system", "sslmode=verify-full", "sslaccept=strict"]
     {
         let good = url(&server, "localhost", parameters, &certificates);
-        let place = Sandbox::new([("DATABASE_URL", good.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())]);
-        place.run(&["migrate"]).success();
+        let sandbox = Sandbox::new([("DATABASE_URL", good.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())]);
+        sandbox.run(&["migrate"]).success();
         let line = refusal(&good, Some(&stranger));
         assert!(line.contains("certificate verify failed"), "{parameters}: {line}");
         let line = refusal(&url(&server, "127.0.0.1", parameters, &certificates), Some(&ca));

@@ -1,12 +1,12 @@
-//! The commands of the README answer what the README says.
+//! The commands of the README print what the README shows.
 
 use std::process::Command;
 
 use crate::support::postgres::is_required;
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what is skipped is told")]
-fn the_commands_of_the_readme_answer_what_it_prints() {
+#[expect(clippy::print_stderr, reason = "reports a skipped test")]
+fn commands_print_what_the_readme_shows() {
     for tool in ["bash", "curl", "jq"] {
         if Command::new(tool).arg("--version").output().is_err() {
             assert!(!is_required(), "{tool} is missing");
@@ -18,6 +18,6 @@ fn the_commands_of_the_readme_answer_what_it_prints() {
         .arg(env!("CARGO_BIN_EXE_posts-api"))
         .output()
         .unwrap();
-    let told = [outcome.stdout, outcome.stderr].concat();
-    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&told));
+    let output = [outcome.stdout, outcome.stderr].concat();
+    assert!(outcome.status.success(), "{}", String::from_utf8_lossy(&output));
 }

@@ -176,8 +176,8 @@ fn missing_file_is_reported_and_not_created() {
     assert_check(&checks, "file", "WRONG", "there is no posts.db: posts-api migrate makes it");
     assert!(!checks.contains_key("database"));
     assert_eq!(sandbox.files(), Vec::<String>::new());
-    let place = Sandbox::new([("DATABASE_URL", "sqlite:///no/such/place/posts.db")]);
-    assert_check(&run_doctor(&place), "directory", "WRONG", "/no/such/place");
+    let sandbox = Sandbox::new([("DATABASE_URL", "sqlite:///no/such/place/posts.db")]);
+    assert_check(&run_doctor(&sandbox), "directory", "WRONG", "/no/such/place");
 }
 
 #[test]

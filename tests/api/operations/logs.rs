@@ -1,4 +1,4 @@
-//! The log of the program: its format, the ids of requests, and queries that take long.
+//! The program's log: its format, request ids, and slow queries.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn send(method: Method, url: String, body: &Value) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-fn slow(server: &Process) -> Vec<String> {
+fn slow_query_lines(server: &Process) -> Vec<String> {
     server.stderr().lines().filter(|line| line.contains(" WARN slow_query: ")).map(str::to_owned).collect()
 }
 
@@ -42,8 +42,8 @@ async fn request_id_is_the_trace_id_or_generated(api: Api) {
     for invalid in
         ["", "00-x", &traceparent().to_uppercase(), "00-00000000000000000000000000000000-00f067aa0ba902b7-01"]
     {
-        let made = api.get("/api/posts").header("traceparent", invalid).await.expect(200);
-        assert!(made.header("x-request-id").is_some_and(|id| id.len() == 16), "{invalid:?}: {made:?}");
+        let reply = api.get("/api/posts").header("traceparent", invalid).await.expect(200);
+        assert!(reply.header("x-request-id").is_some_and(|id| id.len() == 16), "{invalid:?}: {reply:?}");
     }
 }
 
@@ -51,7 +51,7 @@ async fn request_id_is_the_trace_id_or_generated(api: Api) {
 async fn json_log_has_one_object_per_line(database: TestDatabase) {
     let mut sandbox = sandbox(&database);
     sandbox.set("LOG_FORMAT", "json");
-    // As warnings are.
+    // An unknown parameter causes a warning during startup, which must be JSON too.
     sandbox.set(
         "DATABASE_URL",
         &format!("{}{}", database.url, if database.url.starts_with("postgres") { "?unknown=1" } else { "" }),
@@ -87,7 +87,7 @@ async fn slow_query_is_logged_with_its_request_without_values(database: TestData
     let url = format!("{base}/api/posts?q=hush&count=exact&limit=100&view=summary");
     wait_for("a slow query", async || {
         assert_eq!(send(Method::GET, url.clone(), &Value::Null).await, 200);
-        slow(&server).into_iter().find(|line| line.contains("SELECT") && line.contains(TRACE))
+        slow_query_lines(&server).into_iter().find(|line| line.contains("SELECT") && line.contains(TRACE))
     })
     .await;
     for body in [json!({"title": "hush", "content": "hush"}), json!({"title": "hush", "slug": "hush-1"})] {
@@ -95,7 +95,7 @@ async fn slow_query_is_logged_with_its_request_without_values(database: TestData
     }
     let log = server.stderr();
     assert!(!log.contains("hush"), "{log}");
-    let line = slow(&server).into_iter().find(|line| line.contains(TRACE)).unwrap();
+    let line = slow_query_lines(&server).into_iter().find(|line| line.contains(TRACE)).unwrap();
     assert!(line.contains("a slow query milliseconds=") && line.contains(" query=\""), "{line}");
 }
 

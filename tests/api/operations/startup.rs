@@ -1,4 +1,4 @@
-//! The program: its first start, its settings, its end.
+//! Starting and stopping the program: the first start, settings, and signals.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::database::execute;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{TestDatabase, fault_rounds, on_both, wait_for};
+use crate::support::{TestDatabase, fault_rounds, on_both, wait_for, wait_until};
 
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0")])
@@ -21,15 +21,15 @@ async fn status(url: &str) -> StatusCode {
     client().get(url).send().await.unwrap().status()
 }
 
-/// The keys that an output shows.
+/// The API keys in an output.
 fn keys(output: &str) -> Vec<&str> {
     output.split_whitespace().filter(|word| word.starts_with("posts_") && word.len() == 38).collect()
 }
 
-/// Runs the curl line of the welcome as a shell would, with a client in curl's place.
-async fn follow_the_welcome(welcome: &str) -> reqwest::Response {
+/// Sends the request of the welcome text's curl command. A shell splits the command into words.
+async fn run_welcome_command(welcome: &str) -> reqwest::Response {
     let script = welcome.split("Try it:").nth(1).unwrap().trim().split("\n\n").next().unwrap().replace("\\\n", " ");
-    // `printf` in curl's place: the shell takes the quotes away and gives a word a line.
+    // `printf` instead of curl prints one word per line, without the quotes.
     let words =
         std::process::Command::new("sh").args(["-c", &script.replacen("curl", "printf '%s\\n'", 1)]).output().unwrap();
     let words = String::from_utf8(words.stdout).unwrap();
@@ -54,9 +54,8 @@ async fn five_first_starts(database: &TestDatabase) {
         assert_eq!(status(&format!("{base}/api/posts")).await, 200);
         assert_eq!(status(&format!("{base}/health/ready")).await, 200);
     }
-    let told = || servers.iter().map(|server| keys(&server.stdout()).len()).sum::<usize>();
-    // The key and the key in the curl line, which its shell quote ends.
-    wait_for("the key", async || (told() > 0).then_some(())).await;
+    let key_count = || servers.iter().map(|server| keys(&server.stdout()).len()).sum::<usize>();
+    wait_until("the key", async || key_count() > 0).await;
     assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
     let listed = sandbox.run(&["keys", "list"]).success();
     assert_eq!(listed.lines().count(), 2, "{listed}");
@@ -74,7 +73,7 @@ async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
     assert_eq!(welcome.matches(&format!("\n  {key}\n")).count(), 1, "{welcome}");
     assert!(!first.stderr().contains(&key), "the key is in the log");
 
-    let created = follow_the_welcome(&welcome).await;
+    let created = run_welcome_command(&welcome).await;
     assert_eq!(created.status(), 201);
     let post: Value = created.json().await.unwrap();
     let list: Value = client().get(format!("{base}/api/posts")).send().await.unwrap().json().await.unwrap();
@@ -93,8 +92,8 @@ async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
 
 #[on_both]
 async fn failed_first_start_does_not_use_up_the_first_key(database: TestDatabase) {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     let mut sandbox = sandbox(&database);
     sandbox.set("PORT", &port);
     sandbox.set("RUST_LOG", "warn");
@@ -103,7 +102,7 @@ async fn failed_first_start_does_not_use_up_the_first_key(database: TestDatabase
     sandbox.set("RUST_LOG", "info");
     let mut server = sandbox.start("server", &[]);
     server.base_url().await;
-    wait_for("the key", async || (!keys(&server.stdout()).is_empty()).then_some(())).await;
+    wait_until("the key", async || !keys(&server.stdout()).is_empty()).await;
 }
 
 #[on_both]
@@ -115,8 +114,8 @@ async fn configured_admin_key_replaces_the_first_key(database: TestDatabase) {
     ]);
     let mut server = sandbox.start("server", &[]);
     let keys = format!("{}/api/keys", server.base_url().await);
-    let answer = client().get(keys).bearer_auth("a-key-of-the-operators-own").send().await.unwrap();
-    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"items": []}));
+    let response = client().get(keys).bearer_auth("a-key-of-the-operators-own").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap(), json!({"items": []}));
     assert_eq!(server.stdout(), "");
     assert!(!server.stderr().contains("a-key-of-the-operators-own"));
 }
@@ -147,9 +146,9 @@ async fn no_migrate_refuses_an_empty_database_unchanged(database: TestDatabase) 
 #[on_both]
 async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
     let sandbox = sandbox(&database);
-    let made = sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
-    let key = made.trim();
-    assert_eq!(keys(&made), [key]);
+    let output = sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+    let key = output.trim();
+    assert_eq!(keys(&output), [key]);
     let listed = sandbox.run(&["keys", "list"]).success();
     let (head, row) = listed.trim().split_once('\n').unwrap();
     assert_eq!(head, "id\trole\tcreated_at\texpires_at\tlast_used_on\tname");
@@ -159,7 +158,7 @@ async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
     let url = format!("{}/api/posts", server.base_url().await);
     let write = || client().post(&url).bearer_auth(key).json(&json!({"title": "Made in CI"})).send();
     assert_eq!(write().await.unwrap().status(), 201);
-    // There was a key before, so this start made none.
+    // The database already had a key, so this start created none.
     assert_eq!(server.stdout(), "");
     assert_eq!(sandbox.run(&["keys", "revoke", "1"]).success(), "revoked key 1\n");
     assert_eq!(write().await.unwrap().status(), 401);
@@ -167,12 +166,12 @@ async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
     for id in ["1", "2"] {
         assert!(sandbox.run(&["keys", "revoke", id]).error_line().contains(&format!("no key {id}")));
     }
-    for wrong in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
-        sandbox.run(&[&["keys", "create"], &wrong[..]].concat()).error_line();
+    for invalid in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
+        sandbox.run(&[&["keys", "create"], &invalid[..]].concat()).error_line();
     }
 }
 
-/// The bar of `SHUTDOWN_GRACE` is far above what the test takes: the second signal ends it.
+/// `SHUTDOWN_GRACE` is longer than the test, so only the second signal ends the grace period.
 #[on_both]
 async fn sigterm_fails_readiness_before_the_process_exits(database: TestDatabase) {
     let mut sandbox = sandbox(&database);
@@ -181,7 +180,7 @@ async fn sigterm_fails_readiness_before_the_process_exits(database: TestDatabase
     let base = server.base_url().await;
     assert_eq!(status(&format!("{base}/health/ready")).await, 200);
     server.signal("TERM");
-    wait_for("readiness to turn", async || (status(&format!("{base}/health/ready")).await == 503).then_some(())).await;
+    wait_until("readiness to fail", async || status(&format!("{base}/health/ready")).await == 503).await;
     assert_eq!(status(&format!("{base}/api/posts")).await, 200);
     assert_eq!(status(&format!("{base}/health/live")).await, 200);
     server.signal("TERM");
@@ -211,7 +210,7 @@ async fn log_has_colors_only_on_a_terminal(database: TestDatabase) {
 
 #[tokio::test]
 async fn defaults_serve_from_posts_db() {
-    // Only the port, so that tests can run side by side.
+    // Only the port is set, so that tests can run in parallel.
     let sandbox = Sandbox::new([("PORT", "0")]);
     let mut server = sandbox.start("server", &[]);
     assert!(server.base_url().await.starts_with("http://127.0.0.1:"));
@@ -273,6 +272,6 @@ async fn prisma_url_parameters_are_accepted() {
         let warned = server.stderr().contains("WARN");
         assert_eq!(warned, parameters.contains("socket_timeout") || parameters.contains("unknown"), "{parameters}");
     }
-    // Prisma's schema is PostgreSQL's.
+    // Prisma's parameter `schema` names a PostgreSQL schema.
     execute(&mut database.connect(), "SELECT 1 / count(*) FROM blog.posts");
 }

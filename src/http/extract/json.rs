@@ -1,4 +1,4 @@
-//! Request bodies: JSON, of bounded size, that arrives in bounded time.
+//! JSON request bodies, limited in size and in the time that they take to arrive.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -15,16 +15,16 @@ use crate::http::extract::json_tree;
 use crate::validation;
 use crate::validation::Input;
 
-/// The most that a body may have, unless its route says otherwise: 1 MiB.
+/// The size limit of a body, unless the route has its own: 1 MiB.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-/// A body that takes longer to arrive is given up, so that a dripping client cannot hold its connection for ever.
+/// The time for a body to arrive, so that a slow client cannot occupy its connection indefinitely.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A JSON body of at most `LIMIT` bytes, read and checked as a `T`.
+/// A JSON body of at most `LIMIT` bytes, validated as a `T`.
 #[derive(Debug)]
 pub struct Json<T, const LIMIT: usize = BODY_LIMIT>(pub T);
 
-/// Like [`Json`], where the body may be left out altogether.
+/// Like [`Json`], but the body is optional.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
@@ -43,7 +43,7 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        // Neither header is sent without a body (RFC 9112, section 6).
+        // A request without a body has neither header (RFC 9112, section 6).
         let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING]
             .iter()
             .any(|name| request.headers().get(name).is_some_and(|value| value != "0"));
@@ -56,16 +56,16 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
 }
 
 /// # Errors
-/// It is not JSON, or not a `T`.
+/// The body is not valid JSON, or not a valid `T`.
 pub(crate) fn parse<T: Input>(body: &[u8]) -> Result<T, ApiError> {
     let value = json_tree::read(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
     validation::read(value, "").map_err(ApiError::ValidationFailed)
 }
 
-/// The body, as it arrived.
+/// Receives the body.
 ///
 /// # Errors
-/// It is not said to be JSON, is too large or too slow.
+/// The content type is not JSON, or the body is too large or too slow.
 pub(crate) fn collect(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -98,7 +98,8 @@ async fn read(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> 
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| ApiError::MalformedJson(format!("the body ended early: {error}")))?;
+            let chunk =
+                chunk.map_err(|error| ApiError::MalformedJson(format!("the request body ended early: {error}")))?;
             if body.len() + chunk.len() > limit {
                 return Err(ApiError::BodyTooLarge { limit });
             }

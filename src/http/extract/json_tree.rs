@@ -1,8 +1,8 @@
-//! JSON as a tree: of bounded size, and with no name twice in one object.
+//! Parses JSON into a tree of bounded size, without repeated member names.
 //!
-//! `serde_json::Value` takes 32 bytes or more for a value that was two characters, so that a body within its limit could
-//! fill half a gigabyte. Of a name that stands twice it keeps the last one, where another reader, such as a proxy that
-//! inspects bodies, may keep the first (RFC 8259, section 4).
+//! `serde_json::Value` uses 32 bytes or more for a value of two characters, so a body within its size limit could occupy
+//! half a gigabyte. If a member name is repeated, `serde_json` keeps the last value, while another parser, such as a proxy
+//! that inspects bodies, may keep the first (RFC 8259, section 4).
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,30 +10,30 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// As many values as a body may hold: several times those of 500 posts with every field.
+/// The most values in a body: several times those of 500 posts with every field.
 const MAX_VALUES: usize = 20_000;
 
 /// # Errors
-/// It is not JSON, nested too deep (128), holds too many values, or an object has a name twice.
+/// The body is not valid JSON, is nested too deeply (128), contains too many values, or repeats a member name.
 pub(crate) fn read(body: &[u8]) -> serde_json::Result<Value> {
-    let left = Cell::new(MAX_VALUES);
+    let budget = Cell::new(MAX_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Tree { left: &left }.deserialize(&mut deserializer)?;
+    let value = Tree { budget: &budget }.deserialize(&mut deserializer)?;
     deserializer.end().map(|()| value)
 }
 
 #[derive(Clone, Copy)]
 struct Tree<'a> {
-    /// Values that there may still be.
-    left: &'a Cell<usize>,
+    /// How many more values are allowed.
+    budget: &'a Cell<usize>,
 }
 
 impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.left.get().checked_sub(1);
-        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        let budget = self.budget.get().checked_sub(1);
+        self.budget.set(budget.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
         deserializer.deserialize_any(self)
     }
 }
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
                 let name: String = name.chars().take(100).collect();
-                return Err(A::Error::custom(format_args!("the name {name:?} stands twice in an object")));
+                return Err(A::Error::custom(format_args!("the member name {name:?} is repeated")));
             }
             object.insert(name, members.next_value_seed(self)?);
         }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_what_serde_json_reads() {
+    fn it_parses_what_serde_json_parses() {
         for text in [
             "null", "true", "0", "-1", "18446744073709551615", "1.5e-7", "\"a\\u0000\\ud83e\\udd80\"", "[]",
             "[[1],{}]", "{\"a\":{\"a\":[null]},\"\":false}", " 1 ",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_stands_twice_and_there_is_an_end() {
+    fn repeated_names_and_too_many_values_are_rejected() {
         for text in ["{\"a\":1,\"a\":1}", "[{\"b\":{\"a\":1,\"\\u0061\":2}}]", "1 2", "", "{"] {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }

@@ -1,8 +1,8 @@
-//! The audit log: a line for each request that changes something or asks to, and for each whose authentication is
-//! refused, under the target `audit` at level info.
+//! The audit log: one line for each request that changes or tries to change data, and for each request whose
+//! authentication is refused. Target `audit`, level info.
 //!
-//! What callers choose (method, path) is logged as strings, which are quoted and escaped. Headers and bodies are not
-//! logged, and of a key only the id.
+//! Values that clients choose (method, path) are logged as strings, which are quoted and escaped. Headers, bodies, and API
+//! keys are not logged; only the id of a key is.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,31 +18,31 @@ use crate::http::ApiError;
 use crate::http::error::code::ErrorCode;
 use crate::http::transport::client_ip;
 
-/// So many characters of a path that is no route's are logged.
+/// Characters that are logged of a path without a route.
 const PATH_LENGTH: usize = 200;
 
-/// The id of the key of a request, once it is known; shared with the [`Change`], which outlives the request.
+/// The id of the API key of a request, once it is known. Shared with the [`AuditedChange`], which outlives the request.
 #[derive(Clone, Default)]
-struct Actor(Rc<Cell<Option<i64>>>);
+struct AuditActor(Rc<Cell<Option<i64>>>);
 
-/// Notes with which key a request came: its id, which is negative for the one of the environment.
+/// Records the API key of a request by its id, which is negative for `ADMIN_API_KEY`.
 pub fn identify(request: &ServiceRequest, key: i64) {
-    request.extensions_mut().get_or_insert_with(Actor::default).0.set(Some(key));
+    request.extensions_mut().get_or_insert_with(AuditActor::default).0.set(Some(key));
 }
 
-/// A request that may change something. It is logged when it is answered, and also when it is not: where the client
-/// has gone, the change may have been stored all the same.
-pub(crate) struct Change(Option<Entry>);
+/// A request that may change data. It is logged when its response is ready. It is also logged if the client disconnects
+/// first, because the change may have been stored.
+pub(crate) struct AuditedChange(Option<AuditEntry>);
 
-impl Change {
-    /// `None`: the request only reads.
+impl AuditedChange {
+    /// `None` for a request that only reads.
     pub(crate) fn begin(request: &ServiceRequest, id: &str) -> Option<Self> {
         if request.method().is_safe() {
             return None;
         }
-        let actor = Actor::default();
+        let actor = AuditActor::default();
         request.extensions_mut().insert(actor.clone());
-        Some(Self(Some(Entry::new(request.request(), id, actor))))
+        Some(Self(Some(AuditEntry::new(request.request(), id, actor))))
     }
 
     pub(crate) fn end(mut self, status: StatusCode, code: Option<&'static ErrorCode>) {
@@ -52,7 +52,7 @@ impl Change {
     }
 }
 
-impl Drop for Change {
+impl Drop for AuditedChange {
     fn drop(&mut self) {
         if let Some(entry) = self.0.take() {
             entry.log(None, "abandoned");
@@ -60,31 +60,31 @@ impl Drop for Change {
     }
 }
 
-/// Logs an answer to a read that refuses the authentication.
-pub(crate) fn note_refusal<B: MessageBody>(response: &ServiceResponse<B>, id: &str, code: Option<&'static ErrorCode>) {
+/// Logs a read whose authentication was refused.
+pub(crate) fn log_refusal<B: MessageBody>(response: &ServiceResponse<B>, id: &str, code: Option<&'static ErrorCode>) {
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
     let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         || matches!(error, Some(ApiError::TooManyInvalidKeys(_)));
     if is_refusal {
-        let actor = response.request().extensions().get::<Actor>().cloned().unwrap_or_default();
-        Entry::new(response.request(), id, actor)
+        let actor = response.request().extensions().get::<AuditActor>().cloned().unwrap_or_default();
+        AuditEntry::new(response.request(), id, actor)
             .log(Some(response.status()), code.map_or("refused", |code| code.name));
     }
 }
 
-struct Entry {
+struct AuditEntry {
     request_id: String,
-    actor: Actor,
+    actor: AuditActor,
     peer: IpAddr,
     method: Method,
-    /// The route's template.
+    /// The path template of the route.
     route: Option<String>,
-    /// The path, where no route has it.
+    /// The path, if no route matched.
     path: Option<String>,
 }
 
-impl Entry {
-    fn new(request: &HttpRequest, id: &str, actor: Actor) -> Self {
+impl AuditEntry {
+    fn new(request: &HttpRequest, id: &str, actor: AuditActor) -> Self {
         let route = request.match_pattern();
         let path = if route.is_some() { None } else { Some(request.path().chars().take(PATH_LENGTH).collect()) };
         Self {
@@ -102,7 +102,7 @@ impl Entry {
         tracing::info!(
             target: "audit",
             request_id,
-            key = actor.0.get().map(|id| display(Key(id))),
+            key = actor.0.get().map(|id| display(KeyLabel(id))),
             peer = display(peer),
             method = method.as_str(),
             route,
@@ -110,15 +110,15 @@ impl Entry {
             status = status.map(|status| status.as_u16()),
             outcome,
             "{}",
-            if method.is_safe() { "a refusal" } else { "a change" },
+            if method.is_safe() { "refused request" } else { "change request" },
         );
     }
 }
 
-/// The key of the environment has no id of its own; what stands for one is made of its hash, which is nobody's business.
-struct Key(i64);
+/// Displays the id of a key. `ADMIN_API_KEY` has no stored id: its id is derived from its hash and is not logged.
+struct KeyLabel(i64);
 
-impl fmt::Display for Key {
+impl fmt::Display for KeyLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 < 0 { f.write_str("environment") } else { self.0.fmt(f) }
     }

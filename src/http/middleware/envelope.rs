@@ -1,5 +1,5 @@
-//! The layer around every request: gives it an id, turns every error answer into a problem, and keeps a panic from
-//! dropping the connection without an answer.
+//! The outermost middleware: assigns the request id, turns every error into a problem response, and responds after a
+//! panic, which would otherwise drop the connection.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -21,11 +21,11 @@ use crate::http::ApiError;
 use crate::http::error::code;
 use crate::http::error::code::ErrorCode;
 use crate::http::error::problem::Problem;
-use crate::http::middleware::audit::Change;
-use crate::http::middleware::request_metrics::Watch;
-use crate::http::middleware::{audit, trace};
-use crate::http::transport::request_body::{Answer, RequestBody};
-use crate::http::transport::timeout_stream::Connection;
+use crate::http::middleware::audit::AuditedChange;
+use crate::http::middleware::request_metrics::RequestTimer;
+use crate::http::middleware::{audit, cors, trace};
+use crate::http::transport::request_body::{HeldResponse, RequestBody};
+use crate::http::transport::timeout_stream::ConnectionState;
 use crate::telemetry::spans;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,107 +33,119 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// Whatever an answer holds, a browser that shows it runs and loads nothing of it, and no other page frames it.
-const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// A browser that displays a response runs no script in it, loads nothing, and lets no other page frame it.
+const CSP_NONE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Wraps the whole application.
+/// Wraps the whole application, from the outside in:
+///
+/// 1. Determine the request id, and hold the request body (see `transport::request_body`).
+/// 2. Reject a request that follows the last one of its connection (RFC 9112, section 9.6).
+/// 3. Start measuring, auditing, and tracing the request, and run it.
+/// 4. Turn an error into a problem response, and add the headers that every response has.
 ///
 /// # Errors
-/// Only after a panic, or after a request that was to be the connection's last: an error that renders itself as a
-/// problem.
-pub async fn edge<B: MessageBody + 'static>(
+/// After a panic, or for a request that follows the last one of its connection: an error that renders itself as a problem
+/// response.
+pub async fn envelope<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<Answer<EitherBody<B>>>, Error> {
-    let watch = Watch::begin(&request);
-    let id = traced_id(request.headers()).unwrap_or_else(request_id);
-    let unread = RequestBody::hold(&mut request);
-    // Until the answer is there.
-    let in_progress = match request.conn_data::<Rc<Connection>>().cloned() {
-        Some(connection) if connection.has_ended() => {
+) -> Result<ServiceResponse<HeldResponse<EitherBody<B>>>, Error> {
+    let watch = RequestTimer::begin(&request);
+    let id = trace_id(request.headers()).unwrap_or_else(request_id);
+    let body_stream = RequestBody::hold(&mut request);
+    // Marks the connection as busy until the response exists.
+    let in_progress = match request.conn_data::<Rc<ConnectionState>>().cloned() {
+        Some(connection) if connection.is_closing() => {
             end(watch, StatusCode::BAD_REQUEST, Some(code::BAD_REQUEST));
-            return Err(Unanswerable { error: ApiError::Framework(code::BAD_REQUEST), request_id: id, unread }.into());
+            return Err(
+                UnroutedError { error: ApiError::Framework(code::BAD_REQUEST), request_id: id, body_stream }.into()
+            );
         }
         Some(connection) => {
             if request.head().connection_type() == ConnectionType::Close {
-                connection.end();
+                connection.close_after_request();
             }
-            Some(connection.begin())
+            Some(connection.begin_request())
         }
         None => None,
     };
+    let method = request.method().clone();
     let line = format!("{} {}", request.method(), request.path());
-    let change = Change::begin(&request, &id);
+    let change = AuditedChange::begin(&request, &id);
     let span = watch.as_ref().map_or_else(Span::none, |watch| trace::begin(&request, watch.route(), &id));
-    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
-    let answer = if db::is_instrumented() { db::with_request_id(&id, answer).await } else { answer.await };
-    let response = match answer {
+    let outcome = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let outcome = if db::is_instrumented() { db::with_request_id(&id, outcome).await } else { outcome.await };
+    let response = match outcome {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             end(watch, error.as_response_error().status_code(), None);
             return Err(error);
         }
         Err(_panic) => {
-            span.in_scope(|| tracing::error!(request_id = %id, request = line, "the handler panicked"));
+            span.in_scope(|| tracing::error!(request_id = %id, request = line, "handler panicked"));
             spans::record_status(&span, 500);
             if let Some(change) = change {
                 change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
             }
             end(watch, StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
-            return Err(
-                Unanswerable { error: ApiError::Framework(code::INTERNAL_ERROR), request_id: id, unread }.into()
-            );
+            return Err(UnroutedError {
+                error: ApiError::Framework(code::INTERNAL_ERROR),
+                request_id: id,
+                body_stream,
+            }
+            .into());
         }
     };
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     let code = is_error.then(|| ApiError::code_of_response(response.status(), response.response().error()));
     match change {
         Some(change) => change.end(response.status(), code),
-        None => audit::note_refusal(&response, &id, code),
+        None => audit::log_refusal(&response, &id, code),
     }
     end(watch, response.status(), code);
     spans::record_status(&span, response.status().as_u16());
     let mut response =
         if is_error { span.in_scope(|| as_problem(response, &id, &line)) } else { response.map_into_left_body() };
-    finish(response.headers_mut(), &id);
-    if let (Some(request), Some(unread)) = (&in_progress, &unread)
-        && !unread.is_read()
+    add_common_headers(response.headers_mut(), &id);
+    cors::order_headers(&method, response.headers_mut());
+    if let (Some(request), Some(body_stream)) = (&in_progress, &body_stream)
+        && !body_stream.is_complete()
     {
-        request.leave_unread();
+        request.discard_unread();
     }
-    Ok(response.map_body(|_, body| Answer::new(body, unread)))
+    Ok(response.map_body(|_, body| HeldResponse::new(body, body_stream)))
 }
 
-fn end(watch: Option<Watch>, status: StatusCode, code: Option<&'static ErrorCode>) {
+fn end(watch: Option<RequestTimer>, status: StatusCode, code: Option<&'static ErrorCode>) {
     if let Some(watch) = watch {
         watch.end(status, code);
     }
 }
 
-fn finish(headers: &mut header::HeaderMap, id: &str) {
+fn add_common_headers(headers: &mut header::HeaderMap, id: &str) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    // The docs page has one of its own.
+    // The documentation page sets its own.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
+        headers.insert(header::CONTENT_SECURITY_POLICY, CSP_NONE);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
 }
 
-/// Keeps the status and the headers, and replaces the body.
+/// Replaces the body of an error response; keeps its status and headers.
 fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str) -> ServiceResponse<EitherBody<B>> {
     let status = response.status();
     let error = response.response().error();
     if status.is_server_error() {
         let error = error.and_then(|error| error.as_error::<ApiError>());
         let cause = error.and_then(ApiError::cause).unwrap_or_default();
-        tracing::error!(request_id = id, request = line, status = status.as_u16(), cause, "the request failed");
+        tracing::error!(request_id = id, request = line, status = status.as_u16(), cause, "request failed");
     }
     let is_preflight = response.request().method() == Method::OPTIONS;
-    let is_ours = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
-    // The CORS layer refuses with a text of its own.
-    let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_ours {
+    let is_own = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
+    // actix-cors rejects a preflight with a plain-text body.
+    let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_own {
         ApiError::Framework(code::ORIGIN_NOT_ALLOWED).problem()
     } else {
         ApiError::problem_of_response(status, error)
@@ -141,7 +153,7 @@ fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str
     let body = body(problem, id);
     response.map_body(|head, _| {
         head.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        // A 404 could be kept by default (RFC 9111, section 4.2.2), and tomorrow the draft is published.
+        // A 404 is cacheable by default (RFC 9111, section 4.2.2), but the draft may be published at any time.
         head.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
         EitherBody::right(actix_web::body::BoxBody::new(body))
     })
@@ -153,9 +165,9 @@ fn body(mut problem: Problem, id: &str) -> Vec<u8> {
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
-/// The id of the trace that a caller says the request belongs to: `trace-id` of `traceparent` (W3C Trace Context, section
-/// 3.2). Where it is not as it should be, there is none.
-fn traced_id(headers: &header::HeaderMap) -> Option<String> {
+/// The trace id that the client sent: `trace-id` in `traceparent` (W3C Trace Context, section 3.2). `None` if the header is
+/// invalid.
+fn trace_id(headers: &header::HeaderMap) -> Option<String> {
     let mut given = headers.get_all(TRACEPARENT);
     let (Some(value), None) = (given.next(), given.next()) else { return None };
     let mut parts = value.to_str().ok()?.split('-');
@@ -165,13 +177,13 @@ fn traced_id(headers: &header::HeaderMap) -> Option<String> {
     let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
     let [version, trace, parent, flags] = [(); 4].map(|()| parts.next().unwrap_or_default());
     let is_whole = is_hex(version, 2) && version != "ff" && is_id(parent, 16) && is_hex(flags, 2);
-    // Later versions may have more.
+    // Later versions may have more fields.
     let has_end = parts.next().is_none() || version != "00";
     (is_whole && has_end && is_id(trace, 32)).then(|| trace.to_owned())
 }
 
-/// Unique among all instances, and without a pattern that would tell how many requests there were: a count from a
-/// random start, mixed as `SplitMix64` mixes it (Steele, Lea and Flood, 2014), which never gives the same number twice.
+/// A request id that is unique among all instances and does not reveal the number of requests: a counter with a random
+/// start, mixed as in `SplitMix64` (Steele, Lea, and Flood, 2014), which maps different counts to different ids.
 fn request_id() -> String {
     static START: LazyLock<u64> = LazyLock::new(|| getrandom::u64().unwrap_or_default());
     static COUNT: AtomicU64 = AtomicU64::new(1);
@@ -182,22 +194,22 @@ fn request_id() -> String {
     format!("{:016x}", id ^ (id >> 31))
 }
 
-/// There is no response to amend: a panic unwound the request, or it was not carried out.
+/// An error without a response to amend: the handler panicked, or the request was not executed.
 #[derive(thiserror::Error)]
 #[error("{error}")]
-struct Unanswerable {
+struct UnroutedError {
     error: ApiError,
     request_id: String,
-    unread: Option<RequestBody>,
+    body_stream: Option<RequestBody>,
 }
 
-impl fmt::Debug for Unanswerable {
+impl fmt::Debug for UnroutedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unanswerable").field("error", &self.error).finish_non_exhaustive()
+        f.debug_struct("UnroutedError").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-impl ResponseError for Unanswerable {
+impl ResponseError for UnroutedError {
     fn status_code(&self) -> StatusCode {
         self.error.code().status
     }
@@ -208,8 +220,8 @@ impl ResponseError for Unanswerable {
             .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
             .insert_header((header::CACHE_CONTROL, NO_STORE))
             .force_close()
-            .body(Answer::new(body, self.unread.clone()));
-        finish(response.headers_mut(), &self.request_id);
+            .body(HeldResponse::new(body, self.body_stream.clone()));
+        add_common_headers(response.headers_mut(), &self.request_id);
         response
     }
 }
@@ -219,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_of_a_trace_is_taken_where_the_whole_header_is_as_it_should_be() {
+    fn only_a_valid_traceparent_supplies_the_request_id() {
         const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
         const PARENT: &str = "00f067aa0ba902b7";
         let id = |values: &[String]| {
@@ -227,7 +239,7 @@ mod tests {
             for value in values {
                 headers.append(TRACEPARENT, HeaderValue::from_str(value).unwrap());
             }
-            traced_id(&headers)
+            trace_id(&headers)
         };
         let good = format!("00-{TRACE}-{PARENT}-01");
         for value in [good.clone(), format!("00-{TRACE}-{PARENT}-00"), format!("01-{TRACE}-{PARENT}-01-more")] {

@@ -1,7 +1,7 @@
-//! Counts the requests: by route, method and status, how long they took, and which problems they met.
+//! Request metrics: counts and durations by route, method, and status, and counts by error code.
 //!
-//! What counts them is a table made at the start. Whatever strangers send falls into one of its cells, so that nothing
-//! grows: a method that is none of HTTP's own is `OTHER`, and all paths that are no route's are one.
+//! The table of counters is allocated at the start, so memory does not depend on what clients send: a method that HTTP does
+//! not define counts as `OTHER`, and all paths without a route count together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -13,110 +13,114 @@ use actix_web::web;
 use crate::http::error::code::ErrorCode;
 use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
-/// In microseconds. An answer from the cache takes some 10.
-const TIMES: &[u64] = &[
+/// Upper bounds in microseconds. A response from the cache takes about 10.
+const DURATION_BUCKETS: &[u64] = &[
     25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 5_000_000, 10_000_000,
 ];
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"];
-/// Every status that the service answers; another one is counted as `other`.
+/// Every status that the service returns. Any other is counted as `other`.
 const STATUSES: [u16; 25] = [
     200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429, 431, 500, 501, 502, 503,
     504, 507,
 ];
-/// What stands for the status of a request whose client has gone before it was answered.
+/// The index of requests whose client disconnected before the response.
 const ABANDONED: usize = STATUSES.len() + 1;
-/// The label of all paths that are no route's.
+/// The label of all paths without a route.
 const UNMATCHED: &str = "unmatched";
 
-/// The table.
+/// The counters of all routes.
 #[derive(Debug)]
-pub struct Requests {
-    routes: Box<[Route]>,
+pub struct RequestMetrics {
+    routes: Box<[RouteCounters]>,
     problems: Box<[(&'static ErrorCode, AtomicU64)]>,
 }
 
 #[derive(Debug)]
-struct Route {
+struct RouteCounters {
     template: String,
-    /// One for each of [`METHODS`].
-    cells: Box<[Cell]>,
+    /// One entry for each of [`METHODS`].
+    methods: Box<[MethodMetrics]>,
 }
 
 #[derive(Debug)]
-struct Cell {
-    /// One for each of [`STATUSES`], one for all others, and one for those without an answer.
+struct MethodMetrics {
+    /// One counter for each of [`STATUSES`], one for all others, and one for abandoned requests.
     statuses: Box<[AtomicU64]>,
-    times: Histogram,
+    durations: Histogram,
 }
 
-/// Requests of one kind.
+/// The requests with one route and method.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Served<'a> {
-    /// The route's template, or `unmatched`.
+pub struct RouteMetrics<'a> {
+    /// The path template, or `unmatched`.
     pub route: &'a str,
     pub method: &'static str,
-    /// How many had which status: its number, `other`, or `abandoned` where the client had gone before the answer.
+    /// Counts by status: its number, `other`, or `abandoned` if the client disconnected before the response.
     pub statuses: Vec<(String, u64)>,
-    pub times: HistogramSnapshot,
+    pub durations: HistogramSnapshot,
 }
 
-impl Requests {
-    /// Of two templates that both match a path the first one is taken, as in routing.
+impl RequestMetrics {
+    /// If several templates match a path, the first one counts, as in routing.
     #[must_use]
     pub fn new(templates: impl IntoIterator<Item = String>, codes: impl Iterator<Item = &'static ErrorCode>) -> Self {
-        let routes = templates.into_iter().chain([UNMATCHED.to_owned()]).map(Route::new).collect();
+        let routes = templates.into_iter().chain([UNMATCHED.to_owned()]).map(RouteCounters::new).collect();
         Self { routes, problems: codes.map(|code| (code, AtomicU64::new(0))).collect() }
     }
 
-    /// All kinds of requests that there were.
-    pub fn served(&self) -> impl Iterator<Item = Served<'_>> {
+    /// Every combination of route and method that was requested.
+    pub fn served(&self) -> impl Iterator<Item = RouteMetrics<'_>> {
         self.routes.iter().flat_map(|route| {
-            let cells = METHODS.iter().zip(&route.cells);
-            cells.filter_map(|(method, cell)| cell.served(&route.template, method))
+            let methods = METHODS.iter().zip(&route.methods);
+            methods.filter_map(|(method, counters)| counters.served(&route.template, method))
         })
     }
 
-    /// How often each problem was answered.
+    /// How often each error was returned.
     pub fn problems(&self) -> impl Iterator<Item = (&'static ErrorCode, u64)> {
         self.problems.iter().map(|(code, count)| (*code, count.load(Ordering::Relaxed)))
     }
 
-    /// The place of the route that has this path; the last one is that of those that no route has.
+    /// The index of the route that matches the path; the last index if none does.
     fn route(&self, path: &str) -> usize {
         let unmatched = self.routes.len().saturating_sub(1);
-        self.routes.iter().position(|route| fits(&route.template, path)).unwrap_or(unmatched)
+        self.routes.iter().position(|route| matches_template(&route.template, path)).unwrap_or(unmatched)
     }
 }
 
-impl Route {
+impl RouteCounters {
     fn new(template: String) -> Self {
-        Self { template, cells: METHODS.iter().map(|_| Cell::new()).collect() }
+        Self { template, methods: METHODS.iter().map(|_| MethodMetrics::new()).collect() }
     }
 }
 
-impl Cell {
+impl MethodMetrics {
     fn new() -> Self {
-        Self { statuses: zeros(ABANDONED + 1), times: Histogram::of_durations(TIMES) }
+        Self { statuses: zeros(ABANDONED + 1), durations: Histogram::of_durations(DURATION_BUCKETS) }
     }
 
-    fn note(&self, began: Instant, status: Option<StatusCode>) {
+    fn record(&self, began: Instant, status: Option<StatusCode>) {
         let index = status.map_or(ABANDONED, |status| {
             STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len())
         });
         if let Some(count) = self.statuses.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        self.times.record_duration(began.elapsed());
+        self.durations.record_duration(began.elapsed());
     }
 
-    fn served<'a>(&self, route: &'a str, method: &'static str) -> Option<Served<'a>> {
+    fn served<'a>(&self, route: &'a str, method: &'static str) -> Option<RouteMetrics<'a>> {
         let names = STATUSES.iter().map(u16::to_string).chain(["other".to_owned(), "abandoned".to_owned()]);
         let statuses: Vec<_> = names
             .zip(self.statuses.iter().map(|count| count.load(Ordering::Relaxed)))
             .filter(|(_, count)| *count > 0)
             .collect();
-        if statuses.is_empty() { None } else { Some(Served { route, method, statuses, times: self.times.snapshot() }) }
+        if statuses.is_empty() {
+            None
+        } else {
+            Some(RouteMetrics { route, method, statuses, durations: self.durations.snapshot() })
+        }
     }
 }
 
@@ -129,8 +133,8 @@ fn method_index(method: &Method) -> usize {
     METHODS.iter().position(|known| *known == method.as_str()).unwrap_or(other)
 }
 
-/// Whether a route's template, such as `/api/posts/{id}`, has this path.
-fn fits(template: &str, path: &str) -> bool {
+/// Whether a path template, such as `/api/posts/{id}`, matches the path.
+fn matches_template(template: &str, path: &str) -> bool {
     let Some((prefix, _)) = template.split_once('{') else { return template == path };
     path.starts_with(prefix)
         && template.split('/').count() == path.split('/').count()
@@ -140,32 +144,32 @@ fn fits(template: &str, path: &str) -> bool {
             .all(|(expected, given)| expected == given || (expected.starts_with('{') && !given.is_empty()))
 }
 
-/// A request that is being carried out. Dropped before its end, its client has gone.
-pub(crate) struct Watch {
-    requests: web::Data<Requests>,
-    /// Its place in the table.
+/// Measures one request. If it is dropped before [`RequestTimer::end`], the client has disconnected.
+pub(crate) struct RequestTimer {
+    requests: web::Data<RequestMetrics>,
+    /// The index of its route.
     route: usize,
     method: usize,
     began: Instant,
     status: Option<StatusCode>,
 }
 
-impl Watch {
-    /// `None` where nobody counts.
+impl RequestTimer {
+    /// `None` if requests are not counted.
     pub(crate) fn begin(request: &ServiceRequest) -> Option<Self> {
-        let requests = request.app_data::<web::Data<Requests>>()?.clone();
-        // As the router reads it: decoded where that does not change what it means.
+        let requests = request.app_data::<web::Data<RequestMetrics>>()?.clone();
+        // The path as the router sees it: percent-decoded where that does not change its meaning.
         let route = requests.route(request.match_info().as_str());
         let method = method_index(request.method());
         Some(Self { requests, route, method, began: Instant::now(), status: None })
     }
 
-    /// The template of its route.
+    /// The path template of the route.
     pub(crate) fn route(&self) -> &str {
         self.requests.routes.get(self.route).map_or(UNMATCHED, |route| &route.template)
     }
 
-    /// It is answered.
+    /// Records the response.
     pub(crate) fn end(mut self, status: StatusCode, problem: Option<&ErrorCode>) {
         let counter = problem.and_then(|code| self.requests.problems.iter().find(|(known, _)| *known == code));
         if let Some((_, count)) = counter {
@@ -175,11 +179,11 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for RequestTimer {
     fn drop(&mut self) {
         let route = self.requests.routes.get(self.route);
-        if let Some(cell) = route.and_then(|route| route.cells.get(self.method)) {
-            cell.note(self.began, self.status);
+        if let Some(counters) = route.and_then(|route| route.methods.get(self.method)) {
+            counters.record(self.began, self.status);
         }
     }
 }
@@ -189,8 +193,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_counted_for_the_first_template_that_has_it() {
-        let requests = Requests::new(["/a", "/a/b", "/a/{x}", "/a/{x}/y"].map(str::to_owned), std::iter::empty());
+    fn a_path_counts_for_the_first_matching_template() {
+        let requests = RequestMetrics::new(["/a", "/a/b", "/a/{x}", "/a/{x}/y"].map(str::to_owned), std::iter::empty());
         let found = |path: &str| requests.routes[requests.route(path)].template.as_str();
         for (path, template) in [
             ("/a", "/a"),
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_none_of_https_own_is_other() {
+    fn an_unknown_method_counts_as_other() {
         assert_eq!(METHODS[method_index(&Method::PATCH)], "PATCH");
         for method in ["TRACE", "CONNECT", "get", "BREW", "OTHER"] {
             assert_eq!(METHODS[method_index(&method.parse().unwrap())], "OTHER", "{method}");

@@ -1,4 +1,4 @@
-//! The span of a request, where spans are exported. It belongs to the trace that `traceparent` names (W3C Trace Context).
+//! The span of a request, if spans are exported. It is part of the trace in `traceparent` (W3C Trace Context).
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
@@ -9,10 +9,10 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::telemetry::spans;
 
-/// So many characters of a path are told.
+/// Characters of a path that a span contains.
 const PATH_LENGTH: usize = 200;
 
-/// Begins it; `Span::none` where nobody wants it.
+/// Starts the span; `Span::none` if spans are not exported.
 pub(crate) fn begin(request: &ServiceRequest, route: &str, id: &str) -> Span {
     if !spans::is_export_enabled() {
         return Span::none();
@@ -21,7 +21,7 @@ pub(crate) fn begin(request: &ServiceRequest, route: &str, id: &str) -> Span {
     let span = spans::request(spans::RequestAttributes { method: request.method().as_str(), route, path: &path, id });
     let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
     if let Err(error) = span.set_parent(caller) {
-        tracing::debug!(?error, "a span cannot be made part of its caller's trace");
+        tracing::debug!(?error, "failed to attach the span to the trace of the client");
     }
     span
 }

@@ -1,8 +1,7 @@
-//! The address of the client: that of the connection, or what trusted proxies say it is.
+//! The IP address of the client: the peer of the connection, or the address that trusted proxies report.
 //!
-//! Of `Forwarded` (RFC 7239) and `X-Forwarded-For` only the end is written by proxies that are known. What stands before
-//! it, the client may have written itself. So both are read from their end, for as long as what is read are trusted
-//! proxies.
+//! Only the end of `Forwarded` (RFC 7239) and `X-Forwarded-For` was written by known proxies; the client may have written
+//! the rest. So both headers are read from the end, as long as the addresses are those of trusted proxies.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,11 +9,11 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, web};
 use ipnet::IpNet;
 
-/// The proxies whose word on addresses is taken.
+/// The proxies whose forwarding headers are trusted.
 #[derive(Debug, Default)]
 pub struct TrustedProxies(pub Vec<IpNet>);
 
-/// The address of whoever sent the request.
+/// The address of the client that sent the request.
 #[must_use]
 pub fn address(request: &HttpRequest) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
@@ -25,16 +24,16 @@ pub fn address(request: &HttpRequest) -> IpAddr {
 }
 
 impl TrustedProxies {
-    /// A proxy that sets one of the two headers lets pass what clients write into the other. So where both are there
-    /// and do not say the same, neither is believed, and the client counts as the proxy itself.
+    /// A proxy that sets one of the two headers passes the other through as the client wrote it. So if both are present and
+    /// differ, neither is trusted, and the address is that of the proxy.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if !self.has(peer) {
+        if !self.contains(peer) {
             return peer;
         }
         let read = |name: HeaderName, address: fn(&str) -> Option<IpAddr>| {
-            headers.contains_key(&name).then(|| self.farthest(peer, headers, &name, address))
+            headers.contains_key(&name).then(|| self.last_untrusted(peer, headers, &name, address))
         };
-        match (read(header::FORWARDED, in_element), read(header::X_FORWARDED_FOR, in_node)) {
+        match (read(header::FORWARDED, parse_forwarded_element), read(header::X_FORWARDED_FOR, parse_node)) {
             (None, None) => peer,
             (Some(client), None) | (None, Some(client)) => client,
             (Some(one), Some(other)) => {
@@ -47,10 +46,10 @@ impl TrustedProxies {
         }
     }
 
-    /// The first address from the end that is no trusted proxy, or the last one before a gap. Commas within quoted
-    /// strings separate, too: a client that leaves one open would otherwise hide what proxies add behind it, and an
-    /// address has no comma.
-    fn farthest(
+    /// The first address from the end that is not a trusted proxy, or the last one before an unreadable element. Commas
+    /// within quoted strings separate elements too: otherwise, a client could hide what proxies append behind an
+    /// unterminated string. An address contains no comma.
+    fn last_untrusted(
         &self,
         peer: IpAddr,
         headers: &HeaderMap,
@@ -61,7 +60,7 @@ impl TrustedProxies {
         let mut client = peer;
         for entry in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
             match std::str::from_utf8(entry).ok().and_then(|entry| address(entry.trim())) {
-                Some(address) if self.has(address) => client = address,
+                Some(address) if self.contains(address) => client = address,
                 Some(address) => return address,
                 None => return client,
             }
@@ -69,13 +68,13 @@ impl TrustedProxies {
         client
     }
 
-    fn has(&self, address: IpAddr) -> bool {
+    fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }
 
-/// `for=` of an element of `Forwarded`. One that has it twice, or half of a quoted string, says nothing.
-fn in_element(element: &str) -> Option<IpAddr> {
+/// The `for=` parameter of an element of `Forwarded`. `None` if it is repeated or a quoted string is unterminated.
+fn parse_forwarded_element(element: &str) -> Option<IpAddr> {
     if element.matches('"').count() % 2 == 1 {
         return None;
     }
@@ -84,11 +83,11 @@ fn in_element(element: &str) -> Option<IpAddr> {
         name.trim().eq_ignore_ascii_case("for").then(|| value.trim())
     });
     let node = nodes.next().filter(|_| nodes.next().is_none())?;
-    in_node(node.strip_prefix('"').and_then(|node| node.strip_suffix('"')).unwrap_or(node))
+    parse_node(node.strip_prefix('"').and_then(|node| node.strip_suffix('"')).unwrap_or(node))
 }
 
-/// An address with or without a port; IPv6 with a port, and in `Forwarded` always, stands in brackets.
-fn in_node(node: &str) -> Option<IpAddr> {
+/// Parses an address with or without a port. IPv6 is in brackets if it has a port, and always in `Forwarded`.
+fn parse_node(node: &str) -> Option<IpAddr> {
     let bare = node.strip_prefix('[').and_then(|node| node.strip_suffix(']')).unwrap_or(node);
     let address = bare.parse().ok().or_else(|| node.parse().ok().map(|socket: SocketAddr| socket.ip()));
     address.map(|address| address.to_canonical())
@@ -100,7 +99,7 @@ mod tests {
 
     const PROXY: &str = "10.0.0.1";
 
-    /// Who the client is, where these headers came from [`PROXY`].
+    /// The client address for these headers, received from [`PROXY`].
     fn client(lines: &[(HeaderName, &str)]) -> String {
         let proxies = TrustedProxies(["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()).into());
         let mut headers = HeaderMap::new();
@@ -121,7 +120,7 @@ mod tests {
             ("[2001:db8::1]:4711", "2001:db8::1"),
             ("2001:db8::1", "2001:db8::1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
-            // Only proxies, or something that is no address.
+            // Only proxies, or an element that is not an address.
             ("10.2.3.4", "10.2.3.4"),
             ("192.0.2.1, unknown, 10.2.3.4", "10.2.3.4"),
             ("192.0.2.1, ", PROXY),
@@ -141,9 +140,9 @@ mod tests {
             ("For=\"192.0.2.1:4711\";proto=https", "192.0.2.1"),
             ("proto=http; for=\"[2001:db8::1]:4711\"", "2001:db8::1"),
             ("for=198.51.100.7, for=192.0.2.1, for=\"[fd00::2]\";by=10.0.0.1", "192.0.2.1"),
-            // What a client may write to hide what is added behind it.
+            // Written by a client to hide what is appended.
             ("for=\"198.51.100.7, for=192.0.2.1", "192.0.2.1"),
-            // What a proxy may repeat of a client.
+            // Copied by a proxy from its client.
             ("for=192.0.2.1;host=\"x;for=198.51.100.7\"", PROXY),
             ("for=192.0.2.1;host=\"x, for=198.51.100.7\"", PROXY),
             ("for=unknown", PROXY),
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_that_differ_are_both_not_believed() {
+    fn two_headers_that_differ_are_both_ignored() {
         let both = |one, other| client(&[(header::FORWARDED, one), (header::X_FORWARDED_FOR, other)]);
         assert_eq!(both("for=192.0.2.1;proto=https", "198.51.100.7, 192.0.2.1"), "192.0.2.1");
         assert_eq!(both("for=198.51.100.7", "192.0.2.1"), PROXY);

@@ -1,8 +1,8 @@
-//! What is left of a request's body when it is answered.
+//! The stream of a request body, held until the response has been sent.
 //!
-//! actix-http reads on what no handler wants any more, if it is chunked: without a bound and for as long as the client
-//! likes, also where the answer was 401 or 413. While somebody still holds the body it does not, but closes the
-//! connection behind the answer. So the answer holds it.
+//! If a handler does not read a chunked body to its end, for example because the response is 401 or 413, actix-http reads
+//! the rest: without a limit, for as long as the client sends. While the payload is still held, it closes the connection
+//! after the response instead. So the response holds the payload.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -17,31 +17,31 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use pin_project_lite::pin_project;
 
-/// A request's body, held beside its handler, which reads it.
+/// The body of a request. The handler reads it through a second handle.
 #[derive(Clone)]
-pub struct RequestBody(Rc<Held>);
+pub struct RequestBody(Rc<SharedPayload>);
 
-struct Held {
+struct SharedPayload {
     body: RefCell<Payload>,
-    is_read: Cell<bool>,
+    is_complete: Cell<bool>,
 }
 
 impl RequestBody {
-    /// `None`: the request has no body.
+    /// `None` if the request has no body.
     pub fn hold(request: &mut ServiceRequest) -> Option<Self> {
         let payload = request.take_payload();
         if matches!(payload, Payload::None) {
             return None;
         }
-        let unread = Self(Rc::new(Held { body: RefCell::new(payload), is_read: Cell::new(false) }));
-        request.set_payload(Payload::Stream { payload: Box::pin(unread.clone()) });
-        Some(unread)
+        let request_body = Self(Rc::new(SharedPayload { body: RefCell::new(payload), is_complete: Cell::new(false) }));
+        request.set_payload(Payload::Stream { payload: Box::pin(request_body.clone()) });
+        Some(request_body)
     }
 
-    /// Whether the handler has read all of it.
+    /// Whether the handler has read the whole body.
     #[must_use]
-    pub fn is_read(&self) -> bool {
-        self.0.is_read.get()
+    pub fn is_complete(&self) -> bool {
+        self.0.is_complete.get()
     }
 }
 
@@ -50,27 +50,27 @@ impl Stream for RequestBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut *self.0.body.borrow_mut()).poll_next(cx);
-        self.0.is_read.set(matches!(polled, Poll::Ready(None)));
+        self.0.is_complete.set(matches!(polled, Poll::Ready(None)));
         polled
     }
 }
 
 pin_project! {
-    /// The body of an answer, which holds what is left of the request's until it has been sent.
-    pub struct Answer<B> {
+    /// The body of a response, which holds the request body until the response has been sent.
+    pub struct HeldResponse<B> {
         #[pin]
         body: B,
-        unread: Option<RequestBody>,
+        request_body: Option<RequestBody>,
     }
 }
 
-impl<B> Answer<B> {
-    pub fn new(body: B, unread: Option<RequestBody>) -> Self {
-        Self { body, unread }
+impl<B> HeldResponse<B> {
+    pub fn new(body: B, request_body: Option<RequestBody>) -> Self {
+        Self { body, request_body }
     }
 }
 
-impl<B: MessageBody> MessageBody for Answer<B> {
+impl<B: MessageBody> MessageBody for HeldResponse<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {

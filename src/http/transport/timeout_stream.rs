@@ -1,8 +1,8 @@
-//! A client's connection: the bounds of time that actix-http leaves out, and the end of it.
+//! Timeouts of a client connection that actix-http lacks.
 //!
-//! actix-http bounds the head of a connection's first request. For a later head, and for an answer that the client does
-//! not take, it waits without end. [`Stream`] stands between it and the socket and bounds both; what it needs to know of
-//! the request it learns through [`Connection`].
+//! actix-http limits the time for the head of the first request of a connection. It waits indefinitely for a later head,
+//! and for a client that does not read its response. [`TimeoutStream`] wraps the socket and limits both. The envelope
+//! middleware tells it about requests through [`ConnectionState`].
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -22,80 +22,80 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The head of a request arrives within this time of its first byte. The first one's is answered 408; where a later one
-/// does not, the connection is closed (RFC 9110, section 15.5.9 asks for no more). Looked at once a second.
+/// The time for the head of a request, from its first byte. If the head of the first request is late, the response is 408.
+/// If a later one is, the connection is closed, which RFC 9110, section 15.5.9 permits. Checked once per second.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// So long a connection stays open after an answer without another request.
+/// How long a connection stays open without another request.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// A client that takes nothing of its answer for this long is given up.
+/// A connection whose client reads nothing of its response for this long is closed.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
-/// What a client goes on sending after an answer that ends its connection is read and thrown away for this long, because
-/// closing at once could destroy the answer on its way (RFC 9112, section 9.6).
+/// After the last response of a connection, whatever the client still sends is read and discarded for this long. Closing
+/// at once could destroy the response on its way (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
-/// And so much of it at most, in bytes: a body twice as large as the largest that any route takes.
+/// The most that is read and discarded, in bytes: twice the largest body of any route.
 const LINGER_BYTES: usize = 32 * 1024 * 1024;
-/// How often the deadlines are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the deadlines are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is going on on a connection.
+/// The state of one connection.
 #[derive(Debug, Default)]
-pub struct Connection {
-    /// A request is being carried out: its body and the database have deadlines of their own.
+pub struct ConnectionState {
+    /// A request is being executed. Its body and the database have their own deadlines.
     is_busy: Cell<bool>,
-    /// Nothing was asked for since, or nothing but the last answer's end was written.
+    /// When the last request ended, or its response was last written to.
     idle_since: Cell<Option<Instant>>,
-    /// The first byte after the last request was read.
+    /// When the first byte after the last request was read.
     head_since: Cell<Option<Instant>>,
-    /// The client has taken nothing of what is written.
-    stuck_since: Cell<Option<Instant>>,
-    has_ended: Cell<bool>,
-    /// How many bytes may still be read until the next request begins.
-    left: Cell<Option<usize>>,
+    /// Since when the client has read nothing of the response.
+    stalled_since: Cell<Option<Instant>>,
+    is_closing: Cell<bool>,
+    /// How many bytes may still be read before the next request begins; `None`: no limit.
+    unread_budget: Cell<Option<usize>>,
 }
 
-impl Connection {
-    /// The head of a request is complete; it is carried out until the answer is dropped.
-    pub fn begin(self: Rc<Self>) -> InProgress {
+impl ConnectionState {
+    /// The head of a request is complete. The request is executed until the guard is dropped.
+    pub fn begin_request(self: Rc<Self>) -> BusyGuard {
         self.is_busy.set(true);
         self.head_since.set(None);
-        self.left.set(None);
-        InProgress(self)
+        self.unread_budget.set(None);
+        BusyGuard(self)
     }
 
-    /// The request that has begun is the last one.
-    pub fn end(&self) {
-        self.has_ended.set(true);
+    /// The current request is the last one of the connection.
+    pub fn close_after_request(&self) {
+        self.is_closing.set(true);
     }
 
-    /// Whether the last request was said to be the last: whatever follows is not carried out (RFC 9112, section 9.6).
+    /// Whether the last request has arrived. Whatever follows must not be executed (RFC 9112, section 9.6).
     #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.has_ended.get()
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.get()
     }
 
     fn is_overdue(&self, now: Instant) -> bool {
         let over = |since: Option<Instant>, deadline| since.is_some_and(|since| now.duration_since(since) >= deadline);
-        let (stuck, head) = (self.stuck_since.get(), self.head_since.get());
+        let (stalled, head) = (self.stalled_since.get(), self.head_since.get());
         let next_is_overdue =
             if head.is_some() { over(head, HEAD_DEADLINE) } else { over(self.idle_since.get(), KEEP_ALIVE) };
-        // While an answer is on its way, the next head may wait behind it.
-        over(stuck, WRITE_DEADLINE) || (!self.is_busy.get() && stuck.is_none() && next_is_overdue)
+        // While a response is being written, the next head may wait behind it.
+        over(stalled, WRITE_DEADLINE) || (!self.is_busy.get() && stalled.is_none() && next_is_overdue)
     }
 
-    /// Whether nothing has come since the last answer that would begin another request.
+    /// Whether no further request has begun to arrive.
     fn is_idle(&self) -> bool {
-        !self.is_busy.get() && self.head_since.get().is_none() && self.stuck_since.get().is_none()
+        !self.is_busy.get() && self.head_since.get().is_none() && self.stalled_since.get().is_none()
     }
 
-    fn note_read(&self, count: usize) {
-        self.left.set(self.left.get().map(|left| left.saturating_sub(count)));
+    fn record_read(&self, count: usize) {
+        self.unread_budget.set(self.unread_budget.get().map(|unread_budget| unread_budget.saturating_sub(count)));
         if !self.is_busy.get() && self.head_since.get().is_none() {
             self.head_since.set(Some(Instant::now()));
         }
     }
 
-    fn note_written(&self) {
-        self.stuck_since.set(None);
+    fn record_written(&self) {
+        self.stalled_since.set(None);
         let now = Some(Instant::now());
         self.idle_since.set(now);
         if self.head_since.get().is_some() {
@@ -103,87 +103,87 @@ impl Connection {
         }
     }
 
-    fn note_stuck(&self) {
-        if self.stuck_since.get().is_none() {
-            self.stuck_since.set(Some(Instant::now()));
+    fn record_stalled(&self) {
+        if self.stalled_since.get().is_none() {
+            self.stalled_since.set(Some(Instant::now()));
         }
     }
 }
 
-/// A request that is being carried out, until it is dropped.
+/// Marks the connection as busy until it is dropped.
 #[derive(Debug)]
-pub struct InProgress(Rc<Connection>);
+pub struct BusyGuard(Rc<ConnectionState>);
 
-impl InProgress {
-    /// It is answered before the end of its body: what is left of that is of no use.
-    pub fn leave_unread(&self) {
-        self.0.left.set(Some(LINGER_BYTES));
+impl BusyGuard {
+    /// The response was sent before the end of the request body: the rest of the body is discarded.
+    pub fn discard_unread(&self) {
+        self.0.unread_budget.set(Some(LINGER_BYTES));
     }
 }
 
-impl Drop for InProgress {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         self.0.is_busy.set(false);
         self.0.idle_since.set(Some(Instant::now()));
     }
 }
 
-/// A socket whose client keeps the deadlines.
-pub struct Stream {
+/// A socket with deadlines for its client.
+pub struct TimeoutStream {
     socket: TcpStream,
-    connection: Rc<Connection>,
-    look: Pin<Box<Sleep>>,
+    connection: Rc<ConnectionState>,
+    next_check: Pin<Box<Sleep>>,
 }
 
-impl Stream {
+impl TimeoutStream {
     fn new(socket: TcpStream) -> Self {
-        Self { socket, connection: Rc::default(), look: Box::pin(sleep(LOOK)) }
+        Self { socket, connection: Rc::default(), next_check: Box::pin(sleep(CHECK_INTERVAL)) }
     }
 
-    /// Stays true once it is.
+    /// Stays true once it is true.
     fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.look.as_mut().poll(cx).is_ready() {
+        while self.next_check.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if self.connection.is_overdue(now) {
                 return true;
             }
-            self.look.as_mut().reset(now + LOOK);
+            self.next_check.as_mut().reset(now + CHECK_INTERVAL);
         }
         false
     }
 
-    fn note_write(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn track_write(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            self.connection.note_written();
+            self.connection.record_written();
             return written;
         }
-        self.connection.note_stuck();
+        self.connection.record_stalled();
         if self.is_overdue(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
     }
 }
 
-impl AsyncRead for Stream {
-    /// Where the head is overdue, or nobody wants more of the body, it is as if the client had closed. A request that has
-    /// arrived before this thread has come to look is not thrown away.
+impl AsyncRead for TimeoutStream {
+    /// Reports end of file if the head is overdue or the rest of the body is not wanted. A request that arrived before this
+    /// thread checked the deadline is still read.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let is_overdue = self.is_overdue(cx);
-        if (is_overdue && !self.connection.is_idle()) || self.connection.left.get() == Some(0) {
+        if (is_overdue && !self.connection.is_idle()) || self.connection.unread_budget.get() == Some(0) {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         let count = buf.filled().len() - before;
         if count > 0 {
-            self.connection.note_read(count);
+            self.connection.record_read(count);
         }
         if is_overdue && read.is_pending() { Poll::Ready(Ok(())) } else { read }
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for TimeoutStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.note_write(cx, written)
+        self.track_write(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -195,8 +195,8 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// HTTP/1 on a socket: what `HttpServer` would make of `app`, with a [`Stream`] in the socket's place. When `stopping`
-/// answers, connections without a request are closed, the others after theirs.
+/// Serves `app` by HTTP/1 like actix's `HttpServer`, with a [`TimeoutStream`] in place of the socket. When `stopping`
+/// completes, idle connections are closed, and others after their request.
 pub fn http<S, B, F>(
     app: impl IntoServiceFactory<S, Request>,
     stopping: impl Fn() -> F + 'static,
@@ -211,18 +211,18 @@ where
     F: Future<Output = ()> + 'static,
 {
     let http = HttpService::build()
-        // Its own timer begins anew whenever `Stream` looks.
+        // actix-http would restart its own timer whenever `TimeoutStream` checks the deadlines.
         .keep_alive(KeepAlive::Os)
         .client_request_timeout(HEAD_DEADLINE)
         .client_disconnect_timeout(LINGER)
-        // A client that closes its side has gone, and what it asked for waits for nobody: it leaves the queue.
+        // A client that closes its side has disconnected: its request is canceled and leaves the queue.
         .h1_allow_half_closed(false)
         .graceful_shutdown_signal(stopping)
-        .on_connect_ext(|stream: &Stream, extensions| drop(extensions.insert(Rc::clone(&stream.connection))))
+        .on_connect_ext(|stream: &TimeoutStream, extensions| drop(extensions.insert(Rc::clone(&stream.connection))))
         .h1(map_config(app, |()| AppConfig::default()));
     fn_service(|socket: TcpStream| {
         let peer = socket.peer_addr().ok();
-        ready(Ok((Stream::new(socket), peer)))
+        ready(Ok((TimeoutStream::new(socket), peer)))
     })
     .and_then(http)
 }
@@ -235,19 +235,19 @@ mod tests {
 
     use super::*;
 
-    /// A connection that has been idle for as long as it may, and its client.
-    async fn overdue() -> (Stream, TcpStream) {
+    /// A connection whose keep-alive time has passed, and its client.
+    async fn overdue() -> (TimeoutStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut stream = Stream::new(listener.accept().await.unwrap().0);
+        let mut stream = TimeoutStream::new(listener.accept().await.unwrap().0);
         stream.connection.idle_since.set(Instant::now().checked_sub(KEEP_ALIVE));
-        stream.look = Box::pin(sleep(Duration::ZERO));
-        stream.look.as_mut().await;
+        stream.next_check = Box::pin(sleep(Duration::ZERO));
+        stream.next_check.as_mut().await;
         (stream, client)
     }
 
-    /// How many bytes there are; 0 is the end.
-    async fn read(stream: &mut Stream) -> usize {
+    /// The number of bytes read; 0 at the end.
+    async fn read(stream: &mut TimeoutStream) -> usize {
         let mut bytes = [0; 16];
         let mut buffer = ReadBuf::new(&mut bytes);
         poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buffer)).await.unwrap();
@@ -255,18 +255,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_came_before_anybody_looked_whether_its_connection_is_overdue_is_read() {
+    async fn a_request_that_arrives_before_the_check_is_read() {
         let (mut stream, client) = overdue().await;
         client.writable().await.unwrap();
         assert_eq!(client.try_write(b"GET /").unwrap(), 5);
         stream.socket.readable().await.unwrap();
         assert_eq!(read(&mut stream).await, 5);
-        // Its head has a time of its own.
+        // The head has its own deadline.
         assert!(!stream.connection.is_overdue(Instant::now()));
     }
 
     #[tokio::test]
-    async fn a_connection_on_which_nothing_came_for_long_ends() {
+    async fn an_idle_connection_is_closed() {
         let (mut stream, _client) = overdue().await;
         assert_eq!(read(&mut stream).await, 0);
     }

@@ -168,7 +168,7 @@ async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
                 App::new()
                     .route("/panic", web::get().to(panicking))
                     .route("/fine", web::get().to(fine))
-                    .wrap(from_fn(posts_api::http::middleware::envelope::edge))
+                    .wrap(from_fn(posts_api::http::middleware::envelope::envelope))
             };
             let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
             let address = server.addrs()[0];

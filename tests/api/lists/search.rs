@@ -81,8 +81,8 @@ fn words_of(text: &str) -> Vec<String> {
     database.rows::<Row>("SELECT term FROM words").into_iter().map(|row| row.term).collect()
 }
 
-/// A character that a later version of Unicode adds fails here, and is then to be named by a new migration, as the last
-/// one of search does.
+/// Fails when a later version of Unicode adds a character that is no letter and no decimal digit. A new migration must
+/// then list it as a separator, as `search_posts` does.
 #[test]
 fn sqlite_cuts_words_where_every_assigned_character_says() {
     let assigned = || ('\u{80}'..=char::MAX).filter(|c| !matches!(c.general_category(), Unassigned | PrivateUse));

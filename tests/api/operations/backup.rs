@@ -83,7 +83,7 @@ fn existing_file_is_replaced_only_with_the_flag() {
     let (sandbox, database) = sandbox_with(3);
     sandbox.write("copy.db", "precious");
     let line = sandbox.run(&["backup", "copy.db"]).error_line();
-    assert!(line.contains("copy.db is there already") && line.contains("--overwrite"), "{line}");
+    assert!(line.contains("copy.db already exists") && line.contains("--overwrite"), "{line}");
     assert_eq!(std::fs::read(sandbox.path("copy.db")).unwrap(), b"precious");
     sandbox.run(&["backup", "--overwrite", "copy.db"]).success();
     assert_eq!(count(&sandbox.path("copy.db")), 3);
@@ -100,12 +100,12 @@ fn database_is_refused_as_its_own_backup_file() {
     std::os::unix::fs::symlink("posts.db", sandbox.path("link.db")).unwrap();
     std::fs::create_dir(sandbox.path("directory")).unwrap();
     for (target, expected) in [
-        ("posts.db", "is to be copied"),
-        ("./posts.db", "is to be copied"),
-        ("directory/../posts.db", "is to be copied"),
-        ("link.db", "is to be copied"),
-        ("posts.db-wal", "is to be copied"),
-        ("posts.db-shm", "is to be copied"),
+        ("posts.db", "being backed up"),
+        ("./posts.db", "being backed up"),
+        ("directory/../posts.db", "being backed up"),
+        ("link.db", "being backed up"),
+        ("posts.db-wal", "being backed up"),
+        ("posts.db-shm", "being backed up"),
         ("directory", "directory"),
         ("nowhere/copy.db", "nowhere"),
         ("..", "directory"),

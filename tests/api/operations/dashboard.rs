@@ -35,7 +35,7 @@ fn collect_strings<'a>(value: &'a Value, key: &str, strings: &mut Vec<&'a str>) 
 }
 
 #[tokio::test]
-async fn dashboard_and_alerts_use_existing_metrics() {
+async fn dashboard_alerts_and_documents_name_existing_metrics() {
     let api = start(TestDatabase::create(Engine::Sqlite).unwrap());
     api.get("/api/posts").await.expect(200);
     let text = text(&api).await;
@@ -51,15 +51,15 @@ async fn dashboard_and_alerts_use_existing_metrics() {
             suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
         })
         .collect();
-    let dashboard: Value = serde_json::from_str(include_str!("../../../ops/grafana/posts-api.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/grafana/posts-api.json")).unwrap();
     let mut expressions = Vec::new();
     collect_strings(&dashboard, "expr", &mut expressions);
     collect_strings(&dashboard, "query", &mut expressions);
-    let alerts: Vec<&str> = include_str!("../../../ops/prometheus/alerts.yml").lines().collect();
+    let alerts: Vec<&str> = include_str!("../../../deploy/prometheus/alerts.yml").lines().collect();
     let from_dashboard: BTreeSet<String> = expressions.iter().flat_map(|expression| names(expression)).collect();
     let from_alerts: BTreeSet<String> = alerts.iter().flat_map(|line| names(line)).collect();
     assert!(from_dashboard.len() > 20 && from_alerts.len() > 5, "{from_dashboard:?} {from_alerts:?}");
-    let from_document = names_in_failures(include_str!("../../../docs/OPERATIONS.md"));
+    let from_document = names_in_failures(include_str!("../../../docs/operate/runbook.md"));
     assert!(from_document.len() > 8, "{from_document:?}");
     let used: BTreeSet<_> = [&from_dashboard, &from_alerts, &from_document].into_iter().flatten().collect();
     // The document names a histogram without a suffix.
@@ -75,4 +75,7 @@ async fn dashboard_and_alerts_use_existing_metrics() {
     };
     let hidden: Vec<_> = families(&existing).difference(&families(&from_dashboard)).cloned().collect();
     assert!(hidden.is_empty(), "not on the dashboard: {hidden:?}");
+    let documented = names(include_str!("../../../docs/operate/metrics-logs-traces.md"));
+    let differing: Vec<_> = families(&existing).symmetric_difference(&families(&documented)).cloned().collect();
+    assert!(differing.is_empty(), "documented or served, but not both: {differing:?}");
 }

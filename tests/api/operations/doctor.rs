@@ -31,7 +31,7 @@ pub(crate) fn run_doctor(sandbox: &Sandbox) -> Checks {
         })
         .collect();
     assert_eq!(checks.len(), outcome.stdout.lines().count(), "one line per check: {}", outcome.stdout);
-    let is_wrong = checks.values().any(|(state, _)| state == "WRONG");
+    let is_wrong = checks.values().any(|(state, _)| state == "ERROR");
     assert_eq!(outcome.status.code(), Some(i32::from(is_wrong)), "{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.stderr, "");
     checks
@@ -75,7 +75,7 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
     let report: Value = serde_json::from_str(&outcome).unwrap();
     assert_eq!(report["ok"], true);
     assert_eq!(report["checks"].as_array().unwrap().len(), checks.len());
-    assert_eq!(report["checks"][0], json!({"name": "settings", "state": "ok", "says": checks["settings"].1}));
+    assert_eq!(report["checks"][0], json!({"name": "settings", "status": "ok", "message": checks["settings"].1}));
 }
 
 #[on_both]
@@ -84,16 +84,11 @@ async fn pending_migrations_are_reported_and_not_applied(database: TestDatabase)
     drop(database.connect());
     let sandbox = sandbox(&database);
     for _ in 0..2 {
-        assert_check(
-            &run_doctor(&sandbox),
-            "schema",
-            "WRONG",
-            "migrations are pending: posts-api migrate applies them",
-        );
+        assert_check(&run_doctor(&sandbox), "schema", "ERROR", "migrations are pending; run posts-api migrate");
     }
     assert_eq!(serde_json::from_str::<Value>(&sandbox.run(&["doctor", "--json"]).stdout).unwrap()["ok"], false);
     sandbox.run(&["migrate"]).success();
-    assert_check(&run_doctor(&sandbox), "schema", "ok", "every migration");
+    assert_check(&run_doctor(&sandbox), "schema", "ok", "all migrations");
 }
 
 #[on_both]
@@ -115,18 +110,13 @@ async fn unusable_settings_fail_and_unusual_ones_warn(database: TestDatabase) {
     for (name, value, message) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
         sandbox.set(name, value);
         let checks = run_doctor(&sandbox);
-        assert_check(&checks, "settings", "WRONG", message);
+        assert_check(&checks, "settings", "ERROR", message);
         assert_eq!(checks.len(), 1);
         sandbox.set(name, "");
     }
     if database.engine == Engine::Postgres {
         sandbox.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-        assert_check(
-            &run_doctor(&sandbox),
-            "settings",
-            "warning",
-            "a parameter socket_timeout, which is not known here",
-        );
+        assert_check(&run_doctor(&sandbox), "settings", "warning", "an unknown parameter socket_timeout");
     }
 }
 
@@ -173,18 +163,18 @@ fn sqlite_files_stay_byte_for_byte_unchanged() {
 fn missing_file_is_reported_and_not_created() {
     let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     let checks = run_doctor(&sandbox);
-    assert_check(&checks, "file", "WRONG", "there is no posts.db: posts-api migrate makes it");
+    assert_check(&checks, "file", "ERROR", "posts.db does not exist; run posts-api migrate");
     assert!(!checks.contains_key("database"));
     assert_eq!(sandbox.files(), Vec::<String>::new());
     let sandbox = Sandbox::new([("DATABASE_URL", "sqlite:///no/such/place/posts.db")]);
-    assert_check(&run_doctor(&sandbox), "directory", "WRONG", "/no/such/place");
+    assert_check(&run_doctor(&sandbox), "directory", "ERROR", "/no/such/place");
 }
 
 #[test]
 fn file_that_is_not_a_database_is_reported() {
     let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     sandbox.write("notes.txt", &"These are notes and no database.\n".repeat(100));
-    assert_check(&run_doctor(&sandbox), "database", "WRONG", "not a database");
+    assert_check(&run_doctor(&sandbox), "database", "ERROR", "not a database");
 }
 
 #[test]
@@ -215,10 +205,10 @@ fn small_and_read_only_disks_are_reported() {
     database.migrate();
     let sandbox = sandbox(&database);
     let checks = run_doctor(&sandbox);
-    assert_check(&checks, "disk", "WRONG", "MiB are free");
+    assert_check(&checks, "disk", "ERROR", "MiB are free");
     assert_check(&checks, "directory", "ok", "");
     disk.make_read_only();
     let checks = run_doctor(&sandbox);
-    assert_check(&checks, "directory", "WRONG", "no file can be made");
-    assert_check(&checks, "file", "WRONG", "cannot be read and written");
+    assert_check(&checks, "directory", "ERROR", "cannot create files");
+    assert_check(&checks, "file", "ERROR", "is not readable and writable");
 }

@@ -96,7 +96,7 @@ async fn slow_query_is_logged_with_its_request_without_values(database: TestData
     let log = server.stderr();
     assert!(!log.contains("hush"), "{log}");
     let line = slow_query_lines(&server).into_iter().find(|line| line.contains(TRACE)).unwrap();
-    assert!(line.contains("a slow query milliseconds=") && line.contains(" query=\""), "{line}");
+    assert!(line.contains("slow query milliseconds=") && line.contains(" query=\""), "{line}");
 }
 
 #[on_both]

@@ -1,8 +1,9 @@
-//! Migrations while the service and external programs use the database.
+//! Migrations: they can be reverted, they wait for locks without blocking readers, and the previous release keeps
+//! server while they are applied and afterwards.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use diesel::connection::SimpleConnection;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use futures_util::future::join_all;
 use posts_api::db::{Backend, Connection};
@@ -12,11 +13,9 @@ use crate::support::database::execute;
 use crate::support::journal::Journal;
 use crate::support::postgres::env_var;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Engine, TestDatabase, on_both, wait_for};
+use crate::support::{Engine, TestDatabase, on_both, wait_until};
 
-const DOWN_SQL: &str = include_str!("../../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
-
-/// Schema changes of a later release, which the previous release must tolerate: see CONTRIBUTING.md.
+/// Changes that a later release may make while the previous one runs: see migrations/README.md.
 const LATER_RELEASE: [&str; 7] = [
     "ALTER TABLE posts ADD COLUMN subtitle TEXT",
     "ALTER TABLE posts ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",
@@ -27,14 +26,30 @@ const LATER_RELEASE: [&str; 7] = [
     "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')",
 ];
 
-/// A database with one pending migration, which locks the table `posts`.
-fn with_pending_migration() -> Option<TestDatabase> {
+fn directory(engine: Engine) -> String {
+    let name = if engine == Engine::Sqlite { "sqlite" } else { "postgres" };
+    format!("{}/migrations/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether there was a migration to revert.
+fn revert_last(conn: &mut Connection, files: &FileBasedMigrations) -> bool {
+    let reverted = match &mut conn.backend {
+        Backend::Sqlite(conn) => conn.revert_last_migration(files.clone()).map(drop),
+        Backend::Postgres(conn) => conn.revert_last_migration(files.clone()).map(drop),
+    };
+    let Err(error) = reverted else { return true };
+    assert!(error.to_string().contains("No migrations"), "{error}");
+    false
+}
+
+/// A PostgreSQL database with two pending migrations. The first one, `search_posts`, adds a column to `posts`: it needs
+/// an ACCESS EXCLUSIVE lock.
+fn with_pending_migrations() -> Option<TestDatabase> {
     let database = TestDatabase::create(Engine::Postgres)?;
     database.migrate();
     let mut conn = database.connect();
-    let Backend::Postgres(backend) = &mut conn.backend else { panic!("expected PostgreSQL") };
-    backend.batch_execute(DOWN_SQL).unwrap();
-    execute(&mut conn, "DELETE FROM __diesel_schema_migrations WHERE version = '20261124000002'");
+    let files = FileBasedMigrations::from_path(directory(Engine::Postgres)).unwrap();
+    assert!(revert_last(&mut conn, &files) && revert_last(&mut conn, &files));
     Some(database)
 }
 
@@ -44,80 +59,80 @@ fn start_migration(database: &TestDatabase) -> (Sandbox, Process) {
     (sandbox, migration)
 }
 
-/// A transaction that has read `posts`, so that a migration cannot lock the table.
-fn begin_long_read(database: &TestDatabase) -> Connection {
-    let mut conn = database.connect();
-    execute(&mut conn, "BEGIN");
-    execute(&mut conn, "SELECT count(*) FROM posts");
-    conn
-}
-
-/// Reads until the migration has given up its lock once. The long read is still open, so a migration that blocked readers
-/// for as long as it waits would let these reads fail.
-async fn read_until_retry(database: &TestDatabase, migration: &Process) {
+/// Reads until the migration has hit its lock timeout once. The long read is still open, so a migration that blocked
+/// readers for as long as it waits would let these reads fail.
+async fn read_until_lock_timeout(database: &TestDatabase, migration: &Process) {
     let mut reader = database.connect();
     execute(&mut reader, "SET statement_timeout = '60s'");
-    wait_for("the migration to wait for the table", async || {
+    wait_until("the migration to hit its lock timeout", async || {
         execute(&mut reader, "SELECT count(*) FROM posts");
-        migration.stderr().contains("trying again").then_some(())
+        migration.stderr().contains("will retry")
     })
     .await;
 }
 
 #[tokio::test]
 async fn waiting_for_a_long_reader_does_not_block_others() {
-    let Some(database) = with_pending_migration() else { return };
-    let mut long_read = begin_long_read(&database);
+    let Some(database) = with_pending_migrations() else { return };
+    let mut long_read = database.connect();
+    execute(&mut long_read, "BEGIN");
+    execute(&mut long_read, "SELECT count(*) FROM posts");
     let (_sandbox, mut migration) = start_migration(&database);
-    read_until_retry(&database, &migration).await;
+    read_until_lock_timeout(&database, &migration).await;
     execute(&mut long_read, "ROLLBACK");
     assert!(migration.wait_for_exit().await.success(), "{}", migration.stderr());
-    assert!(migration.stdout().starts_with("applied 1 migrations"), "{}", migration.stdout());
+    assert!(migration.stdout().starts_with("applied 2 migrations"), "{}", migration.stdout());
 }
 
 #[tokio::test]
 async fn lock_timeout_changes_nothing_and_reports_why() {
-    let Some(database) = with_pending_migration() else { return };
-    let mut long_read = begin_long_read(&database);
+    let Some(database) = with_pending_migrations() else { return };
+    let mut long_read = database.connect();
+    execute(&mut long_read, "BEGIN");
+    execute(&mut long_read, "SELECT count(*) FROM posts");
     let (_sandbox, mut migration) = start_migration(&database);
-    read_until_retry(&database, &migration).await;
+    read_until_lock_timeout(&database, &migration).await;
     assert!(!migration.wait_for_exit().await.success());
-    let log = migration.stderr();
-    let line = log.lines().last().unwrap();
+    let stderr = migration.stderr();
+    let line = stderr.lines().last().unwrap();
     assert!(line.starts_with("error: cannot migrate the database: ") && line.contains("pg_stat_activity"), "{line}");
     execute(&mut long_read, "ROLLBACK");
     let (_sandbox, mut migration) = start_migration(&database);
     assert!(migration.wait_for_exit().await.success(), "{}", migration.stderr());
 }
 
-#[on_both]
-async fn every_migration_can_be_reverted_and_reapplied(database: TestDatabase) {
-    database.migrate();
-    let kind = if database.engine == Engine::Sqlite { "sqlite" } else { "postgres" };
-    let directory = format!("{}/migrations/{kind}", env!("CARGO_MANIFEST_DIR"));
-    let files = FileBasedMigrations::from_path(directory).unwrap();
-    let mut conn = database.connect();
-    // Reverts one migration at a time, so that each down.sql runs on the schema that its up.sql created.
-    let mut count = 0;
-    loop {
-        let reverted = match &mut conn.backend {
-            Backend::Sqlite(conn) => conn.revert_last_migration(files.clone()).map(drop),
-            Backend::Postgres(conn) => conn.revert_last_migration(files.clone()).map(drop),
-        };
-        let Err(error) = reverted else {
-            count += 1;
-            continue;
-        };
-        assert!(count > 1 && error.to_string().contains("No migrations"), "after {count}: {error}");
-        break;
-    }
-    drop(conn);
-    database.migrate();
-    execute(&mut database.connect(), "INSERT INTO posts (slug, title) VALUES ('again', 'Again')");
+#[test]
+fn migrations_are_pairs() {
+    let names = |engine| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(directory(engine)).unwrap().map(Result::unwrap);
+        let files = ["up.sql", "down.sql"];
+        entries
+            .inspect(|entry| assert!(files.iter().all(|file| entry.path().join(file).is_file()), "{entry:?}"))
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect()
+    };
+    assert_eq!(names(Engine::Sqlite), names(Engine::Postgres));
 }
 
 #[on_both]
-async fn previous_release_works_during_and_after_migrations(database: TestDatabase) {
+async fn every_migration_can_be_reverted_and_reapplied(database: TestDatabase) {
+    database.migrate();
+    let directory = directory(database.engine);
+    let files = FileBasedMigrations::from_path(&directory).unwrap();
+    let mut conn = database.connect();
+    // One at a time, so that each down.sql runs on the result of its up.sql.
+    let mut reverted = 0;
+    while revert_last(&mut conn, &files) {
+        reverted += 1;
+    }
+    assert_eq!(reverted, std::fs::read_dir(directory).unwrap().count());
+    drop(conn);
+    database.migrate();
+    execute(&mut database.connect(), "INSERT INTO posts (slug, title) VALUES ('restarted', 'Again')");
+}
+
+#[on_both]
+async fn previous_release_runs_while_next_one_migrates(database: TestDatabase) {
     let sandbox = || {
         Sandbox::new([
             ("DATABASE_URL", database.url.as_str()),
@@ -126,7 +141,7 @@ async fn previous_release_works_during_and_after_migrations(database: TestDataba
             ("CACHE_BYTES", "0"),
         ])
     };
-    // The program that scripts/previous-release built, or this one if there is no previous release.
+    // scripts/previous-release sets the variable. Without it, this release stands in for the previous one.
     let old = match env_var("PREVIOUS_RELEASE") {
         Some(program) => sandbox().with_program(program.into()),
         None => sandbox(),
@@ -140,21 +155,21 @@ async fn previous_release_works_during_and_after_migrations(database: TestDataba
         }
     };
     let journal = Journal::new();
-    let mut running = old.start("running", &[]);
-    let base = running.base_url().await;
+    let mut server = old.start("server", &[]);
+    let base = server.base_url().await;
     let is_done = AtomicBool::new(false);
     let write = async || {
         while !is_done.load(Ordering::Relaxed) {
-            assert!(journal.write(&base).await, "a write was refused: {}", running.stderr());
+            assert!(journal.write(&base).await, "a write failed: {}", server.stderr());
         }
     };
     let use_service = async || {
-        let enough = journal.acknowledged() + 100;
-        wait_for("writes to be acknowledged", async || (journal.acknowledged() > enough).then_some(())).await;
+        let minimum = journal.acknowledged() + 100;
+        wait_until("writes to be acknowledged", async || journal.acknowledged() > minimum).await;
         read(&base).await;
     };
     let migrate = async {
-        // Every connection has prepared its statements before the schema changes.
+        // After this, every connection of the old release has prepared its statements.
         use_service().await;
         let mut migration = new.start("migration", &["migrate"]);
         assert!(migration.wait_for_exit().await.success(), "{}", migration.stderr());
@@ -166,13 +181,13 @@ async fn previous_release_works_during_and_after_migrations(database: TestDataba
         is_done.store(true, Ordering::Relaxed);
     };
     tokio::join!(join_all((0..4).map(|_| write())), migrate);
-    running.kill();
-    // An instance of the previous release that restarts during a rollout or a rollback.
+    server.kill();
+    // The old release also starts on the new schema: during a rollout, or after a rollback.
     let mut restarted = old.start("restarted", &["serve", "--no-migrate"]);
     let base = restarted.base_url().await;
     read(&base).await;
     for _ in 0..3 {
-        assert!(journal.write(&base).await, "a write was refused: {}", restarted.stderr());
+        assert!(journal.write(&base).await, "a write failed: {}", restarted.stderr());
     }
     journal.check(&database);
     let key = old.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();

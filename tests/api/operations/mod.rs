@@ -10,6 +10,7 @@ pub(crate) mod metrics;
 mod metrics_database;
 mod migrations;
 mod restore_drill;
+mod schema;
 mod sentry;
 mod settings;
 mod shutdown;

@@ -28,7 +28,8 @@ fn keys(output: &str) -> Vec<&str> {
 
 /// Sends the request of the welcome text's curl command. A shell splits the command into words.
 async fn run_welcome_command(welcome: &str) -> reqwest::Response {
-    let script = welcome.split("Try it:").nth(1).unwrap().trim().split("\n\n").next().unwrap().replace("\\\n", " ");
+    let script =
+        welcome.split("Create a post:").nth(1).unwrap().trim().split("\n\n").next().unwrap().replace("\\\n", " ");
     // `printf` instead of curl prints one word per line, without the quotes.
     let words =
         std::process::Command::new("sh").args(["-c", &script.replacen("curl", "printf '%s\\n'", 1)]).output().unwrap();
@@ -59,7 +60,7 @@ async fn five_first_starts(database: &TestDatabase) {
     assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
     let listed = sandbox.run(&["keys", "list"]).success();
     assert_eq!(listed.lines().count(), 2, "{listed}");
-    let appliers = servers.iter().filter(|server| server.stderr().contains("migrated the database")).count();
+    let appliers = servers.iter().filter(|server| server.stderr().contains("applied migrations")).count();
     assert_eq!(appliers, 1);
 }
 
@@ -164,7 +165,7 @@ async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
     assert_eq!(write().await.unwrap().status(), 401);
     assert_eq!(sandbox.run(&["keys", "list"]).success().lines().count(), 1);
     for id in ["1", "2"] {
-        assert!(sandbox.run(&["keys", "revoke", id]).error_line().contains(&format!("no key {id}")));
+        assert!(sandbox.run(&["keys", "revoke", id]).error_line().contains(&format!("key {id} does not exist")));
     }
     for invalid in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
         sandbox.run(&[&["keys", "create"], &invalid[..]].concat()).error_line();

@@ -111,7 +111,7 @@ async fn request_trace_has_queries_without_values(database: TestDatabase) {
     // A child span ends before its parent, so the collector already has the children.
     let all = spans(&receiver);
     let insert = child(&all, child(&all, &created, "database write"), "INSERT");
-    child(&all, child(&all, &read, "database read few"), "SELECT");
+    child(&all, child(&all, &read, "database read inline"), "SELECT");
     child(&all, child(&all, &listed, "database read"), "SELECT");
     let query = attributes(insert);
     let system = if database.engine == Engine::Sqlite { "sqlite" } else { "postgresql" };

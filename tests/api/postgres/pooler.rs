@@ -128,5 +128,5 @@ fn direct_url_to_another_database_is_refused() {
         ("PORT", "0"),
     ]);
     let line = sandbox.run(&[]).error_line();
-    assert!(line.contains("DATABASE_DIRECT_URL leads to another database than DATABASE_URL"), "{line}");
+    assert!(line.contains("DATABASE_DIRECT_URL names a different database than DATABASE_URL"), "{line}");
 }

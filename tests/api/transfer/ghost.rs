@@ -49,14 +49,14 @@ async fn ghost_posts_keep_slug_html_state_and_times(database: TestDatabase) {
     assert_eq!(
         messages,
         [
-            "not kept: 1 addresses of the site, in posts that have __GHOST_URL__ in their place",
-            "not kept: 1 authors",
-            "not kept: 1 feature images",
-            "not kept: 2 pages (--pages takes them, too)",
-            "not kept: 1 posts for members only, which are drafts now",
-            "not kept: 1 posts that were sent by mail only, which are drafts now",
-            "not kept: 1 published or scheduled posts without a date, which are drafts now",
-            "not kept: 2 tags",
+            "authors not imported: 1",
+            "email-only posts imported as drafts: 1",
+            "feature images not imported: 1",
+            "members-only posts imported as drafts: 1",
+            "pages not imported (import them with --pages): 2",
+            "posts with the placeholder __GHOST_URL__ (replace it with the URL of the site): 1",
+            "published or scheduled posts without a date imported as drafts: 1",
+            "tags not imported: 2",
         ]
     );
     assert_eq!(outcome.success(), "imported 6 posts, skipped 0 posts\n");
@@ -108,8 +108,8 @@ async fn older_and_handwritten_ghost_exports_are_accepted(database: TestDatabase
     ]);
     let outcome = import(&sandbox, "ghost", &[], &file);
     let messages: Vec<&str> = outcome.stderr.lines().collect();
-    assert!(messages[0].starts_with("post 2: has a Lexical document without html"), "{messages:#?}");
-    assert!(messages[1].starts_with("post 3: has a Mobiledoc without html"), "{messages:#?}");
-    assert!(messages[2].starts_with("post 4: is no post of Ghost"), "{messages:#?}");
+    assert!(messages[0].starts_with("post 2: has a Lexical document without HTML"), "{messages:#?}");
+    assert!(messages[1].starts_with("post 3: has a Mobiledoc document without HTML"), "{messages:#?}");
+    assert!(messages[2].starts_with("post 4: not a Ghost post"), "{messages:#?}");
     assert_eq!(exported(&sandbox), stored);
 }

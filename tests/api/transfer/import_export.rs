@@ -35,7 +35,10 @@ fn rejected_lines(sandbox: &Sandbox, text: &str) -> Vec<String> {
     let summary = messages.pop().unwrap();
     assert_eq!(
         summary,
-        format!("error: {} lines are invalid and nothing was stored; --skip-invalid leaves them out", messages.len())
+        format!(
+            "error: {} lines are invalid and nothing was stored; fix them, or skip them with --skip-invalid",
+            messages.len()
+        )
     );
     messages
 }
@@ -102,9 +105,9 @@ async fn invalid_lines_are_reported_by_number_and_store_nothing(database: TestDa
     assert_messages(
         &rejected_lines(&sandbox, text),
         &[
-            (3, "not JSON"),
+            (3, "invalid JSON"),
             (4, "/title"),
-            (5, "/title is required"),
+            (5, "/title: is required"),
             (6, "/slug"),
             (7, "/author"),
             (8, "/published_at"),
@@ -113,7 +116,7 @@ async fn invalid_lines_are_reported_by_number_and_store_nothing(database: TestDa
             (11, "/title"),
             (12, "object"),
             (13, "/version"),
-            (14, "/title must be a string; /content must be a string"),
+            (14, "/title: must be a string; /content: must be a string"),
         ],
     );
     assert_eq!(exported(&sandbox), Vec::<Value>::new());
@@ -124,7 +127,7 @@ async fn skip_invalid_stores_the_valid_lines(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let outcome = sandbox
         .run_with_input(&["import", "--skip-invalid", "-"], "{\"title\": \"A\"}\nnonsense\n{\"title\": \"B\"}\n");
-    assert!(outcome.stderr.starts_with("line 2: not JSON"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 2: invalid JSON"), "{}", outcome.stderr);
     assert_eq!(outcome.success(), "imported 2 posts, skipped 1 lines\n");
     assert_eq!(fields(&exported(&sandbox), "title"), ["A", "B"]);
 }
@@ -147,7 +150,12 @@ async fn duplicate_ids_and_slugs_are_reported(database: TestDatabase) {
     ]);
     assert_messages(
         &rejected_lines(&sandbox, &text),
-        &[(1, "/id 5 is taken"), (2, "/slug old is taken"), (4, "/id 6 is taken"), (5, "/slug new is taken")],
+        &[
+            (1, "/id: 5 is already in use"),
+            (2, "/slug: old is already in use"),
+            (4, "/id: 6 is already in use"),
+            (5, "/slug: new is already in use"),
+        ],
     );
     assert_eq!(exported(&sandbox), before);
     sandbox.run_with_input(&["import", "--skip-invalid", "-"], &text).success();
@@ -163,7 +171,7 @@ async fn file_of_several_batches_is_one_import(database: TestDatabase) {
     posts.push(json!({"title": "Same", "slug": "same-700"}));
     assert_messages(
         &rejected_lines(&sandbox, &lines(&posts)),
-        &[(1201, "/id 3 is taken"), (1202, "/slug same-700 is taken")],
+        &[(1201, "/id: 3 is already in use"), (1202, "/slug: same-700 is already in use")],
     );
     assert_eq!(exported(&sandbox), Vec::<Value>::new());
     posts.truncate(1200);
@@ -214,7 +222,7 @@ async fn unreadable_file_is_reported(database: TestDatabase) {
     sandbox.run(&["import", "."]).error_line();
     std::fs::write(sandbox.path("latin1.ndjson"), b"{\"title\": \"\xe9\"}\n").unwrap();
     let outcome = sandbox.run(&["import", "latin1.ndjson"]);
-    assert!(outcome.stderr.starts_with("line 1: not JSON"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 1: invalid JSON"), "{}", outcome.stderr);
 }
 
 #[on_both]
@@ -225,7 +233,7 @@ async fn ids_that_exhaust_the_sequence_are_refused(database: TestDatabase) {
         json!({"title": "b", "version": 1_i64 << 53}),
         json!({"title": "c", "id": 1_i64 << 52, "version": (1_i64 << 53) - 1}),
     ]);
-    assert_messages(&rejected_lines(&sandbox, &text), &[(1, "/id must be"), (2, "/version must be")]);
+    assert_messages(&rejected_lines(&sandbox, &text), &[(1, "/id: must be"), (2, "/version: must be")]);
 }
 
 /// Parses `imported 500 posts, 98 posts/s`: the posts, the posts per second, and the rest of the line.
@@ -260,5 +268,5 @@ async fn long_import_reports_its_progress() {
     assert!(import.wait_for_exit().await.success());
     assert_eq!(import.stdout(), format!("imported {count} posts, skipped 0 lines\n"));
     let last = import.stderr().lines().last().unwrap().to_owned();
-    assert!(last.starts_with("took ") && last.ends_with(" posts/s"), "{last}");
+    assert!(last.starts_with("finished in ") && last.ends_with(" posts/s"), "{last}");
 }

@@ -31,13 +31,13 @@ async fn interrupted_import_resumes_when_run_again(database: TestDatabase) {
             .collect()
     };
     let first = import(&sandbox, "wordpress", &["--resumable"], &wordpress(&drafts(3))).success();
-    assert_eq!(first, "imported 3 posts, found 0 there already, skipped 0 items\n");
+    assert_eq!(first, "imported 3 posts, 0 already stored, skipped 0 items\n");
     let again = import(&sandbox, "wordpress", &["--resumable"], &wordpress(&drafts(5))).success();
-    assert_eq!(again, "imported 2 posts, found 3 there already, skipped 0 items\n");
+    assert_eq!(again, "imported 2 posts, 3 already stored, skipped 0 items\n");
     let file = ghost(&[ghost_post(&json!({"slug": "b"})), ghost_post(&json!({"slug": "with_underscore"}))]);
     import(&sandbox, "ghost", &["--resumable"], &file).success();
     let again = import(&sandbox, "ghost", &["--resumable"], &file).success();
-    assert_eq!(again, "imported 0 posts, found 2 there already, skipped 0 posts\n");
+    assert_eq!(again, "imported 0 posts, 2 already stored, skipped 0 posts\n");
 }
 
 #[on_both]
@@ -49,18 +49,18 @@ async fn wrong_or_truncated_files_store_nothing(database: TestDatabase) {
     let deep = whole.replacen("<item>", &format!("{}<item>", "<x>".repeat(100_000)), 1);
     let ghost_export = ghost(&[ghost_post(&json!({}))]);
     for (format, text, expected) in [
-        ("wordpress", cut, "after its item 2: it ends before its last element"),
-        ("wordpress", &whole.replacen("</item>", "</items>", 1), "after its item 1: at byte"),
+        ("wordpress", cut, "after item 2: unexpected end of file"),
+        ("wordpress", &whole.replacen("</item>", "</items>", 1), "after item 1: at byte"),
         ("wordpress", &bomb, "document type"),
-        ("wordpress", &deep, "too deep"),
-        ("wordpress", "<html><body/></html>", "no export of WordPress"),
-        ("wordpress", "", "no export of WordPress"),
+        ("wordpress", &deep, "levels deep"),
+        ("wordpress", "<html><body/></html>", "not a WordPress export"),
+        ("wordpress", "", "not a WordPress export"),
         ("wordpress", &wordpress(""), "has no <item>"),
-        ("wordpress", &ghost_export, "no export of WordPress"),
-        ("ghost", &ghost_export[..ghost_export.len() - 5], "cannot be read as Ghost's export after its post 1"),
-        ("ghost", "{}", "no export of Ghost"),
-        ("ghost", "{\"db\": 1}", "cannot be read"),
-        ("ghost", &whole, "cannot be read"),
+        ("wordpress", &ghost_export, "not a WordPress export"),
+        ("ghost", &ghost_export[..ghost_export.len() - 5], "failed to parse the file as a Ghost export after post 1"),
+        ("ghost", "{}", "not a Ghost export"),
+        ("ghost", "{\"db\": 1}", "failed to parse"),
+        ("ghost", &whole, "failed to parse"),
     ] {
         let line = import(&sandbox, format, &[], text).error_line();
         assert!(line.contains(expected), "{format} {expected}: {line}");

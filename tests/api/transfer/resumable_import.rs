@@ -56,12 +56,12 @@ async fn killed_import_resumes_where_it_stopped(database: TestDatabase) {
     sandbox.write("posts.ndjson", &lines(&posts));
     assert_eq!(
         sandbox.run(&["import", "--resumable", "posts.ndjson"]).success(),
-        "imported 1300 posts, found 1000 there already, skipped 0 lines\n"
+        "imported 1300 posts, 1000 already stored, skipped 0 lines\n"
     );
     assert!(exported(&sandbox) == posts, "the export differs");
     assert_eq!(
         sandbox.run(&["import", "--resumable", "posts.ndjson"]).success(),
-        "imported 0 posts, found 2300 there already, skipped 0 lines\n"
+        "imported 0 posts, 2300 already stored, skipped 0 lines\n"
     );
     assert!(exported(&sandbox) == posts, "the export differs");
 }
@@ -115,7 +115,11 @@ async fn service_writes_during_an_import(database: TestDatabase) {
     let created = api.create(json!({"title": "Meanwhile"})).await;
     assert!(created["id"].as_i64().unwrap() > 500);
     drop(input);
-    assert!(import.wait_for_exit().await.success() || import.stderr().contains("is taken"), "{}", import.stderr());
+    assert!(
+        import.wait_for_exit().await.success() || import.stderr().contains("is already in use"),
+        "{}",
+        import.stderr()
+    );
 }
 
 #[on_both]
@@ -127,12 +131,12 @@ async fn posts_are_matched_by_id_slug_or_creation_time(database: TestDatabase) {
         json!({"title": "By time", "created_at": "2026-01-31T12:00:00Z"}),
         json!({"title": "By time", "published": true, "published_at": "2026-01-31T12:00:00Z"}),
     ]);
-    assert_eq!(import(&sandbox, &text), "imported 4 posts, found 0 there already, skipped 0 lines\n");
+    assert_eq!(import(&sandbox, &text), "imported 4 posts, 0 already stored, skipped 0 lines\n");
     let before = exported(&sandbox);
-    assert_eq!(import(&sandbox, &text), "imported 0 posts, found 4 there already, skipped 0 lines\n");
+    assert_eq!(import(&sandbox, &text), "imported 0 posts, 4 already stored, skipped 0 lines\n");
     assert_eq!(exported(&sandbox), before);
     let outcome = sandbox.run_with_input(&["import", "--resumable", "-"], "{\"title\": \"By nothing\"}\n");
-    assert!(outcome.stderr.starts_with("line 1: has neither id nor slug nor created_at"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 1: has no id, slug, or created_at"), "{}", outcome.stderr);
     assert!(!outcome.status.success());
     assert_eq!(exported(&sandbox), before);
 }
@@ -158,10 +162,13 @@ async fn posts_that_differ_from_the_file_stay_and_are_reported(database: TestDat
         let outcome = sandbox.run_with_input(&["import", "--resumable", "-"], &lines(&changed));
         assert!(!outcome.status.success(), "{field}");
         let first = outcome.stderr.lines().next().unwrap();
-        assert!(first == "line 3: /slug post-3 is taken" || first == "line 3: /id 3 is taken", "{field}: {first}");
+        assert!(
+            first == "line 3: /slug: post-3 is already in use" || first == "line 3: /id: 3 is already in use",
+            "{field}: {first}"
+        );
         let output =
             sandbox.run_with_input(&["import", "--resumable", "--skip-invalid", "-"], &lines(&changed)).success();
-        assert_eq!(output, "imported 0 posts, found 7 there already, skipped 1 lines\n");
+        assert_eq!(output, "imported 0 posts, 7 already stored, skipped 1 lines\n");
         assert_eq!(exported(&sandbox), before);
     }
 }
@@ -173,15 +180,12 @@ async fn invalid_line_stops_it_and_earlier_batches_stay(database: TestDatabase) 
     posts_in_file[700]["title"] = json!("");
     let outcome = sandbox.run_with_input(&["import", "--resumable", "-"], &lines(&posts_in_file));
     assert!(!outcome.status.success());
-    assert!(outcome.stderr.starts_with("line 701: /title must not be empty\n"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 701: /title: must not be empty\n"), "{}", outcome.stderr);
     let last = outcome.stderr.lines().last().unwrap();
-    assert!(last.contains("of the last batch nothing was stored; 500 posts before it stay"), "{last}");
+    assert!(last.contains("rolled back the last batch and kept the 500 posts before it"), "{last}");
     assert_eq!(count_posts(&database), 500);
     posts_in_file[700]["title"] = json!("Fixed");
-    assert_eq!(
-        import(&sandbox, &lines(&posts_in_file)),
-        "imported 700 posts, found 500 there already, skipped 0 lines\n"
-    );
+    assert_eq!(import(&sandbox, &lines(&posts_in_file)), "imported 700 posts, 500 already stored, skipped 0 lines\n");
     assert!(exported(&sandbox) == posts_in_file, "the export differs");
 }
 
@@ -191,5 +195,5 @@ async fn keys_are_matched_when_resuming(database: TestDatabase) {
     sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
     let export = sandbox.run(&["export", "--keys"]).success();
     let output = sandbox.run_with_input(&["import", "--keys", "--resumable", "-"], &export).success();
-    assert_eq!(output, "imported 0 posts and 0 API keys, found 1 there already, skipped 0 lines\n");
+    assert_eq!(output, "imported 0 posts and 0 API keys, 1 already stored, skipped 0 lines\n");
 }

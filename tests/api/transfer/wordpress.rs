@@ -100,17 +100,17 @@ async fn wordpress_posts_keep_slug_html_state_and_times(database: TestDatabase) 
     assert_eq!(
         messages,
         [
-            "not kept: 1 attachments",
-            "not kept: 1 authors",
-            "not kept: 2 categories and tags",
-            "not kept: 1 comments",
-            "not kept: 1 custom fields",
-            "not kept: 1 items that are no posts, such as menus",
-            "not kept: 1 pages (--pages takes them, too)",
-            "not kept: 1 passwords, whose posts are drafts now",
-            "not kept: 1 posts in the trash",
-            "not kept: 1 private posts, which are drafts now",
-            "not kept: 1 published or scheduled posts without a date, which are drafts now",
+            "attachments not imported: 1",
+            "authors not imported: 1",
+            "categories and tags not imported: 2",
+            "comments not imported: 1",
+            "custom fields not imported: 1",
+            "items other than posts, such as menus, not imported: 1",
+            "pages not imported (import them with --pages): 1",
+            "password-protected posts imported as drafts: 1",
+            "posts in the trash not imported: 1",
+            "private posts imported as drafts: 1",
+            "published or scheduled posts without a date imported as drafts: 1",
         ]
     );
     assert_eq!(outcome.success(), "imported 6 posts, skipped 0 items\n");
@@ -153,9 +153,9 @@ async fn invalid_slugs_and_titles_are_replaced_and_reported(database: TestDataba
     assert_eq!(
         messages,
         [
-            "item 1: the slug \"привет-мир\" is none here: it becomes privet-mir, or that with a number",
-            "item 2: the slug \"with_underscore\" is none here: it becomes with-underscore, or that with a number",
-            "item 4: it has no title, and is called \"no title\"",
+            "item 1: the slug \"привет-мир\" is invalid; it becomes privet-mir, with a number appended if that is in use",
+            "item 2: the slug \"with_underscore\" is invalid; it becomes with-underscore, with a number appended if that is in use",
+            "item 4: the post has no title; it becomes \"no title\"",
             "item 5: it has no title, and is called \"Untitled\"",
         ]
     );
@@ -188,14 +188,14 @@ async fn invalid_items_are_reported_and_nothing_is_stored(database: TestDatabase
     let mut messages: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(
         messages.pop(),
-        Some("error: 5 items are invalid and nothing was stored; --skip-invalid leaves them out")
+        Some("error: 5 items are invalid and nothing was stored; fix them, or skip them with --skip-invalid")
     );
     for (number, text) in [
-        (4, "&nbsp; is not known"),
-        (5, "/content must be at most"),
-        (6, "/title must be at most"),
+        (4, "unknown entity &nbsp;"),
+        (5, "/content: must be at most"),
+        (6, "/title: must be at most"),
         (7, "/published_at"),
-        (3, "/slug a-post is taken"),
+        (3, "/slug: a-post is already in use"),
     ] {
         let is_expected = |line: &&str| line.starts_with(&format!("item {number}: ")) && line.contains(text);
         assert!(messages.iter().any(is_expected), "{number} {text}: {messages:#?}");
@@ -228,7 +228,7 @@ async fn large_wordpress_file_uses_little_memory() {
     input.write_all(tail.as_bytes()).unwrap();
     drop(input);
     assert!(process.wait_for_exit().await.success(), "{}", process.stderr());
-    assert!(process.stderr().contains("not kept: 200 attachments"), "{}", process.stderr());
+    assert!(process.stderr().contains("attachments not imported: 200"), "{}", process.stderr());
 
     for (format, head) in
         [("wordpress", "<rss><channel><item><content:encoded><![CDATA["), ("ndjson", "{\"title\": \"")]

@@ -1,0 +1,176 @@
+//! The cache of public responses: stores the bytes of responses to anonymous clients until published data changes.
+//!
+//! Every entry was read at one [`Database::revision`]. When the revision changes, all entries are discarded together, so
+//! there is no record of dependencies that could be wrong.
+
+mod generation;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+
+use crate::db::Database;
+use crate::http::ApiError;
+use crate::http::middleware::cache::generation::Generation;
+use crate::http::representation::{CacheScope, Representation};
+
+/// A handle to the cache; clones share its contents.
+#[derive(Clone)]
+pub struct Cache(Arc<CacheInner>);
+
+struct CacheInner {
+    database: Database,
+    /// In bytes; 0 disables the cache.
+    capacity: u64,
+    current: RwLock<Arc<Generation>>,
+    reads: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    invalidations: AtomicU64,
+}
+
+/// Contents and effectiveness of the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Requests that the cache answered.
+    pub hits: u64,
+    /// Anonymous requests whose response was not stored, or not in the requested content coding.
+    pub misses: u64,
+    /// Database reads for anonymous requests. Concurrent requests for the same response share one read.
+    pub reads: u64,
+    /// How often a public change discarded all entries.
+    pub invalidations: u64,
+    pub entries: u64,
+    /// The approximate memory of the entries.
+    pub bytes: u64,
+    /// The limit in bytes; 0 if the cache is disabled.
+    pub capacity: u64,
+    /// Whether the cache answers requests: it is enabled, and changes by other processes are being noticed.
+    pub is_active: bool,
+}
+
+impl Cache {
+    /// Creates a cache of at most `capacity` bytes; 0 disables it.
+    #[must_use]
+    pub fn new(database: Database, capacity: u64) -> Self {
+        let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
+        let [reads, hits, misses, invalidations] = [(); 4].map(|()| AtomicU64::new(0));
+        Self(Arc::new(CacheInner { database, capacity, current, reads, hits, misses, invalidations }))
+    }
+
+    /// A snapshot of the current state.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CacheStats {
+            hits: count(&self.0.hits),
+            misses: count(&self.0.misses),
+            reads: self.reads(),
+            invalidations: count(&self.0.invalidations),
+            entries: current.responses.len() as u64,
+            bytes: current.responses.weight(),
+            capacity: self.0.capacity,
+            is_active: self.0.capacity > 0 && self.0.database.revision().is_some(),
+        }
+    }
+
+    /// Database reads for anonymous requests.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.0.reads.load(Ordering::Relaxed)
+    }
+
+    /// Responds to a read: from the cache if `scope` is public, otherwise always from the database.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn respond(
+        &self,
+        request: &HttpRequest,
+        scope: CacheScope,
+        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
+    ) -> Result<HttpResponse, ApiError> {
+        let generation = if scope == CacheScope::Public {
+            self.0.misses.fetch_add(1, Ordering::Relaxed);
+            self.generation()
+        } else {
+            None
+        };
+        let cache = self.clone();
+        let read = async move {
+            if scope == CacheScope::Public {
+                cache.0.reads.fetch_add(1, Ordering::Relaxed);
+            }
+            read.await
+        };
+        let representation = match generation {
+            None => Arc::new(read.await?),
+            Some(generation) => generation.get_or_fill(cache_key(request), read).await?,
+        };
+        if let Some(response) = representation.respond(request.headers(), scope) {
+            return Ok(response);
+        }
+        representation.compress().await;
+        let compressed = representation.respond(request.headers(), scope);
+        Ok(compressed.unwrap_or_else(|| representation.respond_whole(scope)))
+    }
+
+    fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        let lookup =
+            self.generation()?.responses.get(cache_key(request))?.respond(request.headers(), CacheScope::Public)?;
+        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        Some(lookup)
+    }
+
+    /// The generation of the current revision; `None` while nothing may be stored.
+    fn generation(&self) -> Option<Arc<Generation>> {
+        if self.0.capacity == 0 {
+            return None;
+        }
+        let revision = self.0.database.revision()?;
+        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        if current.revision == revision {
+            return Some(current);
+        }
+        let mut next = Arc::new(Generation::new(revision, self.0.capacity));
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have installed a later generation, whose responses are at least as recent.
+        if current.revision < revision {
+            std::mem::swap(&mut *current, &mut next);
+            self.0.invalidations.fetch_add(1, Ordering::Relaxed);
+        }
+        let generation = Arc::clone(&current);
+        // Release the lock first: dropping the old generation takes time.
+        drop(current);
+        Some(generation)
+    }
+}
+
+fn cache_key(request: &HttpRequest) -> &str {
+    request.uri().path_and_query().map_or("/", |cache_key| cache_key.as_str())
+}
+
+/// Responds from the cache before the request is routed.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn serve_cached<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
+    let cache = request.app_data::<web::Data<Cache>>().filter(|_| is_read && is_anonymous);
+    match cache.and_then(|cache| cache.lookup(request.request())) {
+        Some(response) => Ok(request.into_response(response).map_into_right_body()),
+        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    }
+}

@@ -37,6 +37,8 @@ struct Balancer {
     client: reqwest::Client,
     /// Every instance, and whether its last probe succeeded.
     instances: Mutex<BTreeMap<String, bool>>,
+    /// The instance of every request that is in progress.
+    in_progress: Mutex<Vec<String>>,
     next: AtomicU64,
     /// The number of responses.
     requests: AtomicU64,
@@ -54,6 +56,12 @@ impl Balancer {
     async fn is_ready(&self, base: &str) -> bool {
         let response = self.client.get(format!("{base}/health/ready")).send().await;
         response.is_ok_and(|response| response.status() == 200)
+    }
+
+    /// Whether the balancer has noticed that an instance is not ready, and has received the responses to all that it sent
+    /// to it.
+    fn has_drained(&self, base: &String) -> bool {
+        !self.ready_instances().contains(base) && !self.in_progress.lock().unwrap().contains(base)
     }
 
     /// Probes every instance every 50 ms.
@@ -90,7 +98,13 @@ impl Balancer {
                 } else {
                     self.client.get(format!("{base}/api/posts"))
                 };
-                match request.send().await {
+                self.in_progress.lock().unwrap().push(base.clone());
+                let result = request.send().await;
+                let mut in_progress = self.in_progress.lock().unwrap();
+                let index = in_progress.iter().position(|other| other == base).unwrap();
+                in_progress.swap_remove(index);
+                drop(in_progress);
+                match result {
                     Ok(response) => assert_eq!(response.status(), if is_writer { 201 } else { 200 }),
                     Err(error) if error.is_connect() => {
                         self.moved.fetch_add(1, Ordering::Relaxed);
@@ -205,11 +219,12 @@ async fn rolling_restart_of_two_instances_fails_no_request(database: TestDatabas
         // A rolling restart needs two instances on one database.
         return;
     }
-    // The instance serves until the balancer has noticed, however long that takes. A second signal ends the grace period.
+    // The grace period lasts until the balancer sends no more requests, however long that takes. A second signal ends it.
     let sandbox = sandbox(&database, "600");
     let balancer = Balancer {
         client: client(),
         instances: Mutex::default(),
+        in_progress: Mutex::default(),
         next: AtomicU64::new(0),
         requests: AtomicU64::new(0),
         moved: AtomicU64::new(0),
@@ -226,7 +241,7 @@ async fn rolling_restart_of_two_instances_fails_no_request(database: TestDatabas
             let mut old = servers.remove(0);
             let base = old.base_url().await;
             old.signal("TERM");
-            wait_until("the balancer to notice", async || !balancer.ready_instances().contains(&base)).await;
+            wait_until("the balancer to send no more requests", async || balancer.has_drained(&base)).await;
             old.signal("TERM");
             assert!(old.wait_for_exit().await.success(), "{}", old.stderr());
             let mut new = sandbox.start(&format!("round-{round}"), &[]);

@@ -42,7 +42,7 @@ const READS: [&str; 5] = [
 ];
 
 #[on_both]
-async fn a_read_that_is_known_already_is_answered_304_with_the_same_headers(api: Api) {
+async fn matching_etag_returns_304_with_the_same_headers(api: Api) {
     fill(&api, 3).await;
     for path in READS {
         for who in [api.clone(), api.reader()] {
@@ -72,7 +72,7 @@ async fn a_read_that_is_known_already_is_answered_304_with_the_same_headers(api:
 }
 
 #[on_both]
-async fn only_what_everyone_gets_may_stay_in_a_shared_cache(api: Api) {
+async fn cache_control_is_public_only_without_a_key(api: Api) {
     fill(&api, 3).await;
     for path in READS {
         let public = api.get(path).await.expect(200);
@@ -91,7 +91,7 @@ async fn only_what_everyone_gets_may_stay_in_a_shared_cache(api: Api) {
 }
 
 #[on_both]
-async fn an_origin_does_not_take_the_authorization_out_of_vary(api: Api) {
+async fn vary_includes_authorization_for_cors_requests(api: Api) {
     fill(&api, 1).await;
     for path in READS {
         let reply = api.get(path).header("origin", "https://example.org").await.expect(200);
@@ -100,7 +100,7 @@ async fn an_origin_does_not_take_the_authorization_out_of_vary(api: Api) {
 }
 
 #[on_both]
-async fn errors_and_keys_are_kept_nowhere(api: Api) {
+async fn errors_and_api_keys_are_no_store(api: Api) {
     let admin = api.admin();
     let key = json!({"name": "k", "role": "reader"});
     for reply in [
@@ -121,7 +121,7 @@ async fn errors_and_keys_are_kept_nowhere(api: Api) {
 }
 
 #[on_both]
-async fn the_tag_of_a_list_changes_with_what_is_on_the_page(api: Api) {
+async fn list_etag_changes_exactly_with_the_page_content(api: Api) {
     let posts = fill(&api, 5).await;
     let editor = api.editor();
     let path = |post: usize| format!("/api/posts/{}", posts[post]["id"]);
@@ -153,7 +153,7 @@ async fn the_tag_of_a_list_changes_with_what_is_on_the_page(api: Api) {
 }
 
 #[on_both]
-async fn the_tag_of_a_list_tells_whether_there_is_more(api: Api) {
+async fn list_etag_depends_on_the_next_page(api: Api) {
     let posts = fill(&api, 3).await;
     let path = "/api/posts?limit=2";
     let before = tag_of(&api, path).await;
@@ -172,7 +172,7 @@ async fn the_tag_of_a_list_tells_whether_there_is_more(api: Api) {
 }
 
 #[on_both]
-async fn different_representations_have_different_tags(api: Api) {
+async fn different_representations_have_different_etags(api: Api) {
     fill(&api, 3).await;
     let mut tags = Vec::new();
     for query in ["", "view=summary", "count=exact", "limit=2", "sort=id", "published=any", "sort=id&limit=1"] {
@@ -185,7 +185,7 @@ async fn different_representations_have_different_tags(api: Api) {
 }
 
 #[on_both]
-async fn the_links_lead_through_the_list_and_back(api: Api) {
+async fn link_header_leads_through_the_list_and_back(api: Api) {
     let posts = fill(&api, 5).await;
     let newest_first: Vec<i64> = posts.iter().rev().map(|post| post["id"].as_i64().unwrap()).collect();
     let query = "/api/posts?limit=2&published=true&slug=post-1&slug=post-2&slug=post-3&slug=post-4&slug=post-5&q=p%C3%B3st+%22text%22&sort=-id";

@@ -48,7 +48,7 @@ async fn any_origin_may_read_without_credentials(api: Api) {
 }
 
 #[on_both]
-async fn no_origin_may_write_unless_it_is_named(api: Api) {
+async fn unlisted_origin_may_not_write(api: Api) {
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         let reply = preflight(&api, SITE, method, "authorization,content-type").await;
         assert!(!lets_through(&reply, SITE, method), "{method}: {reply:?}");
@@ -56,7 +56,7 @@ async fn no_origin_may_write_unless_it_is_named(api: Api) {
 }
 
 #[on_both]
-async fn what_a_page_needs_of_an_answer_is_exposed(api: Api) {
+async fn scripts_may_read_the_documented_headers(api: Api) {
     let reply = api.get("/api/posts").header("origin", SITE).await;
     let exposed = names(reply.header("access-control-expose-headers"));
     let expected = "etag, link, location, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, x-request-id";
@@ -64,7 +64,7 @@ async fn what_a_page_needs_of_an_answer_is_exposed(api: Api) {
 }
 
 #[on_both]
-async fn a_named_origin_may_read_and_write_and_no_other_anything(database: TestDatabase) {
+async fn listed_origin_may_read_and_write(database: TestDatabase) {
     let origins = vec![SITE.to_owned(), "http://localhost:4321".to_owned()];
     let api = Api::start(&Arc::new(database), |config| config.cors_allowed_origins = Some(origins.clone()));
     for origin in &origins {
@@ -89,6 +89,6 @@ async fn a_named_origin_may_read_and_write_and_no_other_anything(database: TestD
 }
 
 #[on_both]
-async fn a_refused_preflight_is_a_problem(api: Api) {
+async fn rejected_preflight_returns_a_problem(api: Api) {
     preflight(&api, SITE, "POST", "").await.problem(400, "origin_not_allowed");
 }

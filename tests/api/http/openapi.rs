@@ -59,7 +59,7 @@ fn objects<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
 }
 
 #[test]
-fn the_committed_document_is_what_this_source_makes() {
+fn committed_document_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     let current = posts_api::openapi::to_json(&posts_api::routes::document()).unwrap();
@@ -72,12 +72,12 @@ fn the_committed_document_is_what_this_source_makes() {
 }
 
 #[test]
-fn it_is_openapi_3_1() {
+fn document_is_openapi_3_1() {
     assert!(document()["openapi"].as_str().unwrap().starts_with("3.1."));
 }
 
 #[test]
-fn every_operation_has_the_name_of_its_handler() {
+fn operation_ids_are_handler_names() {
     let document = document();
     let names: BTreeSet<&str> =
         operations(&document).iter().map(|(_, _, operation)| operation["operationId"].as_str().unwrap()).collect();
@@ -90,7 +90,7 @@ fn every_operation_has_the_name_of_its_handler() {
 }
 
 #[test]
-fn every_operation_tells_what_it_does_and_what_can_go_wrong() {
+fn operations_describe_parameters_and_responses() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         let line = format!("{method} {path}");
@@ -131,7 +131,7 @@ fn every_operation_tells_what_it_does_and_what_can_go_wrong() {
 
 /// A generated client would otherwise give every field a type that may be absent.
 #[test]
-fn every_property_of_a_response_is_required() {
+fn response_properties_are_required() {
     let document = document();
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(&document) {
@@ -156,7 +156,7 @@ fn every_property_of_a_response_is_required() {
 }
 
 #[test]
-fn every_error_code_that_a_route_can_answer_stands_with_it() {
+fn every_error_code_is_listed_with_an_operation() {
     let text = document().to_string();
     // Made by the framework, before any route is known, or by no route in particular.
     let elsewhere = [ORIGIN_NOT_ALLOWED, BAD_REQUEST, METHOD_NOT_ALLOWED, HEAD_TOO_LARGE];
@@ -166,7 +166,7 @@ fn every_error_code_that_a_route_can_answer_stands_with_it() {
 }
 
 #[test]
-fn the_fields_of_a_post_have_examples_or_speak_for_themselves() {
+fn post_fields_have_a_description_or_an_example() {
     let document = document();
     for (field, schema) in document["components"]["schemas"]["Post"]["properties"].as_object().unwrap() {
         let documented =
@@ -177,7 +177,7 @@ fn the_fields_of_a_post_have_examples_or_speak_for_themselves() {
 
 /// A body with a field that nobody knows is refused, so a client is told that there are no others.
 #[test]
-fn the_bodies_of_requests_are_closed() {
+fn request_bodies_allow_no_additional_properties() {
     let document = document();
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(&document) {
@@ -193,7 +193,7 @@ fn the_bodies_of_requests_are_closed() {
 
 /// Where a body may be left out, utoipa says that it may be null, and generated clients would send one.
 #[test]
-fn no_body_may_be_null() {
+fn request_bodies_are_not_nullable() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         let contents = operation.get("requestBody").and_then(|body| body["content"].as_object());
@@ -205,7 +205,7 @@ fn no_body_may_be_null() {
 
 /// `allOf` of two types is a schema that nothing satisfies.
 #[test]
-fn no_schema_is_of_two_types() {
+fn all_of_never_combines_two_types() {
     let document = document();
     let contradicts = |schemas: &[Value]| {
         schemas.iter().filter_map(|schema| schema["type"].as_str()).collect::<BTreeSet<_>>().len() > 1
@@ -225,7 +225,7 @@ fn no_schema_is_of_two_types() {
 
 /// `allOf` of two types is a schema that nothing satisfies.
 #[test]
-fn every_parameter_has_one_plain_schema() {
+fn every_parameter_has_a_typed_schema() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         for parameter in operation.get("parameters").and_then(Value::as_array).into_iter().flatten() {

@@ -12,7 +12,7 @@ fn borrowed(mistakes: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 #[on_both]
-async fn every_limit_is_told_with_its_pointer(api: Api) {
+async fn every_field_error_has_its_pointer_and_code(api: Api) {
     let post = api.create(json!({"title": "Stays"})).await;
     let path = format!("/api/posts/{}", post["id"]);
     for (field, value, code) in [
@@ -59,7 +59,7 @@ async fn every_limit_is_told_with_its_pointer(api: Api) {
 }
 
 #[on_both]
-async fn what_is_just_within_the_limits_is_stored(api: Api) {
+async fn values_at_the_limits_are_stored(api: Api) {
     for post in [
         json!({"title": "é".repeat(200)}),
         json!({"title": "slug", "slug": "a".repeat(200)}),
@@ -77,7 +77,7 @@ async fn what_is_just_within_the_limits_is_stored(api: Api) {
 }
 
 #[on_both]
-async fn all_mistakes_are_told_at_once(api: Api) {
+async fn all_field_errors_are_reported_at_once(api: Api) {
     let body = json!({"slug": "NO", "content": 1, "published": "no", "author": "me"});
     let told = api.editor().post("/api/posts", &body).await.field_errors();
     assert_eq!(
@@ -93,7 +93,7 @@ async fn all_mistakes_are_told_at_once(api: Api) {
 }
 
 #[on_both]
-async fn a_flood_of_unknown_fields_is_answered_briefly(api: Api) {
+async fn many_unknown_fields_get_a_short_response(api: Api) {
     let flood: serde_json::Map<String, Value> =
         (0..5000).map(|number| (format!("{number}{}", "x".repeat(150)), Value::Null)).collect();
     let reply = api.editor().post("/api/posts", &Value::Object(flood)).await;
@@ -102,7 +102,7 @@ async fn a_flood_of_unknown_fields_is_answered_briefly(api: Api) {
 }
 
 #[on_both]
-async fn a_body_that_is_no_object_is_told_so(api: Api) {
+async fn non_object_body_is_a_type_error(api: Api) {
     for body in ["[]", "null", "1", "\"title\"", "[{\"title\": \"x\"}]"] {
         // Both where a body must be there and where it may be left out.
         for path in ["/api/posts", "/api/posts/1/publish"] {
@@ -113,7 +113,7 @@ async fn a_body_that_is_no_object_is_told_so(api: Api) {
 }
 
 #[on_both]
-async fn a_body_that_is_not_json_is_400(api: Api) {
+async fn malformed_json_returns_400(api: Api) {
     let deep = "[".repeat(100_000);
     for body in [
         "", " ", "{", "{\"title\": \"x\"", "{\"title\": \"x\"} x", "{title: 1}", "{'title': 'x'}", "title=x",
@@ -130,7 +130,7 @@ async fn a_body_that_is_not_json_is_400(api: Api) {
 }
 
 #[on_both]
-async fn a_body_of_another_type_is_415(api: Api) {
+async fn other_content_types_return_415(api: Api) {
     let post = api.create(json!({"title": "Stays"})).await;
     let path = format!("/api/posts/{}", post["id"]);
     let body = "{\"title\": \"x\"}";
@@ -149,7 +149,7 @@ async fn a_body_of_another_type_is_415(api: Api) {
 }
 
 #[on_both]
-async fn an_encoded_body_is_415_whatever_the_encoding(api: Api) {
+async fn any_content_encoding_returns_415(api: Api) {
     let post = api.create(json!({"title": "Stays"})).await;
     let path = format!("/api/posts/{}", post["id"]);
     for encoding in ["gzip", "br", "deflate", "zstd", "identity", "unknown", ""] {
@@ -164,7 +164,7 @@ async fn an_encoded_body_is_415_whatever_the_encoding(api: Api) {
 }
 
 #[on_both]
-async fn a_body_over_a_mebibyte_is_413_with_and_without_content_length(api: Api) {
+async fn body_over_1_mib_returns_413_for_every_framing(api: Api) {
     let key = crate::support::api::ADMIN_KEY;
     let fits = format!("{{\"title\": \"x\"{}}}", " ".repeat(1024 * 1024 - 14));
     assert_eq!(fits.len(), 1024 * 1024);
@@ -184,7 +184,7 @@ async fn a_body_over_a_mebibyte_is_413_with_and_without_content_length(api: Api)
 }
 
 #[on_both]
-async fn a_chunked_body_within_the_limit_is_taken(api: Api) {
+async fn chunked_body_within_the_limit_is_accepted(api: Api) {
     let request = format!(
         "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n\
          Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{{\"title\"\r\n5\r\n: \"x\"\r\n1\r\n}}\r\n0\r\n\r\n",

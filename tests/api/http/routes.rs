@@ -40,7 +40,7 @@ fn listed(allow: &str) -> BTreeSet<String> {
 }
 
 #[on_both]
-async fn a_method_that_a_path_does_not_have_is_405_with_allow(api: Api) {
+async fn unsupported_method_returns_405_with_allow(api: Api) {
     let paths = paths(&api).await;
     assert!(paths.len() >= 13, "{paths:?}");
     for (path, allowed) in &paths {
@@ -63,7 +63,7 @@ async fn options_lists_the_methods(api: Api) {
 }
 
 #[on_both]
-async fn head_is_get_without_the_body(api: Api) {
+async fn head_matches_get_without_the_body(api: Api) {
     api.create(json!({"title": "Draft"})).await;
     let mut all: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
     // Errors, too.
@@ -86,14 +86,14 @@ async fn head_is_get_without_the_body(api: Api) {
 }
 
 #[on_both]
-async fn people_who_type_an_address_are_led_to_the_docs(api: Api) {
+async fn root_and_docs_slash_redirect_to_the_docs(api: Api) {
     for path in ["/", "/docs/"] {
         assert_eq!(api.get(path).await.expect(307).header("location"), Some("/docs"));
     }
 }
 
 #[on_both]
-async fn a_path_that_is_not_there_is_404(api: Api) {
+async fn unknown_path_returns_404(api: Api) {
     for path in [
         "/api", "/api/", "/api/posts/", "/api/posts/1/", "/api/posts/by-slug/", "/api/posts/by-slug/a/b",
         "/api/posts/1/publish/", "/api/keys/", "/API/POSTS", "/docs/nothing.js", "/docs/../Cargo.toml",
@@ -110,7 +110,7 @@ async fn a_path_that_is_not_there_is_404(api: Api) {
 }
 
 #[on_both]
-async fn every_answer_has_an_id_of_its_own_and_forbids_sniffing(api: Api) {
+async fn every_response_has_its_own_request_id(api: Api) {
     let mut ids = BTreeSet::new();
     for path in ["/api/posts", "/api/posts/1", "/nowhere", "/docs", "/health/live", "/api/keys", "/api/posts"] {
         let reply = api.get(path).header("x-request-id", "chosen-by-the-caller").await;
@@ -121,7 +121,7 @@ async fn every_answer_has_an_id_of_its_own_and_forbids_sniffing(api: Api) {
 }
 
 #[on_both]
-async fn a_request_that_is_no_http_never_gets_more_than_400(api: Api) {
+async fn malformed_http_is_rejected(api: Api) {
     for request in [
         &b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"[..],
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -137,7 +137,7 @@ async fn a_request_that_is_no_http_never_gets_more_than_400(api: Api) {
 }
 
 #[on_both]
-async fn a_body_that_ends_early_is_not_stored(api: Api) {
+async fn truncated_body_is_not_stored(api: Api) {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(api.server.address).unwrap();
     let key = crate::support::api::ADMIN_KEY;
@@ -152,7 +152,7 @@ async fn a_body_that_ends_early_is_not_stored(api: Api) {
 
 /// The layer around the service, here around a handler that panics: the service itself has none that does.
 #[tokio::test]
-async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
+async fn panic_returns_a_problem_and_keeps_the_connection() {
     use actix_web::{App, HttpServer, middleware::from_fn, web};
 
     async fn panicking() -> &'static str {

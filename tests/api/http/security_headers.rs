@@ -28,7 +28,7 @@ fn check(reply: &Reply) {
 }
 
 #[on_both]
-async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(api: Api) {
+async fn every_response_has_the_security_headers(api: Api) {
     let post = api.create(json!({"title": "Headers", "published": true})).await;
     let path = format!("/api/posts/{}", post["id"]);
     let tag = api.get(&path).await.header("etag").unwrap().to_owned();
@@ -57,7 +57,7 @@ async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(a
 }
 
 #[on_both]
-async fn the_policy_of_the_docs_page_lets_it_send_requests_to_this_service_only(api: Api) {
+async fn docs_policy_allows_requests_to_this_service_only(api: Api) {
     let page = api.get("/docs").await.expect(200);
     let policy = page.header("content-security-policy").unwrap();
     // `connect-src` falls back on `default-src`; scripts come from files alone.

@@ -59,7 +59,7 @@ const MATRIX: [(&str, &str, Option<usize>); 14] = [
 ];
 
 #[on_both]
-async fn a_key_is_shown_once_and_stored_as_a_hash(api: Api) {
+async fn secret_is_shown_once_and_stored_as_a_hash(api: Api) {
     let reply = api.admin().post("/api/keys", &json!({"name": " ci ", "role": "editor"})).await.expect(201);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let made = reply.json(201);
@@ -81,7 +81,7 @@ async fn a_key_is_shown_once_and_stored_as_a_hash(api: Api) {
 }
 
 #[on_both]
-async fn of_twenty_first_starts_at_once_one_makes_the_first_key(database: TestDatabase) {
+async fn concurrent_first_starts_create_one_key(database: TestDatabase) {
     database.migrate();
     let conns: Vec<Connection> = (0..20).map(|_| database.connect()).collect();
     let together = std::sync::Barrier::new(conns.len());
@@ -105,7 +105,7 @@ async fn of_twenty_first_starts_at_once_one_makes_the_first_key(database: TestDa
 }
 
 #[on_both]
-async fn no_two_keys_are_alike(api: Api) {
+async fn keys_with_the_same_name_are_distinct(api: Api) {
     let first = make_key(&api, "same name", "reader").await;
     let second = make_key(&api, "same name", "reader").await;
     assert_ne!(first["key"], second["key"]);
@@ -113,7 +113,7 @@ async fn no_two_keys_are_alike(api: Api) {
 }
 
 #[on_both]
-async fn keys_are_listed_oldest_first_without_the_revoked(api: Api) {
+async fn list_is_oldest_first_without_revoked_keys(api: Api) {
     let admin = api.admin();
     for name in ["a", "c", "b"] {
         make_key(&api, name, "reader").await;
@@ -127,7 +127,7 @@ async fn keys_are_listed_oldest_first_without_the_revoked(api: Api) {
 }
 
 #[on_both]
-async fn a_revoked_key_is_refused_at_the_next_request_on_every_instance(api: Api) {
+async fn revocation_takes_effect_at_once_on_every_instance(api: Api) {
     let other = Api::start(&api.server.database, |_| {});
     let made = make_key(&api, "doomed", "admin").await;
     let key = made["key"].as_str().unwrap();
@@ -143,7 +143,7 @@ async fn a_revoked_key_is_refused_at_the_next_request_on_every_instance(api: Api
 }
 
 #[on_both]
-async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
+async fn each_role_is_limited_to_its_operations(api: Api) {
     api.create(json!({"title": "First", "published": true})).await;
     let callers = [api.reader(), api.editor(), api.admin()];
     for (method, path, least) in MATRIX {
@@ -180,7 +180,7 @@ async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
 }
 
 #[on_both]
-async fn what_is_sent_without_permission_is_not_even_read(api: Api) {
+async fn unauthorized_request_is_rejected_before_validation(api: Api) {
     for (key, status, code) in [(api.clone(), 401, "key_required"), (api.reader(), 403, "forbidden")] {
         let body = "not json";
         key.call(Method::POST, "/api/posts").body("text/plain", body).await.problem(status, code);
@@ -190,7 +190,7 @@ async fn what_is_sent_without_permission_is_not_even_read(api: Api) {
 }
 
 #[on_both]
-async fn a_key_is_sent_as_a_bearer_token(api: Api) {
+async fn key_is_accepted_only_as_a_bearer_token(api: Api) {
     let ways = [
         (format!("Bearer {ADMIN_KEY}"), 200),
         (format!("bearer {ADMIN_KEY}"), 200),
@@ -216,13 +216,13 @@ async fn a_key_is_sent_as_a_bearer_token(api: Api) {
 }
 
 #[on_both]
-async fn without_the_setting_no_admin_key_of_the_environment_is_taken(database: TestDatabase) {
+async fn admin_key_is_rejected_where_none_is_configured(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.admin_api_key = None);
     api.admin().get("/api/posts").await.problem(401, "key_invalid");
 }
 
 #[on_both]
-async fn wrong_fields_of_a_key_are_told(api: Api) {
+async fn create_reports_invalid_fields(api: Api) {
     let admin = api.admin();
     for (body, mistakes) in [
         (json!({}), vec![("/name", "required"), ("/role", "required")]),

@@ -35,7 +35,7 @@ async fn without_environment_key(database: TestDatabase) -> (Value, Api) {
 }
 
 #[on_both]
-async fn a_key_is_refused_from_its_time_on(api: Api) {
+async fn key_is_rejected_once_expired(api: Api) {
     let (made, key) = make_key(&api.admin(), "reader", Some("2999-01-01T02:00:00+02:00")).await;
     assert_eq!(made["expires_at"], "2999-01-01T00:00:00.000000Z");
     key.get("/api/posts?published=any").await.expect(200);
@@ -51,7 +51,7 @@ async fn a_key_is_refused_from_its_time_on(api: Api) {
 }
 
 #[on_both]
-async fn a_key_that_would_never_work_is_not_made(api: Api) {
+async fn create_rejects_an_invalid_or_past_expiry(api: Api) {
     for (expires_at, code) in [
         (json!("2020-01-01T00:00:00Z"), "range"),
         (json!(Timestamp::now().to_string()), "range"),
@@ -66,7 +66,7 @@ async fn a_key_that_would_never_work_is_not_made(api: Api) {
 }
 
 #[on_both]
-async fn a_key_tells_which_one_made_it(api: Api) {
+async fn created_by_is_the_id_of_the_creating_key(api: Api) {
     let (first, admin) = make_key(&api.admin(), "admin", None).await;
     assert_eq!(first["created_by"], Value::Null);
     let (second, _) = make_key(&admin, "reader", None).await;
@@ -75,7 +75,7 @@ async fn a_key_tells_which_one_made_it(api: Api) {
 }
 
 #[on_both]
-async fn the_day_of_the_last_use_is_noted_once_a_day(api: Api) {
+async fn last_use_is_recorded_once_a_day(api: Api) {
     let (made, key) = make_key(&api.admin(), "reader", None).await;
     let (id, database) = (&made["id"], &api.server.database);
     assert_eq!(made["last_used_on"], Value::Null);
@@ -120,7 +120,7 @@ async fn the_day_of_the_last_use_is_noted_once_a_day(api: Api) {
 }
 
 #[on_both]
-async fn the_last_admin_key_is_not_revoked_by_accident(database: TestDatabase) {
+async fn last_admin_key_cannot_be_revoked(database: TestDatabase) {
     let (first, admin) = without_environment_key(database).await;
     let revoke = async |key: &Value| admin.delete(&format!("/api/keys/{}", key["id"])).await;
     let (editor, _) = make_key(&admin, "editor", None).await;
@@ -142,7 +142,7 @@ async fn the_last_admin_key_is_not_revoked_by_accident(database: TestDatabase) {
 }
 
 #[on_both]
-async fn with_a_key_in_the_environment_the_last_one_may_go(api: Api) {
+async fn admin_key_setting_allows_revoking_the_last_stored_key(api: Api) {
     let (made, key) = make_key(&api.admin(), "admin", None).await;
     key.delete(&format!("/api/keys/{}", made["id"])).await.expect(204);
     key.get("/api/keys").await.problem(401, "key_invalid");
@@ -150,7 +150,7 @@ async fn with_a_key_in_the_environment_the_last_one_may_go(api: Api) {
 }
 
 #[on_both]
-async fn of_two_admins_that_revoke_each_other_at_once_one_stays(database: TestDatabase) {
+async fn concurrent_mutual_revocation_leaves_one_admin(database: TestDatabase) {
     let (first, admin) = without_environment_key(database).await;
     let (mut first, mut admin) = (first, admin);
     for _ in 0..10 {

@@ -56,7 +56,7 @@ impl Client {
 }
 
 #[on_both]
-async fn every_change_and_every_refused_authentication_has_a_line(database: TestDatabase) {
+async fn every_change_and_failed_authentication_is_logged(database: TestDatabase) {
     let place = sandbox(&database);
     let reader = place.run(&["keys", "create", "--role", "reader", "--name", "reader"]).success();
     let editor = place.run(&["keys", "create", "--role", "editor", "--name", "editor"]).success();
@@ -133,7 +133,7 @@ async fn every_change_and_every_refused_authentication_has_a_line(database: Test
 }
 
 #[on_both]
-async fn who_is_refused_for_guessing_is_logged_with_the_address_of_the_client(database: TestDatabase) {
+async fn blocked_guesses_are_logged_with_the_client_ip(database: TestDatabase) {
     let mut place = sandbox(&database);
     place.set("RATE_LIMIT", "reads=2/h,failures=1/h");
     place.set("TRUSTED_PROXIES", "127.0.0.0/8");
@@ -156,7 +156,7 @@ async fn who_is_refused_for_guessing_is_logged_with_the_address_of_the_client(da
 }
 
 #[on_both]
-async fn a_change_whose_client_has_gone_is_logged_all_the_same(database: TestDatabase) {
+async fn change_is_logged_after_the_client_disconnects(database: TestDatabase) {
     let place = sandbox(&database);
     let mut server = place.start("server", &[]);
     let client = Client::of(&mut server).await;
@@ -188,7 +188,7 @@ async fn a_change_whose_client_has_gone_is_logged_all_the_same(database: TestDat
 }
 
 #[on_both]
-async fn no_input_can_forge_a_line(database: TestDatabase) {
+async fn input_cannot_forge_a_line(database: TestDatabase) {
     let place = sandbox(&database);
     let mut server = place.start("server", &[]);
     let client = Client::of(&mut server).await;
@@ -248,7 +248,7 @@ async fn no_input_can_forge_a_line(database: TestDatabase) {
 }
 
 #[on_both]
-async fn the_audit_log_has_a_target_of_its_own(database: TestDatabase) {
+async fn audit_lines_are_filtered_by_their_own_target(database: TestDatabase) {
     for (filter, lines) in [("audit=off", 0), ("info,audit=off", 0), ("audit=info,posts_api=info", 1)] {
         let mut place = sandbox(&database);
         place.set("RUST_LOG", filter);

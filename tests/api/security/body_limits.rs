@@ -89,7 +89,7 @@ fn is_refused(reply: Reply, what: &str) {
 }
 
 #[on_both]
-async fn a_body_without_an_end_is_refused_and_not_read_on(api: Api) {
+async fn endless_body_is_rejected_without_reading_it_all(api: Api) {
     let address = api.server.address;
     let key = format!("Authorization: Bearer {ADMIN_KEY}\r\n");
     let plain = "Content-Length: 99999999999";
@@ -123,7 +123,7 @@ async fn a_body_without_an_end_is_refused_and_not_read_on(api: Api) {
 }
 
 #[on_both]
-async fn no_route_takes_what_is_not_json_or_too_much_of_it(api: Api) {
+async fn every_route_rejects_malformed_or_excessive_json(api: Api) {
     let post = api.create(json!({"title": "Stays", "slug": "stays"})).await;
     let digits = |count: usize| "9".repeat(count);
     let bodies: Vec<(&str, Vec<u8>)> = vec![
@@ -168,7 +168,7 @@ async fn no_route_takes_what_is_not_json_or_too_much_of_it(api: Api) {
 }
 
 #[on_both]
-async fn an_encoded_body_is_415_on_every_route_that_changes_anything(api: Api) {
+async fn every_write_route_rejects_content_encoding(api: Api) {
     let post = api.create(json!({"title": "Stays", "slug": "stays"})).await;
     for (method, path) in writes(&post) {
         for encoding in ["gzip", "identity", "br, gzip", ""] {
@@ -188,7 +188,7 @@ fn with_names(count: usize) -> Vec<u8> {
 /// The largest bodies that are read at all, all at once.
 #[cfg(target_os = "linux")]
 #[on_both]
-async fn memory_stays_bounded_whatever_a_batch_holds(database: TestDatabase) {
+async fn batch_memory_stays_bounded(database: TestDatabase) {
     let place = Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
     let mut server = place.start("server", &[]);
     let url = format!("{}/api/posts/batch", server.base_url().await);

@@ -114,7 +114,7 @@ pub(crate) const FILTERS: [&str; 12] = [
 ];
 
 #[on_both]
-async fn no_list_tells_that_there_are_drafts(api: Api) {
+async fn lists_do_not_reveal_drafts(api: Api) {
     let worlds = worlds(api);
     for sort in SORTS {
         for filter in FILTERS {
@@ -133,7 +133,7 @@ async fn no_list_tells_that_there_are_drafts(api: Api) {
 }
 
 #[on_both]
-async fn no_search_finds_what_only_drafts_say(api: Api) {
+async fn search_does_not_reveal_drafts(api: Api) {
     let worlds = worlds(api);
     for (query, found) in [
         ("secretword", 0),
@@ -156,7 +156,7 @@ async fn no_search_finds_what_only_drafts_say(api: Api) {
 }
 
 #[on_both]
-async fn a_draft_is_as_absent_as_a_post_that_never_was(api: Api) {
+async fn draft_looks_like_a_missing_post(api: Api) {
     let worlds = worlds(api);
     for draft in drafts() {
         let slug = draft["slug"].as_str().unwrap();
@@ -172,7 +172,7 @@ async fn a_draft_is_as_absent_as_a_post_that_never_was(api: Api) {
 }
 
 #[on_both]
-async fn what_takes_a_key_is_refused_alike(api: Api) {
+async fn rejections_do_not_reveal_drafts(api: Api) {
     let worlds = worlds(api);
     for query in ["published=false", "published=any&q=secretword", "published=any&count=exact", "published=no"] {
         both(&worlds, &Method::GET, &format!("/api/posts?{query}"), None).await;

@@ -93,7 +93,7 @@ async fn look_around(api: &Api) {
 }
 
 #[on_both]
-async fn a_warm_cache_tells_nothing_of_drafts_while_keys_come_and_go(api: Api) {
+async fn warm_cache_reveals_no_drafts(api: Api) {
     let worlds = worlds(api);
     let reads = worlds.each_ref().map(|api| api.server.cache.reads());
     let first = compare(&worlds, "at first", &[]).await;
@@ -140,7 +140,7 @@ async fn a_warm_cache_tells_nothing_of_drafts_while_keys_come_and_go(api: Api) {
 }
 
 #[on_both]
-async fn a_post_that_becomes_a_draft_is_at_once_as_if_it_were_deleted(api: Api) {
+async fn unpublished_post_looks_deleted_at_once(api: Api) {
     let worlds = worlds(api);
     let first = compare(&worlds, "at first", &[]).await;
     for id in [30, 100, 10] {

@@ -58,7 +58,7 @@ fn refused(reply: Reply, limit: &str, count: u32) -> String {
 }
 
 #[on_both]
-async fn as_many_reads_as_the_limit_are_served_and_then_429(database: TestDatabase) {
+async fn reads_beyond_the_limit_return_429(database: TestDatabase) {
     let api = start(database, reads(3));
     for _ in 0..3 {
         // The second and the third come from the cache.
@@ -74,7 +74,7 @@ async fn as_many_reads_as_the_limit_are_served_and_then_429(database: TestDataba
 }
 
 #[on_both]
-async fn whatever_is_read_counts(database: TestDatabase) {
+async fn every_kind_of_read_counts(database: TestDatabase) {
     let api = start(database, reads(1));
     let calls = [
         (Method::GET, "/api/posts/1", 404),
@@ -102,7 +102,7 @@ async fn whatever_is_read_counts(database: TestDatabase) {
 }
 
 #[on_both]
-async fn reads_and_writes_are_counted_apart(database: TestDatabase) {
+async fn reads_and_writes_are_counted_separately(database: TestDatabase) {
     let api = start(database, RateLimit { reads: an_hour(2), writes: an_hour(1), failures: PLENTY });
     let editor = api.editor();
     let post = json!({"title": "One"});
@@ -124,7 +124,7 @@ async fn reads_and_writes_are_counted_apart(database: TestDatabase) {
 }
 
 #[on_both]
-async fn each_key_is_counted_by_itself_wherever_it_is_used(database: TestDatabase) {
+async fn each_key_is_counted_separately_from_any_address(database: TestDatabase) {
     let api = start(database, reads(2));
     let (reader, editor) = (api.reader(), api.editor());
     from(reader.get("/api/posts"), "192.0.2.1").await.expect(200);
@@ -138,7 +138,7 @@ async fn each_key_is_counted_by_itself_wherever_it_is_used(database: TestDatabas
 }
 
 #[on_both]
-async fn health_is_always_served_and_preflights_are_not_counted(database: TestDatabase) {
+async fn health_checks_and_preflights_are_not_counted(database: TestDatabase) {
     let api = start(database, reads(1));
     let preflight = || {
         let call = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://site.example");
@@ -159,7 +159,7 @@ async fn health_is_always_served_and_preflights_are_not_counted(database: TestDa
 }
 
 #[on_both]
-async fn a_browsers_page_can_read_the_refusal(database: TestDatabase) {
+async fn scripts_may_read_the_rate_limit_headers(database: TestDatabase) {
     let api = start(database, reads(1));
     api.get("/api/posts").await.expect(200);
     let reply = api.get("/api/posts").header("origin", "https://site.example").await.expect(429);
@@ -171,7 +171,7 @@ async fn a_browsers_page_can_read_the_refusal(database: TestDatabase) {
 }
 
 #[on_both]
-async fn who_has_used_up_three_quarters_is_told_what_is_left(database: TestDatabase) {
+async fn remaining_quota_is_sent_after_three_quarters(database: TestDatabase) {
     let api = start(database, reads(8));
     for client in [api.clone(), api.reader()] {
         for left in (0..8).rev() {
@@ -186,7 +186,7 @@ async fn who_has_used_up_three_quarters_is_told_what_is_left(database: TestDatab
 }
 
 #[on_both]
-async fn an_address_is_believed_of_a_trusted_proxy_only(database: TestDatabase) {
+async fn forwarded_address_is_trusted_only_from_a_proxy(database: TestDatabase) {
     let database = Arc::new(database);
     let api = Api::start(&database, trusting(&["10.0.0.0/8"], reads(1)));
     from(api.get("/api/posts"), "192.0.2.1").await.expect(200);
@@ -212,7 +212,7 @@ async fn an_address_is_believed_of_a_trusted_proxy_only(database: TestDatabase) 
 }
 
 #[on_both]
-async fn who_guesses_keys_is_refused_before_the_database_is_asked(database: TestDatabase) {
+async fn key_guessing_is_blocked_before_the_database(database: TestDatabase) {
     let api = start(database, failures(3));
     let (reader, editor) = (api.reader(), api.editor());
     reader.get("/api/posts").await.expect(200);
@@ -239,7 +239,7 @@ async fn who_guesses_keys_is_refused_before_the_database_is_asked(database: Test
 }
 
 #[on_both]
-async fn a_revoked_key_is_a_wrong_key(database: TestDatabase) {
+async fn revoked_key_counts_as_a_failure(database: TestDatabase) {
     let api = start(database, failures(1));
     let made = api.admin().post("/api/keys", &json!({"name": "ci", "role": "reader"})).await.json(201);
     let revoked = api.with_key(made["key"].as_str().unwrap());
@@ -252,7 +252,7 @@ async fn a_revoked_key_is_a_wrong_key(database: TestDatabase) {
 }
 
 #[on_both]
-async fn without_limits_nothing_is_refused_or_told(api: Api) {
+async fn disabled_limits_reject_nothing_and_add_no_headers(api: Api) {
     for number in 0..30 {
         api.with_key(&format!("wrong{number}")).get("/api/posts").await.problem(401, "key_invalid");
         let reply = api.get("/api/posts").await.expect(200);
@@ -261,7 +261,7 @@ async fn without_limits_nothing_is_refused_or_told(api: Api) {
 }
 
 #[tokio::test]
-async fn the_program_limits_by_default_and_not_with_off() {
+async fn failures_are_limited_by_default_and_not_with_off() {
     for (setting, last) in [("", 429), ("off", 401), ("failures=21/h", 401)] {
         let place = Sandbox::new([("PORT", "0"), ("RATE_LIMIT", setting)]);
         let mut server = place.start("server", &[]);

@@ -280,7 +280,7 @@ fn fault(address: SocketAddr, request: &str, expected: Expected) -> Option<Strin
 }
 
 #[on_both]
-async fn every_request_of_the_corpus_gets_one_answer_and_none_is_smuggled(api: Api) {
+async fn each_request_gets_one_response_and_none_is_smuggled(api: Api) {
     let posts = POSTS.iter().map(|(rest, expected)| (format!("{POST}{rest}"), *expected));
     let requests = REQUESTS.iter().map(|(request, expected)| ((*request).to_owned(), *expected));
     let address = api.server.address;
@@ -298,7 +298,7 @@ async fn every_request_of_the_corpus_gets_one_answer_and_none_is_smuggled(api: A
 }
 
 #[on_both]
-async fn a_head_has_an_end(api: Api) {
+async fn request_head_size_is_limited(api: Api) {
     let address = api.server.address;
     let with = |field: &str| format!("{GET}{field}\r\n\r\n");
     let fields = "X: y\r\n".repeat(96);
@@ -319,7 +319,7 @@ async fn a_head_has_an_end(api: Api) {
 
 /// One after the other on one connection, as a proxy would send them (RFC 9112, section 9.3.2).
 #[on_both]
-async fn requests_in_a_row_are_answered_in_their_order(api: Api) {
+async fn pipelined_responses_keep_the_request_order(api: Api) {
     let paths = ["/health/live", "/nowhere", "/api/posts?limit=0", "/api/posts", "/api/keys"];
     let row = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat();
     let bytes = exchange(api.server.address, row.repeat(8).as_bytes()).unwrap();

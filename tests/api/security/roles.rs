@@ -210,7 +210,7 @@ async fn stored(api: &Api) -> Value {
 }
 
 #[on_both]
-async fn every_operation_takes_the_role_that_it_is_meant_to_and_no_less(api: Api) {
+async fn every_operation_requires_its_role(api: Api) {
     let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
     let operations = operations(&api, &draft).await;
     let callers = callers(&api).await;
@@ -245,7 +245,7 @@ async fn every_operation_takes_the_role_that_it_is_meant_to_and_no_less(api: Api
 }
 
 #[on_both]
-async fn no_other_way_to_write_a_path_leads_further_than_the_path_itself(api: Api) {
+async fn alternative_paths_grant_no_extra_access(api: Api) {
     let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
     api.create(json!({"title": "For everyone", "published": true})).await;
     let operations = operations(&api, &draft).await;
@@ -281,7 +281,7 @@ async fn no_other_way_to_write_a_path_leads_further_than_the_path_itself(api: Ap
 }
 
 #[on_both]
-async fn head_and_options_tell_no_more_than_get(api: Api) {
+async fn head_and_options_reveal_no_more_than_get(api: Api) {
     let draft = api.create(json!({"title": SECRET, "slug": "a-draft"})).await;
     let operations = operations(&api, &draft).await;
     let callers = callers(&api).await;
@@ -316,7 +316,7 @@ async fn head_and_options_tell_no_more_than_get(api: Api) {
 }
 
 #[on_both]
-async fn a_request_with_two_keys_has_none(api: Api) {
+async fn two_authorization_headers_are_rejected(api: Api) {
     let request = |first: &str, second: &str| {
         format!(
             "GET /api/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {first}\r\nAuthorization: Bearer {second}\r\n\

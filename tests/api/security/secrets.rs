@@ -31,7 +31,7 @@ fn found(directory: &Path, secrets: &[&str]) -> Vec<String> {
 }
 
 #[on_both]
-async fn no_key_stands_in_the_database_or_in_the_log_at_any_level(database: TestDatabase) {
+async fn keys_are_in_neither_the_database_nor_the_log(database: TestDatabase) {
     let place = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
@@ -97,7 +97,7 @@ async fn no_key_stands_in_the_database_or_in_the_log_at_any_level(database: Test
 }
 
 #[test]
-fn what_is_kept_of_a_setting_shows_neither_keys_nor_passwords() {
+fn configuration_output_hides_keys_and_passwords() {
     let url = format!("postgres://user:{PASSWORD_IN_URL}@localhost/posts?sslpassword={PASSWORD_IN_URL}");
     let given = |name: &str| match name {
         "DATABASE_URL" => Some(url.clone()),
@@ -112,7 +112,7 @@ fn what_is_kept_of_a_setting_shows_neither_keys_nor_passwords() {
 }
 
 #[test]
-fn no_refusal_of_a_url_shows_its_password() {
+fn invalid_url_errors_hide_the_password() {
     for url in [
         "postgres://user:<>@127.0.0.1:1/posts", "postgres://user:<>@/posts", "postgres://user:<>@host:port/posts",
         "postgress://user:<>@host/posts", "mysql://user:<>@host/posts", "user:<>@host/posts",
@@ -138,7 +138,7 @@ fn no_refusal_of_a_url_shows_its_password() {
 }
 
 #[tokio::test]
-async fn a_database_that_goes_away_does_not_bring_its_password_into_the_log() {
+async fn lost_database_errors_hide_the_password() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     // The cluster of the tests asks for none; one that is sent all the same must not be shown.
     let mut url = url::Url::parse(&database.url).unwrap();

@@ -1,10 +1,10 @@
-//! The document as it is served, the page that shows it, and the explanations of the error codes.
+//! The served OpenAPI document, the docs page that shows it, and the help page of each error code.
 
 use posts_api::routes;
 
 use crate::support::{Api, on_both};
 
-/// What the page loads: the values of its `src` and `href`.
+/// The files that the page loads: the values of its `src` and `href` attributes.
 fn files(html: &str) -> Vec<&str> {
     ["src=\"", "href=\""]
         .into_iter()
@@ -29,12 +29,12 @@ async fn docs_page_loads_only_local_files(api: Api) {
     assert!(policy.contains("default-src 'self'") && !policy.contains("http"), "{policy}");
     let html = page.text();
     assert!(html.contains("<base href=\"/docs/\">"), "{html}");
-    // The policy refuses scripts inside the page.
+    // The Content-Security-Policy blocks inline scripts.
     assert!(!html.contains("<script>"), "{html}");
     let files = files(html);
     assert!(files.len() >= 4, "{files:?}");
     for file in files {
-        assert!(!file.contains("//"), "{file} comes from elsewhere");
+        assert!(!file.contains("//"), "{file} is on another host");
         let reply = api.get(&format!("/docs/{}", file.trim_start_matches("./"))).await.expect(200);
         assert!(!reply.body.is_empty(), "{file}");
         let content_type = reply.header("content-type").unwrap();

@@ -1,4 +1,4 @@
-//! The OpenAPI document: committed as the source makes it, and complete.
+//! The OpenAPI document: current, complete, and free of constructs that break generated clients.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ fn document() -> Value {
     serde_json::to_value(posts_api::routes::document()).unwrap()
 }
 
-/// Path, method and description of every operation.
+/// Path, method, and object of every operation.
 fn operations(document: &Value) -> Vec<(String, String, &Map<String, Value>)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
         .flat_map(|(path, methods)| {
-            methods.as_object().unwrap().iter().map(move |(method, found)| (path, method, found))
+            methods.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
         })
         .map(|(path, method, operation)| (path.clone(), method.clone(), operation.as_object().unwrap()))
         .collect()
@@ -25,35 +25,35 @@ fn is_text(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.trim().is_empty())
 }
 
-/// The names of the schemas that `value` leads to, schemas within schemas included.
-fn schemas_of(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
+/// Collects the names of all schemas that `value` refers to, also indirectly.
+fn collect_schemas(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
             if let Some(name) = object.get("$ref").and_then(Value::as_str) {
                 let name = name.strip_prefix("#/components/schemas/").unwrap().to_owned();
                 let schema = &document["components"]["schemas"][&name];
-                assert!(schema.is_object(), "{name} is referred to and not there");
+                assert!(schema.is_object(), "{name} is referenced but not defined");
                 if found.insert(name) {
-                    schemas_of(document, schema, found);
+                    collect_schemas(document, schema, found);
                 }
             }
-            object.values().for_each(|value| schemas_of(document, value, found));
+            object.values().for_each(|value| collect_schemas(document, value, found));
         }
-        Value::Array(values) => values.iter().for_each(|value| schemas_of(document, value, found)),
+        Value::Array(values) => values.iter().for_each(|value| collect_schemas(document, value, found)),
         _ => {}
     }
 }
 
-/// Every object schema within `schema`.
-fn objects<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
+/// Collects every object schema within `schema`.
+fn collect_objects<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
     match schema {
         Value::Object(object) => {
             if object.get("properties").is_some_and(Value::is_object) {
                 found.push(object);
             }
-            object.values().for_each(|value| objects(value, found));
+            object.values().for_each(|value| collect_objects(value, found));
         }
-        Value::Array(values) => values.iter().for_each(|value| objects(value, found)),
+        Value::Array(values) => values.iter().for_each(|value| collect_objects(value, found)),
         _ => {}
     }
 }
@@ -63,10 +63,10 @@ fn committed_document_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     let current = posts_api::openapi::to_json(&posts_api::routes::document()).unwrap();
-    // No assert_eq, which would print both.
+    // assert_eq! would print both documents.
     assert!(
         committed == current,
-        "openapi/openapi.json is not what this source makes; renew it with\n\n    \
+        "openapi/openapi.json is out of date; regenerate it with\n\n    \
          cargo run -- openapi > openapi/openapi.json\n"
     );
 }
@@ -129,22 +129,22 @@ fn operations_describe_parameters_and_responses() {
     }
 }
 
-/// A generated client would otherwise give every field a type that may be absent.
+/// Generated clients type a property that is not required as optional.
 #[test]
 fn response_properties_are_required() {
     let document = document();
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(&document) {
-        schemas_of(&document, &operation["responses"], &mut names);
+        collect_schemas(&document, &operation["responses"], &mut names);
     }
     assert!(names.contains("Post") && names.contains("PostPage") && names.contains("ApiKeys"), "{names:?}");
     for name in names {
         let mut found = Vec::new();
-        objects(&document["components"]["schemas"][&name], &mut found);
+        collect_objects(&document["components"]["schemas"][&name], &mut found);
         for object in found {
             let mut properties: BTreeSet<&str> =
                 object["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-            // There only where the code has mistakes to point at, or where a total was asked for.
+            // `errors` is present only with field errors, the totals only with `count`.
             for optional in ["errors", "total", "total_is_estimate"] {
                 properties.remove(optional);
             }
@@ -158,9 +158,9 @@ fn response_properties_are_required() {
 #[test]
 fn every_error_code_is_listed_with_an_operation() {
     let text = document().to_string();
-    // Made by the framework, before any route is known, or by no route in particular.
-    let elsewhere = [ORIGIN_NOT_ALLOWED, BAD_REQUEST, METHOD_NOT_ALLOWED, HEAD_TOO_LARGE];
-    for code in routes::error_codes().filter(|code| !elsewhere.contains(code)) {
+    // No single operation returns these: the framework or a middleware does.
+    let unlisted = [ORIGIN_NOT_ALLOWED, BAD_REQUEST, METHOD_NOT_ALLOWED, HEAD_TOO_LARGE];
+    for code in routes::error_codes().filter(|code| !unlisted.contains(code)) {
         assert!(text.contains(&format!("/problems/{}\"", code.name)), "{code:?}");
     }
 }
@@ -175,14 +175,14 @@ fn post_fields_have_a_description_or_an_example() {
     }
 }
 
-/// A body with a field that nobody knows is refused, so a client is told that there are no others.
+/// The server rejects unknown fields, so the schemas must say so.
 #[test]
 fn request_bodies_allow_no_additional_properties() {
     let document = document();
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(&document) {
         if let Some(body) = operation.get("requestBody") {
-            schemas_of(&document, body, &mut names);
+            collect_schemas(&document, body, &mut names);
         }
     }
     assert!(names.contains("CreatePost") && names.contains("CreateApiKey"), "{names:?}");
@@ -191,7 +191,7 @@ fn request_bodies_allow_no_additional_properties() {
     }
 }
 
-/// Where a body may be left out, utoipa says that it may be null, and generated clients would send one.
+/// utoipa makes the schema of an optional body nullable, and generated clients would then send `null`.
 #[test]
 fn request_bodies_are_not_nullable() {
     let document = document();
@@ -203,27 +203,26 @@ fn request_bodies_are_not_nullable() {
     }
 }
 
-/// `allOf` of two types is a schema that nothing satisfies.
+/// No value satisfies an `allOf` of two different types.
 #[test]
 fn all_of_never_combines_two_types() {
     let document = document();
     let contradicts = |schemas: &[Value]| {
         schemas.iter().filter_map(|schema| schema["type"].as_str()).collect::<BTreeSet<_>>().len() > 1
     };
-    let mut left = vec![&document];
-    while let Some(value) = left.pop() {
+    let mut stack = vec![&document];
+    while let Some(value) = stack.pop() {
         if let Some(all_of) = value["allOf"].as_array() {
             assert!(!contradicts(all_of), "{value}");
         }
         match value {
-            Value::Object(object) => left.extend(object.values()),
-            Value::Array(values) => left.extend(values),
+            Value::Object(object) => stack.extend(object.values()),
+            Value::Array(values) => stack.extend(values),
             _ => {}
         }
     }
 }
 
-/// `allOf` of two types is a schema that nothing satisfies.
 #[test]
 fn every_parameter_has_a_typed_schema() {
     let document = document();

@@ -1,4 +1,4 @@
-//! Request bodies: what is refused, and how precisely.
+//! Request bodies: limits, field errors, media types, and framing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use crate::support::{Api, on_both, raw};
 
 const JSON: &str = "application/json";
 
-fn borrowed(mistakes: &[(String, String)]) -> Vec<(&str, &str)> {
-    mistakes.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect()
+fn as_strs(errors: &[(String, String)]) -> Vec<(&str, &str)> {
+    errors.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect()
 }
 
 #[on_both]
 async fn every_field_error_has_its_pointer_and_code(api: Api) {
-    let post = api.create(json!({"title": "Stays"})).await;
-    let path = format!("/api/posts/{}", post["id"]);
+    let existing = api.create(json!({"title": "Existing"})).await;
+    let path = format!("/api/posts/{}", existing["id"]);
     for (field, value, code) in [
         ("title", json!(""), "empty"),
         ("title", json!(" \t\u{2003}\n"), "empty"),
@@ -48,14 +48,14 @@ async fn every_field_error_has_its_pointer_and_code(api: Api) {
         ("a/b~c", json!("x"), "unknown"),
     ] {
         let pointer = format!("/{}", field.replace('~', "~0").replace("a/", "a~1"));
-        let mut whole = json!({"title": "Whole"});
-        whole[field] = value.clone();
-        let told = api.editor().post("/api/posts", &whole).await.field_errors();
-        assert_eq!(borrowed(&told), [(pointer.as_str(), code)], "create {field}");
-        let told = api.editor().patch(&path, &json!({field: value})).await.field_errors();
-        assert_eq!(borrowed(&told), [(pointer.as_str(), code)], "patch {field}");
+        let mut post = json!({"title": "New"});
+        post[field] = value.clone();
+        let errors = api.editor().post("/api/posts", &post).await.field_errors();
+        assert_eq!(as_strs(&errors), [(pointer.as_str(), code)], "create {field}");
+        let errors = api.editor().patch(&path, &json!({field: value})).await.field_errors();
+        assert_eq!(as_strs(&errors), [(pointer.as_str(), code)], "patch {field}");
     }
-    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([post]));
+    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([existing]));
 }
 
 #[on_both]
@@ -79,9 +79,9 @@ async fn values_at_the_limits_are_stored(api: Api) {
 #[on_both]
 async fn all_field_errors_are_reported_at_once(api: Api) {
     let body = json!({"slug": "NO", "content": 1, "published": "no", "author": "me"});
-    let told = api.editor().post("/api/posts", &body).await.field_errors();
+    let errors = api.editor().post("/api/posts", &body).await.field_errors();
     assert_eq!(
-        borrowed(&told),
+        as_strs(&errors),
         [
             ("/author", "unknown"),
             ("/content", "type"),
@@ -94,9 +94,9 @@ async fn all_field_errors_are_reported_at_once(api: Api) {
 
 #[on_both]
 async fn many_unknown_fields_get_a_short_response(api: Api) {
-    let flood: serde_json::Map<String, Value> =
+    let fields: serde_json::Map<String, Value> =
         (0..5000).map(|number| (format!("{number}{}", "x".repeat(150)), Value::Null)).collect();
-    let reply = api.editor().post("/api/posts", &Value::Object(flood)).await;
+    let reply = api.editor().post("/api/posts", &Value::Object(fields)).await;
     assert!(reply.body.len() < 10_000, "{} bytes", reply.body.len());
     reply.problem(422, "validation_failed");
 }
@@ -104,10 +104,10 @@ async fn many_unknown_fields_get_a_short_response(api: Api) {
 #[on_both]
 async fn non_object_body_is_a_type_error(api: Api) {
     for body in ["[]", "null", "1", "\"title\"", "[{\"title\": \"x\"}]"] {
-        // Both where a body must be there and where it may be left out.
+        // One route requires a body; on the other it is optional.
         for path in ["/api/posts", "/api/posts/1/publish"] {
-            let told = api.editor().call(Method::POST, path).body(JSON, body).await.field_errors();
-            assert_eq!(borrowed(&told), [("", "type")], "{path} {body}");
+            let errors = api.editor().call(Method::POST, path).body(JSON, body).await.field_errors();
+            assert_eq!(as_strs(&errors), [("", "type")], "{path} {body}");
         }
     }
 }
@@ -143,6 +143,11 @@ async fn other_content_types_return_415(api: Api) {
             call.await.problem(415, "unsupported_media_type");
         }
     }
+}
+
+#[on_both]
+async fn json_content_type_may_have_parameters_and_any_case(api: Api) {
+    let body = "{\"title\": \"x\"}";
     for content_type in ["application/json; charset=utf-8", "Application/JSON"] {
         api.editor().call(Method::POST, "/api/posts").body(content_type, body).await.expect(201);
     }
@@ -173,11 +178,11 @@ async fn body_over_1_mib_returns_413_for_every_framing(api: Api) {
     let head = format!(
         "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: {JSON}\r\nConnection: close\r\n"
     );
-    let announced = format!("{head}Content-Length: {}\r\n\r\n{too_large}", too_large.len());
+    let with_length = format!("{head}Content-Length: {}\r\n\r\n{too_large}", too_large.len());
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{too_large}\r\n0\r\n\r\n", too_large.len());
-    // Announced only: the answer does not wait for what is not worth reading.
+    // The server responds to the declared length without waiting for the body.
     let unsent = format!("{head}Content-Length: 99999999999\r\n\r\n{{");
-    for request in [announced, chunked, unsent] {
+    for request in [with_length, chunked, unsent] {
         raw::reply(api.server.address, request.as_bytes()).problem(413, "body_too_large");
     }
     assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"].as_array().unwrap().len(), 1);

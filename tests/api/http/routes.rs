@@ -1,4 +1,4 @@
-//! What every path of the OpenAPI document does with every method, and what the paths outside of it answer.
+//! Every method on every documented path, unknown paths, malformed requests, and panics.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::support::{Api, on_both, raw};
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
 
-/// The paths of the document with their methods, parameters filled in with what exists.
+/// The documented paths, with parameters that exist, and the methods of each.
 async fn paths(api: &Api) -> Vec<(String, BTreeSet<String>)> {
     let post = api.create(json!({"title": "Routes", "published": true})).await;
     let document = api.get("/api/openapi.json").await.json(200);
@@ -35,7 +35,7 @@ async fn paths(api: &Api) -> Vec<(String, BTreeSet<String>)> {
         .collect()
 }
 
-fn listed(allow: &str) -> BTreeSet<String> {
+fn methods(allow: &str) -> BTreeSet<String> {
     allow.split(", ").map(str::to_owned).collect()
 }
 
@@ -46,7 +46,7 @@ async fn unsupported_method_returns_405_with_allow(api: Api) {
     for (path, allowed) in &paths {
         for method in METHODS.iter().filter(|method| !allowed.contains(**method)) {
             let reply = api.call(method.parse().unwrap(), path).await.expect(405);
-            assert_eq!(listed(reply.header("allow").unwrap()), *allowed, "{method} {path}");
+            assert_eq!(methods(reply.header("allow").unwrap()), *allowed, "{method} {path}");
             if *method != "HEAD" {
                 reply.problem(405, "method_not_allowed");
             }
@@ -58,18 +58,18 @@ async fn unsupported_method_returns_405_with_allow(api: Api) {
 async fn options_lists_the_methods(api: Api) {
     for (path, allowed) in paths(&api).await {
         let reply = api.call(Method::OPTIONS, &path).await.expect(204);
-        assert_eq!(listed(reply.header("allow").unwrap()), allowed, "{path}");
+        assert_eq!(methods(reply.header("allow").unwrap()), allowed, "{path}");
     }
 }
 
 #[on_both]
 async fn head_matches_get_without_the_body(api: Api) {
     api.create(json!({"title": "Draft"})).await;
-    let mut all: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
-    // Errors, too.
-    all.extend(["/api/posts/1", "/api/posts?limit=0", "/nowhere", "/api/posts?published=any"].map(str::to_owned));
+    let mut targets: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
+    // Errors as well.
+    targets.extend(["/api/posts/1", "/api/posts?limit=0", "/nowhere", "/api/posts?published=any"].map(str::to_owned));
     for key in [api.clone(), api.admin()] {
-        for path in &all {
+        for path in &targets {
             let get = key.get(path).await;
             let head = key.call(Method::HEAD, path).await.expect(get.status);
             assert!(head.body.is_empty(), "{path}");
@@ -100,7 +100,7 @@ async fn unknown_path_returns_404(api: Api) {
         "/docs/..%2f..%2fCargo.toml", "/problems/", "/problems/no_such_code", "//api/posts", "/health", "/metrics",
         "/.env", "/posts.db", "/api/posts/1/..%2f2",
     ] {
-        // As it is: a client of manners would tidy the path up.
+        // Raw bytes, because an HTTP client would normalize the path.
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         raw::reply(api.server.address, request.as_bytes()).problem(404, "not_found");
         let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -113,8 +113,7 @@ async fn unknown_path_returns_404(api: Api) {
 async fn every_response_has_its_own_request_id(api: Api) {
     let mut ids = BTreeSet::new();
     for path in ["/api/posts", "/api/posts/1", "/nowhere", "/docs", "/health/live", "/api/keys", "/api/posts"] {
-        let reply = api.get(path).header("x-request-id", "chosen-by-the-caller").await;
-        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        let reply = api.get(path).header("x-request-id", "chosen-by-the-client").await;
         ids.insert(reply.header("x-request-id").unwrap().to_owned());
     }
     assert_eq!(ids.len(), 7, "{ids:?}");
@@ -129,8 +128,8 @@ async fn malformed_http_is_rejected(api: Api) {
         b"GET /\0 HTTP/1.1\r\n\r\n",
         b"POST /api/posts HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     ] {
-        let answer = raw::exchange(api.server.address, request);
-        let status = String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned();
+        let response = raw::exchange(api.server.address, request);
+        let status = String::from_utf8_lossy(&response[..response.len().min(12)]).into_owned();
         assert!(["", "HTTP/1.1 400", "HTTP/1.1 401"].contains(&status.as_str()), "{request:?}: {status}");
     }
     api.get("/api/posts").await.expect(200);
@@ -150,16 +149,16 @@ async fn truncated_body_is_not_stored(api: Api) {
     assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], Value::Array(Vec::new()));
 }
 
-/// The layer around the service, here around a handler that panics: the service itself has none that does.
+/// Wraps a handler that panics in the envelope middleware, because no handler of the server panics.
 #[tokio::test]
 async fn panic_returns_a_problem_and_keeps_the_connection() {
     use actix_web::{App, HttpServer, middleware::from_fn, web};
 
     async fn panicking() -> &'static str {
-        panic!("at our secret")
+        panic!("with a secret")
     }
-    async fn fine() -> &'static str {
-        "fine"
+    async fn working() -> &'static str {
+        "works"
     }
     let (started, wait) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -167,7 +166,7 @@ async fn panic_returns_a_problem_and_keeps_the_connection() {
             let app = || {
                 App::new()
                     .route("/panic", web::get().to(panicking))
-                    .route("/fine", web::get().to(fine))
+                    .route("/working", web::get().to(working))
                     .wrap(from_fn(posts_api::http::middleware::envelope::envelope))
             };
             let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
@@ -178,12 +177,13 @@ async fn panic_returns_a_problem_and_keeps_the_connection() {
         });
     });
     let (address, handle) = wait.recv().unwrap();
-    // One connection for both requests.
-    let requests = b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\nGET /fine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    // Both requests use one connection.
+    let requests =
+        b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\nGET /working HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut first = raw::reply(address, requests);
-    let after = first.body.windows(9).position(|window| window == b"HTTP/1.1 ").expect("a second answer");
-    let second = first.body.split_off(after);
-    assert!(second.starts_with(b"HTTP/1.1 200 ") && second.ends_with(b"fine"));
+    let second_start = first.body.windows(9).position(|window| window == b"HTTP/1.1 ").expect("a second response");
+    let second = first.body.split_off(second_start);
+    assert!(second.starts_with(b"HTTP/1.1 200 ") && second.ends_with(b"works"));
     assert_eq!(first.header("x-content-type-options"), Some("nosniff"));
     let problem = first.problem(500, "internal_error");
     assert!(!problem.to_string().contains("secret"));

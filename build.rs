@@ -1,4 +1,4 @@
-//! The migrations are embedded in the binary, so a new one must rebuild it.
+//! Rebuilds the crate when a migration is added, because the migrations are embedded in the binary.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

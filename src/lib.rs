@@ -1,17 +1,17 @@
 //! `posts-api`: the posts backend for any frontend.
 //!
-//! A request goes one way, and nothing imports upward:
+//! A request passes these modules, and imports point downward only (`scripts/check-layers`):
 //!
-//! 1. [`app`] has the table of routes and the layers around them;
-//! 2. [`http`] knows what is asked: bodies, conditions, cursors, and errors;
-//! 3. [`keys::auth`] knows who is asking;
-//! 4. [`posts::handlers`] takes the request apart, calls the store once and answers;
-//! 5. [`posts::store`] and [`posts::list`] hold the queries, each written once for both databases;
-//! 6. [`db`] lends them a connection, bounded in time and in queue;
-//! 7. `schema` is what the migrations made.
+//! 1. [`server`] binds the address and assembles the middleware; [`routes`] lists every route.
+//! 2. [`http`] reads the request and renders responses and errors.
+//! 3. [`keys::auth`] authenticates the caller.
+//! 4. [`posts::handlers`] takes the request apart, calls the store once, and renders the result.
+//! 5. [`posts::store`] and [`posts::list`] contain the queries, each written once for both databases.
+//! 6. [`db`] runs them on a connection, bounded in time and in queue length.
+//! 7. `schema` describes the tables that the migrations create.
 //!
-//! [`config`] is the only reader of the environment, [`openapi`] makes the document from the same table of routes, and
-//! [`ops`] is for operators.
+//! [`config`] is the only module that reads the environment. [`openapi`] generates the document from the same routes.
+//! [`ops`] serves operators. [`transfer`] imports and exports posts.
 
 pub mod config;
 pub mod db;

@@ -1,7 +1,7 @@
-//! The OpenAPI 3.1 document, and [`Operation`], by which a route is registered once for it and for actix.
+//! The OpenAPI 3.1 document.
 //!
-//! A handler describes its parameters and its successes. What can go wrong is added here from the [`Code`]s of its row
-//! in the route table and from what every operation of its kind can answer, so that no handler repeats it.
+//! A handler describes its parameters and its successful responses. This module adds the errors: those that the
+//! [`Operation`] declares, and those that follow from its access, method, parameters, and body.
 
 use std::collections::BTreeMap;
 
@@ -25,24 +25,25 @@ const SECURITY_SCHEME: &str = "apiKey";
 #[openapi(
     info(
         title = "posts-api",
-        description = "The posts backend for any frontend: write drafts, publish them, list what is published.\n\n\
-            Anyone may read published posts. Everything else takes an API key, sent as `Authorization: Bearer <key>`; \
-            a key has the role `reader` (reads drafts), `editor` (changes posts) or `admin` (manages keys).\n\n\
-            Names are snake_case, times are RFC 3339 in UTC, ids are below 2^53. Every `GET` also answers `HEAD`. \
-            Every error is `application/problem+json` (RFC 9457) with a stable `code`, which `/problems/{code}` \
-            explains.",
+        description = "The posts backend for any frontend: create drafts, publish them, and list published posts.\n\n\
+            Published posts can be read without authentication. Everything else requires an API key, sent as \
+            `Authorization: Bearer <key>`. A key has the role `reader` (reads drafts), `editor` (also changes posts), or \
+            `admin` (also manages API keys).\n\n\
+            Member names are snake_case, times are RFC 3339 in UTC, and ids are below 2^53. Every `GET` route also \
+            supports `HEAD`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, which \
+            `/problems/{code}` explains.",
     ),
     servers((url = "/", description = "This service")),
     tags(
-        (name = "posts", description = "Write, publish and list posts."),
-        (name = "keys", description = "API keys, for admins."),
+        (name = "posts", description = "Create, publish, and list posts."),
+        (name = "keys", description = "Manage API keys. Requires the role `admin`."),
         (name = "operations", description = "For operators and tools."),
     ),
     components(schemas(Problem)),
 )]
 struct Base;
 
-/// The document of these operations.
+/// Builds the document of these operations.
 #[must_use]
 pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa::openapi::OpenApi {
     let mut document = Base::openapi();
@@ -53,7 +54,8 @@ pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa:
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
                 .description(Some(
-                    "An API key. The first start prints one; `posts-api keys create` and `POST /api/keys` make more.",
+                    "An API key. The first start of the service prints one; `posts-api keys create` and `POST /api/keys` create \
+                     more.",
                 ))
                 .build(),
         )),
@@ -69,11 +71,11 @@ pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa:
 
 fn describe(operation: &Operation) -> Description {
     let mut description = (operation.describe)();
-    // utoipa keeps them beside the description and not in it.
+    // utoipa stores tags outside the operation.
     description.tags = Some((operation.tags)().into_iter().map(str::to_owned).collect());
     let codes = codes(operation, &description);
     if let Some(RefOr::T(body)) = &mut description.request_body {
-        body.content.values_mut().for_each(never_null);
+        body.content.values_mut().for_each(remove_null);
     }
     if let Access::AtLeast(role) = operation.access {
         let text = description.description.get_or_insert_default();
@@ -81,7 +83,7 @@ fn describe(operation: &Operation) -> Description {
             text.push_str("\n\n");
         }
         let or_above = if role == Role::Admin { "" } else { " or above" };
-        text.extend(["Takes a key with the role `", role.as_str(), "`", or_above, "."]);
+        text.extend(["Requires an API key with the role `", role.as_str(), "`", or_above, "."]);
     }
     description.security = match operation.access {
         Access::Unchecked => Some(Vec::new()),
@@ -101,9 +103,8 @@ fn describe(operation: &Operation) -> Description {
     description
 }
 
-/// utoipa describes a body that may be left out as one that may be null. It may not, and clients are generated that send
-/// one.
-fn never_null(content: &mut RefOr<Content>) {
+/// utoipa describes an optional body as nullable. It is not, and generated clients would send null.
+fn remove_null(content: &mut RefOr<Content>) {
     if let RefOr::T(content) = content
         && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema
     {
@@ -111,7 +112,7 @@ fn never_null(content: &mut RefOr<Content>) {
     }
 }
 
-/// The errors of the table's row, and those that follow from what the operation takes.
+/// The errors that the operation declares, and those that follow from its parts.
 fn codes(operation: &Operation, description: &Description) -> Vec<&'static ErrorCode> {
     let takes = |header: &str| {
         let mut parameters = description.parameters.iter().flatten();
@@ -184,22 +185,22 @@ fn problem_response(codes: &[&'static ErrorCode]) -> Response {
     match codes.first().map(|code| code.status.as_u16()) {
         Some(401) => response.header("WWW-Authenticate", header("`Bearer` (RFC 6750)")),
         Some(429) => response
-            .header("Retry-After", header("Seconds to wait before trying again"))
-            .header("RateLimit-Policy", header("The limit: `q` requests in `w` seconds"))
+            .header("Retry-After", header("Seconds to wait before the next attempt"))
+            .header("RateLimit-Policy", header("The limit: `q` requests per `w` seconds"))
             .header(
                 "RateLimit",
-                header("Where the client stands: `r` requests left; `t` seconds until there are more"),
+                header("The state of the limit: `r` requests remain; `t` seconds until more are available"),
             ),
-        Some(503) => response.header("Retry-After", header("Seconds to wait before trying again")),
+        Some(503) => response.header("Retry-After", header("Seconds to wait before the next attempt")),
         _ => response,
     }
     .build()
 }
 
-/// The document as `openapi/openapi.json` has it.
+/// The document as in `openapi/openapi.json`.
 ///
 /// # Errors
-/// None in practice: the document is made of strings and numbers.
+/// None in practice: strings and numbers always serialize.
 pub fn to_json(document: &utoipa::openapi::OpenApi) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(document).map(|json| json + "\n")
 }

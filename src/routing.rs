@@ -18,7 +18,7 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::http::error::code::ErrorCode;
 use crate::validation::Invalid;
 
-/// A route: its handler, who may call it, and which errors are particular to it.
+/// One operation of the API: its path, handler, access, and errors.
 #[derive(Clone, Copy)]
 pub struct Operation {
     pub path: fn() -> String,
@@ -32,7 +32,7 @@ pub struct Operation {
     pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
 }
 
-/// `operation!(access, module, handler, [codes])`: the [`Operation`] of a handler with `#[utoipa::path]`.
+/// `operation!(access, module, handler, [codes])` declares the [`Operation`] of a handler with `#[utoipa::path]`.
 macro_rules! operation {
     ($access:expr, $($module:ident)::+, $handler:ident, [$($code:expr),*]) => {
         pastey::paste! {
@@ -51,20 +51,18 @@ macro_rules! operation {
 }
 pub(crate) use operation;
 
-/// Who may call a route.
+/// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// No key is needed; one that is sent must be valid all the same.
+    /// Everyone. A key that is sent must be valid nevertheless.
     Anyone,
     /// A key with at least this role.
     AtLeast(Role),
-    /// Keys are not looked at, so that the route answers while the database does not.
+    /// Everyone, and keys are ignored, so that the operation works while the database is down.
     Unchecked,
 }
 
-/// What a key may do; each role may do all that the one before may.
-///
-/// `reader` reads drafts, `editor` changes posts, `admin` manages keys.
+/// What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, FromSqlRow, AsExpression)]
 #[diesel(sql_type = Text)]
 #[serde(rename_all = "lowercase")]
@@ -92,7 +90,7 @@ impl FromStr for Role {
         [Self::Reader, Self::Editor, Self::Admin]
             .into_iter()
             .find(|role| role.as_str() == text)
-            .ok_or(Invalid::new("format", "must be reader, editor or admin"))
+            .ok_or(Invalid::new("format", "must be one of reader, editor, admin"))
     }
 }
 

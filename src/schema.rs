@@ -21,6 +21,23 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::timestamp::Timestamptz;
 
+    idempotency_keys (id) {
+        id -> Int8,
+        caller -> Int8,
+        key -> Text,
+        fingerprint -> Bytea,
+        status -> Int4,
+        location -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        body -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::timestamp::Timestamptz;
+
     posts (id) {
         id -> Int8,
         slug -> Text,
@@ -34,23 +51,6 @@ diesel::table! {
         version -> Int8,
         published_key -> Timestamptz,
         content -> Nullable<Text>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::*;
-    use crate::db::timestamp::Timestamptz;
-
-    idempotency_keys (id) {
-        id -> Int8,
-        caller -> Int8,
-        key -> Text,
-        fingerprint -> Bytea,
-        status -> Int4,
-        location -> Nullable<Text>,
-        etag -> Nullable<Text>,
-        body -> Bytea,
-        created_at -> Timestamptz,
     }
 }
 

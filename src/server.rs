@@ -32,23 +32,23 @@ use crate::ops::{admin, cleanup, shutdown};
 use crate::posts::scheduler;
 use crate::routes;
 
-/// A server that listens and is ready to be awaited.
+/// A server that is listening.
 pub struct Service {
-    /// Serves until it is told to stop.
+    /// Completes when the server has stopped.
     pub server: Pin<Box<dyn Future<Output = std::io::Result<()>>>>,
-    /// The address it listens on.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// Where operators find `/metrics`.
+    /// The address of `/metrics`, if it is served.
     pub admin_address: Option<SocketAddr>,
     pub readiness: Readiness,
     pub cache: Cache,
-    /// What the task that publishes scheduled posts has done.
+    /// The statistics of the scheduler.
     pub schedule: Arc<scheduler::Progress>,
     pub handle: ServerHandle,
 }
 
-/// Binds the addresses, assembles the server on `database`, and starts the tasks that run beside it for as long as the
-/// runtime does. To be called within one.
+/// Binds the addresses, assembles the server, and starts the background tasks, which run as long as the runtime. Call it
+/// within an actix runtime.
 ///
 /// # Errors
 /// An address cannot be bound.
@@ -71,7 +71,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         schedule: Arc::clone(&schedule),
         started: SystemTime::now(),
     };
-    let shared = Shared {
+    let shared = AppData {
         cache: web::Data::new(cache.clone()),
         database: web::Data::new(database),
         environment_key: web::Data::new(EnvironmentKey(
@@ -82,7 +82,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
         catalog: web::Data::new(ErrorCatalog(routes::error_codes().collect())),
         readiness: web::Data::new(readiness.clone()),
         limits: sources.limits.clone(),
-        // To count costs every request something.
+        // Counting costs time in every request, so it is done only if the counts are exported.
         requests: (config.admin_port.is_some() || config.otlp_endpoint.is_some()).then(|| sources.requests.clone()),
         replays: sources.replays.clone(),
         proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
@@ -91,24 +91,24 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let listener = listen((config.host, config.port).into())?;
     let address = listener.local_addr()?;
     let admin = config.admin_port.map(|port| admin((config.admin_host, port).into(), sources)).transpose()?;
-    // Readiness must turn before connections are refused; `ops::shutdown` listens to the signals.
+    // Readiness must change before connections are refused, so `ops::shutdown` handles the signals.
     let server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
         .worker_max_blocking_threads(blocking_threads(config.pool.size));
     let stopping = server.graceful_shutdown_signal();
-    let is_told = readiness.clone();
+    let readiness_for_http = readiness.clone();
     let http = move || {
-        let told = is_told.clone();
+        let readiness = readiness_for_http.clone();
         let app = App::new()
             .configure(|app| shared.register(app))
             .configure(routes::configure)
             .default_service(web::to(routes::no_route))
-            // Within CORS, so that a page can read the refusal too. Preflights are answered before and not counted.
+            // Inside CORS, so that a page can read a 429 response. Preflights are handled before and not counted.
             .wrap(from_fn(admit))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(envelope))
-            .wrap_fn(move |request, service| shutdown::close_when_draining(told.clone(), service.call(request)));
+            .wrap_fn(move |request, service| shutdown::close_when_draining(readiness.clone(), service.call(request)));
         let stopping = stopping.clone();
         http(app, move || {
             let stopping = stopping.clone();
@@ -122,7 +122,7 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let (admin, admin_address) = admin.unzip();
     let server = Box::pin(async move {
         let ended = server.await;
-        // Until the last request is answered, what goes on can be seen.
+        // Metrics remain available until the last request is done.
         if let Some(admin) = admin {
             admin.stop(false).await;
         }
@@ -131,10 +131,11 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
 }
 
-/// Starts the listener for operators, and answers its address.
+/// Starts the listener for operators, and returns its handle and address.
 fn admin(address: SocketAddr, sources: MetricSources) -> std::io::Result<(ServerHandle, SocketAddr)> {
-    let told = |error: std::io::Error| std::io::Error::new(error.kind(), format!("ADMIN_PORT, {address}: {error}"));
-    let listener = listen(address).map_err(told)?;
+    let with_setting =
+        |error: std::io::Error| std::io::Error::new(error.kind(), format!("ADMIN_PORT, {address}: {error}"));
+    let listener = listen(address).map_err(with_setting)?;
     let address = listener.local_addr()?;
     let server = admin::serve(listener, sources)?;
     let handle = server.handle();
@@ -142,7 +143,7 @@ fn admin(address: SocketAddr, sources: MetricSources) -> std::io::Result<(Server
     Ok((handle, address))
 }
 
-/// What stands before the routes. One layer for both, because each layer costs every request something.
+/// Rate limit and cache, in one middleware, because each middleware costs time in every request.
 async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -150,12 +151,12 @@ async fn admit<B: MessageBody + 'static>(
     limit(request, async |request| serve_cached(request, next).await).await
 }
 
-/// Seconds that requests in progress get to end after the server was told to stop.
+/// How long requests in progress may take after the server began to stop, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 30;
 
-/// What handlers find by type.
+/// The application data, which handlers and middleware look up by type.
 #[derive(Clone)]
-struct Shared {
+struct AppData {
     cache: web::Data<Cache>,
     database: web::Data<Database>,
     environment_key: web::Data<EnvironmentKey>,
@@ -164,13 +165,13 @@ struct Shared {
     catalog: web::Data<ErrorCatalog>,
     readiness: web::Data<Readiness>,
     limits: web::Data<RateLimiter>,
-    /// `None`: nobody asks how many there were, nor is told of each.
+    /// `None` if neither metrics nor traces are exported.
     requests: Option<web::Data<RequestMetrics>>,
     replays: web::Data<ReplayCounter>,
     proxies: web::Data<TrustedProxies>,
 }
 
-impl Shared {
+impl AppData {
     fn register(&self, app: &mut web::ServiceConfig) {
         let Self {
             cache,

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine and the software that the measurements ran on."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ def describe(directory, postgres, command):
         "memory": f"{memory_mb() / 1000:.0f} GB",
         "kernel": f"{platform.system()} {platform.release()}",
         "file system": run(["stat", "-f", "-c", "%T", directory]).strip(),
-        "one flush of 4 KB to disk": f"{flush_us(directory):.0f} µs (median of 200)",
+        "fdatasync of 4 KB": f"{flush_us(directory):.0f} µs (median of 200)",
         "load generator": _first_line(["wrk", "-v"]),
         "compiler": run(["rustc", "--version"]).strip(),
         "PostgreSQL": postgres.version,
@@ -37,13 +37,13 @@ def flush_us(directory):
     with path.open("wb", buffering=0) as file:
         for _ in range(200):
             file.write(b"x" * 4096)
-            began = time.perf_counter()
+            started = time.perf_counter()
             os.fdatasync(file.fileno())
-            times.append(time.perf_counter() - began)
+            times.append(time.perf_counter() - started)
     path.unlink()
     return statistics.median(times) * 1e6
 
 
 def _first_line(command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    return (done.stdout or done.stderr).splitlines()[0].split(" Copyright")[0]
+    result = subprocess.run(command, capture_output=True, text=True)
+    return (result.stdout or result.stderr).splitlines()[0].split(" Copyright")[0]

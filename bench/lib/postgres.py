@@ -1,4 +1,4 @@
-"""A PostgreSQL of the benchmark's own, durable, thrown away at the end."""
+"""A temporary PostgreSQL server with durable commits."""
 
 import glob
 import os
@@ -8,7 +8,7 @@ import signal
 import time
 from pathlib import Path
 
-from .process import Failed, cpu_seconds, run, start, stop
+from .process import BenchmarkError, cpu_seconds, run, start, stop
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -23,7 +23,7 @@ full_page_writes = on
 """
 
 
-def programs():
+def find_programs():
     candidates = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[::-1]
     on_path = shutil.which("initdb")
     if on_path:
@@ -31,12 +31,12 @@ def programs():
     for path in candidates:
         if all((Path(path) / name).exists() for name in ("initdb", "postgres", "psql")):
             return Path(path)
-    raise Failed("PostgreSQL's programs are missing: apt-get install postgresql")
+    raise BenchmarkError("the PostgreSQL server programs are missing: apt-get install postgresql")
 
 
 class Postgres:
     def __init__(self, directory, port, memory_mb):
-        self.bin, self.dir, self.port = programs(), directory / "postgres", port
+        self.bin, self.dir, self.port = find_programs(), directory / "postgres", port
         self.dir.mkdir()
         # PostgreSQL refuses to run as root.
         self.user = {}
@@ -60,7 +60,7 @@ class Postgres:
             try:
                 self.version = self.sql("SHOW server_version")
                 return
-            except Failed as error:
+            except BenchmarkError as error:
                 failure = error
                 time.sleep(0.05)
         raise failure
@@ -80,7 +80,7 @@ class Postgres:
                     "-U", "postgres", "-d", database, "-c", statement]).strip()
 
     def copy(self, template, name):
-        """A database with the rows of another, in place of the last one of this name."""
+        """Creates the database `name` as a copy of `template`, replacing an existing one."""
         self.drop(name)
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         self.sql("CHECKPOINT")

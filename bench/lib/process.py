@@ -1,4 +1,4 @@
-"""Processes: starting them so that they end with this one, and what /proc tells of them."""
+"""Starts and stops processes, and reads their CPU time and memory from /proc."""
 
 import ctypes
 import os
@@ -9,63 +9,64 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
 TICK = os.sysconf("SC_CLK_TCK")
+PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-class Failed(Exception):
-    """Why the benchmark cannot go on, in words for whoever started it."""
+class BenchmarkError(Exception):
+    """The benchmark cannot continue. The message is printed to the user."""
 
 
 def start(command, **options):
-    """A child that is killed when this process ends, however it ends."""
-    die_too = lambda: _libc.prctl(1, signal.SIGKILL)
-    return subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, preexec_fn=die_too, **options)
+    """Starts a child process that the kernel kills when this process ends, even after a crash."""
+    set_death_signal = lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    arguments = [str(part) for part in command]
+    return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, preexec_fn=set_death_signal, **options)
 
 
 def run(command, **options):
-    """Runs a command to its end; its output is shown only where it fails."""
-    done = subprocess.run(
+    """Runs a command and returns its output. Raises BenchmarkError with the output if it fails."""
+    result = subprocess.run(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options,
     )
-    if done.returncode:
-        raise Failed(f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\nended with {done.returncode}")
-    return done.stdout
+    if result.returncode:
+        raise BenchmarkError(f"{' '.join(map(str, command))}\n{result.stdout[-4000:]}\nexit status {result.returncode}")
+    return result.stdout
 
 
-def stop(process, how=signal.SIGTERM, patience=15):
+def stop(process, number=signal.SIGTERM, timeout=15):
     if process.poll() is None:
-        process.send_signal(how)
+        process.send_signal(number)
         try:
-            process.wait(patience)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def tree(pid):
-    """The process and all that descend from it."""
+    """Returns the ids of the process and of all its descendants."""
     children = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             stat = _stat(entry.name)
             if stat:
                 children.setdefault(int(stat[1]), []).append(int(entry.name))
-    found, at = [pid], 0
-    while at < len(found):
-        found += children.get(found[at], [])
-        at += 1
-    return found
+    pids = [pid]
+    for parent in pids:  # Grows while it is iterated.
+        pids += children.get(parent, [])
+    return pids
 
 
 def cpu_seconds(pid):
-    """CPU time of the whole tree, those that have ended included."""
+    """Returns the CPU time of the process tree, including children that have ended."""
     stats = [_stat(each) for each in tree(pid)]
     return sum(sum(map(int, stat[11:15])) for stat in stats if stat) / TICK
 
 
 def rss_mb(pid):
-    """Resident memory, summed over the tree."""
+    """Returns the resident memory of the process tree."""
     pages = 0
     for each in tree(pid):
         try:
@@ -76,7 +77,7 @@ def rss_mb(pid):
 
 
 def _stat(pid):
-    """The fields of /proc/PID/stat from the state on: the name before it may hold anything."""
+    """Returns the fields of /proc/PID/stat after the process name, which may contain spaces and parentheses."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

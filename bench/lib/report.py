@@ -1,4 +1,4 @@
-"""The tables, for the terminal and for RESULTS.md."""
+"""Formats the tables for the terminal and for RESULTS.md."""
 
 import statistics
 from dataclasses import fields
@@ -6,24 +6,26 @@ from dataclasses import fields
 from .load import ENDPOINTS, Result
 from .process import BENCH
 
-DURABILITY = """Every acknowledged write was on disk, on every side: SQLite with `journal_mode=WAL` and `synchronous=FULL`,
-PostgreSQL with `fsync=on` and `synchronous_commit=on`."""
+DURABILITY = """All servers acknowledge a write only after it is on disk: SQLite with `journal_mode=WAL` and
+`synchronous=FULL`, PostgreSQL with `fsync=on` and `synchronous_commit=on`."""
 
-HOW = """One server ran at a time, on a fresh copy of the same rows, with its load generator and its database on the same
-machine. In each of {rounds} rounds every server was started, checked (the first time), warmed up and driven for
-{seconds} s an endpoint; the figures are medians over the rounds. *CPU* is time per request, all threads and processes
-of the server, and beside it that of PostgreSQL. A row with a single error (a status other than the expected, a socket
-error, a time-out) is void. *Of the ceiling* compares with a bare actix handler that sends the same bytes."""
+METHOD = """One server ran at a time, on a fresh copy of the same rows. The load generator and the database ran on the same
+machine. Each of the {rounds} rounds started every server, warmed it up, and measured each endpoint for {seconds} s. The
+first round also checked that all servers return the same data. The figures are medians over the rounds.
+
+- *CPU* is CPU time per request, summed over all threads and processes of the server. *Database CPU* is that of PostgreSQL.
+- *Of ceiling* is the throughput relative to a bare actix handler that sends the same bytes.
+- A row with an error (an unexpected status, a socket error, or a timeout) is void."""
 
 
 def median(results):
-    """Of each figure by itself; errors add up."""
+    """Returns the median of each figure, and the sum of the errors."""
     each = {f.name: statistics.median(getattr(result, f.name) for result in results) for f in fields(Result)}
     return Result(**{**each, "errors": sum(result.errors for result in results)})
 
 
 class Figures:
-    """What was measured: `results[endpoint][server]` is a list with one result a round."""
+    """The measurements: `results[endpoint][server]` has one result per round."""
 
     def __init__(self, servers):
         self.servers, self.results, self.starts, self.rss = servers, {}, {}, {}
@@ -40,8 +42,8 @@ class Figures:
         return median(results) if results else None
 
     def table(self, endpoint):
-        """Head and rows of text for one endpoint."""
-        head = ["", "requests/s", "of the ceiling", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors"]
+        """Returns the header and the rows for one endpoint."""
+        head = ["", "requests/s", "of ceiling", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors"]
         ceiling, rows = self.of(endpoint, "ceiling"), []
         for server in self.servers:
             result = self.of(endpoint, server.name)
@@ -54,10 +56,10 @@ class Figures:
             database = number(result.database_cpu_us) if server.database == "postgres" else ""
             rows.append([server.title, f"{result.per_second:,.0f}", share, f"{result.p50_us / 1000:.2f}",
                          f"{result.p99_us / 1000:.2f}", number(result.cpu_us), database, "0"])
-        return drop_empty(head, rows)
+        return drop_empty_columns(head, rows)
 
     def overview(self):
-        """Requests a second of each server and endpoint."""
+        """Returns requests per second of each server and endpoint."""
         endpoints = [name for name in ENDPOINTS if name in self.results]
         rows = []
         for server in self.servers:
@@ -74,16 +76,16 @@ class Figures:
              f"{self.rss.get(server.name, 0):.0f}", server.processes]
             for server in self.servers if server.name in self.starts
         ]
-        return ["", "start to first 200, ms", "RSS MB under load, at most", "processes"], rows
+        return ["", "start until first 200, ms", "peak RSS, MB", "processes"], rows
 
 
 def number(value):
     return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
 
 
-def drop_empty(head, rows):
-    kept = [n for n in range(len(head)) if n == 0 or any(row[n] for row in rows)]
-    return [head[n] for n in kept], [[row[n] for n in kept] for row in rows]
+def drop_empty_columns(head, rows):
+    columns = [n for n in range(len(head)) if n == 0 or any(row[n] for row in rows)]
+    return [head[n] for n in columns], [[row[n] for n in columns] for row in rows]
 
 
 def as_text(head, rows):
@@ -117,17 +119,16 @@ def write(figures, machine, versions, posts, rounds, seconds):
     notes = BENCH / "NOTES.md"
     parts = [
         "# Results",
-        "Written by `bench/run`; comments are in [NOTES.md](NOTES.md), which is included here. "
-        "[README.md](README.md) says what is compared.",
-        "![Requests a second](results.svg)",
+        "Generated by `bench/run`, which includes [NOTES.md](NOTES.md). [README.md](README.md) describes the servers.",
+        "![Requests per second](results.svg)",
         as_markdown(*figures.overview()),
     ]
     if notes.exists():
         parts += [notes.read_text().strip()]
     parts += [
-        "## How it was measured", facts(machine), f"{posts:,} posts, half of them published, 500 characters each.",
-        HOW.format(rounds=rounds, seconds=seconds), DURABILITY,
-        "## Start and memory", as_markdown(*figures.footprint()),
+        "## Method", facts(machine), f"{posts:,} posts, half of them published, each with 500 characters of content.",
+        METHOD.format(rounds=rounds, seconds=seconds), DURABILITY,
+        "## Startup and memory", as_markdown(*figures.footprint()),
     ]
     for endpoint in [name for name in ENDPOINTS if name in figures.results]:
         parts += [f"## {endpoint}", sentence(ENDPOINTS[endpoint].title), as_markdown(*figures.table(endpoint))]

@@ -1,4 +1,4 @@
-"""The scale run: this service without its cache, on 10,000 posts and on many more."""
+"""The scale run: measures the service without its cache, with 10,000 posts and with many more."""
 
 import json
 import statistics
@@ -7,7 +7,7 @@ import urllib.parse
 from . import report, seed
 from .load import Endpoint, drive, warm_up
 from .postgres import Postgres
-from .process import BENCH, Failed
+from .process import BENCH, BenchmarkError
 from .seed import Seeds
 from .servers import SERVERS as ALL
 from .servers import Running
@@ -16,29 +16,29 @@ SERVERS = ("ours-sqlite-nocache", "ours-postgres-nocache")
 SMALL = 10_000
 ENDPOINTS = (
     Endpoint("list", "the newest 20 posts", 32, "get"),
-    Endpoint("deepest page", "the last page of 20 of the newest-first list", 32, "get"),
+    Endpoint("deepest page", "the last page of 20 posts of the newest-first list", 32, "get"),
     Endpoint("one", "one post", 32, "one"),
-    Endpoint("rare word", f"search for a word that {seed.RARE_POSTS} posts have", 32, "get", f"?q={seed.RARE_WORD}"),
-    Endpoint("create", "writing a draft", 32, "create"),
-    Endpoint("rare word after", "the same search, after the drafts of the row before", 32, "get", f"?q={seed.RARE_WORD}"),
+    Endpoint("rare word", f"search for a word that occurs in {seed.RARE_POSTS} posts", 32, "get", f"?q={seed.RARE_WORD}"),
+    Endpoint("create", "create a draft", 32, "create"),
+    Endpoint("rare word after", "the same search after the creates of the previous row", 32, "get", f"?q={seed.RARE_WORD}"),
 )
 
 
 class Scale:
-    def __init__(self, given, directory, postgres: Postgres, tell):
-        self.given, self.dir, self.postgres, self.tell = given, directory, postgres, tell
-        self.servers = [server for server in ALL if server in given.servers]
+    def __init__(self, options, directory, postgres: Postgres, log):
+        self.options, self.dir, self.postgres, self.log = options, directory, postgres, log
+        self.servers = [server for server in ALL if server in options.servers]
         self.seeds, self.figures, self.cursors = {}, {}, {}
-        for count in (SMALL, given.posts):
-            tell(f"seeding {count:,} posts")
+        for count in (SMALL, options.posts):
+            log(f"seeding {count:,} posts")
             self.seeds[count] = Seeds(directory, postgres, count)
             self.figures[count] = report.Figures(self.servers)
 
     def measure(self):
-        for number in range(self.given.rounds):
+        for number in range(self.options.rounds):
             for server in self.servers:
                 for count in self.seeds:
-                    self.tell(f"round {number + 1} of {self.given.rounds}: {server.name}, {count:,} posts")
+                    self.log(f"round {number + 1} of {self.options.rounds}: {server.name}, {count:,} posts")
                     self.serve(server, count, number)
 
     def serve(self, server, count, number):
@@ -48,24 +48,24 @@ class Scale:
         try:
             figures.started(server.name, running.start_ms)
             for endpoint in ENDPOINTS:
-                path = self.deepest(running, count) if endpoint.name == "deepest page" else None
-                size = len(self.answer(running, endpoint, path)) if endpoint.script == "get" else 0
+                path = self.last_page(running, count) if endpoint.name == "deepest page" else None
+                size = len(self.read_page(running, endpoint, path)) if endpoint.script == "get" else 0
                 warm_up(running, self.postgres, endpoint, 1, count, number, path=path)
                 figures.add(endpoint.name, server.name, drive(
-                    running, self.postgres, endpoint, self.given.seconds, count, number, path=path, expected_bytes=size,
+                    running, self.postgres, endpoint, self.options.seconds, count, number, path=path, expected_bytes=size,
                 ))
         finally:
             running.stop()
 
-    def answer(self, running, endpoint, path):
+    def read_page(self, running, endpoint, path):
         status, _, body = running.get(path or running.server.path + endpoint.path)
         items = len(json.loads(body)["items"]) if status == 200 else 0
         if items != 20:
-            raise Failed(f"{running.server.name}, {endpoint.name}: status {status} with {items} items")
+            raise BenchmarkError(f"{running.server.name}, {endpoint.name}: status {status} with {items} items")
         return body
 
-    def deepest(self, running, count):
-        """The last page, found by walking the whole list: a page of 100 at a time, and at the end one of 80."""
+    def last_page(self, running, count):
+        """Returns the path of the last page of 20. Finds it by reading the list: pages of 100, then one of 80."""
         key = running.server.name, count
         if key not in self.cursors:
             limit, cursor, left = 100, None, count // 2
@@ -75,14 +75,14 @@ class Scale:
                 status, _, body = running.get(f"/api/posts?{urllib.parse.urlencode(query)}")
                 cursor = json.loads(body)["next_cursor"] if status == 200 else None
                 if cursor is None:
-                    raise Failed(f"{running.server.name}: the list ends {left} posts early, with {status}")
+                    raise BenchmarkError(f"{running.server.name}: the list ends {left} posts early with status {status}")
                 left -= limit
             self.cursors[key] = cursor
         return f"/api/posts?cursor={urllib.parse.quote(self.cursors[key])}"
 
     def table(self, server):
         head = ["", *(f"{count:,}: {what}" for count in self.seeds for what in ("requests/s", "p50 ms", "CPU µs")),
-                "time, ×", "CPU, ×"]
+                "time ratio", "CPU ratio"]
         rows = []
         for endpoint in ENDPOINTS:
             results = [self.figures[count].of(endpoint.name, server.name) for count in self.seeds]
@@ -98,31 +98,31 @@ class Scale:
             rows.append([endpoint.name, *cells, f"{slower:.2f}", f"{cpu[1] / cpu[0]:.2f}"])
         return head, rows
 
-    def around(self, server):
-        """What is not a request: import, start, memory."""
+    def resource_table(self, server):
+        """Returns import time, startup time, and memory."""
         rows = []
         for count, seeds in self.seeds.items():
             figures, seconds = self.figures[count], seeds.import_seconds[server.database]
             rows.append([f"{count:,} posts", f"{seconds:.1f}", f"{count / seconds:,.0f}",
                          f"{statistics.median(figures.starts[server.name]):.0f}", f"{figures.rss[server.name]:.0f}"])
-        return ["", "import, s", "imported posts/s", "start to first 200, ms", "RSS MB under load, at most"], rows
+        return ["", "import, s", "imported posts/s", "start until first 200, ms", "peak RSS, MB"], rows
 
 
-def measure(given, directory, postgres, facts, tell):
-    scale = Scale(given, directory, postgres, tell)
+def measure(options, directory, postgres, facts, log):
+    scale = Scale(options, directory, postgres, log)
     scale.measure()
     parts = [
-        f"# At {given.posts:,} posts",
-        f"Written by `bench/run --posts {given.posts}`. This service with its cache off, at {SMALL:,} and at "
-        f"{given.posts:,} posts, half of them published; 32 connections, medians of {given.rounds} interleaved rounds "
-        f"of {given.seconds} s. *time, ×* is how many times longer a request takes with more posts, *CPU, ×* the same of "
-        "its CPU time, PostgreSQL's included.",
+        f"# {options.posts:,} posts",
+        f"Generated by `bench/run --posts {options.posts}`. It measures the service with its cache off, with {SMALL:,} and with "
+        f"{options.posts:,} posts, half of them published. The figures are medians of {options.rounds} interleaved rounds of "
+        f"{options.seconds} s with 32 connections. *Time ratio* is the time per request with {options.posts:,} posts divided by "
+        f"the time with {SMALL:,}. *CPU ratio* is the same for CPU time. CPU times include PostgreSQL's.",
         report.facts(facts), report.DURABILITY,
         "\n".join(f"- {endpoint.name}: {endpoint.title}" for endpoint in ENDPOINTS),
     ]
     for server in scale.servers:
-        for table in (scale.table(server), scale.around(server)):
+        for table in (scale.table(server), scale.resource_table(server)):
             print(f"\n{server.title}\n{report.as_text(*table)}")
-        parts += [f"## {server.title}", report.as_markdown(*scale.table(server)), report.as_markdown(*scale.around(server))]
-    if given.write:
+        parts += [f"## {server.title}", report.as_markdown(*scale.table(server)), report.as_markdown(*scale.resource_table(server))]
+    if options.write:
         (BENCH / "SCALE.md").write_text("\n\n".join(parts) + "\n")

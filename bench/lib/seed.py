@@ -1,4 +1,4 @@
-"""The rows that all servers read: made up the same way each time, stored by the service's own `import`."""
+"""Generates the posts that all servers read, the same in each run. The service's `import` command loads them."""
 
 import json
 import os
@@ -20,15 +20,15 @@ SETTINGS = ("in production", "on a budget", "at night", "with Rust", "without do
 
 
 def vocabulary():
-    """3,000 made-up words of two to four syllables; the n-th is written n times as rarely as the first."""
-    dice, words = random.Random(1), {}
+    """Returns 3,000 artificial words of two to four syllables. Their frequencies follow Zipf's law: word n has weight 1/n."""
+    rng, words = random.Random(1), {}
     while len(words) < 3000:
-        words["".join(dice.choices(SYLLABLES, k=dice.randint(2, 4)))] = None
+        words["".join(rng.choices(SYLLABLES, k=rng.randint(2, 4)))] = None
     return list(words)
 
 
 def queries():
-    """What is searched for: frequent and rare words, and pairs."""
+    """Returns the search queries: frequent words, rare words, and pairs of words."""
     words = vocabulary()
     singles = words[20:60:4] + words[400:2400:100]
     pairs = [f"{words[n]}+{words[n + 40]}" for n in range(10, 60, 5)]
@@ -36,24 +36,24 @@ def queries():
 
 
 def write(path, count):
-    """NDJSON. Posts with an even id are published."""
-    dice, words = random.Random(2), vocabulary()
+    """Writes `count` posts as NDJSON. Posts with an even id are published."""
+    rng, words = random.Random(2), vocabulary()
     weights, total = [], 0.0
     for rank in range(len(words)):
         total += 1 / (rank + 1)
         weights.append(total)
     first = datetime(2025, 1, 1, tzinfo=timezone.utc)
     rare = {2 * (count // 2 * n // RARE_POSTS + 1) for n in range(RARE_POSTS)}
-    # As many characters as any text of this length can need.
-    pool = dice.choices(words, cum_weights=weights, k=200_000)
+    # Each text is a slice of 200 words of this pool, which is at least 500 characters.
+    pool = rng.choices(words, cum_weights=weights, k=200_000)
     with path.open("w") as out:
         for id in range(1, count + 1):
-            at = dice.randrange(len(pool) - 200)
+            at = rng.randrange(len(pool) - 200)
             text = " ".join(pool[at:at + 200])
             if id in rare:
                 text = f"{RARE_WORD} {text}"
-            noun = dice.randrange(0, len(NOUNS), 2)
-            title = " ".join((dice.choice(OPENINGS), dice.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], dice.choice(SETTINGS)))
+            noun = rng.randrange(0, len(NOUNS), 2)
+            title = " ".join((rng.choice(OPENINGS), rng.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], rng.choice(SETTINGS)))
             when = (first + timedelta(seconds=30 * id)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
             out.write(json.dumps({
                 "id": id, "slug": f"{title.lower().replace(' ', '-')}-{id}", "title": title,
@@ -63,9 +63,9 @@ def write(path, count):
 
 
 class Seeds:
-    """The seeded databases, and fresh copies of them: every server starts from the same rows.
+    """The seeded databases, and fresh copies of them. Every server starts from the same rows.
 
-    Peers get copies without the triggers that serve this service only (its search index is everyone's).
+    A peer's copy has no triggers except those that maintain the search index.
     """
 
     def __init__(self, directory, postgres, count):
@@ -80,9 +80,9 @@ class Seeds:
         for kind, url in urls.items():
             environment = {**os.environ, "DATABASE_URL": url}
             run([SERVICE, "migrate"], env=environment, cwd=directory)
-            began = time.monotonic()
+            started = time.monotonic()
             run([SERVICE, "import", lines], env=environment, cwd=directory)
-            self.import_seconds[kind] = time.monotonic() - began
+            self.import_seconds[kind] = time.monotonic() - started
         lines.unlink()
         postgres.sql("VACUUM (ANALYZE)", self.name)
         with sqlite3.connect(self.sqlite) as connection:
@@ -90,12 +90,12 @@ class Seeds:
         connection.close()
 
     def fresh(self, kind, peer):
-        """A URL, or the path of a SQLite file."""
+        """Creates a fresh copy. Returns the URL of a PostgreSQL database or the path of a SQLite file."""
         if kind == "postgres":
             self.postgres.copy(self.name, "bench")
             if peer:
                 triggers = ("SELECT tgname FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal "
-                            "AND tgname NOT LIKE 'posts_search%'")
+                            "AND tgname <> 'posts_set_search'")
                 for trigger in self.postgres.sql(triggers, "bench").split():
                     self.postgres.sql(f"DROP TRIGGER {trigger} ON posts", "bench")
             return self.postgres.url("bench")

@@ -1,4 +1,4 @@
-"""What is compared: how each server is built, started and asked."""
+"""The compared servers: how to build, start, and query each of them."""
 
 import http.client
 import json
@@ -7,7 +7,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-from .process import BENCH, ROOT, Failed, cpu_seconds, rss_mb, start, stop
+from .process import BENCH, ROOT, BenchmarkError, cpu_seconds, rss_mb, start, stop
 
 KEY = "a-key-for-the-benchmark-only"
 READS = ("list", "list 1", "list 256", "one", "summary", "search")
@@ -50,17 +50,17 @@ def _cargo(name, title, database, extra=()):
 def _npm(name, title, script, endpoints=READS + WRITES, path="/api/posts"):
     directory = BENCH / "peers" / name
     return Server(name, title, "postgres", (directory / "node_modules/.bin/node", script), endpoints, "npm",
-                  {"NODE_ENV": "production"}, directory, path, "one a core")
+                  {"NODE_ENV": "production"}, directory, path, "one per core")
 
 
 SERVERS = [
-    Server("ceiling", "ceiling: the same bytes, bare actix", None, (ROOT / "target/release/examples/ceiling",),
+    Server("ceiling", "ceiling: the same bytes from bare actix", None, (ROOT / "target/release/examples/ceiling",),
            READS[:3], "ceiling"),
     _own("sqlite", True),
     _own("sqlite", False),
     _own("postgres", True),
     _own("postgres", False),
-    _cargo("actix-rusqlite", "actix + rusqlite by hand, SQLite", "sqlite", ("create 64",)),
+    _cargo("actix-rusqlite", "actix + rusqlite, SQLite", "sqlite", ("create 64",)),
     _cargo("axum-sqlx", "axum + sqlx, PostgreSQL", "postgres"),
     _npm("fastify-pg", "Fastify + pg, PostgreSQL", "server.mjs"),
     _npm("fastify-prisma", "Fastify + Prisma 7, PostgreSQL", "server.mjs"),
@@ -69,7 +69,7 @@ SERVERS = [
 
 
 class Running:
-    """A server that runs: started on `database`, ended by `stop`."""
+    """A running server process. The constructor starts it on `database`."""
 
     def __init__(self, server, database, directory, arguments=()):
         self.server = server
@@ -80,49 +80,49 @@ class Running:
         elif database is not None:
             environment["DATABASE_URL"] = f"sqlite://{database}" if server.database == "sqlite" else database
         self.log_path = directory / f"{server.name}.log"
-        # Not in the repository: a `.env` there would be read.
-        where = server.directory if server.peer else directory
-        began = time.monotonic()
+        # The service would read a `.env` file in the repository, so it runs in another directory.
+        working_directory = server.directory if server.peer else directory
+        started = time.monotonic()
         with self.log_path.open("w") as log:
-            self.process = start([*server.command, *arguments], cwd=where, env=environment, stdout=log, stderr=log)
+            self.process = start([*server.command, *arguments], cwd=working_directory, env=environment, stdout=log, stderr=log)
         try:
-            self.start_ms = self._await_first_answer(began) * 1000
+            self.start_ms = self._await_first_response(started) * 1000
         except BaseException:
             stop(self.process)
             raise
 
-    def _await_first_answer(self, began):
-        while time.monotonic() - began < 30:
+    def _await_first_response(self, started):
+        while time.monotonic() - started < 30:
             if self.process.poll() is not None:
                 break
             try:
                 if self.get(self.server.path)[0] == 200:
-                    return time.monotonic() - began
+                    return time.monotonic() - started
             except OSError:
                 pass
             time.sleep(0.0005)
-        raise Failed(f"{self.server.name} does not answer:\n{self.log()}")
+        raise BenchmarkError(f"{self.server.name} does not respond:\n{self.log()}")
 
     def log(self):
         return self.log_path.read_text(errors="replace")[-3000:]
 
-    def ask(self, method, path, body=None, headers=None):
+    def request(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            sent = {"Authorization": f"Bearer {KEY}"} if method != "GET" else {}
+            default_headers = {"Authorization": f"Bearer {KEY}"} if method != "GET" else {}
             if body is not None:
-                sent["Content-Type"] = "application/json"
+                default_headers["Content-Type"] = "application/json"
                 body = json.dumps(body)
-            connection.request(method, path, body, {**sent, **(headers or {})})
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
+            connection.request(method, path, body, {**default_headers, **(headers or {})})
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
         except http.client.HTTPException as error:
-            raise OSError(f"no HTTP: {error}") from error
+            raise OSError(f"invalid HTTP response: {error}") from error
         finally:
             connection.close()
 
     def get(self, path, headers=None):
-        return self.ask("GET", path, headers=headers)
+        return self.request("GET", path, headers=headers)
 
     @property
     def url(self):

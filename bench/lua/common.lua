@@ -1,17 +1,17 @@
--- What every script shares: the ids that a thread may take, and the report. Settings come as environment variables,
--- because each of wrk's threads has a Lua state of its own.
+-- Shared by all scripts: settings, helpers, and the report. Settings are environment variables, because each wrk thread
+-- has its own Lua state.
 
 local common = {}
 
 common.newest = tonumber(os.getenv("BENCH_POSTS"))
 common.key = { ["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY") }
 common.json = { ["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY") }
--- Warm-up and measurement write different rows: each has a mark of its own.
+-- Part of the titles that a run writes. Warm-up and measurement have different marks, so that each write changes a row.
 common.mark = os.getenv("BENCH_MARK")
 
 local threads = 0
 
--- Called once per thread, before it starts.
+-- wrk calls this once per thread, before the thread starts.
 function setup(thread)
   thread:set("number", threads)
   thread:set("threads", tonumber(os.getenv("BENCH_THREADS")))
@@ -22,15 +22,15 @@ function common.seed()
   math.randomseed(tonumber(os.getenv("BENCH_SEED")) * 64 + number)
 end
 
--- A published post: those with an even id are.
+-- Returns the id of a random published post. Seeded posts with an even id are published.
 function common.published()
   return 2 * math.random(1, common.newest / 2)
 end
 
--- 500 characters, as the seeded posts have.
+-- 500 characters, like the content of the seeded posts.
 common.content = string.rep("words of a new post, ", 24):sub(1, 500)
 
--- One line of JSON at the end. wrk counts answers from 400 on as errors of status.
+-- wrk calls this at the end. Prints the report as one line of JSON. wrk counts responses from 400 as status errors.
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(

@@ -1,4 +1,4 @@
--- A draft with a title that no other has.
+-- Creates drafts with unique titles.
 local common = require("common")
 local count = 0
 

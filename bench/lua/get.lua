@@ -1,4 +1,4 @@
--- The same request again and again: wrk's URL, with BENCH_ETAG as If-None-Match where it is set.
+-- Repeats a GET of wrk's URL, with BENCH_ETAG as If-None-Match if it is set.
 require("common")
 
 if os.getenv("BENCH_ETAG") then

@@ -1,5 +1,5 @@
--- 95 % anonymous reads, of the list, one post and the summaries in equal parts, and 5 % writes, each of which changes
--- the title of a published post.
+-- 95 % anonymous reads: the list, one post, and the summaries in equal parts. 5 % writes: each changes the title of a
+-- published post.
 local common = require("common")
 local list, summaries, count = nil, nil, 0
 

@@ -1,4 +1,4 @@
--- A random published post.
+-- Reads random published posts.
 local common = require("common")
 
 function init()

@@ -1,5 +1,5 @@
--- Publishes drafts, each thread its own, and when all are published makes them drafts again, and so on: every request
--- changes a row. Seeded posts with an odd id are drafts; the warm-up takes the first fifth of them.
+-- Each thread publishes its own drafts, then unpublishes all of them, and repeats, so that every request changes a row.
+-- Seeded posts with an odd id are drafts. The warm-up uses the first fifth of them, the measurement the rest.
 local common = require("common")
 local ids, at, action = {}, 0, "publish"
 
@@ -19,7 +19,7 @@ end
 function request()
   at = at + 1
   if at > #ids then
-    -- The first request is left out from now on: wrk makes it twice, to look at it and to send it.
+    -- Skip the first id from now on. wrk calls request() once at the start to inspect the request, without sending it.
     at, action = 2, action == "publish" and "unpublish" or "publish"
   end
   return wrk.format("POST", "/api/posts/" .. ids[at] .. "/" .. action, common.key, "")

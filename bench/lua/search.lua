@@ -1,4 +1,4 @@
--- A random query of those in BENCH_QUERIES, which are separated by commas and written as in a URL.
+-- Sends random queries from BENCH_QUERIES, a comma-separated list of URL-encoded queries.
 local common = require("common")
 local requests = {}
 

@@ -59,11 +59,31 @@ mod tests {
         input
     }
 
+    /// Decodes a line of `fuzz/corpus/TARGET.txt`. `scripts/fuzz` describes the escapes.
+    fn unescape(line: &str) -> Vec<u8> {
+        let mut bytes = line.bytes();
+        let mut input = Vec::new();
+        while let Some(byte) = bytes.next() {
+            input.push(match byte {
+                b'\\' => match bytes.next().unwrap() {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'x' => {
+                        let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                        u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap()
+                    }
+                    other => other,
+                },
+                other => other,
+            });
+        }
+        input
+    }
+
     fn try_inputs(target: &str, check: fn(&[u8])) {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-        let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        let corpus: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(format!("{target}.txt"));
+        let corpus: Vec<Vec<u8>> = std::fs::read_to_string(file).unwrap().lines().map(unescape).collect();
         let mut random = Random(0);
         let mutations = std::iter::repeat_with(|| mutate(&mut random, &corpus)).take(MUTATIONS);
         for input in corpus.iter().cloned().chain(mutations) {

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use crate::posts::list::search::{Scope, Search};
+use crate::posts::list::search::{Search, SearchScope};
 
 thread_local! {
     static DATABASE: RefCell<SqliteConnection> = RefCell::new(open());
@@ -47,10 +47,10 @@ fn is_known(c: char) -> bool {
 pub fn check(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(search) = Search::parse(text) else { return };
-    let scopes = [Scope::Post, Scope::Title];
+    let scopes = [SearchScope::Post, SearchScope::Title];
     let (fts5, tsquery) = (scopes.map(|scope| search.fts5(scope)), scopes.map(|scope| search.tsquery(scope)));
     assert!(tsquery.iter().all(|query| is_tsquery(query)), "{tsquery:?}");
-    assert!(search.unsure().is_none_or(|(query, _)| is_tsquery(query.strip_prefix("'|+' & ").unwrap())));
+    assert!(search.without_positions().is_none_or(|(query, _)| is_tsquery(query.strip_prefix("'|+' & ").unwrap())));
     DATABASE.with_borrow_mut(|conn| {
         let insert = diesel::sql_query("INSERT INTO search (title, content) VALUES (?, '')").bind::<Text, _>(text);
         if text.chars().all(is_known) {

@@ -1,4 +1,4 @@
-//! Who is calling, and whether they may: the check that stands before every route.
+//! Authentication and authorization: the check before every handler.
 
 use std::future::{Ready, ready};
 
@@ -16,13 +16,13 @@ use crate::keys::model::{KeyHash, SecretKey};
 use crate::keys::store;
 use crate::routing::{Access, Role};
 
-/// Who is calling.
+/// Who sent the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     Anonymous,
     Key {
-        /// Of a stored key. The one of the environment has a negative one, made from its hash, so that another key in
-        /// its place is another caller.
+        /// The id of a stored key. `ADMIN_API_KEY` has a negative id, derived from its hash, so that a replaced key is a
+        /// different caller.
         id: i64,
         role: Role,
     },
@@ -30,7 +30,7 @@ pub enum Caller {
 
 impl Caller {
     /// # Errors
-    /// 401 without a key, 403 with one whose role is too low.
+    /// 401 without a key, 403 if the role of the key is insufficient.
     pub fn require(self, needed: Role) -> Result<(), ApiError> {
         match self {
             Self::Anonymous => Err(ApiError::KeyRequired),
@@ -39,7 +39,7 @@ impl Caller {
         }
     }
 
-    /// The id of the key, negative for the one of the environment; 0 without a key.
+    /// The id of the key, negative for `ADMIN_API_KEY`; 0 without a key.
     #[must_use]
     pub fn id(self) -> i64 {
         match self {
@@ -63,15 +63,15 @@ impl FromRequest for Caller {
     }
 }
 
-/// The hash of `ADMIN_API_KEY`, where it is set.
+/// The hash of `ADMIN_API_KEY`, if it is set.
 #[derive(Debug, Clone, Copy)]
 pub struct EnvironmentKey(pub Option<KeyHash>);
 
-/// Lets a request through to its handler, with its [`Caller`], or answers 401 or 403. It stands before the extractors,
-/// so that nothing of the body is read for those who may not send one.
+/// Passes a request to its handler, with its [`Caller`], or responds with 401 or 403. Runs before the extractors, so that
+/// the body of an unauthorized request is not read.
 ///
 /// # Errors
-/// The handler's own.
+/// Those of the handler.
 pub async fn guard<B: MessageBody + 'static>(
     access: Access,
     request: ServiceRequest,
@@ -82,7 +82,7 @@ pub async fn guard<B: MessageBody + 'static>(
             request.extensions_mut().insert(caller);
             next.call(request).await.map(ServiceResponse::map_into_boxed_body)
         }
-        // An answer and not an `Err`, which would pass by the layers above, and their CORS headers with them.
+        // A response, not an `Err`: an `Err` would bypass the outer middleware, and with it the CORS headers.
         Err(error) => Ok(request.error_response(error)),
     }
 }
@@ -91,11 +91,11 @@ async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller
     let mut given = request.headers().get_all(header::AUTHORIZATION);
     let caller = match (access, given.next()) {
         (Access::Unchecked, _) | (_, None) => Caller::Anonymous,
-        // Whoever stands in front may have looked at the other one (RFC 9110, section 5.3: it is no list).
+        // A proxy may have checked the other one (RFC 9110, section 5.3: the header is not a list).
         (_, Some(_)) if given.next().is_some() => return Err(ApiError::KeyInvalid),
         (_, Some(authorization)) => {
             let key = authorization.to_str().ok().and_then(bearer).ok_or(ApiError::KeyInvalid)?;
-            caller_of(key, request).await?
+            authenticate_key(key, request).await?
         }
     };
     if let Access::AtLeast(role) = access {
@@ -104,20 +104,20 @@ async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller
     Ok(caller)
 }
 
-/// A compressed body could be far larger than it says.
+/// A compressed body could be far larger than its `Content-Length`.
 fn check_encoding(request: &ServiceRequest) -> Result<(), ApiError> {
     let is_encoded = !request.method().is_safe() && request.headers().contains_key(header::CONTENT_ENCODING);
     if is_encoded { Err(ApiError::UnsupportedContentEncoding) } else { Ok(()) }
 }
 
-/// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1); the scheme's case does not matter.
+/// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1). The scheme is case-insensitive.
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// The holder of a key, which is counted as theirs, or as a wrong one.
-async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
+/// Looks up the caller, and counts the request for its key, or as a failure.
+async fn authenticate_key(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
     rate_limit::check_failures(request, &hash)?;
     match look_up(hash, request).await {
@@ -135,7 +135,7 @@ async fn caller_of(key: &str, request: &ServiceRequest) -> Result<Caller, ApiErr
     }
 }
 
-/// Looked up at every request, so that a revoked key is refused at the next one on every instance.
+/// Looks up a key in the database at every request, so that every instance rejects a revoked key at once.
 async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let environment = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
     if environment.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
@@ -147,17 +147,17 @@ async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiE
     let found = database.read_inline(move |conn| store::find(conn, &hash, now)).await?;
     let key = found.ok_or(ApiError::KeyInvalid)?;
     if key.last_used_on.as_deref() != Some(&now.utc_date()) {
-        note_use(database, key.id, now);
+        record_use(database, key.id, now);
     }
     Ok(Caller::Key { id: key.id, role: key.role })
 }
 
-/// In the background: the first request of a day waits no longer than the others.
-fn note_use(database: &Database, id: i64, now: Timestamp) {
+/// Runs in the background, so that the first request of a day does not wait for it.
+fn record_use(database: &Database, id: i64, now: Timestamp) {
     let database = database.clone();
     actix_web::rt::spawn(async move {
-        if let Err(error) = database.write_each(move |conn| store::note_use(conn, id, &now.utc_date())).await {
-            tracing::warn!(%error, key = id, "the use of a key cannot be noted");
+        if let Err(error) = database.write_each(move |conn| store::record_use(conn, id, &now.utc_date())).await {
+            tracing::warn!(%error, key = id, "failed to record key usage");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! `/api/keys`.
+//! `/api/keys`. Each handler calls the store once, and renders the result.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -14,28 +14,28 @@ use crate::keys::store::NotRevoked;
 use crate::keys::{errors, store};
 use crate::resource::path::IdPath;
 
-/// The API keys.
+/// All API keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKeys {
-    /// Every key that was not revoked, oldest first.
+    /// Every key that has not been revoked, oldest first.
     pub items: Vec<ApiKey>,
 }
 
-/// List the API keys
+/// List API keys
 ///
-/// Keys that were revoked are not listed. The keys themselves are never shown.
-#[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, description = "The keys", body = ApiKeys)))]
+/// Returns every key that has not been revoked, without the secret itself.
+#[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, description = "The API keys", body = ApiKeys)))]
 pub async fn list_keys(database: web::Data<Database>) -> Result<HttpResponse, ApiError> {
     let items = database.read(store::list).await?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(ApiKeys { items }))
 }
 
-/// Make an API key
+/// Create an API key
 ///
-/// The answer holds the key itself, which cannot be shown again.
+/// The response contains the secret. It is stored only as a hash, and cannot be retrieved again.
 #[utoipa::path(
     post, path = "/api/keys", tag = "keys", request_body = CreateApiKey,
-    responses((status = 201, description = "The key, shown this once", body = CreatedApiKey)),
+    responses((status = 201, description = "The new key, with its secret", body = CreatedApiKey)),
 )]
 pub async fn create_key(
     caller: Caller,
@@ -44,7 +44,7 @@ pub async fn create_key(
 ) -> Result<HttpResponse, ApiError> {
     let secret = SecretKey::generate().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let hash = SecretKey::hash(secret.reveal());
-    // The environment's key has no row.
+    // `ADMIN_API_KEY` has no row.
     let created_by = Some(caller.id()).filter(|id| *id > 0);
     let api_key =
         database.write_each(move |conn| store::create(conn, &key, &hash, created_by, Timestamp::now())).await?;
@@ -54,8 +54,8 @@ pub async fn create_key(
 
 /// Revoke an API key
 ///
-/// It is refused from the next request on, on every instance. The last admin key can only be revoked where the service
-/// has an `ADMIN_API_KEY`.
+/// Every instance rejects the key from the next request on. The last admin key cannot be revoked, unless the service has
+/// an `ADMIN_API_KEY`.
 #[utoipa::path(
     delete, path = "/api/keys/{id}", tag = "keys",
     params(IdPath),
@@ -66,8 +66,8 @@ pub async fn revoke_key(
     environment: web::Data<EnvironmentKey>,
     IdPath { id }: IdPath,
 ) -> Result<HttpResponse, ApiError> {
-    let has_other_way_in = environment.0.is_some();
-    database.write(move |conn| store::revoke(conn, id, has_other_way_in, Timestamp::now())).await?.map_err(
+    let may_revoke_last_admin = environment.0.is_some();
+    database.write(move |conn| store::revoke(conn, id, may_revoke_last_admin, Timestamp::now())).await?.map_err(
         |reason| match reason {
             NotRevoked::Missing => ApiError::NotFound("key"),
             NotRevoked::LastAdmin => errors::last_admin_key(),
@@ -76,6 +76,6 @@ pub async fn revoke_key(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// A key must not stay in any cache on its way.
+/// No cache may store an API key.
 const NO_STORE: (header::HeaderName, header::HeaderValue) =
     (header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));

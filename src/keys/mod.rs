@@ -1,4 +1,4 @@
-//! API keys: who may call what.
+//! API keys: authentication, and the routes that manage keys.
 
 pub mod auth;
 pub mod errors;

@@ -1,4 +1,4 @@
-//! What a key is, and how one is made.
+//! API keys: the row, the JSON, and the secret.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::routing::Role;
 use crate::schema::api_keys;
 use crate::validation::{Fields, Input, Invalid};
 
-/// An API key, without the key itself, which is shown only once.
+/// An API key, without its secret.
 #[derive(Debug, Clone, Serialize, ToSchema, Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
 #[schema(example = json!({
@@ -23,32 +23,32 @@ use crate::validation::{Fields, Input, Invalid};
 pub struct ApiKey {
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: i64,
-    /// What it is for.
+    /// What the key is used for.
     #[schema(example = "ci", min_length = 1, max_length = 100)]
     pub name: String,
     #[schema(inline)]
     pub role: Role,
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub created_at: Timestamp,
-    /// The id of the key that made it; null where it was made on the command line or with `ADMIN_API_KEY`.
+    /// The id of the key that created it. Null if it was created on the command line or with `ADMIN_API_KEY`.
     #[schema(required)]
     pub created_by: Option<i64>,
-    /// From when on it is refused; null: never.
+    /// When the key expires. Null if it does not expire.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// The day, in UTC, on which it was last used; null where it never was.
+    /// The date of last use, in UTC. Null if it was never used.
     #[schema(required, value_type = Option<String>, format = Date, example = "2026-01-31")]
     pub last_used_on: Option<String>,
 }
 
-/// A key as it is stored, to be moved to another database, where it goes on opening what it opened.
+/// A key as stored, for an export to another database, where the same secret works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys, treat_none_as_default_value = false)]
 pub struct StoredKey {
     pub id: i64,
     pub name: String,
     pub role: Role,
-    /// The SHA-256 of the key.
+    /// The SHA-256 hash of the secret.
     #[serde(serialize_with = "hexadecimal")]
     pub hash: Vec<u8>,
     pub created_at: Timestamp,
@@ -62,7 +62,7 @@ fn hexadecimal<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::E
     serializer.serialize_str(&HEXLOWER.encode(bytes))
 }
 
-/// A new key as its maker sees it, once.
+/// A new API key, with its secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 2, "name": "ci", "role": "editor", "created_at": "2026-01-31T12:00:00.000000Z", "created_by": 1,
@@ -71,44 +71,44 @@ fn hexadecimal<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::E
 pub struct CreatedApiKey {
     #[serde(flatten)]
     pub api_key: ApiKey,
-    /// The key itself. It is stored only as a hash and cannot be shown again.
+    /// The secret. It is stored only as a hash, and cannot be retrieved again.
     #[schema(example = "posts_mfrggzdfmztwq2lknnwg23tpobyxe43u")]
     pub key: String,
 }
 
-/// What is needed to make a key.
+/// The parameters of a new API key.
 #[derive(Debug, Clone, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "ci", "role": "editor"}))]
 pub struct CreateApiKey {
-    /// What it is for: 1 to 100 characters, without spaces around them.
+    /// What the key is used for: 1 to 100 characters. Surrounding white space is removed.
     #[schema(example = "ci", min_length = 1, max_length = 100, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
     pub name: String,
     #[schema(inline)]
     pub role: Role,
-    /// From when on it is refused, a time to come. Left out or null: never.
+    /// When the key expires: a time in the future. If omitted or null, it does not expire.
     #[schema(value_type = Option<String>, format = DateTime, example = "2099-01-31T12:00:00Z")]
     pub expires_at: Option<Timestamp>,
 }
 
 impl CreateApiKey {
     /// # Errors
-    /// Empty after trimming, or over 100 characters.
+    /// The name is empty after trimming, or exceeds 100 characters.
     pub fn name(text: String) -> Result<String, Invalid> {
         const MAX: usize = 100;
         match text.trim() {
             "" => Err(Invalid::new("empty", "must not be empty")),
-            name if name.chars().count() > MAX => Err(Invalid::new("too_long", "must be at most 100 characters long")),
+            name if name.chars().count() > MAX => Err(Invalid::new("too_long", "must be at most 100 characters")),
             name => Ok(name.to_owned()),
         }
     }
 
     /// # Errors
-    /// No RFC 3339 time, or one that has passed.
+    /// The text is not an RFC 3339 time, or the time has passed.
     pub fn expires_at(text: String) -> Result<Timestamp, Invalid> {
         let time: Timestamp =
             text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))?;
-        if time > Timestamp::now() { Ok(time) } else { Err(Invalid::new("range", "must be a time to come")) }
+        if time > Timestamp::now() { Ok(time) } else { Err(Invalid::new("range", "must be in the future")) }
     }
 }
 
@@ -121,24 +121,24 @@ impl Input for CreateApiKey {
     }
 }
 
-/// A key itself. `Debug` does not show it.
+/// The secret of an API key. `Debug` does not print it.
 pub struct SecretKey(String);
 
-/// What is stored of a key.
+/// The hash under which a key is stored.
 pub type KeyHash = [u8; 32];
 
 impl SecretKey {
-    /// 160 random bits behind a prefix by which people and secret scanners know what they found.
+    /// Generates 160 random bits, with a prefix that people and secret scanners recognize.
     ///
     /// # Errors
-    /// The operating system has no random numbers.
+    /// The operating system supplies no random numbers.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes)?;
         Ok(Self(format!("posts_{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())))
     }
 
-    /// SHA-256. A key has too many random bits to be guessed from it, so a slow hash would only cost time.
+    /// The SHA-256 hash. The secret has too many random bits to be guessed, so a slow hash would add nothing but cost.
     #[must_use]
     pub fn hash(key: &str) -> KeyHash {
         Sha256::digest(key.as_bytes()).into()

@@ -1,4 +1,4 @@
-//! Keys in the database.
+//! API keys in the database.
 
 use diesel::QueryResult;
 use diesel::prelude::*;
@@ -19,10 +19,7 @@ struct NewRow<'a> {
     expires_at: Option<Timestamp>,
 }
 
-/// Stores a key by its hash. `created_by` is the id of the key that made it.
-///
-/// # Errors
-/// The database's.
+/// Stores a key by its hash. `created_by` is the id of the key that created it.
 pub fn create(
     conn: &mut Connection,
     key: &CreateApiKey,
@@ -38,10 +35,7 @@ pub fn create(
         .get_result(conn))
 }
 
-/// The key with this hash, where it was neither revoked nor has expired.
-///
-/// # Errors
-/// The database's.
+/// Finds the key with this hash, unless it is revoked or expired.
 pub fn find(conn: &mut Connection, hash: &KeyHash, now: Timestamp) -> QueryResult<Option<ApiKey>> {
     let hash: &[u8] = hash;
     let key: Option<ApiKey> = on!(conn, conn => api_keys::table
@@ -53,20 +47,14 @@ pub fn find(conn: &mut Connection, hash: &KeyHash, now: Timestamp) -> QueryResul
     Ok(key.filter(|key| key.expires_at.is_none_or(|expires_at| now < expires_at)))
 }
 
-/// Notes that the key was used on this day.
-///
-/// # Errors
-/// The database's.
-pub fn note_use(conn: &mut Connection, id: i64, day: &str) -> QueryResult<()> {
+/// Records that the key was used on this day.
+pub fn record_use(conn: &mut Connection, id: i64, day: &str) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     on!(conn, conn => diesel::update(api_keys::table.find(id)).set(api_keys::last_used_on.eq(day)).execute(conn))
         .map(drop)
 }
 
-/// Every key that was not revoked, oldest first.
-///
-/// # Errors
-/// The database's.
+/// Lists every key that has not been revoked, oldest first.
 pub fn list(conn: &mut Connection) -> QueryResult<Vec<ApiKey>> {
     on!(conn, conn => api_keys::table
         .filter(api_keys::revoked_at.is_null())
@@ -75,28 +63,22 @@ pub fn list(conn: &mut Connection) -> QueryResult<Vec<ApiKey>> {
         .load(conn))
 }
 
-/// Every key there ever was, those that were revoked too, oldest first.
-///
-/// # Errors
-/// The database's.
+/// Lists all keys, including revoked ones, oldest first.
 pub fn all(conn: &mut Connection) -> QueryResult<Vec<StoredKey>> {
     on!(conn, conn => api_keys::table.order(api_keys::id.asc()).select(StoredKey::as_select()).load(conn))
 }
 
-/// What became of a key from another database.
+/// The outcome of restoring a key from another database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
     Stored,
-    /// This key has this id here already, and stays as it is.
+    /// The key is already stored under this id, and is not changed.
     Found,
-    /// Another key has its id, or it has another id here.
+    /// The id belongs to another key, or the key is stored under another id.
     Taken,
 }
 
-/// Stores a key with the id that it had. To be called in a transaction.
-///
-/// # Errors
-/// The database's.
+/// Stores a key under the id that it had in another database. Call it in a transaction.
 pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> {
     conn.mark_changed(Visibility::Private);
     lock(conn)?;
@@ -118,17 +100,14 @@ pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> 
 /// Why a key was not revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRevoked {
-    /// There is no such key, or it was revoked before.
+    /// The key does not exist, or is already revoked.
     Missing,
-    /// It is the last one that can manage keys.
+    /// No other key could manage keys.
     LastAdmin,
 }
 
-/// Makes a key useless from the next request on. To be called in a transaction. `may_be_last`: there is another way
-/// in, so the last admin key may go.
-///
-/// # Errors
-/// The database's.
+/// Revokes a key. Call it in a transaction. `may_be_last` permits revoking the last admin key, because there is another
+/// way to manage keys.
 pub fn revoke(
     conn: &mut Connection,
     id: i64,
@@ -155,17 +134,14 @@ pub fn revoke(
     Ok(if revoked > 0 { Ok(()) } else { Err(NotRevoked::Missing) })
 }
 
-/// Nobody else makes or revokes a key until the transaction ends; on SQLite the transaction itself sees to it.
+/// Prevents concurrent changes of keys until the transaction ends. On SQLite, every write transaction is exclusive.
 fn lock(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }
 
-/// Stores the first key of a database that never had one, once however many instances start together.
-/// `None`: there was one before.
-///
-/// # Errors
-/// The database's.
+/// Stores the first key of a database. Returns `None` if it has or had a key. Of several instances that start together,
+/// one stores a key.
 pub fn create_first(
     conn: &mut Connection,
     key: &CreateApiKey,
@@ -174,7 +150,7 @@ pub fn create_first(
 ) -> QueryResult<Option<ApiKey>> {
     conn.transaction(|conn| {
         lock(conn)?;
-        let had_one: Option<i64> = on!(conn, conn => api_keys::table.select(api_keys::id).first(conn).optional())?;
-        if had_one.is_some() { Ok(None) } else { create(conn, key, hash, None, now).map(Some) }
+        let existing: Option<i64> = on!(conn, conn => api_keys::table.select(api_keys::id).first(conn).optional())?;
+        if existing.is_some() { Ok(None) } else { create(conn, key, hash, None, now).map(Some) }
     })
 }

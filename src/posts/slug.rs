@@ -1,12 +1,17 @@
-//! Slugs that the service makes: from a title, and free.
+//! The rules for slugs: how one is derived from a title, shortened, and numbered until it is free.
+//!
+//! PostgreSQL repeats them in SQL for external writers, who insert posts without slugs: `posts_slug`,
+//! `posts_numbered_slug`, and `posts_fill_slug` in `migrations/postgres/*_track_changes/up.sql`. Change both together.
+//! `tests/api/posts/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only
+//! Latin letters. SQLite has no such rule; there, an insert without a slug fails.
 
 use crate::posts::model::MAX_SLUG;
 
-/// For a title with nothing in it that ASCII can spell.
+/// The slug of a title that has no character with an ASCII transliteration. `posts_slug` in SQL.
 const FALLBACK: &str = "post";
 
-/// The title in ASCII, lower case, with hyphens for all that is neither letter nor digit, cut at a word where it is
-/// too long.
+/// The title transliterated to lower-case ASCII, with one hyphen for each run of other characters than letters and
+/// digits. A slug over [`MAX_SLUG`] is cut at the end of a word. `posts_slug` in SQL.
 #[must_use]
 pub fn from_title(title: &str) -> String {
     let slug = slug::slugify(title);
@@ -16,7 +21,8 @@ pub fn from_title(title: &str) -> String {
     }
 }
 
-/// `base`, or `base-2`, `base-3` … cut so that it stays within the limit.
+/// `base`, `base-2`, `base-3`, …: the base is cut so that the result has at most [`MAX_SLUG`] bytes.
+/// `posts_numbered_slug` in SQL.
 #[must_use]
 pub fn numbered(base: &str, number: u64) -> String {
     if number < 2 {
@@ -26,10 +32,10 @@ pub fn numbered(base: &str, number: u64) -> String {
     format!("{}{suffix}", cut(base, MAX_SLUG - suffix.len()))
 }
 
-/// The search for a free slug among `base`, `base-2`, `base-3` …, one look-up after the other.
+/// A search for a free slug among `base`, `base-2`, `base-3`, …, one lookup at a time.
 ///
-/// Doubles the number until a free one is met, then halves the gap, so that the ten-thousandth "untitled" costs
-/// under thirty look-ups.
+/// It doubles the number until a slug is free, then halves the gap: the 10,000th "untitled" costs at most 30 lookups.
+/// `posts_fill_slug` in SQL.
 #[derive(Debug, Default)]
 pub struct FreeNumber {
     taken: u64,
@@ -40,7 +46,7 @@ impl FreeNumber {
     /// The number to look up next.
     ///
     /// # Errors
-    /// There is none: this one was found free.
+    /// The search has ended: the number in the error is free.
     pub fn look_up(&self) -> Result<u64, u64> {
         match self.free {
             None => Ok((self.taken * 2).max(1)),
@@ -49,7 +55,7 @@ impl FreeNumber {
         }
     }
 
-    /// What the look-up of [`FreeNumber::look_up`] answered.
+    /// Records the result of a lookup.
     pub fn note(&mut self, number: u64, is_taken: bool) {
         if is_taken {
             self.taken = number;
@@ -59,10 +65,10 @@ impl FreeNumber {
     }
 }
 
-/// A free slug among `base`, `base-2`, `base-3` …: the first one where none has been freed in between.
+/// A free slug among `base`, `base-2`, `base-3`, …: the first one, unless there are gaps between the taken ones.
 ///
 /// # Errors
-/// Those of `is_taken`.
+/// Returns the first error of `is_taken`.
 pub fn first_free<E>(base: &str, mut is_taken: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
     let mut search = FreeNumber::default();
     loop {
@@ -73,7 +79,7 @@ pub fn first_free<E>(base: &str, mut is_taken: impl FnMut(&str) -> Result<bool, 
     }
 }
 
-/// At most `max` bytes, at the end of a word where one ends in there.
+/// The first `max` bytes, without the last word if it does not fit and is not the only one.
 fn cut(slug: &str, max: usize) -> &str {
     let Some((head, tail)) = slug.split_at_checked(max) else { return slug };
     if tail.starts_with('-') {
@@ -88,7 +94,7 @@ mod tests {
     use std::convert::Infallible;
 
     #[test]
-    fn titles_are_transliterated() {
+    fn titles_are_transliterated_to_ascii() {
         for (title, slug) in [
             ("Hello, World!", "hello-world"),
             ("Über größe Äpfel", "uber-grosse-apfel"),
@@ -103,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_slug_is_cut_at_a_word() {
+    fn long_slugs_are_cut_at_the_end_of_a_word() {
         let title = "word ".repeat(60);
         let slug = from_title(&title);
         assert!(slug.len() <= MAX_SLUG && slug.ends_with("-word"), "{slug}");
@@ -113,16 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_free_number_is_found_in_few_look_ups() {
+    fn free_numbers_take_few_lookups() {
         for count in [0, 1, 2, 3, 4, 5, 9_999] {
-            let mut look_ups = 0;
+            let mut lookups = 0;
             let taken = |slug: &str| {
-                look_ups += 1;
+                lookups += 1;
                 let number = slug.strip_prefix("a").unwrap().trim_start_matches('-').parse().unwrap_or(1);
                 Ok::<_, Infallible>(number <= count)
             };
             assert_eq!(first_free("a", taken), Ok(numbered("a", count + 1)));
-            assert!(look_ups <= 30, "{look_ups} look-ups for {count}");
+            assert!(lookups <= 30, "{lookups} lookups for {count}");
         }
     }
 }

@@ -1,4 +1,4 @@
-// Astro's standalone server, one process a core.
+// Astro's standalone server, with one process per core.
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 

@@ -1,4 +1,4 @@
-// The posts API by hand: Fastify and pg on PostgreSQL, one process a core.
+// A handwritten posts API with Fastify and pg on PostgreSQL, with one process per core.
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -6,14 +6,14 @@ import Fastify from 'fastify';
 import pg from 'pg';
 import { excerpt, pageOf, pageSchema, postSchema, slug } from './posts.mjs';
 
-// Without this, pg gives 64-bit integers as strings; ids stay below 2^53.
+// By default, pg returns 64-bit integers as strings. Ids stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 const COLUMNS = 'id, slug, title, content, published, published_at, scheduled_for, created_at, updated_at, version';
 const SUMMARY = COLUMNS.replace('content', 'excerpt');
-const CHANGED = 'updated_at = now(), version = version + 1';
+const TOUCH = 'updated_at = now(), version = version + 1';
 
-// Named: PostgreSQL parses and plans each once per connection.
+// Named statements: PostgreSQL parses each of them once per connection.
 const STATEMENTS = {
   list: `SELECT ${COLUMNS} FROM posts WHERE published ORDER BY id DESC LIMIT 21`,
   summaries: `SELECT ${SUMMARY} FROM posts WHERE published ORDER BY id DESC LIMIT 21`,
@@ -21,10 +21,10 @@ const STATEMENTS = {
            ORDER BY id DESC LIMIT 21`,
   one: `SELECT ${COLUMNS} FROM posts WHERE id = $1 AND published`,
   create: `INSERT INTO posts (slug, title, content, excerpt) VALUES ($1, $2, $3, $4) RETURNING ${COLUMNS}`,
-  update: `UPDATE posts SET title = $2, ${CHANGED} WHERE id = $1 RETURNING ${COLUMNS}`,
+  update: `UPDATE posts SET title = $2, ${TOUCH} WHERE id = $1 RETURNING ${COLUMNS}`,
   publish: `UPDATE posts SET published = true, published_at = coalesce(published_at, now()), scheduled_for = NULL,
-            ${CHANGED} WHERE id = $1 AND NOT published RETURNING ${COLUMNS}`,
-  unpublish: `UPDATE posts SET published = false, ${CHANGED} WHERE id = $1 AND published RETURNING ${COLUMNS}`,
+            ${TOUCH} WHERE id = $1 AND NOT published RETURNING ${COLUMNS}`,
+  unpublish: `UPDATE posts SET published = false, ${TOUCH} WHERE id = $1 AND published RETURNING ${COLUMNS}`,
 };
 
 async function serve() {

@@ -1,4 +1,4 @@
-// What a post is in JSON. Fastify compiles the schemas into serializers.
+// The JSON schemas of the responses. Fastify compiles them into serializers.
 const time = { type: 'string', format: 'date-time' };
 const common = {
   id: { type: 'integer' },
@@ -14,7 +14,7 @@ const common = {
 
 export const postSchema = { type: 'object', properties: { ...common, content: { type: 'string', nullable: true } } };
 export const summarySchema = { type: 'object', properties: { ...common, excerpt: { type: 'string', nullable: true } } };
-// One schema for both kinds of item: what an item lacks is left out.
+// One schema for lists of posts and of summaries. Fastify omits the properties that an item does not have.
 export const pageSchema = {
   type: 'object',
   properties: {
@@ -23,7 +23,7 @@ export const pageSchema = {
   },
 };
 
-// One row more than a page tells whether there is another.
+// The queries read one row more than a page, which shows whether there is another page.
 export function pageOf(rows) {
   const items = rows.slice(0, 20);
   return { items, next_cursor: rows.length > 20 ? String(items[19].id) : null };
@@ -33,7 +33,7 @@ export function slug(title, randomBytes) {
   return `${title.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-${randomBytes(4).toString('hex')}`;
 }
 
-// At most 200 characters, cut at a word.
+// Returns at most 200 characters, cut at a word boundary.
 export function excerpt(content) {
   return content.length <= 200 ? content : content.slice(0, content.lastIndexOf(' ', 200));
 }

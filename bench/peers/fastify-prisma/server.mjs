@@ -1,4 +1,4 @@
-// The posts API by hand: Fastify and Prisma on PostgreSQL, one process a core.
+// A handwritten posts API with Fastify and Prisma on PostgreSQL, with one process per core.
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -14,10 +14,10 @@ const post = {
 const { content, ...rest } = post;
 const summary = { ...rest, excerpt: true };
 
-function shown(row) {
-  const { id, publishedAt, scheduledFor, createdAt, updatedAt, version, ...same } = row;
+function toResponse(row) {
+  const { id, publishedAt, scheduledFor, createdAt, updatedAt, version, ...rest } = row;
   return {
-    ...same,
+    ...rest,
     id: Number(id),
     published_at: publishedAt,
     scheduled_for: scheduledFor,
@@ -33,7 +33,7 @@ async function serve() {
   });
   const newest = (select, where = {}) =>
     prisma.post.findMany({ where: { published: true, ...where }, orderBy: { id: 'desc' }, take: 21, select });
-  // Prisma's own language knows no tsvector column.
+  // Raw SQL, because Prisma's query API does not support tsvector columns.
   const search = (q) => prisma.$queryRaw`
     SELECT id, slug, title, content, published, published_at AS "publishedAt", scheduled_for AS "scheduledFor",
            created_at AS "createdAt", updated_at AS "updatedAt", version
@@ -43,20 +43,20 @@ async function serve() {
   app.get('/api/posts', { schema: { response: { 200: pageSchema } } }, async (request) => {
     const { q, view } = request.query;
     const rows = q !== undefined ? await search(q) : await newest(view === 'summary' ? summary : post);
-    return pageOf(rows.map(shown));
+    return pageOf(rows.map(toResponse));
   });
   const one = { schema: { response: { 200: postSchema, 201: postSchema } } };
   app.get('/api/posts/:id', one, async (request, reply) => {
     const row = await prisma.post.findUnique({ where: { id: BigInt(request.params.id), published: true }, select: post });
-    return row ? shown(row) : reply.code(404).send({ error: 'not found' });
+    return row ? toResponse(row) : reply.code(404).send({ error: 'not found' });
   });
   app.post('/api/posts', one, async (request, reply) => {
     const { title, content } = request.body;
     const data = { title, content, slug: slug(title, randomBytes), excerpt: excerpt(content) };
-    return reply.code(201).send(shown(await prisma.post.create({ data, select: post })));
+    return reply.code(201).send(toResponse(await prisma.post.create({ data, select: post })));
   });
   const change = async (where, data) =>
-    shown(await prisma.post.update({ where, data: { ...data, version: { increment: 1 } }, select: post }));
+    toResponse(await prisma.post.update({ where, data: { ...data, version: { increment: 1 } }, select: post }));
   app.patch('/api/posts/:id', one, (request) => change({ id: BigInt(request.params.id) }, { title: request.body.title }));
   app.post('/api/posts/:id/publish', one, (request) =>
     change(

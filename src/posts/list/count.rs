@@ -1,4 +1,4 @@
-//! How many posts a list has: exactly, or at a cost that does not grow with them.
+//! The number of posts in a list: exact, or estimated at a cost that does not depend on the number.
 
 use diesel::QueryResult;
 
@@ -6,12 +6,12 @@ use crate::db::Connection;
 use crate::posts::list::query::{Filter, Order};
 use crate::posts::list::sql;
 
-/// Whether the total of a list is asked for.
+/// Whether the total of a list is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     None,
     Exact,
-    /// Exact up to [`COUNTED`].
+    /// Exact up to [`EXACT_UP_TO`].
     Estimated,
 }
 
@@ -22,13 +22,10 @@ pub struct Total {
     pub is_estimate: bool,
 }
 
-/// An estimate counts so many posts.
-pub const COUNTED: i64 = 10_000;
+/// An estimate counts at most this many posts.
+pub const EXACT_UP_TO: i64 = 10_000;
 
-/// `None` where it was not asked for.
-///
-/// # Errors
-/// The database's.
+/// The number of posts that match the filter; `None` if it was not requested.
 pub fn total(conn: &mut Connection, filter: &Filter, count: Count) -> QueryResult<Option<Total>> {
     if count == Count::None {
         return Ok(None);
@@ -36,7 +33,7 @@ pub fn total(conn: &mut Connection, filter: &Filter, count: Count) -> QueryResul
     let mut total = Total { posts: 0, is_estimate: false };
     for published in filter.published.map_or(vec![true, false], |published| vec![published]) {
         let counted = match count {
-            Count::Estimated => estimated(conn, filter, published)?,
+            Count::Estimated => estimate(conn, filter, published)?,
             _ => Total { posts: sql::count(conn, filter, published)?, is_estimate: false },
         };
         total.posts += counted.posts;
@@ -45,19 +42,19 @@ pub fn total(conn: &mut Connection, filter: &Filter, count: Count) -> QueryResul
     Ok(Some(total))
 }
 
-/// Where there are more than it counts, it takes the newest ones for a sample: as densely as they fill their range of
-/// ids, the rest of the list is taken to fill the rest of the ids.
-fn estimated(conn: &mut Connection, filter: &Filter, published: bool) -> QueryResult<Total> {
-    let counted = sql::ids(conn, filter, published, None, COUNTED + 1)?.len();
+/// Counts up to [`EXACT_UP_TO`] posts. If there are more, extrapolates: assumes that the matching posts are as dense in the
+/// whole range of ids as the newest ones are in theirs.
+fn estimate(conn: &mut Connection, filter: &Filter, published: bool) -> QueryResult<Total> {
+    let counted = sql::ids(conn, filter, published, None, EXACT_UP_TO + 1)?.len();
     let counted = i64::try_from(counted).unwrap_or(i64::MAX);
-    if counted <= COUNTED {
+    if counted <= EXACT_UP_TO {
         return Ok(Total { posts: counted, is_estimate: false });
     }
-    let sample = sql::ids(conn, filter, published, Some(Order::Descending), COUNTED)?;
+    let sample = sql::ids(conn, filter, published, Some(Order::Descending), EXACT_UP_TO)?;
     let oldest = sql::ids(conn, filter, published, Some(Order::Ascending), 1)?;
     let posts = match (sample.first(), sample.last(), oldest.first()) {
         (Some(newest), Some(last), Some(oldest)) => {
-            let share = i128::from(newest - oldest + 1) * i128::from(COUNTED) / i128::from(newest - last + 1);
+            let share = i128::from(newest - oldest + 1) * i128::from(EXACT_UP_TO) / i128::from(newest - last + 1);
             i64::try_from(share).unwrap_or(i64::MAX)
         }
         _ => counted,

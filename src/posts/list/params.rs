@@ -1,82 +1,86 @@
-//! The query string of the list: from text to a [`ListQuery`].
+//! The query string of the list: from text to a [`ListRequest`].
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::db::Timestamp;
 use crate::http::ApiError;
-use crate::http::extract::query::{Params, refuse};
+use crate::http::extract::query::{QueryValue, query_params, refuse};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
-use crate::posts::list::search::{MAX_SEARCH, NoSearch, Search};
+use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
 use crate::posts::model;
 use crate::resource::paging;
 
-/// What the list takes, for the OpenAPI document; [`ListRequest::parse`] reads it.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "its fields are only described")]
-pub(crate) struct ListParams {
-    /// Posts on a page. A page also ends at 8 MiB of content.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<u8>,
-    /// `next_cursor` or `prev_cursor` of another page of the same list: only `limit`, `view` and `count` may differ.
-    #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    cursor: Option<String>,
-    /// In what order; posts that are equal in it are ordered by id. `relevance` takes `q` and is the default with it:
-    /// posts whose title has all the words come first, then the newest.
-    #[param(inline)]
-    sort: Option<SortParam>,
-    /// `false` lists drafts, `any` drafts and published posts; both take a key.
-    #[param(inline)]
-    published: Option<PublishedParam>,
-    /// Only posts with one of these slugs; may be given up to 100 times.
-    #[param(max_items = 100, explode = true, value_type = Option<Vec<SlugParam>>, inline)]
-    slug: Option<Vec<String>>,
-    /// Only posts published after this time.
-    #[param(value_type = Option<String>, format = DateTime)]
-    published_after: Option<String>,
-    /// Only posts published before this time.
-    #[param(value_type = Option<String>, format = DateTime)]
-    published_before: Option<String>,
-    /// Only posts changed after this time.
-    #[param(value_type = Option<String>, format = DateTime)]
-    updated_after: Option<String>,
-    /// Only posts changed before this time.
-    #[param(value_type = Option<String>, format = DateTime)]
-    updated_before: Option<String>,
-    /// Only posts with all these words in title or content, as in `rust async*`. "Quotes" make a phrase, `word*` is a
-    /// prefix; case and diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
-    #[param(max_length = 500)]
-    q: Option<String>,
-    /// `summary` gives an `excerpt` in place of the `content`.
-    #[param(inline)]
-    view: Option<ViewParam>,
-    /// Adds `total` and `total_is_estimate`. An estimate is exact up to 10,000 and costs the same however many there
-    /// are.
-    #[param(inline)]
-    count: Option<CountParam>,
+query_params! {
+    /// The parameters of the list.
+    pub(crate) struct ListParams {
+        /// The maximum number of posts on the page. A page also ends at 8 MiB of content.
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 20)]
+        limit: Option<LimitParam>,
+        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+        /// the request that returned it.
+        #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
+        cursor: Option<String>,
+        /// The order of the posts; `-` means descending. Posts with equal values are ordered by id. `relevance` requires `q`,
+        /// and is the default with it: posts whose title contains all words come first, then the newest.
+        #[param(inline)]
+        sort: Option<SortParam>,
+        /// `false` lists drafts, `any` lists drafts and published posts. Both require an API key.
+        #[param(inline)]
+        published: Option<PublishedParam>,
+        /// Returns only posts with one of these slugs. Can be repeated up to 100 times.
+        #[param(max_items = 100, explode = true, value_type = Option<Vec<SlugParam>>, inline)]
+        slug: Vec<SlugParam>,
+        /// Returns only posts published after this time.
+        #[param(value_type = Option<String>, format = DateTime)]
+        published_after: Option<TimeParam>,
+        /// Returns only posts published before this time.
+        #[param(value_type = Option<String>, format = DateTime)]
+        published_before: Option<TimeParam>,
+        /// Returns only posts changed after this time.
+        #[param(value_type = Option<String>, format = DateTime)]
+        updated_after: Option<TimeParam>,
+        /// Returns only posts changed before this time.
+        #[param(value_type = Option<String>, format = DateTime)]
+        updated_before: Option<TimeParam>,
+        /// Returns only posts that contain all of these words in title or content, for example `rust async*`. `"Quotes"`
+        /// match a phrase, `word*` matches a prefix; case and diacritics are ignored. At most 20 words, of which at most 4
+        /// are prefixes.
+        #[param(value_type = Option<String>, max_length = 500)]
+        q: Option<SearchParam>,
+        /// `summary` returns an `excerpt` instead of the `content`.
+        #[param(inline)]
+        view: Option<ViewParam>,
+        /// Adds `total` and `total_is_estimate` to the response. An estimate is exact up to 10,000 posts, and its cost does
+        /// not depend on the number of posts.
+        #[param(inline)]
+        count: Option<CountParam>,
+    }
 }
 
-/// The slug of a post.
-#[derive(ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
-#[expect(dead_code, reason = "it is only described")]
-struct SlugParam(String);
+/// Declares a parameter with a fixed set of values. The first one is the default.
+macro_rules! enum_param {
+    ($name:ident($type:ty) { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
+        pub(crate) struct $name($type);
 
-/// Declares the values that a parameter takes, with what each one means; the first one is the default.
-macro_rules! values {
-    ($(#[$meta:meta])* $name:ident -> $type:ty { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
-        $(#[$meta])*
-        struct $name;
+        impl QueryValue for $name {
+            fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+                match text {
+                    $default => Ok(Self($value)),
+                    $($text => Ok(Self($other)),)*
+                    _ => Err(concat!("must be one of ", $default, $(", ", $text,)*).into()),
+                }
+            }
+        }
 
-        impl $name {
-            const TAKES: &str = concat!("takes one of ", $default, $(" ", $text,)*);
-
-            fn parse(text: &str) -> Option<$type> {
-                match text { $default => Some($value), $($text => Some($other),)* _ => None }
+        impl Default for $name {
+            fn default() -> Self {
+                Self($value)
             }
         }
 
@@ -95,9 +99,8 @@ macro_rules! values {
     };
 }
 
-values! {
-    /// The values of `sort`.
-    SortParam -> Sort {
+enum_param! {
+    SortParam(Sort) {
         "-id" => Sort::By(Column::Id, Order::Descending),
         "id" => Sort::By(Column::Id, Order::Ascending),
         "-published_at" => Sort::By(Column::PublishedAt, Order::Descending),
@@ -110,34 +113,77 @@ values! {
     }
 }
 
-values! {
-    /// The values of `published`.
-    PublishedParam -> Option<bool> { "true" => Some(true), "false" => Some(false), "any" => None, }
+enum_param! {
+    PublishedParam(Option<bool>) { "true" => Some(true), "false" => Some(false), "any" => None, }
 }
 
-values! {
-    /// The values of `view`.
-    ViewParam -> View { "full" => View::Full, "summary" => View::Summary, }
+enum_param! {
+    ViewParam(View) { "full" => View::Full, "summary" => View::Summary, }
 }
 
-values! {
-    /// The values of `count`.
-    CountParam -> Count { "none" => Count::None, "exact" => Count::Exact, "estimated" => Count::Estimated, }
+enum_param! {
+    CountParam(Count) { "none" => Count::None, "exact" => Count::Exact, "estimated" => Count::Estimated, }
 }
 
-/// A list as it was asked for.
+pub(crate) struct LimitParam(u8);
+
+impl QueryValue for LimitParam {
+    /// Each number has one spelling: no sign, no leading zero.
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        let limit = if text.starts_with(['+', '0']) { None } else { text.parse().ok() };
+        limit.filter(|limit| (1..=100).contains(limit)).map(Self).ok_or("must be an integer between 1 and 100".into())
+    }
+}
+
+pub(crate) struct TimeParam(Timestamp);
+
+impl QueryValue for TimeParam {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        text.parse().map(Self).map_err(|_| {
+            "must be an RFC 3339 time such as 2026-01-31T12:00:00Z; encode the + of a time zone offset as %2B".into()
+        })
+    }
+}
+
+/// The slug of a post.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+pub(crate) struct SlugParam(String);
+
+impl QueryValue for SlugParam {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        model::slug(text.to_owned()).map(Self).map_err(|invalid| invalid.detail)
+    }
+}
+
+pub(crate) struct SearchParam(SearchFilter);
+
+impl QueryValue for SearchParam {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        if text.chars().count() > MAX_SEARCH {
+            return Err("must be at most 500 characters".into());
+        }
+        match Search::parse(text) {
+            Ok(search) => Ok(Self(SearchFilter::For(search))),
+            Err(SearchError::NoWords) => Ok(Self(SearchFilter::Nothing)),
+            Err(SearchError::TooComplex) => Err("must be at most 20 words, of which at most 4 are prefixes".into()),
+        }
+    }
+}
+
+/// A requested page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListRequest {
     pub query: ListQuery,
     pub count: Count,
-    /// What a cursor of this list begins with.
+    /// The first part of each cursor of this list.
     list: ListId,
 }
 
-/// Tells lists apart that differ in filter or order.
+/// Identifies a list by its filter and order.
 type ListId = u64;
 
-/// What a cursor holds.
+/// The contents of a cursor.
 #[derive(Serialize, Deserialize)]
 struct Cursor<P> {
     #[serde(rename = "l")]
@@ -148,109 +194,68 @@ struct Cursor<P> {
 
 impl ListRequest {
     /// # Errors
-    /// A parameter that is unknown, repeated or wrong, or a cursor of another list.
-    pub fn parse(query: &str) -> Result<Self, ApiError> {
-        let mut params = Params::parse(query);
-        let limit = choice(&mut params, "limit", LIMIT, limit)?.unwrap_or(20);
-        let search = search(&mut params)?;
-        let by_default = if search == SearchFilter::Off { SortParam::parse("-id") } else { Some(Sort::Relevance) };
-        let sort = choice(&mut params, "sort", SortParam::TAKES, SortParam::parse)?.or(by_default);
-        let sort = sort.ok_or_else(|| refuse("sort", SortParam::TAKES))?;
-        if sort == Sort::Relevance && search == SearchFilter::Off {
-            return Err(refuse("sort", "takes relevance only together with q"));
-        }
+    /// A parameter is unknown, repeated, or invalid, or the cursor belongs to another list.
+    pub fn parse(query_string: &str) -> Result<Self, ApiError> {
+        let params = ListParams::parse(query_string)?;
+        let search = params.q.map_or(SearchFilter::Off, |SearchParam(search)| search);
+        let SortParam(sort) = match params.sort {
+            Some(SortParam(Sort::Relevance)) if search == SearchFilter::Off => {
+                return Err(refuse("sort", "relevance requires the parameter q"));
+            }
+            None if search != SearchFilter::Off => SortParam(Sort::Relevance),
+            sort => sort.unwrap_or_default(),
+        };
         let filter = Filter {
-            published: choice(&mut params, "published", PublishedParam::TAKES, PublishedParam::parse)?
-                .unwrap_or(Some(true)),
-            slugs: slugs(&mut params)?,
-            published_after: time(&mut params, "published_after")?,
-            published_before: time(&mut params, "published_before")?,
-            updated_after: time(&mut params, "updated_after")?,
-            updated_before: time(&mut params, "updated_before")?,
+            published: params.published.unwrap_or_default().0,
+            slugs: slugs(params.slug)?,
+            published_after: params.published_after.map(|TimeParam(time)| time),
+            published_before: params.published_before.map(|TimeParam(time)| time),
+            updated_after: params.updated_after.map(|TimeParam(time)| time),
+            updated_before: params.updated_before.map(|TimeParam(time)| time),
             search,
         };
-        let view = choice(&mut params, "view", ViewParam::TAKES, ViewParam::parse)?.unwrap_or(View::Full);
-        let count = choice(&mut params, "count", CountParam::TAKES, CountParam::parse)?.unwrap_or(Count::None);
-        let cursor: Option<String> = params.take("cursor", "takes a cursor")?;
-        params.finish()?;
+        let LimitParam(limit) = params.limit.unwrap_or(LimitParam(20));
+        let ViewParam(view) = params.view.unwrap_or_default();
+        let CountParam(count) = params.count.unwrap_or_default();
         let list = list_id(&filter, sort)?;
-        let place = cursor.map(|cursor| place(&cursor, list, sort)).transpose()?;
+        let place = params.cursor.map(|cursor| decode(&cursor, list, sort)).transpose()?;
         Ok(Self { query: ListQuery { filter, sort, limit, place, view }, count, list })
     }
 
-    /// Whether the page is found by an index alone: nothing is searched, passed over or counted.
+    /// Whether an index alone yields the page: nothing is searched, filtered, or counted.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         self.query.filter.is_indexed() && self.count == Count::None
     }
 
-    /// The cursor of a page of this list.
+    /// The cursor of another page of this list.
     #[must_use]
     pub fn cursor(&self, place: &Place) -> String {
         paging::encode(&Cursor { list: self.list, place })
     }
 }
 
-const LIMIT: &str = "takes a whole number from 1 to 100";
-
-/// One spelling per number: no sign, no leading zero.
-fn limit(text: &str) -> Option<u8> {
-    if text.starts_with(['+', '0']) {
-        return None;
-    }
-    text.parse().ok().filter(|limit| (1..=100).contains(limit))
-}
-
-fn choice<T>(
-    params: &mut Params<'_>,
-    name: &str,
-    takes: &'static str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, ApiError> {
-    let given: Option<String> = params.take(name, takes)?;
-    given.map(|text| parse(&text).ok_or_else(|| refuse(name, takes))).transpose()
-}
-
-fn time(params: &mut Params<'_>, name: &str) -> Result<Option<Timestamp>, ApiError> {
-    params.take(name, "takes an RFC 3339 time such as 2026-01-31T12:00:00Z; write the + of an offset as %2B")
-}
-
-fn search(params: &mut Params<'_>) -> Result<SearchFilter, ApiError> {
-    const TAKES: &str = "takes at most 500 characters";
-    let Some(text) = params.take::<String>("q", TAKES)? else { return Ok(SearchFilter::Off) };
-    if text.chars().count() > MAX_SEARCH {
-        return Err(refuse("q", TAKES));
-    }
-    match Search::parse(&text) {
-        Ok(search) => Ok(SearchFilter::For(search)),
-        Err(NoSearch::Empty) => Ok(SearchFilter::Nothing),
-        Err(NoSearch::TooMuch) => Err(refuse("q", "takes at most 20 words, of which at most 4 are prefixes")),
-    }
-}
-
-fn slugs(params: &mut Params<'_>) -> Result<Vec<String>, ApiError> {
+/// Sorts the slugs and removes duplicates: the order in which they are given changes neither the list nor its cursors.
+fn slugs(params: Vec<SlugParam>) -> Result<Vec<String>, ApiError> {
     const MAX_SLUGS: usize = 100;
-    let slugs = params.take_all("slug");
-    if slugs.len() > MAX_SLUGS {
-        return Err(refuse("slug", "may be given at most 100 times"));
+    if params.len() > MAX_SLUGS {
+        return Err(refuse("slug", "must be given at most 100 times"));
     }
-    let slugs = slugs.into_iter().map(|slug| model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail)));
-    let mut slugs = slugs.collect::<Result<Vec<_>, _>>()?;
-    // A list is the same in whichever order its slugs are named, and so is its cursor.
+    let mut slugs: Vec<String> = params.into_iter().map(|SlugParam(slug)| slug).collect();
     slugs.sort_unstable();
     slugs.dedup();
     Ok(slugs)
 }
 
-fn place(cursor: &str, list: ListId, sort: Sort) -> Result<Place, ApiError> {
+fn decode(cursor: &str, list: ListId, sort: Sort) -> Result<Place, ApiError> {
     let cursor: Cursor<Place> = paging::decode(cursor)?;
     if cursor.list == list && sort.has(&cursor.place) { Ok(cursor.place) } else { Err(ApiError::InvalidCursor) }
 }
 
-/// The same for the same filter and order, on every instance.
+/// The id of the list with this filter and order, which is the same on every instance.
 fn list_id(filter: &Filter, sort: Sort) -> Result<ListId, ApiError> {
     let list = serde_json::to_vec(&(filter, sort)).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let digest: [u8; 32] = Sha256::digest(list).into();
-    // JSON keeps integers up to 2^53 everywhere.
+    // Every JSON parser preserves integers up to 2^53.
     Ok(u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11)
 }

@@ -1,53 +1,53 @@
-//! Full-text search: what the caller typed, and the query that each database makes of it.
+//! Full-text search: parses the search text, and translates it to the query language of each database.
 //!
-//! All words must be there, quotes make a phrase, `word*` is a prefix; every other character only separates words, so that no
-//! text is a syntax error. A word is folded by the database itself, as it folded the posts.
+//! A post must contain all words. Quotes enclose a phrase, and `word*` is a prefix. Every other character separates words,
+//! so no text is a syntax error. The database folds the words (case, diacritics) in the same way as the posts.
 
 use serde::Serialize;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// The most characters that a search may have.
+/// The maximum length of a search text, in characters.
 pub const MAX_SEARCH: usize = 500;
 
-/// The most words that a search may have: each one costs the database a look into its index.
+/// The maximum number of words: each one costs an index lookup.
 const MAX_WORDS: usize = 20;
-/// The most prefixes: each one stands for all words that begin so.
+/// The maximum number of prefixes: each one matches many words.
 const MAX_PREFIXES: usize = 4;
 
-/// Why a text is no search.
+/// Why a text cannot be searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoSearch {
-    /// There is no word in it: it finds nothing.
-    Empty,
-    /// It would cost too much.
-    TooMuch,
+pub enum SearchError {
+    /// It contains no word, and thus matches nothing.
+    NoWords,
+    /// It contains too many words or prefixes.
+    TooComplex,
 }
 
 /// A search with at least one word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Search(Vec<Phrase>);
 
-/// Words that stand next to each other; the last one may be only the beginning of a word.
+/// Adjacent words. The last one may be a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Phrase {
     words: Vec<String>,
     is_prefix: bool,
 }
 
-/// Where the words are looked for.
+/// Where the words must occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// In title and content together; a phrase is in one of them.
+pub enum SearchScope {
+    /// Anywhere in title and content. A phrase must be within one of them.
     Post,
     Title,
 }
 
 impl Search {
     /// # Errors
-    /// It has no word, or over 20 words, or over 4 prefixes.
-    pub fn parse(text: &str) -> Result<Self, NoSearch> {
+    /// The text has no word, more than 20 words, or more than 4 prefixes.
+    pub fn parse(text: &str) -> Result<Self, SearchError> {
         let mut phrases: Vec<Phrase> = Vec::new();
-        // Every second part stood between quotes; a quote that nobody closed ends with the text.
+        // Every second part is quoted. An unclosed quote extends to the end.
         for (part, is_quoted) in text.split('"').zip([false, true].into_iter().cycle()) {
             if is_quoted {
                 phrases.extend(phrase(part, false));
@@ -58,40 +58,40 @@ impl Search {
         let words: usize = phrases.iter().map(|phrase| phrase.words.len()).sum();
         let prefixes = phrases.iter().filter(|phrase| phrase.is_prefix).count();
         if words > MAX_WORDS || prefixes > MAX_PREFIXES {
-            return Err(NoSearch::TooMuch);
+            return Err(SearchError::TooComplex);
         }
-        if phrases.is_empty() { Err(NoSearch::Empty) } else { Ok(Self(phrases)) }
+        if phrases.is_empty() { Err(SearchError::NoWords) } else { Ok(Self(phrases)) }
     }
 
-    /// As a query of SQLite's FTS5 (section 3 of its manual).
-    pub(crate) fn fts5(&self, scope: Scope) -> String {
-        let all = self.joined(" AND ", |phrase| {
+    /// The query for FTS5 of SQLite (FTS5 manual, section 3).
+    pub(crate) fn fts5(&self, scope: SearchScope) -> String {
+        let all = self.join(" AND ", |phrase| {
             format!("\"{}\"{}", phrase.words.join(" "), if phrase.is_prefix { " *" } else { "" })
         });
         match scope {
-            Scope::Post => all,
-            Scope::Title => format!("{{title}} : ({all})"),
+            SearchScope::Post => all,
+            SearchScope::Title => format!("{{title}} : ({all})"),
         }
     }
 
-    /// As a `tsquery` of PostgreSQL (section 8.11.2 of its manual).
-    pub(crate) fn tsquery(&self, scope: Scope) -> String {
-        let weight = if scope == Scope::Title { "A" } else { "" };
-        self.joined(" & ", |phrase| {
+    /// The `tsquery` for PostgreSQL (manual, section 8.11.2).
+    pub(crate) fn tsquery(&self, scope: SearchScope) -> String {
+        let weight = if scope == SearchScope::Title { "A" } else { "" };
+        self.join(" & ", |phrase| {
             let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':{weight}")).collect();
             format!("({}{})", words.join(" <-> "), if phrase.is_prefix { "*" } else { "" })
         })
     }
 
-    /// The posts of which PostgreSQL lost positions and that have the words, together or not: a `tsquery`, and a
-    /// pattern of `LIKE` per phrase, between bars. The migration that made `posts_vector` tells of '|+'. `None` without
-    /// a phrase, which alone needs positions.
-    pub(crate) fn unsure(&self) -> Option<(String, String)> {
+    /// For long posts, whose vector has lost word positions, so that a phrase query cannot match: a `tsquery` for the words
+    /// of such posts, and the `LIKE` patterns of the phrases, separated by bars. The marker `|+` is documented with the SQL
+    /// function `posts_vector_from_words`. `None` if there is no phrase, because only phrases need positions.
+    pub(crate) fn without_positions(&self) -> Option<(String, String)> {
         let is_phrase = |phrase: &&Phrase| phrase.words.len() > 1;
         if !self.0.iter().any(|phrase| is_phrase(&phrase)) {
             return None;
         }
-        let words = self.joined(" & ", |phrase| {
+        let words = self.join(" & ", |phrase| {
             let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':")).collect();
             format!("{}{}", words.join(" & "), if phrase.is_prefix { "*" } else { "" })
         });
@@ -101,26 +101,26 @@ impl Search {
         Some((format!("'|+' & {words}"), patterns.join("|")))
     }
 
-    fn joined(&self, with: &str, render: impl Fn(&Phrase) -> String) -> String {
+    fn join(&self, with: &str, render: impl Fn(&Phrase) -> String) -> String {
         self.0.iter().map(render).collect::<Vec<_>>().join(with)
     }
 }
 
-/// `None`: there is no word in it.
+/// `None` if the text contains no word.
 fn phrase(text: &str, is_prefix: bool) -> Option<Phrase> {
     let words: Vec<String> =
         text.split(|c| !is_word(c)).filter(|word| !word.chars().all(is_diacritic)).map(ToOwned::to_owned).collect();
     if words.is_empty() { None } else { Some(Phrase { words, is_prefix }) }
 }
 
-/// Letters, decimal digits, and the combining diacritics that folding drops: what both databases take for a word.
+/// Letters, decimal digits, and the combining diacritics that folding removes: the word characters of both databases.
 fn is_word(c: char) -> bool {
     c.general_category_group() == GeneralCategoryGroup::Letter
         || c.general_category() == GeneralCategory::DecimalNumber
         || is_diacritic(c)
 }
 
-/// Folding drops it, so that no word is made of it alone.
+/// Folding removes these characters, so a word cannot consist of them alone.
 fn is_diacritic(c: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&c)
 }
@@ -130,16 +130,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_that_would_cost_too_much_is_refused() {
+    fn a_search_with_too_many_words_is_rejected() {
         for text in ["a ".repeat(21), "a-".repeat(21), "ab* cd* ef* gh* ij*".to_owned()] {
-            assert_eq!(Search::parse(&text), Err(NoSearch::TooMuch), "{text}");
+            assert_eq!(Search::parse(&text), Err(SearchError::TooComplex), "{text}");
         }
         assert!(Search::parse(&"a ".repeat(20)).is_ok() && Search::parse("日*").is_ok());
     }
 
     fn queries(text: &str) -> (String, String) {
         let search = Search::parse(text).unwrap();
-        (search.fts5(Scope::Post), search.tsquery(Scope::Post))
+        (search.fts5(SearchScope::Post), search.tsquery(SearchScope::Post))
     }
 
     #[test]
@@ -152,11 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn every_other_character_only_separates_words() {
+    fn other_characters_separate_words() {
         assert_eq!(queries(r"foo-bar' OR (x:y)").0, r#""foo bar" AND "OR" AND "x y""#);
         assert_eq!(queries(r#"say "hello"#).0, r#""say" AND "hello""#);
         for text in ["", "  ", "!!!", "\"\"", "*", "² ½", "\u{301}", "\"\u{301} \u{302}*"] {
-            assert_eq!(Search::parse(text), Err(NoSearch::Empty), "{text}");
+            assert_eq!(Search::parse(text), Err(SearchError::NoWords), "{text}");
         }
     }
 }

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use crate::db::{Backend, BindValue, Connection, FixedSql, Timestamp, on};
 use crate::posts::excerpt;
 use crate::posts::list::query::{Column, Filter, IndexScan, Item, Key, Order, SearchFilter, Tier, View};
-use crate::posts::list::search::{Scope, Search};
+use crate::posts::list::search::{Search, SearchScope};
 use crate::posts::model::{Post, PostSummary};
 use crate::schema::posts;
 
@@ -179,37 +179,37 @@ fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bo
                 in_title_on_postgres(search, "NOT posts_title_vector(posts.search) @@ posts_fold("),
             ]
         }
-        (Backend::Sqlite(_), Tier::All) => vec![on_sqlite(search, Scope::Post, FOUND)],
-        (Backend::Sqlite(_), Tier::Title) => vec![on_sqlite(search, Scope::Title, FOUND)],
+        (Backend::Sqlite(_), Tier::All) => vec![on_sqlite(search, SearchScope::Post, FOUND)],
+        (Backend::Sqlite(_), Tier::Title) => vec![on_sqlite(search, SearchScope::Title, FOUND)],
         (Backend::Sqlite(_), Tier::Rest) => {
-            vec![on_sqlite(search, Scope::Post, FOUND), on_sqlite(search, Scope::Title, NOT_FOUND)]
+            vec![on_sqlite(search, SearchScope::Post, FOUND), on_sqlite(search, SearchScope::Title, NOT_FOUND)]
         }
     };
     conditions.into_iter().map(FixedSql::uncached).collect()
 }
 
 fn in_post_on_postgres(search: &Search) -> FixedSql<Bool> {
-    let found = BindValue::Text(search.tsquery(Scope::Post));
-    let Some((unsure, patterns)) = search.unsure() else {
+    let found = BindValue::Text(search.tsquery(SearchScope::Post));
+    let Some((without_positions, patterns)) = search.without_positions() else {
         return FixedSql::new("posts.search @@ posts_fold(").bind(found, ")::tsquery");
     };
     FixedSql::new("(posts.search @@ posts_fold(")
         .bind(found, ")::tsquery OR (posts.search @@ posts_fold(")
         .bind(
-            BindValue::Text(unsure),
+            BindValue::Text(without_positions),
             ")::tsquery AND posts_text(posts.title, posts.content) LIKE ALL (string_to_array(posts_fold(",
         )
         .bind(BindValue::Text(patterns), "), '|'))))")
 }
 
 fn in_title_on_postgres(search: &Search, before: &'static str) -> FixedSql<Bool> {
-    FixedSql::new(before).bind(BindValue::Text(search.tsquery(Scope::Title)), ")::tsquery")
+    FixedSql::new(before).bind(BindValue::Text(search.tsquery(SearchScope::Title)), ")::tsquery")
 }
 
 const FOUND: &str = "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
 const NOT_FOUND: &str = "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
 
-fn on_sqlite(search: &Search, scope: Scope, before: &'static str) -> FixedSql<Bool> {
+fn on_sqlite(search: &Search, scope: SearchScope, before: &'static str) -> FixedSql<Bool> {
     FixedSql::new(before).bind(BindValue::Text(search.fts5(scope)), ")")
 }
 

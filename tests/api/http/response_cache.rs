@@ -243,8 +243,6 @@ async fn the_database_moves_a_version_once_for_who_does_not(api: Api) {
     let version =
         |id: i64| api.server.database.query_number(&format!("SELECT version AS number FROM posts WHERE id = {id}"));
     let database = &api.server.database;
-    database.execute("UPDATE posts SET title = title, published = published WHERE id = 1");
-    assert_eq!(version(1), 1, "nothing was changed");
     database.execute("UPDATE posts SET content = 'changed' WHERE id = 1");
     assert_eq!(version(1), 2);
     assert_eq!(database.query_number("SELECT count(*) AS number FROM posts WHERE id = 1 AND excerpt IS NULL"), 1);

@@ -420,11 +420,11 @@ async fn the_dashboard_and_the_alerts_ask_for_metrics_that_there_are() {
             suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
         })
         .collect();
-    let dashboard: Value = serde_json::from_str(include_str!("../../../ops/grafana/posts-api.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(include_str!("../../../deploy/grafana/posts-api.json")).unwrap();
     let mut expressions = Vec::new();
     under(&dashboard, "expr", &mut expressions);
     under(&dashboard, "query", &mut expressions);
-    let alerts: Vec<&str> = include_str!("../../../ops/prometheus/alerts.yml").lines().collect();
+    let alerts: Vec<&str> = include_str!("../../../deploy/prometheus/alerts.yml").lines().collect();
     let from_dashboard: BTreeSet<String> = expressions.iter().flat_map(|expression| names(expression)).collect();
     let from_alerts: BTreeSet<String> = alerts.iter().flat_map(|line| names(line)).collect();
     assert!(from_dashboard.len() > 20 && from_alerts.len() > 5, "{from_dashboard:?} {from_alerts:?}");

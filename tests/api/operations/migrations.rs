@@ -1,12 +1,13 @@
-//! Migrations while others use the database.
+//! Migrations: they can be reverted, they wait for locks without blocking readers, and the previous release keeps
+//! running while they are applied and afterwards.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use futures_util::future::join_all;
-use posts_api::db::Backend;
+use posts_api::db::{Backend, Connection};
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
@@ -15,12 +16,10 @@ use crate::support::postgres::env_var;
 use crate::support::program::{Process, Sandbox};
 use crate::support::{Engine, TestDatabase, on_both, wait_for};
 
-/// A migration holds readers up for a second at most; the rest is for a busy machine.
+/// A migration blocks readers for at most its lock timeout of one second. The rest is for a busy machine.
 const READ_WITHIN: Duration = Duration::from_secs(1 + 3);
 
-const UNDO: &str = include_str!("../../../migrations/postgres/2026-11-24-000002_count_changes/down.sql");
-
-/// What a release may do to a schema that the one before it goes on with: see docs/contributing/migrations.md.
+/// Changes that a later release may make while the previous one runs: see migrations/README.md.
 const LATER_RELEASE: [&str; 7] = [
     "ALTER TABLE posts ADD COLUMN subtitle TEXT",
     "ALTER TABLE posts ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",
@@ -31,14 +30,30 @@ const LATER_RELEASE: [&str; 7] = [
     "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')",
 ];
 
-/// A database whose last migration is pending, which locks the table of the posts.
-fn behind() -> Option<TestDatabase> {
+fn directory(engine: Engine) -> String {
+    let name = if engine == Engine::Sqlite { "sqlite" } else { "postgres" };
+    format!("{}/migrations/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether there was a migration to revert.
+fn revert_last(conn: &mut Connection, files: &FileBasedMigrations) -> bool {
+    let reverted = match &mut conn.backend {
+        Backend::Sqlite(conn) => conn.revert_last_migration(files.clone()).map(drop),
+        Backend::Postgres(conn) => conn.revert_last_migration(files.clone()).map(drop),
+    };
+    let Err(error) = reverted else { return true };
+    assert!(error.to_string().contains("No migrations"), "{error}");
+    false
+}
+
+/// A PostgreSQL database with two pending migrations. The first one, `search_posts`, adds a column to `posts`: it needs
+/// an ACCESS EXCLUSIVE lock.
+fn with_pending_migrations() -> Option<TestDatabase> {
     let database = TestDatabase::create(Engine::Postgres)?;
     database.migrate();
     let mut conn = database.connect();
-    let Backend::Postgres(backend) = &mut conn.backend else { panic!("this is PostgreSQL") };
-    backend.batch_execute(UNDO).unwrap();
-    execute(&mut conn, "DELETE FROM __diesel_schema_migrations WHERE version = '20261124000002'");
+    let files = FileBasedMigrations::from_path(directory(Engine::Postgres)).unwrap();
+    assert!(revert_last(&mut conn, &files) && revert_last(&mut conn, &files));
     Some(database)
 }
 
@@ -48,10 +63,10 @@ fn migrate(database: &TestDatabase) -> (Sandbox, Process) {
     (place, running)
 }
 
-/// Reads until `migrating` has given up once.
-async fn read_meanwhile(database: &TestDatabase, migrating: &Process) {
+/// Reads until `migrating` has hit its lock timeout once.
+async fn read_until_lock_timeout(database: &TestDatabase, migrating: &Process) {
     let mut reader = database.connect();
-    wait_for("the migration to wait for the table", async || {
+    wait_for("the migration to hit its lock timeout", async || {
         let began = Instant::now();
         execute(&mut reader, "SELECT count(*) FROM posts");
         assert!(began.elapsed() < READ_WITHIN, "a reader waited for {:?}", began.elapsed());
@@ -61,63 +76,67 @@ async fn read_meanwhile(database: &TestDatabase, migrating: &Process) {
 }
 
 #[tokio::test]
-async fn a_migration_waits_for_a_long_reader_without_holding_up_the_others() {
-    let Some(database) = behind() else { return };
+async fn migration_waits_for_long_reader_without_blocking_others() {
+    let Some(database) = with_pending_migrations() else { return };
     let mut long = database.connect();
     execute(&mut long, "BEGIN");
     execute(&mut long, "SELECT count(*) FROM posts");
     let (_place, mut migrating) = migrate(&database);
-    read_meanwhile(&database, &migrating).await;
+    read_until_lock_timeout(&database, &migrating).await;
     execute(&mut long, "ROLLBACK");
     assert!(migrating.wait_for_exit().await.success(), "{}", migrating.stderr());
-    assert!(migrating.stdout().starts_with("applied 1 migrations"), "{}", migrating.stdout());
+    assert!(migrating.stdout().starts_with("applied 2 migrations"), "{}", migrating.stdout());
 }
 
 #[tokio::test]
-async fn a_migration_that_does_not_get_its_table_changes_nothing_and_says_why() {
-    let Some(database) = behind() else { return };
+async fn migration_without_lock_changes_nothing_and_says_why() {
+    let Some(database) = with_pending_migrations() else { return };
     let mut long = database.connect();
     execute(&mut long, "BEGIN");
     execute(&mut long, "SELECT count(*) FROM posts");
     let (_place, mut migrating) = migrate(&database);
-    read_meanwhile(&database, &migrating).await;
+    read_until_lock_timeout(&database, &migrating).await;
     assert!(!migrating.wait_for_exit().await.success());
-    let told = migrating.stderr();
-    let line = told.lines().last().unwrap();
+    let stderr = migrating.stderr();
+    let line = stderr.lines().last().unwrap();
     assert!(line.starts_with("error: cannot migrate the database: ") && line.contains("pg_stat_activity"), "{line}");
     execute(&mut long, "ROLLBACK");
     let (_place, mut migrating) = migrate(&database);
     assert!(migrating.wait_for_exit().await.success(), "{}", migrating.stderr());
 }
 
+#[test]
+fn migrations_are_pairs() {
+    let names = |engine| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(directory(engine)).unwrap().map(Result::unwrap);
+        let files = ["up.sql", "down.sql"];
+        entries
+            .inspect(|entry| assert!(files.iter().all(|file| entry.path().join(file).is_file()), "{entry:?}"))
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect()
+    };
+    assert_eq!(names(Engine::Sqlite), names(Engine::Postgres));
+}
+
 #[on_both]
-async fn every_migration_can_be_undone_and_applied_again(database: TestDatabase) {
+async fn every_migration_can_be_reverted_and_reapplied(database: TestDatabase) {
     database.migrate();
-    let kind = if database.engine == Engine::Sqlite { "sqlite" } else { "postgres" };
-    let directory = format!("{}/migrations/{kind}", env!("CARGO_MANIFEST_DIR"));
-    let files = FileBasedMigrations::from_path(directory).unwrap();
+    let directory = directory(database.engine);
+    let files = FileBasedMigrations::from_path(&directory).unwrap();
     let mut conn = database.connect();
-    // One after the other, so that each down.sql is run on what its up.sql has made, and the reverse.
-    let mut undone = 0;
-    loop {
-        let reverted = match &mut conn.backend {
-            Backend::Sqlite(conn) => conn.revert_last_migration(files.clone()).map(drop),
-            Backend::Postgres(conn) => conn.revert_last_migration(files.clone()).map(drop),
-        };
-        let Err(error) = reverted else {
-            undone += 1;
-            continue;
-        };
-        assert!(undone > 1 && error.to_string().contains("No migrations"), "after {undone}: {error}");
-        break;
+    // One at a time, so that each down.sql runs on the result of its up.sql.
+    let mut reverted = 0;
+    while revert_last(&mut conn, &files) {
+        reverted += 1;
     }
+    assert_eq!(reverted, std::fs::read_dir(directory).unwrap().count());
     drop(conn);
     database.migrate();
     execute(&mut database.connect(), "INSERT INTO posts (slug, title) VALUES ('again', 'Again')");
 }
 
 #[on_both]
-async fn a_release_goes_on_while_the_next_one_migrates_and_afterwards(database: TestDatabase) {
+async fn previous_release_runs_while_next_one_migrates(database: TestDatabase) {
     let place = || {
         Sandbox::new([
             ("DATABASE_URL", database.url.as_str()),
@@ -126,7 +145,7 @@ async fn a_release_goes_on_while_the_next_one_migrates_and_afterwards(database: 
             ("CACHE_BYTES", "0"),
         ])
     };
-    // The release before this one where there is one, which is what scripts/previous-release gives; else this one.
+    // scripts/previous-release sets the variable. Without it, this release stands in for the previous one.
     let old = match env_var("PREVIOUS_RELEASE") {
         Some(program) => place().with_program(program.into()),
         None => place(),
@@ -135,8 +154,8 @@ async fn a_release_goes_on_while_the_next_one_migrates_and_afterwards(database: 
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let read = async |base: &str| {
         for path in ["/api/posts?limit=100&count=exact", "/api/posts?q=changed", "/api/posts/1", "/api/keys"] {
-            let answer = client.get(format!("{base}{path}")).bearer_auth(ADMIN_KEY).send().await.unwrap();
-            assert_eq!(answer.status(), 200, "{path}: {}", answer.text().await.unwrap());
+            let response = client.get(format!("{base}{path}")).bearer_auth(ADMIN_KEY).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{path}: {}", response.text().await.unwrap());
         }
     };
     let journal = Journal::new();
@@ -145,38 +164,38 @@ async fn a_release_goes_on_while_the_next_one_migrates_and_afterwards(database: 
     let is_done = AtomicBool::new(false);
     let write = async || {
         while !is_done.load(Ordering::Relaxed) {
-            assert!(journal.write(&base).await, "a write was refused: {}", running.stderr());
+            assert!(journal.write(&base).await, "a write failed: {}", running.stderr());
         }
     };
-    let more = async || {
+    let write_and_read_more = async || {
         let enough = journal.acknowledged() + 100;
         wait_for("writes to be acknowledged", async || (journal.acknowledged() > enough).then_some(())).await;
         read(&base).await;
     };
     let migrate = async {
-        // Statements are prepared by then, on every connection.
-        more().await;
+        // After this, every connection of the old release has prepared its statements.
+        write_and_read_more().await;
         let mut migrating = new.start("migrating", &["migrate"]);
         assert!(migrating.wait_for_exit().await.success(), "{}", migrating.stderr());
-        more().await;
+        write_and_read_more().await;
         for statement in LATER_RELEASE {
             database.execute(statement);
-            more().await;
+            write_and_read_more().await;
         }
         is_done.store(true, Ordering::Relaxed);
     };
     tokio::join!(join_all((0..4).map(|_| write())), migrate);
     running.kill();
-    // One that is started anew in the middle of a rollout, or a rollback.
+    // The old release also starts on the new schema: during a rollout, or after a rollback.
     let mut again = old.start("again", &["serve", "--no-migrate"]);
     let base = again.base_url().await;
     read(&base).await;
     for _ in 0..3 {
-        assert!(journal.write(&base).await, "a write was refused: {}", again.stderr());
+        assert!(journal.write(&base).await, "a write failed: {}", again.stderr());
     }
     journal.check(&database);
-    let made = old.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
-    let drafts = client.get(format!("{base}/api/posts?published=false")).bearer_auth(made.trim());
+    let key = old.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+    let drafts = client.get(format!("{base}/api/posts?published=false")).bearer_auth(key.trim());
     assert_eq!(drafts.send().await.unwrap().status(), 200);
     let lines = old.run(&["export"]).success();
     let posts = lines.lines().filter(|line| line.contains("\"title\"")).count();

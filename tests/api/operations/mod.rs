@@ -6,6 +6,7 @@ mod health;
 mod logs;
 pub(crate) mod metrics;
 mod migrations;
+mod schema;
 mod sentry;
 mod settings;
 mod shutdown;

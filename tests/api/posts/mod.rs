@@ -7,4 +7,5 @@ mod crud;
 mod idempotency;
 mod schedule;
 mod slugs;
+mod sql_slugs;
 mod upsert;

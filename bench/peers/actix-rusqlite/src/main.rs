@@ -1,5 +1,5 @@
-//! The posts API by hand: actix and rusqlite on one SQLite file. Each worker reads on a connection of its own, inline;
-//! all write through one connection behind a mutex, each write durable before it is answered.
+//! A handwritten posts API with actix and rusqlite. Each worker reads inline on its own connection. All workers write
+//! through one connection behind a mutex, and a write is durable before its response.
 
 use std::cell::RefCell;
 use std::env;
@@ -63,21 +63,21 @@ struct UpdatePost {
 }
 
 #[derive(Debug)]
-struct Failure(rusqlite::Error);
+struct Error(rusqlite::Error);
 
-impl From<rusqlite::Error> for Failure {
+impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         Self(error)
     }
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl ResponseError for Failure {
+impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         match self.0 {
             rusqlite::Error::QueryReturnedNoRows => StatusCode::NOT_FOUND,
@@ -86,7 +86,7 @@ impl ResponseError for Failure {
     }
 }
 
-/// The columns of a post, and with `$content` replaced those of a summary.
+/// The columns of a post. `$content` replaces the column `content`, for summaries.
 macro_rules! columns {
     ($content:literal) => {
         concat!(
@@ -100,7 +100,7 @@ macro_rules! columns {
     };
 }
 
-/// Now, as the table keeps times.
+/// The current time in the table's format.
 macro_rules! now {
     () => {
         "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
@@ -188,8 +188,8 @@ fn read<T>(
 
 type Writer = web::Data<Mutex<Connection>>;
 
-/// One row that is changed and given back, on the blocking pool: a flush to the disk must not stop the reads.
-async fn write(writer: Writer, statement: &'static str, params: impl Params + Send + 'static) -> Result<Post, Failure> {
+/// Changes a row and returns it. Runs on the blocking pool, so that flushing to disk does not block reads.
+async fn write(writer: Writer, statement: &'static str, params: impl Params + Send + 'static) -> Result<Post, Error> {
     let written = web::block(move || {
         let mut writer = writer.lock().expect("no writer panicked");
         let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -200,9 +200,9 @@ async fn write(writer: Writer, statement: &'static str, params: impl Params + Se
     Ok(written.await.expect("the write was not cancelled")?)
 }
 
-async fn list(params: web::Query<ListParams>) -> Result<HttpResponse, Failure> {
+async fn list(params: web::Query<ListParams>) -> Result<HttpResponse, Error> {
     if let Some(q) = &params.q {
-        // Each word in quotes: FTS5 has operators of its own.
+        // Quotes each word, so that FTS5 does not parse it as an operator.
         let query = q.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', ""))).collect::<Vec<_>>();
         return Ok(HttpResponse::Ok().json(page(read(SEARCH, [query.join(" ")], post)?, |post| post.id)));
     }
@@ -212,38 +212,38 @@ async fn list(params: web::Query<ListParams>) -> Result<HttpResponse, Failure> {
     Ok(HttpResponse::Ok().json(page(read(LIST, [], post)?, |post| post.id)))
 }
 
-/// One row more than a page tells whether there is another.
+/// The queries read one row more than a page, which shows whether there is another page.
 fn page<T>(mut items: Vec<T>, id: impl Fn(&T) -> i64) -> Page<T> {
     let more = items.len() > PAGE;
     items.truncate(PAGE);
     Page { next_cursor: items.last().filter(|_| more).map(|last| id(last).to_string()), items }
 }
 
-async fn one(id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+async fn one(id: web::Path<i64>) -> Result<HttpResponse, Error> {
     let found = READER.with_borrow(|reader| reader.prepare_cached(ONE)?.query_row([*id], post))?;
     Ok(HttpResponse::Ok().json(found))
 }
 
-async fn create(writer: Writer, given: web::Json<CreatePost>) -> Result<HttpResponse, Failure> {
+async fn create(writer: Writer, given: web::Json<CreatePost>) -> Result<HttpResponse, Error> {
     let CreatePost { title, content } = given.into_inner();
     let excerpt = excerpt(content.as_deref().unwrap_or_default()).to_owned();
     let post = write(writer, CREATE, (slug(&title), title, content, excerpt)).await?;
     Ok(HttpResponse::Created().json(post))
 }
 
-async fn update(writer: Writer, id: web::Path<i64>, given: web::Json<UpdatePost>) -> Result<HttpResponse, Failure> {
+async fn update(writer: Writer, id: web::Path<i64>, given: web::Json<UpdatePost>) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(write(writer, UPDATE, (*id, given.into_inner().title)).await?))
 }
 
-async fn publish(writer: Writer, id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+async fn publish(writer: Writer, id: web::Path<i64>) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(write(writer, PUBLISH, [*id]).await?))
 }
 
-async fn unpublish(writer: Writer, id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+async fn unpublish(writer: Writer, id: web::Path<i64>) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(write(writer, UNPUBLISH, [*id]).await?))
 }
 
-/// The title's letters and digits between dashes, and eight random digits.
+/// Joins the title's letters and digits with dashes and appends eight random hexadecimal digits.
 fn slug(title: &str) -> String {
     let mut slug = String::with_capacity(title.len() + 9);
     for character in title.chars() {
@@ -258,7 +258,7 @@ fn slug(title: &str) -> String {
     slug.replace("--", "-")
 }
 
-/// At most 200 characters, cut at a word.
+/// Returns at most 200 characters, cut at a word boundary.
 fn excerpt(content: &str) -> &str {
     match content.char_indices().nth(200) {
         None => content,

@@ -1,4 +1,4 @@
-//! The posts API by hand: axum and sqlx on PostgreSQL, as a team would write it without this project.
+//! A handwritten posts API with axum and sqlx on PostgreSQL.
 
 use std::env;
 use std::fmt::Write;
@@ -64,18 +64,18 @@ struct UpdatePost {
     title: String,
 }
 
-enum Failure {
+enum Error {
     NotFound,
     Database(sqlx::Error),
 }
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if matches!(error, sqlx::Error::RowNotFound) { Self::NotFound } else { Self::Database(error) }
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND.into_response(),
@@ -84,7 +84,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The columns of a post, and with `$content` replaced those of a summary.
+/// The columns of a post. `$content` replaces the column `content`, for summaries.
 macro_rules! columns {
     ($content:literal) => {
         concat!(
@@ -125,7 +125,7 @@ const UNPUBLISH: &str = concat!(
     columns!()
 );
 
-async fn list(State(pool): State<PgPool>, Query(params): Query<ListParams>) -> Result<Response, Failure> {
+async fn list(State(pool): State<PgPool>, Query(params): Query<ListParams>) -> Result<Response, Error> {
     if let Some(q) = params.q {
         let items = sqlx::query_as(SEARCH).bind(q).fetch_all(&pool).await?;
         return Ok(Json(page(items, |post: &Post| post.id)).into_response());
@@ -138,21 +138,18 @@ async fn list(State(pool): State<PgPool>, Query(params): Query<ListParams>) -> R
     Ok(Json(page(sqlx::query_as(LIST).fetch_all(&pool).await?, |post: &Post| post.id)).into_response())
 }
 
-/// One row more than a page tells whether there is another.
+/// The queries read one row more than a page, which shows whether there is another page.
 fn page<T>(mut items: Vec<T>, id: impl Fn(&T) -> i64) -> Page<T> {
     let more = items.len() > PAGE;
     items.truncate(PAGE);
     Page { next_cursor: items.last().filter(|_| more).map(|last| id(last).to_string()), items }
 }
 
-async fn one(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Post>, Failure> {
+async fn one(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Post>, Error> {
     Ok(Json(sqlx::query_as(ONE).bind(id).fetch_one(&pool).await?))
 }
 
-async fn create(
-    State(pool): State<PgPool>,
-    Json(given): Json<CreatePost>,
-) -> Result<(StatusCode, Json<Post>), Failure> {
+async fn create(State(pool): State<PgPool>, Json(given): Json<CreatePost>) -> Result<(StatusCode, Json<Post>), Error> {
     let post = sqlx::query_as::<_, Post>(CREATE)
         .bind(slug(&given.title))
         .bind(&given.title)
@@ -167,23 +164,23 @@ async fn update(
     State(pool): State<PgPool>,
     Path(id): Path<i64>,
     Json(given): Json<UpdatePost>,
-) -> Result<Json<Post>, Failure> {
+) -> Result<Json<Post>, Error> {
     Ok(Json(sqlx::query_as(UPDATE).bind(id).bind(given.title).fetch_one(&pool).await?))
 }
 
-async fn publish(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Post>, Failure> {
-    Ok(Json(changed(&pool, PUBLISH, id).await?))
+async fn publish(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Post>, Error> {
+    Ok(Json(set_state(&pool, PUBLISH, id).await?))
 }
 
-async fn unpublish(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Post>, Failure> {
-    Ok(Json(changed(&pool, UNPUBLISH, id).await?))
+async fn unpublish(State(pool): State<PgPool>, Path(id): Path<i64>) -> Result<Json<Post>, Error> {
+    Ok(Json(set_state(&pool, UNPUBLISH, id).await?))
 }
 
-async fn changed(pool: &PgPool, statement: &'static str, id: i64) -> Result<Post, sqlx::Error> {
+async fn set_state(pool: &PgPool, statement: &'static str, id: i64) -> Result<Post, sqlx::Error> {
     sqlx::query_as::<_, Post>(statement).bind(id).fetch_one(pool).await
 }
 
-/// The title's letters and digits between dashes, and eight random digits.
+/// Joins the title's letters and digits with dashes and appends eight random hexadecimal digits.
 fn slug(title: &str) -> String {
     let mut slug = String::with_capacity(title.len() + 9);
     for character in title.chars() {
@@ -198,7 +195,7 @@ fn slug(title: &str) -> String {
     slug.replace("--", "-")
 }
 
-/// At most 200 characters, cut at a word.
+/// Returns at most 200 characters, cut at a word boundary.
 fn excerpt(content: &str) -> &str {
     match content.char_indices().nth(200) {
         None => content,
@@ -210,7 +207,7 @@ fn excerpt(content: &str) -> &str {
 async fn main() {
     let url = env::var("DATABASE_URL").expect("DATABASE_URL is set");
     let port: u16 = env::var("PORT").expect("PORT is set").parse().expect("PORT is a number");
-    let pool = PgPoolOptions::new().max_connections(10).connect(&url).await.expect("the database answers");
+    let pool = PgPoolOptions::new().max_connections(10).connect(&url).await.expect("the database accepts connections");
     let app = Router::new()
         .route("/api/posts", get(list).post(create))
         .route("/api/posts/{id}", get(one).patch(update))

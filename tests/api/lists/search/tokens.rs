@@ -21,8 +21,8 @@ fn indexed_words(text: &str) -> Vec<String> {
     database.rows::<Row>("SELECT term FROM words").into_iter().map(|row| row.term).collect()
 }
 
-/// Fails for characters that a later version of Unicode adds. A new migration must then list them for the tokenizer, as the
-/// last search migration does.
+/// Fails when a later version of Unicode adds a character that is neither a letter nor a decimal digit. A new migration
+/// must then list it as a separator, as `search_posts` does.
 #[test]
 fn sqlite_classifies_every_assigned_character() {
     let assigned = || ('\u{80}'..=char::MAX).filter(|c| !matches!(c.general_category(), Unassigned | PrivateUse));

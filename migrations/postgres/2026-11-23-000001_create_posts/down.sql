@@ -1,2 +1,0 @@
-DROP TABLE posts;
-DROP FUNCTION posts_drop_excerpt();

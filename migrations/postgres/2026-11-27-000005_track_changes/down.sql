@@ -1,0 +1,17 @@
+DROP TRIGGER posts_count_truncate ON posts;
+DROP TRIGGER posts_count_delete ON posts;
+DROP TRIGGER posts_count_update ON posts;
+DROP TRIGGER posts_count_insert ON posts;
+DROP FUNCTION posts_count_change();
+DROP SEQUENCE posts_changes;
+DROP TRIGGER posts_set_version ON posts;
+DROP FUNCTION posts_set_version();
+DROP TRIGGER posts_set_published_at ON posts;
+DROP FUNCTION posts_set_published_at();
+DROP TRIGGER posts_fill_slug ON posts;
+DROP FUNCTION posts_fill_slug();
+DROP FUNCTION posts_numbered_slug(text, bigint);
+DROP FUNCTION posts_slug(text);
+DROP FUNCTION posts_transliterate(text);
+DROP TRIGGER posts_clear_excerpt ON posts;
+DROP FUNCTION posts_clear_excerpt();

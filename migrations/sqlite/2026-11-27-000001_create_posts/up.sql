@@ -1,0 +1,32 @@
+-- Times are RFC 3339 text in UTC with microseconds. They always have 27 characters, so text order is time order.
+-- id: 9007199254740991 is 2^53 - 1, the largest integer that JavaScript represents exactly. AUTOINCREMENT never reuses
+-- the id of a deleted post.
+-- excerpt: null until it is computed; the service then derives it from the content at each read.
+-- version: starts at 1 and increases with every change. ETags contain it.
+-- published_key: replaces a null published_at by the year 1, because keyset pagination needs a value in every row.
+-- content: must stay the last column. SQLite reads a row from its start, so queries that need only the columns before
+-- it skip the overflow pages of a long content.
+CREATE TABLE posts (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT
+                  CHECK (id BETWEEN 1 AND 9007199254740991),
+    slug          TEXT NOT NULL UNIQUE,
+    title         TEXT NOT NULL,
+    excerpt       TEXT,
+    published     INTEGER NOT NULL DEFAULT FALSE CHECK (published IN (FALSE, TRUE)),
+    published_at  TEXT,
+    scheduled_for TEXT,
+    created_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
+    updated_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
+    version       INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
+    published_key TEXT NOT NULL
+                  GENERATED ALWAYS AS (coalesce(published_at, '0001-01-01T00:00:00.000000Z')) VIRTUAL,
+    content       TEXT
+) STRICT;
+
+-- One index per sort order, with the id as the tiebreaker. "published" is the first column, so that a list of published
+-- posts never scans drafts.
+CREATE INDEX posts_published_id ON posts (published, id);
+CREATE INDEX posts_published_published_key ON posts (published, published_key, id);
+CREATE INDEX posts_published_updated_at ON posts (published, updated_at, id);
+CREATE INDEX posts_published_title ON posts (published, title, id);
+CREATE INDEX posts_scheduled_for ON posts (scheduled_for) WHERE scheduled_for IS NOT NULL;

@@ -1,4 +1,5 @@
-//! Query plans: every list, search, and single read uses an index on both databases, on the first page and deep in a list.
+//! Query plans: every list, search, and single read uses an index on both databases, on the first page and deep in a
+//! list.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -83,8 +84,9 @@ fn assert_index_scan(conn: &mut Connection, sql: &str, context: &str) {
     }
 }
 
-/// If SQLite may read bound values while planning, it plans a prepared statement again at each run. A compile-time option
-/// (`.cargo/config.toml`) turns that off, which shows in a bound `LIKE` pattern: without its value, no index applies.
+/// If SQLite may read bound values while planning, it plans a prepared statement again at each run. A compile-time
+/// option (`.cargo/config.toml`) turns that off, which shows in a bound `LIKE` pattern: without its value, no index
+/// applies.
 #[test]
 fn sqlite_plans_without_reading_bound_values() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();

@@ -137,7 +137,7 @@ async fn estimated_total_is_exact_up_to_10_000_posts(api: Api) {
     let (estimate, is_estimate) = total("count=estimated").await;
     assert!(is_estimate && (10_001..11_000).contains(&estimate), "{estimate}");
     assert_eq!(total("count=exact").await, (10_001, false));
-    // Every third of 48,000 ids exists, so the estimate extrapolates from a sample of the ids.
+    // Every third of 48,000 ids exists, so the estimate extrapolates from the newest ids.
     api.server.database.execute("DELETE FROM posts");
     insert(&api, 48_000, "n % 3 <> 0");
     let (estimate, is_estimate) = total("count=estimated").await;

@@ -1,5 +1,5 @@
-//! Anonymous clients learn neither that drafts exist nor their content. Two servers have the same published posts, and one
-//! also has drafts. Every anonymous response must be equal, byte for byte.
+//! Anonymous clients learn neither that drafts exist nor their content. Two servers have the same published posts, and
+//! one also has drafts. Every anonymous response must be equal, byte for byte.
 
 use reqwest::Method;
 use serde_json::{Value, json};

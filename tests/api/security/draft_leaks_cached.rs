@@ -1,5 +1,5 @@
-//! A warm cache reveals no drafts either: while clients with keys read and change drafts, and while keys are revoked, every
-//! anonymous response equals that of a server without drafts, byte for byte, compressed or not.
+//! A warm cache reveals no drafts either: while clients with keys read and change drafts, and while keys are revoked,
+//! every anonymous response equals that of a server without drafts, byte for byte, compressed or not.
 
 use reqwest::Method;
 use serde_json::json;
@@ -40,8 +40,8 @@ async fn read(api: &Api, path: &str, encoding: &str, tag: &str) -> Reply {
     if tag.is_empty() { call.await } else { call.header("if-none-match", tag).await }
 }
 
-/// Sends the same request to both servers. Repeats it if only one response is compressed: the server skips compression
-/// while others use its compression slots.
+/// Sends the same request to both servers. Repeats it if only one response is compressed: the servers of all tests
+/// share the compression permits of this process, and without a permit a response is not compressed.
 async fn read_both(servers: &[Api; 2], path: &str, encoding: &str, tag: &str) -> (Reply, Reply) {
     let read_once =
         async || (read(&servers[0], path, encoding, tag).await, read(&servers[1], path, encoding, tag).await);
@@ -58,8 +58,8 @@ async fn read_both(servers: &[Api; 2], path: &str, encoding: &str, tag: &str) ->
     replies
 }
 
-/// Compares the responses of both servers to every path in every encoding: twice, so that the cache serves the second one,
-/// then with the current ETag, then with a previous one. Returns the current ETags.
+/// Compares the responses of both servers to every path in every encoding: twice, so that the cache serves the second
+/// one, then with the current ETag, then with a previous one. Returns the current ETags.
 async fn compare(servers: &[Api; 2], when: &str, previous: &[String]) -> Vec<String> {
     let mut tags = Vec::new();
     for (index, path) in paths().iter().enumerate() {

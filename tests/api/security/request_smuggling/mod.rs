@@ -1,5 +1,5 @@
-//! Requests that a proxy and a server could parse differently (request smuggling). Each gets one response, and the server
-//! never executes a request inside a body or after the last request of a connection.
+//! Requests that a proxy and a server could parse differently (request smuggling). Each gets one response, and the
+//! server never executes a request inside a body or after the last request of a connection.
 
 mod corpus;
 
@@ -32,7 +32,8 @@ fn statuses(mut bytes: &[u8], is_head: bool) -> Vec<u16> {
     statuses
 }
 
-/// Sends `request` and reads until the server closes. Returns `None` if it does not, although it closes idle connections.
+/// Sends `request` and reads until the server closes. Returns `None` if it does not, although it closes idle
+/// connections.
 fn exchange(address: SocketAddr, request: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

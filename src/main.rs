@@ -8,19 +8,19 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use posts_api::config::{Config, Settings, environment};
-use posts_api::db::{Connection, migrations};
+use posts_api::config::{Settings, environment};
 use posts_api::transfer::Contents;
 use posts_api::{db, openapi, routes};
 
-use cli::keys::KeysCommand;
-use cli::{Result, backup, doctor, import_export, keys, logging, print, serve};
+use cli::migrate::open_migrated;
+use cli::{Result, backup, doctor, import_export, keys, logging, migrate, print, serve};
 
-/// Responses consist of many small strings and one large one, for which glibc's allocator calls the kernel too often.
+/// mimalloc, because responses consist of many small strings and one large one. glibc's allocator makes too many system
+/// calls for this pattern.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
+/// A posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
 #[derive(Parser)]
 #[command(version)]
 struct CommandLine {
@@ -32,54 +32,54 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API; this is what happens without a command.
+    /// Serve the API (default command).
     Serve {
-        /// Stop with an error where migrations are pending, instead of applying them.
+        /// Fail if migrations are pending, instead of applying them.
         #[arg(long)]
         no_migrate: bool,
     },
-    /// Apply the pending migrations and stop.
+    /// Apply the pending migrations.
     Migrate,
-    /// Make, list and revoke API keys, directly in the database.
+    /// Create, list, and revoke API keys in the database.
     Keys {
         #[command(subcommand)]
-        command: KeysCommand,
+        command: keys::KeysCommand,
     },
     /// Print the OpenAPI document.
     Openapi,
-    /// Store the posts of a file; all of them or none, unless it says otherwise.
-    Import(import_export::Import),
-    /// Print every post as NDJSON, which import reads back.
+    /// Import posts from a file. Stores all of them or none, unless an option says otherwise.
+    Import(import_export::ImportArgs),
+    /// Export all posts to stdout as NDJSON.
     Export {
-        /// Also print the API keys, by their hashes, and where ids go on: all that another database needs to take the
-        /// place of this one.
+        /// Also export the API keys (as hashes) and the last assigned ids. Together with the posts they replace this
+        /// database.
         #[arg(long)]
         keys: bool,
     },
-    /// Copy the database of SQLite to a file, while others read and write it.
+    /// Copy the SQLite database to a file while the service is running.
     Backup {
-        /// Where to; it appears when it is whole.
+        /// File to create. It appears only once the copy is complete.
         file: PathBuf,
-        /// Replace the file where it is there already.
+        /// Overwrite an existing file.
         #[arg(long)]
         overwrite: bool,
     },
-    /// Look for what stands in the way of serving, and say what to do; the exit code is 1 where something is wrong.
+    /// Check the settings, the database, and the disk for problems, and suggest fixes. Exits with status 1 if a check
+    /// fails.
     Doctor {
-        /// As JSON.
+        /// Print the result as JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
 fn main() -> ExitCode {
-    let outcome = load_env_file().and_then(|()| parse()).and_then(run);
-    match outcome {
+    match load_env_file().and_then(|()| parse()).and_then(run) {
         Ok(code) => code,
-        // Whoever reads the output has read enough.
+        // The program that reads the output, such as `head`, has closed the pipe.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, also where a library's message has several.
+            // Some libraries return multi-line messages.
             let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
             let _ = writeln!(std::io::stderr(), "error: {line}");
             ExitCode::FAILURE
@@ -93,24 +93,25 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// A missing `.env` is fine, a broken one is not. Its error would quote the line, which may hold a password.
+/// Loads `.env` if it exists. The message for a syntax error omits the line, which could contain a password.
 fn load_env_file() -> Result<()> {
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
-        Err(dotenvy::Error::LineParse(_, at)) => {
-            Err(format!(".env cannot be read: mistake at character {at} of a line").into())
+        Err(dotenvy::Error::LineParse(_, index)) => {
+            Err(format!("failed to parse .env: syntax error at character {index} of a line").into())
         }
-        Err(error) => Err(format!(".env cannot be read: {error}").into()),
+        Err(error) => Err(format!("failed to read .env: {error}").into()),
     }
 }
 
-/// A wrong value is told in one line, like everything that stops the start; help and usage come as clap writes them.
+/// Parses the command line. Reports an invalid value as one line, like other startup errors. clap prints help, usage,
+/// and all other errors.
 fn parse() -> Result<CommandLine> {
     CommandLine::try_parse().map_err(|error| match error.kind() {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let text = error.render().to_string();
-            // The paragraphs after the first repeat the usage.
+            // The first paragraph is the message, the others repeat the usage.
             text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").into()
         }
         _ => error.exit(),
@@ -118,43 +119,35 @@ fn parse() -> Result<CommandLine> {
 }
 
 fn run(line: CommandLine) -> Result<ExitCode> {
-    if matches!(line.command, Some(Command::Openapi)) {
+    let command = line.command.unwrap_or(Command::Serve { no_migrate: false });
+    if matches!(command, Command::Openapi) {
         print(&openapi::to_json(&routes::document())?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let config = line.settings.check(environment);
-    if let Some(Command::Doctor { json }) = line.command {
+    // Runs with invalid settings too, and reports them.
+    if let Command::Doctor { json } = command {
         return doctor::doctor(config, json);
     }
     let config = config?;
-    let _exports = logging::start(&config)?;
+    let _exporters = logging::start(&config)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    if let Some(from) = config.slow_query {
-        db::log_slow_queries(from);
+    if let Some(threshold) = config.slow_query {
+        db::log_slow_queries(threshold);
     }
-    match line.command.unwrap_or(Command::Serve { no_migrate: false }) {
+    match command {
         Command::Serve { no_migrate } => serve::serve(&config, no_migrate)?,
-        Command::Migrate => {
-            let mut conn = Connection::open(config.direct())?;
-            let applied = migrations::run(&mut conn, config.direct())?;
-            print(&format!("applied {} migrations: {}\n", applied.len(), applied.join(", ")))?;
-        }
-        Command::Keys { command } => return keys::run(&mut migrated(&config)?, command),
+        Command::Migrate => migrate::migrate(&config)?,
+        Command::Keys { command } => return keys::run(&mut open_migrated(&config)?, command),
         Command::Openapi | Command::Doctor { .. } => {}
-        Command::Import(import) => return import.run(&mut migrated(&config)?),
+        Command::Import(import) => return import.run(&mut open_migrated(&config)?),
         Command::Export { keys } => {
             let contents = if keys { Contents::PostsAndKeys } else { Contents::Posts };
-            import_export::export(&mut migrated(&config)?, contents)?;
+            import_export::export(&mut open_migrated(&config)?, contents)?;
         }
         Command::Backup { file, overwrite } => backup::backup(&config, &file, overwrite)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn migrated(config: &Config) -> Result<Connection> {
-    let mut conn = Connection::open(config.direct())?;
-    migrations::run(&mut conn, config.direct())?;
-    Ok(conn)
 }

@@ -1,6 +1,7 @@
-//! Reading a JSON object that a stranger wrote: every field checked, every mistake told with its JSON Pointer.
+//! Validation of JSON objects in request bodies and import files. It reports every error with its JSON Pointer.
 //!
-//! serde would stop at the first mistake and could not tell an absent field from a null one, which a merge patch needs.
+//! serde would stop at the first error. It also cannot distinguish an absent field from a null one, which a merge patch
+//! (RFC 7396) requires. This module knows no field of any resource.
 
 use std::borrow::Cow;
 
@@ -8,21 +9,21 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// One mistake in a request body.
+/// An error in a field of the request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where in the body, as a JSON Pointer (RFC 6901); empty for the body itself.
+    /// The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
     #[schema(example = "/title")]
     pub pointer: String,
-    /// What kind of mistake, for programs; it does not change.
+    /// A stable error code for programs.
     #[schema(value_type = String, example = "too_long")]
     pub code: &'static str,
-    /// What to do about it, for people.
-    #[schema(value_type = String, example = "must be at most 200 characters long")]
+    /// A message for people that states what the value must be.
+    #[schema(value_type = String, example = "must be at most 200 characters")]
     pub detail: Cow<'static, str>,
 }
 
-/// Why a value is refused; the reader adds where it stood.
+/// Why a value is invalid. [`Fields`] adds the pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     pub code: &'static str,
@@ -35,23 +36,19 @@ impl Invalid {
     }
 }
 
-/// A type that is read from a JSON object.
+/// A type that is parsed from the fields of a JSON object.
 pub trait Input: Sized {
-    /// Takes its fields out of `fields`; `None` where one was wrong, which `fields` has noted.
+    /// Takes its fields out of `fields`. Returns `None` if a field is invalid; `fields` has then recorded the error.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
-/// Reads `value`, which stands at `pointer` in the body.
+/// Parses `value`, whose location in the body is `pointer`.
 ///
 /// # Errors
-/// Every mistake found, fields that nobody asked for included.
+/// All errors in the value, including unknown fields.
 pub fn read<T: Input>(value: Value, pointer: &str) -> Result<T, Vec<FieldError>> {
     let Value::Object(object) = value else {
-        return Err(vec![FieldError {
-            pointer: pointer.to_owned(),
-            code: "type",
-            detail: "must be a JSON object".into(),
-        }]);
+        return Err(vec![FieldError { pointer: pointer.to_owned(), code: "type", detail: "must be an object".into() }]);
     };
     let mut fields = Fields { pointer: pointer.to_owned(), object, errors: Vec::new() };
     let read = T::read(&mut fields);
@@ -62,7 +59,7 @@ pub fn read<T: Input>(value: Value, pointer: &str) -> Result<T, Vec<FieldError>>
     }
 }
 
-/// The fields of one JSON object, taken out one by one.
+/// The fields of a JSON object. An [`Input`] takes them out one by one; those left at the end are unknown.
 pub struct Fields {
     pointer: String,
     object: Map<String, Value>,
@@ -70,7 +67,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// A field that must be there.
+    /// Takes a required field.
     pub fn required<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
         if !self.object.contains_key(name) {
             self.push_field_error(name, Invalid::new("required", "is required"));
@@ -79,7 +76,7 @@ impl Fields {
         self.optional(name, parse)
     }
 
-    /// A field that may be absent but not null.
+    /// Takes a field that may be absent but not null.
     pub fn optional<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
         if let Some(value) = self.nullable(name, parse)? {
             Some(value)
@@ -89,7 +86,7 @@ impl Fields {
         }
     }
 
-    /// A field that may be absent (`None`) or null (`Some(None)`).
+    /// Takes a field that may be absent (`None`) or null (`Some(None)`). Returns `None` for an invalid value too.
     pub fn nullable<V: JsonValue, T>(
         &mut self,
         name: &str,
@@ -108,48 +105,49 @@ impl Fields {
         }
     }
 
-    /// A list of 1 to `max` objects that must be there.
+    /// Takes a required array of 1 to `max` objects.
     pub fn array<T: Input>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
         let values = self.required(name, |values: Vec<Value>| match values.len() {
             0 => Err(Invalid::new("empty", "must not be empty")),
             length if length > max => Err(Invalid::new("too_long", format!("must have at most {max} items"))),
             _ => Ok(values),
         })?;
-        let given = values.len();
-        let mut items = Vec::with_capacity(given);
+        let length = values.len();
+        let mut items = Vec::with_capacity(length);
         for (index, value) in values.into_iter().enumerate() {
             match read(value, &format!("{}/{name}/{index}", self.pointer)) {
                 Ok(item) => items.push(item),
                 Err(errors) => self.errors.extend(errors),
             }
         }
-        if items.len() == given { Some(items) } else { None }
+        if items.len() == length { Some(items) } else { None }
     }
 
-    /// Notes a mistake at a pointer within this object.
+    /// Records an error at a pointer relative to this object.
     pub fn push_error(&mut self, pointer: &str, Invalid { code, detail }: Invalid) {
         self.errors.push(FieldError { pointer: format!("{}{pointer}", self.pointer), code, detail });
     }
 
     fn push_field_error(&mut self, name: &str, invalid: Invalid) {
-        // RFC 6901, section 3: "~" and "/" are escaped.
+        // RFC 6901, section 3, requires escaping of "~" and "/".
         self.push_error(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), invalid);
     }
 
     fn reject_unknown(&mut self) {
-        /// So many are named; a body of a million unknown fields is not answered with a million errors.
-        const NAMED: usize = 20;
-        for (name, _) in std::mem::take(&mut self.object).into_iter().take(NAMED) {
-            let name: String = name.chars().take(100).collect();
-            self.push_field_error(&name, Invalid::new("unknown", "is not a field here"));
+        // Bounds the response to a body with very many or very long unknown names.
+        const MAX_REPORTED: usize = 20;
+        const MAX_NAME: usize = 100;
+        for (name, _) in std::mem::take(&mut self.object).into_iter().take(MAX_REPORTED) {
+            let name: String = name.chars().take(MAX_NAME).collect();
+            self.push_field_error(&name, Invalid::new("unknown", "unknown field"));
         }
     }
 }
 
-/// A JSON type that a field can ask for.
+/// A JSON type that a field can have.
 pub trait JsonValue: Sized {
     /// # Errors
-    /// The value is of another type, or is a string with U+0000, which PostgreSQL cannot store.
+    /// The value has another type, or is a string with U+0000, which PostgreSQL cannot store.
     fn from_json(value: Value) -> Result<Self, Invalid>;
 }
 
@@ -167,14 +165,14 @@ impl JsonValue for Vec<Value> {
     fn from_json(value: Value) -> Result<Self, Invalid> {
         match value {
             Value::Array(values) => Ok(values),
-            _ => Err(Invalid::new("type", "must be a list")),
+            _ => Err(Invalid::new("type", "must be an array")),
         }
     }
 }
 
 impl JsonValue for bool {
     fn from_json(value: Value) -> Result<Self, Invalid> {
-        value.as_bool().ok_or(Invalid::new("type", "must be true or false"))
+        value.as_bool().ok_or(Invalid::new("type", "must be a boolean"))
     }
 }
 
@@ -203,13 +201,13 @@ mod tests {
         }
     }
 
-    fn mistakes(value: Value) -> Vec<(String, &'static str)> {
+    fn error_codes(value: Value) -> Vec<(String, &'static str)> {
         let errors = read::<Example>(value, "/posts/3").unwrap_err();
         errors.into_iter().map(|error| (error.pointer, error.code)).collect()
     }
 
     #[test]
-    fn absent_null_and_given_are_told_apart() {
+    fn absent_null_and_given_fields_are_distinguished() {
         for (value, note) in [
             (json!({"name": "a"}), None),
             (json!({"name": "a", "note": null}), Some(None)),
@@ -220,18 +218,18 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_once_with_its_pointer() {
+    fn all_errors_are_reported_with_their_pointers() {
         assert_eq!(
-            mistakes(json!({"name": 1, "note": "x", "a/b~c": 0})),
+            error_codes(json!({"name": 1, "note": "x", "a/b~c": 0})),
             [
                 ("/posts/3/name".to_owned(), "type"),
                 ("/posts/3/note".to_owned(), "type"),
                 ("/posts/3/a~1b~0c".to_owned(), "unknown")
             ]
         );
-        assert_eq!(mistakes(json!({})), [("/posts/3/name".to_owned(), "required")]);
-        assert_eq!(mistakes(json!({"name": null})), [("/posts/3/name".to_owned(), "null")]);
-        assert_eq!(mistakes(json!({"name": "a\0b"})), [("/posts/3/name".to_owned(), "nul")]);
-        assert_eq!(mistakes(json!([1])), [("/posts/3".to_owned(), "type")]);
+        assert_eq!(error_codes(json!({})), [("/posts/3/name".to_owned(), "required")]);
+        assert_eq!(error_codes(json!({"name": null})), [("/posts/3/name".to_owned(), "null")]);
+        assert_eq!(error_codes(json!({"name": "a\0b"})), [("/posts/3/name".to_owned(), "nul")]);
+        assert_eq!(error_codes(json!([1])), [("/posts/3".to_owned(), "type")]);
     }
 }

@@ -8,11 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Result, print};
 
-/// Copies the database to `file`. A signal ends it without leaving half a copy behind; one that comes when the copy has
-/// its name is too late.
+/// Copies the database to `file`. SIGTERM and SIGINT stop the process and remove the partial copy. A signal that arrives
+/// after the copy was renamed to `file` has no effect.
 pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()> {
     let (path, bytes) = actix_web::rt::System::new().block_on(async {
-        // Before there is anything to leave behind.
+        // Installs the handlers before the partial file exists, so that a signal cannot leave it behind.
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let backup = Backup::begin(config.direct(), file, overwrite)?;
         let partial = backup.partial_path().to_owned();
@@ -22,9 +22,9 @@ pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        // The copy cannot be stopped, only the process.
+        // A running copy cannot be canceled, so the process exits.
         match std::fs::remove_file(partial) {
-            // It has its name by now, or there is none.
+            // The copy was already renamed, or it has failed.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(copying.await??),
             _ => std::process::exit(INTERRUPTED),
         }
@@ -33,5 +33,5 @@ pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()
     Ok(())
 }
 
-/// What a shell takes for "ended by SIGINT".
+/// The exit status that shells use for a process ended by SIGINT: 128 + 2.
 const INTERRUPTED: i32 = 130;

@@ -5,42 +5,42 @@ use std::process::ExitCode;
 
 use posts_api::config::{Config, ConfigError};
 use posts_api::ops::doctor;
-use posts_api::ops::doctor::{Check, State};
+use posts_api::ops::doctor::{Check, Status};
 use serde_json::json;
 
 use crate::cli::{Result, logging, print};
 
-/// Prints what is wrong and what is well, a line each. The exit code is 0 where nothing is wrong.
+/// Prints one line per check, or a JSON object. The exit status is 1 if a check failed.
 pub(crate) fn doctor(config: std::result::Result<Config, ConfigError>, as_json: bool) -> Result<ExitCode> {
     let config = config
         .map_err(|error| error.to_string())
-        .and_then(|config| logging::start(&config).map(|exports| (config, exports)));
+        .and_then(|config| logging::start(&config).map(|exporters| (config, exporters)));
     let checks = match &config {
-        Ok((config, _exports)) => {
+        Ok((config, _exporters)) => {
             let mut checks = vec![Check::of_settings(None, &config.warnings)];
-            checks.extend(doctor::examine(config));
+            checks.extend(doctor::run_checks(config));
             checks
         }
-        Err(problem) => vec![Check::of_settings(Some(problem), &[])],
+        Err(error) => vec![Check::of_settings(Some(error), &[])],
     };
-    let is_well = checks.iter().all(|check| check.state != State::Wrong);
+    let is_ok = checks.iter().all(|check| check.status != Status::Error);
     if as_json {
-        print(&format!("{}\n", json!({"ok": is_well, "checks": checks})))?;
+        print(&format!("{}\n", json!({"ok": is_ok, "checks": checks})))?;
     } else {
         print(&lines(&checks)?)?;
     }
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn lines(checks: &[Check]) -> std::result::Result<String, std::fmt::Error> {
     let mut text = String::new();
-    for Check { name, state, says } in checks {
-        let state = match state {
-            State::Ok => "ok",
-            State::Warning => "warning",
-            State::Wrong => "WRONG",
+    for Check { name, status, message } in checks {
+        let status = match status {
+            Status::Ok => "ok",
+            Status::Warning => "warning",
+            Status::Error => "ERROR",
         };
-        writeln!(text, "{state:<8} {name:<12} {says}")?;
+        writeln!(text, "{status:<8} {name:<12} {message}")?;
     }
     Ok(text)
 }

@@ -8,132 +8,145 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use posts_api::db::Connection;
 use posts_api::transfer;
-use posts_api::transfer::{Contents, Error, Findings, Format, Options, Report};
+use posts_api::transfer::{Contents, Diagnostics, Error, Format, Options, Report};
 
-use crate::cli::progress::{Reporter, Work};
+use crate::cli::progress::{ProgressReporter, TransferJob};
 use crate::cli::{Result, print};
 
-/// What is imported, and how.
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub(crate) struct Import {
-    /// The file; - is standard input.
+pub(crate) struct ImportArgs {
+    /// File to import, or - for standard input.
     file: PathBuf,
-    /// What wrote it.
-    #[arg(long, value_enum, default_value_t = Origin::Ndjson)]
-    format: Origin,
-    /// Leave out what cannot be imported and store the rest.
+    /// Format of the file.
+    #[arg(long, value_enum, default_value_t = SourceFormat::Ndjson)]
+    format: SourceFormat,
+    /// Skip invalid items and store the rest.
     #[arg(long)]
     skip_invalid: bool,
-    /// Store some hundred posts at a time, which stay; run again after an interruption, it leaves out what is there and
-    /// goes on.
+    /// Commit in batches of up to 500 posts. After an interruption, repeat the command: it skips the posts that are
+    /// already stored.
     #[arg(long)]
     resumable: bool,
-    /// Take API keys, too.
+    /// Also import API keys.
     #[arg(long)]
     keys: bool,
-    /// Take the pages of WordPress and Ghost, too.
+    /// Also import the pages of WordPress and Ghost.
     #[arg(long)]
     pages: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Origin {
-    /// posts-api export, or a post a line as JSON.
+enum SourceFormat {
+    /// One JSON object per line, as `posts-api export` writes it.
     Ndjson,
-    /// WordPress: Tools, Export (WXR).
+    /// WordPress export file (Tools, Export; WXR).
     Wordpress,
-    /// Ghost: Settings, Export.
+    /// Ghost export file (Settings, Export).
     Ghost,
 }
 
-impl Import {
+impl ImportArgs {
     pub(crate) fn run(&self, conn: &mut Connection) -> Result<ExitCode> {
-        let (reader, size): (Box<dyn Read>, _) = if self.file.as_os_str() == "-" {
-            (Box::new(std::io::stdin()), None)
-        } else {
-            let opened = File::open(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
-            let size = opened.metadata()?.len();
-            (Box::new(opened), Some(size))
-        };
-        let options = Options {
-            format: match self.format {
-                Origin::Ndjson => Format::Ndjson,
-                Origin::Wordpress => Format::WordPress,
-                Origin::Ghost => Format::Ghost,
-            },
-            skip_invalid: self.skip_invalid,
-            resumable: self.resumable,
-            keys: self.keys,
-            pages: self.pages,
-        };
-        let mut reporter = Reporter::start(Work::Import { bytes: size });
-        let outcome = transfer::import(conn, BufReader::new(reader), options, |progress| reporter.note(progress));
+        let (reader, size) = self.open()?;
+        let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
+        let on_progress = |progress| reporter.update(progress);
+        let outcome = transfer::import(conn, BufReader::new(reader), self.options(), on_progress);
         reporter.finish(outcome.as_ref().ok().map(|report| report.imported));
         match outcome {
             Ok(report) => {
-                self.tell(&report)?;
+                self.print_report(&report)?;
                 Ok(ExitCode::SUCCESS)
             }
-            Err(Error::Invalid { findings, report }) => {
-                tell(&findings)?;
-                Err(self.refusal(findings.count(), &report).into())
+            Err(Error::Invalid { diagnostics, report }) => {
+                print_diagnostics(&diagnostics)?;
+                Err(self.invalid_message(diagnostics.count(), &report).into())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn tell(&self, report: &Report) -> Result<()> {
-        tell(&report.notes)?;
-        tell(&report.skipped)?;
-        let mut err = std::io::stderr().lock();
-        for (what, count) in report.left_out.iter() {
-            writeln!(err, "not kept: {count} {what}")?;
+    /// Opens the file. Returns its size, which is unknown for standard input.
+    fn open(&self) -> Result<(Box<dyn Read>, Option<u64>)> {
+        if self.file.as_os_str() == "-" {
+            return Ok((Box::new(std::io::stdin()), None));
         }
-        let Report { imported, found, keys, skipped, .. } = report;
+        let file = File::open(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
+        let size = file.metadata()?.len();
+        Ok((Box::new(file), Some(size)))
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            format: match self.format {
+                SourceFormat::Ndjson => Format::Ndjson,
+                SourceFormat::Wordpress => Format::WordPress,
+                SourceFormat::Ghost => Format::Ghost,
+            },
+            skip_invalid: self.skip_invalid,
+            resumable: self.resumable,
+            keys: self.keys,
+            pages: self.pages,
+        }
+    }
+
+    fn print_report(&self, report: &Report) -> Result<()> {
+        print_diagnostics(&report.notes)?;
+        print_diagnostics(&report.skipped)?;
+        let mut err = std::io::stderr().lock();
+        for (description, count) in report.unmapped.iter() {
+            writeln!(err, "{description}: {count}")?;
+        }
+        let Report { imported, already_stored, keys, skipped, .. } = report;
         let keys = if self.keys { format!(" and {keys} API keys") } else { String::new() };
-        let found = if self.resumable || *found > 0 { format!(", found {found} there already") } else { String::new() };
-        print(&format!("imported {imported} posts{keys}{found}, skipped {} {}\n", skipped.count(), self.units()))?;
+        let already_stored = if self.resumable || *already_stored > 0 {
+            format!(", {already_stored} already stored")
+        } else {
+            String::new()
+        };
+        let (skipped, units) = (skipped.count(), self.units());
+        print(&format!("imported {imported} posts{keys}{already_stored}, skipped {skipped} {units}\n"))?;
         Ok(())
     }
 
-    fn refusal(&self, count: u64, before: &Report) -> String {
+    /// The error of an import that has `count` invalid items. `committed` reports the batches before it.
+    fn invalid_message(&self, count: u64, committed: &Report) -> String {
         let units = self.units();
         if self.resumable {
+            let stored = committed.imported + committed.already_stored;
             format!(
-                "{count} {units} are invalid, and of the last batch nothing was stored; {} posts before it stay: mend \
-                 them and run it again, or --skip-invalid leaves them out",
-                before.imported + before.found
+                "{count} {units} are invalid; rolled back the last batch and kept the {stored} posts before it; fix \
+                 the {units} and repeat the import, or skip them with --skip-invalid"
             )
         } else {
-            format!("{count} {units} are invalid and nothing was stored; --skip-invalid leaves them out")
+            format!("{count} {units} are invalid and nothing was stored; fix them, or skip them with --skip-invalid")
         }
     }
 
     fn units(&self) -> &'static str {
         match self.format {
-            Origin::Ndjson => "lines",
-            Origin::Wordpress => "items",
-            Origin::Ghost => "posts",
+            SourceFormat::Ndjson => "lines",
+            SourceFormat::Wordpress => "items",
+            SourceFormat::Ghost => "posts",
         }
     }
 }
 
 pub(crate) fn export(conn: &mut Connection, contents: Contents) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut reporter = Reporter::start(Work::Export);
-    let exported = transfer::export(conn, &mut out, contents, |progress| reporter.note(progress));
+    let mut reporter = ProgressReporter::start(TransferJob::Export);
+    let exported = transfer::export(conn, &mut out, contents, |progress| reporter.update(progress));
     reporter.finish(exported.as_ref().ok().copied());
     exported?;
     out.flush()?;
     Ok(())
 }
 
-fn tell(findings: &Findings) -> std::io::Result<()> {
+fn print_diagnostics(diagnostics: &Diagnostics) -> std::io::Result<()> {
     let mut err = std::io::stderr().lock();
-    let shown = findings.first();
-    shown.iter().try_for_each(|finding| writeln!(err, "{finding}"))?;
-    match findings.count() - shown.len() as u64 {
+    let first = diagnostics.first();
+    first.iter().try_for_each(|diagnostic| writeln!(err, "{diagnostic}"))?;
+    match diagnostics.count() - first.len() as u64 {
         0 => Ok(()),
         more => writeln!(err, "and {more} more"),
     }

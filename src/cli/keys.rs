@@ -12,25 +12,28 @@ use crate::cli::{Result, print};
 
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make a key and print it once.
+    /// Create a key and print it. It cannot be shown again.
     Create {
-        /// reader, editor or admin.
+        /// Role: reader, editor, or admin.
         #[arg(long, value_parser = role)]
         role: Role,
-        /// What it is for.
+        /// Description of what the key is for.
         #[arg(long, value_parser = name)]
         name: String,
-        /// From when on it is refused, as an RFC 3339 time. Default: never.
+        /// Time from which the key is invalid, in RFC 3339 format. Default: never.
         #[arg(long, value_parser = expires_at)]
         expires_at: Option<Timestamp>,
     },
-    /// List the keys that were not revoked.
+    /// List all keys that are not revoked.
     List,
-    /// Revoke a key by its id.
-    Revoke { id: i64 },
+    /// Revoke a key.
+    Revoke {
+        /// Id of the key, as `keys list` prints it.
+        id: i64,
+    },
 }
 
-/// Runs the command on a database whose migrations have been applied.
+/// Runs the command. The database must be migrated.
 pub(crate) fn run(conn: &mut Connection, command: KeysCommand) -> Result<ExitCode> {
     match command {
         KeysCommand::Create { role, name, expires_at } => {
@@ -49,10 +52,10 @@ pub(crate) fn run(conn: &mut Connection, command: KeysCommand) -> Result<ExitCod
             }
         }
         KeysCommand::Revoke { id } => {
-            // Who has the database can always make another one.
+            // May revoke the last admin key: whoever can run this command can create another one.
             let revoked = conn.transaction(|conn| keys::store::revoke(conn, id, true, Timestamp::now()))?;
             if revoked.is_err() {
-                return Err(format!("there is no key {id}").into());
+                return Err(format!("key {id} does not exist or is already revoked; run posts-api keys list").into());
             }
             print(&format!("revoked key {id}\n"))?;
         }

@@ -1,4 +1,4 @@
-//! The log: events on stderr, each on one line.
+//! Logging: writes each event to stderr as one line, and installs the exporters for traces and errors.
 
 use std::fmt::{self, Write};
 use std::io::{self, IsTerminal};
@@ -19,32 +19,33 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::cli::exporters::{Errors, Traces, agent};
+use crate::cli::exporters::{SentryExporter, TraceExporter, agent};
 
-/// What goes on beside the log; dropped at the end of the process, it sends what it still has.
-pub(crate) struct Exports {
-    _traces: Option<Traces>,
-    _errors: Option<Errors>,
+/// The running exporters. Dropping them at the end of the process sends the buffered spans and errors.
+pub(crate) struct ExporterGuards {
+    _traces: Option<TraceExporter>,
+    _errors: Option<SentryExporter>,
 }
 
-/// Starts it, and what is exported. To be called once.
+/// Starts logging and the configured exporters. Call it once per process.
 ///
 /// # Errors
-/// The filter cannot be read, or an exporter cannot be set up.
-pub(crate) fn start(config: &Config) -> Result<Exports, String> {
+/// The filter is invalid, or an exporter cannot be set up.
+pub(crate) fn start(config: &Config) -> Result<ExporterGuards, String> {
     let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("RUST_LOG: {error}"))?;
     let format = match config.log_format {
         LogFormat::Pretty => pretty(io::stderr, io::stderr().is_terminal()).boxed(),
         LogFormat::Json => json(io::stderr).boxed(),
     };
-    let traces = config.otlp_endpoint.as_ref().map(|endpoint| Traces::start(endpoint, agent()?)).transpose()?;
-    let errors = config.sentry_dsn.as_ref().map(|dsn| Ok::<_, String>(Errors::start(dsn, agent()?))).transpose()?;
-    // Spans are for the exporter only. It is asked anew each time (dynamic), because what is kept of an answer that no
-    // event follows, as the `log` crate asks, would else be taken for the next event's. The hint spares what no filter
-    // lets through even the question.
+    let traces = config.otlp_endpoint.as_ref().map(|endpoint| TraceExporter::start(endpoint, agent()?)).transpose()?;
+    let errors =
+        config.sentry_dsn.as_ref().map(|dsn| Ok::<_, String>(SentryExporter::start(dsn, agent()?))).transpose()?;
+    // Only the exporter receives spans, so the log accepts events alone. The filter must be dynamic: the `log` crate
+    // checks whether a level is enabled without logging an event, and `tracing` would apply that cached result to the
+    // next event. The level hint skips the filter for levels that no layer enables.
     let is_event = dynamic_filter_fn(|metadata: &Metadata<'_>, _| metadata.is_event());
     let events = is_event.with_max_level_hint(LevelFilter::TRACE).and(filter);
-    // A layer that is absent would count as one that wants everything, so there are only those that are needed.
+    // Contains only the layers in use: an `Option` layer that is `None` would enable every level.
     let mut layers = vec![format.with_filter(events).boxed()];
     if let Some(traces) = &traces {
         spans::enable_export();
@@ -55,15 +56,15 @@ pub(crate) fn start(config: &Config) -> Result<Exports, String> {
     }
     tracing_subscriber::registry().with(layers).init();
     std::panic::set_hook(Box::new(log_panic));
-    Ok(Exports { _traces: traces, _errors: errors })
+    Ok(ExporterGuards { _traces: traces, _errors: errors })
 }
 
-/// Exports our own spans, with the warnings and errors that are logged within them.
+/// Exports the spans of this service, and the warnings and errors logged within them.
 fn spans<S>(tracer: Tracer) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let is_wanted = |metadata: &Metadata<'_>| {
+    let is_exported = |metadata: &Metadata<'_>| {
         if metadata.is_event() { *metadata.level() <= Level::WARN } else { metadata.target() == spans::TARGET }
     };
     tracing_opentelemetry::layer()
@@ -72,7 +73,7 @@ where
         .with_threads(false)
         .with_target(false)
         .with_tracked_inactivity(false)
-        .with_filter(filter_fn(is_wanted))
+        .with_filter(filter_fn(is_exported))
 }
 
 fn pretty<S, W>(writer: impl Fn() -> W + Send + Sync + 'static, is_terminal: bool) -> impl Layer<S>
@@ -83,7 +84,7 @@ where
     tracing_subscriber::fmt::layer().fmt_fields(fields()).with_writer(writer).with_ansi(is_terminal)
 }
 
-/// Names of members: `timestamp`, `level`, `target`, `message` and those of the event.
+/// Each line is an object with the members `timestamp`, `level`, `target`, and `message`, and the fields of the event.
 fn json<S, W>(writer: impl Fn() -> W + Send + Sync + 'static) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -94,10 +95,10 @@ where
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_writer(move || EscapingJson(writer()))
+        .with_writer(move || JsonEscapingWriter(writer()))
 }
 
-/// A panic is an event like every other: one line, in the format of the log.
+/// Logs a panic as one event in the configured format.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
     let backtrace = std::backtrace::Backtrace::capture();
@@ -107,26 +108,27 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
         location,
         backtrace = is_captured.then(|| tracing::field::display(backtrace)),
         "{}",
-        panic.payload_as_str().unwrap_or("a panic without a message"),
+        panic.payload_as_str().unwrap_or("panic without a message"),
     );
 }
 
-/// Strings are quoted and escaped as in Rust. Messages, and what is logged as it displays itself, such as a database's
-/// errors, may hold what callers have sent: of them, control characters are escaped, so that none starts another line
-/// or speaks to a terminal.
+/// Formats the fields of an event. Strings are quoted and escaped as in Rust. Messages and `Display` values, such as
+/// database errors, can contain client input, so their control characters are escaped. Otherwise client input could
+/// start a new line or send escape sequences to a terminal.
 fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
     debug_fn(|writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| match field.name() {
-        "message" => write!(Escaping(writer), "{value:?}"),
-        // Where a message of the `log` crate comes from, which stands before it already.
+        "message" => write!(EscapingWriter(writer), "{value:?}"),
+        // The source of a message from the `log` crate. The target shows it already.
         name if name.starts_with("log.") => Ok(()),
-        name => write!(Escaping(writer), "{name}={value:?}"),
+        name => write!(EscapingWriter(writer), "{name}={value:?}"),
     })
     .delimited(" ")
 }
 
-struct Escaping<'a, W>(&'a mut W);
+/// Escapes unsafe characters as in Rust.
+struct EscapingWriter<'a, W>(&'a mut W);
 
-impl<W: Write> Write for Escaping<'_, W> {
+impl<W: Write> Write for EscapingWriter<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for part in text.split_inclusive(is_unsafe) {
             match part.chars().next_back().filter(|last| is_unsafe(*last)) {
@@ -141,11 +143,12 @@ impl<W: Write> Write for Escaping<'_, W> {
     }
 }
 
-/// JSON lets characters pass that speak to a terminal, or read backwards: they are escaped as JSON does it.
-struct EscapingJson<W>(W);
+/// Escapes the unsafe characters that JSON strings may contain, such as C1 control and bidirectional characters, as
+/// `\uXXXX`.
+struct JsonEscapingWriter<W>(W);
 
-impl<W: io::Write> io::Write for EscapingJson<W> {
-    /// An event comes whole.
+impl<W: io::Write> io::Write for JsonEscapingWriter<W> {
+    /// Receives one whole event, so no character is split between two calls.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         if text.contains(is_unsafe_in_json) {
@@ -154,7 +157,7 @@ impl<W: io::Write> io::Write for EscapingJson<W> {
             for character in text.chars() {
                 if is_unsafe_in_json(character) {
                     for unit in character.encode_utf16(&mut units) {
-                        // Writing into a string does not fail.
+                        // Writing to a string cannot fail.
                         let _ = write!(escaped, "\\u{unit:04x}");
                     }
                 } else {
@@ -173,12 +176,12 @@ impl<W: io::Write> io::Write for EscapingJson<W> {
     }
 }
 
-/// What stands between the members, and the end of the line, is not.
+/// Excludes ASCII control characters: JSON escapes them in strings, and the line end after the object must stay.
 fn is_unsafe_in_json(character: char) -> bool {
     is_unsafe(character) && !character.is_ascii() || character == '\u{7f}'
 }
 
-/// Control characters, and those that make a line look like two or read backwards.
+/// Control characters, Unicode line separators, and bidirectional formatting characters.
 fn is_unsafe(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -192,14 +195,14 @@ mod tests {
     const INPUT: &str = "a\nb\r\u{1b}[31m\u{9b}\u{7}\u{7f}\u{202e}\u{2028}é\"";
 
     #[test]
-    fn whatever_is_logged_stays_on_its_line() {
+    fn control_characters_cannot_start_another_line() {
         let log = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&log);
-        let layer = pretty(move || Shared(Arc::clone(&writer)), false);
+        let layer = pretty(move || SharedBuffer(Arc::clone(&writer)), false);
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(error = %INPUT, text = INPUT, debug = ?INPUT, number = 7, "{INPUT}");
-            tracing::info!(target: "audit", outcome = "done", missing = None::<i64>, "a change");
+            tracing::info!(target: "audit", outcome = "done", missing = None::<i64>, "post created");
         });
         let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = log.split_terminator('\n').collect();
@@ -207,17 +210,17 @@ mod tests {
         assert!(!lines.iter().any(|line| line.contains(is_unsafe)), "{log:?}");
         assert!(lines[0].contains("WARN") && lines[0].contains(r"error=a\nb\r\u{1b}[31m\u{9b}\u{7}\u{7f}"), "{log}");
         assert!(lines[0].contains("é") && lines[0].ends_with("number=7"), "{log}");
-        assert!(lines[1].ends_with("INFO audit: a change outcome=\"done\""), "{log}");
+        assert!(lines[1].ends_with("INFO audit: post created outcome=\"done\""), "{log}");
     }
 
     #[test]
-    fn in_json_an_event_is_an_object_on_a_line_with_what_was_logged() {
+    fn a_json_event_is_one_object_on_one_line() {
         let log = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&log);
-        let subscriber = tracing_subscriber::registry().with(json(move || Shared(Arc::clone(&writer))));
+        let subscriber = tracing_subscriber::registry().with(json(move || SharedBuffer(Arc::clone(&writer))));
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(error = %INPUT, text = INPUT, number = 7, "{INPUT}");
-            tracing::info!(target: "audit", outcome = "done", missing = None::<i64>, "a change");
+            tracing::info!(target: "audit", outcome = "done", missing = None::<i64>, "post created");
         });
         let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = log.split_terminator('\n').collect();
@@ -228,7 +231,7 @@ mod tests {
             assert_eq!(events[0][member], INPUT, "{log}");
         }
         assert_eq!((&events[0]["number"], &events[0]["level"]), (&7.into(), &"WARN".into()));
-        assert_eq!((&events[1]["message"], &events[1]["outcome"]), (&"a change".into(), &"done".into()));
+        assert_eq!((&events[1]["message"], &events[1]["outcome"]), (&"post created".into(), &"done".into()));
         assert_eq!((&events[1]["target"], events[1].get("missing")), (&"audit".into(), None));
         assert!(events[1]["timestamp"].as_str().unwrap().ends_with('Z'));
     }
@@ -237,7 +240,7 @@ mod tests {
     fn a_panic_is_one_line_of_the_log() {
         let log = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&log);
-        let layer = pretty(move || Shared(Arc::clone(&writer)), false);
+        let layer = pretty(move || SharedBuffer(Arc::clone(&writer)), false);
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(log_panic));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
@@ -246,12 +249,15 @@ mod tests {
         std::panic::set_hook(before);
         let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         assert_eq!(log.lines().count(), 1, "{log}");
-        assert!(log.contains(r"ERROR panic: a\nb\r\u{1b}[31m") && log.contains("location=\"src/log.rs:"), "{log}");
+        assert!(
+            log.contains(r"ERROR panic: a\nb\r\u{1b}[31m") && log.contains("location=\"src/cli/logging.rs:"),
+            "{log}"
+        );
     }
 
-    struct Shared(Arc<Mutex<Vec<u8>>>);
+    struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Shared {
+    impl std::io::Write for SharedBuffer {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())

@@ -1,4 +1,4 @@
-//! The command line: one file per command.
+//! The commands of the binary, one file per command. They parse their arguments, call the library, and print.
 
 pub(crate) mod backup;
 pub(crate) mod doctor;
@@ -6,12 +6,13 @@ mod exporters;
 pub(crate) mod import_export;
 pub(crate) mod keys;
 pub(crate) mod logging;
+pub(crate) mod migrate;
 mod progress;
 pub(crate) mod serve;
 
 use std::io::Write;
 
-/// What a command returns; the error becomes one line on stderr.
+/// The result of a command. `main` prints the error as one line on stderr.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Writes the output of a command to stdout.

@@ -11,53 +11,63 @@ use posts_api::{keys, server};
 
 use crate::cli::{Result, print};
 
+/// Serves the API until a signal stops it.
 pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
     let mut conn = Connection::open(config.direct())?;
+    prepare_schema(&mut conn, config, no_migrate)?;
+    // The change poller uses the direct URL. On another database it would miss the changes of other instances, and the
+    // cache would serve stale responses.
+    if config.endpoints.direct.is_some() && !is_same_database(&mut conn, &mut Connection::open(&config.database)?) {
+        return Err("DATABASE_DIRECT_URL names a different database than DATABASE_URL; both must name the same".into());
+    }
+    let system = actix_web::rt::System::new();
+    let result = system.block_on(run_server(config, conn));
+    exit_after(QUERY_TIMEOUT);
+    // Closes the connections, which waits for running queries.
+    drop(system);
+    result
+}
+
+/// Applies the pending migrations. With `no_migrate`, fails if there are any.
+fn prepare_schema(conn: &mut Connection, config: &Config, no_migrate: bool) -> Result<()> {
     if no_migrate {
-        let pending = migrations::pending(&mut conn)?;
+        let pending = migrations::pending(conn)?;
         if !pending.is_empty() {
             return Err(format!("{} migrations are pending; run posts-api migrate", pending.len()).into());
         }
     } else {
-        let applied = migrations::run(&mut conn, config.direct())?;
+        let applied = migrations::run(conn, config.direct())?;
         if !applied.is_empty() {
-            tracing::info!(migrations = applied.len(), "migrated the database");
+            tracing::info!(migrations = applied.len(), "applied migrations");
         }
     }
-    // The cache would miss what other instances change.
-    if config.endpoints.direct.is_some() && !is_same_database(&mut conn, &mut Connection::open(&config.database)?) {
-        return Err("DATABASE_DIRECT_URL leads to another database than DATABASE_URL".into());
-    }
-    let system = actix_web::rt::System::new();
-    let served = system.block_on(async {
-        let service =
-            server::serve(config, Database::with_endpoints(&config.database, &config.endpoints, config.pool)?)?;
-        // Not before the address is bound: a start that fails would store a key that nobody has seen.
-        let first_key = if config.admin_api_key.is_none() { first_key(&mut conn)? } else { None };
-        drop(conn);
-        let stopping = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
-        actix_web::rt::spawn(stopping);
-        tracing::info!(database = %config.database, "listening on http://{}", service.address);
-        if let Some(address) = service.admin_address {
-            tracing::info!("metrics are at http://{address}/metrics");
-        }
-        if let Some(key) = first_key {
-            print(&welcome(key.reveal(), &service.address.to_string()))?;
-        }
-        service.server.await?;
-        Ok(())
-    });
-    exit_after(LAST_QUERIES);
-    // Closes the connections, which waits for queries that still run.
-    drop(system);
-    served
+    Ok(())
 }
 
-/// What queries that nobody waits for any more get at the end: a database that hangs must not keep the process.
-const LAST_QUERIES: Duration = Duration::from_secs(5);
+async fn run_server(config: &Config, mut conn: Connection) -> Result<()> {
+    let service = server::serve(config, Database::with_endpoints(&config.database, &config.endpoints, config.pool)?)?;
+    // Created only after the address is bound: a failed start would store a key that it never prints.
+    let first_key = if config.admin_api_key.is_none() { create_first_key(&mut conn)? } else { None };
+    drop(conn);
+    let shutdown = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
+    actix_web::rt::spawn(shutdown);
+    tracing::info!(database = %config.database, "listening on http://{}", service.address);
+    if let Some(address) = service.admin_address {
+        tracing::info!("serving metrics on http://{address}/metrics");
+    }
+    if let Some(key) = first_key {
+        print(&welcome_text(key.reveal(), &service.address.to_string()))?;
+    }
+    service.server.await?;
+    Ok(())
+}
 
-fn exit_after(time: Duration) {
-    let end = Instant::now() + time;
+/// How long the process waits at its end for running queries. A database that does not respond must not block the exit.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Ends the process after `timeout`, unless it has ended before.
+fn exit_after(timeout: Duration) {
+    let end = Instant::now() + timeout;
     std::thread::spawn(move || {
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             std::thread::park_timeout(left);
@@ -66,16 +76,17 @@ fn exit_after(time: Duration) {
     });
 }
 
-fn first_key(conn: &mut Connection) -> Result<Option<SecretKey>> {
+/// Creates an admin key if the database has never had a key.
+fn create_first_key(conn: &mut Connection) -> Result<Option<SecretKey>> {
     let secret = SecretKey::generate()?;
     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
     let created = keys::store::create_first(conn, &key, &SecretKey::hash(secret.reveal()), Timestamp::now())?;
     Ok(created.map(|_| secret))
 }
 
-fn welcome(key: &str, address: &str) -> String {
+fn welcome_text(key: &str, address: &str) -> String {
     format!(
-        "\nThis is your admin key. It is shown only now:\n\n  {key}\n\nTry it:\n\n  \
+        "\nAdmin API key (shown only once):\n\n  {key}\n\nCreate a post:\n\n  \
          curl -X POST http://{address}/api/posts -H 'Authorization: Bearer {key}' \\\n    \
          -H 'Content-Type: application/json' -d '{{\"title\": \"Hello, world\", \"published\": true}}'\n\n\
          Then open http://{address}/api/posts and http://{address}/docs.\n\n"

@@ -1,4 +1,6 @@
-//! One connection to either database, and [`on!`], which writes a query once for both.
+//! [`Connection`]: one connection to either database, and [`on!`], which expands a query for both.
+//!
+//! This module knows transactions and SQLite's PRAGMAs, but no pool, no queue, and no table.
 
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
@@ -6,21 +8,21 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
-use crate::db::instrumentation::instrumentation;
+use crate::db::instrumentation::QueryListener;
 use crate::db::options::Purpose;
 use crate::db::sqlite::open::BUSY_TIMEOUT;
 use crate::db::url::DatabaseUrl;
 use crate::db::{postgres, sqlite};
 
-/// A connection to the database that `DATABASE_URL` names.
+/// A connection to SQLite or PostgreSQL.
 pub struct Connection {
     pub backend: Backend,
-    /// What a write through this connection has said of itself.
+    /// What the current write has changed so far; see [`Connection::mark_changed`].
     visibility: Option<Visibility>,
-    /// `PRAGMA data_version` as it was last seen.
+    /// The last value of `PRAGMA data_version`.
     data_version: Option<i64>,
-    /// Up to where a standby had replayed the log when it was last asked.
-    pub(crate) replayed: i64,
+    /// The last known replay LSN of the standby that this connection leads to; 0 on every other server.
+    pub(crate) replayed_lsn: i64,
 }
 
 /// diesel's connection to either database.
@@ -29,7 +31,7 @@ pub enum Backend {
     Sqlite(SqliteConnection),
 }
 
-/// Whether a write changed anything that is read without a key.
+/// Whether a write changed data that anonymous clients can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Visibility {
     Private,
@@ -37,14 +39,14 @@ pub enum Visibility {
 }
 
 impl Visibility {
-    /// Public for a change to a published post.
+    /// [`Visibility::Public`] for a change to a published post, otherwise [`Visibility::Private`].
     #[must_use]
     pub const fn of(published: bool) -> Self {
         if published { Self::Public } else { Self::Private }
     }
 }
 
-/// Expands `$body` once per database, so that one query is typed statically for both.
+/// Expands `$body` once per backend, so that diesel checks one query against both at compile time.
 macro_rules! on {
     ($connection:expr, $conn:ident => $body:expr) => {
         match &mut $connection.backend {
@@ -55,7 +57,7 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-/// Why no connection could be made, in one line, without the password.
+/// Why a connection could not be opened, in one line and without the password.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot open {url}: {reason}")]
 pub struct ConnectError {
@@ -64,11 +66,7 @@ pub struct ConnectError {
 }
 
 impl Connection {
-    /// Opens a connection of its own, outside of every pool, whose statements may take as long as they need. A SQLite
-    /// file that does not exist yet is created.
-    ///
-    /// # Errors
-    /// The database cannot be reached, or refuses the user or the file.
+    /// Opens a connection outside of every pool, without a statement timeout. A missing SQLite file is created.
     pub fn open(url: &DatabaseUrl) -> Result<Self, ConnectError> {
         Self::open_for(url, Purpose::Command)
     }
@@ -82,60 +80,53 @@ impl Connection {
             DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose).map(Backend::Postgres),
         };
         let backend = opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
-        let mut connection = Self { backend, visibility: None, data_version: None, replayed: 0 };
+        let mut connection = Self { backend, visibility: None, data_version: None, replayed_lsn: 0 };
         if purpose != Purpose::Command {
             connection.instrument();
         }
         Ok(connection)
     }
 
-    /// Measures each statement of this connection, where the process wants to know.
+    /// Observes each statement if slow queries are logged or spans are exported.
     fn instrument(&mut self) {
         let system = match self.backend {
             Backend::Postgres(_) => "postgresql",
             Backend::Sqlite(_) => "sqlite",
         };
-        if let Some(listener) = instrumentation(system) {
+        if let Some(listener) = QueryListener::if_enabled(system) {
             on!(self, conn => conn.set_instrumentation(listener));
         }
     }
 
-    /// Runs `body` in a transaction, committed where it answers `Ok`. On SQLite the write lock is taken at the start:
-    /// a transaction that reads first and then writes would otherwise fail when another one writes in between.
+    /// Runs `body` in a transaction: commits if it returns `Ok`, rolls back if it returns an error.
     ///
-    /// # Errors
-    /// What `body` answered, or why the transaction could not begin or commit; nothing is stored then.
+    /// On SQLite the transaction takes the write lock at its start (`BEGIN IMMEDIATE`). A deferred transaction that
+    /// reads before it writes fails if another connection has written in between.
     pub fn transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.within("BEGIN", "BEGIN IMMEDIATE", body)
+        self.run_transaction("BEGIN", "BEGIN IMMEDIATE", body)
     }
 
-    /// Runs `body`, which only reads, on the database as it is at its first statement.
-    ///
-    /// # Errors
-    /// What `body` answered, or why the transaction could not begin or end.
+    /// Runs `body`, which only reads, in a transaction whose statements share one snapshot.
     pub fn snapshot<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", body)
+        self.run_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", body)
     }
 
-    /// Runs `body`, which only reads, on one server, also behind a transaction pooler. Its statements do not share a
-    /// snapshot.
-    ///
-    /// # Errors
-    /// What `body` answered, or why the transaction could not begin or end.
-    pub(crate) fn reading<T, E: From<diesel::result::Error>>(
+    /// Runs `body`, which only reads, in a transaction, so that a transaction pooler sends all of its statements to one
+    /// server. On PostgreSQL its statements do not share a snapshot.
+    pub(crate) fn read_transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.within("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body)
+        self.run_transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body)
     }
 
-    fn within<T, E: From<diesel::result::Error>>(
+    fn run_transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         postgres: &str,
         sqlite: &str,
@@ -151,20 +142,20 @@ impl Connection {
                 Ok(value)
             }
             Err(error) => {
-                // A failed rollback marks the connection as broken, and the pool drops it; the first error is the
-                // one to tell.
+                // A failed rollback marks the connection as broken, and the pool drops it. The first error is the
+                // cause.
                 let _ = on!(self, conn => AnsiTransactionManager::rollback_transaction(conn));
                 Err(error)
             }
         }
     }
 
-    /// Runs `body` in a part of the transaction that has begun: where it fails, what it did is undone, and what was
-    /// done before it stays.
+    /// Runs `body` in a savepoint of the open transaction. If `body` fails, only its own changes are rolled back, and
+    /// its error is the inner result.
     ///
     /// # Errors
-    /// The transaction as a whole is lost. Where SQLite has ended it by itself, as it does when the disk is full, this
-    /// is what `body` failed with.
+    /// The outer error means that the whole transaction is lost. If SQLite has rolled it back by itself, as it does
+    /// when the disk is full, the outer error is the one that `body` returned.
     pub(crate) fn savepoint<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -182,37 +173,38 @@ impl Connection {
         }
     }
 
-    /// Whether the transaction that was begun on SQLite is still open: after some errors, such as a full disk, SQLite has
-    /// rolled it back by itself. Its answer to that is no SQL function, but a transaction within one is refused.
+    /// Whether the transaction that was begun on SQLite is still open. After some errors, such as a full disk, SQLite
+    /// rolls back by itself. diesel does not expose `sqlite3_get_autocommit`, so this tries `BEGIN`, which fails inside
+    /// a transaction. Always true on PostgreSQL.
     pub(crate) fn is_in_transaction(&mut self) -> bool {
         let Backend::Sqlite(conn) = &mut self.backend else { return true };
         let was_open = conn.batch_execute("BEGIN").is_err();
-        // Where this fails, so does whatever comes next on the connection.
+        // If the ROLLBACK fails, the next statement of the connection fails as well.
         was_open || conn.batch_execute("ROLLBACK").is_err()
     }
 
-    /// Says of the write that runs whether it changed anything that is read without a key. A write that says nothing
-    /// counts as one that did, and of several changes in one write one that did is enough.
+    /// Marks what the current write changes. A write with several marks is public if one of them is; a write without a
+    /// mark counts as public.
     pub fn mark_changed(&mut self, visibility: Visibility) {
         self.visibility = self.visibility.max(Some(visibility));
     }
 
-    /// What was noted since the last call.
+    /// Returns the marks since the last call, combined, and resets them.
     pub(crate) fn take_visibility(&mut self) -> Visibility {
         self.visibility.take().unwrap_or(Visibility::Public)
     }
 
-    /// Whether another connection has changed the file since the last call; also true of the first call. SQLite only.
-    /// What this connection itself commits does not count (`PRAGMA data_version`).
-    pub(crate) fn changed_elsewhere(&mut self) -> QueryResult<bool> {
+    /// Whether another connection has committed to the SQLite file since the last call, by `PRAGMA data_version`. True
+    /// on the first call. Commits of this connection do not count. Always false on PostgreSQL.
+    pub(crate) fn has_external_changes(&mut self) -> QueryResult<bool> {
         let Backend::Sqlite(conn) = &mut self.backend else { return Ok(false) };
         let version = diesel::dsl::sql::<BigInt>("PRAGMA data_version").get_result(conn)?;
         Ok(self.data_version.replace(version) != Some(version))
     }
 
-    /// Copies SQLite's WAL into the database and makes it empty, waiting for nobody: `false` where somebody reads from it
-    /// or writes (`PRAGMA wal_checkpoint`).
-    pub(crate) fn empty_wal(&mut self) -> QueryResult<bool> {
+    /// Copies SQLite's WAL into the database and truncates it to zero bytes (`PRAGMA wal_checkpoint(TRUNCATE)`). Does
+    /// not wait: returns `false` if another connection reads from the WAL or writes.
+    pub(crate) fn truncate_wal(&mut self) -> QueryResult<bool> {
         let Backend::Sqlite(conn) = &mut self.backend else { return Ok(true) };
         conn.batch_execute("PRAGMA busy_timeout = 0")?;
         let busy = diesel::dsl::sql::<Integer>("PRAGMA wal_checkpoint(TRUNCATE)").load::<i32>(conn);
@@ -220,7 +212,7 @@ impl Connection {
         Ok(busy? == [0])
     }
 
-    /// Whether a transaction was left open or in an unknown state.
+    /// Whether a transaction was left open, or its state is unknown.
     pub(crate) fn is_broken(&mut self) -> bool {
         on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
     }
@@ -231,7 +223,7 @@ impl Connection {
     }
 }
 
-/// libpq answers a line per address it tried.
+/// Joins the lines of an error: libpq reports one per address that it tried.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

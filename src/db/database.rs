@@ -1,4 +1,6 @@
-//! [`Database`]: every read and write goes through it.
+//! [`Database`]: the entry point for every read and write of requests and background tasks.
+//!
+//! It selects the pool, counts errors, and connects commits with the revision and the replica. It knows no SQL.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,127 +20,130 @@ use crate::db::request_context::RequestContext;
 use crate::db::revision::Revision;
 use crate::db::sqlite::wal::Wal;
 use crate::db::sqlite::writer::Writer;
-use crate::db::stats::{EndpointStatus, Failures, PoolStats, WriterStats};
+use crate::db::stats::{EndpointStatus, ErrorCounts, PoolStats, WriterStats};
 use crate::db::url::DatabaseUrl;
 use crate::db::write::{Abort, AdvanceOnDrop, Atomicity};
 use crate::telemetry::spans;
 
-/// A handle to the database; clones share the same connections.
+/// A handle to the database. Clones share the same connections.
 #[derive(Clone)]
-pub struct Database(Arc<Inner>);
+pub struct Database(Arc<DatabaseInner>);
 
-struct Inner {
-    /// Serves reads on SQLite, and everything on PostgreSQL.
+struct DatabaseInner {
+    /// For reads on SQLite, for reads and writes on PostgreSQL.
     pool: Pool,
-    /// SQLite's one writer; `None` on PostgreSQL.
+    /// SQLite's writer thread; `None` on PostgreSQL.
     writer: Option<Writer>,
-    /// Serves some of the reads without a key.
+    /// Serves part of the public reads.
     replica: Option<Replica>,
     revision: Arc<Revision>,
-    failures: Failures,
+    errors: ErrorCounts,
 }
 
-/// On SQLite, changes by other processes are looked for every 25 ms.
-const SQLITE_TRUSTED_FOR: Duration = Duration::from_millis(75);
+/// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
+const SQLITE_REVISION_TTL: Duration = Duration::from_millis(75);
 
-/// So long a database is waited for that is asked whether it is up.
-const ANSWERING: Duration = Duration::from_secs(3);
+/// The timeout of [`Database::endpoint_status`].
+const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Database {
-    /// Makes the pools, and starts the thread that writes to SQLite or polls PostgreSQL. Connections are opened when
-    /// they are first needed.
+    /// Creates the pools, and starts the writer thread of SQLite or the change poller of PostgreSQL. Opens no
+    /// connection: each is opened on first use.
     ///
     /// # Errors
-    /// The thread cannot be started.
+    /// A thread cannot be started.
     pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
         Self::with_endpoints(url, &Endpoints::default(), options)
     }
 
-    /// Like [`Database::new`], with other ways to a PostgreSQL database beside `url`.
+    /// Like [`Database::new`], with a direct URL or a replica in addition to `url`. SQLite ignores both.
     ///
     /// # Errors
     /// A thread cannot be started.
     pub fn with_endpoints(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
-                let revision = Arc::new(Revision::new(SQLITE_TRUSTED_FOR));
+                let revision = Arc::new(Revision::new(SQLITE_REVISION_TTL));
                 let pool = Pool::new("read", url, Purpose::Read, options);
                 let wal = Wal::new(path, pool.long_reads());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
-                Inner { pool, writer, replica: None, revision, failures: Failures::default() }
+                DatabaseInner { pool, writer, replica: None, revision, errors: ErrorCounts::default() }
             }
             DatabaseUrl::Postgres(postgres) => {
-                let revision = Arc::new(Revision::new(change_poller::TRUSTED_FOR));
+                let revision = Arc::new(Revision::new(change_poller::REVISION_TTL));
                 let replica = endpoints.replica.as_ref().map(|replica| Replica::start(replica, options)).transpose()?;
-                // Where all share one session, looking so often would hold the others up; nothing is kept there.
-                if !postgres.shares_session {
-                    let known = replica.as_ref().map(|replica| Arc::clone(replica.state()));
-                    change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, known)?;
+                // On a server with a single session, polling would delay every other client. Without a poller the
+                // revision stays unknown, so nothing is cached.
+                if !postgres.has_single_session {
+                    let state = replica.as_ref().map(|replica| Arc::clone(replica.state()));
+                    change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, state)?;
                 }
                 let pool = Pool::new("primary", url, Purpose::Write, options);
-                Inner { pool, writer: None, replica, revision, failures: Failures::default() }
+                DatabaseInner { pool, writer: None, replica, revision, errors: ErrorCounts::default() }
             }
         })))
     }
 
-    /// A number that changes with everything that is read without a key: before a write of this instance is answered,
-    /// and within 100 ms of one from elsewhere. What is read after the number was asked for may be kept for as long as
-    /// the number stays the same. `None` while changes from elsewhere cannot be noticed: then nothing may be kept.
+    /// A number that changes whenever public data may have changed: before the response to a write of this instance,
+    /// and within 100 ms of a commit by another process.
+    ///
+    /// Data that was read after this call may be cached while the number stays the same. `None` while changes by other
+    /// processes cannot be detected: then nothing may be cached.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
         self.0.revision.current()
     }
 
-    /// Reads that the replica has served. `None` where there is none.
+    /// The number of reads that the replica has served. `None` without a replica.
     #[must_use]
     pub fn replica_reads(&self) -> Option<u64> {
         self.0.replica.as_ref().map(Replica::reads)
     }
 
-    /// Whether the replica takes part: it answers, follows the primary and is not too far behind. `None` where there is
-    /// none.
+    /// Whether the replica may serve reads: it responds, is a standby of the primary, and its lag is within the limit.
+    /// `None` without a replica.
     #[must_use]
     pub fn is_replica_healthy(&self) -> Option<bool> {
-        self.0.replica.as_ref().map(Replica::is_in)
+        self.0.replica.as_ref().map(Replica::is_healthy)
     }
 
-    /// How often SQLite's writer has committed; writes that wait together share a commit. `None` on PostgreSQL.
+    /// The number of commits by SQLite's writer; queued writes share a commit. `None` on PostgreSQL.
     #[must_use]
     pub fn commits(&self) -> Option<u64> {
         self.0.writer.as_ref().map(Writer::commits)
     }
 
-    /// Writes that wait for SQLite's writer. `None` on PostgreSQL.
+    /// The number of writes in the queue of SQLite's writer. `None` on PostgreSQL.
     #[must_use]
     pub fn queued_writes(&self) -> Option<u64> {
-        self.0.writer.as_ref().map(Writer::length)
+        self.0.writer.as_ref().map(Writer::queued)
     }
 
-    /// Every pool as it is now.
+    /// The current state of each pool.
     #[must_use]
     pub fn pool_stats(&self) -> Vec<PoolStats> {
-        let beside = [self.0.writer.as_ref().map(Writer::pool), self.0.replica.as_ref().map(Replica::pool)];
-        [self.0.pool.reading()].into_iter().chain(beside.into_iter().flatten()).collect()
+        let others = [self.0.writer.as_ref().map(Writer::pool_stats), self.0.replica.as_ref().map(Replica::pool_stats)];
+        [self.0.pool.stats()].into_iter().chain(others.into_iter().flatten()).collect()
     }
 
-    /// What SQLite's writer has committed. `None` on PostgreSQL.
+    /// Statistics of SQLite's writer. `None` on PostgreSQL.
     #[must_use]
     pub fn writer_stats(&self) -> Option<WriterStats> {
-        self.0.writer.as_ref().map(Writer::reading)
+        self.0.writer.as_ref().map(Writer::stats)
     }
 
-    /// How often the database gave no answer, by why: the kinds of [`Error`].
+    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `full`, `deadline`, and `query`.
     #[must_use]
     pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
-        self.0.failures.read()
+        self.0.errors.snapshot()
     }
 
-    /// Asks every database, and answers within 3 seconds. One that is only busy is up, as long as
-    /// changes by others are looked for on it; a replica is where it takes part.
+    /// Checks each endpoint, within 3 seconds. A busy primary counts as up while the change poller still works on it.
+    /// The replica counts as up while it is healthy.
     pub async fn endpoint_status(&self) -> Vec<EndpointStatus> {
-        let is_up = match tokio::time::timeout(ANSWERING, self.ping()).await {
+        let is_up = match tokio::time::timeout(STATUS_TIMEOUT, self.ping()).await {
             Ok(Ok(())) => true,
-            // All connections are taken, by work or by a database that hangs. Who looks for changes has one of its own.
+            // All connections are in use, by slow queries or by a database that hangs. The poller has its own.
             Ok(Err(Error::Busy(_))) | Err(_) => self.0.revision.current().is_some(),
             Ok(Err(_)) => false,
         };
@@ -146,79 +151,72 @@ impl Database {
         [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
     }
 
-    /// Runs `body`, which only reads and may take long. Its statements do not share a snapshot. On SQLite it may first
-    /// have to wait until the write-ahead log is short again.
-    ///
-    /// # Errors
-    /// [`Error`]: no connection in time, or what `body` answered.
+    /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot.
+    /// On SQLite it may first wait until the writer has truncated the write-ahead log.
     pub async fn read<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let span = spans::database("read");
         let body = RequestContext::in_span(&span).wrap(body);
-        self.noted(self.0.pool.run_long(body).instrument(span).await)
+        self.count_error(self.0.pool.run_long(body).instrument(span).await)
     }
 
-    /// Like [`Database::read`], for a `body` that reads few rows and finds each by an index. On SQLite, where such a
-    /// read takes less time than handing it to another thread, it runs on the caller's own.
-    ///
-    /// # Errors
-    /// As [`Database::read`].
+    /// Like [`Database::read`], for a `body` that reads a few rows by index. On SQLite it runs on the caller's thread:
+    /// such a read takes less time than switching to another thread. If no connection is free, or inline reads have
+    /// recently been slow, it runs on a blocking thread.
     pub async fn read_inline<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let span = spans::database("read few");
+        let span = spans::database("read inline");
         let (pool, body) = (&self.0.pool, RequestContext::in_span(&span).wrap(body));
         let read = async { if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(body).await } };
-        self.noted(read.instrument(span).await)
+        self.count_error(read.instrument(span).await)
     }
 
-    /// Like [`Database::read_inline`] where `is_indexed`, otherwise like [`Database::read`], for what anyone may see: it may come
-    /// from the replica. What it answers is no older than what [`Database::revision`] tells of at the call, wherever it
-    /// comes from. `body` may run twice.
+    /// Reads public data, from the replica if it has replayed every known change, otherwise from the primary. The
+    /// result includes every change that [`Database::revision`] covers at the time of the call. `body` may run twice.
     ///
-    /// # Errors
-    /// As [`Database::read`].
+    /// Without a replica this is [`Database::read_inline`] if `is_indexed`, otherwise [`Database::read`].
     pub async fn read_public<T: Send + 'static>(
         &self,
         is_indexed: bool,
         body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
     ) -> Result<T, Error> {
         match &self.0.replica {
-            // Without a revision, changes from elsewhere may be unnoticed, and only the primary has them.
+            // Without a revision there may be unnoticed changes, which only the primary is sure to have.
             Some(replica) if self.revision().is_some() => {
                 let span = spans::database("read public");
-                let (origin, body) = (RequestContext::in_span(&span), Arc::new(body));
+                let (context, body) = (RequestContext::in_span(&span), Arc::new(body));
                 let read = async {
-                    match replica.read(origin.clone(), Arc::clone(&body)).await? {
+                    match replica.read(context.clone(), Arc::clone(&body)).await? {
                         Some(read) => Ok(read),
-                        None => self.0.pool.run(origin.wrap(move |conn: &mut Connection| body(conn))).await,
+                        None => self.0.pool.run(context.wrap(move |conn: &mut Connection| body(conn))).await,
                     }
                 };
-                self.noted(bounded(read).instrument(span).await)
+                self.count_error(bounded(read).instrument(span).await)
             }
             _ if is_indexed => self.read_inline(body).await,
             _ => self.read(body).await,
         }
     }
 
-    /// Runs `body` in a transaction that commits where it answers `Ok`. What is answered `Ok` is on disk.
+    /// Runs `body` in a transaction, and commits if it returns `Ok`. A result of `Ok` is durable.
     ///
     /// # Errors
-    /// [`Error`]: no connection in time, or what `body` or the commit answered; nothing is stored then. Only after
-    /// [`Error::Deadline`] and [`Error::Unreachable`] may the write have been stored all the same.
+    /// After an error nothing is stored, with two exceptions: after [`Error::Deadline`] and [`Error::Unreachable`] the
+    /// write may have been stored.
     pub async fn write<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
-        self.change(Atomicity::Body, body).await.map(|Ok(value)| value)
+        self.run_write(Atomicity::Body, body).await.map(|Ok(value)| value)
     }
 
-    /// Like [`Database::write`], for a `body` that may find that nothing is to be stored after all: where it answers
-    /// `Ok(Err(…))` the transaction is rolled back.
+    /// Like [`Database::write`], for a `body` that may decide to store nothing: if it returns `Ok(Err(…))`, the
+    /// transaction is rolled back.
     ///
     /// # Errors
     /// As [`Database::write`].
@@ -228,18 +226,18 @@ impl Database {
     ) -> Result<Result<T, R>, Error> {
         let body = |conn: &mut Connection| match body(conn) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(refusal)) => Err(Abort::Refused(refusal)),
+            Ok(Err(rejection)) => Err(Abort::Rejected(rejection)),
             Err(error) => Err(Abort::Failed(error)),
         };
-        self.change(Atomicity::Body, body).await
+        self.run_write(Atomicity::Body, body).await
     }
 
-    /// Like [`Database::write`], for a `body` in which each statement is right by itself: PostgreSQL then commits
-    /// them one by one and saves the round trips of `BEGIN` and `COMMIT`, SQLite saves a savepoint.
+    /// Like [`Database::write`], for a `body` whose statements need no common transaction. PostgreSQL commits each one
+    /// separately, which saves the round trips of `BEGIN` and `COMMIT`. SQLite saves a savepoint.
     ///
-    /// On SQLite they are in a transaction all the same, with the other writes that waited. A single `INSERT …
-    /// RETURNING` outside of one is read by diesel up to its row and not to its end, which keeps a read lock and lets
-    /// the WAL grow without bound.
+    /// On SQLite the statements still run in the transaction of their batch, never in autocommit mode. diesel steps a
+    /// single `INSERT … RETURNING` to its first row and not to its end. In autocommit mode the statement would keep a
+    /// read lock, and the WAL would grow without bound.
     ///
     /// # Errors
     /// As [`Database::write`], but statements before the failed one may stay stored.
@@ -248,10 +246,10 @@ impl Database {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let body = |conn: &mut Connection| body(conn).map_err(Abort::<Infallible>::Failed);
-        self.change(Atomicity::Statement, body).await.map(|Ok(value)| value)
+        self.run_write(Atomicity::Statement, body).await.map(|Ok(value)| value)
     }
 
-    async fn change<T: Send + 'static, R: Send + 'static>(
+    async fn run_write<T: Send + 'static, R: Send + 'static>(
         &self,
         atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
@@ -259,40 +257,39 @@ impl Database {
         let span = spans::database("write");
         let body = RequestContext::in_span(&span).wrap(body);
         if let Some(writer) = &self.0.writer {
-            return self.noted(writer.run(atomicity, body).instrument(span).await);
+            return self.count_error(writer.run(atomicity, body).instrument(span).await);
         }
         let revision = Arc::clone(&self.0.revision);
         let replica = self.0.replica.as_ref().map(|replica| Arc::clone(replica.state()));
         let run = move |conn: &mut Connection| {
             let advance = AdvanceOnDrop { revision: &revision, replica: replica.as_deref() };
+            // Discards marks that a panicked write may have left on this connection.
             conn.take_visibility();
-            let done = match atomicity {
+            let result = match atomicity {
                 Atomicity::Body => conn.transaction(body),
                 Atomicity::Statement => body(conn),
             };
-            let noted = conn.take_visibility();
-            if matches!(done, Err(Abort::Refused(_))) || (done.is_ok() && noted == Visibility::Private) {
+            let visibility = conn.take_visibility();
+            if matches!(result, Err(Abort::Rejected(_))) || (result.is_ok() && visibility == Visibility::Private) {
+                // Nothing public has changed, so the revision stays.
                 std::mem::forget(advance);
-            } else if done.is_ok() {
-                advance.committed(conn);
+            } else if result.is_ok() {
+                advance.record_commit(conn);
             }
-            match done {
+            match result {
                 Ok(value) => Ok(Ok(value)),
-                Err(Abort::Refused(refusal)) => Ok(Err(refusal)),
+                Err(Abort::Rejected(rejection)) => Ok(Err(rejection)),
                 Err(Abort::Failed(error)) => Err(error),
             }
         };
-        self.noted(self.0.pool.run(run).instrument(span).await)
+        self.count_error(self.0.pool.run(run).instrument(span).await)
     }
 
-    fn noted<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
-        outcome.inspect_err(|error| self.0.failures.note(error))
+    fn count_error<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        result.inspect_err(|error| self.0.errors.record(error))
     }
 
-    /// One round trip to the database.
-    ///
-    /// # Errors
-    /// [`Error`]: it does not answer.
+    /// Makes one round trip to the database, to check that it responds.
     pub async fn ping(&self) -> Result<(), Error> {
         self.read_inline(Connection::ping).await
     }

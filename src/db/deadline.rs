@@ -1,4 +1,4 @@
-//! How long a request may wait for the database in all, however often it asks.
+//! The time budget of a request for all of its database calls together.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -7,25 +7,25 @@ use tokio::time::timeout;
 
 use crate::db::error::Error;
 
-/// A request that has waited so long is answered without the database; a query that runs serves nobody then, and its
-/// connection serves again when it ends.
+/// The budget of a request. When it is used up, the current call fails with [`Error::Deadline`]. Its query is not
+/// canceled: the connection returns to the pool when the query ends.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
-    static LEFT: Cell<Duration>;
+    static REMAINING: Cell<Duration>;
 }
 
-/// Runs `request`, whose questions to the database may take 10 seconds together; each one that finds no time left is
-/// answered [`Error::Deadline`]. Outside of such a request, each question has 10 seconds of its own.
+/// Runs `request` with a budget of 10 seconds for all of its database calls together. Outside of such a request, each
+/// database call has a budget of 10 seconds.
 pub async fn with_deadline<F: Future>(request: F) -> F::Output {
-    LEFT.scope(Cell::new(DEADLINE), request).await
+    REMAINING.scope(Cell::new(DEADLINE), request).await
 }
 
-/// Gives `work` up where it takes longer than the request has left.
-pub(crate) async fn bounded<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let (left, began) = (LEFT.try_with(Cell::get).unwrap_or(DEADLINE), Instant::now());
-    let done = timeout(left, work).await.unwrap_or(Err(Error::Deadline));
-    // There is nothing to note outside of a request.
-    let _ = LEFT.try_with(|time| time.set(left.saturating_sub(began.elapsed())));
-    done
+/// Runs `call` until it ends or the request's budget is used up, and subtracts the elapsed time from the budget.
+pub(crate) async fn bounded<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let (remaining, started) = (REMAINING.try_with(Cell::get).unwrap_or(DEADLINE), Instant::now());
+    let result = timeout(remaining, call).await.unwrap_or(Err(Error::Deadline));
+    // Fails outside of a request, where there is no budget to update.
+    let _ = REMAINING.try_with(|budget| budget.set(remaining.saturating_sub(started.elapsed())));
+    result
 }

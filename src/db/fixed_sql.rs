@@ -1,5 +1,7 @@
-//! SQL whose text is in this source. diesel's own `sql` keeps a statement out of the cache of prepared statements,
-//! because it may have been put together from anything; parsing it anew each time costs more than running it.
+//! [`FixedSql`]: SQL expressions whose text is part of this source, so that their statements can be cached.
+//!
+//! `diesel::dsl::sql` excludes its statement from the prepared-statement cache, because its text may be dynamic.
+//! Parsing such a statement on each call costs more than running it.
 
 use std::marker::PhantomData;
 
@@ -12,16 +14,16 @@ use diesel::sql_types::{BigInt, HasSqlType, Text};
 
 use crate::db::timestamp::{Timestamp, Timestamptz};
 
-/// An expression of the SQL type `ST`: pieces of text with values between them.
+/// An expression of the SQL type `ST`: static text, with bound values in between.
 #[derive(Debug, Clone)]
 pub(crate) struct FixedSql<ST> {
-    first: &'static str,
-    then: Vec<(BindValue, &'static str)>,
-    is_prepared_once: bool,
+    head: &'static str,
+    tail: Vec<(BindValue, &'static str)>,
+    is_cached: bool,
     sql_type: PhantomData<ST>,
 }
 
-/// A value that is bound.
+/// A value for a bind parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BindValue {
     Integer(i64),
@@ -32,21 +34,21 @@ pub(crate) enum BindValue {
 impl<ST> FixedSql<ST> {
     #[must_use]
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self { first: text, then: Vec::new(), is_prepared_once: true, sql_type: PhantomData }
+        Self { head: text, tail: Vec::new(), is_cached: true, sql_type: PhantomData }
     }
 
-    /// Goes on with a value and another piece of text.
+    /// Appends a bind parameter and the text that follows it.
     #[must_use]
     pub(crate) fn bind(mut self, value: BindValue, text: &'static str) -> Self {
-        self.then.push((value, text));
+        self.tail.push((value, text));
         self
     }
 
-    /// Keeps the statement out of the cache, where statements of so many shapes can be asked for that they would fill
-    /// the memory of client and server.
+    /// Excludes the statement from the prepared-statement cache. For statements with so many variants that caching
+    /// them all would fill the memory of the client and of the server.
     #[must_use]
     pub(crate) fn uncached(mut self) -> Self {
-        self.is_prepared_once = false;
+        self.is_cached = false;
         self
     }
 }
@@ -59,11 +61,11 @@ where
     Timestamp: ToSql<Timestamptz, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if !self.is_prepared_once {
+        if !self.is_cached {
             out.unsafe_to_cache_prepared();
         }
-        out.push_sql(self.first);
-        for (value, text) in &self.then {
+        out.push_sql(self.head);
+        for (value, text) in &self.tail {
             match value {
                 BindValue::Integer(number) => out.push_bind_param::<BigInt, _>(number)?,
                 BindValue::Text(text) => out.push_bind_param::<Text, _>(text)?,
@@ -79,7 +81,7 @@ impl<ST: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType> E
     type SqlType = ST;
 }
 
-/// Its text is not in its type, so that diesel asks for the text.
+/// The text is not part of the type, so the cache key must be the SQL text.
 impl<ST> QueryId for FixedSql<ST> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,4 +1,4 @@
-//! What an operator may want to know of a database, asked without changing anything in it.
+//! Diagnostics for operators: facts about a server and its user, read without changing anything.
 
 use std::time::Duration;
 
@@ -8,51 +8,50 @@ use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use crate::db::connection::{Backend, ConnectError, Connection};
 use crate::db::fixed_sql::FixedSql;
 use crate::db::options::Purpose;
+use crate::db::sequences::Sequence;
+use crate::db::tables::Table;
 use crate::db::url::{DatabaseUrl, PostgresUrl};
 
-/// Opens a connection that cannot write. A database that is not there is not made, and a statement of PostgreSQL's ends
-/// after 10 seconds.
-///
-/// # Errors
-/// The database cannot be reached, or refuses the user or the file.
+/// Opens a connection for reading. Does not create a missing SQLite file. PostgreSQL cancels statements after 10
+/// seconds.
 pub fn open(url: &DatabaseUrl) -> Result<Connection, ConnectError> {
     Connection::open_for(url, Purpose::Inspect)
 }
 
-/// What a server of PostgreSQL says of itself and of its user.
+/// Facts about a PostgreSQL server and its user.
 #[derive(Debug, QueryableByName)]
-#[expect(clippy::struct_excessive_bools, reason = "they are columns of an answer, each a fact by itself")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent columns of one row")]
 pub struct ServerInfo {
-    /// `150_004` is 15.4.
+    /// `server_version_num`: `150_004` is 15.4.
     #[diesel(sql_type = Integer)]
     pub version: i32,
-    /// Its clock, in microseconds since 1970.
+    /// The server's clock, in microseconds since 1970-01-01T00:00:00Z.
     #[diesel(sql_type = BigInt)]
     pub clock: i64,
-    /// It only follows another server, or is set to refuse writes.
+    /// Whether the server is a standby, or is set to reject writes.
     #[diesel(sql_type = Bool)]
     pub is_read_only: bool,
-    /// Connections that it has for all who are no superusers.
+    /// The maximum number of connections for users that are not superusers.
     #[diesel(sql_type = BigInt)]
     pub max_connections: i64,
-    /// Those that are open, this one included.
+    /// Open connections, including this one.
     #[diesel(sql_type = BigInt)]
     pub connections: i64,
-    /// Whether this connection is encrypted; behind a pooler, the one from there on.
+    /// Whether this connection uses TLS. Behind a pooler: the connection from the pooler to the server.
     #[diesel(sql_type = Bool)]
     pub is_encrypted: bool,
-    /// Whether the user may make tables where the service has its own.
+    /// Whether the user may create tables in the service's schema.
     #[diesel(sql_type = Bool)]
     pub can_create_tables: bool,
-    /// What the user missing_privileges of the rights that serving takes, such as `UPDATE on posts`, between commas.
+    /// The table privileges that the service needs and the user lacks: `DELETE on posts, UPDATE on posts`.
     #[diesel(sql_type = Text)]
     pub missing_privileges: String,
-    /// Whether an import may move the counters of ids on.
+    /// Whether the user may set the id sequences, as an import does.
     #[diesel(sql_type = Bool)]
     pub can_advance_sequences: bool,
 }
 
-const FACTS: &str = "SELECT
+const SERVER_INFO: &str = "SELECT
     current_setting('server_version_num')::integer AS version,
     (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock,
     pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS is_read_only,
@@ -64,78 +63,81 @@ const FACTS: &str = "SELECT
         ELSE has_schema_privilege(current_schema(), 'CREATE') END AS can_create_tables,
     coalesce((
         SELECT string_agg(privilege || ' on ' || name, ', ' ORDER BY name, privilege)
-        FROM (VALUES ('posts'), ('api_keys'), ('idempotency_keys')) AS tables (name),
+        FROM (VALUES {tables}) AS tables (name),
             (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE')) AS privileges (privilege)
         WHERE NOT has_table_privilege(to_regclass(name), privilege)
     ), '') AS missing_privileges,
-    CASE WHEN to_regclass('posts') IS NULL THEN true
-        ELSE has_sequence_privilege(pg_get_serial_sequence('posts', 'id'), 'UPDATE') END AS can_advance_sequences";
+    coalesce((
+        SELECT bool_and(has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'UPDATE'))
+        FROM (VALUES {sequences}) AS tables (name)
+        WHERE to_regclass(name) IS NOT NULL
+    ), true) AS can_advance_sequences";
 
-/// `None` on SQLite.
-///
-/// # Errors
-/// The database's.
+/// Returns `None` on SQLite.
 pub fn server_info(conn: &mut Connection) -> QueryResult<Option<ServerInfo>> {
-    match &mut conn.backend {
-        Backend::Postgres(conn) => diesel::sql_query(FACTS).get_result(conn).map(Some),
-        Backend::Sqlite(_) => Ok(None),
-    }
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(None) };
+    let sql = SERVER_INFO
+        .replace("{tables}", &sql_rows(Table::ALL))
+        .replace("{sequences}", &sql_rows(Sequence::ALL.map(Sequence::table)));
+    diesel::sql_query(sql).get_result(conn).map(Some)
 }
 
-/// What a server says of itself as a standby.
+/// The rows of a `VALUES` list: `('posts'), ('api_keys')`.
+fn sql_rows<const N: usize>(tables: [Table; N]) -> String {
+    tables.map(|table| format!("('{}')", table.name())).join(", ")
+}
+
+/// The replication status of a server.
 #[derive(Debug, Clone, Copy, QueryableByName)]
 pub struct StandbyStatus {
     #[diesel(sql_type = Bool)]
     pub is_standby: bool,
-    /// Whether it missing_privileges what the primary had when it was asked.
+    /// Whether the server has yet to replay the WAL that the primary had at the start of the check.
     #[diesel(sql_type = Bool)]
     pub is_behind: bool,
-    /// The age of the last change that it has replayed, in seconds.
+    /// The age of the last replayed transaction, in seconds.
     #[diesel(sql_type = BigInt)]
     pub seconds: i64,
 }
 
-const STANDBY: &str = "SELECT
+const STANDBY_STATUS: &str = "SELECT
     pg_is_in_recovery() AS is_standby,
     coalesce(pg_is_in_recovery() AND pg_last_wal_replay_lsn() < $1::pg_lsn, true) AS is_behind,
     coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::bigint AS seconds";
-/// A standby is always a moment behind: so often it is asked again, after so long.
-const LOOKS: u32 = 10;
-const PAUSE: Duration = Duration::from_millis(100);
+/// A healthy standby is briefly behind after each write, so it is checked several times.
+const STANDBY_CHECKS: u32 = 10;
+const STANDBY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks a standby how it stands beside its primary; takes a second where it is behind. `None` on SQLite.
-///
-/// # Errors
-/// The databases'.
+/// Checks whether `standby` follows `primary`. Takes up to one second if it is behind. Returns `None` on SQLite.
 pub fn standby_status(primary: &mut Connection, standby: &mut Connection) -> QueryResult<Option<StandbyStatus>> {
     let (Backend::Postgres(primary), Backend::Postgres(standby)) = (&mut primary.backend, &mut standby.backend) else {
         return Ok(None);
     };
-    let position: String = diesel::select(FixedSql::<Text>::new("pg_current_wal_lsn()::text")).get_result(primary)?;
-    let mut ask = || diesel::sql_query(STANDBY).bind::<Text, _>(&position).get_result::<StandbyStatus>(standby);
-    let mut facts = ask()?;
-    for _ in 1..LOOKS {
-        if !(facts.is_standby && facts.is_behind) {
+    let lsn: String = diesel::select(FixedSql::<Text>::new("pg_current_wal_lsn()::text")).get_result(primary)?;
+    let mut check = || diesel::sql_query(STANDBY_STATUS).bind::<Text, _>(&lsn).get_result::<StandbyStatus>(standby);
+    let mut status = check()?;
+    for _ in 1..STANDBY_CHECKS {
+        if !(status.is_standby && status.is_behind) {
             break;
         }
-        std::thread::park_timeout(PAUSE);
-        facts = ask()?;
+        std::thread::park_timeout(STANDBY_PAUSE);
+        status = check()?;
     }
-    Ok(Some(facts))
+    Ok(Some(status))
 }
 
-/// How a URL has the way to PostgreSQL kept from others.
+/// How a URL protects the connection to PostgreSQL against eavesdropping and impersonation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportSecurity {
-    /// It does not leave this machine.
+    /// The connection does not leave this machine.
     Local,
-    /// The server must show a certificate that is checked.
+    /// The client verifies the server's certificate.
     Verified,
-    /// Whoever answers at that address is believed.
+    /// The client does not verify who the server is. The connection may or may not be encrypted.
     Unverified,
 }
 
-/// The way to the server by the URL's host and `sslmode`.
+/// Determines the protection from the URL's host and `sslmode`.
 #[must_use]
 pub fn transport_security(url: &PostgresUrl) -> TransportSecurity {
     if url.is_local() {

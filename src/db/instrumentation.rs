@@ -1,5 +1,6 @@
-//! What is told of single queries: those that take long, in the log, and each as a span, where spans are exported. Never with the values that are bound in them, which
-//! are what people write, and hashes of keys.
+//! Instrumentation of single queries: a log line for each slow query, and a span for each query if spans are exported.
+//!
+//! Neither contains bound values. They hold what users write, and hashes of API keys.
 
 use std::fmt::{self, Write};
 use std::sync::OnceLock;
@@ -11,60 +12,60 @@ use tracing::Span;
 use crate::db::request_context;
 use crate::telemetry::spans;
 
-/// So much is told of a query, in bytes: a batch has one of a megabyte.
-const LENGTH: usize = 2000;
-/// What diesel puts between a query's text and its values.
-const VALUES: &str = " -- binds";
+/// The maximum length of a query's text in logs and spans, in bytes. The query of a batch can have a megabyte.
+const MAX_TEXT: usize = 2000;
+/// The separator that diesel prints between a query's text and its bound values.
+const BINDS: &str = " -- binds";
 
-static SLOW: OnceLock<Duration> = OnceLock::new();
+static SLOW_QUERY: OnceLock<Duration> = OnceLock::new();
 
-/// Logs each query that takes so long or longer, on the connections that are opened from now on: like the log itself
-/// this is the process's, and set once.
-pub fn log_slow_queries(from: Duration) {
-    // Who sets it again has what was set first.
-    let _ = SLOW.set(from);
+/// Logs each query that takes `threshold` or longer, on connections that are opened after this call. The setting holds
+/// for the process; only the first call has an effect.
+pub fn log_slow_queries(threshold: Duration) {
+    let _ = SLOW_QUERY.set(threshold);
 }
 
-/// Whether queries are told of.
+/// Whether slow queries are logged or spans are exported.
 #[must_use]
 pub fn is_instrumented() -> bool {
-    SLOW.get().is_some() || spans::is_export_enabled()
+    SLOW_QUERY.get().is_some() || spans::is_export_enabled()
 }
 
-/// What observes the statements of a connection to `system`; `None` if the process neither logs slow statements nor
-/// exports spans.
-pub(crate) fn instrumentation(system: &'static str) -> Option<Listener> {
-    is_instrumented().then_some(Listener { system, running: None })
-}
-
-pub(crate) struct Listener {
+/// Observes the queries of one connection.
+pub(crate) struct QueryListener {
     system: &'static str,
-    running: Option<Running>,
+    running: Option<RunningQuery>,
 }
 
-/// A query that has begun.
-struct Running {
-    began: Instant,
+struct RunningQuery {
+    started: Instant,
     span: Span,
 }
 
-impl Instrumentation for Listener {
+impl QueryListener {
+    /// `system` is the `db.system.name` of OpenTelemetry. `None` if nothing is instrumented.
+    pub(crate) fn if_enabled(system: &'static str) -> Option<Self> {
+        is_instrumented().then_some(Self { system, running: None })
+    }
+}
+
+impl Instrumentation for QueryListener {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
-                // What belongs to no question, such as a commit for many, would be a trace of its own.
-                let is_wanted = spans::is_export_enabled() && !Span::current().is_none();
-                let span = if is_wanted { spans::query(self.system, &text(&query)) } else { Span::none() };
-                self.running = Some(Running { began: Instant::now(), span });
+                // A query outside of every request, such as the commit of a batch, would become a trace of its own.
+                let is_traced = spans::is_export_enabled() && !Span::current().is_none();
+                let span = if is_traced { spans::query(self.system, &text_of(&query)) } else { Span::none() };
+                self.running = Some(RunningQuery { started: Instant::now(), span });
             }
             InstrumentationEvent::FinishQuery { query, error, .. } => {
-                let Some(Running { began, span }) = self.running.take() else { return };
-                let took = began.elapsed();
+                let Some(RunningQuery { started, span }) = self.running.take() else { return };
+                let elapsed = started.elapsed();
                 if error.is_some() {
                     spans::record_error(&span);
                 }
-                if SLOW.get().is_some_and(|slow| took >= *slow) {
-                    tell_slow(&text(&query), took);
+                if SLOW_QUERY.get().is_some_and(|threshold| elapsed >= *threshold) {
+                    log_slow(&text_of(&query), elapsed);
                 }
             }
             _ => {}
@@ -72,31 +73,31 @@ impl Instrumentation for Listener {
     }
 }
 
-fn tell_slow(query: &str, took: Duration) {
-    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let request_id = request_context::request();
-    tracing::warn!(target: "slow_query", milliseconds, request_id = request_id.as_deref(), query, "a slow query");
+fn log_slow(query: &str, elapsed: Duration) {
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let request_id = request_context::request_id();
+    tracing::warn!(target: "slow_query", milliseconds, request_id = request_id.as_deref(), query, "slow query");
 }
 
-/// A query's text, without its values.
-fn text(query: &dyn fmt::Display) -> String {
-    let mut text = Text(String::new());
-    // It fails where there is enough of it.
+/// The text of a query without its bound values, at most [`MAX_TEXT`] bytes.
+fn text_of(query: &dyn fmt::Display) -> String {
+    let mut text = QueryText(String::new());
+    // Fails when the text is complete.
     let _ = write!(text, "{query}");
     text.0
 }
 
-/// Takes text until the values begin, which are not even written.
-struct Text(String);
+/// Collects text and stops diesel's printer where the bound values begin, before they are formatted.
+struct QueryText(String);
 
-impl Write for Text {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
+impl Write for QueryText {
+    fn write_str(&mut self, chunk: &str) -> fmt::Result {
         let before = self.0.len();
-        self.0.push_str(more);
-        // The mark may come in pieces.
-        let from = self.0.floor_char_boundary(before.saturating_sub(VALUES.len()));
-        let end = self.0.get(from..).and_then(|tail| tail.find(VALUES)).map(|at| from + at);
-        let end = end.or_else(|| (self.0.len() > LENGTH).then(|| self.0.floor_char_boundary(LENGTH)));
+        self.0.push_str(chunk);
+        // The separator may be split across two chunks.
+        let from = self.0.floor_char_boundary(before.saturating_sub(BINDS.len()));
+        let end = self.0.get(from..).and_then(|tail| tail.find(BINDS)).map(|at| from + at);
+        let end = end.or_else(|| (self.0.len() > MAX_TEXT).then(|| self.0.floor_char_boundary(MAX_TEXT)));
         match end {
             Some(end) => {
                 self.0.truncate(end);
@@ -115,24 +116,24 @@ mod tests {
     use crate::schema::posts;
 
     #[test]
-    fn a_query_is_told_without_its_values() {
+    fn query_text_excludes_bound_values() {
         let query = posts::table.filter(posts::slug.eq("hush -- binds hush")).select(posts::id);
-        for told in [
-            text(&diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query)),
-            text(&diesel::debug_query::<diesel::pg::Pg, _>(&query)),
+        for text in [
+            text_of(&diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query)),
+            text_of(&diesel::debug_query::<diesel::pg::Pg, _>(&query)),
         ] {
-            assert!(told.starts_with("SELECT ") && told.contains("slug"), "{told}");
-            assert!(!told.contains("hush") && !told.contains("binds"), "{told}");
+            assert!(text.starts_with("SELECT ") && text.contains("slug"), "{text}");
+            assert!(!text.contains("hush") && !text.contains("binds"), "{text}");
         }
     }
 
     #[test]
-    fn a_long_query_is_cut_and_a_mark_in_pieces_is_seen() {
-        let mut long = Text(String::new());
+    fn long_text_is_truncated_and_split_separator_is_found() {
+        let mut long = QueryText(String::new());
         assert!(write!(long, "{}{}", "é".repeat(999), "x".repeat(3000)).is_err());
-        assert_eq!(long.0.len(), LENGTH);
-        let mut pieces = Text(String::new());
-        assert!(write!(pieces, "SELECT 1 -- binds: [hush]").is_err());
-        assert_eq!(pieces.0, "SELECT 1");
+        assert_eq!(long.0.len(), MAX_TEXT);
+        let mut split = QueryText(String::new());
+        assert!(write!(split, "SELECT 1 -- binds: [hush]").is_err());
+        assert_eq!(split.0, "SELECT 1");
     }
 }

@@ -1,4 +1,11 @@
-//! The embedded migrations of `migrations/`, applied under a lock so that any number of instances may start at once.
+//! The embedded migrations of `migrations/`, and the runner that applies them under a lock.
+//!
+//! diesel takes no lock for migrations, and several instances may start at once. The runner therefore works in steps:
+//!
+//! 1. Read which migrations are pending. If there are none, stop: no lock and no right to create tables is needed.
+//! 2. Begin a transaction and take a lock: `pg_advisory_xact_lock` on PostgreSQL, the write lock on SQLite.
+//! 3. Read the pending migrations again, because another instance may have applied some, and apply them.
+//! 4. If a table lock is not available within a second, roll back, wait a second, and start again at step 2.
 
 use std::time::Duration;
 
@@ -16,13 +23,14 @@ use crate::db::url::DatabaseUrl;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Held while migrations run: a fixed number that no other program on this database is likely to use.
+/// The key is an arbitrary constant that no other program on this database is likely to use.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820111974519135)";
-/// A migration that waits for a table has everyone who comes after it wait, readers too. So it gives up before their
-/// requests do, lets them pass, and tries again.
+/// While a migration waits for a table lock, every later query on the table waits behind it, including reads. The
+/// migration must give up before those requests time out.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
-/// The migrations ask for ICU's rules by this name. A server that was built without ICU, such as Prisma's local one, has
-/// Unicode's rules of its own from version 17 on, which do: in some scripts they cut words elsewhere.
+/// The migrations use ICU's root collation by this name. A server that was built without ICU, such as Prisma's local
+/// one, lacks it. From version 17 on, PostgreSQL's built-in Unicode rules replace it; in some scripts they find other
+/// word boundaries.
 const COLLATION: &str = r#"DO $$ BEGIN
     IF current_setting('server_version_num')::integer >= 170000
         AND NOT EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu' AND pg_collation_is_visible(oid))
@@ -30,17 +38,17 @@ const COLLATION: &str = r#"DO $$ BEGIN
         CREATE COLLATION "und-x-icu" (PROVIDER = builtin, LOCALE = 'C.UTF-8');
     END IF;
 END $$"#;
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+const MAX_ATTEMPTS: u32 = 5;
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 diesel::table! {
-    /// Where diesel notes what was applied.
+    /// diesel's record of the applied migrations.
     __diesel_schema_migrations (version) {
         version -> Text,
     }
 }
 
-/// Why migrations could not be read or applied.
+/// Why migrations could not be read or applied, with a hint at the remedy if the cause is known.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot migrate the database: {0}")]
 pub struct Error(String);
@@ -63,37 +71,37 @@ impl Error {
     }
 }
 
-/// Applies what is pending, all or nothing, and answers the names of what was applied.
+/// Applies the pending migrations in one transaction, and returns the names of those it has applied.
 ///
 /// # Errors
-/// A migration failed, or the lock on a table could not be had in 10 seconds; nothing is applied then.
+/// A migration failed, or a table stayed locked during 5 attempts of a second each. Nothing is applied then.
 pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
-    // Read without the lock, so that a start that has nothing to do needs neither it nor the right to create tables.
     if pending(conn)?.is_empty() {
         return Ok(Vec::new());
     }
-    let mut done = apply(conn, url);
-    for _ in 1..ATTEMPTS {
-        match &done {
-            Err(error) if error.is_lock_timeout() => tracing::warn!(%error, "trying again"),
+    let mut result = apply(conn, url);
+    for _ in 1..MAX_ATTEMPTS {
+        match &result {
+            Err(error) if error.is_lock_timeout() => {
+                tracing::warn!(%error, "failed to lock a table for a migration; will retry");
+            }
             _ => break,
         }
-        std::thread::park_timeout(PAUSE);
-        done = apply(conn, url);
+        std::thread::park_timeout(RETRY_PAUSE);
+        result = apply(conn, url);
     }
-    done
+    result
 }
 
 fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     conn.transaction(|conn| {
         prepare(conn, url)?;
-        let mut names = known(conn)?;
-        // Only those that were still pending: another instance may have applied some while this one waited.
+        let mut names = embedded(conn)?;
         let applied = match &mut conn.backend {
             Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(|applied| versions(&applied)),
             Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|applied| versions(&applied)),
         }
-        .map_err(explain)?;
+        .map_err(with_hint)?;
         names.retain(|(version, _)| applied.contains(version));
         Ok(names.into_iter().map(|(_, name)| name).collect())
     })
@@ -103,55 +111,51 @@ fn versions(applied: &[MigrationVersion<'_>]) -> Vec<String> {
     applied.iter().map(ToString::to_string).collect()
 }
 
-/// Somebody else's table in the way is the mistake that people make: the guide this service grew from has a `posts`.
-fn explain(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+/// Adds the remedy to errors that operators can fix. An unrelated table named `posts` is the most common one.
+fn with_hint(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     let message = error.to_string();
     let hint = if message.contains("already exists") {
-        "; the database has something of this name that the service did not make: add schema=posts_api to the \
-         parameters of DATABASE_URL, and it keeps its tables apart"
+        "; another program has created an object of this name: add schema=posts_api to the parameters of DATABASE_URL \
+         to give this service a schema of its own"
     } else if message.contains("due to lock timeout") {
-        "; nothing was changed, because a transaction of another program holds a table: end it (pg_stat_activity \
-         shows it) or wait for it, then start again"
+        "; nothing was changed, because another transaction holds a table lock: end it (see pg_stat_activity) or wait \
+         for it, then start again"
     } else {
         ""
     };
     Error(format!("{message}{hint}"))
 }
 
-/// The names of the migrations that were not applied yet, oldest first. Changes nothing.
-///
-/// # Errors
-/// The database does not answer.
+/// Returns the names of the migrations that have not been applied, oldest first. Changes nothing.
 pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let mut names = known(conn)?;
-    let applied = applied(conn)?;
+    let mut names = embedded(conn)?;
+    let applied = applied_versions(conn)?;
     names.retain(|(version, _)| !applied.contains(version));
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
-/// The versions that were applied and that this program does not know: a newer one has applied them. Changes nothing.
-///
-/// # Errors
-/// The database does not answer.
+/// Returns the applied versions that this release does not contain, oldest first: a newer release has applied them.
+/// Changes nothing.
 pub fn unknown(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let names = known(conn)?;
-    let mut applied = applied(conn)?;
+    let names = embedded(conn)?;
+    let mut applied = applied_versions(conn)?;
     applied.retain(|version| !names.iter().any(|(known, _)| known == version));
     applied.sort();
     Ok(applied)
 }
 
-/// The versions and names of all migrations, oldest first.
-fn known(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
+/// The versions and names of all embedded migrations, oldest first.
+fn embedded(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
     let mut names = match &conn.backend {
-        Backend::Postgres(_) => names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
-        Backend::Sqlite(_) => names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
+        Backend::Postgres(_) => versions_and_names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
+        Backend::Sqlite(_) => versions_and_names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
     };
     names.sort();
     Ok(names)
 }
 
-/// Holds all others off, and makes what the migrations take for given. On SQLite the transaction's own write lock does it.
+/// Takes the locks, and creates the schema and the collation that the migrations require. Does nothing on SQLite, where
+/// the transaction already holds the write lock.
 fn prepare(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     conn.batch_execute(LOCK)?;
@@ -166,21 +170,21 @@ fn prepare(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
     conn.batch_execute(COLLATION)
 }
 
-fn names<DB: diesel::backend::Backend>(
+fn versions_and_names<DB: diesel::backend::Backend>(
     migrations: Vec<Box<dyn diesel::migration::Migration<DB>>>,
 ) -> Vec<(String, String)> {
     migrations.iter().map(|migration| (migration.name().version().to_string(), migration.name().to_string())).collect()
 }
 
-fn applied(conn: &mut Connection) -> QueryResult<Vec<String>> {
+fn applied_versions(conn: &mut Connection) -> QueryResult<Vec<String>> {
     use __diesel_schema_migrations::dsl;
-    if !has_been_migrated(conn)? {
+    if !has_migrations_table(conn)? {
         return Ok(Vec::new());
     }
     on!(conn, conn => dsl::__diesel_schema_migrations.select(dsl::version).load(conn))
 }
 
-fn has_been_migrated(conn: &mut Connection) -> QueryResult<bool> {
+fn has_migrations_table(conn: &mut Connection) -> QueryResult<bool> {
     const TABLE: &str = "__diesel_schema_migrations";
     match &mut conn.backend {
         Backend::Postgres(conn) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
@@ -196,7 +200,7 @@ fn has_been_migrated(conn: &mut Connection) -> QueryResult<bool> {
 }
 
 diesel::table! {
-    /// SQLite's own list of tables.
+    /// SQLite's schema table.
     sqlite_master (name) {
         name -> Text,
     }

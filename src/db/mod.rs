@@ -1,10 +1,12 @@
-//! The database: [`Database::read`] and [`Database::write`] run a closure with a [`Connection`] on a thread that may block,
-//! bounded in time and in queue length.
+//! The database layer: connections, transactions, and what both depend on.
 //!
-//! SQLite has a pool of readers and exactly one writer. PostgreSQL has one pool for both, and with a replica a second one
-//! for [`Database::read_public`]. [`Database::revision`] tells caches whether what they hold is still current.
+//! [`Database::read`] and [`Database::write`] run a closure with a [`Connection`] on a thread that may block. The wait
+//! for a connection, the queue for it, and the whole call are bounded. SQLite has a pool of readers and one writer
+//! thread. PostgreSQL has one pool for reads and writes, and an optional pool on a replica for
+//! [`Database::read_public`]. [`Database::revision`] lets caches decide whether their entries are still current.
 //!
-//! This module knows no post, no key, and no HTTP type. Its files import each other by module, never from this one.
+//! This module knows the names of the tables, but no column, no query on posts or keys, and no HTTP type. Its files
+//! import each other by module, never through the re-exports below.
 
 pub(crate) mod connection;
 mod database;
@@ -22,6 +24,7 @@ mod revision;
 mod sequences;
 pub mod sqlite;
 mod stats;
+mod tables;
 pub(crate) mod timestamp;
 mod url;
 mod write;
@@ -39,6 +42,7 @@ pub use request_context::{RequestContext, with_request_id};
 pub use sequences::{MAX_ID, Sequence};
 pub use sqlite::backup::{Backup, BackupError};
 pub use stats::{EndpointStatus, PoolStats, WriterStats};
+pub use tables::Table;
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
 pub use write::Atomicity;

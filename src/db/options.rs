@@ -1,41 +1,43 @@
-//! How the database is reached: connections, waits, and the other endpoints of a PostgreSQL database.
+//! Connection settings: pool size, wait times, and the additional endpoints of a PostgreSQL database.
 
 use std::time::Duration;
 
 use crate::db::url::DatabaseUrl;
 
-/// How many connections, and how long a request waits for one.
+/// The size of each pool, and how long a request may wait for a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
-    /// Connections that serve reads on SQLite, and everything on PostgreSQL.
+    /// The maximum number of connections per pool. SQLite's writer and PostgreSQL's change poller have one more each.
     pub size: u32,
-    /// A request that waited this long for a connection is answered 503.
+    /// A request that has waited this long for a connection fails with [`Error::Busy`](crate::db::error::Error::Busy).
     pub wait: Duration,
 }
 
-/// Where else a PostgreSQL database is reached than by its URL.
+/// The endpoints of a PostgreSQL database in addition to its URL.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
-    /// Without the pooler of that URL: the way on which changes are looked for.
+    /// A URL that bypasses the pooler. The change poller uses it.
     pub direct: Option<DatabaseUrl>,
     pub replica: Option<ReplicaOptions>,
 }
 
-/// Where the replica is, and what is asked of it.
+/// A streaming replica, and the lag that is accepted.
 #[derive(Debug, Clone)]
 pub struct ReplicaOptions {
     pub url: DatabaseUrl,
-    /// It is left out where it is behind for longer.
+    /// A replica that lags further behind the primary is marked unhealthy and gets no reads.
     pub max_lag: Duration,
 }
 
-/// What a connection is for. On SQLite, one that only reads refuses to write.
+/// What a connection is used for. It determines the session's timeouts and, on SQLite, whether it may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// Reads for requests. A SQLite connection rejects writes.
     Read,
+    /// Writes for requests, and on PostgreSQL reads as well.
     Write,
-    /// Migrations, imports and the like, which may take as long as they need.
+    /// Migrations, imports, and other commands. Their statements have no timeout.
     Command,
-    /// Changes nothing, makes no file and leaves none.
+    /// Diagnostics. They change no data, and create and leave no file.
     Inspect,
 }

@@ -1,4 +1,11 @@
-//! An r2d2 pool with a bounded queue in front of it.
+//! [`Pool`]: an r2d2 pool behind a bounded queue.
+//!
+//! 1. A call enters the queue. A full queue rejects it at once.
+//! 2. It waits for a permit, of which there is one per connection. This wait costs no thread; a wait inside r2d2 would.
+//! 3. A blocking thread takes a connection from r2d2 and runs the call. The permit is held until the call ends, even if
+//!    its caller is gone, so abandoned calls cannot pile up.
+//!
+//! [`Pool::run_inline`] skips the queue and the thread when a connection is free.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,25 +19,28 @@ use crate::db::connection::{ConnectError, Connection};
 use crate::db::deadline::bounded;
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose};
-use crate::db::stats::{Line, PoolStats};
+use crate::db::stats::{PoolStats, QueueStats};
 use crate::db::url::DatabaseUrl;
 
-/// Requests that may wait for a connection at once; one more is refused without waiting.
-pub(crate) const QUEUE: usize = 1024;
-/// A connection unused for longer is asked whether it still lives before it serves.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// The maximum number of calls that wait for a connection.
+pub(crate) const QUEUE_LIMIT: usize = 1024;
+/// A connection that has been idle for longer is pinged before use.
+const PING_AFTER: Duration = Duration::from_secs(1);
 
-/// A read on a thread that serves requests keeps the others there waiting: where one took this long, the next ones run
-/// elsewhere for a while.
-const SLOW: Duration = Duration::from_millis(20);
-const SLOW_SPELL: Duration = Duration::from_secs(1);
+/// An inline read blocks the other requests of its thread. After one that took this long, reads run on blocking threads
+/// for [`INLINE_PAUSE`]: the disk may be slow.
+const SLOW_INLINE_READ: Duration = Duration::from_millis(20);
+const INLINE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Long reads hold a read lock; truncating the write-ahead log takes the write lock.
+/// Long reads share the read lock. Truncating the write-ahead log takes the write lock.
 pub(crate) type LongReads = Arc<RwLock<()>>;
 
-pub(crate) type Connections = r2d2::Pool<Manager>;
+pub(crate) type Connections = r2d2::Pool<ConnectionManager>;
 
-/// Opens connections when they are first needed.
+/// An r2d2 pool that opens each connection on first use.
+///
+/// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it when a ping hangs, so callers
+/// bound it again.
 pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
     r2d2::Pool::builder()
         .max_size(options.size)
@@ -38,42 +48,42 @@ pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOpti
         .connection_timeout(options.wait)
         .test_on_check_out(true)
         .error_handler(Box::new(r2d2::LoggingErrorHandler))
-        .build_unchecked(Manager { url: url.clone(), purpose })
+        .build_unchecked(ConnectionManager { url: url.clone(), purpose })
 }
 
 pub(crate) struct Pool {
     name: &'static str,
     connections: Connections,
-    /// A permit per connection. Waiting for one costs no thread, which waiting inside r2d2 would.
+    /// One permit per connection.
     permits: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     wait: Duration,
-    slow: SlowSpell,
+    inline_pause: InlinePause,
     long_reads: LongReads,
-    line: Line,
+    stats: QueueStats,
 }
 
-/// A time in which no read runs on a thread that serves requests, because one was slow: the disk may be.
-struct SlowSpell {
+/// A period without inline reads, which begins after a slow one.
+struct InlinePause {
     start: Instant,
-    /// Milliseconds from `start`.
+    /// The end of the period, in milliseconds after `start`; 0: there has been none.
     until: AtomicU64,
 }
 
-impl SlowSpell {
+impl InlinePause {
     fn is_over(&self, now: Instant) -> bool {
         let until = self.until.load(Ordering::Relaxed);
         until == 0 || now.duration_since(self.start) > Duration::from_millis(until)
     }
 
     fn begin(&self) {
-        let until = self.start.elapsed() + SLOW_SPELL;
+        let until = self.start.elapsed() + INLINE_PAUSE;
         self.until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
 impl Pool {
-    /// `name` is what operators know it by.
+    /// `name` is the pool's label in metrics.
     pub(crate) fn new(name: &'static str, url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
         let connections = connections(url, purpose, options);
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);
@@ -81,61 +91,61 @@ impl Pool {
             name,
             connections,
             permits: Arc::new(Semaphore::new(size)),
-            queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE))),
+            queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE_LIMIT))),
             wait: options.wait,
-            slow: SlowSpell { start: Instant::now(), until: AtomicU64::new(0) },
+            inline_pause: InlinePause { start: Instant::now(), until: AtomicU64::new(0) },
             long_reads: Arc::new(RwLock::new(())),
-            line: Line::new(),
+            stats: QueueStats::new(),
         }
     }
 
-    /// As it is now.
-    pub(crate) fn reading(&self) -> PoolStats {
+    pub(crate) fn stats(&self) -> PoolStats {
         let (size, state) = (self.connections.max_size(), self.connections.state());
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
-        self.line.read(self.name, size.into(), state.connections.into(), size.saturating_sub(free).into())
+        self.stats.snapshot(self.name, size.into(), state.connections.into(), size.saturating_sub(free).into())
     }
 
-    /// What each [`Pool::run_long`] shares while it runs.
+    /// The lock whose read side each [`Pool::run_long`] holds while it runs.
     pub(crate) fn long_reads(&self) -> LongReads {
         Arc::clone(&self.long_reads)
     }
 
-    /// Like [`Pool::run`], for a `body` that may take long: it does not begin while somebody has, or waits for, a time
-    /// without such ones, and holds no connection meanwhile.
+    /// Like [`Pool::run`], for a `body` that may take long. It waits while another task holds or awaits the write side
+    /// of [`Pool::long_reads`], and occupies no connection during this wait.
     pub(crate) async fn run_long<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         bounded(async {
-            let (place, waiting) = (self.place()?, self.line.enter());
-            let (share, permit) = loop {
+            let (slot, timer) = (self.enter_queue()?, self.stats.start_wait());
+            let (lock, permit) = loop {
                 drop(self.long_reads.read().await);
-                let permit = self.permit().await?;
-                if let Ok(share) = Arc::clone(&self.long_reads).try_read_owned() {
-                    break (share, permit);
+                let permit = self.acquire_permit().await?;
+                if let Ok(lock) = Arc::clone(&self.long_reads).try_read_owned() {
+                    break (lock, permit);
                 }
             };
-            waiting.end();
-            self.run_with((place, permit, share), body).await
+            timer.finish();
+            self.run_blocking((slot, permit, lock), body).await
         })
         .await
     }
 
-    /// Runs `body` on the caller's thread, unless no connection is open and free, or such reads have lately been slow.
+    /// Runs `body` on the caller's thread. Falls back to [`Pool::run`] if no open connection is free, or if inline
+    /// reads are paused.
     pub(crate) async fn run_inline<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let now = Instant::now();
-        let permit = if self.slow.is_over(now) { self.permits.try_acquire().ok() } else { None };
-        // Opening a connection takes a thread that may wait.
+        let permit = if self.inline_pause.is_over(now) { self.permits.try_acquire().ok() } else { None };
+        // `try_get` opens no connection, which would block this thread.
         let open = permit.and_then(|permit| Some((self.connections.try_get()?, permit)));
         let Some((mut pooled, _permit)) = open else { return self.run(body).await };
-        self.line.served(Duration::ZERO);
+        self.stats.record_wait(Duration::ZERO);
         let result = pooled.run(body);
-        if now.elapsed() > SLOW {
-            self.slow.begin();
+        if now.elapsed() > SLOW_INLINE_READ {
+            self.inline_pause.begin();
         }
         result
     }
@@ -146,44 +156,44 @@ impl Pool {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         bounded(async {
-            let (place, waiting) = (self.place()?, self.line.enter());
-            let permit = self.permit().await?;
-            waiting.end();
-            self.run_with((place, permit), body).await
+            let (slot, timer) = (self.enter_queue()?, self.stats.start_wait());
+            let permit = self.acquire_permit().await?;
+            timer.finish();
+            self.run_blocking((slot, permit), body).await
         })
         .await
     }
 
-    fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+    fn enter_queue(&self) -> Result<OwnedSemaphorePermit, Error> {
         Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
-            self.line.refused_full();
+            self.stats.record_rejected_full();
             Error::Busy("queue full".into())
         })
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+    async fn acquire_permit(&self) -> Result<OwnedSemaphorePermit, Error> {
         timeout(self.wait, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| {
-                self.line.refused_late();
-                Error::Busy("no connection in time".into())
+                self.stats.record_rejected_timeout();
+                Error::Busy("timed out waiting for a connection".into())
             })?
             .map_err(|error: AcquireError| Error::Busy(error.to_string()))
     }
 
-    /// `held` is kept until the query ends, also when nobody waits for it any more: abandoned queries must not add up.
-    async fn run_with<T: Send + 'static>(
+    /// Drops `guards` when `body` has ended, also if the caller is gone by then.
+    async fn run_blocking<T: Send + 'static>(
         &self,
-        held: impl Send + 'static,
+        guards: impl Send + 'static,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let connections = self.connections.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let _held = held;
+        let task = tokio::task::spawn_blocking(move || {
+            let _guards = guards;
             let mut pooled = connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
             pooled.run(body)
         });
-        match work.await {
+        match task.await {
             Ok(result) => result,
             Err(join_error) => match join_error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -193,50 +203,50 @@ impl Pool {
     }
 }
 
-pub(crate) struct Manager {
+/// Opens and checks connections for r2d2.
+pub(crate) struct ConnectionManager {
     url: DatabaseUrl,
     purpose: Purpose,
 }
 
-/// A connection in the pool, with when it last proved that it lives.
-pub(crate) struct Pooled {
+/// A connection of the pool, with the time at which it last worked.
+pub(crate) struct PooledConnection {
     connection: Connection,
-    proven: Option<Instant>,
+    /// `None` after a lost connection or a panic: the next use pings first.
+    verified_at: Option<Instant>,
 }
 
-impl Pooled {
+impl PooledConnection {
     pub(crate) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
-        // Stays unset if `body` panics.
-        self.proven = None;
+        self.verified_at = None;
         let result = body(&mut self.connection).map_err(Error::from);
         if !matches!(result, Err(Error::Unreachable(_))) {
-            self.proven = Some(Instant::now());
+            self.verified_at = Some(Instant::now());
         }
         result
     }
 }
 
-impl r2d2::ManageConnection for Manager {
-    type Connection = Pooled;
+impl r2d2::ManageConnection for ConnectionManager {
+    type Connection = PooledConnection;
     type Error = ManagerError;
 
-    fn connect(&self) -> Result<Pooled, ManagerError> {
+    fn connect(&self) -> Result<PooledConnection, ManagerError> {
         let connection = Connection::open_for(&self.url, self.purpose)?;
-        Ok(Pooled { connection, proven: Some(Instant::now()) })
+        Ok(PooledConnection { connection, verified_at: Some(Instant::now()) })
     }
 
-    /// Asking costs a round trip to PostgreSQL, so a connection that has just served is trusted; one that failed is
-    /// not.
-    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), ManagerError> {
-        if pooled.proven.is_some_and(|proven| proven.elapsed() < TRUSTED_FOR) {
+    /// A ping costs a round trip to PostgreSQL, so a connection that worked within the last second is not pinged.
+    fn is_valid(&self, pooled: &mut PooledConnection) -> Result<(), ManagerError> {
+        if pooled.verified_at.is_some_and(|verified_at| verified_at.elapsed() < PING_AFTER) {
             return Ok(());
         }
         pooled.connection.ping()?;
-        pooled.proven = Some(Instant::now());
+        pooled.verified_at = Some(Instant::now());
         Ok(())
     }
 
-    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+    fn has_broken(&self, pooled: &mut PooledConnection) -> bool {
         pooled.connection.is_broken()
     }
 }

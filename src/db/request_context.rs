@@ -1,62 +1,65 @@
-//! For which request the database works. Queries run on threads of their own, and take with them what is told of them
-//! there.
+//! [`RequestContext`]: the request ID and the tracing span that database work belongs to.
+//!
+//! Queries run on other threads than the request. The context moves with them, so that slow-query logs and spans name
+//! the request.
 
 use std::sync::Arc;
 
 use tracing::{Instrument, Span};
 
 tokio::task_local! {
-    static REQUEST: Arc<str>;
+    static REQUEST_ID: Arc<str>;
 }
 
-/// Runs what is done for the request with this id, which is told with its slow queries.
-pub async fn with_request_id<F: Future>(id: &str, work: F) -> F::Output {
-    REQUEST.scope(id.into(), work).await
+/// Runs `future` with this request ID, which slow-query logs include.
+pub async fn with_request_id<F: Future>(id: &str, future: F) -> F::Output {
+    REQUEST_ID.scope(id.into(), future).await
 }
 
-/// Where it is called from, for work that goes on elsewhere.
+/// A request ID and a span, captured to be used by another task or thread.
 #[derive(Clone)]
 pub struct RequestContext {
-    request: Option<Arc<str>>,
+    request_id: Option<Arc<str>>,
     span: Span,
 }
 
 impl RequestContext {
+    /// Captures the caller's request ID and current span.
     #[must_use]
     pub fn current() -> Self {
         Self::in_span(&Span::current())
     }
 
-    /// The same, in a span that has begun.
+    /// Captures the caller's request ID with `span` in place of the current one.
     pub(crate) fn in_span(span: &Span) -> Self {
-        Self { request: request(), span: span.clone() }
+        Self { request_id: request_id(), span: span.clone() }
     }
 
-    /// Takes it along with a task.
-    pub async fn run<F: Future>(self, work: F) -> F::Output {
-        let work = work.instrument(self.span);
-        match self.request {
-            Some(request) => REQUEST.scope(request, work).await,
-            None => work.await,
+    /// Runs `future` in this context. For futures that another task polls.
+    pub async fn run<F: Future>(self, future: F) -> F::Output {
+        let future = future.instrument(self.span);
+        match self.request_id {
+            Some(id) => REQUEST_ID.scope(id, future).await,
+            None => future.await,
         }
     }
 
-    /// Takes it along to a connection's thread.
+    /// Wraps `body` so that it runs in this context on any thread.
     pub(crate) fn wrap<C, T, E>(
         self,
         body: impl FnOnce(&mut C) -> Result<T, E>,
     ) -> impl FnOnce(&mut C) -> Result<T, E> {
-        let Self { request, span } = self;
+        let Self { request_id, span } = self;
         move |conn| {
-            span.in_scope(|| match request {
-                Some(request) => REQUEST.sync_scope(request, || body(conn)),
+            span.in_scope(|| match request_id {
+                Some(id) => REQUEST_ID.sync_scope(id, || body(conn)),
                 None => body(conn),
             })
         }
     }
 }
 
-/// The id of the request that the caller works for.
-pub(crate) fn request() -> Option<Arc<str>> {
-    REQUEST.try_with(Arc::clone).ok()
+/// The ID of the request that the caller works for.
+pub(crate) fn request_id() -> Option<Arc<str>> {
+    REQUEST_ID.try_with(Arc::clone).ok()
 }

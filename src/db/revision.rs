@@ -1,58 +1,64 @@
-//! A number that tells whether what was read is still what is stored.
+//! [`Revision`]: a number that changes whenever public data may have changed, for caches to compare.
+//!
+//! 1. A write of this instance advances the number after its commit and before its response.
+//! 2. A poller (the SQLite writer thread or the PostgreSQL change poller) looks for changes by other processes. It
+//!    advances the number when it finds one, and then records when the poll began.
+//! 3. A reader gets the number before it queries the database, and stores its result under that number.
+//! 4. If the last poll is older than the time to live, the number is unknown, and readers must not use a cache.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Counts the changes to what is read without a key: those of this instance before they are answered, those from
-/// elsewhere as soon as they are noticed.
 pub(crate) struct Revision {
     number: AtomicU64,
-    /// Who looks for changes from elsewhere must have done so this recently; otherwise the number says nothing.
-    trusted_for: Duration,
+    /// How long a poll stays valid. This bounds how stale a cached response can be.
+    ttl: Duration,
     start: Instant,
-    /// Microseconds from `start` to the last look, plus one; 0: there was none.
-    looked_at: AtomicU64,
-    is_out: AtomicBool,
+    /// When the last successful poll began, in microseconds after `start`, plus one. 0: there is no valid poll.
+    polled_at: AtomicU64,
+    /// Whether the log already reports that polling has stopped.
+    is_outage_logged: AtomicBool,
 }
 
 impl Revision {
-    pub(crate) fn new(trusted_for: Duration) -> Self {
+    pub(crate) fn new(ttl: Duration) -> Self {
         Self {
             number: AtomicU64::new(0),
-            trusted_for,
+            ttl,
             start: Instant::now(),
-            looked_at: AtomicU64::new(0),
-            is_out: AtomicBool::new(true),
+            polled_at: AtomicU64::new(0),
+            is_outage_logged: AtomicBool::new(true),
         }
     }
 
-    /// `None` while changes from elsewhere may go unnoticed.
+    /// The current number. `None` if the last poll is too old to rule out an unnoticed change.
     pub(crate) fn current(&self) -> Option<u64> {
-        let looked_at = self.looked_at.load(Ordering::Acquire);
-        let is_trusted = looked_at > 0 && self.elapsed() < looked_at + micros(self.trusted_for);
-        if is_trusted {
+        let polled_at = self.polled_at.load(Ordering::Acquire);
+        let is_valid = polled_at > 0 && self.elapsed() < polled_at + micros(self.ttl);
+        if is_valid {
             return Some(self.number.load(Ordering::Acquire));
         }
-        if looked_at > 0 && !self.is_out.swap(true, Ordering::Relaxed) {
-            tracing::debug!("changes by others may go unnoticed: the cache is off until the database answers again");
+        if polled_at > 0 && !self.is_outage_logged.swap(true, Ordering::Relaxed) {
+            tracing::debug!("cannot detect external changes; caching is disabled until the next successful poll");
         }
         None
     }
 
-    /// What was read before may have changed.
+    /// Invalidates everything that was read before.
     pub(crate) fn advance(&self) {
         self.number.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Changes from elsewhere that were committed before `moment` have been noticed.
-    pub(crate) fn looked(&self, moment: Instant) {
-        self.looked_at.store(micros(moment.duration_since(self.start)) + 1, Ordering::Release);
-        self.is_out.store(false, Ordering::Relaxed);
+    /// Records a successful poll that began at `started`. The caller has already advanced the number for every change
+    /// committed before then.
+    pub(crate) fn record_poll(&self, started: Instant) {
+        self.polled_at.store(micros(started.duration_since(self.start)) + 1, Ordering::Release);
+        self.is_outage_logged.store(false, Ordering::Relaxed);
     }
 
-    /// Nobody looks any more.
-    pub(crate) fn lose(&self) {
-        self.looked_at.store(0, Ordering::Release);
+    /// Makes the number unknown until the next successful poll.
+    pub(crate) fn invalidate(&self) {
+        self.polled_at.store(0, Ordering::Release);
     }
 
     fn elapsed(&self) -> u64 {

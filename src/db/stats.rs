@@ -1,4 +1,4 @@
-//! What is going on at the database, for operators: who waits for connections, what is refused, what fails.
+//! Counters and histograms about the database, for metrics: pools, batches of SQLite's writer, and errors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -6,157 +6,159 @@ use std::time::{Duration, Instant};
 use crate::db::error::Error;
 use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
-/// In microseconds.
-const WAITS: &[u64] =
+/// Bucket bounds for times, in microseconds.
+const TIMES: &[u64] =
     &[100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000];
-const GROUP_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
+const BATCH_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
 
-/// A pool of connections at one moment.
+/// A connection pool and its queue at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolStats {
     /// `read` and `write` on SQLite, `primary` and `replica` on PostgreSQL.
     pub name: &'static str,
-    /// The most connections that it may have.
+    /// The maximum number of connections.
     pub size: u64,
-    /// Those that are open.
+    /// Open connections.
     pub open: u64,
-    /// Those that serve.
+    /// Connections that run a call.
     pub in_use: u64,
-    /// Requests that wait for one.
+    /// Calls in the queue.
     pub waiting: u64,
-    /// How long those waited that got one.
+    /// How long the calls waited that got a connection.
     pub wait_times: HistogramSnapshot,
-    /// Refused at once, because too many waited already.
+    /// Calls that were rejected because the queue was full.
     pub rejected_full: u64,
-    /// Refused after they had waited in vain.
+    /// Calls that were rejected after the maximum wait.
     pub rejected_timeout: u64,
 }
 
 /// SQLite's writer at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriterStats {
-    /// How many writes the commits had.
+    /// Writes per commit.
     pub batch_sizes: HistogramSnapshot,
-    /// How long the transactions took, from their beginning to the end of the commit.
+    /// Duration of the transactions, from `BEGIN` to the end of `COMMIT`.
     pub commit_times: HistogramSnapshot,
     /// The length of the write-ahead log, in bytes.
     pub wal_bytes: u64,
 }
 
-/// A database, and whether it answers.
+/// Whether a database endpoint responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndpointStatus {
-    /// `primary`, or `replica`.
+    /// `primary` or `replica`.
     pub name: &'static str,
     pub is_up: bool,
 }
 
-/// Who waits for a connection of a pool.
+/// The queue for a pool's connections.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct QueueStats {
     waiting: AtomicU64,
-    waits: Histogram,
-    refused_full: AtomicU64,
-    refused_late: AtomicU64,
+    wait_times: Histogram,
+    rejected_full: AtomicU64,
+    rejected_timeout: AtomicU64,
 }
 
-impl Line {
+impl QueueStats {
     pub(crate) fn new() -> Self {
         Self {
             waiting: AtomicU64::new(0),
-            waits: Histogram::of_durations(WAITS),
-            refused_full: AtomicU64::new(0),
-            refused_late: AtomicU64::new(0),
+            wait_times: Histogram::of_durations(TIMES),
+            rejected_full: AtomicU64::new(0),
+            rejected_timeout: AtomicU64::new(0),
         }
     }
 
-    /// Somebody begins to wait, until what this answers is dropped.
-    pub(crate) fn enter(&self) -> Waiting<'_> {
+    /// Counts one more waiting call until the timer is finished or dropped.
+    pub(crate) fn start_wait(&self) -> WaitTimer<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting { line: self, began: Instant::now() }
+        WaitTimer { stats: self, started: Instant::now() }
     }
 
-    /// Somebody has got a connection after this time.
-    pub(crate) fn served(&self, waited: Duration) {
-        self.waits.record_duration(waited);
+    /// Records the wait of a call that got a connection.
+    pub(crate) fn record_wait(&self, wait: Duration) {
+        self.wait_times.record_duration(wait);
     }
 
-    pub(crate) fn refused_full(&self) {
-        self.refused_full.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn record_rejected_full(&self) {
+        self.rejected_full.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn refused_late(&self) {
-        self.refused_late.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn record_rejected_timeout(&self) {
+        self.rejected_timeout.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self, name: &'static str, size: u64, open: u64, in_use: u64) -> PoolStats {
+    pub(crate) fn snapshot(&self, name: &'static str, size: u64, open: u64, in_use: u64) -> PoolStats {
         PoolStats {
             name,
             size,
             open,
             in_use,
             waiting: self.waiting.load(Ordering::Relaxed),
-            wait_times: self.waits.snapshot(),
-            rejected_full: self.refused_full.load(Ordering::Relaxed),
-            rejected_timeout: self.refused_late.load(Ordering::Relaxed),
+            wait_times: self.wait_times.snapshot(),
+            rejected_full: self.rejected_full.load(Ordering::Relaxed),
+            rejected_timeout: self.rejected_timeout.load(Ordering::Relaxed),
         }
     }
 }
 
-/// Somebody who waits.
-pub(crate) struct Waiting<'a> {
-    line: &'a Line,
-    began: Instant,
+/// Measures the wait of one call.
+pub(crate) struct WaitTimer<'a> {
+    stats: &'a QueueStats,
+    started: Instant,
 }
 
-impl Waiting<'_> {
-    /// It has got a connection.
-    pub(crate) fn end(self) {
-        self.line.served(self.began.elapsed());
+impl WaitTimer<'_> {
+    /// Records the wait: the call got a connection. Dropping the timer records nothing.
+    pub(crate) fn finish(self) {
+        self.stats.record_wait(self.started.elapsed());
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitTimer<'_> {
     fn drop(&mut self) {
-        self.line.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.stats.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// What SQLite's writer has done.
+/// The batches that SQLite's writer has committed.
 #[derive(Debug)]
-pub(crate) struct Groups {
+pub(crate) struct CommitStats {
     sizes: Histogram,
     times: Histogram,
 }
 
-impl Groups {
+impl CommitStats {
     pub(crate) fn new() -> Self {
-        Self { sizes: Histogram::of_values(GROUP_SIZES), times: Histogram::of_durations(WAITS) }
+        Self { sizes: Histogram::of_values(BATCH_SIZES), times: Histogram::of_durations(TIMES) }
     }
 
-    /// So many writes were committed together, by a transaction that began then.
-    pub(crate) fn committed(&self, writes: usize, began: Instant) {
+    /// Records a batch of `writes`, whose transaction began at `started` and has just been committed.
+    pub(crate) fn record(&self, writes: usize, started: Instant) {
         self.sizes.record(writes as u64);
-        self.times.record_duration(began.elapsed());
+        self.times.record_duration(started.elapsed());
     }
 
-    pub(crate) fn commits(&self) -> u64 {
+    /// The number of commits.
+    pub(crate) fn count(&self) -> u64 {
         self.sizes.snapshot().count
     }
 
-    pub(crate) fn read(&self, wal: u64) -> WriterStats {
-        WriterStats { batch_sizes: self.sizes.snapshot(), commit_times: self.times.snapshot(), wal_bytes: wal }
+    pub(crate) fn snapshot(&self, wal_bytes: u64) -> WriterStats {
+        WriterStats { batch_sizes: self.sizes.snapshot(), commit_times: self.times.snapshot(), wal_bytes }
     }
 }
 
-/// How often the database gave no answer, by why.
+/// Database errors, by kind.
 #[derive(Debug, Default)]
-pub(crate) struct Failures([AtomicU64; 5]);
+pub(crate) struct ErrorCounts([AtomicU64; 5]);
 
-const FAILURES: [&str; 5] = ["busy", "unreachable", "full", "deadline", "query"];
+/// Values of a metric label, in the order of the counters.
+const ERROR_KINDS: [&str; 5] = ["busy", "unreachable", "full", "deadline", "query"];
 
-impl Failures {
-    pub(crate) fn note(&self, error: &Error) {
+impl ErrorCounts {
+    pub(crate) fn record(&self, error: &Error) {
         let index = match error {
             Error::Busy(_) => 0,
             Error::Unreachable(_) => 1,
@@ -169,7 +171,7 @@ impl Failures {
         }
     }
 
-    pub(crate) fn read(&self) -> Vec<(&'static str, u64)> {
-        FAILURES.into_iter().zip(self.0.iter().map(|count| count.load(Ordering::Relaxed))).collect()
+    pub(crate) fn snapshot(&self) -> Vec<(&'static str, u64)> {
+        ERROR_KINDS.into_iter().zip(self.0.iter().map(|count| count.load(Ordering::Relaxed))).collect()
     }
 }

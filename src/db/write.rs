@@ -1,20 +1,22 @@
-//! How a write ends: what is rolled back when a part of it fails, and what happens to the caches when it commits.
+//! How a write transaction ends: what is rolled back after an error, and how a commit advances the revision.
 
 use crate::db::connection::Connection;
-use crate::db::postgres::replica::state::State;
+use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::revision::Revision;
 
-/// What is undone where a part of a write fails.
+/// What is rolled back when a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Atomicity {
+    /// The whole write.
     Body,
+    /// Only the statement that failed. Earlier statements stay stored.
     Statement,
 }
 
 /// Why a transaction is rolled back.
 pub(crate) enum Abort<R> {
-    /// The write found that nothing is to be stored.
-    Refused(R),
+    /// The write decided to store nothing, for the reason given.
+    Rejected(R),
     Failed(diesel::result::Error),
 }
 
@@ -24,17 +26,18 @@ impl<R> From<diesel::result::Error> for Abort<R> {
     }
 }
 
-/// Also where a write panics or its commit fails, it may have been stored.
+/// Advances the revision when it is dropped, also after a panic or a failed commit: the server may have stored the
+/// write nevertheless.
 pub(crate) struct AdvanceOnDrop<'a> {
     pub(crate) revision: &'a Revision,
-    pub(crate) replica: Option<&'a State>,
+    pub(crate) replica: Option<&'a ReplicaState>,
 }
 
 impl AdvanceOnDrop<'_> {
-    /// It is stored, and the replica need not be left out until somebody has looked.
-    pub(crate) fn committed(mut self, conn: &mut Connection) {
+    /// Raises the replica's minimum LSN to this commit, so that the replica stays usable once it has replayed it.
+    pub(crate) fn record_commit(mut self, conn: &mut Connection) {
         if let Some(replica) = self.replica.take() {
-            replica.committed(conn);
+            replica.record_commit(conn);
         }
     }
 }
@@ -42,7 +45,7 @@ impl AdvanceOnDrop<'_> {
 impl Drop for AdvanceOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(replica) = self.replica {
-            replica.may_have_committed();
+            replica.record_possible_commit();
         }
         self.revision.advance();
     }

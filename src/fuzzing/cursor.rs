@@ -1,14 +1,14 @@
-//! A cursor decodes to the place that was encoded, and no altered one does.
+//! Cursors: decoding returns the encoded position, and altered cursors are rejected.
 
 use crate::db::Timestamp;
 use crate::posts::list::query::{Key, Place};
 use crate::resource::paging::{decode, encode};
 
-/// The input is an id, a time, the place of an alteration, and a text: once a cursor, once a title.
+/// The input is an id, a time, the index of a byte to alter, and a text that is used as a cursor and as a title.
 pub fn check(bytes: &[u8]) {
     let Some((id, rest)) = bytes.split_first_chunk() else { return };
     let Some((time, rest)) = rest.split_first_chunk() else { return };
-    let Some((alteration, text)) = rest.split_first() else { return };
+    let Some((alteration_index, text)) = rest.split_first() else { return };
     let Ok(text) = str::from_utf8(text) else { return };
     let (id, time) = (i64::from_le_bytes(*id), i64::from_le_bytes(*time));
 
@@ -25,9 +25,9 @@ pub fn check(bytes: &[u8]) {
         assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
 
         let mut altered = cursor.clone().into_bytes();
-        let at = usize::from(*alteration) % altered.len();
-        altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+        let index = usize::from(*alteration_index) % altered.len();
+        altered[index] = if altered[index] == b'A' { b'B' } else { b'A' };
         assert!(decode::<Place>(str::from_utf8(&altered).unwrap()).is_err());
-        assert!(decode::<Place>(&cursor[..at]).is_err());
+        assert!(decode::<Place>(&cursor[..index]).is_err());
     }
 }

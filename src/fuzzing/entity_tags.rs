@@ -1,4 +1,4 @@
-//! A list of tags says what it says however it is written, and `If-Match` and `If-None-Match` agree on it.
+//! Entity tag lists: parsing ignores formatting, and `If-Match` and `If-None-Match` parse the same tags.
 
 use actix_web::FromRequest;
 use actix_web::dev::Payload;
@@ -10,12 +10,12 @@ use crate::http::entity_tag::{Tag, parse_list};
 use crate::http::extract::preconditions::IfMatch;
 use crate::http::representation::{CacheScope, Representation};
 
-fn print(tags: &[Tag<'_>]) -> String {
-    let print = |tag: &Tag<'_>| format!("{}\"{}\"", if tag.is_weak { "W/" } else { "" }, tag.opaque);
-    tags.iter().map(print).collect::<Vec<_>>().join(", ")
+fn serialize(tags: &[Tag<'_>]) -> String {
+    let serialize = |tag: &Tag<'_>| format!("{}\"{}\"", if tag.is_weak { "W/" } else { "" }, tag.opaque);
+    tags.iter().map(serialize).collect::<Vec<_>>().join(", ")
 }
 
-fn is_unchanged(tag: &str, if_none_match: &HeaderValue) -> bool {
+fn is_not_modified(tag: &str, if_none_match: &HeaderValue) -> bool {
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_NONE_MATCH, if_none_match.clone());
     let representation = Representation::of_read(EntityTag::new_strong(tag.to_owned()), None, &()).unwrap();
@@ -29,16 +29,16 @@ pub fn check(bytes: &[u8]) {
     let if_match = IfMatch::from_request(&request, &mut Payload::None).into_inner();
     let Some(tags) = parse_list(text) else {
         assert!(if_match.is_err() || text == "*");
-        // The tag of a post.
-        let _ = is_unchanged("1-1", &value);
+        // An entity tag of this service. The check must not panic.
+        let _ = is_not_modified("1-1", &value);
         return;
     };
-    assert_eq!(parse_list(&print(&tags)).as_ref(), Some(&tags));
+    assert_eq!(parse_list(&serialize(&tags)).as_ref(), Some(&tags));
     let strong: Vec<&str> = tags.iter().filter(|tag| !tag.is_weak).map(|tag| tag.opaque).collect();
     assert_eq!(if_match.unwrap().tags().unwrap(), strong);
-    // The service's own tags hold no comma, and none ends like those of compressed answers.
+    // The service's own tags contain no comma, and only those of compressed responses end with `-gzip`.
     for tag in tags.iter().filter(|tag| !tag.opaque.contains(',') && !tag.opaque.ends_with("-gzip")) {
-        assert!(is_unchanged(tag.opaque, &value));
-        assert!(!is_unchanged(&format!("{}x{}", tag.opaque, text.len()), &value) || tags.len() > 1);
+        assert!(is_not_modified(tag.opaque, &value));
+        assert!(!is_not_modified(&format!("{}x{}", tag.opaque, text.len()), &value) || tags.len() > 1);
     }
 }

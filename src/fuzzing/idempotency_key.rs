@@ -1,4 +1,4 @@
-//! A key is taken as it is or not at all.
+//! Idempotency keys: the parser accepts 1 to 255 visible ASCII characters unchanged and rejects everything else.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::test::TestRequest;

@@ -1,4 +1,4 @@
-//! What is read keeps the limits, reads the same again, and every mistake is told where it is.
+//! Request bodies: parsed values respect the limits and parse again to the same value, and every error points at a field.
 
 use serde_json::{Value, json};
 
@@ -13,10 +13,10 @@ fn try_read<T: Input>(value: &Value) -> Option<T> {
         Err(errors) => {
             assert!(!errors.is_empty());
             for error in errors {
-                let place = value.pointer(&error.pointer);
-                // The name of an unknown field is cut where it is long.
-                let is_cut = error.code == "unknown" && error.pointer.len() > 100;
-                assert!(is_cut || place.is_none() == (error.code == "required"), "{error:?}");
+                let target = value.pointer(&error.pointer);
+                // Long names of unknown fields are truncated.
+                let is_truncated = error.code == "unknown" && error.pointer.len() > 100;
+                assert!(is_truncated || target.is_none() == (error.code == "required"), "{error:?}");
             }
             None
         }

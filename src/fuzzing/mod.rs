@@ -1,7 +1,7 @@
-//! What holds whatever a stranger sends: the checks of the fuzz targets.
+//! Properties of the parsers that must hold for any client input: the checks of the fuzz targets.
 //!
-//! `fuzz/` hands them to libFuzzer, which looks for inputs that break them; `--cfg fuzzing` is set then. The tests below
-//! try what is committed of that search, and thousands of inputs like it, the same ones each time.
+//! The targets in `fuzz/` call them from libFuzzer, with `--cfg fuzzing`. The unit tests run them on the committed corpus
+//! and on 20,000 deterministic mutations of it.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
 
@@ -20,7 +20,7 @@ mod tests {
 
     const MUTATIONS: usize = 20_000;
 
-    /// `SplitMix64`: the same numbers each time.
+    /// `SplitMix64` with a fixed seed, so that every run tests the same inputs.
     struct Random(u64);
 
     impl Random {
@@ -32,29 +32,30 @@ mod tests {
             usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound).unwrap()).unwrap()
         }
 
-        /// A piece of this text, often a short one.
-        fn piece(&mut self, length: usize) -> std::ops::Range<usize> {
+        /// A random range within `length`, often a short one.
+        fn range(&mut self, length: usize) -> std::ops::Range<usize> {
             let start = self.below(length + 1);
             let longest = (length - start).min(1 << self.below(6));
             start..start + self.below(longest + 1)
         }
     }
 
-    /// Puts something else in place of some pieces of an input: nothing, a byte, a piece of another, or itself twice.
+    /// Replaces one to four ranges of a corpus input with nothing, a random byte, a part of another input, or the range
+    /// repeated twice.
     fn mutate(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
         let mut input = corpus[random.below(corpus.len())].clone();
         for _ in 0..=random.below(4) {
-            let piece = random.piece(input.len());
-            let new = match random.below(4) {
+            let range = random.range(input.len());
+            let replacement = match random.below(4) {
                 0 => Vec::new(),
                 1 => vec![u8::try_from(random.below(256)).unwrap()],
                 2 => {
                     let other = &corpus[random.below(corpus.len())];
-                    other[random.piece(other.len())].to_vec()
+                    other[random.range(other.len())].to_vec()
                 }
-                _ => input[piece.clone()].repeat(2),
+                _ => input[range.clone()].repeat(2),
             };
-            input.splice(piece, new);
+            input.splice(range, replacement);
         }
         input
     }
@@ -81,7 +82,7 @@ mod tests {
         input
     }
 
-    fn try_inputs(target: &str, check: fn(&[u8])) {
+    fn check_corpus(target: &str, check: fn(&[u8])) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(format!("{target}.txt"));
         let corpus: Vec<Vec<u8>> = std::fs::read_to_string(file).unwrap().lines().map(unescape).collect();
         let mut random = Random(0);
@@ -91,13 +92,13 @@ mod tests {
         }
     }
 
-    macro_rules! inputs {
+    macro_rules! corpus_tests {
         ($($target:ident)+) => {$(
             #[test]
             fn $target() {
-                try_inputs(stringify!($target), super::$target::check);
+                check_corpus(stringify!($target), super::$target::check);
             }
         )+};
     }
-    inputs! { cursor entity_tags idempotency_key input query_string search slug }
+    corpus_tests! { cursor entity_tags idempotency_key input query_string search slug }
 }

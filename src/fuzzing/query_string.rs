@@ -1,4 +1,4 @@
-//! A list is the same in whichever order its parameters are named, and takes the cursors that it gave.
+//! List queries: the order of parameters does not matter, and a list accepts the cursors that it returned.
 
 use url::form_urlencoded;
 
@@ -25,7 +25,7 @@ pub fn check(bytes: &[u8]) {
         assert!(time.is_none_or(|time| time.to_string().parse() == Ok(time)));
     }
 
-    // What it takes besides: another size, view and count.
+    // A cursor remains valid with another limit, view, or count.
     pairs.retain(|(name, _)| !["cursor", "limit", "view", "count"].contains(&name.as_str()));
     pairs.push(("view".to_owned(), "summary".to_owned()));
     for key in [Key::Id, Key::Time(Timestamp::MIN), Key::Text("a\u{1f600}\"&".to_owned())] {

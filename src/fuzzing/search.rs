@@ -1,4 +1,4 @@
-//! No text is a syntax error, and a post that says what is searched for is found.
+//! Searches: no text causes a syntax error, and a search for the text of a post finds that post.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ thread_local! {
     static DATABASE: RefCell<SqliteConnection> = RefCell::new(open());
 }
 
-/// Words are told apart as by the table of `migrations/sqlite`.
+/// Tokenizes like the search table in `migrations/sqlite`.
 const TABLE: &str = r#"CREATE VIRTUAL TABLE search USING fts5(
     title, content, tokenize = "unicode61 remove_diacritics 2 categories 'L* Nd'"
 )"#;
@@ -28,7 +28,7 @@ fn matches(conn: &mut SqliteConnection, query: &str) -> i64 {
     diesel::select(count).get_result(conn).unwrap()
 }
 
-/// Words in single quotes, each with a colon behind it, and nothing else but operators.
+/// Whether the query consists of quoted words, each followed by a colon, and operators.
 fn is_tsquery(query: &str) -> bool {
     query.split('\'').enumerate().all(|(index, part)| {
         if index % 2 == 0 {
@@ -39,8 +39,9 @@ fn is_tsquery(query: &str) -> bool {
     }) && query.split('\'').count() % 2 == 1
 }
 
-/// To SQLite, whose tables are of Unicode 6.1, whatever came later is a letter. Here are only blocks that both know.
-fn is_known(c: char) -> bool {
+/// Whether SQLite classifies the character as Rust does. SQLite uses Unicode 6.1 and treats later characters as letters,
+/// so this includes only blocks without later additions.
+fn is_in_unicode_6_1(c: char) -> bool {
     matches!(c, '\u{1}'..='\u{24f}' | '\u{300}'..='\u{36f}' | 'α'..='ω' | 'Ѐ'..='ӿ' | 'ぁ'..='ゖ' | '一'..='\u{9fa5}')
 }
 
@@ -53,7 +54,7 @@ pub fn check(bytes: &[u8]) {
     assert!(search.without_positions().is_none_or(|(query, _)| is_tsquery(query.strip_prefix("'|+' & ").unwrap())));
     DATABASE.with_borrow_mut(|conn| {
         let insert = diesel::sql_query("INSERT INTO search (title, content) VALUES (?, '')").bind::<Text, _>(text);
-        if text.chars().all(is_known) {
+        if text.chars().all(is_in_unicode_6_1) {
             insert.execute(conn).unwrap();
             for query in &fts5 {
                 assert_eq!(matches(conn, query), 1, "{query}");

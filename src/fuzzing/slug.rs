@@ -1,4 +1,4 @@
-//! Every slug that is made is one that is taken, and makes itself.
+//! Slugs: every generated slug is valid, and generating a slug from a slug returns it unchanged.
 
 use crate::posts::model;
 use crate::posts::model::MAX_SLUG;
@@ -14,7 +14,7 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(from_title(&slug), slug);
     let other = numbered(&slug, number);
     assert_eq!(model::slug(other.clone()).as_ref(), Ok(&other));
-    // One that is cut may have ended with this very number.
+    // A truncated slug may already end with this number.
     assert!(number < 2 || other != slug || slug.ends_with(&format!("-{number}")));
     if let Ok(given) = model::slug(title.to_owned()) {
         assert!(given.len() <= MAX_SLUG);

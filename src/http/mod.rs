@@ -3,6 +3,7 @@
 //! This module knows no post and no role. [`error`] and [`representation`] are what handlers return, [`extract`] is what
 //! they receive, [`middleware`] surrounds them, and [`transport`] is below HTTP: sockets, body streams, and addresses.
 
+pub mod content_coding;
 pub mod entity_tag;
 pub mod error;
 pub mod extract;

@@ -1,23 +1,18 @@
 //! [`Representation`]: a response as bytes and headers. It renders live, cached, replayed, and 304 responses.
 
-use std::io::Write;
-
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ETag, EntityTag, HeaderMap, HeaderName, HeaderValue, TryIntoHeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::http::ApiError;
+use crate::http::content_coding::{accepts_gzip, compressed_tag, gzip, uncompressed};
 use crate::http::extract::preconditions::IfNoneMatch;
 use crate::http::idempotency_store::StoredResponse;
 
-/// A smaller body, in bytes, fits into one or two packets without compression.
-const MIN_COMPRESSED: usize = 1024;
 /// Initial capacity for the body of a read, in bytes: enough for most pages. Longer bodies grow it.
 const TYPICAL_BODY: usize = 16 * 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -25,9 +20,6 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Bodies that are compressed at the same time. Any client can request compression, so further responses are sent
 /// uncompressed meanwhile.
 static COMPRESSION_PERMITS: Semaphore = Semaphore::const_new(2);
-/// Ends the entity tags of compressed responses: a strong tag identifies bytes (RFC 9110, section 8.8.1).
-const GZIP_SUFFIX: &str = "-gzip";
-
 /// Which caches may store a response. Each must revalidate it before reuse, which a 304 makes cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheScope {
@@ -246,42 +238,6 @@ fn find_in_list(list: &HeaderValue, tag: &HeaderValue) -> Option<Coding> {
     })
 }
 
-/// The tag of the same representation without compression.
-#[must_use]
-pub fn uncompressed(tag: &str) -> &str {
-    tag.strip_suffix(GZIP_SUFFIX).unwrap_or(tag)
-}
-
-fn compressed_tag(tag: &HeaderValue) -> Option<HeaderValue> {
-    let opaque = tag.to_str().ok()?.strip_suffix('"')?;
-    HeaderValue::try_from(format!("{opaque}{GZIP_SUFFIX}\"")).ok()
-}
-
-/// `None` if compression does not pay off.
-fn gzip(body: &[u8]) -> Option<Bytes> {
-    if body.len() < MIN_COMPRESSED {
-        return None;
-    }
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(body).ok()?;
-    let compressed = encoder.finish().ok()?;
-    (compressed.len() <= body.len() / 2).then(|| Bytes::from(compressed.into_boxed_slice()))
-}
-
-/// Whether `Accept-Encoding` lists gzip with a weight above 0 (RFC 9110, section 12.5.3).
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok()).any(|list| {
-        list.split(',').any(|item| {
-            let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
-            let is_zero = weight
-                .trim()
-                .strip_prefix("q=")
-                .is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-            coding.trim().eq_ignore_ascii_case("gzip") && !is_zero
-        })
-    })
-}
-
 fn internal(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::Internal { cause: error.to_string() }
 }
@@ -300,22 +256,6 @@ mod tests {
         assert_eq!(find_in_list(&compressed, &tag), Some(Coding::Gzip));
         for list in ["\"1-22\"", "1-2", "\"1-2", "\"-gzip\"", "", "\"*\""] {
             assert_eq!(find_in_list(&HeaderValue::from_static(list), &tag), None, "{list}");
-        }
-    }
-
-    #[test]
-    fn gzip_is_sent_only_if_accepted() {
-        for (list, accepted) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("gzip; q=0.000", false),
-            ("identity, br", false),
-            ("", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(list));
-            assert_eq!(accepts_gzip(&headers), accepted, "{list}");
         }
     }
 }

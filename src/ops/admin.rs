@@ -1,5 +1,5 @@
-//! The listener for operators, beside the public one: `/metrics`. It has a thread of its own, so that it answers while the
-//! public one has no time.
+//! The admin listener, which serves `/metrics` to operators. It has its own thread, so that it responds while the public
+//! listener is overloaded.
 
 use std::net::TcpListener;
 
@@ -13,26 +13,26 @@ use crate::http::middleware::envelope::envelope;
 use crate::http::transport::timeout_stream::http;
 use crate::ops::metrics::{MetricSources, get_metrics};
 
-/// Clients that are served at once.
-const CLIENTS: usize = 64;
+/// The limit on concurrent connections.
+const MAX_CONNECTIONS: usize = 64;
 
-/// Serves `sources` on `listener`, until it is stopped.
+/// Starts a server that exposes the metrics of `sources` on `listener`.
 ///
 /// # Errors
-/// The listener cannot be used.
+/// The server cannot use the listener.
 pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<Server> {
     let sources = web::Data::new(sources);
-    let server = Server::build().workers(1).disable_signals().max_concurrent_connections(CLIENTS);
+    let server = Server::build().workers(1).disable_signals().max_concurrent_connections(MAX_CONNECTIONS);
     let stopping = server.graceful_shutdown_signal();
     let app = move || {
         let metrics = web::resource("/metrics")
             .route(web::get().to(get_metrics))
             .route(web::head().to(get_metrics))
-            .default_service(web::to(wrong_method));
+            .default_service(web::to(method_not_allowed));
         let app = App::new()
             .app_data(sources.clone())
             .service(metrics)
-            .default_service(web::to(no_route))
+            .default_service(web::to(not_found))
             .wrap(from_fn(envelope));
         let stopping = stopping.clone();
         http(app, move || {
@@ -43,7 +43,7 @@ pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<S
     Ok(server.listen("admin", listener, app)?.run())
 }
 
-async fn wrong_method(method: Method) -> Result<HttpResponse, ApiError> {
+async fn method_not_allowed(method: Method) -> Result<HttpResponse, ApiError> {
     const ALLOW: &str = "GET, HEAD, OPTIONS";
     if method == Method::OPTIONS {
         return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, ALLOW)).finish());
@@ -51,6 +51,6 @@ async fn wrong_method(method: Method) -> Result<HttpResponse, ApiError> {
     Err(ApiError::MethodNotAllowed { allow: ALLOW.to_owned() })
 }
 
-async fn no_route() -> Result<HttpResponse, ApiError> {
+async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound("route"))
 }

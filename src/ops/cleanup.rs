@@ -1,4 +1,4 @@
-//! The task that removes what has expired.
+//! The background task that deletes expired rows.
 
 use std::time::Duration;
 
@@ -7,21 +7,22 @@ use crate::http::idempotency_store;
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Removes expired answers to requests with `Idempotency-Key`, for ever.
+/// Deletes the expired responses to requests with `Idempotency-Key`. Runs until the process ends.
 pub async fn run(database: Database) {
     loop {
-        match remove_some(&database).await {
-            // There may be more.
-            Ok(removed) if removed > 0 => continue,
+        match delete_batch(&database).await {
+            // More may be left.
+            Ok(deleted) if deleted > 0 => continue,
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "expired idempotency keys cannot be removed; trying on"),
+            Err(error) => tracing::warn!(%error, "failed to delete expired idempotency keys; will retry"),
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-async fn remove_some(database: &Database) -> Result<usize, Error> {
-    // A read, so that a service with nothing to remove never asks for the writer.
+/// Returns the number of deleted rows.
+async fn delete_batch(database: &Database) -> Result<usize, Error> {
+    // Reads first, so that a service with nothing to delete does not queue a write.
     if database.read(|conn| idempotency_store::expired(conn, Timestamp::now())).await?.is_empty() {
         return Ok(0);
     }

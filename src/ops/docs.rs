@@ -1,5 +1,5 @@
-//! The OpenAPI document, the page that shows it, and the explanations of the error codes. None of it needs the
-//! internet: Swagger UI is in the binary.
+//! API documentation: the OpenAPI document, Swagger UI, and the explanations of the error codes. All files are part of
+//! the binary, so the pages work offline.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -12,13 +12,15 @@ use crate::http::ApiError;
 use crate::http::error::code::ErrorCode;
 use crate::openapi;
 
-/// The document, written once at start.
+/// The OpenAPI document, serialized once at startup.
 #[derive(Debug, Clone)]
 pub struct Document(web::Bytes);
 
 impl Document {
+    /// Serializes the document.
+    ///
     /// # Errors
-    /// None in practice: the document always serializes.
+    /// Serialization failed, which does not happen in practice.
     pub fn new(document: &utoipa::openapi::OpenApi) -> serde_json::Result<Self> {
         openapi::to_json(document).map(|json| Self(json.into()))
     }
@@ -28,7 +30,7 @@ impl Document {
 #[derive(Debug, Clone)]
 pub struct ErrorCatalog(pub Vec<&'static ErrorCode>);
 
-/// Swagger UI styles its elements inline and draws its icons as `data:` images; nothing else is let in.
+/// Allows only what Swagger UI needs beyond its own files: inline styles, and icons as `data:` images.
 const CSP: (HeaderName, HeaderValue) = (
     header::CONTENT_SECURITY_POLICY,
     HeaderValue::from_static(
@@ -36,37 +38,37 @@ const CSP: (HeaderName, HeaderValue) = (
     ),
 );
 
-/// Its links lead elsewhere, where nobody need know which service this is.
+/// Keeps the address of this service private when a visitor follows an external link.
 const REFERRER_POLICY: (HeaderName, HeaderValue) = (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 
-/// Read this document
+/// Get the OpenAPI document
 ///
-/// For tools that make clients, tests and pages of it; `/docs` shows it to people.
+/// For tools that generate clients, tests, and documentation. `/docs` renders it for people.
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "operations",
-    responses((status = 200, description = "The OpenAPI 3.1 document of this service", body = serde_json::Value, example = json!({"openapi": "3.1.0"}))),
+    responses((status = 200, description = "The OpenAPI 3.1 document", body = serde_json::Value, example = json!({"openapi": "3.1.0"}))),
 )]
 pub async fn get_openapi(document: web::Data<Document>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document.0.clone())
 }
 
-/// Show this document as a page
+/// Show the API documentation
 ///
-/// Swagger UI, which also sends requests.
+/// Renders the OpenAPI document with Swagger UI, which can also send requests.
 #[utoipa::path(
     get, path = "/docs", tag = "operations",
-    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
+    responses((status = 200, description = "The documentation page", body = String, content_type = "text/html")),
 )]
 pub fn get_docs() -> Ready<Result<HttpResponse, ApiError>> {
     ready(file("index.html"))
 }
 
-/// Read a file of the page
+/// Get a file of the API documentation
 ///
-/// Swagger UI's own styles, scripts and icons.
+/// The styles, scripts, and icons of Swagger UI.
 #[utoipa::path(
     get, path = "/docs/{name}", tag = "operations",
-    params(("name" = String, Path, description = "The file's name", example = "swagger-ui.css")),
+    params(("name" = String, Path, description = "The name of the file", example = "swagger-ui.css")),
     responses((
         status = 200, description = "The file",
         content((String = "text/css"), (String = "text/html"), (String = "text/javascript"), (String = "image/png")),
@@ -84,18 +86,18 @@ fn file(name: &str) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().insert_header(CSP).insert_header(REFERRER_POLICY).content_type(file.content_type).body(bytes))
 }
 
-/// The page names its files relative to itself, and its path has no slash at the end.
+/// Adds a `<base>` element. The page links its files by relative URLs, and its path has no trailing slash.
 fn with_base(html: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(html).replace("<head>", "<head><base href=\"/docs/\">").into_bytes()
 }
 
 /// Explain an error code
 ///
-/// Every problem's `type` leads here.
+/// The `type` of every problem response links to this page.
 #[utoipa::path(
     get, path = "/problems/{code}", tag = "operations",
-    params(("code" = String, Path, description = "The `code` of a problem", example = "validation_failed")),
-    responses((status = 200, description = "What the code means and what to do", body = String, content_type = "text/plain")),
+    params(("code" = String, Path, description = "The `code` of a problem response", example = "validation_failed")),
+    responses((status = 200, description = "The meaning of the code and how to fix the error", body = String, content_type = "text/plain")),
 )]
 pub async fn get_problem(code: web::Path<String>, catalog: web::Data<ErrorCatalog>) -> Result<HttpResponse, ApiError> {
     let code = catalog.0.iter().find(|known| known.name == *code).ok_or(ApiError::NotFound("error code"))?;

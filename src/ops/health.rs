@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it should get requests.
+//! Health checks: liveness and readiness.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,14 @@ use utoipa::ToSchema;
 use crate::db::Database;
 use crate::http::ApiError;
 
-/// Turned off when the service begins to stop. Clones share it.
+/// Whether the service is stopping. Clones share the state.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     stopping: Arc<AtomicBool>,
 }
 
 impl Readiness {
+    /// Makes the readiness check fail from now on.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -26,7 +27,7 @@ impl Readiness {
     }
 }
 
-/// The state of the service.
+/// The health of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     #[schema(value_type = String, example = "ok")]
@@ -35,25 +36,25 @@ pub struct Health {
 
 const OK: Health = Health { status: "ok" };
 
-/// Tell whether the process lives
+/// Check liveness
 ///
-/// Touches nothing else: where this does not answer, restart the process.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It lives", body = Health)))]
+/// Does not use the database. If this check fails, restart the process.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process is running", body = Health)))]
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(OK)
 }
 
-/// Tell whether this instance should get requests
+/// Check readiness
 ///
-/// Asks the database. Where this does not answer 200, send requests to another instance.
-#[utoipa::path(get, path = "/health/ready", tag = "operations", responses((status = 200, description = "It is ready", body = Health)))]
+/// Queries the database. If this check fails, send requests to another instance.
+#[utoipa::path(get, path = "/health/ready", tag = "operations", responses((status = 200, description = "The instance can serve requests", body = Health)))]
 pub async fn ready(database: web::Data<Database>, readiness: web::Data<Readiness>) -> Result<HttpResponse, ApiError> {
     if readiness.is_stopping() {
         return Err(ApiError::NotReady("the service is stopping".into()));
     }
     if let Err(error) = database.ping().await {
-        tracing::warn!(%error, "not ready");
-        return Err(ApiError::NotReady("the database does not answer".into()));
+        tracing::warn!(%error, "readiness check failed");
+        return Err(ApiError::NotReady("the database does not respond".into()));
     }
     Ok(HttpResponse::Ok().json(OK))
 }

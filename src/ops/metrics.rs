@@ -1,8 +1,7 @@
-//! `/metrics`: what every room has counted, in the `OpenMetrics` text format.
+//! `/metrics`: exports the counters of all modules in the `OpenMetrics` text format.
 //!
-//! The rooms own their counters; here they are read, named and explained. Names and labels are what dashboards and alerts
-//! are made of (`ops/` of the repository), so they change like an API does. No label has a value that a stranger can
-//! choose.
+//! The other modules own their counters; this one reads, names, and describes them. Dashboards and alerts depend on names
+//! and labels, so they are as stable as the API. No label has a value that a client can choose, which bounds their number.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ use crate::telemetry::histogram::HistogramSnapshot;
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// All that is counted.
+/// The modules whose counters are exported.
 #[derive(Clone)]
 pub struct MetricSources {
     pub database: Database,
@@ -42,180 +41,184 @@ pub struct MetricSources {
     pub started: SystemTime,
 }
 
-/// Shows everything as it is now.
+/// Exports all metrics.
 ///
 /// # Errors
-/// None in practice: writing text into memory does not fail.
+/// Encoding failed, which does not happen in practice.
 pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpResponse, ApiError> {
-    // Before the question, which may have to wait for a connection, too.
+    // Read before the status check, which may itself wait for a connection.
     let pools = sources.database.pool_stats();
-    let answering = sources.database.endpoint_status().await;
+    let endpoints = sources.database.endpoint_status().await;
     let mut registry = Registry::with_prefix("posts_api");
-    registry.register_collector(Box::new(Scrape { sources: (**sources).clone(), pools, answering }));
+    registry.register_collector(Box::new(MetricCollector { sources: (**sources).clone(), pools, endpoints }));
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     Ok(HttpResponse::Ok().content_type(OPENMETRICS).body(text))
 }
 
-struct Scrape {
+struct MetricCollector {
     sources: MetricSources,
     pools: Vec<PoolStats>,
-    answering: Vec<EndpointStatus>,
+    endpoints: Vec<EndpointStatus>,
 }
 
-impl fmt::Debug for Scrape {
+impl fmt::Debug for MetricCollector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scrape").finish_non_exhaustive()
+        f.debug_struct("MetricCollector").finish_non_exhaustive()
     }
 }
 
-impl Collector for Scrape {
+impl Collector for MetricCollector {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
-        let mut page = Page(encoder);
+        let mut out = MetricWriter(encoder);
         let sources = &self.sources;
-        build(&mut page, sources)?;
-        requests(&mut page, sources)?;
-        cache(&mut page, sources)?;
-        database(&mut page, &sources.database, &self.answering)?;
-        pools(&mut page, &self.pools)?;
-        if let Some(writer) = sources.database.writer_stats() {
-            sqlite(&mut page, &writer)?;
+        build(&mut out, sources)?;
+        requests(&mut out, sources)?;
+        cache(&mut out, sources)?;
+        database(&mut out, &sources.database, &self.endpoints)?;
+        pools(&mut out, &self.pools)?;
+        if let Some(stats) = sources.database.writer_stats() {
+            sqlite(&mut out, &stats)?;
         }
-        schedule(&mut page, &sources.schedule)
+        schedule(&mut out, &sources.schedule)
     }
 }
 
-fn build(page: &mut Page, sources: &MetricSources) -> fmt::Result {
+fn build(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     let labels = [("version", env!("CARGO_PKG_VERSION")), ("database", sources.backend)];
-    page.info("build", "Which release runs, on which database.", labels)?;
+    out.info("build", "The release and the database backend.", labels)?;
     let started = sources.started.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-    page.gauge("start_time_seconds", "When the service started, in seconds since 1970.", [([], started)])
+    out.gauge("start_time_seconds", "Start time of the service, in seconds since 1970.", [([], started)])
 }
 
-fn requests(page: &mut Page, sources: &MetricSources) -> fmt::Result {
+fn requests(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     let served: Vec<_> = sources.requests.served().collect();
     let by_status = served.iter().flat_map(|served| {
         let labels = move |status| [("method", served.method), ("route", served.route), ("status", status)];
         served.statuses.iter().map(move |(status, count)| (labels(status.as_str()), *count))
     });
-    page.counter(
+    out.counter(
         "http_requests",
-        "RequestMetrics by route and status; abandoned: the client had gone before the answer.",
+        "HTTP requests, by method, route, and status. Status abandoned: the client disconnected before the response.",
         by_status,
     )?;
-    page.histogram(
+    out.histogram(
         "http_request_duration_seconds",
-        "From the end of a request's head to the beginning of its answer.",
+        "Time from the end of the request head to the start of the response.",
         served.iter().map(|served| ([("method", served.method), ("route", served.route)], &served.durations)),
     )?;
-    page.counter(
+    out.counter(
         "http_problems",
-        "Errors that were answered, by their code.",
+        "Problem responses, by error code.",
         sources.requests.problems().map(|(code, count)| ([("code", code.name)], count)),
     )?;
-    page.counter(
+    out.counter(
         "rate_limit_refusals",
-        "RequestMetrics that were refused because their client had sent too many.",
+        "Requests rejected by the rate limit, by limit.",
         sources.limits.refusals().map(|(limit, count)| ([("limit", limit)], count)),
     )?;
-    page.counter(
+    out.counter(
         "idempotency_replays",
-        "RequestMetrics that were answered as before, by their Idempotency-Key.",
+        "Requests answered with the stored response of their Idempotency-Key.",
         [([], sources.replays.count())],
     )
 }
 
-fn cache(page: &mut Page, sources: &MetricSources) -> fmt::Result {
+fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     let stats = sources.cache.stats();
-    page.counter(
+    out.counter(
         "cache_requests",
-        "RequestMetrics without a key, by whether the cache had the answer.",
+        "Requests of anonymous clients for cacheable responses, by cache result.",
         [([("result", "hit")], stats.hits), ([("result", "miss")], stats.misses)],
     )?;
-    page.counter("cache_reads", "Reads of the database for those it had no answer for.", [([], stats.reads)])?;
-    page.counter(
+    out.counter(
+        "cache_reads",
+        "Database reads for cache misses. Concurrent misses of the same response share one read.",
+        [([], stats.reads)],
+    )?;
+    out.counter(
         "cache_drops",
-        "How often all was dropped because something public changed.",
+        "Times that the whole cache was invalidated because a public post changed.",
         [([], stats.invalidations)],
     )?;
-    page.gauge("cache_entries", "Answers that are kept.", [([], stats.entries)])?;
-    page.gauge("cache_bytes", "About what they take.", [([], stats.bytes)])?;
-    page.gauge("cache_capacity_bytes", "The most that they may take; 0: the cache is off.", [([], stats.capacity)])?;
-    page.gauge(
+    out.gauge("cache_entries", "Cached responses.", [([], stats.entries)])?;
+    out.gauge("cache_bytes", "Approximate size of the cached responses in bytes.", [([], stats.bytes)])?;
+    out.gauge(
+        "cache_capacity_bytes",
+        "Limit on the size of the cached responses in bytes. 0: the cache is disabled.",
+        [([], stats.capacity)],
+    )?;
+    out.gauge(
         "cache_usable",
-        "1 where the cache may answer; 0 where it is off, or changes by others cannot be noticed.",
+        "1 if the cache may serve responses. 0 if it is disabled, or changes by other instances cannot be detected.",
         [([], u64::from(stats.is_active))],
     )
 }
 
-fn database(page: &mut Page, database: &Database, answering: &[EndpointStatus]) -> fmt::Result {
-    page.gauge(
+fn database(out: &mut MetricWriter, database: &Database, endpoints: &[EndpointStatus]) -> fmt::Result {
+    out.gauge(
         "db_up",
-        "1 where the database answers.",
-        answering.iter().map(|database| ([("database", database.name)], u64::from(database.is_up))),
+        "1 if the database responds.",
+        endpoints.iter().map(|endpoint| ([("database", endpoint.name)], u64::from(endpoint.is_up))),
     )?;
-    page.counter(
+    out.counter(
         "db_errors",
-        "Questions that the database did not answer, by why.",
+        "Failed database calls, by kind of error.",
         database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
     )
 }
 
-fn pools(page: &mut Page, pools: &[PoolStats]) -> fmt::Result {
+fn pools(out: &mut MetricWriter, pools: &[PoolStats]) -> fmt::Result {
     let in_pools = |value: fn(&PoolStats) -> u64| pools.iter().map(move |pool| ([("pool", pool.name)], value(pool)));
-    page.gauge("db_pool_size", "Connections that a pool may have.", in_pools(|pool| pool.size))?;
-    page.gauge("db_pool_open", "Connections that are open.", in_pools(|pool| pool.open))?;
-    page.gauge("db_pool_in_use", "Connections that serve.", in_pools(|pool| pool.in_use))?;
-    page.gauge("db_pool_waiting", "RequestMetrics that wait for a connection.", in_pools(|pool| pool.waiting))?;
-    page.histogram(
+    out.gauge("db_pool_size", "Limit on the connections of the pool.", in_pools(|pool| pool.size))?;
+    out.gauge("db_pool_open", "Open connections.", in_pools(|pool| pool.open))?;
+    out.gauge("db_pool_in_use", "Connections in use.", in_pools(|pool| pool.in_use))?;
+    out.gauge("db_pool_waiting", "Calls waiting for a connection.", in_pools(|pool| pool.waiting))?;
+    out.histogram(
         "db_pool_wait_seconds",
-        "How long those waited that got a connection.",
+        "Time that successful calls waited for a connection.",
         pools.iter().map(|pool| ([("pool", pool.name)], &pool.wait_times)),
     )?;
     let refused = pools.iter().flat_map(|pool| {
         let labels = |reason| [("pool", pool.name), ("reason", reason)];
         [(labels("full"), pool.rejected_full), (labels("timeout"), pool.rejected_timeout)]
     });
-    page.counter(
+    out.counter(
         "db_pool_refusals",
-        "RequestMetrics that got no connection: too many waited already (full), or the wait was in vain (timeout).",
+        "Calls that got no connection, by reason. full: too many calls were waiting; timeout: the wait took too long.",
         refused,
     )
 }
 
-fn sqlite(page: &mut Page, writer: &WriterStats) -> fmt::Result {
-    page.histogram(
-        "db_group_commit_writes",
-        "Writes that were committed together, on SQLite.",
-        [([], &writer.batch_sizes)],
-    )?;
-    page.histogram(
+fn sqlite(out: &mut MetricWriter, stats: &WriterStats) -> fmt::Result {
+    out.histogram("db_group_commit_writes", "Writes per group commit, on SQLite.", [([], &stats.batch_sizes)])?;
+    out.histogram(
         "db_group_commit_duration_seconds",
-        "How long such a transaction took, with its commit.",
-        [([], &writer.commit_times)],
+        "Duration of a group commit transaction, including the commit.",
+        [([], &stats.commit_times)],
     )?;
-    page.gauge("db_wal_bytes", "The length of SQLite's write-ahead log.", [([], writer.wal_bytes)])
+    out.gauge("db_wal_bytes", "Size of SQLite's write-ahead log in bytes.", [([], stats.wal_bytes)])
 }
 
-fn schedule(page: &mut Page, progress: &Progress) -> fmt::Result {
+fn schedule(out: &mut MetricWriter, progress: &Progress) -> fmt::Result {
     let seconds = |time: Timestamp| Duration::from_micros(time.as_microseconds().unsigned_abs()).as_secs_f64();
-    page.histogram(
+    out.histogram(
         "schedule_lag_seconds",
-        "How long after its time each scheduled post was published by this instance.",
+        "Delay between the scheduled time of a post and its publication by this instance.",
         [([], &progress.lags())],
     )?;
-    page.gauge(
+    out.gauge(
         "schedule_last_look_timestamp_seconds",
-        "When this instance has last looked for posts to publish, in seconds since 1970; 0: never.",
+        "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
         [([], progress.looked_at().map_or(0.0, seconds))],
     )
 }
 
-/// Writes metrics, each with all of its samples.
-struct Page<'a>(DescriptorEncoder<'a>);
+/// Writes metrics, each with all its samples.
+struct MetricWriter<'a>(DescriptorEncoder<'a>);
 
-impl Page<'_> {
-    /// `_total` is added to its name.
+impl MetricWriter<'_> {
+    /// The encoder appends `_total` to the name.
     fn counter<'l, const N: usize>(
         &mut self,
         name: &str,
@@ -249,14 +252,14 @@ impl Page<'_> {
         samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l HistogramSnapshot)>,
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, reading) in samples {
-            let HistogramSnapshot { sum, count, buckets } = reading;
+        for (labels, snapshot) in samples {
+            let HistogramSnapshot { sum, count, buckets } = snapshot;
             metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
         }
         Ok(())
     }
 
-    /// `_info` is added to its name.
+    /// The encoder appends `_info` to the name.
     fn info<const N: usize>(&mut self, name: &str, help: &str, labels: [(&str, &str); N]) -> fmt::Result {
         self.0.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(&labels)
     }

@@ -1,4 +1,4 @@
-//! For operators and tools: health, metrics, the document and its pages, stopping.
+//! Operations: health checks, metrics, API documentation, self-diagnosis, cleanup, and shutdown.
 
 pub mod admin;
 pub mod cleanup;
@@ -13,7 +13,7 @@ use crate::routing::{Access, Operation, operation};
 
 const UNCHECKED: Access = Access::Unchecked;
 
-/// The routes for operators and tools.
+/// The public routes of this module. None of them checks an API key.
 pub const ROUTES: &[Operation] = &[
     operation!(UNCHECKED, ops::docs, get_openapi, []),
     operation!(UNCHECKED, ops::docs, get_docs, []),

@@ -1,4 +1,8 @@
-//! Stopping without failing a request: readiness turns first, requests are served for a while, then the rest drains.
+//! Graceful shutdown, which fails no request:
+//!
+//! 1. The readiness check fails, so that load balancers stop sending requests here.
+//! 2. The service continues to serve requests for the grace period, and closes each connection after its response.
+//! 3. The listener closes, and the server finishes the remaining requests.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,11 +14,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ops::health::Readiness;
 
-/// Closes a client's connection with the answer once the service is stopping: it connects anew, and so to an instance
-/// that goes on. A load balancer moves new connections only.
+/// Closes the connection after this response if the service is stopping. The client then reconnects, and the load
+/// balancer, which moves only new connections, routes it to another instance.
 ///
 /// # Errors
-/// The handler's own.
+/// Returns the error of the handler.
 pub async fn close_when_draining<B>(
     readiness: Readiness,
     response: impl Future<Output = Result<ServiceResponse<B>, Error>>,
@@ -26,24 +30,24 @@ pub async fn close_when_draining<B>(
     Ok(response)
 }
 
-/// Listens to SIGTERM and SIGINT from the call on; the future then waits for one and stops the server. SIGINT, which
-/// comes from a person at a terminal, skips `grace`; so does a second signal.
+/// Installs handlers for SIGTERM and SIGINT. The returned future waits for a signal and stops the server. SIGINT, usually
+/// from a terminal, skips the grace period, and so does a second signal.
 ///
 /// # Errors
-/// The signals cannot be listened to.
+/// A signal handler cannot be installed.
 pub fn on_signal(
     server: ServerHandle,
     readiness: Readiness,
     grace: Duration,
 ) -> std::io::Result<impl Future<Output = ()>> {
-    // Not in the future, which may run later: until then a signal would end the process at once.
+    // Installed before the future first runs: without a handler, a signal would end the process at once.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {
                 readiness.stop();
-                tracing::info!(grace_seconds = grace.as_secs(), "stopping");
+                tracing::info!(grace_seconds = grace.as_secs(), "shutting down");
                 tokio::select! {
                     () = tokio::time::sleep(grace) => {}
                     _ = terminate.recv() => {}

@@ -2,8 +2,8 @@
 
 use actix_web::http::header::EntityTag;
 
+use crate::http::content_coding::uncompressed;
 use crate::http::extract::preconditions::{IfMatch, PutPrecondition};
-use crate::http::representation::uncompressed;
 
 /// The versions at which a change may be applied; `None`: any.
 pub type Expected = Option<Vec<i64>>;

@@ -1,4 +1,4 @@
-//! Measuring the service: histograms for metrics, and the spans of traces.
+//! Instruments that any module can use: histograms for metrics, and spans for traces. Knows no other module.
 
 pub mod histogram;
 pub mod spans;

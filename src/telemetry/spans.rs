@@ -1,38 +1,39 @@
-//! Spans for OpenTelemetry: a request, its questions to the database, and their queries. Where they are not exported
-//! nobody wants them, and none is made.
+//! OpenTelemetry spans: an HTTP request, its database calls, and their queries. Without an exporter no spans are created.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Span, field};
 
-/// By this the exporter knows them. The log shows none.
+/// The target of all spans. The exporter selects them by it.
 pub const TARGET: &str = "posts_api::telemetry::spans";
 
-/// Not asked of `tracing`: where several layers have filters, its `span_enabled!` makes it forget the event after it.
+/// A flag, because `span_enabled!` of `tracing` is not usable: if several layers have filters, it leaves a cached result
+/// that makes the next event disappear.
 static EXPORT_ENABLED: AtomicBool = AtomicBool::new(false);
 
-/// Makes them from now on. To be called by who exports them.
+/// Creates spans from now on. The exporter calls this at startup.
 pub fn enable_export() {
     EXPORT_ENABLED.store(true, Ordering::Relaxed);
 }
 
-/// Whether anybody wants them.
+/// Whether an exporter is running.
 #[must_use]
 pub fn is_export_enabled() -> bool {
     EXPORT_ENABLED.load(Ordering::Relaxed)
 }
 
-/// What a request's span says at its beginning, by the names of OpenTelemetry's conventions for HTTP.
+/// The attributes of a request span that are known at its start. The span names them as OpenTelemetry's semantic
+/// conventions for HTTP do.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestAttributes<'a> {
     pub method: &'a str,
-    /// The route's template.
+    /// The route template, such as `/api/posts/{id}`.
     pub route: &'a str,
     pub path: &'a str,
     pub id: &'a str,
 }
 
-/// The span of a request.
+/// Creates the span of an HTTP request.
 #[must_use]
 pub fn request(request: RequestAttributes<'_>) -> Span {
     let RequestAttributes { method, route, path, id } = request;
@@ -50,7 +51,7 @@ pub fn request(request: RequestAttributes<'_>) -> Span {
     )
 }
 
-/// The request is answered with this status.
+/// Records the response status. A status of 500 or above marks the span as failed.
 pub fn record_status(request: &Span, status: u16) {
     request.record("http.response.status_code", status);
     if status >= 500 {
@@ -58,8 +59,8 @@ pub fn record_status(request: &Span, status: u16) {
     }
 }
 
-/// The span of a question to the database, with the wait for a connection: `read`, `write` or the like. What nobody
-/// asks for, such as the look for posts to publish, has none.
+/// Creates the span of a database call such as `read` or `write`, including the wait for a connection. Calls outside a
+/// request, such as the scheduler's polls, get no span.
 #[must_use]
 pub fn database(kind: &'static str) -> Span {
     if !is_export_enabled() || Span::current().is_none() {
@@ -68,7 +69,8 @@ pub fn database(kind: &'static str) -> Span {
     tracing::info_span!(target: TARGET, "database", otel.name = format_args!("database {kind}"))
 }
 
-/// The span of a query within such a question, by the names of the conventions for databases; `text` has no values.
+/// Creates the span of a query within a database call, named by OpenTelemetry's semantic conventions for databases. `text`
+/// must have placeholders instead of values.
 #[must_use]
 pub fn query(system: &'static str, text: &str) -> Span {
     let operation = text.split_whitespace().next().unwrap_or_default();
@@ -84,7 +86,7 @@ pub fn query(system: &'static str, text: &str) -> Span {
     )
 }
 
-/// What the span stands for has failed.
+/// Marks the span as failed.
 pub fn record_error(span: &Span) {
     span.record("otel.status_code", "ERROR");
 }

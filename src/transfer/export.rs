@@ -1,4 +1,4 @@
-//! Every post as a line of NDJSON, as it was at one moment.
+//! Export of all posts as NDJSON, one per line, from one consistent snapshot.
 
 use std::io::Write;
 
@@ -12,72 +12,79 @@ use crate::keys;
 use crate::keys::model::StoredKey;
 use crate::posts::model::Post;
 use crate::schema::posts;
+use crate::transfer::error::Error;
 use crate::transfer::keys::LastIds;
-use crate::transfer::{BATCH, Error, Progress};
+use crate::transfer::limits::BATCH_SIZE;
+use crate::transfer::progress::TransferProgress;
 
-/// What of a database is exported.
+/// What an export includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
     Posts,
-    /// With the API keys, by their hashes, and where ids go on: all that another database needs to take its place.
+    /// Also the API keys, as hashes, and the last id of each sequence: everything needed to replace this database.
     PostsAndKeys,
 }
 
-/// Writes every post, oldest id first, as it was at one moment, and then what else `contents` names. Answers the number
-/// of posts.
+/// Writes all posts in ascending id order from one snapshot, then the keys and last ids if `contents` includes them.
+/// Returns the number of posts.
 ///
 /// # Errors
-/// The database's, or the writer's.
+/// A query or a write to `out` failed.
 pub fn export(
     conn: &mut Connection,
     out: &mut impl Write,
     contents: Contents,
-    progress: impl FnMut(Progress),
+    on_progress: impl FnMut(TransferProgress),
 ) -> Result<u64, Error> {
-    let copied = copy(conn, contents).unwrap_or_else(|error| {
-        tracing::warn!(%error, "exporting without a copy: until it has been written, SQLite's write-ahead log grows");
+    let copied = copy_posts(conn, contents).unwrap_or_else(|error| {
+        tracing::warn!(
+            %error,
+            "failed to copy the posts before the export; the write-ahead log will grow until the export ends"
+        );
         None
     });
     conn.snapshot(|conn| {
-        let rest = match copied {
-            Some(rest) => rest,
-            None => Rest::read(conn, contents)?,
+        let trailer = match copied {
+            Some(trailer) => trailer,
+            None => Trailer::load(conn, contents)?,
         };
-        let count = write_posts(conn, out, progress)?;
-        rest.write(out)?;
+        let count = write_posts(conn, out, on_progress)?;
+        trailer.write(out)?;
         Ok(count)
     })
 }
 
-/// While a moment of SQLite is read, its write-ahead log grows with every write, and whoever takes the export may be
-/// slow. So the posts are copied to a temporary file of SQLite's, which takes their place in this connection. `None` on
-/// PostgreSQL.
-fn copy(conn: &mut Connection, contents: Contents) -> QueryResult<Option<Rest>> {
-    // Not a transaction of diesel's: one that SQLite has ended by itself, as it may where there is no room, would leave
-    // the connection of no use.
+/// Copies the posts of a SQLite database to a temporary table that shadows `posts` in this connection. Returns the
+/// trailer from the same snapshot, or `None` on PostgreSQL.
+///
+/// A read transaction keeps SQLite from truncating its write-ahead log, so the log grows with every write. The program
+/// that reads the export can be slow, and the copy keeps the transaction short.
+fn copy_posts(conn: &mut Connection, contents: Contents) -> QueryResult<Option<Trailer>> {
+    // Not a diesel transaction: SQLite may roll back by itself when the disk is full, and diesel's transaction manager
+    // would then mark the connection as broken.
     let Backend::Sqlite(sqlite) = &mut conn.backend else { return Ok(None) };
     sqlite.batch_execute("BEGIN")?;
     let copied = sqlite
         .batch_execute(
             "CREATE TEMP TABLE posts AS SELECT * FROM main.posts; CREATE UNIQUE INDEX temp.posts_id ON posts (id)",
         )
-        .and_then(|()| Rest::read(conn, contents));
+        .and_then(|()| Trailer::load(conn, contents));
     let Backend::Sqlite(sqlite) = &mut conn.backend else { return Ok(None) };
     let ended = sqlite.batch_execute(if copied.is_ok() { "COMMIT" } else { "ROLLBACK" });
-    let rest = copied?;
+    let trailer = copied?;
     ended?;
-    Ok(Some(rest))
+    Ok(Some(trailer))
 }
 
-/// What follows the posts.
+/// The lines after the posts.
 #[derive(Default)]
-struct Rest {
+struct Trailer {
     keys: Vec<StoredKey>,
     last_ids: Option<LastIds>,
 }
 
-impl Rest {
-    fn read(conn: &mut Connection, contents: Contents) -> QueryResult<Self> {
+impl Trailer {
+    fn load(conn: &mut Connection, contents: Contents) -> QueryResult<Self> {
         if contents == Contents::Posts {
             return Ok(Self::default());
         }
@@ -92,14 +99,18 @@ impl Rest {
     }
 }
 
-fn write_posts(conn: &mut Connection, out: &mut impl Write, mut progress: impl FnMut(Progress)) -> Result<u64, Error> {
-    let of: i64 = on!(conn, conn => posts::table.count().get_result(conn))?;
+fn write_posts(
+    conn: &mut Connection,
+    out: &mut impl Write,
+    mut on_progress: impl FnMut(TransferProgress),
+) -> Result<u64, Error> {
+    let total: i64 = on!(conn, conn => posts::table.count().get_result(conn))?;
     let (mut count, mut after) = (0, 0);
     loop {
         let batch: Vec<Post> = on!(conn, conn => posts::table
             .filter(posts::id.gt(after))
             .order(posts::id.asc())
-            .limit(BATCH.into())
+            .limit(BATCH_SIZE.into())
             .select(Post::as_select())
             .load(conn))?;
         let Some(last) = batch.last() else { return Ok(count) };
@@ -108,7 +119,7 @@ fn write_posts(conn: &mut Connection, out: &mut impl Write, mut progress: impl F
             write_line(out, post)?;
             count += 1;
         }
-        progress(Progress { bytes: 0, posts: count, of: u64::try_from(of).ok() });
+        on_progress(TransferProgress { bytes: 0, posts: count, total: u64::try_from(total).ok() });
     }
 }
 

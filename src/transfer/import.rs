@@ -1,4 +1,4 @@
-//! Storing what a file has: all of it or none, or batch after batch so that it can be gone on with.
+//! Import of a file: in one transaction, or batch by batch if the import is resumable.
 
 use std::io::BufRead;
 use std::time::Instant;
@@ -11,193 +11,191 @@ use crate::keys::store::Restored;
 use crate::posts::batch;
 use crate::posts::batch::{BatchOutcome, Entry};
 use crate::posts::input::OnConflict;
-use crate::transfer::findings::{Finding, Findings};
+use crate::transfer::diagnostics::Diagnostic;
+use crate::transfer::error::Error;
 use crate::transfer::formats::{ghost, ndjson, wordpress};
 use crate::transfer::imported_post::ImportedPost;
 use crate::transfer::keys::ImportedKey;
-use crate::transfer::source::{Format, Item, LeftOut, Meter, Metered, Record};
-use crate::transfer::{BATCH, Error, Progress, resume};
+use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
+use crate::transfer::metered_reader::{Meter, MeteredReader};
+use crate::transfer::progress::TransferProgress;
+use crate::transfer::report::{Report, Unmapped};
+use crate::transfer::resume;
+use crate::transfer::source::{Format, ImportRecord, SourceItem};
 
-/// Items of so many bytes are stored together even where they are fewer.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
-
-/// What to import, and how.
+/// How to import a file.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Options {
     pub format: Format,
-    /// Leave out what cannot be imported, and store the rest.
+    /// Skip invalid items and store the rest.
     pub skip_invalid: bool,
-    /// Commit batch after batch, and leave out what is stored already, so that an import that was interrupted goes on
-    /// where it is run again.
+    /// Commit each batch and skip posts that are already stored, so that an interrupted import continues when it is
+    /// repeated.
     pub resumable: bool,
-    /// Take API keys, too. A file from elsewhere could bring a key of its author's otherwise.
+    /// Also import API keys. Off by default, because a file from another party could contain a key that this party
+    /// knows.
     pub keys: bool,
-    /// Take the pages of WordPress and Ghost, too.
+    /// Also import the pages of WordPress and Ghost.
     pub pages: bool,
 }
 
-/// What an import did.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub imported: u64,
-    /// Posts of a resumable import that were stored already as the file has them, and API keys that were.
-    pub found: u64,
-    /// API keys that were stored.
-    pub keys: u64,
-    /// What was left out, where that was asked for.
-    pub skipped: Findings,
-    /// What became of items otherwise than their author may expect.
-    pub notes: Findings,
-    /// What posts here do not have.
-    pub left_out: LeftOut,
-}
-
-/// Stores what `input` has. What cannot be imported is left out where the options say so; otherwise it is all reported,
-/// and nothing is stored. A resumable import ends with the batch that has such an item, and what was stored before it
-/// stays.
+/// Stores the items of `input`.
+///
+/// Without `skip_invalid`, an invalid item fails the import and nothing is stored. The error lists all invalid items. A
+/// resumable import fails at the end of the batch that has an invalid item, and the earlier batches remain stored.
 ///
 /// # Errors
-/// Invalid items, or the database's, or the reader's.
+/// The file cannot be read or parsed, it has invalid items, or a query failed.
 pub fn import(
     conn: &mut Connection,
     input: impl BufRead,
     options: Options,
-    progress: impl FnMut(Progress),
+    on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
     if options.resumable {
-        return read_and_store(conn, input, options, progress);
+        return parse_and_store(conn, input, options, on_progress);
     }
     conn.transaction(|conn| {
-        lock(conn)?;
-        read_and_store(conn, input, options, progress)
+        lock_posts(conn)?;
+        parse_and_store(conn, input, options, on_progress)
     })
 }
 
-fn read_and_store(
+fn parse_and_store(
     conn: &mut Connection,
     input: impl BufRead,
     options: Options,
-    progress: impl FnMut(Progress),
+    on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
-    let (input, meter) = Metered::new(input);
+    let (input, meter) = MeteredReader::new(input);
     let mut importer = Importer {
         conn,
         options,
         report: Report::default(),
         batch: Vec::new(),
-        batched: 0,
+        batch_bytes: 0,
         meter: meter.clone(),
-        progress,
+        on_progress,
     };
-    let sink = &mut |item| importer.take(item);
-    let left_out = match options.format {
-        Format::Ndjson => ndjson::read_lines(input, &meter, sink).map(|()| LeftOut::default()),
-        Format::WordPress => wordpress::read_items(input, &meter, options.pages, sink),
-        Format::Ghost => ghost::read_posts(input, &meter, options.pages, sink),
+    let sink = &mut |item| importer.add(item);
+    let unmapped = match options.format {
+        Format::Ndjson => ndjson::parse(input, &meter, sink).map(|()| Unmapped::default()),
+        Format::WordPress => wordpress::parse(input, &meter, options.pages, sink),
+        Format::Ghost => ghost::parse(input, &meter, options.pages, sink),
     }?;
-    importer.store()?;
-    importer.report.left_out = left_out;
+    importer.store_batch()?;
+    importer.report.unmapped = unmapped;
     importer.finish()
 }
 
-/// Nobody else takes an id or a slug between the look-up and the insert, as SQLite's lock has it anyway.
-fn lock(conn: &mut Connection) -> QueryResult<()> {
+/// Blocks other writers on PostgreSQL, so that none takes an id or a slug between the lookup and the insert. On SQLite
+/// the transaction already holds the write lock.
+fn lock_posts(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::sql_query("LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }
 
+/// Collects valid records into batches and stores them.
 struct Importer<'a, P> {
     conn: &'a mut Connection,
     options: Options,
     report: Report,
-    batch: Vec<Numbered<Record>>,
-    batched: usize,
+    batch: Vec<Located<ImportRecord>>,
+    batch_bytes: usize,
     meter: Meter,
-    progress: P,
+    on_progress: P,
 }
 
-/// With where it stood in the file.
-struct Numbered<T> {
+/// A value with its position in the file.
+struct Located<T> {
     unit: &'static str,
     number: u64,
-    what: T,
+    value: T,
 }
 
-impl<T> Numbered<T> {
-    fn finding(&self, says: impl Into<String>) -> Finding {
-        Finding { unit: self.unit, number: self.number, says: says.into() }
+impl<T> Located<T> {
+    fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { unit: self.unit, number: self.number, message: message.into() }
     }
 }
 
-impl<P: FnMut(Progress)> Importer<'_, P> {
-    fn take(&mut self, item: Item) -> Result<(), Error> {
-        let Item { unit, number, size, record, notes } = item;
-        let place = Numbered { unit, number, what: () };
-        match record.and_then(|record| self.admit(record)) {
+impl<P: FnMut(TransferProgress)> Importer<'_, P> {
+    fn add(&mut self, item: SourceItem) -> Result<(), Error> {
+        let SourceItem { unit, number, size, record, notes } = item;
+        let location = Located { unit, number, value: () };
+        match record.and_then(|record| self.check(record)) {
             Ok(record) => {
                 for note in notes {
-                    self.report.notes.note(place.finding(note));
+                    self.report.notes.push(location.diagnostic(note));
                 }
-                self.batch.push(Numbered { unit, number, what: record });
+                self.batch.push(Located { unit, number, value: record });
             }
-            Err(reason) => self.report.skipped.note(place.finding(reason)),
+            Err(reason) => self.report.skipped.push(location.diagnostic(reason)),
         }
-        self.batched += size;
-        if self.batch.len() == usize::from(BATCH) || self.batched > BATCH_BYTES {
-            self.store()?;
+        self.batch_bytes += size;
+        if self.batch.len() == usize::from(BATCH_SIZE) || self.batch_bytes > MAX_BATCH_BYTES {
+            self.store_batch()?;
         }
-        (self.progress)(Progress {
-            bytes: self.meter.read(),
-            posts: self.report.imported + self.report.found,
-            of: None,
+        (self.on_progress)(TransferProgress {
+            bytes: self.meter.bytes_read(),
+            posts: self.report.imported + self.report.already_stored,
+            total: None,
         });
         Ok(())
     }
 
-    fn admit(&self, record: Record) -> Result<Record, String> {
+    /// Rejects records that the options do not allow.
+    fn check(&self, record: ImportRecord) -> Result<ImportRecord, String> {
         match &record {
-            Record::Key(_) if !self.options.keys => Err("is an API key: --keys imports them, too".into()),
-            Record::Post(post) if self.options.resumable && !post.is_recognizable() => {
-                Err("has neither id nor slug nor created_at, by which --resumable would know it again".into())
+            ImportRecord::Key(_) if !self.options.keys => Err("is an API key; import it with --keys".into()),
+            ImportRecord::Post(post) if self.options.resumable && !post.is_identifiable() => {
+                Err("has no id, slug, or created_at; --resumable needs one of them to recognize a stored post".into())
             }
             _ => Ok(record),
         }
     }
 
-    /// Stores what is free to be stored, notes the rest, and empties the batch.
-    fn store(&mut self) -> Result<(), Error> {
-        self.batched = 0;
+    /// Stores the collected records and empties the batch. A resumable import commits the batch.
+    fn store_batch(&mut self) -> Result<(), Error> {
+        self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
-        let Options { resumable, skip_invalid, .. } = self.options;
-        if !resumable {
-            return store_batch(self.conn, batch, false, &mut self.report);
+        if !self.options.resumable {
+            return store_records(self.conn, batch, false, &mut self.report);
         }
-        let (began, skipped) = (Instant::now(), std::mem::take(&mut self.report.skipped));
-        let done = self.conn.transaction(|conn| {
-            lock(conn)?;
-            let mut done = Report { skipped, ..Report::default() };
-            store_batch(conn, batch, true, &mut done)?;
-            if done.skipped.count() > 0 && !skip_invalid {
-                // Undoes what of this batch was stored.
-                return Err(Error::Invalid { findings: done.skipped, report: Box::default() });
+        let began = Instant::now();
+        self.commit_batch(batch)?;
+        if let Backend::Sqlite(_) = self.conn.backend {
+            // Other writers poll for SQLite's lock. Without a pause, the next batch would take the lock before they
+            // poll again.
+            std::thread::park_timeout(began.elapsed() / 4);
+        }
+        Ok(())
+    }
+
+    fn commit_batch(&mut self, batch: Vec<Located<ImportRecord>>) -> Result<(), Error> {
+        let skip_invalid = self.options.skip_invalid;
+        let skipped = std::mem::take(&mut self.report.skipped);
+        let result = self.conn.transaction(|conn| {
+            lock_posts(conn)?;
+            let mut stored = Report { skipped, ..Report::default() };
+            store_records(conn, batch, true, &mut stored)?;
+            if stored.skipped.count() > 0 && !skip_invalid {
+                // Rolls back the whole batch.
+                return Err(Error::Invalid { diagnostics: stored.skipped, report: Box::default() });
             }
-            Ok(done)
+            Ok(stored)
         });
-        let done = done.map_err(|error| match error {
-            Error::Invalid { findings, .. } => {
-                Error::Invalid { findings, report: Box::new(std::mem::take(&mut self.report)) }
+        let stored = result.map_err(|error| match error {
+            Error::Invalid { diagnostics, .. } => {
+                Error::Invalid { diagnostics, report: Box::new(std::mem::take(&mut self.report)) }
             }
             other => other,
         })?;
-        self.report.imported += done.imported;
-        self.report.found += done.found;
-        self.report.keys += done.keys;
-        self.report.skipped.append(done.skipped);
-        if let Backend::Sqlite(_) = self.conn.backend {
-            // Who waits for SQLite's lock asks for it now and then, and would find it taken again each time.
-            std::thread::park_timeout(began.elapsed() / 4);
-        }
+        self.report.imported += stored.imported;
+        self.report.already_stored += stored.already_stored;
+        self.report.keys += stored.keys;
+        self.report.skipped.append(stored.skipped);
         Ok(())
     }
 
@@ -205,82 +203,84 @@ impl<P: FnMut(Progress)> Importer<'_, P> {
         let Self { conn, options, report, .. } = self;
         if report.skipped.count() > 0 && !options.skip_invalid {
             let Report { skipped, .. } = report;
-            return Err(Error::Invalid { findings: skipped, report: Box::default() });
+            return Err(Error::Invalid { diagnostics: skipped, report: Box::default() });
         }
         if let Backend::Postgres(conn) = &mut conn.backend
-            && report.imported >= MANY
+            && report.imported >= ANALYZE_THRESHOLD
         {
-            // Otherwise searches are planned for what was there before, until PostgreSQL looks by itself.
+            // Updates the planner statistics now. Until autovacuum does, PostgreSQL would plan searches for the
+            // previous contents.
             diesel::sql_query("ANALYZE posts").execute(conn)?;
         }
         Ok(report)
     }
 }
 
-/// So many posts may change how often words occur.
-const MANY: u64 = 1000;
+/// The number of imported posts from which word frequencies may have changed enough to affect query plans.
+const ANALYZE_THRESHOLD: u64 = 1000;
 
-fn store_batch(
+fn store_records(
     conn: &mut Connection,
-    batch: Vec<Numbered<Record>>,
+    batch: Vec<Located<ImportRecord>>,
     is_resumable: bool,
     report: &mut Report,
 ) -> Result<(), Error> {
     let (mut posts, mut others) = (Vec::new(), Vec::new());
-    for Numbered { unit, number, what } in batch {
-        match what {
-            Record::Post(post) => posts.push(Numbered { unit, number, what: *post }),
-            other => others.push(Numbered { unit, number, what: other }),
+    for Located { unit, number, value } in batch {
+        match value {
+            ImportRecord::Post(post) => posts.push(Located { unit, number, value: *post }),
+            other => others.push(Located { unit, number, value: other }),
         }
     }
     if is_resumable {
-        let given: Vec<&ImportedPost> = posts.iter().map(|post| &post.what).collect();
-        let found = resume::found(conn, &given)?;
-        report.found += found.len() as u64;
-        let mut place = 0..;
-        posts.retain(|_| place.next().is_none_or(|place| !found.contains(&place)));
+        let candidates: Vec<&ImportedPost> = posts.iter().map(|post| &post.value).collect();
+        let stored = resume::find_stored(conn, &candidates)?;
+        report.already_stored += stored.len() as u64;
+        let mut indexes = 0..;
+        posts.retain(|_| indexes.next().is_none_or(|index| !stored.contains(&index)));
     }
     store_posts(conn, posts, report)?;
     others.into_iter().try_for_each(|other| store_other(conn, &other, report))
 }
 
-fn store_posts(conn: &mut Connection, posts: Vec<Numbered<ImportedPost>>, report: &mut Report) -> Result<(), Error> {
+fn store_posts(conn: &mut Connection, posts: Vec<Located<ImportedPost>>, report: &mut Report) -> Result<(), Error> {
     if posts.is_empty() {
         return Ok(());
     }
-    let (places, entries): (Vec<_>, Vec<Entry>) = posts
+    let (ids, entries): (Vec<_>, Vec<Entry>) = posts
         .into_iter()
-        .map(|Numbered { unit, number, what }| (Numbered { unit, number, what: what.entry.id }, what.entry))
+        .map(|Located { unit, number, value }| (Located { unit, number, value: value.entry.id }, value.entry))
         .unzip();
     let outcomes = batch::store(conn, entries, OnConflict::Error)?;
-    for (place, (outcome, slug)) in places.into_iter().zip(outcomes) {
-        let reason = match (outcome, place.what) {
-            (BatchOutcome::SlugTaken, _) => format!("/slug {slug} is taken"),
-            (BatchOutcome::IdTaken, Some(id)) => format!("/id {id} is taken"),
+    for (id, (outcome, slug)) in ids.into_iter().zip(outcomes) {
+        let reason = match (outcome, id.value) {
+            (BatchOutcome::SlugTaken, _) => format!("/slug: {slug} is already in use"),
+            (BatchOutcome::IdTaken, Some(id)) => format!("/id: {id} is already in use"),
             _ => {
                 report.imported += 1;
                 continue;
             }
         };
-        report.skipped.note(place.finding(reason));
+        report.skipped.push(id.diagnostic(reason));
     }
     Ok(())
 }
 
-fn store_other(conn: &mut Connection, other: &Numbered<Record>, report: &mut Report) -> Result<(), Error> {
-    match &other.what {
-        Record::Key(ImportedKey(key)) => match key_store::restore(conn, key)? {
+fn store_other(conn: &mut Connection, other: &Located<ImportRecord>, report: &mut Report) -> Result<(), Error> {
+    match &other.value {
+        ImportRecord::Key(ImportedKey(key)) => match key_store::restore(conn, key)? {
             Restored::Stored => report.keys += 1,
-            Restored::Found => report.found += 1,
+            Restored::Found => report.already_stored += 1,
             Restored::Taken => {
-                report.skipped.note(other.finding(format!("/api_key/id {} is taken by another key", key.id)));
+                let reason = format!("/api_key/id: {} is already in use by another key", key.id);
+                report.skipped.push(other.diagnostic(reason));
             }
         },
-        Record::LastIds(ids) => {
+        ImportRecord::LastIds(ids) => {
             Sequence::Posts.advance_to(conn, ids.posts)?;
             Sequence::ApiKeys.advance_to(conn, ids.api_keys)?;
         }
-        Record::Post(_) => {}
+        ImportRecord::Post(_) => {}
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A post as a file tells it.
+//! A post parsed from an import file.
 
 use serde_json::Value;
 
@@ -6,20 +6,18 @@ use crate::db::{MAX_ID, Timestamp};
 use crate::posts::batch::Entry;
 use crate::posts::model::NewPost;
 use crate::posts::{excerpt, model, slug};
+use crate::transfer::limits::MAX_IMPORTED_ID;
 use crate::validation;
 use crate::validation::{FieldError, Fields, Input, Invalid};
 
-/// The largest id that an import takes, 2^52: as many are left for the posts that follow.
-pub(crate) const MAX_IMPORTED_ID: i64 = 1 << 52;
-
-/// Only the title must be there.
+/// A post with all its fields. The file must give the title; the other fields have defaults.
 pub(crate) struct ImportedPost {
     pub(crate) entry: Entry,
-    pub(crate) told: Told,
+    pub(crate) given_times: GivenTimes,
 }
 
-/// Which times the file told; the others are those of the import.
-pub(crate) struct Told {
+/// Which times the file gives. The others default to the time of the import, so a repeated import cannot compare them.
+pub(crate) struct GivenTimes {
     pub(crate) published_at: bool,
     pub(crate) created_at: bool,
     pub(crate) updated_at: bool,
@@ -27,7 +25,7 @@ pub(crate) struct Told {
 
 impl Input for ImportedPost {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let id = fields.nullable("id", |id| within(id, MAX_IMPORTED_ID));
+        let id = fields.nullable("id", |id| in_range(id, MAX_IMPORTED_ID));
         let slug = fields.nullable("slug", model::slug);
         let title = fields.required("title", model::title);
         let content = fields.nullable("content", model::content);
@@ -36,10 +34,10 @@ impl Input for ImportedPost {
         let scheduled_for = fields.nullable("scheduled_for", model::time);
         let created_at = fields.nullable("created_at", model::time).flatten().or(published_at);
         let updated_at = fields.nullable("updated_at", model::time).flatten();
-        let version = fields.optional("version", |version| within(version, MAX_ID));
+        let version = fields.optional("version", |version| in_range(version, MAX_ID));
         let now = Timestamp::now();
         let (title, slug, content) = (title?, slug.flatten(), content.flatten());
-        let told = Told {
+        let given_times = GivenTimes {
             published_at: published_at.is_some() || !published,
             created_at: created_at.is_some(),
             updated_at: updated_at.is_some(),
@@ -54,26 +52,29 @@ impl Input for ImportedPost {
                 content,
                 published,
                 published_at: published_at.or(published.then_some(now)),
-                // What is published already has nothing to wait for.
+                // A published post has no schedule.
                 scheduled_for: scheduled_for.flatten().filter(|_| !published),
                 created_at: created_at.unwrap_or(now),
                 updated_at: updated_at.unwrap_or(now),
                 version: version.unwrap_or(1),
             },
         };
-        Some(Self { entry, told })
+        Some(Self { entry, given_times })
     }
 }
 
-pub(crate) fn within(number: i64, max: i64) -> Result<i64, Invalid> {
-    let out_of_range = || Invalid::new("range", format!("must be from 1 to {max}"));
+/// Accepts integers from 1 to `max`.
+pub(crate) fn in_range(number: i64, max: i64) -> Result<i64, Invalid> {
+    let out_of_range = || Invalid::new("range", format!("must be an integer between 1 and {max}"));
     Some(number).filter(|number| (1..=max).contains(number)).ok_or_else(out_of_range)
 }
 
-/// Reads `value`, or tells every mistake in it.
-pub(crate) fn read<T: Input>(value: Value, pointer: &str) -> Result<T, String> {
+/// Parses `value`. The error lists all invalid fields, separated by semicolons.
+pub(crate) fn parse<T: Input>(value: Value, pointer: &str) -> Result<T, String> {
     validation::read(value, pointer).map_err(|errors| {
-        let told = |FieldError { pointer, detail, .. }: &FieldError| format!("{pointer} {detail}");
-        errors.iter().map(told).collect::<Vec<_>>().join("; ")
+        let describe = |FieldError { pointer, detail, .. }: &FieldError| {
+            if pointer.is_empty() { detail.to_string() } else { format!("{pointer}: {detail}") }
+        };
+        errors.iter().map(describe).collect::<Vec<_>>().join("; ")
     })
 }

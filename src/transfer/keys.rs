@@ -1,16 +1,18 @@
-//! API keys as a file tells them, by their hashes; and where ids go on.
+//! API keys (as hashes) and last ids parsed from an import file.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::Serialize;
 
 use crate::keys::model::{CreateApiKey, StoredKey};
 use crate::posts::model;
-use crate::transfer::imported_post::{MAX_IMPORTED_ID, within};
+use crate::transfer::imported_post::in_range;
+use crate::transfer::limits::MAX_IMPORTED_ID;
 use crate::validation::{Fields, Input, Invalid};
 
 pub(crate) struct ImportedKey(pub(crate) StoredKey);
 
-/// The largest ids that were given, also to rows that are gone.
+/// The largest id that each sequence has assigned, including ids of deleted rows. An import raises the sequences to
+/// them, so that the new database does not reuse an id.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct LastIds {
     pub(crate) posts: i64,
@@ -19,12 +21,12 @@ pub(crate) struct LastIds {
 
 impl Input for ImportedKey {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let id = fields.required("id", |id| within(id, MAX_IMPORTED_ID));
+        let id = fields.required("id", |id| in_range(id, MAX_IMPORTED_ID));
         let name = fields.required("name", CreateApiKey::name);
         let role = fields.required("role", |role: String| role.parse());
         let hash = fields.required("hash", hash);
         let created_at = fields.required("created_at", model::time);
-        let created_by = fields.nullable("created_by", |id| within(id, MAX_IMPORTED_ID)).flatten();
+        let created_by = fields.nullable("created_by", |id| in_range(id, MAX_IMPORTED_ID)).flatten();
         let expires_at = fields.nullable("expires_at", model::time).flatten();
         let last_used_on = fields.nullable("last_used_on", day).flatten();
         let revoked_at = fields.nullable("revoked_at", model::time).flatten();
@@ -44,26 +46,25 @@ impl Input for ImportedKey {
 
 fn hash(text: String) -> Result<Vec<u8>, Invalid> {
     let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().filter(|bytes| bytes.len() == 32);
-    bytes.ok_or(Invalid::new("format", "must be a SHA-256, 64 hexadecimal digits"))
+    bytes.ok_or(Invalid::new("format", "must be a SHA-256 hash of 64 hexadecimal digits"))
 }
 
-/// A day such as 2026-01-31.
 fn day(text: String) -> Result<String, Invalid> {
     match model::time(format!("{text}T00:00:00Z")) {
         Ok(time) if time.utc_date() == text => Ok(text),
-        _ => Err(Invalid::new("format", "must be a day such as 2026-01-31")),
+        _ => Err(Invalid::new("format", "must be a date such as 2026-01-31")),
     }
 }
 
 impl Input for LastIds {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let posts = fields.required("posts", last);
-        let api_keys = fields.required("api_keys", last);
+        let posts = fields.required("posts", last_id);
+        let api_keys = fields.required("api_keys", last_id);
         Some(Self { posts: posts?, api_keys: api_keys? })
     }
 }
 
-/// 0 where none was given.
-fn last(id: i64) -> Result<i64, Invalid> {
-    if id == 0 { Ok(0) } else { within(id, MAX_IMPORTED_ID) }
+/// 0 means that the sequence has assigned no id.
+fn last_id(id: i64) -> Result<i64, Invalid> {
+    if id == 0 { Ok(0) } else { in_range(id, MAX_IMPORTED_ID) }
 }

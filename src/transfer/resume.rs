@@ -1,4 +1,8 @@
-//! What of a batch is stored already: an import that was interrupted is run again, and goes on after it.
+//! Finds the posts of a batch that an earlier, interrupted run of the same import has stored.
+//!
+//! 1. `load_candidates` selects the stored posts with the same id, slug, or title and creation time, without content.
+//! 2. Each candidate is compared field by field with the post of the batch.
+//! 3. Only for the posts that match, the content is loaded and compared, because it is long.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,10 +13,10 @@ use crate::posts::batch::Entry;
 use crate::schema::posts;
 use crate::transfer::imported_post::ImportedPost;
 
-/// All but the content, which is long.
+/// A stored post without its content.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = posts)]
-struct Stored {
+struct StoredPost {
     id: i64,
     slug: String,
     title: String,
@@ -25,49 +29,49 @@ struct Stored {
 }
 
 impl ImportedPost {
-    /// Whether it would be known again: by its id, its slug, or the moment that it was written at.
-    pub(crate) fn is_recognizable(&self) -> bool {
-        self.entry.id.is_some() || self.entry.base.is_none() || self.told.created_at
+    /// Whether a repeated import can recognize the post, by its id, its slug, or its creation time.
+    pub(crate) fn is_identifiable(&self) -> bool {
+        self.entry.id.is_some() || self.entry.base.is_none() || self.given_times.created_at
     }
 
-    /// But for the content.
-    fn is(&self, stored: &Stored) -> bool {
-        let Self { entry: Entry { id, base, row }, told } = self;
+    /// Compares all fields except the content.
+    fn matches(&self, stored: &StoredPost) -> bool {
+        let Self { entry: Entry { id, base, row }, given_times } = self;
         id.is_none_or(|id| id == stored.id)
             && (base.is_some() || row.slug == stored.slug)
             && row.title == stored.title
             && row.published == stored.published
             && row.scheduled_for == stored.scheduled_for
             && row.version == stored.version
-            && (!told.published_at || row.published_at == stored.published_at)
-            && (!told.created_at || row.created_at == stored.created_at)
-            && (!told.updated_at || row.updated_at == stored.updated_at)
+            && (!given_times.published_at || row.published_at == stored.published_at)
+            && (!given_times.created_at || row.created_at == stored.created_at)
+            && (!given_times.updated_at || row.updated_at == stored.updated_at)
     }
 }
 
-/// The places in `batch` of posts that are stored as they stand there. Each must be recognizable.
-pub(crate) fn found(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<HashSet<usize>> {
-    let stored = candidates(conn, batch)?;
-    let mut places: HashMap<i64, Vec<usize>> = HashMap::new();
-    for (place, post) in batch.iter().enumerate() {
-        if let Some(same) = stored.iter().find(|stored| post.is(stored)) {
-            places.entry(same.id).or_default().push(place);
+/// Returns the indexes in `batch` of the posts that are stored unchanged. Each post must be identifiable.
+pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<HashSet<usize>> {
+    let candidates = load_candidates(conn, batch)?;
+    let mut indexes: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (index, post) in batch.iter().enumerate() {
+        if let Some(same) = candidates.iter().find(|stored| post.matches(stored)) {
+            indexes.entry(same.id).or_default().push(index);
         }
     }
-    let ids: Vec<i64> = places.keys().copied().collect();
+    let ids: Vec<i64> = indexes.keys().copied().collect();
     let contents: Vec<(i64, Option<String>)> = on!(conn, conn => posts::table
         .filter(posts::id.eq_any(&ids))
         .select((posts::id, posts::content))
         .load(conn))?;
-    let mut found = HashSet::new();
+    let mut stored = HashSet::new();
     for (id, content) in contents {
-        let same = places.remove(&id).unwrap_or_default().into_iter();
-        found.extend(same.filter(|place| batch.get(*place).is_some_and(|post| post.entry.row.content == content)));
+        let same = indexes.remove(&id).unwrap_or_default().into_iter();
+        stored.extend(same.filter(|index| batch.get(*index).is_some_and(|post| post.entry.row.content == content)));
     }
-    Ok(found)
+    Ok(stored)
 }
 
-fn candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<Stored>> {
+fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<StoredPost>> {
     let (mut ids, mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ImportedPost { entry: Entry { id, base, row }, .. } in batch {
         match (id, base) {
@@ -79,27 +83,28 @@ fn candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec
             }
         }
     }
-    let mut stored: Vec<Stored> = Vec::new();
+    let mut candidates: Vec<StoredPost> = Vec::new();
     if !ids.is_empty() {
-        stored.extend(on!(conn, conn => posts::table
+        candidates.extend(on!(conn, conn => posts::table
             .filter(posts::id.eq_any(&ids))
-            .select(Stored::as_select())
-            .load::<Stored>(conn))?);
+            .select(StoredPost::as_select())
+            .load::<StoredPost>(conn))?);
     }
     if !slugs.is_empty() {
-        stored.extend(on!(conn, conn => posts::table
+        candidates.extend(on!(conn, conn => posts::table
             .filter(posts::slug.eq_any(&slugs))
-            .select(Stored::as_select())
-            .load::<Stored>(conn))?);
+            .select(StoredPost::as_select())
+            .load::<StoredPost>(conn))?);
     }
     if !titles.is_empty() {
-        // Both values of the first column of the index, which then finds the titles.
-        stored.extend(on!(conn, conn => posts::table
+        // The condition on `published` names both values of the index's first column, so that the database can use the
+        // index to find the titles.
+        candidates.extend(on!(conn, conn => posts::table
             .filter(posts::published.eq_any([true, false]))
             .filter(posts::title.eq_any(&titles))
             .filter(posts::created_at.eq_any(&times))
-            .select(Stored::as_select())
-            .load::<Stored>(conn))?);
+            .select(StoredPost::as_select())
+            .load::<StoredPost>(conn))?);
     }
-    Ok(stored)
+    Ok(candidates)
 }

@@ -1,7 +1,7 @@
-//! What is logged as an error, sent to Sentry.
+//! Sends logged errors to Sentry.
 //!
-//! An event has the log's message and fields, the release, and nothing else: no headers, bodies, keys or addresses, and
-//! not the name of the machine.
+//! An event contains the log message, its fields, and the release. It contains no headers, bodies, API keys, client IPs,
+//! or host name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +12,31 @@ use sentry::types::Dsn;
 use sentry::{ClientInitGuard, ClientOptions, Transport, TransportFactory, TransportOptions};
 use ureq::Agent;
 
-/// So long the end of the process waits for the last errors to be sent.
-const LAST_ERRORS: Duration = Duration::from_secs(3);
-/// Where the tracing layer puts an event's fields.
+/// How long the process waits at its end for buffered errors to be sent.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The context in which Sentry's tracing layer stores the fields of an event.
 const FIELDS: &str = "Rust Tracing Fields";
 
-/// The connection to Sentry; dropped, it sends what it still has.
-pub(crate) struct Errors(#[expect(dead_code, reason = "its drop is what counts")] ClientInitGuard);
+/// The Sentry client. Dropping it sends the buffered errors.
+pub(crate) struct SentryExporter(#[expect(dead_code, reason = "dropping it flushes the client")] ClientInitGuard);
 
-impl Errors {
-    /// Sends to this project. `SENTRY_ENVIRONMENT` is read by Sentry's SDK itself.
+impl SentryExporter {
+    /// Starts the client for the project of `dsn`. The SDK itself reads `SENTRY_ENVIRONMENT`.
     pub(crate) fn start(dsn: &Dsn, agent: Agent) -> Self {
         let mut options = ClientOptions::new()
             .release(concat!("posts-api@", env!("CARGO_PKG_VERSION")))
             .default_integrations(false)
             .send_default_pii(false)
-            .shutdown_timeout(LAST_ERRORS)
-            .before_send(|event| Some(grouped(event)))
-            .transport(Through(agent));
+            .shutdown_timeout(FLUSH_TIMEOUT)
+            .before_send(|event| Some(with_cause_fingerprint(event)))
+            .transport(UreqTransportFactory(agent));
         options.dsn = Some(dsn.clone());
         Self(sentry::init(options))
     }
 }
 
-/// All requests that fail have the same message: they are one issue for each cause.
-fn grouped(mut event: Event<'static>) -> Event<'static> {
+/// Groups failed requests by cause. Their message is always the same, so Sentry would group them all into one issue.
+fn with_cause_fingerprint(mut event: Event<'static>) -> Event<'static> {
     let cause = match event.contexts.get(FIELDS) {
         Some(Context::Other(fields)) => fields.get("cause").or_else(|| fields.get("error")),
         _ => None,
@@ -47,9 +47,10 @@ fn grouped(mut event: Event<'static>) -> Event<'static> {
     event
 }
 
-struct Through(Agent);
+/// Creates Sentry transports that use the shared HTTP agent.
+struct UreqTransportFactory(Agent);
 
-impl TransportFactory for Through {
+impl TransportFactory for UreqTransportFactory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn Transport> {
         Arc::new(UreqHttpTransportOptions::from(options).with_agent(self.0.clone()).build())
     }

@@ -1,5 +1,5 @@
-//! HTTP for what is exported, with TLS by the OpenSSL that is built in for PostgreSQL already: `ureq` brings none, and a
-//! second one would have to be kept safe, too.
+//! The HTTP agent of the exporters. It uses the OpenSSL that the binary already contains for PostgreSQL, so there is only
+//! one TLS library to keep up to date.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -15,32 +15,33 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error};
 
-/// What takes longer is given up.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// The limit for a whole request, including the response.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client that answers with whatever status it gets, follows no redirects, and goes through the proxy that the
-/// environment names (`HTTPS_PROXY` and the like).
+/// Creates an agent that returns every status as a response, does not follow redirects, and uses the proxy from the
+/// environment (`HTTPS_PROXY` and similar variables).
 ///
 /// # Errors
-/// OpenSSL cannot be set up.
+/// OpenSSL cannot be initialized.
 pub(crate) fn agent() -> Result<Agent, String> {
     let config = Agent::config_builder()
-        .timeout_global(Some(DEADLINE))
+        .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("posts-api/", env!("CARGO_PKG_VERSION")))
         .build();
-    let connector =
-        DefaultConnector::new().chain(OpenSsl::new().map_err(|error| format!("OpenSSL cannot be set up: {error}"))?);
+    let connector = DefaultConnector::new()
+        .chain(OpenSslConnector::new().map_err(|error| format!("failed to initialize OpenSSL: {error}"))?);
     Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
 }
 
-/// Speaks TLS where the URL says `https`.
-struct OpenSsl(Arc<SslConnector>);
+/// Adds TLS to the connections of `https` URLs.
+struct OpenSslConnector(Arc<SslConnector>);
 
-impl OpenSsl {
-    /// Trusts the system's authorities: those of `SSL_CERT_FILE`, or where systems keep them.
+impl OpenSslConnector {
+    /// Trusts the certificate authorities in `SSL_CERT_FILE`, or else those of the system. A vendored OpenSSL does not
+    /// know where the system stores them, so `openssl-probe` finds them.
     fn new() -> Result<Self, ErrorStack> {
         let mut builder = SslConnector::builder(SslMethod::tls_client())?;
         let found = openssl_probe::probe();
@@ -51,14 +52,14 @@ impl OpenSsl {
     }
 }
 
-impl fmt::Debug for OpenSsl {
+impl fmt::Debug for OpenSslConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OpenSsl")
+        f.write_str("OpenSslConnector")
     }
 }
 
-impl<In: Transport> Connector<In> for OpenSsl {
-    type Out = Either<In, Tls>;
+impl<In: Transport> Connector<In> for OpenSslConnector {
+    type Out = Either<In, TlsTransport>;
 
     fn connect(&self, details: &ConnectionDetails, below: Option<In>) -> Result<Option<Self::Out>, Error> {
         let Some(below) = below else { return Ok(None) };
@@ -66,18 +67,18 @@ impl<In: Transport> Connector<In> for OpenSsl {
             return Ok(Some(Either::A(below)));
         }
         let host = details.uri.host().unwrap_or_default();
-        // A literal IPv6 address stands in brackets in a URL, and not in a certificate.
+        // A URL encloses an IPv6 address in brackets, a certificate does not.
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let mut adapter = TransportAdapter::new(below.boxed(), Arc::clone(&details.current_time));
         adapter.set_timeout(details.timeout);
-        let stream = self.0.connect(host, adapter).map_err(failed)?;
+        let stream = self.0.connect(host, adapter).map_err(handshake_error)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Either::B(Tls { buffers, stream })))
+        Ok(Some(Either::B(TlsTransport { buffers, stream })))
     }
 }
 
-/// The stream in the error cannot be shown, hence only the reason.
-fn failed<S>(error: HandshakeError<S>) -> Error {
+/// Keeps only the reason, because the stream in the error does not implement `Display`.
+fn handshake_error<S>(error: HandshakeError<S>) -> Error {
     let reason = match error {
         HandshakeError::SetupFailure(error) => error.to_string(),
         HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.error().to_string(),
@@ -85,19 +86,19 @@ fn failed<S>(error: HandshakeError<S>) -> Error {
     Error::Io(std::io::Error::other(reason))
 }
 
-/// A connection that speaks TLS.
-struct Tls {
+/// A TLS connection.
+struct TlsTransport {
     buffers: LazyBuffers,
     stream: SslStream<TransportAdapter>,
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for TlsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls")
+        f.write_str("TlsTransport")
     }
 }
 
-impl Transport for Tls {
+impl Transport for TlsTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }

@@ -1,9 +1,9 @@
-//! What the process tells others of itself, where it is told to: spans to an OpenTelemetry collector, errors to Sentry.
+//! Exporters that send telemetry to other systems, if configured: spans to an OpenTelemetry collector, errors to Sentry.
 
 mod errors;
 mod https;
 mod traces;
 
-pub(crate) use errors::Errors;
+pub(crate) use errors::SentryExporter;
 pub(crate) use https::agent;
-pub(crate) use traces::Traces;
+pub(crate) use traces::TraceExporter;

@@ -1,8 +1,7 @@
-//! Spans, sent by OTLP over HTTP as protobuf.
+//! Sends spans by OTLP over HTTP, encoded as protobuf.
 //!
-//! Where to is a setting. Headers, sampling, limits and what the service is called are read by the OpenTelemetry SDK
-//! itself, from the variables of its specification (`OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`,
-//! `OTEL_SERVICE_NAME` and so on).
+//! The endpoint is a setting. The OpenTelemetry SDK itself reads headers, sampling, limits, and the service name from the
+//! variables of its specification, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, and `OTEL_SERVICE_NAME`.
 
 use std::time::Duration;
 
@@ -16,34 +15,39 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, Tracer};
 use ureq::Agent;
 use url::Url;
 
-/// What a collector may say in answer, in bytes.
-const ANSWER_LENGTH: u64 = 64 * 1024;
-/// So long the end of the process waits for the last spans to be sent.
-const LAST_SPANS: Duration = Duration::from_secs(3);
+/// The longest response accepted from a collector, in bytes.
+const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
+/// How long the process waits at its end for buffered spans to be sent.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The exporter, with what it has not yet sent.
-pub(crate) struct Traces(SdkTracerProvider);
+/// The trace exporter. Dropping it sends the buffered spans.
+pub(crate) struct TraceExporter(SdkTracerProvider);
 
-impl Traces {
-    /// Sends spans to `v1/traces` below `endpoint`, in batches and from a thread of its own.
+impl TraceExporter {
+    /// Starts a thread that sends spans in batches to `v1/traces` below `endpoint`.
     ///
     /// # Errors
-    /// One of the SDK's variables has a wrong value.
+    /// A variable of the SDK is invalid.
     pub(crate) fn start(endpoint: &Url, agent: Agent) -> Result<Self, String> {
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Client(agent))
+            .with_http_client(UreqClient(agent))
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/')))
             .build()
-            .map_err(|error| format!("OpenTelemetry cannot be set up: {error}"))?;
-        // What the environment says of the service goes before this.
-        let own = Resource::builder_empty()
+            .map_err(|error| format!("failed to set up OpenTelemetry: {error}"))?;
+        // Attributes from the environment take precedence.
+        let defaults = Resource::builder_empty()
             .with_service_name("posts-api")
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .build();
-        let told = Resource::builder().build();
-        Ok(Self(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(merged(&own, &told)).build()))
+        let from_environment = Resource::builder().build();
+        Ok(Self(
+            SdkTracerProvider::builder()
+                .with_batch_exporter(exporter)
+                .with_resource(merge(&defaults, &from_environment))
+                .build(),
+        ))
     }
 
     pub(crate) fn tracer(&self) -> Tracer {
@@ -51,33 +55,33 @@ impl Traces {
     }
 }
 
-/// Both, and of two values for the same the later one, but for a name that the SDK has made up.
-fn merged(first: &Resource, then: &Resource) -> Resource {
-    let is_made_up = |key: &str, value: String| key == "service.name" && value.starts_with("unknown_service");
+/// Merges two resources. `overrides` takes precedence, except for a service name that the SDK generated.
+fn merge(defaults: &Resource, overrides: &Resource) -> Resource {
+    let is_generated = |key: &str, value: String| key == "service.name" && value.starts_with("unknown_service");
     let attributes =
-        first.iter().chain(then.iter()).filter(|(key, value)| !is_made_up(key.as_str(), value.to_string()));
+        defaults.iter().chain(overrides.iter()).filter(|(key, value)| !is_generated(key.as_str(), value.to_string()));
     Resource::builder_empty()
         .with_attributes(attributes.map(|(key, value)| KeyValue::new(key.clone(), value.clone())))
         .build()
 }
 
-impl Drop for Traces {
+impl Drop for TraceExporter {
     fn drop(&mut self) {
-        if let Err(error) = self.0.shutdown_with_timeout(LAST_SPANS) {
-            tracing::warn!(%error, "the last spans could not be sent");
+        if let Err(error) = self.0.shutdown_with_timeout(FLUSH_TIMEOUT) {
+            tracing::warn!(%error, "failed to send the last spans");
         }
     }
 }
 
 #[derive(Debug)]
-struct Client(Agent);
+struct UreqClient(Agent);
 
 #[async_trait]
-impl HttpClient for Client {
-    /// Blocks: the exporter's thread has nothing else to do.
+impl HttpClient for UreqClient {
+    /// Blocks the thread, which is the exporter's own.
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let mut response = self.0.run(request.map(|body| body.to_vec()))?;
-        let body = response.body_mut().with_config().limit(ANSWER_LENGTH).read_to_vec()?;
+        let body = response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_vec()?;
         Ok(response.map(|_| body.into()))
     }
 }

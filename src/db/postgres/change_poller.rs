@@ -1,6 +1,17 @@
-//! Notices changes that other instances and programs make to PostgreSQL. Each change of what is read without a key moves
-//! a sequence (the triggers of the migrations), at once and not at its commit; so when it has moved, the transactions
-//! that ran then are watched until they have ended.
+//! The change poller: a thread that detects commits by other instances and external writers on PostgreSQL.
+//!
+//! Triggers of the migrations advance the sequence `posts_changes` with each change to public data. Sequences are not
+//! transactional: the sequence advances at once, and the change becomes visible at a later commit. The poller therefore
+//! works in steps, every 25 ms on its own connection:
+//!
+//! 1. Read the sequence. If it has advanced, report a change, and remember the transactions that are running: every
+//!    transaction that advanced the sequence is among them or has ended.
+//! 2. If it has not advanced, read the running transactions again. If a remembered one has ended, report a change.
+//! 3. After a report, first update what the replica must have replayed, and then advance the revision.
+//! 4. Record the poll in the revision, which is unknown if polls stop for 100 ms.
+//!
+//! Polling is used and not `LISTEN`/`NOTIFY`: PostgreSQL serializes the commits of transactions that notify, a dead
+//! connection looks like one without notifications, and transaction poolers do not deliver notifications.
 
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -14,68 +25,71 @@ use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
 use crate::db::fixed_sql::FixedSql;
 use crate::db::options::Purpose;
-use crate::db::postgres::replica::state::State;
+use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::revision::Revision;
 use crate::db::url::DatabaseUrl;
 
-/// How often it looks: a statement that reads one row in memory.
+/// A poll reads one row that PostgreSQL has in memory.
 const INTERVAL: Duration = Duration::from_millis(25);
-/// So old may an answer from the cache be where others change posts.
-pub(crate) const TRUSTED_FOR: Duration = Duration::from_millis(100);
-const RECONNECT: Duration = Duration::from_millis(500);
+/// How long a poll keeps the revision valid. Cached responses can be this much older than a commit by another process.
+pub(crate) const REVISION_TTL: Duration = Duration::from_millis(100);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Starts the thread that moves the revision on, and tells a replica what it must have replayed; it ends when nobody
-/// holds the revision any more.
-pub(crate) fn start(url: &DatabaseUrl, revision: &Arc<Revision>, replica: Option<Arc<State>>) -> std::io::Result<()> {
+/// Starts the thread. It ends when the revision is dropped.
+pub(crate) fn start(
+    url: &DatabaseUrl,
+    revision: &Arc<Revision>,
+    replica: Option<Arc<ReplicaState>>,
+) -> std::io::Result<()> {
     let (url, revision) = (url.clone(), Arc::downgrade(revision));
     let run = move || run(&url, &revision, replica.as_deref());
     thread::Builder::new().name("postgres-poller".into()).spawn(run).map(drop)
 }
 
-fn run(url: &DatabaseUrl, revision: &Weak<Revision>, replica: Option<&State>) {
+fn run(url: &DatabaseUrl, revision: &Weak<Revision>, replica: Option<&ReplicaState>) {
     let mut is_down = false;
     while revision.strong_count() > 0 {
-        if let Err(error) = poll(url, revision, replica, &mut is_down) {
+        if let Err(error) = poll_until_error(url, revision, replica, &mut is_down) {
             if let Some(revision) = revision.upgrade() {
-                revision.lose();
+                revision.invalidate();
             }
             if !is_down {
-                tracing::warn!(error, "changes by other instances cannot be noticed: the cache is off until they can");
+                tracing::warn!(error, "failed to poll PostgreSQL for changes; caching is disabled, will retry");
             }
             is_down = true;
         }
-        thread::park_timeout(RECONNECT);
+        thread::park_timeout(RECONNECT_PAUSE);
     }
 }
 
-/// Ends without an error when nobody holds the revision any more.
-fn poll(
+/// Polls on one connection. Returns `Ok` when the revision has been dropped.
+fn poll_until_error(
     url: &DatabaseUrl,
     revision: &Weak<Revision>,
-    replica: Option<&State>,
+    replica: Option<&ReplicaState>,
     was_down: &mut bool,
 ) -> Result<(), String> {
-    let told = |error: diesel::result::Error| Error::from(error).to_string();
+    let message = |error: diesel::result::Error| Error::from(error).to_string();
     let mut connection = Connection::open_for(url, Purpose::Read).map_err(|error| error.to_string())?;
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
-    let replica = replica.filter(|replica| match replica.primary_connected(conn) {
+    let replica = replica.filter(|replica| match replica.record_primary_connection(conn) {
         Ok(()) => true,
         Err(error) => {
-            replica.give_up(&format!("the primary does not tell who it is: {error}"));
+            replica.health.mark_unhealthy(&format!("cannot identify the primary: {error}"));
             false
         }
     });
-    let mut changes = Changes::default();
+    let mut detector = ChangeDetector::default();
     while let Some(revision) = revision.upgrade() {
         let now = Instant::now();
-        let is_changed = changes.look(conn).map_err(told)?;
-        replica.map_or(Ok(()), |replica| replica.primary_looked(conn, now, is_changed)).map_err(told)?;
+        let is_changed = detector.poll(conn).map_err(message)?;
+        replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, is_changed)).map_err(message)?;
         if is_changed {
             revision.advance();
         }
-        revision.looked(now);
+        revision.record_poll(now);
         if std::mem::take(was_down) {
-            tracing::info!("changes by other instances are noticed again: the cache is on");
+            tracing::info!("polling PostgreSQL for changes again; caching is enabled");
         }
         drop(revision);
         thread::park_timeout(INTERVAL);
@@ -83,50 +97,51 @@ fn poll(
     Ok(())
 }
 
-/// What the last look has seen.
 #[derive(Default)]
-struct Changes {
-    /// `None` before the first look.
-    counted: Option<i64>,
-    /// Transactions that ran when the sequence was last seen to move: those that moved it are among them, or have ended.
+struct ChangeDetector {
+    /// The sequence's value at the last poll.
+    last_value: Option<i64>,
+    /// Transactions that may have advanced the sequence and had not ended at the last poll.
     running: Vec<u64>,
 }
 
-impl Changes {
-    /// Whether something may have been committed since the last look; also true of the first.
-    fn look(&mut self, conn: &mut PgConnection) -> QueryResult<bool> {
-        let counted = posts_changes::table.select(posts_changes::last_value).get_result(conn)?;
-        let is_moved = self.counted.replace(counted) != Some(counted);
-        if is_moved {
-            // A snapshot does not list the running transactions that are younger than the youngest that has ended. This
-            // one is younger than all that have moved the sequence, and has ended.
+impl ChangeDetector {
+    /// Whether a change may have been committed since the last poll. True on the first poll.
+    fn poll(&mut self, conn: &mut PgConnection) -> QueryResult<bool> {
+        let value = posts_changes::table.select(posts_changes::last_value).get_result(conn)?;
+        let has_advanced = self.last_value.replace(value) != Some(value);
+        if has_advanced {
+            // A snapshot lists no transaction at or above its `xmax`, the first ID after the last one that has ended.
+            // This statement assigns and ends a transaction that is younger than all those that advanced the sequence.
             conn.batch_execute("SELECT pg_current_xact_id()")?;
-            self.running = running(conn)?;
+            self.running = running_transactions(conn)?;
             return Ok(true);
         }
         if self.running.is_empty() {
             return Ok(false);
         }
-        let (before, now) = (self.running.len(), running(conn)?);
+        let (before, now) = (self.running.len(), running_transactions(conn)?);
         self.running.retain(|id| now.contains(id));
         Ok(self.running.len() < before)
     }
 }
 
-/// The transactions that have changed something and have not ended.
-fn running(conn: &mut PgConnection) -> QueryResult<Vec<u64>> {
+/// The IDs of transactions that have written something and have not ended.
+fn running_transactions(conn: &mut PgConnection) -> QueryResult<Vec<u64>> {
     let snapshot: String = diesel::select(FixedSql::<Text>::new("pg_current_snapshot()::text")).get_result(conn)?;
-    parse(&snapshot).ok_or_else(|| diesel::result::Error::DeserializationError("this is not a pg_snapshot".into()))
+    parse_snapshot(&snapshot)
+        .ok_or_else(|| diesel::result::Error::DeserializationError("this is not a pg_snapshot".into()))
 }
 
-/// The list in what `pg_snapshot` tells (PostgreSQL 9.27.8): `xmin:xmax:xip_list`.
-fn parse(snapshot: &str) -> Option<Vec<u64>> {
-    let list = snapshot.splitn(3, ':').nth(2)?;
+/// The `xip_list` of a `pg_snapshot`, whose text is `xmin:xmax:xip_list` (PostgreSQL manual, section 9.27, "Transaction
+/// ID and Snapshot Information Functions").
+fn parse_snapshot(text: &str) -> Option<Vec<u64>> {
+    let list = text.splitn(3, ':').nth(2)?;
     list.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect()
 }
 
 diesel::table! {
-    /// The sequence, read as PostgreSQL lets it be read: as a table of one row.
+    /// The sequence. PostgreSQL allows reading it like a table with one row.
     posts_changes (last_value) {
         last_value -> BigInt,
     }
@@ -134,14 +149,14 @@ diesel::table! {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::parse_snapshot;
 
     #[test]
-    fn the_running_transactions_are_read_from_a_snapshot() {
-        assert_eq!(parse("10:10:"), Some(vec![]));
-        assert_eq!(parse("10:20:10,14,15"), Some(vec![10, 14, 15]));
+    fn snapshot_lists_running_transactions() {
+        assert_eq!(parse_snapshot("10:10:"), Some(vec![]));
+        assert_eq!(parse_snapshot("10:20:10,14,15"), Some(vec![10, 14, 15]));
         for text in ["", "1", "1:2", "1:2:x", "1:2:3:4", "1:2:3,x"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_snapshot(text), None, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether two ways lead to one PostgreSQL database.
+//! Identifies a PostgreSQL database, to find out whether two URLs lead to the same one.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 use crate::db::connection::{Backend, Connection};
 use crate::db::fixed_sql::FixedSql;
 
-/// The same for a primary, for each of its standbys, and for nobody else: what `initdb` has drawn, and the database.
+/// The system identifier that `initdb` generates, and the database's name. A primary and its standbys share them.
 pub(crate) fn identity(conn: &mut PgConnection) -> QueryResult<String> {
     diesel::select(FixedSql::<Text>::new(
         "(SELECT system_identifier::text || ' ' || current_database() FROM pg_control_system())",
@@ -14,7 +14,8 @@ pub(crate) fn identity(conn: &mut PgConnection) -> QueryResult<String> {
     .get_result(conn)
 }
 
-/// Whether both lead to one database, as far as can be told: engines that only speak like PostgreSQL may not tell.
+/// Whether both connections lead to the same database, or to its primary and a standby. Also true if a server does not
+/// support `pg_control_system()`, as servers that only implement PostgreSQL's protocol may. False on SQLite.
 #[must_use]
 pub fn is_same_database(one: &mut Connection, other: &mut Connection) -> bool {
     let (Backend::Postgres(one), Backend::Postgres(other)) = (&mut one.backend, &mut other.backend) else {

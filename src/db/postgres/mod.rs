@@ -1,4 +1,4 @@
-//! What only PostgreSQL needs: opening a connection, noticing changes made elsewhere, and reading from a replica.
+//! PostgreSQL only: opening a connection, detecting external changes, and reading from a replica.
 
 pub(crate) mod change_poller;
 pub(crate) mod identity;

@@ -1,4 +1,4 @@
-//! Opening a connection to PostgreSQL.
+//! Opens a connection to PostgreSQL and configures its session.
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
@@ -7,28 +7,32 @@ use diesel::pg::PgConnection;
 use crate::db::options::Purpose;
 use crate::db::url::PostgresUrl;
 
-/// A statement that runs longer is ended by the server, so that it cannot hold its connection for ever; so is a
-/// transaction whose service has stopped or vanished, so that it cannot hold its locks.
+/// Limits how long a statement holds its connection, and how long the transaction of a stopped or lost instance holds
+/// its locks.
 const TIMEOUTS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
 
+/// Opens a connection. Errors do not contain the password.
+///
+/// Behind a transaction pooler each transaction may run in another server session. The session is therefore not
+/// configured, and no statements are prepared in it: there is no statement timeout then.
 pub(crate) fn open(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, String> {
-    let told = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
-    let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| told(&error))?;
+    let redact = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
+    let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| redact(&error))?;
     if url.transaction_pooling {
         conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         return Ok(conn);
     }
     if purpose != Purpose::Command {
-        conn.batch_execute(TIMEOUTS).map_err(|error| told(&error))?;
+        conn.batch_execute(TIMEOUTS).map_err(|error| redact(&error))?;
     }
     if let Some(schema) = &url.schema {
-        let path = format!("SET search_path TO {}", quote_identifier(schema));
-        conn.batch_execute(&path).map_err(|error| told(&error))?;
+        let sql = format!("SET search_path TO {}", quote_identifier(schema));
+        conn.batch_execute(&sql).map_err(|error| redact(&error))?;
     }
     Ok(conn)
 }
 
-/// A quoted SQL identifier (PostgreSQL 4.1.1): a quote inside it is doubled.
+/// Quotes an SQL identifier, and doubles the quotes in it (PostgreSQL manual, section 4.1.1).
 pub(crate) fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

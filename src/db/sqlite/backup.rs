@@ -1,5 +1,15 @@
-//! A copy of a SQLite database, whole and of one moment, made while others read and write it.
+//! [`Backup`]: a consistent copy of a SQLite database, made while the service reads and writes it.
+//!
+//! 1. Check the paths, and create an empty file with a temporary name beside the target.
+//! 2. Copy the database into it with `VACUUM INTO`.
+//! 3. Check the copy with `PRAGMA quick_check`, and sync it to disk.
+//! 4. Rename it to the target, and sync the directory.
+//!
+//! An existing target stays intact until step 4. After an error the temporary file is removed.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use diesel::Connection as _;
@@ -10,34 +20,42 @@ use tempfile::TempPath;
 
 use crate::db::connection::{ConnectError, Connection, on};
 use crate::db::error::Error;
+use crate::db::sqlite::open::sidecar_path;
 use crate::db::url::{DatabaseUrl, PostgresUrl};
 
-/// Why there is no backup; what stood in its place before is still there.
+/// Why a backup could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// With the command that does it there.
+    /// The database is PostgreSQL. Contains the `pg_dump` command to use instead.
     #[error(
-        "backup copies the file of SQLite; PostgreSQL has a program of its own, which finds the password in PGPASSWORD \
-         or ~/.pgpass: {0}"
+        "backup supports SQLite only; back up PostgreSQL with pg_dump, which reads the password from PGPASSWORD or \
+         ~/.pgpass: {0}"
     )]
     NotSqlite(String),
     #[error("there is no database at {}", .0.display())]
     Missing(PathBuf),
-    #[error("{} is there already: choose another name, or --overwrite it", .0.display())]
+    #[error("{} already exists; choose another name, or replace it with --overwrite", .0.display())]
     Exists(PathBuf),
-    #[error("{} is the database that is to be copied, or a part of it", .0.display())]
-    Itself(PathBuf),
+    /// The target is the database itself, or one of its `-wal`, `-shm`, and `-journal` files.
+    #[error("{} is a file of the database that is being backed up; choose another name", .0.display())]
+    SameFile(PathBuf),
     #[error("{}: {error}", path.display())]
-    Io { path: PathBuf, error: std::io::Error },
+    Io { path: PathBuf, error: io::Error },
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("the copy failed: {0}")]
+    #[error("failed to copy the database: {0}")]
     Database(#[from] Error),
-    #[error("the copy is damaged, and so the database may be: {0}")]
+    #[error("the copy is damaged, and the database may be as well: {0}")]
     Damaged(String),
 }
 
-/// A backup that has begun, as an empty file with a name of its own beside its target. Dropping it removes that file.
+impl BackupError {
+    fn io(path: &Path, error: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), error }
+    }
+}
+
+/// A backup whose target has been checked. Dropping it removes the temporary file.
 #[derive(Debug)]
 pub struct Backup {
     database: DatabaseUrl,
@@ -47,124 +65,128 @@ pub struct Backup {
 }
 
 impl Backup {
-    /// Looks whether the copy can be made, and where. Nothing but its owner may read it, from its first byte on: it has
-    /// drafts and the hashes of keys.
-    ///
-    /// # Errors
-    /// [`BackupError`]; the database is not opened yet.
+    /// Checks the paths, and creates the temporary file with mode 0600: it will contain drafts and key hashes. Does not
+    /// open the database.
     pub fn begin(database: &DatabaseUrl, target: &Path, is_overwriting: bool) -> Result<Self, BackupError> {
-        let path = match database {
-            DatabaseUrl::Sqlite { path } => path,
-            DatabaseUrl::Postgres(url) => return Err(BackupError::NotSqlite(pg_dump(url, target))),
+        let source = match database {
+            // Opening the database would create a missing file.
+            DatabaseUrl::Sqlite { path } => path.canonicalize().map_err(|_| BackupError::Missing(path.clone()))?,
+            DatabaseUrl::Postgres(url) => return Err(BackupError::NotSqlite(pg_dump_command(url, target))),
         };
-        let told = |path: &Path| {
-            let path = path.to_owned();
-            |error| BackupError::Io { path, error }
-        };
-        // Opening it would make one.
-        let source = path.canonicalize().map_err(|_| BackupError::Missing(path.clone()))?;
-        let directory = match target.parent() {
-            Some(directory) if !directory.as_os_str().is_empty() => directory,
-            _ => Path::new("."),
-        };
-        let directory = directory.canonicalize().map_err(told(directory))?;
-        let name = target.file_name().ok_or_else(|| told(target)(std::io::ErrorKind::IsADirectory.into()))?;
+        let (directory, name) = split(target)?;
         let target = directory.join(name);
-        let is_part = ["", "-wal", "-shm", "-journal"].iter().any(|end| {
-            let mut part = source.clone().into_os_string();
-            part.push(end);
-            target == Path::new(&part) || target.canonicalize().is_ok_and(|target| target == Path::new(&part))
-        });
-        if is_part {
-            return Err(BackupError::Itself(target));
-        }
-        if target.is_dir() {
-            return Err(told(&target)(std::io::ErrorKind::IsADirectory.into()));
-        }
-        if !is_overwriting && target.symlink_metadata().is_ok() {
-            return Err(BackupError::Exists(target));
-        }
+        check_target(&source, &target, is_overwriting)?;
         let mut prefix = name.to_owned();
         prefix.push(".");
         let partial = tempfile::Builder::new()
             .prefix(&prefix)
             .suffix(".partial")
             .tempfile_in(&directory)
-            .map_err(told(&directory))?
+            .map_err(|error| BackupError::io(&directory, error))?
             .into_temp_path();
         Ok(Self { database: database.clone(), target, is_overwriting, partial })
     }
 
-    /// The file that the copy is written to.
+    /// The temporary file.
     #[must_use]
     pub fn partial_path(&self) -> &Path {
         &self.partial
     }
 
-    /// Makes the copy, reads it back, and gives it its name once it is on disk. Answers its path and its bytes.
+    /// Makes the copy, checks it, and renames it to the target. Returns the target's path and size in bytes.
     ///
-    /// While it is made, SQLite keeps what is written to the database meanwhile in its write-ahead log.
-    ///
-    /// # Errors
-    /// [`BackupError`]; nothing is left behind.
+    /// The write-ahead log grows while the copy is made, because the copy reads one snapshot.
     pub fn finish(self) -> Result<(PathBuf, u64), BackupError> {
         let path = self.partial.to_str().ok_or_else(|| {
-            let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path is not UTF-8");
-            BackupError::Io { path: self.target.clone(), error }
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "the path is not UTF-8");
+            BackupError::io(&self.target, error)
         })?;
         copy(&mut Connection::open(&self.database)?, path)?;
-        check(path)?;
+        check_integrity(path)?;
         let Self { target, partial, is_overwriting, .. } = self;
-        let told = |error| BackupError::Io { path: target.clone(), error };
-        let file = std::fs::File::open(&partial).map_err(told)?;
-        file.sync_all().map_err(told)?;
-        let bytes = file.metadata().map_err(told)?.len();
+        let io_error = |error| BackupError::io(&target, error);
+        let bytes = sync(&partial).map_err(io_error)?;
         if is_overwriting {
-            partial.persist(&target).map_err(|error| told(error.error))?;
+            partial.persist(&target).map_err(|error| io_error(error.error))?;
         } else {
             partial.persist_noclobber(&target).map_err(|error| match error.error.kind() {
-                std::io::ErrorKind::AlreadyExists => BackupError::Exists(target.clone()),
-                _ => told(error.error),
+                io::ErrorKind::AlreadyExists => BackupError::Exists(target.clone()),
+                _ => io_error(error.error),
             })?;
         }
-        // The name, too, is to survive a power cut.
+        // A rename survives a power failure once the directory is synced.
         let directory = target.parent().unwrap_or(Path::new("."));
-        std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(told)?;
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error)?;
         Ok((target, bytes))
     }
 }
 
-/// `VACUUM INTO` reads in one transaction, so what it copies is of one moment, and writers need not wait.
+/// Splits the target into its directory, with symbolic links resolved, and its file name.
+fn split(target: &Path) -> Result<(PathBuf, &OsStr), BackupError> {
+    let directory = match target.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let directory = directory.canonicalize().map_err(|error| BackupError::io(directory, error))?;
+    let name = target.file_name().ok_or_else(|| BackupError::io(target, io::ErrorKind::IsADirectory.into()))?;
+    Ok((directory, name))
+}
+
+fn check_target(source: &Path, target: &Path, is_overwriting: bool) -> Result<(), BackupError> {
+    let is_same_file = ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+        let file = sidecar_path(source, suffix);
+        target == file || target.canonicalize().is_ok_and(|target| target == file)
+    });
+    if is_same_file {
+        return Err(BackupError::SameFile(target.to_owned()));
+    }
+    if target.is_dir() {
+        return Err(BackupError::io(target, io::ErrorKind::IsADirectory.into()));
+    }
+    if !is_overwriting && target.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists(target.to_owned()));
+    }
+    Ok(())
+}
+
+/// `VACUUM INTO` reads one snapshot and does not block writers.
 fn copy(conn: &mut Connection, path: &str) -> Result<(), BackupError> {
     on!(conn, conn => diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(path).execute(conn)).map_err(Error::from)?;
     Ok(())
 }
 
-/// The command, for a shell.
-fn pg_dump(url: &PostgresUrl, target: &Path) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let schema = url.schema.as_ref().map(|schema| format!("--schema={} ", quoted(&format!("\"{schema}\""))));
+/// Syncs the file to disk, and returns its size in bytes.
+fn sync(path: &Path) -> io::Result<u64> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    Ok(file.metadata()?.len())
+}
+
+/// The `pg_dump` command for this database, quoted for a POSIX shell, without the password.
+fn pg_dump_command(url: &PostgresUrl, target: &Path) -> String {
+    let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let schema = url.schema.as_ref().map(|schema| format!("--schema={} ", quote(&format!("\"{schema}\""))));
     format!(
         "pg_dump --format=custom {}--file={} {}",
         schema.unwrap_or_default(),
-        quoted(&target.to_string_lossy()),
-        quoted(&url.for_programs())
+        quote(&target.to_string_lossy()),
+        quote(&url.to_client_url())
     )
 }
 
 #[derive(QueryableByName)]
-struct Finding {
+struct QuickCheckRow {
     #[diesel(sql_type = Text)]
     quick_check: String,
 }
 
-fn check(path: &str) -> Result<(), BackupError> {
+fn check_integrity(path: &str) -> Result<(), BackupError> {
     let damaged = |error: &dyn std::fmt::Display| BackupError::Damaged(error.to_string());
     let mut conn = SqliteConnection::establish(path).map_err(|error| damaged(&error))?;
-    let found: Vec<Finding> =
+    let rows: Vec<QuickCheckRow> =
         diesel::sql_query("PRAGMA quick_check(1)").load(&mut conn).map_err(|error| damaged(&error))?;
-    match found.as_slice() {
-        [Finding { quick_check }] if quick_check == "ok" => Ok(()),
-        found => Err(damaged(&found.first().map_or("nothing was answered", |finding| &finding.quick_check))),
+    match rows.as_slice() {
+        [QuickCheckRow { quick_check }] if quick_check == "ok" => Ok(()),
+        rows => Err(damaged(&rows.first().map_or("quick_check returned no row", |row| &row.quick_check))),
     }
 }

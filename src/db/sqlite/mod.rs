@@ -1,6 +1,8 @@
-//! What only SQLite needs: opening the file, the one writer, the write-ahead log, and backups.
+//! SQLite only: opening the file, the writer thread, the write-ahead log, and backups.
 
 pub(crate) mod backup;
 pub mod open;
+mod queued_write;
 pub(crate) mod wal;
 pub(crate) mod writer;
+mod writer_thread;

@@ -1,4 +1,4 @@
-//! Opening a SQLite file: for reading, for writing, or for inspection without changing anything.
+//! Opens a SQLite file for reading, for writing, or for inspection.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,27 +11,29 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::db::options::Purpose;
 
-/// How long opening SQLite's file is tried while another process has it.
-const OPENING: Duration = Duration::from_secs(5);
-/// How long SQLite waits for a lock that another process holds, in milliseconds.
+/// How long a PRAGMA is retried while another process has the file locked.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another connection's lock: 5 s.
 pub(crate) const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 
+/// Opens the file and creates it if it is missing.
 pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String> {
     create_private(path).map_err(|error| error.to_string())?;
-    // Handed over as a path: diesel reads `file:…` as a URI with parameters.
+    // diesel interprets `file:…` as a URI with parameters. A leading `./` makes it a path.
     let path = path.to_str().ok_or("the path is not UTF-8")?;
     let path = if path.starts_with("file:") { format!("./{path}") } else { path.to_owned() };
     let mut conn = SqliteConnection::establish(&path).map_err(|error| error.to_string())?;
-    // One at a time and in this order: until busy_timeout is set, the next one fails while another process writes.
+    // One statement each, in this order: without busy_timeout the next PRAGMA fails while another process writes.
+    // synchronous = FULL makes each commit durable. journal_size_limit is 64 MiB.
     for pragma in [
         BUSY_TIMEOUT, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON",
         "PRAGMA journal_size_limit = 67108864",
     ] {
-        set(&mut conn, pragma).map_err(|error| error.to_string())?;
+        set_pragma(&mut conn, pragma).map_err(|error| error.to_string())?;
     }
     if purpose == Purpose::Read {
-        // In WAL mode a reader waits for nobody but a program that has the whole file to itself; it may be waiting on a
-        // thread that has other requests to serve.
+        // In WAL mode a reader waits only for a process that locks the whole file. The wait must be short, because an
+        // inline read may run on a thread that serves other requests.
         for pragma in ["PRAGMA query_only = ON", "PRAGMA busy_timeout = 100"] {
             conn.batch_execute(pragma).map_err(|error| error.to_string())?;
         }
@@ -39,25 +41,25 @@ pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<SqliteConnection, St
     Ok(conn)
 }
 
-/// While another process turns the file to WAL mode, SQLite answers at once that it is locked, whatever `busy_timeout`
-/// says: two that waited for each other's lock there would wait for ever.
-fn set(conn: &mut SqliteConnection, pragma: &str) -> QueryResult<()> {
-    let began = Instant::now();
+/// Retries while the file is locked. While another process switches the file to WAL mode, SQLite reports "locked" at
+/// once and ignores `busy_timeout`: two processes that waited for each other there would deadlock.
+fn set_pragma(conn: &mut SqliteConnection, pragma: &str) -> QueryResult<()> {
+    let started = Instant::now();
     loop {
         match conn.batch_execute(pragma) {
-            Err(error) if error.to_string().contains("locked") && began.elapsed() < OPENING => {
+            Err(error) if error.to_string().contains("locked") && started.elapsed() < OPEN_TIMEOUT => {
                 std::thread::park_timeout(Duration::from_millis(10));
             }
-            done => return done,
+            result => return result,
         }
     }
 }
 
-/// Drafts and key hashes are nobody else's business: the file is made readable by its owner only. SQLite gives its
-/// WAL the same mode.
+/// Creates a missing file with mode 0600, because drafts and key hashes are confidential. SQLite gives the WAL the same
+/// mode.
 ///
-/// A file that is there is not opened: closing it would give up the locks that this process's other connections have
-/// on it (POSIX `fcntl`), and another program that closes the database would then take their WAL away.
+/// An existing file is not opened. Closing any descriptor of a file releases all of the process's POSIX locks on it
+/// (`fcntl`). Another program that closed the database would then consider itself the last one and delete the WAL.
 fn create_private(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
@@ -68,34 +70,37 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        opened => opened.map(drop),
+        created => created.map(drop),
     }
 }
 
-/// What a path of a URI may have as it is.
+/// The characters to percent-encode in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
+/// Opens an existing file for reading, and leaves no other file behind.
+///
+/// Even a read-only connection creates a missing `-wal` and `-shm` file beside the database. If there is no log, no
+/// program has the database open, so `immutable=1` can read it as a plain file.
 pub(crate) fn open_read_only(path: &Path) -> Result<SqliteConnection, String> {
     let path = path.canonicalize().map_err(|error| error.to_string())?;
     let text = path.to_str().ok_or("the path is not UTF-8")?;
-    // SQLite makes a log and an index for it beside a database that has none, also for who only reads. Where there is no
-    // log nobody has the database open, and it can be read as the plain file that it is.
-    let is_at_rest = ["-wal", "-journal"].iter().all(|end| !sidecar_path(&path, end).exists());
-    let access = if is_at_rest { "immutable=1" } else { "mode=ro" };
+    let has_log = ["-wal", "-journal"].iter().any(|suffix| sidecar_path(&path, suffix).exists());
+    let access = if has_log { "mode=ro" } else { "immutable=1" };
     let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH));
     let mut conn = SqliteConnection::establish(&uri).map_err(|error| error.to_string())?;
     for pragma in ["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"] {
         diesel::sql_query(pragma).execute(&mut conn).map_err(|error| error.to_string())?;
     }
-    // It opens any file; the first look tells whether it is a database.
+    // SQLite opens any file. The first read fails if it is not a database.
     diesel::sql_query("SELECT 1 FROM sqlite_master").execute(&mut conn).map_err(|error| error.to_string())?;
     Ok(conn)
 }
 
-/// The file of SQLite's whose name has this end: `-wal` is its write-ahead log.
+/// The path of one of SQLite's files beside the database: `-wal` is the write-ahead log, `-shm` its index, and
+/// `-journal` the rollback journal.
 #[must_use]
-pub fn sidecar_path(database: &Path, end: &str) -> PathBuf {
+pub fn sidecar_path(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
-    path.push(end);
+    path.push(suffix);
     path.into()
 }

@@ -1,9 +1,15 @@
-//! Keeps SQLite's write-ahead log (WAL) short.
+//! [`Wal`]: keeps SQLite's write-ahead log (WAL) short.
 //!
-//! SQLite copies the log into the database as far as its readers allow, and begins it anew at a moment when all of it has
-//! been copied and nobody reads from it. Where long reads overlap, that moment never comes, and the log grows until the
-//! disk is full. So where it has become long, new long reads wait until those that run have ended; then the writer, the
-//! only one to write, empties it. Short reads, and writes, go on meanwhile.
+//! SQLite copies the WAL into the database as far as its readers allow. It restarts the WAL only at a moment when all
+//! of it has been copied and no connection reads from it. With overlapping long reads that moment never comes, and the
+//! WAL grows until the disk is full. The writer thread therefore truncates it:
+//!
+//! 1. The writer calls [`Wal::truncate_if_long`] after each batch, and every 25 ms while it is idle.
+//! 2. If the WAL is longer than 16 MiB, it requests the write side of the lock that long reads share. New long reads
+//!    now queue behind it. Writes and short reads continue.
+//! 3. When the running long reads have ended, it truncates the WAL, and waits up to 100 ms for short reads.
+//! 4. If a long read has not ended after 5 s, or another process reads the database, it gives up and releases the
+//!    queued reads. It retries after a pause of 1 s, doubled after each failure up to 8 s.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -18,40 +24,38 @@ use tokio::sync::OwnedRwLockWriteGuard;
 use crate::db::connection::Connection;
 use crate::db::error::Error;
 use crate::db::pool::{Connections, LongReads};
+use crate::db::sqlite::open::sidecar_path;
 
-/// Without readers SQLite begins it anew at some 4 MiB.
-const LONG: u64 = 16 * MIB;
-/// An operator is told of more, and again where it has doubled.
-const WORRYING: u64 = 48 * MIB;
 const MIB: u64 = 1024 * 1024;
+/// Without readers, SQLite restarts the WAL at about 4 MiB.
+const TRUNCATE_ABOVE: u64 = 16 * MIB;
+/// A failure is logged from this length on, and again each time the length has doubled.
+const WARN_ABOVE: u64 = 48 * MIB;
 
-/// Long reads that last longer are not waited for any more, so that the others can go on.
-const READS_TIME: Duration = Duration::from_secs(5);
-/// Short reads end in so much time. Nothing is committed meanwhile.
-const SHORT_READS_TIME: Duration = Duration::from_millis(100);
-/// After a try in vain it waits, and longer after each.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LAST_PAUSE: Duration = Duration::from_secs(8);
+const LONG_READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a truncation waits for short reads. The writer commits nothing meanwhile.
+const SHORT_READ_TIMEOUT: Duration = Duration::from_millis(100);
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
 pub(crate) struct Wal {
     database: PathBuf,
-    /// Known when the database is there: SQLite follows links before it appends `-wal`.
+    /// `None` until the database exists: SQLite resolves symbolic links before it appends `-wal`.
     path: Option<PathBuf>,
     long_reads: LongReads,
-    waiting: Option<Waiting>,
-    pause: Duration,
-    not_before: Instant,
+    drain: Option<ReadDrain>,
+    backoff: Duration,
+    retry_at: Instant,
     is_disk_full: bool,
-    /// As it was last seen, in bytes.
-    shown_length: Arc<AtomicU64>,
-    /// The next length to tell of.
-    worrying: u64,
+    /// In bytes.
+    last_length: Arc<AtomicU64>,
+    warn_above: u64,
 }
 
-/// The wait until no long read of this service runs; new ones queue behind it.
-struct Waiting {
-    alone: Pin<Box<dyn Future<Output = OwnedRwLockWriteGuard<()>> + Send>>,
-    until: Instant,
+/// The wait until the running long reads of this process have ended.
+struct ReadDrain {
+    lock: Pin<Box<dyn Future<Output = OwnedRwLockWriteGuard<()>> + Send>>,
+    deadline: Instant,
 }
 
 impl Wal {
@@ -60,100 +64,92 @@ impl Wal {
             database: database.to_owned(),
             path: None,
             long_reads,
-            waiting: None,
-            pause: FIRST_PAUSE,
-            not_before: Instant::now(),
+            drain: None,
+            backoff: MIN_BACKOFF,
+            retry_at: Instant::now(),
             is_disk_full: false,
-            shown_length: Arc::default(),
-            worrying: WORRYING,
+            last_length: Arc::default(),
+            warn_above: WARN_ABOVE,
         }
     }
 
-    /// Its length as it was last seen, in bytes.
-    pub(crate) fn shown_length(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.shown_length)
+    /// The WAL's length at the last check, in bytes. Metrics read it.
+    pub(crate) fn last_length(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.last_length)
     }
 
-    /// Whoever wrote when the disk was full may have been kept by a long log from the room that is in it: the next
-    /// [`Wal::keep_short`] empties it however short it is.
-    pub(crate) fn note_full_disk(&mut self) {
+    /// Makes [`Wal::truncate_if_long`] truncate a WAL of any length, to free disk space for writes.
+    pub(crate) fn mark_disk_full(&mut self) {
         self.is_disk_full = true;
     }
 
-    /// A step towards a short log where it is long; takes 0.1 s at most. To be called again and again, outside of
-    /// every transaction.
-    pub(crate) fn keep_short(&mut self, connections: &Connections) {
+    /// Advances the truncation by one step; see the module documentation. Takes up to 0.1 s. The caller must be outside
+    /// of every transaction.
+    pub(crate) fn truncate_if_long(&mut self, connections: &Connections) {
         let length = self.length();
-        self.shown_length.store(length, Ordering::Relaxed);
-        if length <= if self.is_disk_full { 0 } else { LONG } {
-            self.waiting = None;
+        self.last_length.store(length, Ordering::Relaxed);
+        if length <= if self.is_disk_full { 0 } else { TRUNCATE_ABOVE } {
+            self.drain = None;
             return;
         }
         let now = Instant::now();
-        if now < self.not_before {
+        if now < self.retry_at {
             return;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Waiting {
-            alone: Box::pin(Arc::clone(&self.long_reads).write_owned()),
-            until: now + READS_TIME,
+        let drain = self.drain.get_or_insert_with(|| ReadDrain {
+            lock: Box::pin(Arc::clone(&self.long_reads).write_owned()),
+            deadline: now + LONG_READ_TIMEOUT,
         });
-        let done = match waiting.alone.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(_alone) => empty(connections),
-            Poll::Pending if now < waiting.until => return,
-            Poll::Pending => Err("a query of this service has been running for over 5 seconds".into()),
+        let result = match drain.lock.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(_lock) => truncate(connections),
+            Poll::Pending if now < drain.deadline => return,
+            Poll::Pending => Err("a query of this service has been running for more than 5 s".into()),
         };
-        self.waiting = None;
-        match done {
-            Ok(()) => self.succeeded(),
-            Err(reason) => self.failed(length, &reason),
+        self.drain = None;
+        match result {
+            Ok(()) => self.record_success(),
+            Err(reason) => self.record_failure(length, &reason),
         }
     }
 
-    fn succeeded(&mut self) {
-        if self.worrying > WORRYING {
-            tracing::info!("the write-ahead log has been emptied");
+    fn record_success(&mut self) {
+        if self.warn_above > WARN_ABOVE {
+            tracing::info!("truncated the write-ahead log of SQLite");
         }
-        (self.worrying, self.pause, self.is_disk_full) = (WORRYING, FIRST_PAUSE, false);
+        (self.warn_above, self.backoff, self.is_disk_full) = (WARN_ABOVE, MIN_BACKOFF, false);
     }
 
-    fn failed(&mut self, length: u64, reason: &str) {
-        if length >= self.worrying {
+    fn record_failure(&mut self, length: u64, reason: &str) {
+        if length >= self.warn_above {
             let mebibytes = length / MIB;
-            tracing::warn!(
-                mebibytes,
-                reason,
-                "SQLite's write-ahead log cannot be emptied and grows with every write until it can"
-            );
-            self.worrying = length.saturating_mul(2);
+            tracing::warn!(mebibytes, reason, "failed to truncate the write-ahead log of SQLite; will retry");
+            self.warn_above = length.saturating_mul(2);
         }
-        self.not_before = Instant::now() + self.pause;
-        self.pause = LAST_PAUSE.min(self.pause * 2);
+        self.retry_at = Instant::now() + self.backoff;
+        self.backoff = MAX_BACKOFF.min(self.backoff * 2);
     }
 
-    /// 0 where there is none.
+    /// 0 if there is no WAL.
     fn length(&mut self) -> u64 {
         if self.path.is_none() {
-            self.path = self.database.canonicalize().ok().map(|database| {
-                let mut path = database.into_os_string();
-                path.push("-wal");
-                path.into()
-            });
+            self.path = self.database.canonicalize().ok().map(|database| sidecar_path(&database, "-wal"));
         }
-        // Asking does not open the file, which would cost SQLite's locks.
+        // `metadata` does not open the file. Closing it would release SQLite's locks; see `create_private`.
         self.path.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len())
     }
 }
 
-/// Tries until the short reads have ended that began before the try: later ones read from the database itself.
-fn empty(connections: &Connections) -> Result<(), String> {
-    let began = Instant::now();
+/// Retries until the short reads that use the WAL have ended. Later reads use the database file, because the first
+/// attempt has already copied the WAL.
+fn truncate(connections: &Connections) -> Result<(), String> {
+    let started = Instant::now();
     let mut pooled = connections.get().map_err(|error| error.to_string())?;
     loop {
-        match pooled.run(Connection::empty_wal) {
+        match pooled.run(Connection::truncate_wal) {
             Ok(true) => return Ok(()),
-            Ok(false) if began.elapsed() < SHORT_READS_TIME => thread::park_timeout(Duration::from_millis(1)),
+            Ok(false) if started.elapsed() < SHORT_READ_TIMEOUT => thread::park_timeout(Duration::from_millis(1)),
             Ok(false) | Err(Error::Busy(_)) => {
-                return Err("another program reads the database: a backup, an export or an open shell, perhaps".into());
+                return Err("another process is reading the database, such as a backup, an export, or a shell".into());
             }
             Err(error) => return Err(error.to_string()),
         }

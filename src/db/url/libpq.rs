@@ -1,8 +1,9 @@
-//! libpq's connection parameters: which there are, and what the service asks where a URL says nothing.
+//! libpq's connection parameters: the known ones, the service's defaults, and their encoding.
 
 use url::Url;
 
-/// libpq's connection parameters (PostgreSQL 17, section 32.1.2) that make sense in a URL.
+/// The connection parameters of libpq that are accepted in a URL (PostgreSQL 17 manual, section 32.1.2). libpq rejects
+/// a URL with any other parameter.
 pub(crate) const KNOWN: [&str; 25] = [
     "application_name", "channel_binding", "client_encoding", "connect_timeout", "gssencmode", "hostaddr",
     "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts", "options",
@@ -10,48 +11,57 @@ pub(crate) const KNOWN: [&str; 25] = [
     "sslrootcert", "ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "host",
 ];
 
-/// What the service asks of libpq where the URL says nothing. A dead host is noticed in seconds.
+/// The service's defaults. They detect a dead host within seconds: `connect_timeout` (5 s) while connecting,
+/// `tcp_user_timeout` (10,000 ms) while sent data is unacknowledged, and the keepalives (10 s, then twice 5 s) while
+/// the client waits for a response.
 pub(crate) const DEFAULTS: [(&str, &str); 6] = [
     ("connect_timeout", "5"),
     ("tcp_user_timeout", "10000"),
-    // For a query that the host has taken before it died: nothing is on its way then that could go unacknowledged.
     ("keepalives_idle", "10"),
     ("keepalives_interval", "5"),
     ("keepalives_count", "2"),
     ("application_name", "posts-api"),
 ];
 
-/// libpq decodes `%20` but not the `+` that form encoding writes for a space.
-pub(crate) fn encode_spaces(url: &mut Url) {
+/// Replaces the query of `url`. Spaces become `%20`: libpq does not decode the `+` of form encoding.
+pub(crate) fn set_query(url: &mut Url, parameters: impl IntoIterator<Item = (String, String)>) {
+    url.set_query(None);
+    for (name, value) in parameters {
+        url.query_pairs_mut().append_pair(&name, &value);
+    }
     let query = url.query().map(|query| query.replace('+', "%20"));
     url.set_query(query.as_deref());
 }
 
-/// A strict `sslaccept` wins over a weaker `sslmode`; a dead host is noticed in seconds; the bundled OpenSSL, which
-/// looks for certificates where it was built, is shown this system's, also where `sslrootcert=system` asks for them.
-pub(crate) fn with_defaults(mut kept: Vec<(String, String)>) -> Vec<(String, String)> {
-    let value = |kept: &[(String, String)], name: &str| {
-        kept.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+/// Adds the defaults and completes the TLS parameters.
+///
+/// - `sslmode=verify-full` from a strict `sslaccept` replaces a weaker `sslmode`.
+/// - `sslrootcert=system` implies `sslmode=verify-full`, as in libpq: public authorities certify every host, so the
+///   host name must be verified.
+/// - The vendored OpenSSL looks for certificates in the directory where it was built. If the server is to be verified
+///   with the system's certificates, `sslrootcert` names this system's bundle.
+pub(crate) fn with_defaults(mut parameters: Vec<(String, String)>) -> Vec<(String, String)> {
+    let value = |parameters: &[(String, String)], name: &str| {
+        parameters.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
-    // libpq's own rule: authorities that everyone has certify every host, so its name must be checked.
-    let takes_systems = value(&kept, "sslrootcert").as_deref() == Some("system");
-    let strict = kept.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
-    if strict || takes_systems {
-        kept.retain(|(name, _)| name != "sslmode");
-        kept.push(("sslmode".into(), "verify-full".into()));
+    let uses_system_roots = value(&parameters, "sslrootcert").as_deref() == Some("system");
+    let is_strict = parameters.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
+    if is_strict || uses_system_roots {
+        parameters.retain(|(name, _)| name != "sslmode");
+        parameters.push(("sslmode".into(), "verify-full".into()));
     }
-    let verifies = matches!(value(&kept, "sslmode").as_deref(), Some("verify-full" | "verify-ca"));
-    if verifies
-        && (takes_systems || value(&kept, "sslrootcert").is_none())
+    let is_verified = matches!(value(&parameters, "sslmode").as_deref(), Some("verify-full" | "verify-ca"));
+    if is_verified
+        && (uses_system_roots || value(&parameters, "sslrootcert").is_none())
         && let Some(bundle) = openssl_probe::probe().cert_file
     {
-        kept.retain(|(name, _)| name != "sslrootcert");
-        kept.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
+        parameters.retain(|(name, _)| name != "sslrootcert");
+        parameters.push(("sslrootcert".into(), bundle.to_string_lossy().into_owned()));
     }
     for (name, default) in DEFAULTS {
-        if value(&kept, name).is_none() {
-            kept.push((name.into(), default.into()));
+        if value(&parameters, name).is_none() {
+            parameters.push((name.into(), default.into()));
         }
     }
-    kept
+    parameters
 }

@@ -1,4 +1,4 @@
-//! What a database says when it is asked.
+//! Checks of the database and of its other endpoints.
 
 use std::fmt::Display;
 
@@ -6,228 +6,236 @@ use crate::db::inspect::{ServerInfo, TransportSecurity, transport_security};
 use crate::db::{
     Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
 };
-use crate::ops::doctor::{Check, State};
+use crate::ops::doctor::{Check, Status};
 use crate::posts::store;
 
-/// The oldest server that the migrations run on.
-const OLDEST: i32 = 15;
-/// Clocks that differ by no more make no difference to anybody, in microseconds.
-const TOLERATED: i64 = 5_000_000;
+/// The oldest PostgreSQL version that the migrations support.
+const MIN_POSTGRES_VERSION: i32 = 15;
+/// The tolerated difference between two clocks, in microseconds.
+const MAX_CLOCK_SKEW: i64 = 5_000_000;
 const SECOND: i64 = 1_000_000;
 
-/// Asks the database behind `url`, which is told of as `name`.
-pub(crate) fn examine(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, checks: &mut Vec<Check>) {
+/// Connects to the database at `url` and checks it. `name` is the name of the connection check.
+pub(crate) fn run_checks(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, checks: &mut Vec<Check>) {
     let mut conn = match inspect::open(url) {
         Ok(conn) => conn,
-        Err(error) => return checks.push(Check::new(name, State::Wrong, unreachable("DATABASE_URL", url, &error))),
+        Err(error) => return checks.push(Check::error(name, connect_failure("DATABASE_URL", url, &error))),
     };
-    let asked = conn.snapshot(|conn| {
-        let mut answers = vec![Check::new(name, State::Ok, format!("{url} answers"))];
+    let result = conn.snapshot(|conn| {
+        let mut results = vec![Check::ok(name, format!("connected to {url}"))];
         let before = Timestamp::now();
-        let facts = inspect::server_info(conn)?;
+        let info = inspect::server_info(conn)?;
         let after = Timestamp::now();
-        let schema = schema(conn, facts.as_ref())?;
-        let is_complete = schema.state != State::Wrong;
-        answers.push(schema);
-        match (facts, url) {
-            (Some(facts), DatabaseUrl::Postgres(postgres)) => {
-                answers.extend([
-                    server(&facts),
-                    rights(&facts),
-                    tls(transport_security(postgres), &facts),
-                    clock(&facts, before, after),
-                    connections(&facts, pool),
+        let schema = check_schema(conn, info.as_ref())?;
+        let is_schema_usable = schema.status != Status::Error;
+        results.push(schema);
+        match (info, url) {
+            (Some(info), DatabaseUrl::Postgres(postgres)) => {
+                results.extend([
+                    check_server(&info),
+                    check_privileges(&info),
+                    check_tls(transport_security(postgres), &info),
+                    check_clock(&info, before, after),
+                    check_connections(&info, pool),
                 ]);
             }
-            _ if is_complete => answers.push(own_clock(store::newest_change(conn)?, after)),
+            _ if is_schema_usable => results.push(check_local_clock(store::newest_change(conn)?, after)),
             _ => {}
         }
-        Ok::<_, migrations::Error>(answers)
+        Ok::<_, migrations::Error>(results)
     });
-    match asked {
-        Ok(answers) => checks.extend(answers),
-        Err(error) => checks.push(Check::new(name, State::Wrong, format!("{url} does not answer: {error}"))),
+    match result {
+        Ok(results) => checks.extend(results),
+        Err(error) => checks.push(Check::error(name, format!("{url}: {error}"))),
     }
 }
 
-/// The other ways to a database of PostgreSQL that answers.
-pub(crate) fn beside(url: &DatabaseUrl, endpoints: &Endpoints) -> Vec<Check> {
+/// Checks the direct and the replica endpoint, if they are configured and the PostgreSQL primary is reachable.
+pub(crate) fn check_endpoints(url: &DatabaseUrl, endpoints: &Endpoints) -> Vec<Check> {
     let Ok(mut primary) = inspect::open(url) else { return Vec::new() };
-    let direct = endpoints.direct.as_ref().map(|url| direct(&mut primary, url));
-    let replica = endpoints.replica.as_ref().map(|options| replica(&mut primary, options));
+    let direct = endpoints.direct.as_ref().map(|url| check_direct(&mut primary, url));
+    let replica = endpoints.replica.as_ref().map(|options| check_replica(&mut primary, options));
     direct.into_iter().chain(replica).collect()
 }
 
-fn direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
+fn check_direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
     const NAME: &str = "direct";
     let mut direct = match inspect::open(url) {
         Ok(direct) => direct,
-        Err(error) => return Check::new(NAME, State::Wrong, unreachable("DATABASE_DIRECT_URL", url, &error)),
+        Err(error) => return Check::error(NAME, connect_failure("DATABASE_DIRECT_URL", url, &error)),
     };
     if is_same_database(database, &mut direct) {
-        Check::new(NAME, State::Ok, format!("{url} leads to the same database"))
+        Check::ok(NAME, format!("{url} is the same database as DATABASE_URL"))
     } else {
-        Check::new(NAME, State::Wrong, "DATABASE_DIRECT_URL leads to another database than DATABASE_URL: mend one")
+        Check::error(NAME, "DATABASE_DIRECT_URL names a different database than DATABASE_URL; fix one of them")
     }
 }
 
-/// A replica that is not well is left out, and the service goes on.
-fn replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
+/// Problems are only warnings, because the service continues without an unhealthy replica.
+fn check_replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     const NAME: &str = "replica";
-    let warning = |says: &str| Check::new(NAME, State::Warning, format!("{says}; reads go to the primary until then"));
+    let warning = |message: &str| Check::warning(NAME, format!("{message}; until then all reads go to the primary"));
     let mut standby = match inspect::open(&options.url) {
         Ok(standby) => standby,
-        Err(error) => return warning(&unreachable("DATABASE_READ_URL", &options.url, &error)),
+        Err(error) => return warning(&connect_failure("DATABASE_READ_URL", &options.url, &error)),
     };
-    let is_one = is_same_database(primary, &mut standby);
+    let is_same = is_same_database(primary, &mut standby);
     let max_lag = i64::try_from(options.max_lag.as_secs()).unwrap_or(i64::MAX);
     match inspect::standby_status(primary, &mut standby) {
-        Err(error) => warning(&format!("{} cannot be compared with the primary ({error}): mend that", options.url)),
-        Ok(Some(facts)) if !facts.is_standby => {
-            warning("DATABASE_READ_URL leads to a server that is no standby: let it name one")
+        Err(error) => warning(&format!("failed to compare {} with the primary: {error}; fix this", options.url)),
+        Ok(Some(status)) if !status.is_standby => {
+            warning("DATABASE_READ_URL names a server that is not a standby; set it to a standby")
         }
-        Ok(_) if !is_one => warning("DATABASE_READ_URL leads to a standby of another server: let it name one of this"),
-        Ok(Some(facts)) if facts.is_behind && facts.seconds > max_lag => warning(&format!(
-            "the replica is {} s behind, and MAX_REPLICA_LAG allows {max_lag}: see whether its replication runs",
-            facts.seconds
+        Ok(_) if !is_same => {
+            warning("DATABASE_READ_URL names a standby of another server; set it to a standby of the primary")
+        }
+        Ok(Some(status)) if status.is_behind && status.seconds > max_lag => warning(&format!(
+            "the replica is {} s behind, but MAX_REPLICA_LAG allows {max_lag} s; check its replication",
+            status.seconds
         )),
-        Ok(_) => Check::new(NAME, State::Ok, format!("{} follows the primary", options.url)),
+        Ok(_) => Check::ok(NAME, format!("{} is a standby of the primary", options.url)),
     }
 }
 
-/// Why the database that `setting` names cannot be used, and what to do.
-fn unreachable(setting: &str, url: &DatabaseUrl, error: &impl Display) -> String {
+/// Describes why the connection to the database in `setting` failed, and how to fix it.
+fn connect_failure(setting: &str, url: &DatabaseUrl, error: &impl Display) -> String {
     let error = error.to_string();
-    let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
-    let remedy = if says(&["password", "authentication", "no pg_hba.conf entry"]) {
-        format!("check user and password in {setting}, and the server's pg_hba.conf")
-    } else if says(&["certificate", "SSL"]) {
-        format!("check sslmode and sslrootcert in {setting}: the server's certificate must be for its host's name")
-    } else if says(&["does not exist"]) {
-        format!("make it, or mend its name in {setting}")
+    let mentions = |words: &[&str]| words.iter().any(|word| error.contains(word));
+    let fix = if mentions(&["password", "authentication", "no pg_hba.conf entry"]) {
+        format!("check user and password in {setting}, and pg_hba.conf on the server")
+    } else if mentions(&["certificate", "SSL"]) {
+        format!("check sslmode and sslrootcert in {setting}; the server certificate must match the host name")
+    } else if mentions(&["does not exist"]) {
+        format!("create it, or correct its name in {setting}")
     } else if matches!(url, DatabaseUrl::Postgres(_)) {
-        format!("see that the server runs, and that host and port in {setting} are its own")
+        format!("check that the server is running and that host and port in {setting} are correct")
     } else {
-        format!("let {setting} name a database of this service, or restore it from a backup")
+        format!("set {setting} to a database of this service, or restore the database from a backup")
     };
-    format!("{error}: {remedy}")
+    format!("{error}; {fix}")
 }
 
-fn schema(conn: &mut Connection, facts: Option<&ServerInfo>) -> Result<Check, migrations::Error> {
+fn check_schema(conn: &mut Connection, info: Option<&ServerInfo>) -> Result<Check, migrations::Error> {
     const NAME: &str = "schema";
     let (pending, unknown) = (migrations::pending(conn)?, migrations::unknown(conn)?);
     Ok(if !unknown.is_empty() {
-        let says = format!(
-            "a newer release has migrated the database ({}): the release right before that one serves on it, an older \
-             one may fail",
+        let message = format!(
+            "a newer release has migrated the database ({}); run that release or the one directly before it, as older \
+             ones may fail",
             unknown.join(", ")
         );
-        Check::new(NAME, State::Warning, says)
+        Check::warning(NAME, message)
     } else if pending.is_empty() {
-        Check::new(NAME, State::Ok, "every migration has been applied")
+        Check::ok(NAME, "all migrations are applied")
     } else {
-        let how = match facts {
-            Some(facts) if !facts.can_create_tables => {
-                "posts-api migrate, as a user that may make tables, applies them"
-            }
-            _ => "posts-api migrate applies them, and so does the next start",
+        let fix = match info {
+            Some(info) if !info.can_create_tables => "run posts-api migrate as a user that can create tables",
+            _ => "run posts-api migrate, or start the service",
         };
-        Check::new(NAME, State::Wrong, format!("{} migrations are pending: {how}", pending.len()))
+        Check::error(NAME, format!("{} migrations are pending; {fix}", pending.len()))
     })
 }
 
-fn server(facts: &ServerInfo) -> Check {
+fn check_server(info: &ServerInfo) -> Check {
     const NAME: &str = "server";
-    let version = facts.version / 10_000;
-    if version < OLDEST {
-        Check::new(NAME, State::Wrong, format!("it is PostgreSQL {version}: version {OLDEST} or newer is needed"))
-    } else if facts.is_read_only {
-        let says = "it takes no writes, as a standby or by default_transaction_read_only: let DATABASE_URL name the \
-                    primary";
-        Check::new(NAME, State::Wrong, says)
+    let version = info.version / 10_000;
+    if version < MIN_POSTGRES_VERSION {
+        Check::error(
+            NAME,
+            format!("PostgreSQL {version} is not supported; use version {MIN_POSTGRES_VERSION} or later"),
+        )
+    } else if info.is_read_only {
+        let message = "the server is read-only, as a standby or by default_transaction_read_only; set DATABASE_URL to \
+                       the primary";
+        Check::error(NAME, message)
     } else {
-        Check::new(NAME, State::Ok, format!("it is PostgreSQL {version} and takes writes"))
+        Check::ok(NAME, format!("PostgreSQL {version}, read-write"))
     }
 }
 
-fn rights(facts: &ServerInfo) -> Check {
+fn check_privileges(info: &ServerInfo) -> Check {
     const NAME: &str = "privileges";
-    if !facts.missing_privileges.is_empty() {
-        let says = format!("the user lacks {}: GRANT them", facts.missing_privileges);
-        Check::new(NAME, State::Wrong, says)
-    } else if facts.can_advance_sequences {
-        Check::new(NAME, State::Ok, "the user may read and write every table")
+    if !info.missing_privileges.is_empty() {
+        Check::error(NAME, format!("the user lacks {}; grant these privileges with GRANT", info.missing_privileges))
+    } else if info.can_advance_sequences {
+        Check::ok(NAME, "the user can read and write all tables")
     } else {
-        let says = "the user may read and write every table, but import also takes UPDATE on the sequences";
-        Check::new(NAME, State::Warning, says)
+        let message = "the user can read and write all tables, but not import; grant UPDATE on the sequences";
+        Check::warning(NAME, message)
     }
 }
 
-fn tls(way: TransportSecurity, facts: &ServerInfo) -> Check {
+fn check_tls(security: TransportSecurity, info: &ServerInfo) -> Check {
     const NAME: &str = "tls";
-    match (way, facts.is_encrypted) {
-        (TransportSecurity::Local, _) => {
-            Check::new(NAME, State::Ok, "the way to the server does not leave this machine")
+    match (security, info.is_encrypted) {
+        (TransportSecurity::Local, _) => Check::ok(NAME, "the connection does not leave this machine"),
+        (TransportSecurity::Verified, _) => {
+            Check::ok(NAME, "the connection is encrypted and the server certificate is verified")
         }
-        (TransportSecurity::Verified, _) => Check::new(NAME, State::Ok, "the server's certificate is checked"),
         (TransportSecurity::Unverified, true) => {
-            let says = "the connection is encrypted, but nobody checks with whom: sslmode=verify-full does, with the \
-                        authority in sslrootcert";
-            Check::new(NAME, State::Warning, says)
+            let message = "the connection is encrypted, but the server certificate is not verified; set \
+                           sslmode=verify-full, and sslrootcert to the certificate authority";
+            Check::warning(NAME, message)
         }
         (TransportSecurity::Unverified, false) => {
-            let says = "the connection is not encrypted: where others share the network, use sslmode=verify-full";
-            Check::new(NAME, State::Warning, says)
+            let message = "the connection is not encrypted; set sslmode=verify-full unless the network is private";
+            Check::warning(NAME, message)
         }
     }
 }
 
-fn clock(facts: &ServerInfo, before: Timestamp, after: Timestamp) -> Check {
+/// Compares this machine's clock, read before and after the query, with the server's.
+fn check_clock(info: &ServerInfo, before: Timestamp, after: Timestamp) -> Check {
     const NAME: &str = "clock";
-    let ahead = before.as_microseconds() - facts.clock;
-    let behind = facts.clock - after.as_microseconds();
-    let off = ahead.max(behind);
-    if off > TOLERATED {
-        let which = if ahead > behind { "ahead of" } else { "behind" };
-        let says = format!(
-            "this machine's clock is {} s {which} the database's: set both by NTP, or posts and keys come and expire \
-             at another time than they say",
-            off / SECOND
+    let ahead = before.as_microseconds() - info.clock;
+    let behind = info.clock - after.as_microseconds();
+    let skew = ahead.max(behind);
+    if skew > MAX_CLOCK_SKEW {
+        let direction = if ahead > behind { "ahead of" } else { "behind" };
+        let message = format!(
+            "this machine's clock is {} s {direction} the database's, so posts are published and keys expire at the \
+             wrong time; synchronize both with NTP",
+            skew / SECOND
         );
-        Check::new(NAME, State::Wrong, says)
+        Check::error(NAME, message)
     } else {
-        Check::new(NAME, State::Ok, "this machine's clock and the database's agree")
+        Check::ok(NAME, "the clocks of this machine and the database agree")
     }
 }
 
-/// SQLite has the clock of this machine; what was written by it cannot lie ahead.
-fn own_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
+/// Compares this machine's clock with the newest change, because SQLite has no other clock. A change in the future means
+/// that a clock was wrong.
+fn check_local_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
     const NAME: &str = "clock";
     match newest {
-        Some(newest) if newest.as_microseconds() - now.as_microseconds() > TOLERATED => {
-            let says = format!("it is {now} here, but a post was changed at {newest}: check this machine's clock");
-            Check::new(NAME, State::Warning, says)
+        Some(newest) if newest.as_microseconds() - now.as_microseconds() > MAX_CLOCK_SKEW => {
+            let message =
+                format!("this machine's clock is at {now}, but a post was changed at {newest}; check the clock");
+            Check::warning(NAME, message)
         }
-        _ => Check::new(NAME, State::Ok, format!("it is {now} here, and nothing was written after that")),
+        _ => Check::ok(NAME, format!("this machine's clock is at {now}, and no change is later")),
     }
 }
 
-fn connections(facts: &ServerInfo, pool: PoolOptions) -> Check {
+fn check_connections(info: &ServerInfo, pool: PoolOptions) -> Check {
     const NAME: &str = "connections";
-    let (max, open) = (facts.max_connections, facts.connections);
-    // One more looks for changes.
+    let (max, open) = (info.max_connections, info.connections);
+    // The change poller uses one more.
     let needed = i64::from(pool.size) + 1;
     if needed > max {
-        let says = format!(
-            "each instance opens up to {needed}, and the server has {max} for all: lower DB_POOL_SIZE, or raise its \
+        let message = format!(
+            "an instance opens up to {needed} connections, but the server allows {max}; lower DB_POOL_SIZE or raise \
              max_connections"
         );
-        Check::new(NAME, State::Wrong, says)
+        Check::error(NAME, message)
     } else if open + needed > max {
-        let says = format!("{open} of {max} are open, and each instance opens up to {needed}: lower DB_POOL_SIZE");
-        Check::new(NAME, State::Warning, says)
+        let message = format!(
+            "{open} of {max} connections are open, and an instance opens up to {needed}; lower DB_POOL_SIZE or raise \
+             max_connections"
+        );
+        Check::warning(NAME, message)
     } else {
-        Check::new(NAME, State::Ok, format!("{open} of {max} are open, and each instance opens up to {needed}"))
+        Check::ok(NAME, format!("{open} of {max} connections are open, and an instance opens up to {needed}"))
     }
 }
 
@@ -235,7 +243,7 @@ fn connections(facts: &ServerInfo, pool: PoolOptions) -> Check {
 mod tests {
     use super::*;
 
-    fn facts(is_encrypted: bool) -> ServerInfo {
+    fn server_info(is_encrypted: bool) -> ServerInfo {
         ServerInfo {
             version: 150_004,
             clock: 0,
@@ -250,36 +258,36 @@ mod tests {
     }
 
     #[test]
-    fn only_a_way_that_others_may_listen_on_or_answer_at_is_warned_of() {
-        for (way, is_encrypted, state, word) in [
-            (TransportSecurity::Local, false, State::Ok, "machine"),
-            (TransportSecurity::Verified, true, State::Ok, "checked"),
-            (TransportSecurity::Unverified, true, State::Warning, "verify-full"),
-            (TransportSecurity::Unverified, false, State::Warning, "not encrypted"),
+    fn only_unverified_connections_get_a_tls_warning() {
+        for (security, is_encrypted, status, word) in [
+            (TransportSecurity::Local, false, Status::Ok, "machine"),
+            (TransportSecurity::Verified, true, Status::Ok, "verified"),
+            (TransportSecurity::Unverified, true, Status::Warning, "verify-full"),
+            (TransportSecurity::Unverified, false, Status::Warning, "not encrypted"),
         ] {
-            let check = tls(way, &facts(is_encrypted));
-            assert!(check.state == state && check.says.contains(word), "{way:?} {is_encrypted}: {check:?}");
+            let check = check_tls(security, &server_info(is_encrypted));
+            assert!(check.status == status && check.message.contains(word), "{security:?} {is_encrypted}: {check:?}");
         }
     }
 
     #[test]
-    fn clocks_may_differ_by_five_seconds_and_the_time_that_asking_takes() {
+    fn clocks_may_differ_by_five_seconds_plus_the_query_time() {
         let at = |seconds: i64| Timestamp::from_microseconds(seconds * SECOND).unwrap();
-        for (before, after, state, word) in [
-            (0, 0, State::Ok, "agree"),
-            (5, 5, State::Ok, "agree"),
-            (-30, 30, State::Ok, "agree"),
-            (6, 7, State::Wrong, "6 s ahead of"),
-            (-9, -8, State::Wrong, "8 s behind"),
+        for (before, after, status, word) in [
+            (0, 0, Status::Ok, "agree"),
+            (5, 5, Status::Ok, "agree"),
+            (-30, 30, Status::Ok, "agree"),
+            (6, 7, Status::Error, "6 s ahead of"),
+            (-9, -8, Status::Error, "8 s behind"),
         ] {
-            let check = clock(&facts(true), at(before), at(after));
-            assert!(check.state == state && check.says.contains(word), "{before} {after}: {check:?}");
+            let check = check_clock(&server_info(true), at(before), at(after));
+            assert!(check.status == status && check.message.contains(word), "{before} {after}: {check:?}");
         }
     }
 
     #[test]
-    fn a_server_that_is_too_old_is_told() {
-        assert_eq!(server(&ServerInfo { version: 149_999, ..facts(true) }).state, State::Wrong);
-        assert_eq!(server(&facts(true)).state, State::Ok);
+    fn an_unsupported_server_version_is_an_error() {
+        assert_eq!(check_server(&ServerInfo { version: 149_999, ..server_info(true) }).status, Status::Error);
+        assert_eq!(check_server(&server_info(true)).status, Status::Ok);
     }
 }

@@ -1,131 +1,132 @@
-//! SQLite's file and the place where it lies.
+//! Checks of the SQLite file, its directory, its disk, and its write-ahead log.
 
 use std::fs::{Metadata, OpenOptions};
 use std::path::Path;
 
 use crate::db::sqlite::open::sidecar_path;
-use crate::ops::doctor::{Check, State};
+use crate::ops::doctor::Check;
 
 pub(crate) const FILE: &str = "file";
 
 const MIB: u64 = 1024 * 1024;
-/// SQLite cuts its log back to so much.
-const LONG_LOG: u64 = 64 * MIB;
-/// With less, the next writes may be refused.
-const LITTLE_ROOM: u64 = 64 * MIB;
+/// The size to which SQLite truncates its write-ahead log. A longer log means that truncation does not happen.
+const MAX_LOG: u64 = 64 * MIB;
+/// With less free space, the next writes may fail.
+const MIN_FREE: u64 = 64 * MIB;
 
-pub(crate) fn examine(database: &Path, checks: &mut Vec<Check>) {
+pub(crate) fn run_checks(database: &Path, checks: &mut Vec<Check>) {
     let directory = match database.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    checks.push(self::directory(directory));
-    let file = database.metadata();
-    checks.push(match &file {
-        Ok(metadata) => self::file(database, metadata),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Check::new(
+    checks.push(check_directory(directory));
+    let metadata = database.metadata();
+    checks.push(match &metadata {
+        Ok(metadata) => check_file(database, metadata),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Check::error(
             FILE,
-            State::Wrong,
-            format!("there is no {}: posts-api migrate makes it, and so does the first start", database.display()),
+            format!("{} does not exist; run posts-api migrate to create it, or start the service", database.display()),
         ),
-        Err(error) => Check::new(FILE, State::Wrong, format!("{}: {error}", database.display())),
+        Err(error) => Check::error(FILE, format!("{}: {error}", database.display())),
     });
-    checks.extend(room(directory, file.map_or(0, |file| file.len())));
-    checks.push(log(database));
+    checks.extend(check_disk(directory, metadata.map_or(0, |metadata| metadata.len())));
+    checks.push(check_log(database));
 }
 
-fn directory(directory: &Path) -> Check {
+fn check_directory(directory: &Path) -> Check {
     const NAME: &str = "directory";
-    // Nothing but a try tells of lists of rights and of disks that are mounted for reading only. The file has no name.
+    let path = absolute(directory);
+    // Creates an unnamed file. Metadata alone would miss access control lists and read-only mounts.
     match tempfile::tempfile_in(directory) {
-        Ok(_file) => Check::new(NAME, State::Ok, format!("files can be made in {}", shown(directory))),
-        Err(error) => Check::new(
+        Ok(_file) => Check::ok(NAME, format!("{path} is writable")),
+        Err(error) => Check::error(
             NAME,
-            State::Wrong,
             format!(
-                "no file can be made in {} ({error}), and SQLite keeps its log beside the database: give the user of \
-                 the service the right to write there",
-                shown(directory)
+                "cannot create files in {path} ({error}), but SQLite stores its log there; give the service user \
+                 write permission"
             ),
         ),
     }
 }
 
-fn shown(directory: &Path) -> String {
+fn absolute(directory: &Path) -> String {
     directory.canonicalize().unwrap_or_else(|_| directory.to_owned()).display().to_string()
 }
 
-fn file(database: &Path, metadata: &Metadata) -> Check {
-    let shown = database.display();
+fn check_file(database: &Path, metadata: &Metadata) -> Check {
+    let path = database.display();
     if !metadata.is_file() {
-        return Check::new(FILE, State::Wrong, format!("{shown} is no file: let DATABASE_URL name one"));
+        return Check::error(FILE, format!("{path} is not a file; set DATABASE_URL to the path of a file"));
     }
     if let Err(error) = OpenOptions::new().read(true).write(true).open(database) {
-        let says = format!("{shown} cannot be read and written ({error}): give it to the user of the service (chown)");
-        return Check::new(FILE, State::Wrong, says);
+        let message = format!("{path} is not readable and writable ({error}); give it to the service user with chown");
+        return Check::error(FILE, message);
     }
-    if is_open_to_others(metadata) {
-        let says = format!("other users of this machine can read or write {shown}, drafts too: chmod 600 {shown}");
-        return Check::new(FILE, State::Warning, says);
+    if is_accessible_to_others(metadata) {
+        let message = format!("other users can read or write {path}, which contains drafts; run chmod 600 {path}");
+        return Check::warning(FILE, message);
     }
-    Check::new(FILE, State::Ok, format!("{shown} can be read and written, by its owner only"))
+    Check::ok(FILE, format!("{path} is readable and writable by its owner only"))
 }
 
 #[cfg(unix)]
-fn is_open_to_others(metadata: &Metadata) -> bool {
+fn is_accessible_to_others(metadata: &Metadata) -> bool {
     std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-fn is_open_to_others(_: &Metadata) -> bool {
+fn is_accessible_to_others(_: &Metadata) -> bool {
     false
 }
 
-/// `None`: this system does not tell.
-fn room(directory: &Path, size: u64) -> Option<Check> {
+/// Checks the free space. Returns `None` if this operating system does not report it.
+fn check_disk(directory: &Path, database_size: u64) -> Option<Check> {
     const NAME: &str = "disk";
-    let free = match free(directory)? {
+    let free = match free_space(directory)? {
         Ok(free) => free,
-        Err(error) => return Some(Check::new(NAME, State::Wrong, format!("its free space cannot be told: {error}"))),
+        Err(error) => return Some(Check::error(NAME, format!("failed to determine the free space: {error}"))),
     };
-    let told = format!("{} MiB are free", free / MIB);
-    Some(if free < LITTLE_ROOM {
-        Check::new(NAME, State::Wrong, format!("only {told}: make room, or writes will be answered 507"))
-    } else if free < size.saturating_add(LITTLE_ROOM) {
-        let says = format!("{told}, less than the database has: a backup beside it or a large migration has no room");
-        Check::new(NAME, State::Warning, says)
+    let mib = free / MIB;
+    Some(if free < MIN_FREE {
+        Check::error(NAME, format!("only {mib} MiB are free; free up space, or writes will fail with status 507"))
+    } else if free < database_size.saturating_add(MIN_FREE) {
+        let message = format!(
+            "{mib} MiB are free, less than the size of the database; free up space before a backup to this disk or a \
+             large migration"
+        );
+        Check::warning(NAME, message)
     } else {
-        Check::new(NAME, State::Ok, told)
+        Check::ok(NAME, format!("{mib} MiB are free"))
     })
 }
 
-/// Bytes that are free for who is not root.
+/// The free space in bytes for users other than root.
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems do not tell")]
-fn free(directory: &Path) -> Option<std::io::Result<u64>> {
-    let told = rustix::fs::statvfs(directory).map_err(std::io::Error::from);
-    Some(told.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)))
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not report it")]
+fn free_space(directory: &Path) -> Option<std::io::Result<u64>> {
+    let disk = rustix::fs::statvfs(directory).map_err(std::io::Error::from);
+    Some(disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)))
 }
 
 #[cfg(not(unix))]
-fn free(_: &Path) -> Option<std::io::Result<u64>> {
+fn free_space(_: &Path) -> Option<std::io::Result<u64>> {
     None
 }
 
-fn log(database: &Path) -> Check {
+fn check_log(database: &Path) -> Check {
     const NAME: &str = "log";
-    // SQLite follows links before it appends its ends.
+    // SQLite resolves symbolic links before it derives the name of the log.
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     match sidecar_path(&database, "-wal").metadata() {
-        Ok(log) if log.len() > LONG_LOG => {
-            let says = format!(
-                "the write-ahead log has {} MiB: a program reads the database for long, a backup or an open shell \
-                 perhaps; end it, and a running service empties the log",
+        Ok(log) if log.len() > MAX_LOG => {
+            let message = format!(
+                "the write-ahead log has {} MiB because a program has a long read transaction open, such as a backup \
+                 or a shell; end it, and the running service truncates the log",
                 log.len() / MIB
             );
-            Check::new(NAME, State::Warning, says)
+            Check::warning(NAME, message)
         }
-        Ok(log) => Check::new(NAME, State::Ok, format!("the write-ahead log has {} KiB", log.len() / 1024)),
-        Err(_) => Check::new(NAME, State::Ok, "there is no write-ahead log: nobody has the database open"),
+        Ok(log) => Check::ok(NAME, format!("the write-ahead log has {} KiB", log.len() / 1024)),
+        Err(_) => Check::ok(NAME, "there is no write-ahead log, so no program has the database open"),
     }
 }

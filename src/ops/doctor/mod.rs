@@ -1,4 +1,5 @@
-//! What stands in the way of serving, in plain words, and what to do about it. Changes nothing.
+//! Self-diagnosis: checks the settings, the database, and the disk, and suggests a fix for each problem. It writes
+//! nothing to the database.
 
 mod database;
 mod files;
@@ -8,57 +9,70 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::db::DatabaseUrl;
 
-/// What was found of one thing that serving takes.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     pub name: &'static str,
-    pub state: State,
-    /// One line; what to do is in it.
-    pub says: String,
+    pub status: Status,
+    /// One line. States the problem and the fix.
+    pub message: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum Status {
     Ok,
-    /// It serves all the same.
+    /// The service works, but something should be fixed.
     Warning,
-    Wrong,
+    /// The service cannot start, or requests fail.
+    Error,
 }
 
 impl Check {
-    fn new(name: &'static str, state: State, says: impl Into<String>) -> Self {
-        Self { name, state, says: one_line(&says.into()) }
+    fn new(name: &'static str, status: Status, message: impl Into<String>) -> Self {
+        Self { name, status, message: one_line(&message.into()) }
     }
 
-    /// Of the settings: `problem` is why they cannot be used.
+    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(name, Status::Ok, message)
+    }
+
+    fn warning(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(name, Status::Warning, message)
+    }
+
+    fn error(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(name, Status::Error, message)
+    }
+
+    /// The check of the settings. `error` is the reason why they are invalid, if they are.
     #[must_use]
-    pub fn of_settings(problem: Option<&str>, warnings: &[String]) -> Self {
+    pub fn of_settings(error: Option<&str>, warnings: &[String]) -> Self {
         const NAME: &str = "settings";
-        match (problem, warnings) {
-            (Some(problem), _) => Self::new(NAME, State::Wrong, problem),
-            (None, []) => Self::new(NAME, State::Ok, "every value can be used"),
-            (None, warnings) => Self::new(NAME, State::Warning, warnings.join("; ")),
+        match (error, warnings) {
+            (Some(error), _) => Self::error(NAME, error),
+            (None, []) => Self::ok(NAME, "all settings are valid"),
+            (None, warnings) => Self::warning(NAME, warnings.join("; ")),
         }
     }
 }
 
-/// libpq and SQLite answer in several.
+/// Joins the lines of a message. libpq and SQLite return several.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Looks at what the settings name. What cannot be told because something before it is wrong is left out.
+/// Runs all checks. Omits those that depend on a failed check.
 #[must_use]
-pub fn examine(config: &Config) -> Vec<Check> {
+pub fn run_checks(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     if let DatabaseUrl::Sqlite { path } = &config.database {
-        files::examine(path, &mut checks);
+        files::run_checks(path, &mut checks);
     }
-    // A file that is not there was told of.
-    if checks.iter().all(|check| (check.name, check.state) != (files::FILE, State::Wrong)) {
-        database::examine("database", &config.database, config.pool, &mut checks);
+    // The check of the file reports a missing database better than SQLite does.
+    if checks.iter().all(|check| (check.name, check.status) != (files::FILE, Status::Error)) {
+        database::run_checks("database", &config.database, config.pool, &mut checks);
     }
-    checks.extend(database::beside(&config.database, &config.endpoints));
+    checks.extend(database::check_endpoints(&config.database, &config.endpoints));
     checks
 }

@@ -1,44 +1,47 @@
-//! Posts of other programs, made into ours.
+//! Converts the posts of other publishing systems into posts of this service.
 
 use serde_json::{Value, json};
 
 use crate::db::Timestamp;
 use crate::posts::{model, slug};
-use crate::transfer::imported_post::{ImportedPost, read};
-use crate::transfer::source::Record;
+use crate::transfer::imported_post;
+use crate::transfer::imported_post::ImportedPost;
+use crate::transfer::source::ImportRecord;
 
-/// A post of another program. Its times are RFC 3339.
+/// A post of WordPress or Ghost. Its times are RFC 3339.
 #[derive(Debug, Default)]
-pub(crate) struct Foreign {
+pub(crate) struct ExternalPost {
     pub(crate) title: String,
-    /// As it stands in that program's URLs; empty: none.
+    /// The slug in the URLs of the other system. May be empty.
     pub(crate) slug: String,
     pub(crate) content: Option<String>,
-    pub(crate) state: State,
+    pub(crate) status: ExternalStatus,
     pub(crate) created_at: Option<String>,
     pub(crate) updated_at: Option<String>,
 }
 
+/// The publication status, with the time of publication.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum ExternalStatus {
     #[default]
     Draft,
-    /// At this time.
     Published(String),
     Scheduled(String),
 }
 
-/// How posts are counted that stay hidden, because nobody can tell when they were to be seen.
-pub(crate) const UNDATED: &str = "published or scheduled posts without a date, which are drafts now";
-/// What a post is called that has no name at all.
+/// The report's description of published and scheduled posts whose time of publication is unknown.
+pub(crate) const UNDATED: &str = "published or scheduled posts without a date imported as drafts";
+pub(crate) const EXCERPTS: &str = "custom excerpts not imported";
+pub(crate) const PAGES: &str = "pages not imported (import them with --pages)";
+/// The title of a post that has neither title nor slug.
 const UNTITLED: &str = "Untitled";
 
-impl Foreign {
-    /// The post, or why it cannot be one here; and what was made of it.
-    pub(crate) fn into_record(self) -> (Result<Record, String>, Vec<String>) {
+impl ExternalPost {
+    /// Converts the post. Returns the record or the reason why the post is invalid, and notes about changed fields.
+    pub(crate) fn into_record(self) -> (Result<ImportRecord, String>, Vec<String>) {
         let mut notes = Vec::new();
-        let title = self.title_or_another(&mut notes);
-        let (asked, base) = match self.slug.as_str() {
+        let title = self.title_or_generated(&mut notes);
+        let (slug, base) = match self.slug.as_str() {
             "" => (None, None),
             given => match model::slug(given.to_owned()) {
                 Ok(slug) => (Some(slug), None),
@@ -46,40 +49,45 @@ impl Foreign {
             },
         };
         if let Some(base) = &base {
-            notes.push(format!("the slug {:?} is none here: it becomes {base}, or that with a number", self.slug));
+            notes.push(format!(
+                "the slug {:?} is invalid; it becomes {base}, with a number appended if that is in use",
+                self.slug
+            ));
         }
-        let (published, published_at, scheduled_for) = match self.state {
-            State::Draft => (false, None, None),
-            State::Published(at) => (true, Some(at), None),
-            State::Scheduled(at) => (false, None, Some(at)),
+        let (published, published_at, scheduled_for) = match self.status {
+            ExternalStatus::Draft => (false, None, None),
+            ExternalStatus::Published(at) => (true, Some(at), None),
+            ExternalStatus::Scheduled(at) => (false, None, Some(at)),
         };
         let post: Value = json!({
-            "title": title, "slug": asked, "content": self.content, "published": published,
+            "title": title, "slug": slug, "content": self.content, "published": published,
             "published_at": published_at, "scheduled_for": scheduled_for, "created_at": self.created_at,
             "updated_at": self.updated_at,
         });
-        let post = read::<ImportedPost>(post, "").map(|mut post| {
+        let post = imported_post::parse::<ImportedPost>(post, "").map(|mut post| {
             if base.is_some() {
                 post.entry.base = base;
             }
-            Record::Post(Box::new(post))
+            ImportRecord::Post(Box::new(post))
         });
         (post, notes)
     }
 
-    fn title_or_another(&self, notes: &mut Vec<String>) -> String {
+    /// The title, or one generated from the slug.
+    fn title_or_generated(&self, notes: &mut Vec<String>) -> String {
         if !self.title.trim().is_empty() {
             return self.title.clone();
         }
         let words = self.slug.replace('-', " ");
         let title = if words.trim().is_empty() { UNTITLED } else { words.trim() };
-        notes.push(format!("it has no title, and is called {title:?}"));
+        notes.push(format!("the post has no title; it becomes {title:?}"));
         title.to_owned()
     }
 }
 
-/// A time as databases write it, `2026-01-31 12:00:00`, in UTC. `None`: the zeros that stand for no time, or nothing.
-pub(crate) fn time(text: &str) -> Option<String> {
+/// Converts a UTC time in SQL format (`2026-01-31 12:00:00`) to RFC 3339. Returns `None` for an empty text and for
+/// `0000-00-00 00:00:00`, which WordPress stores for "no time".
+pub(crate) fn sql_time(text: &str) -> Option<String> {
     let text = text.trim();
     if text.is_empty() || text.starts_with("0000-") {
         return None;
@@ -90,7 +98,7 @@ pub(crate) fn time(text: &str) -> Option<String> {
     }
 }
 
-/// A time in milliseconds since 1970. `None`: it is out of range.
-pub(crate) fn milliseconds(number: i64) -> Option<String> {
+/// Converts a time in milliseconds since 1970 to RFC 3339. Returns `None` if it is out of range.
+pub(crate) fn millisecond_time(number: i64) -> Option<String> {
     Timestamp::from_microseconds(number.checked_mul(1000)?).ok().map(|time| time.to_string())
 }

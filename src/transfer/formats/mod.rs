@@ -1,4 +1,4 @@
-//! The file formats that an import reads.
+//! Parsers for the file formats that an import reads. Each hands its items to a sink and knows no database.
 
 mod external_post;
 pub(crate) mod ghost;

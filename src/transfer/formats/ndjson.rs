@@ -1,15 +1,17 @@
-//! A line a post, as JSON; also a line an API key, and where ids go on.
+//! NDJSON as this service exports it: one JSON object per line. An object is a post, `{"api_key": …}`, or
+//! `{"last_ids": …}`.
 
 use std::io::BufRead;
 
 use serde_json::Value;
 
-use crate::transfer::Error;
-use crate::transfer::imported_post::read;
-use crate::transfer::source::{Item, Meter, Record, Sink};
+use crate::transfer::error::Error;
+use crate::transfer::imported_post;
+use crate::transfer::metered_reader::Meter;
+use crate::transfer::source::{ImportRecord, Sink, SourceItem};
 
-/// Empty lines are passed over.
-pub(crate) fn read_lines(mut input: impl BufRead, meter: &Meter, sink: Sink<'_>) -> Result<(), Error> {
+/// Parses all lines. Skips empty ones.
+pub(crate) fn parse(mut input: impl BufRead, meter: &Meter, sink: Sink<'_>) -> Result<(), Error> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -20,19 +22,19 @@ pub(crate) fn read_lines(mut input: impl BufRead, meter: &Meter, sink: Sink<'_>)
         if line.trim_ascii().is_empty() {
             continue;
         }
-        sink(Item { unit: "line", number, size: line.len(), record: record(&line), notes: Vec::new() })?;
+        sink(SourceItem { unit: "line", number, size: line.len(), record: parse_line(&line), notes: Vec::new() })?;
     }
     Ok(())
 }
 
-fn record(line: &[u8]) -> Result<Record, String> {
-    let mut value: Value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {error}"))?;
-    let only = value.as_object_mut().filter(|object| object.len() == 1);
-    let other =
-        only.and_then(|object| ["api_key", "last_ids"].into_iter().find_map(|name| Some((name, object.remove(name)?))));
-    match other {
-        Some(("api_key", key)) => read(key, "/api_key").map(Record::Key),
-        Some((_, ids)) => read(ids, "/last_ids").map(Record::LastIds),
-        None => read(value, "").map(|post| Record::Post(Box::new(post))),
+fn parse_line(line: &[u8]) -> Result<ImportRecord, String> {
+    let mut value: Value = serde_json::from_slice(line).map_err(|error| format!("invalid JSON: {error}"))?;
+    let single = value.as_object_mut().filter(|object| object.len() == 1);
+    let wrapped = single
+        .and_then(|object| ["api_key", "last_ids"].into_iter().find_map(|name| Some((name, object.remove(name)?))));
+    match wrapped {
+        Some(("api_key", key)) => imported_post::parse(key, "/api_key").map(ImportRecord::Key),
+        Some((_, ids)) => imported_post::parse(ids, "/last_ids").map(ImportRecord::LastIds),
+        None => imported_post::parse(value, "").map(|post| ImportRecord::Post(Box::new(post))),
     }
 }

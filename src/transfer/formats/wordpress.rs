@@ -1,7 +1,7 @@
-//! WordPress's export (WXR): an RSS feed of everything on a site, with elements of its own.
+//! WordPress export files (WXR): an RSS feed with WordPress's own elements.
 //!
-//! It is read element by element, so a large one takes no more memory than its largest element. Nothing in it is
-//! expanded: entities that the file would define itself (a document type) are refused.
+//! The parser reads one element at a time, so the file size does not affect memory use. It expands only the entities
+//! that XML predefines and rejects document types, so that a file cannot define entities that expand without bound.
 
 use std::io::BufRead;
 
@@ -9,14 +9,16 @@ use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::transfer::Error;
-use crate::transfer::formats::external_post::{Foreign, State, UNDATED, time};
-use crate::transfer::source::{Item, LeftOut, Meter, Sink};
+use crate::transfer::error::Error;
+use crate::transfer::formats::external_post::{EXCERPTS, ExternalPost, ExternalStatus, PAGES, UNDATED, sql_time};
+use crate::transfer::metered_reader::Meter;
+use crate::transfer::report::Unmapped;
+use crate::transfer::source::{Sink, SourceItem};
 
-/// More of an element is not kept: no content that long is a post here, and it is refused as too long.
-const LONGEST_TEXT: usize = 1024 * 1024;
+/// The longest text stored for one element. Validation rejects such a long content later.
+const MAX_TEXT: usize = 1024 * 1024;
 
-/// Of an item, the elements that are kept.
+/// The stored elements of an `<item>`.
 #[derive(Default)]
 struct WordPressItem {
     title: String,
@@ -30,9 +32,9 @@ struct WordPressItem {
     kind: String,
     password: String,
     comments: u64,
-    fields: u64,
-    /// What in its text cannot be read.
-    mistake: Option<String>,
+    custom_fields: u64,
+    /// The first error in the text of an element.
+    error: Option<String>,
 }
 
 impl WordPressItem {
@@ -52,109 +54,111 @@ impl WordPressItem {
         })
     }
 
-    /// The post that it is here. `None`: it is something else, which is counted.
-    fn into_post(self, with_pages: bool, left_out: &mut LeftOut) -> Option<Foreign> {
+    /// Converts the item to a post. Returns `None` if it is something else, which `unmapped` then counts.
+    fn into_post(self, with_pages: bool, unmapped: &mut Unmapped) -> Option<ExternalPost> {
         let other = match self.kind.as_str() {
-            "post" | "page" if self.status == "trash" => Some("posts in the trash"),
-            "page" if !with_pages => Some("pages (--pages takes them, too)"),
+            "post" | "page" if self.status == "trash" => Some("posts in the trash not imported"),
+            "page" if !with_pages => Some(PAGES),
             "post" | "page" => None,
-            "attachment" => Some("attachments"),
-            _ => Some("items that are no posts, such as menus"),
+            "attachment" => Some("attachments not imported"),
+            _ => Some("items other than posts, such as menus, not imported"),
         };
         if let Some(other) = other {
-            left_out.count(other);
+            unmapped.increment(other);
             return None;
         }
-        // A draft has no time in UTC, and the file does not tell the site's offset.
-        let created_at = time(&self.date_gmt).or_else(|| time(&self.date));
-        let updated_at = time(&self.modified_gmt).or_else(|| created_at.clone());
-        let state = match (self.status.as_str(), &created_at) {
-            // Whoever has no password must not read it here either.
-            ("publish" | "future", _) if !self.password.is_empty() => {
-                left_out.count("passwords, whose posts are drafts now");
-                State::Draft
-            }
-            ("publish", Some(at)) => State::Published(at.clone()),
-            ("future", Some(at)) => State::Scheduled(at.clone()),
-            ("publish" | "future", None) => {
-                left_out.count(UNDATED);
-                State::Draft
-            }
-            ("private", _) => {
-                left_out.count("private posts, which are drafts now");
-                State::Draft
-            }
-            _ => State::Draft,
-        };
-        left_out.add("comments", self.comments);
-        left_out.add("custom fields", self.fields);
-        left_out.add("excerpts written by hand", u64::from(!self.excerpt.is_empty()));
-        // WordPress keeps other letters than ASCII's percent-encoded.
+        // A draft has no UTC time. Its local time is taken as UTC, because the file does not give the site's offset.
+        let created_at = sql_time(&self.date_gmt).or_else(|| sql_time(&self.date));
+        let updated_at = sql_time(&self.modified_gmt).or_else(|| created_at.clone());
+        let status = self.status(created_at.as_ref(), unmapped);
+        unmapped.add("comments not imported", self.comments);
+        unmapped.add("custom fields not imported", self.custom_fields);
+        unmapped.add(EXCERPTS, u64::from(!self.excerpt.is_empty()));
+        // WordPress percent-encodes all non-ASCII letters of a slug.
         let slug = percent_decode_str(&self.name).decode_utf8_lossy().into_owned();
         let content = Some(self.content).filter(|content| !content.is_empty());
-        Some(Foreign { title: self.title, slug, content, state, created_at, updated_at })
+        Some(ExternalPost { title: self.title, slug, content, status, created_at, updated_at })
+    }
+
+    fn status(&self, at: Option<&String>, unmapped: &mut Unmapped) -> ExternalStatus {
+        match (self.status.as_str(), at) {
+            // Publishing the post here would remove its password protection.
+            ("publish" | "future", _) if !self.password.is_empty() => {
+                unmapped.increment("password-protected posts imported as drafts");
+                ExternalStatus::Draft
+            }
+            ("publish", Some(at)) => ExternalStatus::Published(at.clone()),
+            ("future", Some(at)) => ExternalStatus::Scheduled(at.clone()),
+            ("publish" | "future", None) => {
+                unmapped.increment(UNDATED);
+                ExternalStatus::Draft
+            }
+            ("private", _) => {
+                unmapped.increment("private posts imported as drafts");
+                ExternalStatus::Draft
+            }
+            _ => ExternalStatus::Draft,
+        }
     }
 }
 
-/// Hands over every post, and counts what there is besides.
-pub(crate) fn read_items(
-    input: impl BufRead,
-    meter: &Meter,
-    with_pages: bool,
-    sink: Sink<'_>,
-) -> Result<LeftOut, Error> {
+/// Hands each post to `sink` and counts everything else.
+pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
     let mut reader = Reader::from_reader(input);
     reader.config_mut().expand_empty_elements = true;
-    let mut parser = Parser { with_pages, path: Vec::new(), item: None, number: 0, left_out: LeftOut::default() };
+    let mut parser =
+        WordPressParser { with_pages, path: Vec::new(), item: None, number: 0, unmapped: Unmapped::default() };
     let mut buffer = Vec::new();
     loop {
         buffer.clear();
         meter.begin_item();
         match reader.read_event_into(&mut buffer) {
-            Ok(Event::Eof) => return parser.end(),
-            Ok(event) => parser.take(event, sink)?,
+            Ok(Event::Eof) => return parser.finish(),
+            Ok(event) => parser.handle(event, sink)?,
             Err(quick_xml::Error::Io(error)) => return Err(std::io::Error::other(error).into()),
             Err(error) => {
                 let position = reader.error_position();
-                return Err(parser.broken(&format!("at byte {position}: {error}")));
+                return Err(parser.format_error(&format!("at byte {position}: {error}")));
             }
         }
     }
 }
 
-/// How deep elements may lie in each other; WordPress needs five.
-const DEEPEST: usize = 64;
+/// The deepest nesting that the parser accepts. WordPress uses five levels.
+const MAX_DEPTH: usize = 64;
 
-struct Parser {
+struct WordPressParser {
     with_pages: bool,
-    /// The names of the elements that are open.
+    /// The names of the open elements.
     path: Vec<String>,
     item: Option<WordPressItem>,
-    /// Of the items that began.
+    /// The number of items so far, including the current one.
     number: u64,
-    left_out: LeftOut,
+    unmapped: Unmapped,
 }
 
-/// Elements of `rss/channel/item`.
-const IN_ITEM: usize = 4;
+/// The depth of the elements below `rss/channel/item`.
+const ITEM_FIELD_DEPTH: usize = 4;
 
-impl Parser {
-    fn take(&mut self, event: Event<'_>, sink: Sink<'_>) -> Result<(), Error> {
+impl WordPressParser {
+    fn handle(&mut self, event: Event<'_>, sink: Sink<'_>) -> Result<(), Error> {
         match event {
             Event::Start(element) => self.open(&element)?,
             Event::End(_) => self.close(sink)?,
-            Event::Text(text) => self.add(Ok(text.xml10_content().into_owned())),
-            Event::CData(text) => self.add(Ok(text.xml10_content().into_owned())),
+            Event::Text(text) => self.append(Ok(text.xml10_content().into_owned())),
+            Event::CData(text) => self.append(Ok(text.xml10_content().into_owned())),
             Event::GeneralRef(reference) => {
                 let name = reference.to_string();
                 let character = reference.resolve_char_ref().ok().flatten().map(String::from);
                 let text = character
                     .or_else(|| quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned))
-                    .ok_or_else(|| format!("&{name}; is not known in XML"));
-                self.add(text);
+                    .ok_or_else(|| format!("unknown entity &{name};"));
+                self.append(text);
             }
             Event::DocType(_) => {
-                return Err(Error::Format("the file has a document type, which no export of WordPress has".into()));
+                return Err(Error::Format(
+                    "not a WordPress export: the file has a document type, which such exports never have".into(),
+                ));
             }
             _ => {}
         }
@@ -164,10 +168,10 @@ impl Parser {
     fn open(&mut self, element: &BytesStart<'_>) -> Result<(), Error> {
         let name = element.name().as_ref().to_owned();
         if self.path.is_empty() && name != "rss" {
-            return Err(Error::Format("the file is no export of WordPress: those begin with <rss".into()));
+            return Err(Error::Format("not a WordPress export: the root element must be <rss>".into()));
         }
-        if self.path.len() == DEEPEST {
-            return Err(self.broken("elements lie in each other too deep"));
+        if self.path.len() == MAX_DEPTH {
+            return Err(self.format_error(&format!("elements are nested more than {MAX_DEPTH} levels deep")));
         }
         self.path.push(name);
         let names: Vec<&str> = self.path.iter().map(String::as_str).collect();
@@ -177,57 +181,57 @@ impl Parser {
                 *item = Some(WordPressItem::default());
             }
             ([_, _, "item", "wp:comment"], Some(item)) => item.comments += 1,
-            ([_, _, "item", "wp:postmeta"], Some(item)) => item.fields += 1,
-            (["rss", "channel", "wp:author"], _) => self.left_out.count("authors"),
+            ([_, _, "item", "wp:postmeta"], Some(item)) => item.custom_fields += 1,
+            (["rss", "channel", "wp:author"], _) => self.unmapped.increment("authors not imported"),
             (["rss", "channel", "wp:category" | "wp:tag" | "wp:term"], _) => {
-                self.left_out.count("categories and tags");
+                self.unmapped.increment("categories and tags not imported");
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// Adds to the text of the element that is open, where it is one of those that are kept.
-    fn add(&mut self, text: Result<String, String>) {
+    /// Appends text to the open element if it is a stored one.
+    fn append(&mut self, text: Result<String, String>) {
         let Some(item) = &mut self.item else { return };
-        let Some(element) = self.path.last().filter(|_| self.path.len() == IN_ITEM) else { return };
+        let Some(element) = self.path.last().filter(|_| self.path.len() == ITEM_FIELD_DEPTH) else { return };
         let Some(field) = item.field(element) else { return };
         match text {
-            Ok(text) if field.len() <= LONGEST_TEXT => field.push_str(&text),
+            Ok(text) if field.len() <= MAX_TEXT => field.push_str(&text),
             Ok(_) => {}
-            Err(mistake) => {
-                item.mistake.get_or_insert(format!("{element}: {mistake}"));
+            Err(error) => {
+                item.error.get_or_insert(format!("{element}: {error}"));
             }
         }
     }
 
     fn close(&mut self, sink: Sink<'_>) -> Result<(), Error> {
         self.path.pop();
-        if self.path.len() + 2 != IN_ITEM {
+        if self.path.len() + 2 != ITEM_FIELD_DEPTH {
             return Ok(());
         }
         let Some(mut item) = self.item.take() else { return Ok(()) };
         let size = item.content.len();
-        let mistake = item.mistake.take();
-        let Some(post) = item.into_post(self.with_pages, &mut self.left_out) else { return Ok(()) };
-        let (record, notes) = match mistake {
-            Some(mistake) => (Err(mistake), Vec::new()),
+        let error = item.error.take();
+        let Some(post) = item.into_post(self.with_pages, &mut self.unmapped) else { return Ok(()) };
+        let (record, notes) = match error {
+            Some(error) => (Err(error), Vec::new()),
             None => post.into_record(),
         };
-        sink(Item { unit: "item", number: self.number, size, record, notes })
+        sink(SourceItem { unit: "item", number: self.number, size, record, notes })
     }
 
-    fn end(self) -> Result<LeftOut, Error> {
+    fn finish(self) -> Result<Unmapped, Error> {
         if self.path.is_empty() && self.number > 0 {
-            return Ok(self.left_out);
+            return Ok(self.unmapped);
         }
         if self.path.is_empty() {
-            return Err(Error::Format("the file is no export of WordPress: it has no <item>".into()));
+            return Err(Error::Format("not a WordPress export: the file has no <item>".into()));
         }
-        Err(self.broken("it ends before its last element does: it may have been cut off"))
+        Err(self.format_error("unexpected end of file; the file may be truncated"))
     }
 
-    fn broken(&self, why: &str) -> Error {
-        Error::Format(format!("the file cannot be read as XML after its item {}: {why}", self.number))
+    fn format_error(&self, reason: &str) -> Error {
+        Error::Format(format!("failed to parse the file as XML after item {}: {reason}", self.number))
     }
 }

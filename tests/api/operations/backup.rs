@@ -218,7 +218,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_said() {
     let (place, database) = place_with(3);
     place.write("copy.db", "precious");
     let line = place.run(&["backup", "copy.db"]).error_line();
-    assert!(line.contains("copy.db is there already") && line.contains("--overwrite"), "{line}");
+    assert!(line.contains("copy.db already exists") && line.contains("--overwrite"), "{line}");
     assert_eq!(std::fs::read(place.path("copy.db")).unwrap(), b"precious");
     place.run(&["backup", "--overwrite", "copy.db"]).success();
     assert_eq!(count(&place.path("copy.db")), 3);
@@ -235,12 +235,12 @@ fn the_database_is_never_taken_for_the_place_of_its_own_backup() {
     std::os::unix::fs::symlink("posts.db", place.path("link.db")).unwrap();
     std::fs::create_dir(place.path("directory")).unwrap();
     for (target, says) in [
-        ("posts.db", "is to be copied"),
-        ("./posts.db", "is to be copied"),
-        ("directory/../posts.db", "is to be copied"),
-        ("link.db", "is to be copied"),
-        ("posts.db-wal", "is to be copied"),
-        ("posts.db-shm", "is to be copied"),
+        ("posts.db", "being backed up"),
+        ("./posts.db", "being backed up"),
+        ("directory/../posts.db", "being backed up"),
+        ("link.db", "being backed up"),
+        ("posts.db-wal", "being backed up"),
+        ("posts.db-shm", "being backed up"),
         ("directory", "directory"),
         ("nowhere/copy.db", "nowhere"),
         ("..", "directory"),

@@ -29,7 +29,7 @@ fn examine(place: &Sandbox) -> BTreeMap<String, (String, String)> {
         })
         .collect();
     assert_eq!(checks.len(), outcome.stdout.lines().count(), "a line each: {}", outcome.stdout);
-    let is_wrong = checks.values().any(|(state, _)| state == "WRONG");
+    let is_wrong = checks.values().any(|(state, _)| state == "ERROR");
     assert_eq!(outcome.status.code(), Some(i32::from(is_wrong)), "{}{}", outcome.stdout, outcome.stderr);
     assert_eq!(outcome.stderr, "");
     checks
@@ -72,7 +72,7 @@ async fn where_all_is_well_every_check_says_so(database: TestDatabase) {
     let told: Value = serde_json::from_str(&outcome).unwrap();
     assert_eq!(told["ok"], true);
     assert_eq!(told["checks"].as_array().unwrap().len(), checks.len());
-    assert_eq!(told["checks"][0], json!({"name": "settings", "state": "ok", "says": checks["settings"].1}));
+    assert_eq!(told["checks"][0], json!({"name": "settings", "status": "ok", "message": checks["settings"].1}));
 }
 
 #[on_both]
@@ -81,11 +81,11 @@ async fn pending_migrations_are_told_and_not_applied(database: TestDatabase) {
     drop(database.connect());
     let place = sandbox(&database);
     for _ in 0..2 {
-        say(&examine(&place), "schema", "WRONG", "migrations are pending: posts-api migrate applies them");
+        say(&examine(&place), "schema", "ERROR", "migrations are pending; run posts-api migrate");
     }
     assert_eq!(serde_json::from_str::<Value>(&place.run(&["doctor", "--json"]).stdout).unwrap()["ok"], false);
     place.run(&["migrate"]).success();
-    say(&examine(&place), "schema", "ok", "every migration");
+    say(&examine(&place), "schema", "ok", "all migrations");
 }
 
 #[on_both]
@@ -107,13 +107,13 @@ async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: 
     for (name, value, words) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
         place.set(name, value);
         let checks = examine(&place);
-        say(&checks, "settings", "WRONG", words);
+        say(&checks, "settings", "ERROR", words);
         assert_eq!(checks.len(), 1);
         place.set(name, "");
     }
     if database.engine == Engine::Postgres {
         place.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-        say(&examine(&place), "settings", "warning", "a parameter socket_timeout, which is not known here");
+        say(&examine(&place), "settings", "warning", "an unknown parameter socket_timeout");
     }
 }
 
@@ -160,18 +160,18 @@ fn a_sqlite_database_is_left_byte_for_byte_at_rest_and_after_a_crash() {
 fn a_file_that_is_not_there_is_told_and_not_made() {
     let place = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
     let checks = examine(&place);
-    say(&checks, "file", "WRONG", "there is no posts.db: posts-api migrate makes it");
+    say(&checks, "file", "ERROR", "posts.db does not exist; run posts-api migrate");
     assert!(!checks.contains_key("database"));
     assert_eq!(place.files(), Vec::<String>::new());
     let place = Sandbox::new([("DATABASE_URL", "sqlite:///no/such/place/posts.db")]);
-    say(&examine(&place), "directory", "WRONG", "/no/such/place");
+    say(&examine(&place), "directory", "ERROR", "/no/such/place");
 }
 
 #[test]
 fn a_file_that_is_no_database_is_told() {
     let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     place.write("notes.txt", &"These are notes and no database.\n".repeat(100));
-    say(&examine(&place), "database", "WRONG", "not a database");
+    say(&examine(&place), "database", "ERROR", "not a database");
 }
 
 #[test]
@@ -202,12 +202,12 @@ fn a_disk_with_little_room_and_one_that_takes_no_writes_are_told() {
     database.migrate();
     let place = sandbox(&database);
     let checks = examine(&place);
-    say(&checks, "disk", "WRONG", "MiB are free");
+    say(&checks, "disk", "ERROR", "MiB are free");
     say(&checks, "directory", "ok", "");
     disk.protect();
     let checks = examine(&place);
-    say(&checks, "directory", "WRONG", "no file can be made");
-    say(&checks, "file", "WRONG", "cannot be read and written");
+    say(&checks, "directory", "ERROR", "cannot create files");
+    say(&checks, "file", "ERROR", "is not readable and writable");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_server_that_cannot_be_reached_is_told_without_the_password() {
     const SECRET: &str = "s3cret-of-the-tests";
     let url = format!("postgres://user:{SECRET}@127.0.0.1:9/db");
     let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
-    say(&checks, "database", "WRONG", "see that the server runs");
+    say(&checks, "database", "ERROR", "check that the server is running");
     assert!(!format!("{checks:?}").contains(SECRET));
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let mut url = url::Url::parse(&database.url).unwrap();
@@ -224,11 +224,11 @@ fn a_server_that_cannot_be_reached_is_told_without_the_password() {
     url.set_password(Some(SECRET)).unwrap();
     let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
     assert!(!format!("{checks:?}").contains(SECRET));
-    say(&checks, "database", "WRONG", "check user and password");
+    say(&checks, "database", "ERROR", "check user and password");
     url.set_username("postgres").unwrap();
     url.set_path("there_is_none");
     let checks = examine(&Sandbox::new([("DATABASE_URL", url.as_str())]));
-    say(&checks, "database", "WRONG", "make it, or mend its name");
+    say(&checks, "database", "ERROR", "create it, or correct its name");
 }
 
 /// A role of the test's own, gone with it.
@@ -263,7 +263,7 @@ fn rights_that_the_user_lacks_are_named() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let role = TestRole::create(&database);
     let place = Sandbox::new([("DATABASE_URL", role.url().as_str())]);
-    say(&examine(&place), "schema", "WRONG", "as a user that may make tables");
+    say(&examine(&place), "schema", "ERROR", "as a user that can create tables");
     database.migrate();
     database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", role.name));
     database.execute(&format!("GRANT INSERT, UPDATE, DELETE ON posts, api_keys TO {}", role.name));
@@ -271,8 +271,8 @@ fn rights_that_the_user_lacks_are_named() {
     say(
         &checks,
         "privileges",
-        "WRONG",
-        "the user lacks DELETE on idempotency_keys, INSERT on idempotency_keys, UPDATE on idempotency_keys: GRANT",
+        "ERROR",
+        "the user lacks DELETE on idempotency_keys, INSERT on idempotency_keys, UPDATE on idempotency_keys; grant",
     );
     say(&checks, "schema", "ok", "");
     database.execute(&format!("GRANT INSERT, UPDATE, DELETE ON idempotency_keys TO {}", role.name));
@@ -287,7 +287,7 @@ fn a_server_that_takes_no_writes_or_too_few_connections_or_has_another_time_is_t
     database.migrate();
     let mut place = sandbox(&database);
     place.set("DB_POOL_SIZE", "1000");
-    say(&examine(&place), "connections", "WRONG", "lower DB_POOL_SIZE");
+    say(&examine(&place), "connections", "ERROR", "lower DB_POOL_SIZE");
     let name = url::Url::parse(&database.url).unwrap().path().trim_start_matches('/').to_owned();
     // A clock of its own: names are looked up there first.
     database.execute(
@@ -297,8 +297,8 @@ fn a_server_that_takes_no_writes_or_too_few_connections_or_has_another_time_is_t
     database.execute(&format!("ALTER DATABASE {name} SET search_path = public, pg_catalog"));
     database.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
     let checks = examine(&place);
-    say(&checks, "server", "WRONG", "takes no writes");
-    say(&checks, "clock", "WRONG", "s ahead of the database's");
+    say(&checks, "server", "ERROR", "is read-only");
+    say(&checks, "clock", "ERROR", "s ahead of the database's");
 }
 
 #[test]
@@ -311,8 +311,8 @@ fn a_replica_and_a_direct_way_are_told_of() {
     place.set("DATABASE_READ_URL", standby.url.as_str());
     place.set("DATABASE_DIRECT_URL", &database.url);
     let checks = examine(&place);
-    say(&checks, "replica", "ok", "follows the primary");
-    say(&checks, "direct", "ok", "leads to the same database");
+    say(&checks, "replica", "ok", "is a standby of the primary");
+    say(&checks, "direct", "ok", "is the same database");
 
     place.set("MAX_REPLICA_LAG", "1");
     standby.set_replay(false);
@@ -322,18 +322,18 @@ fn a_replica_and_a_direct_way_are_told_of() {
     while told().0 == "ok" {
         assert!(began.elapsed().as_secs() < 60, "{:?}", told());
     }
-    say(&examine(&place), "replica", "warning", "s behind, and MAX_REPLICA_LAG allows 1");
+    say(&examine(&place), "replica", "warning", "s behind, but MAX_REPLICA_LAG allows 1");
     standby.set_replay(true);
-    say(&examine(&place), "replica", "ok", "follows the primary");
+    say(&examine(&place), "replica", "ok", "is a standby of the primary");
 
     place.set("DATABASE_READ_URL", &database.url);
-    say(&examine(&place), "replica", "warning", "no standby");
+    say(&examine(&place), "replica", "warning", "not a standby");
     for name in ["DATABASE_READ_URL", "DATABASE_DIRECT_URL"] {
         place.set(name, "postgres://u:s3cret@127.0.0.1:9/x");
     }
     let checks = examine(&place);
     say(&checks, "replica", "warning", "host and port in DATABASE_READ_URL");
-    say(&checks, "direct", "WRONG", "host and port in DATABASE_DIRECT_URL");
+    say(&checks, "direct", "ERROR", "host and port in DATABASE_DIRECT_URL");
     assert!(!format!("{checks:?}").contains("s3cret"));
     let mut plain = primary.url.clone();
     plain.set_query(Some("sslmode=require"));
@@ -342,8 +342,8 @@ fn a_replica_and_a_direct_way_are_told_of() {
     }
     let checks = examine(&place);
     say(&checks, "replica", "warning", "check sslmode and sslrootcert in DATABASE_READ_URL");
-    say(&checks, "direct", "WRONG", "check sslmode and sslrootcert in DATABASE_DIRECT_URL");
+    say(&checks, "direct", "ERROR", "check sslmode and sslrootcert in DATABASE_DIRECT_URL");
     let Some(other) = TestDatabase::create(Engine::Postgres) else { return };
     place.set("DATABASE_DIRECT_URL", &other.url);
-    say(&examine(&place), "direct", "WRONG", "another database than DATABASE_URL");
+    say(&examine(&place), "direct", "ERROR", "a different database than DATABASE_URL");
 }

@@ -70,7 +70,7 @@ async fn read_until_lock_timeout(database: &TestDatabase, migrating: &Process) {
         let began = Instant::now();
         execute(&mut reader, "SELECT count(*) FROM posts");
         assert!(began.elapsed() < READ_WITHIN, "a reader waited for {:?}", began.elapsed());
-        migrating.stderr().contains("trying again").then_some(())
+        migrating.stderr().contains("will retry").then_some(())
     })
     .await;
 }

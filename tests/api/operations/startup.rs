@@ -28,7 +28,8 @@ fn keys(output: &str) -> Vec<&str> {
 
 /// Runs the curl line of the welcome as a shell would, with a client in curl's place.
 async fn follow_the_welcome(welcome: &str) -> reqwest::Response {
-    let script = welcome.split("Try it:").nth(1).unwrap().trim().split("\n\n").next().unwrap().replace("\\\n", " ");
+    let script =
+        welcome.split("Create a post:").nth(1).unwrap().trim().split("\n\n").next().unwrap().replace("\\\n", " ");
     // `printf` in curl's place: the shell takes the quotes away and gives a word a line.
     let words =
         std::process::Command::new("sh").args(["-c", &script.replacen("curl", "printf '%s\\n'", 1)]).output().unwrap();
@@ -60,7 +61,7 @@ async fn five_first_starts(database: &TestDatabase) {
     assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
     let listed = place.run(&["keys", "list"]).success();
     assert_eq!(listed.lines().count(), 2, "{listed}");
-    let appliers = servers.iter().filter(|server| server.stderr().contains("migrated the database")).count();
+    let appliers = servers.iter().filter(|server| server.stderr().contains("applied migrations")).count();
     assert_eq!(appliers, 1);
 }
 
@@ -165,7 +166,7 @@ async fn keys_are_made_listed_and_revoked_in_the_database(database: TestDatabase
     assert_eq!(write().await.unwrap().status(), 401);
     assert_eq!(place.run(&["keys", "list"]).success().lines().count(), 1);
     for id in ["1", "2"] {
-        assert!(place.run(&["keys", "revoke", id]).error_line().contains(&format!("no key {id}")));
+        assert!(place.run(&["keys", "revoke", id]).error_line().contains(&format!("key {id} does not exist")));
     }
     for wrong in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
         place.run(&[&["keys", "create"], &wrong[..]].concat()).error_line();

@@ -111,7 +111,7 @@ async fn a_request_is_traced_down_to_its_queries_and_without_their_values(databa
     // Spans below end before those above.
     let all = spans(&receiver);
     let insert = child(&all, child(&all, &created, "database write"), "INSERT");
-    child(&all, child(&all, &read, "database read few"), "SELECT");
+    child(&all, child(&all, &read, "database read inline"), "SELECT");
     child(&all, child(&all, &listed, "database read"), "SELECT");
     let said = attributes(insert);
     let system = if database.engine == Engine::Sqlite { "sqlite" } else { "postgresql" };

@@ -133,5 +133,5 @@ fn a_direct_way_to_another_database_is_refused() {
         ("PORT", "0"),
     ]);
     let line = place.run(&[]).error_line();
-    assert!(line.contains("DATABASE_DIRECT_URL leads to another database than DATABASE_URL"), "{line}");
+    assert!(line.contains("DATABASE_DIRECT_URL names a different database than DATABASE_URL"), "{line}");
 }

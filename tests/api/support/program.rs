@@ -173,7 +173,7 @@ impl Process {
 
     /// The same for the admin listener.
     pub(crate) async fn admin_base_url(&mut self) -> String {
-        self.logged_address("metrics are at").await
+        self.logged_address("serving metrics on").await
     }
 
     async fn logged_address(&mut self, before: &str) -> String {

@@ -36,7 +36,10 @@ fn refused(place: &Sandbox, text: &str) -> Vec<String> {
     let last = said.pop().unwrap();
     assert_eq!(
         last,
-        format!("error: {} lines are invalid and nothing was stored; --skip-invalid leaves them out", said.len())
+        format!(
+            "error: {} lines are invalid and nothing was stored; fix them, or skip them with --skip-invalid",
+            said.len()
+        )
     );
     said
 }
@@ -100,9 +103,9 @@ async fn invalid_lines_are_told_by_number_and_nothing_is_stored(database: TestDa
     say(
         &refused(&place, text),
         &[
-            (3, "not JSON"),
+            (3, "invalid JSON"),
             (4, "/title"),
-            (5, "/title is required"),
+            (5, "/title: is required"),
             (6, "/slug"),
             (7, "/author"),
             (8, "/published_at"),
@@ -111,7 +114,7 @@ async fn invalid_lines_are_told_by_number_and_nothing_is_stored(database: TestDa
             (11, "/title"),
             (12, "object"),
             (13, "/version"),
-            (14, "/title must be a string; /content must be a string"),
+            (14, "/title: must be a string; /content: must be a string"),
         ],
     );
     assert_eq!(exported(&place), Vec::<Value>::new());
@@ -122,7 +125,7 @@ async fn skip_invalid_stores_the_other_lines(database: TestDatabase) {
     let place = sandbox(&database);
     let outcome =
         place.run_with_input(&["import", "--skip-invalid", "-"], "{\"title\": \"A\"}\nnonsense\n{\"title\": \"B\"}\n");
-    assert!(outcome.stderr.starts_with("line 2: not JSON"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 2: invalid JSON"), "{}", outcome.stderr);
     assert_eq!(outcome.success(), "imported 2 posts, skipped 1 lines\n");
     assert_eq!(fields(&exported(&place), "title"), ["A", "B"]);
 }
@@ -145,7 +148,12 @@ async fn ids_and_slugs_that_are_taken_are_told(database: TestDatabase) {
     ]);
     say(
         &refused(&place, &text),
-        &[(1, "/id 5 is taken"), (2, "/slug old is taken"), (4, "/id 6 is taken"), (5, "/slug new is taken")],
+        &[
+            (1, "/id: 5 is already in use"),
+            (2, "/slug: old is already in use"),
+            (4, "/id: 6 is already in use"),
+            (5, "/slug: new is already in use"),
+        ],
     );
     assert_eq!(exported(&place), before);
     place.run_with_input(&["import", "--skip-invalid", "-"], &text).success();
@@ -159,7 +167,10 @@ async fn a_file_of_several_batches_is_one_import(database: TestDatabase) {
     let mut posts: Vec<Value> = (1..=1200).map(|id| json!({"title": "Same", "id": id})).collect();
     posts.push(json!({"title": "Twice", "id": 3}));
     posts.push(json!({"title": "Same", "slug": "same-700"}));
-    say(&refused(&place, &lines(&posts)), &[(1201, "/id 3 is taken"), (1202, "/slug same-700 is taken")]);
+    say(
+        &refused(&place, &lines(&posts)),
+        &[(1201, "/id: 3 is already in use"), (1202, "/slug: same-700 is already in use")],
+    );
     assert_eq!(exported(&place), Vec::<Value>::new());
     posts.truncate(1200);
     assert_eq!(
@@ -235,7 +246,7 @@ async fn a_file_that_cannot_be_read_is_told(database: TestDatabase) {
     place.run(&["import", "."]).error_line();
     std::fs::write(place.path("latin1.ndjson"), b"{\"title\": \"\xe9\"}\n").unwrap();
     let outcome = place.run(&["import", "latin1.ndjson"]);
-    assert!(outcome.stderr.starts_with("line 1: not JSON"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 1: invalid JSON"), "{}", outcome.stderr);
 }
 
 #[on_both]
@@ -286,7 +297,7 @@ async fn numbers_that_leave_no_room_for_more_are_refused(database: TestDatabase)
         json!({"title": "b", "version": 1_i64 << 53}),
         json!({"title": "c", "id": 1_i64 << 52, "version": (1_i64 << 53) - 1}),
     ]);
-    say(&refused(&place, &text), &[(1, "/id must be"), (2, "/version must be")]);
+    say(&refused(&place, &text), &[(1, "/id: must be"), (2, "/version: must be")]);
 }
 
 /// The posts and the posts a second of `imported 500 posts, 98 posts/s`, and what follows.
@@ -321,5 +332,5 @@ async fn a_long_import_tells_how_far_it_is() {
     assert!(import.wait_for_exit().await.success());
     assert_eq!(import.stdout(), format!("imported {count} posts, skipped 0 lines\n"));
     let last = import.stderr().lines().last().unwrap().to_owned();
-    assert!(last.starts_with("took ") && last.ends_with(" posts/s"), "{last}");
+    assert!(last.starts_with("finished in ") && last.ends_with(" posts/s"), "{last}");
 }

@@ -76,7 +76,7 @@ async fn a_key_is_taken_only_where_that_is_said(database: TestDatabase) {
     }});
     let file = format!("{{\"title\": \"A\"}}\n{line}\n");
     let outcome = place.run_with_input(&["import", "-"], &file);
-    assert!(outcome.stderr.starts_with("line 2: is an API key: --keys"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 2: is an API key; import it with --keys"), "{}", outcome.stderr);
     assert!(!outcome.status.success());
     let said = place.run_with_input(&["import", "--skip-invalid", "-"], &file).success();
     assert_eq!(said, "imported 1 posts, skipped 1 lines\n");
@@ -93,14 +93,18 @@ async fn a_key_stays_as_it_is_here_and_another_with_its_id_is_told(database: Tes
     let export = place.run(&["export", "--keys"]).success();
     place.run(&["keys", "revoke", "1"]).success();
     let said = place.run_with_input(&["import", "--keys", "-"], &export).success();
-    assert_eq!(said, "imported 0 posts and 0 API keys, found 1 there already, skipped 0 lines\n");
+    assert_eq!(said, "imported 0 posts and 0 API keys, 1 already stored, skipped 0 lines\n");
     assert_eq!(place.run(&["keys", "list"]).success().lines().count(), 1, "it stays revoked");
 
     let Some(other) = TestDatabase::create(database.engine.other()) else { return };
     let there = sandbox(&other);
     make_key(&there, "admin");
     let outcome = there.run_with_input(&["import", "--keys", "-"], &export);
-    assert!(outcome.stderr.starts_with("line 1: /api_key/id 1 is taken by another key"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.starts_with("line 1: /api_key/id: 1 is already in use by another key"),
+        "{}",
+        outcome.stderr
+    );
     assert!(!outcome.status.success());
 }
 
@@ -115,13 +119,13 @@ async fn what_is_wrong_with_a_key_is_told(database: TestDatabase) {
         json!({"api_key": key}).to_string()
     };
     for (line, says) in [
-        (key("hash", json!("00")), "/api_key/hash must be a SHA-256"),
+        (key("hash", json!("00")), "/api_key/hash: must be a SHA-256"),
         (key("role", json!("owner")), "/api_key/role"),
-        (key("id", json!(0)), "/api_key/id must be"),
-        (key("last_used_on", json!("yesterday")), "/api_key/last_used_on must be a day"),
-        (key("secret", json!("x")), "/api_key/secret is not a field"),
-        (json!({"last_ids": {"posts": -1, "api_keys": 0}}).to_string(), "/last_ids/posts must be"),
-        (json!({"last_ids": {"posts": 1}}).to_string(), "/last_ids/api_keys is required"),
+        (key("id", json!(0)), "/api_key/id: must be"),
+        (key("last_used_on", json!("yesterday")), "/api_key/last_used_on: must be a date"),
+        (key("secret", json!("x")), "/api_key/secret: unknown field"),
+        (json!({"last_ids": {"posts": -1, "api_keys": 0}}).to_string(), "/last_ids/posts: must be"),
+        (json!({"last_ids": {"posts": 1}}).to_string(), "/last_ids/api_keys: is required"),
     ] {
         let outcome = place.run_with_input(&["import", "--keys", "-"], &line);
         assert!(outcome.stderr.starts_with(&format!("line 1: {says}")), "{line}: {}", outcome.stderr);

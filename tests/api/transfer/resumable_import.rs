@@ -56,12 +56,12 @@ async fn an_import_that_was_killed_goes_on_where_it_was(database: TestDatabase) 
     place.write("posts.ndjson", &lines(&posts));
     assert_eq!(
         place.run(&["import", "--resumable", "posts.ndjson"]).success(),
-        "imported 1300 posts, found 1000 there already, skipped 0 lines\n"
+        "imported 1300 posts, 1000 already stored, skipped 0 lines\n"
     );
     assert!(exported(&place) == posts, "the export differs");
     assert_eq!(
         place.run(&["import", "--resumable", "posts.ndjson"]).success(),
-        "imported 0 posts, found 2300 there already, skipped 0 lines\n"
+        "imported 0 posts, 2300 already stored, skipped 0 lines\n"
     );
     assert!(exported(&place) == posts, "the export differs");
 }
@@ -114,7 +114,11 @@ async fn the_service_goes_on_writing_beside_it(database: TestDatabase) {
     let made = api.create(json!({"title": "Meanwhile"})).await;
     assert!(made["id"].as_i64().unwrap() > 500);
     drop(input);
-    assert!(import.wait_for_exit().await.success() || import.stderr().contains("is taken"), "{}", import.stderr());
+    assert!(
+        import.wait_for_exit().await.success() || import.stderr().contains("is already in use"),
+        "{}",
+        import.stderr()
+    );
 }
 
 #[on_both]
@@ -126,12 +130,12 @@ async fn a_post_is_known_again_by_its_id_its_slug_or_when_it_was_written(databas
         json!({"title": "By time", "created_at": "2026-01-31T12:00:00Z"}),
         json!({"title": "By time", "published": true, "published_at": "2026-01-31T12:00:00Z"}),
     ]);
-    assert_eq!(import(&place, &text), "imported 4 posts, found 0 there already, skipped 0 lines\n");
+    assert_eq!(import(&place, &text), "imported 4 posts, 0 already stored, skipped 0 lines\n");
     let before = exported(&place);
-    assert_eq!(import(&place, &text), "imported 0 posts, found 4 there already, skipped 0 lines\n");
+    assert_eq!(import(&place, &text), "imported 0 posts, 4 already stored, skipped 0 lines\n");
     assert_eq!(exported(&place), before);
     let outcome = place.run_with_input(&["import", "--resumable", "-"], "{\"title\": \"By nothing\"}\n");
-    assert!(outcome.stderr.starts_with("line 1: has neither id nor slug nor created_at"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 1: has no id, slug, or created_at"), "{}", outcome.stderr);
     assert!(!outcome.status.success());
     assert_eq!(exported(&place), before);
 }
@@ -158,9 +162,12 @@ async fn what_differs_from_the_file_stays_and_is_told(database: TestDatabase) {
         assert!(!outcome.status.success(), "{field}");
         let mut said = outcome.stderr.lines();
         let first = said.next().unwrap();
-        assert!(first == "line 3: /slug post-3 is taken" || first == "line 3: /id 3 is taken", "{field}: {first}");
+        assert!(
+            first == "line 3: /slug: post-3 is already in use" || first == "line 3: /id: 3 is already in use",
+            "{field}: {first}"
+        );
         let said = place.run_with_input(&["import", "--resumable", "--skip-invalid", "-"], &lines(&changed)).success();
-        assert_eq!(said, "imported 0 posts, found 7 there already, skipped 1 lines\n");
+        assert_eq!(said, "imported 0 posts, 7 already stored, skipped 1 lines\n");
         assert_eq!(exported(&place), before);
     }
 }
@@ -172,12 +179,12 @@ async fn a_wrong_line_ends_it_and_the_batches_before_stay(database: TestDatabase
     given[700]["title"] = json!("");
     let outcome = place.run_with_input(&["import", "--resumable", "-"], &lines(&given));
     assert!(!outcome.status.success());
-    assert!(outcome.stderr.starts_with("line 701: /title must not be empty\n"), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("line 701: /title: must not be empty\n"), "{}", outcome.stderr);
     let last = outcome.stderr.lines().last().unwrap();
-    assert!(last.contains("of the last batch nothing was stored; 500 posts before it stay"), "{last}");
+    assert!(last.contains("rolled back the last batch and kept the 500 posts before it"), "{last}");
     assert_eq!(stored(&database), 500);
     given[700]["title"] = json!("Mended");
-    assert_eq!(import(&place, &lines(&given)), "imported 700 posts, found 500 there already, skipped 0 lines\n");
+    assert_eq!(import(&place, &lines(&given)), "imported 700 posts, 500 already stored, skipped 0 lines\n");
     assert!(exported(&place) == given, "the export differs");
 }
 
@@ -187,5 +194,5 @@ async fn keys_are_found_again_too(database: TestDatabase) {
     place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
     let export = place.run(&["export", "--keys"]).success();
     let said = place.run_with_input(&["import", "--keys", "--resumable", "-"], &export).success();
-    assert_eq!(said, "imported 0 posts and 0 API keys, found 1 there already, skipped 0 lines\n");
+    assert_eq!(said, "imported 0 posts and 0 API keys, 1 already stored, skipped 0 lines\n");
 }

@@ -138,17 +138,17 @@ async fn posts_of_wordpress_come_with_slug_html_state_and_times(database: TestDa
     assert_eq!(
         told,
         [
-            "not kept: 1 attachments",
-            "not kept: 1 authors",
-            "not kept: 2 categories and tags",
-            "not kept: 1 comments",
-            "not kept: 1 custom fields",
-            "not kept: 1 items that are no posts, such as menus",
-            "not kept: 1 pages (--pages takes them, too)",
-            "not kept: 1 passwords, whose posts are drafts now",
-            "not kept: 1 posts in the trash",
-            "not kept: 1 private posts, which are drafts now",
-            "not kept: 1 published or scheduled posts without a date, which are drafts now",
+            "attachments not imported: 1",
+            "authors not imported: 1",
+            "categories and tags not imported: 2",
+            "comments not imported: 1",
+            "custom fields not imported: 1",
+            "items other than posts, such as menus, not imported: 1",
+            "pages not imported (import them with --pages): 1",
+            "password-protected posts imported as drafts: 1",
+            "posts in the trash not imported: 1",
+            "private posts imported as drafts: 1",
+            "published or scheduled posts without a date imported as drafts: 1",
         ]
     );
     assert_eq!(outcome.success(), "imported 6 posts, skipped 0 items\n");
@@ -191,9 +191,9 @@ async fn slugs_and_titles_that_do_not_fit_are_made_anew_and_told(database: TestD
     assert_eq!(
         told,
         [
-            "item 1: the slug \"привет-мир\" is none here: it becomes privet-mir, or that with a number",
-            "item 2: the slug \"with_underscore\" is none here: it becomes with-underscore, or that with a number",
-            "item 4: it has no title, and is called \"no title\"",
+            "item 1: the slug \"привет-мир\" is invalid; it becomes privet-mir, with a number appended if that is in use",
+            "item 2: the slug \"with_underscore\" is invalid; it becomes with-underscore, with a number appended if that is in use",
+            "item 4: the post has no title; it becomes \"no title\"",
             "item 5: it has no title, and is called \"Untitled\"",
         ]
     );
@@ -224,13 +224,16 @@ async fn what_cannot_be_stored_is_told_by_item_and_nothing_is_stored(database: T
     let outcome = import(&place, "wordpress", &[], &file);
     assert!(!outcome.status.success());
     let mut told: Vec<&str> = outcome.stderr.lines().collect();
-    assert_eq!(told.pop(), Some("error: 5 items are invalid and nothing was stored; --skip-invalid leaves them out"));
+    assert_eq!(
+        told.pop(),
+        Some("error: 5 items are invalid and nothing was stored; fix them, or skip them with --skip-invalid")
+    );
     for (number, words) in [
-        (4, "&nbsp; is not known"),
-        (5, "/content must be at most"),
-        (6, "/title must be at most"),
+        (4, "unknown entity &nbsp;"),
+        (5, "/content: must be at most"),
+        (6, "/title: must be at most"),
         (7, "/published_at"),
-        (3, "/slug a-post is taken"),
+        (3, "/slug: a-post is already in use"),
     ] {
         let is_told = |line: &&str| line.starts_with(&format!("item {number}: ")) && line.contains(words);
         assert!(told.iter().any(is_told), "{number} {words}: {told:#?}");
@@ -253,13 +256,13 @@ async fn a_foreign_import_goes_on_where_it_is_run_again(database: TestDatabase) 
             .collect()
     };
     let first = import(&place, "wordpress", &["--resumable"], &wordpress(&drafts(3))).success();
-    assert_eq!(first, "imported 3 posts, found 0 there already, skipped 0 items\n");
+    assert_eq!(first, "imported 3 posts, 0 already stored, skipped 0 items\n");
     let again = import(&place, "wordpress", &["--resumable"], &wordpress(&drafts(5))).success();
-    assert_eq!(again, "imported 2 posts, found 3 there already, skipped 0 items\n");
+    assert_eq!(again, "imported 2 posts, 3 already stored, skipped 0 items\n");
     let file = ghost(&[ghost_post(&json!({"slug": "b"})), ghost_post(&json!({"slug": "with_underscore"}))]);
     import(&place, "ghost", &["--resumable"], &file).success();
     let again = import(&place, "ghost", &["--resumable"], &file).success();
-    assert_eq!(again, "imported 0 posts, found 2 there already, skipped 0 posts\n");
+    assert_eq!(again, "imported 0 posts, 2 already stored, skipped 0 posts\n");
 }
 
 #[on_both]
@@ -280,14 +283,14 @@ async fn posts_of_ghost_come_with_slug_html_state_and_times(database: TestDataba
     assert_eq!(
         told,
         [
-            "not kept: 1 addresses of the site, in posts that have __GHOST_URL__ in their place",
-            "not kept: 1 authors",
-            "not kept: 1 feature images",
-            "not kept: 2 pages (--pages takes them, too)",
-            "not kept: 1 posts for members only, which are drafts now",
-            "not kept: 1 posts that were sent by mail only, which are drafts now",
-            "not kept: 1 published or scheduled posts without a date, which are drafts now",
-            "not kept: 2 tags",
+            "authors not imported: 1",
+            "email-only posts imported as drafts: 1",
+            "feature images not imported: 1",
+            "members-only posts imported as drafts: 1",
+            "pages not imported (import them with --pages): 2",
+            "posts with the placeholder __GHOST_URL__ (replace it with the URL of the site): 1",
+            "published or scheduled posts without a date imported as drafts: 1",
+            "tags not imported: 2",
         ]
     );
     assert_eq!(outcome.success(), "imported 6 posts, skipped 0 posts\n");
@@ -339,9 +342,9 @@ async fn older_and_hand_made_exports_of_ghost_are_read(database: TestDatabase) {
     ]);
     let outcome = import(&place, "ghost", &[], &file);
     let told: Vec<&str> = outcome.stderr.lines().collect();
-    assert!(told[0].starts_with("post 2: has a Lexical document without html"), "{told:#?}");
-    assert!(told[1].starts_with("post 3: has a Mobiledoc without html"), "{told:#?}");
-    assert!(told[2].starts_with("post 4: is no post of Ghost"), "{told:#?}");
+    assert!(told[0].starts_with("post 2: has a Lexical document without HTML"), "{told:#?}");
+    assert!(told[1].starts_with("post 3: has a Mobiledoc document without HTML"), "{told:#?}");
+    assert!(told[2].starts_with("post 4: not a Ghost post"), "{told:#?}");
     assert_eq!(exported(&place), stored);
 }
 
@@ -354,18 +357,18 @@ async fn a_file_of_another_format_or_cut_off_is_told_and_nothing_is_stored(datab
     let deep = whole.replacen("<item>", &format!("{}<item>", "<x>".repeat(100_000)), 1);
     let of_ghost = ghost(&[ghost_post(&json!({}))]);
     for (format, text, words) in [
-        ("wordpress", cut, "after its item 2: it ends before its last element"),
-        ("wordpress", &whole.replacen("</item>", "</items>", 1), "after its item 1: at byte"),
+        ("wordpress", cut, "after item 2: unexpected end of file"),
+        ("wordpress", &whole.replacen("</item>", "</items>", 1), "after item 1: at byte"),
         ("wordpress", &bomb, "document type"),
-        ("wordpress", &deep, "too deep"),
-        ("wordpress", "<html><body/></html>", "no export of WordPress"),
-        ("wordpress", "", "no export of WordPress"),
+        ("wordpress", &deep, "levels deep"),
+        ("wordpress", "<html><body/></html>", "not a WordPress export"),
+        ("wordpress", "", "not a WordPress export"),
         ("wordpress", &wordpress(""), "has no <item>"),
-        ("wordpress", &of_ghost, "no export of WordPress"),
-        ("ghost", &of_ghost[..of_ghost.len() - 5], "cannot be read as Ghost's export after its post 1"),
-        ("ghost", "{}", "no export of Ghost"),
-        ("ghost", "{\"db\": 1}", "cannot be read"),
-        ("ghost", &whole, "cannot be read"),
+        ("wordpress", &of_ghost, "not a WordPress export"),
+        ("ghost", &of_ghost[..of_ghost.len() - 5], "failed to parse the file as a Ghost export after post 1"),
+        ("ghost", "{}", "not a Ghost export"),
+        ("ghost", "{\"db\": 1}", "failed to parse"),
+        ("ghost", &whole, "failed to parse"),
     ] {
         let line = import(&place, format, &[], text).error_line();
         assert!(line.contains(words), "{format} {words}: {line}");
@@ -395,7 +398,7 @@ async fn a_large_file_of_wordpress_takes_little_memory() {
     input.write_all(tail.as_bytes()).unwrap();
     drop(input);
     assert!(running.wait_for_exit().await.success(), "{}", running.stderr());
-    assert!(running.stderr().contains("not kept: 200 attachments"), "{}", running.stderr());
+    assert!(running.stderr().contains("attachments not imported: 200"), "{}", running.stderr());
 
     for (format, head) in
         [("wordpress", "<rss><channel><item><content:encoded><![CDATA["), ("ndjson", "{\"title\": \"")]

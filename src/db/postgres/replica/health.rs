@@ -1,96 +1,102 @@
-//! Whether a replica takes part, and the lines of the log that tell when that changes.
+//! [`ReplicaHealth`]: whether the replica may serve reads, and the log lines when that changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For so long a good look at the replica is trusted, and so long one may take.
-pub(crate) const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long a successful check keeps the replica healthy, and how long a check may take.
+pub(crate) const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(crate) struct Health {
+pub(crate) struct ReplicaHealth {
     start: Instant,
-    /// When the last good look began, in microseconds from `start`, plus one; 0: there was none, or something has gone
-    /// wrong since.
-    good: AtomicU64,
-    /// When the look began that is not answered yet; 0: none.
-    asked: AtomicU64,
-    /// What the log says last.
-    told: Mutex<Option<Told>>,
+    /// When the last successful check began, in microseconds after `start`, plus one. 0: there is none, or a read has
+    /// failed since.
+    succeeded_at: AtomicU64,
+    /// When the running check began, in the same unit. 0: no check is running.
+    checking_since: AtomicU64,
+    logged: Mutex<Option<LoggedHealth>>,
 }
 
+/// What the last log line reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    In,
-    Out,
+enum LoggedHealth {
+    Healthy,
+    Unhealthy,
 }
 
-impl Health {
+impl ReplicaHealth {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), good: AtomicU64::new(0), asked: AtomicU64::new(0), told: Mutex::new(None) }
+        Self {
+            start: Instant::now(),
+            succeeded_at: AtomicU64::new(0),
+            checking_since: AtomicU64::new(0),
+            logged: Mutex::new(None),
+        }
     }
 
-    /// Whether it may be asked.
-    pub(crate) fn is_in(&self) -> bool {
-        let good = self.good.load(Ordering::Relaxed);
-        good > 0 && !self.is_past(good)
+    /// Whether the replica may serve reads.
+    pub(crate) fn is_healthy(&self) -> bool {
+        let succeeded_at = self.succeeded_at.load(Ordering::Relaxed);
+        succeeded_at > 0 && !self.has_expired(succeeded_at)
     }
 
-    /// Something went wrong: it is not asked until the next look says that it may be.
-    pub(crate) fn doubt(&self) {
-        self.good.store(0, Ordering::Relaxed);
+    /// Stops reads until the next successful check, after a read has failed. Logs nothing.
+    pub(crate) fn invalidate(&self) {
+        self.succeeded_at.store(0, Ordering::Relaxed);
     }
 
-    pub(crate) fn look_begins(&self, now: Instant) {
-        self.asked.store(self.stamp(now), Ordering::Relaxed);
+    pub(crate) fn begin_check(&self, now: Instant) {
+        self.checking_since.store(self.stamp(now), Ordering::Relaxed);
     }
 
-    pub(crate) fn look_has_ended(&self) {
-        self.asked.store(0, Ordering::Relaxed);
+    pub(crate) fn end_check(&self) {
+        self.checking_since.store(0, Ordering::Relaxed);
     }
 
-    /// A look that began at `began` has found it well.
-    pub(crate) fn take_in(&self, began: Instant) {
-        if self.is_past(self.stamp(began)) {
+    /// Records a successful check that began at `started`. One that took longer than [`CHECK_TIMEOUT`] does not count.
+    pub(crate) fn mark_healthy(&self, started: Instant) {
+        if self.has_expired(self.stamp(started)) {
             return;
         }
-        if self.tell(Told::In) {
-            tracing::info!("the replica serves those who read without a key");
+        if self.update_logged(LoggedHealth::Healthy) {
+            tracing::info!("the replica is healthy and serves public reads");
         }
-        self.good.store(self.stamp(began), Ordering::Relaxed);
+        self.succeeded_at.store(self.stamp(started), Ordering::Relaxed);
     }
 
-    pub(crate) fn leave_out(&self, reason: &str) {
-        self.doubt();
-        if self.tell(Told::Out) {
-            tracing::warn!(reason, "the replica is left out: all reads go to the primary until it is well");
-        }
-    }
-
-    /// Whether the log says that it is left out.
-    pub(crate) fn is_told_out(&self) -> bool {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) == Some(Told::Out)
-    }
-
-    /// To be called often, by somebody who does not wait for the replica: a server that hangs answers nobody.
-    pub(crate) fn notice_silence(&self) {
-        let asked = self.asked.load(Ordering::Relaxed);
-        if asked > 0 && self.is_past(asked) {
-            self.leave_out("it does not answer");
+    pub(crate) fn mark_unhealthy(&self, reason: &str) {
+        self.invalidate();
+        if self.update_logged(LoggedHealth::Unhealthy) {
+            tracing::warn!(reason, "the replica is unhealthy; the primary serves all reads");
         }
     }
 
-    /// Whether this is new.
-    fn tell(&self, what: Told) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).replace(what) != Some(what)
+    /// Whether the last log line reported the replica as unhealthy.
+    pub(crate) fn is_logged_unhealthy(&self) -> bool {
+        *self.logged.lock().unwrap_or_else(PoisonError::into_inner) == Some(LoggedHealth::Unhealthy)
+    }
+
+    /// Marks the replica unhealthy if the running check has timed out. The caller must be a thread that does not wait
+    /// for the replica: the thread that runs the check is blocked by a server that hangs.
+    pub(crate) fn detect_timeout(&self) {
+        let checking_since = self.checking_since.load(Ordering::Relaxed);
+        if checking_since > 0 && self.has_expired(checking_since) {
+            self.mark_unhealthy("it does not respond");
+        }
+    }
+
+    /// Remembers `health` as logged, and returns whether it differs from the last log line.
+    fn update_logged(&self, health: LoggedHealth) -> bool {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner).replace(health) != Some(health)
     }
 
     fn stamp(&self, moment: Instant) -> u64 {
         micros(moment.duration_since(self.start)) + 1
     }
 
-    fn is_past(&self, stamp: u64) -> bool {
-        micros(self.start.elapsed()) >= stamp + micros(TRUSTED_FOR)
+    fn has_expired(&self, stamp: u64) -> bool {
+        micros(self.start.elapsed()) >= stamp + micros(CHECK_TIMEOUT)
     }
 }
 

@@ -1,81 +1,90 @@
-//! What a replica must have replayed before it may answer.
+//! [`MinLsn`]: the LSN that the replica must have replayed before it may serve a read.
+//!
+//! It is the end of every public change that this instance knows of, its own and those that the change poller found:
+//!
+//! 1. After a commit, this instance reads the primary's LSN on the same connection and raises the minimum to it.
+//! 2. If the LSN is not known, because the outcome of a commit is unknown or reading the LSN failed, the change is
+//!    marked pending. While a change is pending there is no minimum, and the primary serves all reads.
+//! 3. The poller reads the primary's LSN and resolves the pending changes with it. The changes that it detects itself
+//!    are marked and resolved in the same poll.
+//! 4. The revision advances only after step 1, 2, or 3. A reader that has a revision therefore gets a minimum that
+//!    covers it, or none.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// A place in the log of the primary behind all changes that this instance knows of.
-///
-/// Whoever learns of a change raises it before the revision moves on, or owes that: until it is paid, no place is known.
-/// So who reads after a change was answered finds the place of that change, or none.
 #[derive(Debug)]
-pub(crate) struct Floor {
-    position: AtomicI64,
-    owed: AtomicU64,
-    paid: AtomicU64,
+pub(crate) struct MinLsn {
+    lsn: AtomicI64,
+    /// How many changes have been marked pending.
+    marked: AtomicU64,
+    /// How many of them have been resolved.
+    resolved: AtomicU64,
 }
 
-impl Floor {
-    /// One that is not known yet.
+impl MinLsn {
+    /// Starts with a pending change, so the minimum is unknown.
     pub(crate) fn new() -> Self {
-        Self { position: AtomicI64::new(0), owed: AtomicU64::new(1), paid: AtomicU64::new(0) }
+        Self { lsn: AtomicI64::new(0), marked: AtomicU64::new(1), resolved: AtomicU64::new(0) }
     }
 
-    /// `None` while it is not known.
-    pub(crate) fn position(&self) -> Option<i64> {
-        // In this order: a debt of which this sees nothing yet was made after the call.
-        let paid = self.paid.load(Ordering::SeqCst);
-        (self.owed.load(Ordering::SeqCst) == paid).then(|| self.position.load(Ordering::SeqCst))
+    /// The minimum LSN. `None` while a change is pending.
+    pub(crate) fn get(&self) -> Option<i64> {
+        // `resolved` must be loaded first: a mark that the second load misses was made after this call began.
+        let resolved = self.resolved.load(Ordering::SeqCst);
+        (self.marked.load(Ordering::SeqCst) == resolved).then(|| self.lsn.load(Ordering::SeqCst))
     }
 
-    /// There was a change whose place is not known, but will lie before the end of the log.
-    pub(crate) fn owe(&self) {
-        self.owed.fetch_add(1, Ordering::SeqCst);
+    /// Marks a change whose LSN is unknown. An LSN of the primary that is read after this call covers it.
+    pub(crate) fn mark_pending(&self) {
+        self.marked.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// What is to be paid with a place that is asked for after this call.
-    pub(crate) fn debt(&self) -> Option<u64> {
-        let owed = self.owed.load(Ordering::SeqCst);
-        (owed != self.paid.load(Ordering::SeqCst)).then_some(owed)
+    /// A token for the pending changes, to be passed to [`MinLsn::resolve`] with an LSN that is read after this call.
+    /// `None` if no change is pending.
+    pub(crate) fn pending(&self) -> Option<u64> {
+        let marked = self.marked.load(Ordering::SeqCst);
+        (marked != self.resolved.load(Ordering::SeqCst)).then_some(marked)
     }
 
-    /// A change lies before this place.
-    pub(crate) fn raise(&self, position: i64) {
-        self.position.fetch_max(position, Ordering::SeqCst);
+    /// Raises the minimum to `lsn`. A smaller LSN has no effect.
+    pub(crate) fn raise(&self, lsn: i64) {
+        self.lsn.fetch_max(lsn, Ordering::SeqCst);
     }
 
-    /// The changes of [`Floor::debt`] lie before this place.
-    pub(crate) fn pay(&self, debt: u64, position: i64) {
-        self.raise(position);
-        self.paid.fetch_max(debt, Ordering::SeqCst);
+    /// Raises the minimum to `lsn`, and resolves the changes that were pending when `token` was returned.
+    pub(crate) fn resolve(&self, token: u64, lsn: i64) {
+        self.raise(lsn);
+        self.resolved.fetch_max(token, Ordering::SeqCst);
     }
 
-    /// The primary may be another server, whose log may be shorter. What was raised is part of the new debt, so it may
-    /// be forgotten.
+    /// Forgets the LSN when the connection may lead to another primary, whose WAL may be shorter. The new pending mark
+    /// covers the changes that the old LSN covered.
     pub(crate) fn reset(&self) {
-        self.owe();
-        self.position.store(0, Ordering::SeqCst);
+        self.mark_pending();
+        self.lsn.store(0, Ordering::SeqCst);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Floor;
+    use super::MinLsn;
 
     #[test]
-    fn nothing_is_known_while_a_change_is_owed() {
-        let floor = Floor::new();
-        assert_eq!(floor.position(), None);
-        let debt = floor.debt().unwrap();
-        // One more while the place is asked for.
-        floor.owe();
-        floor.pay(debt, 7);
-        assert_eq!(floor.position(), None);
-        floor.pay(floor.debt().unwrap(), 9);
-        assert_eq!((floor.position(), floor.debt()), (Some(9), None));
-        floor.raise(8);
-        assert_eq!(floor.position(), Some(9));
-        floor.reset();
-        assert_eq!(floor.position(), None);
-        floor.pay(floor.debt().unwrap(), 3);
-        assert_eq!(floor.position(), Some(3));
+    fn minimum_is_unknown_while_a_change_is_pending() {
+        let min_lsn = MinLsn::new();
+        assert_eq!(min_lsn.get(), None);
+        let token = min_lsn.pending().unwrap();
+        // Another change while the LSN is being read.
+        min_lsn.mark_pending();
+        min_lsn.resolve(token, 7);
+        assert_eq!(min_lsn.get(), None);
+        min_lsn.resolve(min_lsn.pending().unwrap(), 9);
+        assert_eq!((min_lsn.get(), min_lsn.pending()), (Some(9), None));
+        min_lsn.raise(8);
+        assert_eq!(min_lsn.get(), Some(9));
+        min_lsn.reset();
+        assert_eq!(min_lsn.get(), None);
+        min_lsn.resolve(min_lsn.pending().unwrap(), 3);
+        assert_eq!(min_lsn.get(), Some(3));
     }
 }

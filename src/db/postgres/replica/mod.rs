@@ -1,9 +1,15 @@
-//! A streaming replica that serves those who read without a key.
+//! [`Replica`]: reads public data from a streaming replica.
 //!
-//! It answers only where it has replayed the log of the primary up to a place behind every change that this instance
-//! knows of: its own, which it has answered, and those of others, which the poller has noticed. So its answers are no
-//! older than those of the cache may be, and may be kept there. Whoever finds it behind, or finds no place, is served by
-//! the primary. That is asked on the very connection that reads: behind one name there may be several replicas.
+//! A read that finds the replica unusable or behind returns `None`, and the caller reads from the primary:
+//!
+//! 1. The replica must be healthy. The monitor checks it every 250 ms.
+//! 2. The minimum LSN must be known; see [`min_lsn`]. It covers every change of the current revision, so a result of
+//!    the replica may be cached under this revision.
+//! 3. The connection that reads checks that its server has replayed the WAL up to the minimum LSN. It must be this
+//!    connection, because one host name may lead to several replicas.
+//!
+//! A read does not wait until the replica has caught up: the wait would hold a thread and a connection, and the primary
+//! can respond immediately.
 
 mod health;
 mod lag;
@@ -22,26 +28,26 @@ use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose, ReplicaOptions};
 use crate::db::pool::Pool;
-use crate::db::postgres::replica::state::State;
+use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::request_context::RequestContext;
 use crate::db::stats::PoolStats;
 use crate::db::url::DatabaseUrl;
 
 pub(crate) struct Replica {
     pool: Pool,
-    state: Arc<State>,
-    /// Behind a transaction pooler each transaction may be another replica's.
+    state: Arc<ReplicaState>,
+    /// Whether each transaction may run on another server, behind a transaction pooler.
     is_pooled: bool,
     reads: AtomicU64,
 }
 
 impl Replica {
-    /// Starts the thread that looks at it.
+    /// Starts the monitor.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub(crate) fn start(options: &ReplicaOptions, pool: PoolOptions) -> std::io::Result<Self> {
-        let state = Arc::new(State::new(options.max_lag));
+        let state = Arc::new(ReplicaState::new(options.max_lag));
         monitor::start(options, &state)?;
         let is_pooled = matches!(&options.url, DatabaseUrl::Postgres(url) if url.transaction_pooling);
         Ok(Self {
@@ -52,95 +58,99 @@ impl Replica {
         })
     }
 
-    pub(crate) fn state(&self) -> &Arc<State> {
+    pub(crate) fn state(&self) -> &Arc<ReplicaState> {
         &self.state
     }
 
-    /// Its connections as they are now.
-    pub(crate) fn pool(&self) -> PoolStats {
-        self.pool.reading()
+    pub(crate) fn pool_stats(&self) -> PoolStats {
+        self.pool.stats()
     }
 
-    /// How many reads it has served.
+    /// The number of reads that the replica has served.
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// Whether it takes part.
-    pub(crate) fn is_in(&self) -> bool {
-        self.state.health.is_in()
+    /// Whether the replica may serve reads.
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.state.health.is_healthy()
     }
 
-    /// `None` where it cannot tell, or not in time: then the primary is to be asked.
+    /// Runs `body` on the replica. Returns `None` if the replica cannot serve the read, or becomes unhealthy meanwhile.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        origin: RequestContext,
+        context: RequestContext,
         body: Arc<impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static>,
     ) -> Result<Option<T>, Error> {
-        if !self.is_in() {
+        if !self.is_healthy() {
             return Ok(None);
         }
-        let Some(floor) = self.state.floor.position() else { return Ok(None) };
+        let Some(min_lsn) = self.state.min_lsn.get() else { return Ok(None) };
         let is_pooled = self.is_pooled;
-        let read = move |conn: &mut Connection| read_from(conn, floor, is_pooled, &*body);
-        let read = self.pool.run(origin.wrap(read));
-        let read = tokio::select! {
-            read = read => read,
-            () = self.left_out() => return Ok(None),
+        let read = move |conn: &mut Connection| read_from(conn, min_lsn, is_pooled, &*body);
+        let read = self.pool.run(context.wrap(read));
+        let result = tokio::select! {
+            result = read => result,
+            () = self.wait_until_unhealthy() => return Ok(None),
         };
-        match read {
-            Ok(Some(read)) => {
+        match result {
+            Ok(Some(value)) => {
                 self.reads.fetch_add(1, Ordering::Relaxed);
-                Ok(Some(read))
+                Ok(Some(value))
             }
             Err(Error::Unreachable(reason)) => {
-                tracing::debug!(reason, "a read of the replica has failed; the primary is asked");
-                self.state.health.doubt();
+                tracing::debug!(reason, "failed to read from the replica; reading from the primary");
+                self.state.health.invalidate();
                 Ok(None)
             }
-            // All of its connections hang.
-            Err(Error::Busy(_)) if !self.is_in() => Ok(None),
-            read => read,
+            // A server that hangs occupies all connections of the pool.
+            Err(Error::Busy(_)) if !self.is_healthy() => Ok(None),
+            result => result,
         }
     }
 
-    /// A server that hangs is noticed by the thread that looks at it.
-    async fn left_out(&self) {
-        while self.is_in() {
+    /// Ends the wait for a server that hangs.
+    async fn wait_until_unhealthy(&self) {
+        while self.is_healthy() {
             tokio::time::sleep(monitor::INTERVAL).await;
         }
     }
 }
 
-/// Reads on `conn` where its server has replayed the log up to `floor`; otherwise `None`, as where what it replays just
-/// then is in the way of the read (PostgreSQL 27.4.2).
+/// Runs `body` if the server of `conn` has replayed the WAL up to `min_lsn`. Otherwise returns `None`, also if the
+/// server cancels the query because of a recovery conflict (PostgreSQL manual, "Handling Query Conflicts").
+///
+/// Behind a transaction pooler, the check and `body` share a transaction, so that they run on the same server. It is
+/// READ COMMITTED: the snapshot of `body` must be taken after the check.
 fn read_from<T>(
     conn: &mut Connection,
-    floor: i64,
+    min_lsn: i64,
     is_pooled: bool,
     body: &impl Fn(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<Option<T>> {
     let read = |conn: &mut Connection| {
-        let is_there = if is_pooled { replayed(conn)? >= floor } else { has_replayed(conn, floor)? };
-        if is_there { body(conn).map(Some) } else { Ok(None) }
+        let is_current = if is_pooled { replayed(conn)? >= min_lsn } else { has_replayed(conn, min_lsn)? };
+        if is_current { body(conn).map(Some) } else { Ok(None) }
     };
-    let done = if is_pooled { conn.reading(read) } else { read(conn) };
-    match done {
-        Err(DieselError::DatabaseError(_, told)) if told.message().contains("conflict with recovery") => Ok(None),
-        done => done,
+    let result = if is_pooled { conn.read_transaction(read) } else { read(conn) };
+    match result {
+        Err(DieselError::DatabaseError(_, information)) if information.message().contains("conflict with recovery") => {
+            Ok(None)
+        }
+        result => result,
     }
 }
 
-/// The server behind a connection stays the same, and does not go back.
-fn has_replayed(conn: &mut Connection, floor: i64) -> QueryResult<bool> {
-    if conn.replayed < floor {
-        conn.replayed = replayed(conn)?;
+/// Remembers the replayed LSN with the connection: its server stays the same, and its LSN never decreases.
+fn has_replayed(conn: &mut Connection, min_lsn: i64) -> QueryResult<bool> {
+    if conn.replayed_lsn < min_lsn {
+        conn.replayed_lsn = replayed(conn)?;
     }
-    Ok(conn.replayed >= floor)
+    Ok(conn.replayed_lsn >= min_lsn)
 }
 
+/// The replayed LSN. 0 on a server that is no longer a standby: it does not follow the primary.
 fn replayed(conn: &mut Connection) -> QueryResult<i64> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(0) };
-    // A server that is no standby any more follows nobody.
-    Ok(lsn::of_standby(conn)?.unwrap_or_default())
+    Ok(lsn::standby_replayed(conn)?.unwrap_or_default())
 }

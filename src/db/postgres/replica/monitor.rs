@@ -1,4 +1,5 @@
-//! The thread that looks at the replica: whether it answers, is a standby of the primary, and how far it is behind.
+//! The replica monitor: a thread that checks every 250 ms whether the replica responds, is a standby of the primary,
+//! and how far it is behind.
 
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -11,52 +12,56 @@ use crate::db::error::Error;
 use crate::db::options::{Purpose, ReplicaOptions};
 use crate::db::postgres::identity::identity;
 use crate::db::postgres::replica::lsn;
-use crate::db::postgres::replica::state::State;
+use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::url::DatabaseUrl;
 
-/// How often it looks.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
-const RECONNECT: Duration = Duration::from_secs(1);
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts it; it ends when nobody holds the state any more.
-pub(crate) fn start(options: &ReplicaOptions, state: &Arc<State>) -> std::io::Result<()> {
+/// Starts the thread. It ends when the state is dropped.
+pub(crate) fn start(options: &ReplicaOptions, state: &Arc<ReplicaState>) -> std::io::Result<()> {
     let (url, max_lag, state) = (options.url.clone(), options.max_lag, Arc::downgrade(state));
-    thread::Builder::new().name("replica-watcher".into()).spawn(move || run(&url, max_lag, &state)).map(drop)
+    thread::Builder::new().name("replica-monitor".into()).spawn(move || run(&url, max_lag, &state)).map(drop)
 }
 
-fn run(url: &DatabaseUrl, max_lag: Duration, state: &Weak<State>) {
+fn run(url: &DatabaseUrl, max_lag: Duration, state: &Weak<ReplicaState>) {
     while let Some(current) = state.upgrade() {
-        current.health.look_begins(Instant::now());
-        let watched = watch(url, max_lag, state, current);
+        current.health.begin_check(Instant::now());
+        let result = check_until_error(url, max_lag, state, current);
         let Some(current) = state.upgrade() else { return };
-        current.health.look_has_ended();
-        if let Err(reason) = watched {
-            current.health.leave_out(&reason);
+        current.health.end_check();
+        if let Err(reason) = result {
+            current.health.mark_unhealthy(&reason);
         }
         drop(current);
-        thread::park_timeout(RECONNECT);
+        thread::park_timeout(RECONNECT_PAUSE);
     }
 }
 
-/// Looks on one connection, until it fails, which is told in an error, or nobody holds the state any more.
-fn watch(url: &DatabaseUrl, max_lag: Duration, state: &Weak<State>, first: Arc<State>) -> Result<(), String> {
+/// Checks the replica on one connection. Returns `Ok` when the state has been dropped.
+fn check_until_error(
+    url: &DatabaseUrl,
+    max_lag: Duration,
+    state: &Weak<ReplicaState>,
+    first: Arc<ReplicaState>,
+) -> Result<(), String> {
     let mut connection = Connection::open_for(url, Purpose::Read).map_err(|error| error.to_string())?;
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
     let mut own_identity = None;
     let mut next = Some(first);
     while let Some(current) = next.take() {
-        let began = Instant::now();
-        current.health.look_begins(began);
-        let lag = look(conn, &current, &mut own_identity)?;
-        current.health.look_has_ended();
-        // Not in and out again at each look where it is about that far behind.
-        let allowed = if current.health.is_told_out() { max_lag / 2 } else { max_lag };
+        let started = Instant::now();
+        current.health.begin_check(started);
+        let lag = check(conn, &current, &mut own_identity)?;
+        current.health.end_check();
+        // An unhealthy replica must catch up to half the limit, so that it does not flap.
+        let limit = if current.health.is_logged_unhealthy() { max_lag / 2 } else { max_lag };
         match lag {
             None => {}
-            Some(lag) if lag > allowed => {
-                current.health.leave_out(&format!("it is {} s behind", lag.as_secs()));
+            Some(lag) if lag > limit => {
+                current.health.mark_unhealthy(&format!("its lag is {} s", lag.as_secs()));
             }
-            Some(_) => current.health.take_in(began),
+            Some(_) => current.health.mark_healthy(started),
         }
         drop(current);
         thread::park_timeout(INTERVAL);
@@ -65,16 +70,21 @@ fn watch(url: &DatabaseUrl, max_lag: Duration, state: &Weak<State>, first: Arc<S
     Ok(())
 }
 
-/// How far it is behind; `None` while the primary has not been asked.
-fn look(conn: &mut PgConnection, state: &State, own_identity: &mut Option<String>) -> Result<Option<Duration>, String> {
-    let told = |error: diesel::result::Error| Error::from(error).to_string();
-    let replayed = lsn::of_standby(conn).map_err(told)?.ok_or("it is no standby")?;
+/// Returns the lag, or `None` until the poller has read the primary's LSN. The error is the reason why the replica
+/// cannot serve reads.
+fn check(
+    conn: &mut PgConnection,
+    state: &ReplicaState,
+    own_identity: &mut Option<String>,
+) -> Result<Option<Duration>, String> {
+    let message = |error: diesel::result::Error| Error::from(error).to_string();
+    let replayed = lsn::standby_replayed(conn).map_err(message)?.ok_or("it is not a standby")?;
     if own_identity.is_none() {
-        *own_identity = Some(identity(conn).map_err(told)?);
+        *own_identity = Some(identity(conn).map_err(message)?);
     }
     let mut primary = state.primary();
     if primary.identity.is_some() && primary.identity != *own_identity {
-        return Err("it is a standby of another server, or leads to another database".to_owned());
+        return Err("it is a standby of another server, or the URL names another database".to_owned());
     }
-    Ok(primary.lag.of(replayed))
+    Ok(primary.lag.measure(replayed))
 }

@@ -1,4 +1,4 @@
-//! What the threads that watch the primary and the replica share.
+//! [`ReplicaState`]: what writers, the change poller, and the replica monitor share about the replica.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,78 +7,79 @@ use diesel::prelude::*;
 
 use crate::db::connection::{Backend, Connection};
 use crate::db::postgres::identity::identity;
-use crate::db::postgres::replica::health::Health;
+use crate::db::postgres::replica::health::ReplicaHealth;
 use crate::db::postgres::replica::lag::Lag;
 use crate::db::postgres::replica::lsn;
-use crate::db::postgres::replica::min_lsn::Floor;
+use crate::db::postgres::replica::min_lsn::MinLsn;
 
-/// What is known of the replica and of what it must have replayed; the threads that look share it.
-pub(crate) struct State {
-    pub(crate) floor: Floor,
-    pub(crate) health: Health,
-    pub(crate) primary: Mutex<Primary>,
+pub(crate) struct ReplicaState {
+    pub(crate) min_lsn: MinLsn,
+    pub(crate) health: ReplicaHealth,
+    primary: Mutex<Primary>,
 }
 
+/// What the change poller has found out about the primary.
 pub(crate) struct Primary {
-    /// `None` before it was asked.
+    /// `None` until the poller has connected.
     pub(crate) identity: Option<String>,
     pub(crate) lag: Lag,
 }
 
-impl State {
+impl ReplicaState {
     pub(super) fn new(max_lag: Duration) -> Self {
         let primary = Primary { identity: None, lag: Lag::new(max_lag) };
-        Self { floor: Floor::new(), health: Health::new(), primary: Mutex::new(primary) }
+        Self { min_lsn: MinLsn::new(), health: ReplicaHealth::new(), primary: Mutex::new(primary) }
     }
 
-    /// The poller has connected to the primary, which may be another server than before.
-    pub(crate) fn primary_connected(&self, conn: &mut PgConnection) -> QueryResult<()> {
-        self.floor.reset();
+    /// Records that the poller has connected to the primary, which may be another server than before.
+    pub(crate) fn record_primary_connection(&self, conn: &mut PgConnection) -> QueryResult<()> {
+        self.min_lsn.reset();
         let identity = identity(conn)?;
         self.primary().identity = Some(identity);
         Ok(())
     }
 
-    /// The primary cannot have replicas that are of use here.
-    pub(crate) fn give_up(&self, reason: &str) {
-        self.health.leave_out(reason);
-    }
-
-    /// The poller looks at the primary, and has found that something was committed, or not; to be called before the
-    /// revision moves on.
-    pub(crate) fn primary_looked(&self, conn: &mut PgConnection, now: Instant, is_changed: bool) -> QueryResult<()> {
-        self.health.notice_silence();
+    /// Resolves pending changes and samples the primary's LSN. The poller calls it with each poll, before it advances
+    /// the revision.
+    pub(crate) fn record_primary_poll(
+        &self,
+        conn: &mut PgConnection,
+        now: Instant,
+        is_changed: bool,
+    ) -> QueryResult<()> {
+        self.health.detect_timeout();
         if is_changed {
-            self.floor.owe();
+            self.min_lsn.mark_pending();
         }
-        let debt = self.floor.debt();
-        if debt.is_none() && !self.primary().lag.is_due(now) {
+        let pending = self.min_lsn.pending();
+        if pending.is_none() && !self.primary().lag.is_due(now) {
             return Ok(());
         }
-        let position = lsn::of_primary(conn)?;
-        if let Some(debt) = debt {
-            self.floor.pay(debt, position);
+        let lsn = lsn::primary_end(conn)?;
+        if let Some(token) = pending {
+            self.min_lsn.resolve(token, lsn);
         }
-        self.primary().lag.primary_was_at(now, position);
+        self.primary().lag.record_primary(now, lsn);
         Ok(())
     }
 
-    /// This instance has committed a change on `conn`; to be called before the revision moves on.
-    pub(crate) fn committed(&self, conn: &mut Connection) {
+    /// Raises the minimum LSN after a commit on `conn`. The caller advances the revision afterwards.
+    pub(crate) fn record_commit(&self, conn: &mut Connection) {
         let Backend::Postgres(conn) = &mut conn.backend else { return };
-        match lsn::of_primary(conn) {
-            Ok(position) => self.floor.raise(position),
-            // Who uses the connection next is told; the change is stored.
+        match lsn::primary_end(conn) {
+            Ok(lsn) => self.min_lsn.raise(lsn),
+            // The change is stored. If the connection is lost, its next user gets the error.
             Err(error) => {
-                tracing::debug!(%error, "the place of a change is not known");
-                self.may_have_committed();
+                tracing::debug!(%error, "failed to read the LSN of a commit; the next poll will read it");
+                self.record_possible_commit();
             }
         }
     }
 
-    /// This instance may have committed a change; to be called before the revision moves on.
-    pub(crate) fn may_have_committed(&self) {
-        self.floor.owe();
+    /// Marks a change as pending when the outcome of its commit is unknown. The caller advances the revision
+    /// afterwards.
+    pub(crate) fn record_possible_commit(&self) {
+        self.min_lsn.mark_pending();
     }
 
     pub(super) fn primary(&self) -> MutexGuard<'_, Primary> {

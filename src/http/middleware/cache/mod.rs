@@ -3,10 +3,11 @@
 //! Every entry was read at one [`Database::revision`]. When the revision changes, all entries are discarded together, so
 //! there is no record of dependencies that could be wrong.
 
-use std::collections::HashMap;
+mod generation;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,19 +15,11 @@ use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use futures_util::FutureExt;
-use futures_util::future::{Shared, WeakShared};
-use quick_cache::Weighter;
-use tokio::sync::oneshot;
 
-use crate::db::{Database, RequestContext};
+use crate::db::Database;
 use crate::http::ApiError;
+use crate::http::middleware::cache::generation::Generation;
 use crate::http::representation::{CacheScope, Representation};
-
-/// The approximate memory of an entry beside its key and its response, in bytes.
-const ENTRY_OVERHEAD: usize = 512;
-/// Initial capacity of the index of a generation, which grows as needed. Each public change creates a new generation.
-const EXPECTED_ENTRIES: usize = 64;
 
 /// A handle to the cache; clones share its contents.
 #[derive(Clone)]
@@ -61,29 +54,6 @@ pub struct CacheStats {
     pub capacity: u64,
     /// Whether the cache answers requests: it is enabled, and changes by other processes are being noticed.
     pub is_active: bool,
-}
-
-/// The responses read at one revision.
-struct Generation {
-    revision: u64,
-    responses: quick_cache::sync::Cache<CacheKey, Arc<Representation>, ByteWeighter>,
-    /// The reads in progress. Requests for the same response wait for them. A read without waiters is canceled.
-    fills: Mutex<Fills>,
-}
-
-/// Path and query of a request.
-type CacheKey = Arc<str>;
-type FillResult = Result<Arc<Representation>, ApiError>;
-type Fill = Shared<oneshot::Receiver<FillResult>>;
-type Fills = HashMap<CacheKey, WeakShared<oneshot::Receiver<FillResult>>>;
-
-#[derive(Clone)]
-struct ByteWeighter;
-
-impl Weighter<CacheKey, Arc<Representation>> for ByteWeighter {
-    fn weight(&self, cache_key: &CacheKey, response: &Arc<Representation>) -> u64 {
-        u64::try_from(cache_key.len() + response.weight() + ENTRY_OVERHEAD).unwrap_or(u64::MAX)
-    }
 }
 
 impl Cache {
@@ -184,84 +154,6 @@ impl Cache {
     }
 }
 
-impl Generation {
-    fn new(revision: u64, capacity: u64) -> Self {
-        Self {
-            revision,
-            responses: quick_cache::sync::Cache::with_weighter(EXPECTED_ENTRIES, capacity, ByteWeighter),
-            fills: Mutex::default(),
-        }
-    }
-
-    /// Reads once for all concurrent requests. The read continues if the request that started it is canceled, and stops
-    /// when all waiting requests are.
-    async fn get_or_fill(
-        self: Arc<Self>,
-        cache_key: &str,
-        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> FillResult {
-        let fill = match self.fill(cache_key, read) {
-            Ok(response) => return Ok(response),
-            Err(fill) => fill,
-        };
-        fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read panicked".into() }))
-    }
-
-    /// The stored response, or otherwise the read in progress, started if necessary.
-    fn fill(
-        self: &Arc<Self>,
-        cache_key: &str,
-        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> Result<Arc<Representation>, Fill> {
-        // A read stores its response before it is removed from `fills`: under the lock, one of the two is visible.
-        let mut fills = self.fills();
-        if let Some(response) = self.responses.get(cache_key) {
-            return Ok(response);
-        }
-        if let Some(fill) = fills.get(cache_key).and_then(WeakShared::upgrade) {
-            return Err(fill);
-        }
-        let cache_key = CacheKey::from(cache_key);
-        let (mut sender, receiver) = oneshot::channel();
-        let fill = receiver.shared();
-        if let Some(fill) = fill.downgrade() {
-            fills.insert(Arc::clone(&cache_key), fill);
-        }
-        let ending = EndFill { generation: Arc::clone(self), cache_key };
-        // The read runs in the context of the request that started it.
-        actix_web::rt::spawn(RequestContext::current().run(async move {
-            let filled = tokio::select! {
-                filled = read => filled.map(Arc::new),
-                () = sender.closed() => return,
-            };
-            if let Ok(response) = &filled {
-                ending.generation.responses.insert(Arc::clone(&ending.cache_key), Arc::clone(response));
-            }
-            drop(ending);
-            // All waiting requests may have been canceled.
-            let _ = sender.send(filled);
-        }));
-        Err(fill)
-    }
-
-    fn fills(&self) -> MutexGuard<'_, Fills> {
-        self.fills.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Removes a fill when it ends, even by a panic. If all waiters left and another request started the next fill meanwhile,
-/// that one is removed instead, which costs one additional read.
-struct EndFill {
-    generation: Arc<Generation>,
-    cache_key: CacheKey,
-}
-
-impl Drop for EndFill {
-    fn drop(&mut self) {
-        self.generation.fills().remove(&self.cache_key);
-    }
-}
-
 fn cache_key(request: &HttpRequest) -> &str {
     request.uri().path_and_query().map_or("/", |cache_key| cache_key.as_str())
 }
@@ -280,42 +172,5 @@ pub async fn serve_cached<B: MessageBody + 'static>(
     match cache.and_then(|cache| cache.lookup(request.request())) {
         Some(response) => Ok(request.into_response(response).map_into_right_body()),
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Sends a message when it is dropped.
-    struct NotifyOnDrop(Option<oneshot::Sender<()>>);
-
-    impl Drop for NotifyOnDrop {
-        fn drop(&mut self) {
-            let _ = self.0.take().map(|sender| sender.send(()));
-        }
-    }
-
-    #[actix_web::test]
-    async fn a_read_stops_when_all_waiting_requests_are_canceled() {
-        let generation = Arc::new(Generation::new(1, 1 << 20));
-        let (sender, mut dropped) = oneshot::channel();
-        let notify = NotifyOnDrop(Some(sender));
-        let read = async move {
-            let _told = notify;
-            std::future::pending().await
-        };
-        let mut first = Box::pin(Arc::clone(&generation).get_or_fill("/", read));
-        let mut second =
-            Box::pin(Arc::clone(&generation).get_or_fill("/", async { panic!("the first read serves both") }));
-        assert!((&mut first).now_or_never().is_none());
-        assert!((&mut second).now_or_never().is_none());
-        drop(first);
-        actix_web::rt::task::yield_now().await;
-        assert!(dropped.try_recv().is_err());
-        assert_eq!(generation.fills().len(), 1);
-        drop(second);
-        dropped.await.unwrap();
-        assert!(generation.fills().is_empty());
     }
 }

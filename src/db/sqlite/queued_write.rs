@@ -1,0 +1,148 @@
+//! [`QueuedWrite`]: one write in the queue of SQLite's writer thread.
+//!
+//! It knows how to run in a savepoint and how to reply to its caller, but nothing about batches or commits.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel::result::Error as DieselError;
+use tokio::sync::oneshot;
+
+use crate::db::connection::{Connection, Visibility};
+use crate::db::error::Error;
+use crate::db::write::{Abort, Atomicity};
+
+/// A [`QueuedWrite`] whose result types are erased.
+pub(crate) trait Job: Send {
+    /// Claims the write for execution. Returns `false` if its caller is gone or has withdrawn it after a timeout.
+    fn claim(&self) -> bool;
+
+    fn queued_at(&self) -> Instant;
+
+    /// Runs the write in the open transaction and keeps its result for [`Job::reply`]. A failed write rolls back its
+    /// own changes only.
+    ///
+    /// # Errors
+    /// The whole transaction is lost.
+    fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility>;
+
+    /// Sends the result to the caller. `failure` is the reason why the transaction was not committed.
+    fn reply(self: Box<Self>, failure: Option<&Error>);
+}
+
+/// The reply to a write: what its body returned, a database error, or a panic.
+pub(crate) type WriteReply<T, R> = thread::Result<Result<Result<T, R>, Error>>;
+
+pub(crate) struct QueuedWrite<F, T, R> {
+    /// `None` once it has run.
+    body: Option<F>,
+    atomicity: Atomicity,
+    result: Option<WriteReply<T, R>>,
+    queued_at: Instant,
+    claim: Claim,
+    reply_to: oneshot::Sender<WriteReply<T, R>>,
+}
+
+/// Decides between the writer thread, which executes a write, and its caller, who withdraws it after a timeout. The
+/// first of them to claim it wins.
+#[derive(Clone, Default)]
+pub(crate) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Returns `true` to the first caller only.
+    pub(crate) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl<F, T, R> QueuedWrite<F, T, R> {
+    pub(crate) fn new(
+        atomicity: Atomicity,
+        body: F,
+        claim: Claim,
+        reply_to: oneshot::Sender<WriteReply<T, R>>,
+    ) -> Self {
+        Self { body: Some(body), atomicity, result: None, queued_at: Instant::now(), claim, reply_to }
+    }
+}
+
+/// Why a savepoint is rolled back.
+enum SavepointError<R> {
+    Aborted(Abort<R>),
+    Panicked(Box<dyn Any + Send>),
+}
+
+impl<R> From<DieselError> for SavepointError<R> {
+    fn from(error: DieselError) -> Self {
+        Self::Aborted(Abort::Failed(error))
+    }
+}
+
+impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send> Job for QueuedWrite<F, T, R> {
+    fn claim(&self) -> bool {
+        !self.reply_to.is_closed() && self.claim.take()
+    }
+
+    fn queued_at(&self) -> Instant {
+        self.queued_at
+    }
+
+    fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility> {
+        let Some(body) = self.body.take() else { return Ok(Visibility::Private) };
+        conn.take_visibility();
+        let result = run(conn, self.atomicity, body)?;
+        let visibility = match (&result, self.atomicity) {
+            (Err(_), Atomicity::Body) => Visibility::Private,
+            // The statements before the failed one stay stored.
+            _ => conn.take_visibility(),
+        };
+        self.result = Some(match result {
+            Ok(value) => Ok(Ok(Ok(value))),
+            Err(SavepointError::Aborted(Abort::Rejected(rejection))) => Ok(Ok(Err(rejection))),
+            Err(SavepointError::Aborted(Abort::Failed(error))) => Ok(Err(error.into())),
+            Err(SavepointError::Panicked(panic)) => Err(panic),
+        });
+        Ok(visibility)
+    }
+
+    fn reply(self: Box<Self>, failure: Option<&Error>) {
+        let reply = match (self.result, failure) {
+            // A rejection is lost as well: it may depend on another write of the batch, which was not stored.
+            (Some(Ok(Ok(_))) | None, Some(failure)) => Ok(Err(failure.duplicate())),
+            (Some(result), _) => result,
+            (None, None) => return,
+        };
+        // Fails if the caller is gone.
+        let _ = self.reply_to.send(reply);
+    }
+}
+
+/// Runs `body`, in a savepoint if it is to be rolled back as a whole. The outer error means that the transaction is
+/// lost.
+fn run<T, R>(
+    conn: &mut Connection,
+    atomicity: Atomicity,
+    body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>>,
+) -> QueryResult<Result<T, SavepointError<R>>> {
+    let catch = |conn: &mut Connection| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
+        Ok(result) => result.map_err(SavepointError::Aborted),
+        Err(panic) => Err(SavepointError::Panicked(panic)),
+    };
+    match atomicity {
+        Atomicity::Body => conn.savepoint(catch).map_err(|lost| match lost {
+            SavepointError::Aborted(Abort::Failed(error)) => error,
+            SavepointError::Aborted(Abort::Rejected(_)) | SavepointError::Panicked(_) => {
+                DieselError::RollbackTransaction
+            }
+        }),
+        Atomicity::Statement => match catch(conn) {
+            Err(SavepointError::Aborted(Abort::Failed(error))) if !conn.is_in_transaction() => Err(error),
+            result => Ok(result),
+        },
+    }
+}

@@ -1,0 +1,23 @@
+//! The service's tables, listed once for the privilege check and for the id sequences.
+
+/// A table that the migrations create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    Posts,
+    ApiKeys,
+    IdempotencyKeys,
+}
+
+impl Table {
+    pub const ALL: [Self; 3] = [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys];
+
+    /// The name in SQL, without a schema.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Posts => "posts",
+            Self::ApiKeys => "api_keys",
+            Self::IdempotencyKeys => "idempotency_keys",
+        }
+    }
+}

@@ -65,14 +65,14 @@ async fn every_change_and_failed_authentication_is_logged(database: TestDatabase
     let client = Client::connect(&mut server).await;
     let post = json!({"title": "One", "published": true});
     let calls = [
-        (Method::POST, "/api/posts", editor, 201, "a change", "key=2", "route=\"/api/posts\"", "done"),
-        (Method::POST, "/api/posts", editor, 201, "a change", "key=2", "route=\"/api/posts\"", "done"),
+        (Method::POST, "/api/posts", editor, 201, "change request", "key=2", "route=\"/api/posts\"", "done"),
+        (Method::POST, "/api/posts", editor, 201, "change request", "key=2", "route=\"/api/posts\"", "done"),
         (
             Method::PUT,
             "/api/posts/by-slug/x-y",
             editor,
             201,
-            "a change",
+            "change request",
             "key=2",
             "route=\"/api/posts/by-slug/{slug}\"",
             "done",
@@ -82,31 +82,40 @@ async fn every_change_and_failed_authentication_is_logged(database: TestDatabase
             "/api/posts/99?x=1",
             editor,
             404,
-            "a change",
+            "change request",
             "key=2",
             "route=\"/api/posts/{id}\"",
             "not_found",
         ),
-        (Method::DELETE, "/api/posts/1", editor, 204, "a change", "key=2", "route=\"/api/posts/{id}\"", "done"),
-        (Method::POST, "/api/posts", reader, 403, "a change", "key=1", "route=\"/api/posts\"", "forbidden"),
-        (Method::POST, "/api/posts", "", 401, "a change", "", "route=\"/api/posts\"", "key_required"),
-        (Method::POST, "/api/posts", "guess", 401, "a change", "", "route=\"/api/posts\"", "key_invalid"),
+        (Method::DELETE, "/api/posts/1", editor, 204, "change request", "key=2", "route=\"/api/posts/{id}\"", "done"),
+        (Method::POST, "/api/posts", reader, 403, "change request", "key=1", "route=\"/api/posts\"", "forbidden"),
+        (Method::POST, "/api/posts", "", 401, "change request", "", "route=\"/api/posts\"", "key_required"),
+        (Method::POST, "/api/posts", "guess", 401, "change request", "", "route=\"/api/posts\"", "key_invalid"),
         (
             Method::POST,
             "/api/keys",
             ADMIN,
             422,
-            "a change",
+            "change request",
             "key=environment",
             "route=\"/api/keys\"",
             "validation_failed",
         ),
-        (Method::DELETE, "/nowhere/%0a", editor, 404, "a change", "", "path=\"/nowhere/%0a\"", "not_found"),
-        (Method::POST, "/api/posts/1", editor, 405, "a change", "", "route=\"/api/posts/{id}\"", "method_not_allowed"),
-        (Method::GET, "/api/keys", "", 401, "a refusal", "", "route=\"/api/keys\"", "key_required"),
-        (Method::GET, "/api/keys", reader, 403, "a refusal", "key=1", "route=\"/api/keys\"", "forbidden"),
-        (Method::GET, "/api/posts/1", "guess", 401, "a refusal", "", "route=\"/api/posts/{id}\"", "key_invalid"),
-        (Method::HEAD, "/api/posts", "guess", 401, "a refusal", "", "route=\"/api/posts\"", "key_invalid"),
+        (Method::DELETE, "/nowhere/%0a", editor, 404, "change request", "", "path=\"/nowhere/%0a\"", "not_found"),
+        (
+            Method::POST,
+            "/api/posts/1",
+            editor,
+            405,
+            "change request",
+            "",
+            "route=\"/api/posts/{id}\"",
+            "method_not_allowed",
+        ),
+        (Method::GET, "/api/keys", "", 401, "refused request", "", "route=\"/api/keys\"", "key_required"),
+        (Method::GET, "/api/keys", reader, 403, "refused request", "key=1", "route=\"/api/keys\"", "forbidden"),
+        (Method::GET, "/api/posts/1", "guess", 401, "refused request", "", "route=\"/api/posts/{id}\"", "key_invalid"),
+        (Method::HEAD, "/api/posts", "guess", 401, "refused request", "", "route=\"/api/posts\"", "key_invalid"),
         // Reads with sufficient access are not logged.
         (Method::GET, "/api/posts", "", 200, "", "", "", ""),
         (Method::GET, "/api/posts/99", reader, 404, "", "", "", ""),
@@ -192,7 +201,7 @@ async fn input_cannot_forge_a_line(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let mut server = sandbox.start("server", &[]);
     let client = Client::connect(&mut server).await;
-    let forged = "2026-01-01T00:00:00.000000Z  INFO audit: a change request_id=\"forged\"";
+    let forged = "2026-01-01T00:00:00.000000Z  INFO audit: change request request_id=\"forged\"";
     // Raw bytes, because an HTTP client would encode them.
     let paths: [&[u8]; 9] = [
         b"/x%0aforged%0d%1b[31m",

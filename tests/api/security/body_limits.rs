@@ -2,14 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Reply, TestDatabase, on_both};
+use crate::support::{Api, Reply, TestDatabase, WAIT_LIMIT, on_both};
 
 const MIB: usize = 1024 * 1024;
 const JSON: &str = "application/json";
@@ -25,7 +25,7 @@ fn flood(address: SocketAddr, head: &str, chunk: &[u8]) -> (String, usize) {
     let (mut response, mut accepted, mut sent) = (Vec::new(), 0, 0);
     let mut buffer = [0; 4096];
     let start = Instant::now();
-    while start.elapsed() < Duration::from_mins(1) && accepted < 4 * ACCEPTED_LIMIT {
+    while start.elapsed() < WAIT_LIMIT && accepted < 4 * ACCEPTED_LIMIT {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => response.extend_from_slice(&buffer[..count]),
@@ -191,7 +191,7 @@ async fn batch_memory_stays_bounded(database: TestDatabase) {
     let sandbox = Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
     let mut server = sandbox.start("server", &[]);
     let url = format!("{}/api/posts/batch", server.base_url().await);
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().timeout(WAIT_LIMIT).build().unwrap();
     let batch = |posts: String| format!("{{\"posts\": [{posts}]}}").into_bytes();
     let bodies = [
         ("a million names", with_names(1_000_000)),

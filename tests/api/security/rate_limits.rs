@@ -45,9 +45,9 @@ fn from(call: Call, address: &str) -> Call {
     call.header("x-forwarded-for", address)
 }
 
-/// Asserts a 429 problem response with the headers of this limit, and returns its detail.
+/// Asserts a 429 problem response whose headers and detail state this limit.
 #[track_caller]
-fn assert_limited(reply: Reply, limit: &str, count: u32) -> String {
+fn assert_limited(reply: Reply, limit: &str, count: u32) {
     let policy = format!("\"{limit}\";q={count};w={HOUR}");
     assert_eq!(reply.header("ratelimit-policy"), Some(policy.as_str()), "{}", reply.line);
     let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
@@ -55,7 +55,9 @@ fn assert_limited(reply: Reply, limit: &str, count: u32) -> String {
     let state = format!("\"{limit}\";r=0;t={seconds}");
     assert_eq!(reply.header("ratelimit"), Some(state.as_str()), "{}", reply.line);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    reply.problem(429, "rate_limited")["detail"].as_str().unwrap().to_owned()
+    let problem = reply.problem(429, "rate_limited");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("{count} {limit} per {HOUR} s")), "{detail}");
 }
 
 #[on_both]
@@ -66,8 +68,7 @@ async fn reads_beyond_the_limit_return_429(database: TestDatabase) {
         api.get("/api/posts").await.expect(200);
     }
     for path in ["/api/posts", "/api/posts/1", "/api/openapi.json", "/docs", "/problems/not_found", "/", "/nowhere"] {
-        let detail = assert_limited(api.get(path).await, "reads", 3);
-        assert!(detail.contains("at most 3 reads in 3600 s"), "{detail}");
+        assert_limited(api.get(path).await, "reads", 3);
     }
     let head = api.head("/api/posts").await.expect(429);
     assert!(head.body.is_empty() && head.header("retry-after").is_some());
@@ -108,8 +109,7 @@ async fn reads_and_writes_are_counted_separately(database: TestDatabase) {
     let editor = api.editor();
     let post = json!({"title": "One"});
     editor.post("/api/posts", &post).await.expect(201);
-    let detail = assert_limited(editor.post("/api/posts", &post).await, "writes", 1);
-    assert!(detail.contains("at most 1 writes"), "{detail}");
+    assert_limited(editor.post("/api/posts", &post).await, "writes", 1);
     assert_limited(editor.delete("/api/posts/1").await, "writes", 1);
     assert_limited(editor.put("/api/posts/by-slug/two", &post).await, "writes", 1);
     assert_limited(editor.patch("/api/posts/1", &post).await, "writes", 1);
@@ -221,8 +221,7 @@ async fn key_guessing_is_blocked_before_the_database(database: TestDatabase) {
     for number in 0..3 {
         guess(number).get("/api/posts").await.problem(401, "key_invalid");
     }
-    let detail = assert_limited(guess(3).get("/api/posts").await, "failures", 3);
-    assert!(detail.contains("too many wrong keys came from this address"), "{detail}");
+    assert_limited(guess(3).get("/api/posts").await, "failures", 3);
     assert_limited(guess(4).post("/api/posts", &json!({})).await, "failures", 3);
     // A valid key that was not used before counts as a guess. One that was used before still works.
     assert_limited(editor.get("/api/posts").await, "failures", 3);

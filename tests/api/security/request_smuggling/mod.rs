@@ -5,14 +5,13 @@ mod corpus;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use serde_json::json;
 
 use corpus::{Expected, GET, KEY, LENGTH, Last, POST, POSTS, REQUESTS, Rejected, SMUGGLED, Status};
 
 use crate::support::api::ADMIN_KEY;
-use crate::support::{Api, on_both};
+use crate::support::{Api, WAIT_LIMIT, on_both};
 
 /// Parses a sequence of responses and returns the statuses, without interim (1xx) ones.
 fn statuses(mut bytes: &[u8], is_head: bool) -> Vec<u16> {
@@ -36,7 +35,7 @@ fn statuses(mut bytes: &[u8], is_head: bool) -> Vec<u16> {
 /// connections.
 fn exchange(address: SocketAddr, request: &[u8]) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(WAIT_LIMIT)).unwrap();
     // The write fails if the server responds and closes before it has read the whole request.
     let _ = stream.write_all(request);
     let mut response = Vec::new();
@@ -91,14 +90,14 @@ async fn each_request_gets_one_response_and_none_is_smuggled(api: Api) {
 #[on_both]
 async fn request_head_size_is_limited(api: Api) {
     let address = api.server.address;
-    let with = |field: &str| format!("{GET}{field}\r\n\r\n");
+    let with_field = |field: &str| format!("{GET}{field}\r\n\r\n");
     let fields = "X: y\r\n".repeat(96);
     for (request, expected) in [
-        (with(&format!("X: {}", "y".repeat(60_000))), Status(200)),
-        (with(&format!("X: {}", "y".repeat(100_000))), Status(200)),
-        (with(&format!("X: {}", "y".repeat(200_000))), Rejected),
-        (with(&format!("{}: x", "y".repeat(200_000))), Rejected),
-        (with(fields.trim_end()), Rejected),
+        (with_field(&format!("X: {}", "y".repeat(60_000))), Status(200)),
+        (with_field(&format!("X: {}", "y".repeat(100_000))), Status(200)),
+        (with_field(&format!("X: {}", "y".repeat(200_000))), Rejected),
+        (with_field(&format!("{}: x", "y".repeat(200_000))), Rejected),
+        (with_field(fields.trim_end()), Rejected),
         (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(60_000)), Status(404)),
         (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(200_000)), Rejected),
         (format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "Y".repeat(200_000)), Rejected),

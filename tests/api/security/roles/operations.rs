@@ -103,7 +103,7 @@ fn documented_access(operation: &Value) -> Access {
         [_] => {
             let text = operation["description"].as_str().unwrap();
             let roles = [(Reader, "`reader`"), (Editor, "`editor`"), (Admin, "`admin`")];
-            let states = |role: &str| text.contains(&format!("Takes a key with the role {role}"));
+            let states = |role: &str| text.contains(&format!("Requires an API key with the role {role}"));
             roles.into_iter().find(|(_, role)| states(role)).map(|(access, _)| access).unwrap()
         }
         more => panic!("{more:?}"),

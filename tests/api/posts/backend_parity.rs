@@ -27,7 +27,7 @@ enum Step {
     List { published: &'static str, limit: u8, paging: Paging },
 }
 
-/// A condition: the ETag of a version, strong or weak, or `*`.
+/// A condition: the `ETag` of a version, strong or weak, or `*`.
 #[derive(Debug, Clone)]
 enum Tag {
     Version(u8),

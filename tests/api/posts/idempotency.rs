@@ -162,8 +162,8 @@ async fn key_expires_after_24_hours(api: Api) {
     let reply = create(&editor, "key", &json!({"title": "Another"})).await.expect(201);
     assert_eq!(reply.header("idempotency-replayed"), None);
     assert_ne!(reply.clone().json(201)["id"], first["id"]);
-    let replay = create(&editor, "key", &json!({"title": "Another"})).await.expect(201);
-    assert_eq!((replay.body, replay.headers["idempotency-replayed"].to_str().unwrap()), (reply.body, "true"));
+    let repeated = create(&editor, "key", &json!({"title": "Another"})).await.expect(201);
+    assert_eq!((repeated.body, repeated.headers["idempotency-replayed"].to_str().unwrap()), (reply.body, "true"));
 }
 
 #[on_both]

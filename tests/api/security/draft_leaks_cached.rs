@@ -59,7 +59,7 @@ async fn read_both(servers: &[Api; 2], path: &str, encoding: &str, tag: &str) ->
 }
 
 /// Compares the responses of both servers to every path in every encoding: twice, so that the cache serves the second
-/// one, then with the current ETag, then with a previous one. Returns the current ETags.
+/// one, then with the current `ETag`, then with a previous one. Returns every current `ETag`.
 async fn compare(servers: &[Api; 2], when: &str, previous: &[String]) -> Vec<String> {
     let mut tags = Vec::new();
     for (index, path) in paths().iter().enumerate() {

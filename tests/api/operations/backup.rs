@@ -69,10 +69,11 @@ async fn a_backup_is_whole_and_of_one_moment_while_others_write() {
     assert!(writes.get() > 1, "nobody wrote meanwhile");
 }
 
-/// The lines of the drill that docs/MOVING.md has under this name.
+/// The commands of a restore drill in `docs/guides/backup-restore.md`.
 fn drill(name: &str) -> Vec<String> {
-    let document = include_str!("../../../docs/MOVING.md");
-    let block = document.split(&format!("<!-- {name} -->\n```sh\n")).nth(1).unwrap().split("```").next().unwrap();
+    let document = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guides/backup-restore.md"));
+    let block =
+        document.split(&format!("<!-- drill: {name} -->\n```sh\n")).nth(1).unwrap().split("```").next().unwrap();
     block
         .lines()
         .map(|line| line.split("  #").next().unwrap().trim().to_owned())
@@ -159,7 +160,7 @@ async fn restore_after(loss: Loss) {
         .collect();
     wait_for("both to write", async || (site.acknowledged().len() > 100).then_some(())).await;
     let before = site.acknowledged();
-    let lines = drill("drill");
+    let lines = drill("sqlite");
     let (stop, start) = (line_of(&lines, "systemctl stop"), line_of(&lines, "systemctl start"));
     for line in &lines[..stop] {
         place.shell(line).success();
@@ -337,7 +338,7 @@ fn on_postgresql_the_drill_brings_back_what_the_command_that_it_prints_has_saved
     assert!(!command.contains("connect_timeout"), "{command}");
     from.shell(&command).success();
     std::fs::copy(from.path("it's.dump"), to.path("posts.dump")).unwrap();
-    let restore = drill("drill of PostgreSQL");
+    let restore = drill("postgresql");
     let (first, last) = (1 + line_of(&restore, "systemctl stop"), line_of(&restore, "systemctl start"));
     // Into an empty database, and over one in which much has happened since.
     for _ in 0..2 {

@@ -104,7 +104,7 @@ async fn a_database_of_a_newer_release_is_warned_of(database: TestDatabase) {
 async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: TestDatabase) {
     database.migrate();
     let mut place = sandbox(&database);
-    for (name, value, words) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
+    for (name, value, words) in [("PORT", "http", "PORT: must be"), ("RUST_LOG", "=!", "RUST_LOG")] {
         place.set(name, value);
         let checks = examine(&place);
         say(&checks, "settings", "ERROR", words);
@@ -113,7 +113,7 @@ async fn settings_that_cannot_be_used_are_told_and_odd_ones_warned_of(database: 
     }
     if database.engine == Engine::Postgres {
         place.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-        say(&examine(&place), "settings", "warning", "an unknown parameter socket_timeout");
+        say(&examine(&place), "settings", "warning", "the unknown parameter socket_timeout");
     }
 }
 

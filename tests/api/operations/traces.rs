@@ -147,8 +147,7 @@ async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: Te
     assert_eq!(failed.events.len(), 1, "{failed:#?}");
     assert_eq!(failed.events[0].name, "the request failed");
     // The schedule has looked for posts meanwhile, and failed.
-    wait_for("it is told", async || server.stderr().contains("scheduled posts cannot be published").then_some(()))
-        .await;
+    wait_for("it is told", async || server.stderr().contains("failed to publish scheduled posts").then_some(())).await;
     // The last ones are sent at the end.
     assert_eq!(send(Method::GET, format!("{base}/health/ready"), &Value::Null).await, 200);
     server.signal("TERM");

@@ -384,13 +384,13 @@ fn what_cannot_be_a_replica_stops_the_start() {
         (postgres, "DATABASE_READ_URL", format!("mysql://u:{SECRET}@h/db"), "unknown scheme"),
         (postgres, "DATABASE_READ_URL", format!("postgres://u:{SECRET}@h/db?schema=other"), "schema"),
         ("sqlite://posts.db", "DATABASE_DIRECT_URL", format!("postgres://u:{SECRET}@h/db"), "PostgreSQL"),
-        (postgres, "DATABASE_DIRECT_URL", format!("postgres://u:{SECRET}@h:99999/db"), "is not a valid URL"),
+        (postgres, "DATABASE_DIRECT_URL", format!("postgres://u:{SECRET}@h:99999/db"), "not a valid URL"),
         (postgres, "MAX_REPLICA_LAG", "0".to_owned(), "seconds"),
         (postgres, "MAX_REPLICA_LAG", "10s".to_owned(), "seconds"),
     ] {
         let place = Sandbox::new([("DATABASE_URL", database), (name, &*value)]);
         let line = place.run(&[]).error_line();
-        assert!(line.starts_with(&format!("error: {name} ")) && line.contains(says), "{line}");
+        assert!(line.starts_with(&format!("error: {name}: ")) && line.contains(says), "{line}");
         assert!(!line.contains(SECRET), "{line}");
         assert_eq!(place.files(), Vec::<String>::new());
     }

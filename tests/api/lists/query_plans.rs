@@ -138,7 +138,7 @@ async fn every_sorted_page_is_read_from_an_index_in_order(database: TestDatabase
                 query.position = page.next;
                 if number == 5 {
                     query.position = page.previous;
-                    assert!(query.position.as_ref().is_some_and(|place| place.backwards));
+                    assert!(query.position.as_ref().is_some_and(|position| position.backwards));
                 }
             }
         }

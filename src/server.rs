@@ -43,7 +43,7 @@ pub struct Service {
     pub readiness: Readiness,
     pub cache: Cache,
     /// The statistics of the scheduler.
-    pub schedule: Arc<scheduler::Progress>,
+    pub schedule: Arc<scheduler::SchedulerStats>,
     pub handle: ServerHandle,
 }
 
@@ -54,8 +54,8 @@ pub struct Service {
 /// An address cannot be bound.
 pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let readiness = Readiness::default();
-    let schedule = Arc::new(scheduler::Progress::default());
-    actix_web::rt::spawn(scheduler::run(database.clone(), Arc::clone(&schedule)));
+    let schedule = Arc::new(scheduler::SchedulerStats::default());
+    actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
     let cache = Cache::new(database.clone(), config.cache_bytes);
     let sources = MetricSources {

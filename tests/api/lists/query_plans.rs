@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::posts::input::UpdatePost;
-use posts_api::posts::list::Page;
+use posts_api::posts::list::ListPage;
 use posts_api::posts::list::params::ListRequest;
 use posts_api::posts::list::query::ListQuery;
 use posts_api::posts::{list, publish, store};
@@ -35,8 +35,8 @@ fn fill(conn: &mut Connection) {
 }
 
 /// Reads a page, and returns it with its SQL statements.
-fn capture_list(conn: &mut Connection, query: &ListQuery) -> (Page, Vec<String>) {
-    let (page, statements) = statements::capture(conn, |conn| list::list(conn, query));
+fn capture_list(conn: &mut Connection, query: &ListQuery) -> (ListPage, Vec<String>) {
+    let (page, statements) = statements::capture(conn, |conn| list::read_page(conn, query));
     (page.unwrap(), statements)
 }
 
@@ -135,10 +135,10 @@ async fn every_sorted_page_is_read_from_an_index_in_order(database: TestDatabase
                 assert_eq!(page.items.len(), 31);
                 assert_eq!(statements.len(), 1, "{statements:#?}");
                 assert_index_scan(&mut conn, &statements[0], &format!("page {number} by {sort}{view}"));
-                query.place = page.next;
+                query.position = page.next;
                 if number == 5 {
-                    query.place = page.previous;
-                    assert!(query.place.as_ref().is_some_and(|place| place.backwards));
+                    query.position = page.previous;
+                    assert!(query.position.as_ref().is_some_and(|place| place.backwards));
                 }
             }
         }
@@ -171,7 +171,7 @@ async fn due_posts_are_found_without_scanning_drafts(database: TestDatabase) {
         } else if database.engine == Engine::Postgres {
             continue;
         }
-        let (due, statements) = statements::capture(&mut conn, |conn| publish::due(conn, Timestamp::now(), 100));
+        let (due, statements) = statements::capture(&mut conn, |conn| publish::find_due(conn, Timestamp::now(), 100));
         due.unwrap();
         let plan = plan(&mut conn, &statements[0]);
         assert!(plan.contains("posts_scheduled_for"), "{plan}");
@@ -191,7 +191,7 @@ async fn list_with_drafts_reads_each_half_from_an_index(database: TestDatabase) 
             for sql in &statements {
                 assert_index_scan(&mut conn, sql, &format!("page {number} by {sort}"));
             }
-            query.place = page.next;
+            query.position = page.next;
         }
     }
 }
@@ -247,7 +247,7 @@ async fn search_reads_few_posts_for_rare_and_common_words(database: TestDatabase
     for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
         let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
         let read = conn.transaction(|conn| {
-            assert_eq!(list::list(conn, &query)?.items.len(), found);
+            assert_eq!(list::read_page(conn, &query)?.items.len(), found);
             let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
             let counts =
                 ["fetched", "returned"].map(|kind| format!("pg_stat_get_xact_tuples_{kind}('posts'::regclass)"));

@@ -107,7 +107,7 @@ async fn database_of_a_newer_release_is_a_warning(database: TestDatabase) {
 async fn unusable_settings_fail_and_unusual_ones_warn(database: TestDatabase) {
     database.migrate();
     let mut sandbox = sandbox(&database);
-    for (name, value, message) in [("PORT", "http", "PORT takes"), ("RUST_LOG", "=!", "RUST_LOG")] {
+    for (name, value, message) in [("PORT", "http", "PORT: must be"), ("RUST_LOG", "=!", "RUST_LOG")] {
         sandbox.set(name, value);
         let checks = run_doctor(&sandbox);
         assert_check(&checks, "settings", "ERROR", message);
@@ -116,7 +116,7 @@ async fn unusable_settings_fail_and_unusual_ones_warn(database: TestDatabase) {
     }
     if database.engine == Engine::Postgres {
         sandbox.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-        assert_check(&run_doctor(&sandbox), "settings", "warning", "an unknown parameter socket_timeout");
+        assert_check(&run_doctor(&sandbox), "settings", "warning", "the unknown parameter socket_timeout");
     }
 }
 

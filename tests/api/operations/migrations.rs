@@ -17,7 +17,7 @@ use crate::support::{Engine, TestDatabase, on_both, wait_until};
 
 /// Changes that a later release may make while the previous one runs: see migrations/README.md.
 const LATER_RELEASE: [&str; 7] = [
-    "ALTER TABLE posts ADD COLUMN subtitle TEXT",
+    "ALTER TABLE posts ADD COLUMN later_column TEXT",
     "ALTER TABLE posts ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",
     "ALTER TABLE api_keys ADD COLUMN purpose TEXT",
     "ALTER TABLE idempotency_keys ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1",

@@ -54,7 +54,7 @@ async fn get_status(base: &str, path: &str) -> u16 {
 
 async fn failure_event(receiver: &Receiver) -> Value {
     wait_for("the failure event", async || {
-        events(receiver).into_iter().find(|event| event["message"] == "the request failed")
+        events(receiver).into_iter().find(|event| event["message"] == "request failed")
     })
     .await
 }
@@ -128,5 +128,5 @@ async fn last_error_is_sent_before_the_process_exits() {
     assert_eq!(get_status(&base, "/api/posts").await, 500);
     server.signal("TERM");
     assert!(server.wait_for_exit().await.success());
-    assert!(events(&receiver).iter().any(|event| event["message"] == "the request failed"));
+    assert!(events(&receiver).iter().any(|event| event["message"] == "request failed"));
 }

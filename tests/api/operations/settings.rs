@@ -32,7 +32,7 @@ fn database_url_without_a_database_is_refused() {
         ("sqlite::memory:".into(), "memory"),
         ("sqlite://posts.db?mode=rwc".into(), "parameters"),
         (format!("prisma+postgres://accelerate.example/?api_key={SECRET}"), "Accelerate"),
-        (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "is not a valid URL"),
+        (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "not a valid URL"),
         (format!("postgres://user:{SECRET}@127.0.0.1/db?connection_limit=0"), "connection_limit"),
         (format!("postgres://user:{SECRET}@127.0.0.1/db?schema=x&pgbouncer=true"), "pgbouncer"),
     ] {

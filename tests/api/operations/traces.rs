@@ -146,9 +146,9 @@ async fn failures_are_marked_and_health_is_not_traced(database: TestDatabase) {
         Some(StatusCode::Error)
     );
     assert_eq!(failed.events.len(), 1, "{failed:#?}");
-    assert_eq!(failed.events[0].name, "the request failed");
+    assert_eq!(failed.events[0].name, "request failed");
     // The scheduler polls meanwhile, and fails.
-    wait_until("the scheduler's error", async || server.stderr().contains("scheduled posts cannot be published")).await;
+    wait_until("the scheduler's error", async || server.stderr().contains("failed to publish scheduled posts")).await;
     // The service exports the last spans before it exits.
     assert_eq!(send(Method::GET, format!("{base}/health/ready"), &Value::Null).await, 200);
     server.signal("TERM");

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 
 use posts_api::db::Timestamp;
 use posts_api::posts::batch;
-use posts_api::posts::batch::{BatchOutcome, Entry};
+use posts_api::posts::batch::{BatchEntry, BatchOutcome};
 use posts_api::posts::input::{CreatePost, OnConflict};
+use posts_api::validation;
 use serde_json::{Value, json};
 
 use crate::support::call::field_errors;
 use crate::support::{Api, Reply, TestDatabase, on_both, statements};
+
+fn post(body: &Value) -> CreatePost {
+    validation::read(body.clone(), "").unwrap()
+}
 
 async fn send(api: &Api, on_conflict: &str, posts: &Value) -> Reply {
     api.editor().post("/api/posts/batch", &json!({"posts": posts, "on_conflict": on_conflict})).await
@@ -197,9 +202,9 @@ async fn runs_at_most_four_statements(database: TestDatabase) {
             let entry = |n: i32| {
                 let slug = (n % 2 == 0).then(|| format!("{on_conflict:?}-{number}-{n}").to_lowercase());
                 let title = format!("{on_conflict:?} {number} {n}");
-                Entry::new(CreatePost { title, slug, content: None, published: true }, Timestamp::now())
+                BatchEntry::new(post(&json!({"title": title, "slug": slug, "published": true})), Timestamp::now())
             };
-            let entries: Vec<Entry> = (0..number).map(entry).collect();
+            let entries: Vec<BatchEntry> = (0..number).map(entry).collect();
             let (outcomes, statements) =
                 statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap());
             assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
@@ -213,8 +218,8 @@ async fn statement_count_is_bounded_for_equal_titles(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     let mut store = |titles: Vec<String>| {
-        let post = |title| CreatePost { title, slug: None, content: None, published: false };
-        let entries = titles.into_iter().map(|title| Entry::new(post(title), Timestamp::now())).collect();
+        let entry = |title: String| BatchEntry::new(post(&json!({"title": title})), Timestamp::now());
+        let entries = titles.into_iter().map(entry).collect();
         let (outcomes, statements) =
             statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap());
         assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));

@@ -220,7 +220,7 @@ async fn concurrent_publishers_publish_each_due_post_once(database: TestDatabase
     let now = Timestamp::now();
     let found = [(); 3].map(|()| {
         let mut conn = database.connect();
-        let ids = publish::due(&mut conn, now, 1000).unwrap();
+        let ids = publish::find_due(&mut conn, now, 1000).unwrap();
         assert_eq!(ids.len(), 200);
         (conn, ids)
     });

@@ -77,7 +77,7 @@ fn sql_and_rust_generate_the_same_500_slugs() {
     let mut taken = HashSet::new();
     for (title, from_sql) in titles.iter().zip(&from_sql) {
         let is_taken = |slug: &str| Ok::<_, Infallible>(taken.contains(slug));
-        let Ok(from_rust) = slug::first_free(&slug::from_title(title), is_taken);
+        let Ok(from_rust) = slug::find_free(&slug::from_title(title), is_taken);
         assert_eq!(from_sql, &from_rust, "{title:?}");
         taken.insert(from_rust);
     }

@@ -161,7 +161,7 @@ pub(crate) struct Server {
     /// The address of the admin listener.
     pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
-    pub(crate) schedule: Arc<scheduler::Progress>,
+    pub(crate) schedule: Arc<scheduler::SchedulerStats>,
     pub(crate) cache: Cache,
     /// The pools that the server uses.
     pub(crate) connections: Database,

@@ -52,8 +52,8 @@ async fn every_operation_works_through_a_transaction_pooler() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let Some(pooler) = Pooler::start(&database.url, SESSIONS) else { return };
     let database = Arc::new(database);
-    let pooled = DatabaseUrl::parse(&pooler.url).unwrap().0;
-    let apis = [(); 2].map(|()| Api::start(&database, |config| config.database = pooled.clone()));
+    let url = DatabaseUrl::parse(&pooler.url).unwrap().0;
+    let apis = [(); 2].map(|()| Api::start(&database, |config| config.database = url.clone()));
     join_all((0..2 * WRITERS).map(|writer| edit(&apis[writer % 2], writer))).await;
     let stored = i64::try_from(2 * WRITERS * 8).unwrap();
     let count = |rows: &str| database.query_number(&format!("SELECT count(*) AS number FROM {rows}"));

@@ -156,7 +156,7 @@ async fn invalid_slugs_and_titles_are_replaced_and_reported(database: TestDataba
             "item 1: the slug \"привет-мир\" is invalid; it becomes privet-mir, with a number appended if that is in use",
             "item 2: the slug \"with_underscore\" is invalid; it becomes with-underscore, with a number appended if that is in use",
             "item 4: the post has no title; it becomes \"no title\"",
-            "item 5: it has no title, and is called \"Untitled\"",
+            "item 5: the post has no title; it becomes \"Untitled\"",
         ]
     );
     outcome.success();

@@ -270,8 +270,8 @@ fn store_other(conn: &mut Connection, other: &Located<ImportRecord>, report: &mu
     match &other.value {
         ImportRecord::Key(ImportedKey(key)) => match key_store::restore(conn, key)? {
             Restored::Stored => report.keys += 1,
-            Restored::Found => report.already_stored += 1,
-            Restored::Taken => {
+            Restored::AlreadyStored => report.already_stored += 1,
+            Restored::Conflict => {
                 let reason = format!("/api_key/id: {} is already in use by another key", key.id);
                 report.skipped.push(other.diagnostic(reason));
             }

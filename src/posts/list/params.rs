@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::db::Timestamp;
 use crate::http::ApiError;
-use crate::http::extract::query::{QueryValue, query_params, refuse};
+use crate::http::extract::query::{QueryValue, invalid_parameter, query_params};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
@@ -200,7 +200,7 @@ impl ListRequest {
         let search = params.q.map_or(SearchFilter::Off, |SearchParam(search)| search);
         let SortParam(sort) = match params.sort {
             Some(SortParam(Sort::Relevance)) if search == SearchFilter::Off => {
-                return Err(refuse("sort", "relevance requires the parameter q"));
+                return Err(invalid_parameter("sort", "relevance requires the parameter q"));
             }
             None if search != SearchFilter::Off => SortParam(Sort::Relevance),
             sort => sort.unwrap_or_default(),
@@ -239,7 +239,7 @@ impl ListRequest {
 fn slugs(params: Vec<SlugParam>) -> Result<Vec<String>, ApiError> {
     const MAX_SLUGS: usize = 100;
     if params.len() > MAX_SLUGS {
-        return Err(refuse("slug", "must be given at most 100 times"));
+        return Err(invalid_parameter("slug", "must be given at most 100 times"));
     }
     let mut slugs: Vec<String> = params.into_iter().map(|SlugParam(slug)| slug).collect();
     slugs.sort_unstable();

@@ -109,7 +109,7 @@ fn metric_sources(
     config: &Config,
     database: &Database,
     cache: &Cache,
-    schedule: &Arc<scheduler::Progress>,
+    schedule: &Arc<scheduler::SchedulerStats>,
 ) -> MetricSources {
     MetricSources {
         database: database.clone(),

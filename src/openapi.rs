@@ -1,13 +1,13 @@
 //! The OpenAPI 3.1 document.
 //!
 //! A handler describes its parameters and its successful responses. This module adds the errors: those that the
-//! [`Operation`] declares, and those that follow from its access, method, parameters, and body.
+//! [`Operation`] declares, and those that it derives from the access, method, parameters, and body.
 
 use std::collections::BTreeMap;
 
 use utoipa::OpenApi;
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::path::{HttpMethod, Operation as Description};
+use utoipa::openapi::path::{HttpMethod, Operation as OpenApiOperation};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
@@ -43,7 +43,7 @@ const SECURITY_SCHEME: &str = "apiKey";
 )]
 struct Base;
 
-/// Builds the document of these operations.
+/// Builds the document from these operations.
 #[must_use]
 pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa::openapi::OpenApi {
     let mut document = Base::openapi();
@@ -69,23 +69,24 @@ pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa:
     document
 }
 
-fn describe(operation: &Operation) -> Description {
-    let mut description = (operation.describe)();
+/// Completes the description of a handler with its tags, its access, and its errors.
+fn describe(operation: &Operation) -> OpenApiOperation {
+    let mut described = (operation.describe)();
     // utoipa stores tags outside the operation.
-    description.tags = Some((operation.tags)().into_iter().map(str::to_owned).collect());
-    let codes = codes(operation, &description);
-    if let Some(RefOr::T(body)) = &mut description.request_body {
+    described.tags = Some((operation.tags)().into_iter().map(str::to_owned).collect());
+    let codes = codes(operation, &described);
+    if let Some(RefOr::T(body)) = &mut described.request_body {
         body.content.values_mut().for_each(remove_null);
     }
     if let Access::AtLeast(role) = operation.access {
-        let text = description.description.get_or_insert_default();
+        let text = described.description.get_or_insert_default();
         if !text.is_empty() {
             text.push_str("\n\n");
         }
         let or_above = if role == Role::Admin { "" } else { " or above" };
         text.extend(["Requires an API key with the role `", role.as_str(), "`", or_above, "."]);
     }
-    description.security = match operation.access {
+    described.security = match operation.access {
         Access::Unchecked => Some(Vec::new()),
         Access::Anyone => Some(vec![SecurityRequirement::default(), key_requirement()]),
         Access::AtLeast(_) => Some(vec![key_requirement()]),
@@ -98,12 +99,13 @@ fn describe(operation: &Operation) -> Description {
         }
     }
     for (status, codes) in by_status {
-        description.responses.responses.insert(status.to_string(), RefOr::T(problem_response(&codes)));
+        described.responses.responses.insert(status.to_string(), RefOr::T(problem_response(&codes)));
     }
-    description
+    described
 }
 
-/// utoipa describes an optional body as nullable. It is not, and generated clients would send null.
+/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. A body may be omitted,
+/// but the service rejects `null`, which generated clients would send.
 fn remove_null(content: &mut RefOr<Content>) {
     if let RefOr::T(content) = content
         && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema
@@ -112,11 +114,11 @@ fn remove_null(content: &mut RefOr<Content>) {
     }
 }
 
-/// The errors that the operation declares, and those that follow from its parts.
-fn codes(operation: &Operation, description: &Description) -> Vec<&'static ErrorCode> {
-    let takes = |header: &str| {
-        let mut parameters = description.parameters.iter().flatten();
-        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == header))
+/// The errors that the operation declares, and those that are derived from its access, method, parameters, and body.
+fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static ErrorCode> {
+    let has_parameter = |name: &str| {
+        let mut parameters = described.parameters.iter().flatten();
+        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
     };
     let mut codes = operation.codes.to_vec();
     match operation.access {
@@ -130,13 +132,13 @@ fn codes(operation: &Operation, description: &Description) -> Vec<&'static Error
             codes.push(code::STORAGE_FULL);
         }
     }
-    if takes("If-Match") {
+    if has_parameter("If-Match") {
         codes.extend([code::INVALID_HEADER, code::PRECONDITION_FAILED, code::PRECONDITION_REQUIRED]);
     }
-    if takes("Idempotency-Key") {
+    if has_parameter("Idempotency-Key") {
         codes.extend([code::IDEMPOTENCY_KEY_IN_USE, code::IDEMPOTENCY_KEY_REUSED, code::INVALID_HEADER]);
     }
-    if description.request_body.is_some() {
+    if described.request_body.is_some() {
         codes.extend([
             code::MALFORMED_JSON,
             code::REQUEST_TIMEOUT,
@@ -158,8 +160,9 @@ fn key_requirement() -> SecurityRequirement {
     SecurityRequirement::new::<_, [String; 0], String>(SECURITY_SCHEME, [])
 }
 
+/// The response with one status, which all of `codes` have.
 fn problem_response(codes: &[&'static ErrorCode]) -> Response {
-    let listed: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.name, code.title)).collect();
+    let descriptions: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.name, code.title)).collect();
     let example = |code: &&'static ErrorCode| {
         let value = serde_json::json!({
             "type": format!("/problems/{}", code.name),
@@ -175,7 +178,8 @@ fn problem_response(codes: &[&'static ErrorCode]) -> Response {
         .schema(Some(Ref::from_schema_name("Problem")))
         .examples_from_iter(codes.iter().map(example))
         .build();
-    let response = ResponseBuilder::new().description(listed.join("; ")).content("application/problem+json", content);
+    let response =
+        ResponseBuilder::new().description(descriptions.join("; ")).content("application/problem+json", content);
     let header = |description: &str| {
         HeaderBuilder::new()
             .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
@@ -197,7 +201,7 @@ fn problem_response(codes: &[&'static ErrorCode]) -> Response {
     .build()
 }
 
-/// The document as in `openapi/openapi.json`.
+/// The document as JSON text, as stored in `openapi/openapi.json`.
 ///
 /// # Errors
 /// None in practice: strings and numbers always serialize.

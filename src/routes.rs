@@ -15,8 +15,8 @@ use crate::keys::auth;
 use crate::routing::Operation;
 use crate::{keys, openapi, ops, posts};
 
-/// The routes of each module. If two paths match a request, the first one is used.
-const MODULES: [&[Operation]; 3] = [posts::ROUTES, keys::ROUTES, ops::ROUTES];
+/// The routes of each module. If several paths match a request, the first one is used.
+const ROUTES: [&[Operation]; 3] = [posts::ROUTES, keys::ROUTES, ops::ROUTES];
 
 /// The errors that each module declares.
 const ERRORS: [&[&ErrorCode]; 3] = [code::ERRORS, posts::errors::ERRORS, keys::errors::ERRORS];
@@ -26,7 +26,7 @@ const DOCS_REDIRECTS: [&str; 2] = ["/", "/docs/"];
 
 /// Every operation, in the order in which paths are matched.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    MODULES.into_iter().flatten()
+    ROUTES.into_iter().flatten()
 }
 
 /// Every error that the API can return.
@@ -49,12 +49,13 @@ pub fn templates() -> Vec<String> {
     templates
 }
 
-/// Registers one actix resource per path. A method that no operation of the path has gets 405 with `Allow`.
+/// Registers one actix resource per path. The response to any other method of the path is 405 with `Allow`, or 204 to
+/// `OPTIONS`.
 pub fn configure(app: &mut web::ServiceConfig) {
     let mut paths: Vec<(String, Vec<&Operation>)> = Vec::new();
     for operation in operations() {
         let path = (operation.path)();
-        match paths.iter_mut().find(|(known, _)| *known == path) {
+        match paths.iter_mut().find(|(other, _)| *other == path) {
             Some((_, operations)) => operations.push(operation),
             None => paths.push((path, vec![operation])),
         }
@@ -83,11 +84,11 @@ fn redirect_to_docs(path: &str) -> actix_web::Resource {
 
 fn route(operation: &Operation) -> actix_web::Route {
     let access = operation.access;
-    let is_method = methods(operation)
+    let method_guard = methods(operation)
         .into_iter()
         .fold(guard::Any(guard::fn_guard(|_| false)), |any, method| any.or(guard::Method(method)));
     (operation.route)()
-        .guard(is_method)
+        .guard(method_guard)
         .wrap(from_fn(move |request, next| with_deadline(auth::guard(access, request, next))))
 }
 
@@ -113,7 +114,7 @@ fn method_not_allowed(request: &HttpRequest, allow: &str) -> Result<HttpResponse
     Err(ApiError::MethodNotAllowed { allow: allow.to_owned() })
 }
 
-/// The response to a path that no route has.
+/// Responds with 404 to a path without a route.
 pub fn no_route() -> Ready<Result<HttpResponse, ApiError>> {
     ready(Err(ApiError::NotFound("route")))
 }

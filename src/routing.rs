@@ -1,6 +1,6 @@
-//! How a module declares its routes: [`Operation`], with the [`Access`] that it needs and the [`Role`] behind it.
+//! How a module declares its routes: an [`Operation`] with the [`Access`] that it requires, and the [`Role`] of an API key.
 //!
-//! One declaration serves actix (method, path, handler), authorization, and the OpenAPI document.
+//! actix (method, path, handler), authorization, and the OpenAPI document use the same declaration.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Text;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::path::{HttpMethod, Operation as Description};
+use utoipa::openapi::path::{HttpMethod, Operation as OpenApiOperation};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::http::error::code::ErrorCode;
@@ -25,14 +25,16 @@ pub struct Operation {
     pub methods: fn() -> Vec<HttpMethod>,
     pub route: fn() -> actix_web::Route,
     pub access: Access,
-    /// The errors that are particular to it, beside those that follow from its kind.
+    /// The errors that `openapi` cannot derive from the access, method, parameters, and body of the operation.
     pub codes: &'static [&'static ErrorCode],
-    pub describe: fn() -> Description,
+    /// The part of the OpenAPI document that `#[utoipa::path]` generates.
+    pub describe: fn() -> OpenApiOperation,
     pub tags: fn() -> Vec<&'static str>,
     pub schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
 }
 
-/// `operation!(access, module, handler, [codes])` declares the [`Operation`] of a handler with `#[utoipa::path]`.
+/// `operation!(access, module, handler, [codes])` declares the [`Operation`] of a handler that has the attribute
+/// `#[utoipa::path]`.
 macro_rules! operation {
     ($access:expr, $($module:ident)::+, $handler:ident, [$($code:expr),*]) => {
         pastey::paste! {
@@ -54,11 +56,11 @@ pub(crate) use operation;
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everyone. A key that is sent must be valid nevertheless.
+    /// A client with a valid key, or without a key. An invalid key is rejected.
     Anyone,
-    /// A key with at least this role.
+    /// A client whose key has at least this role.
     AtLeast(Role),
-    /// Everyone, and keys are ignored, so that the operation works while the database is down.
+    /// Any client. Keys are ignored, so the operation works while the database is down.
     Unchecked,
 }
 

@@ -1,4 +1,4 @@
-//! gzip: when a response is compressed, and how its entity tag differs from that of the uncompressed one.
+//! gzip: when a response is compressed, and the entity tag of a compressed response.
 
 use std::io::Write;
 
@@ -7,26 +7,27 @@ use actix_web::web::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// A smaller body, in bytes, fits into one or two packets without compression.
-const MIN_COMPRESSED: usize = 1024;
-/// Ends the entity tags of compressed responses: a strong tag identifies bytes (RFC 9110, section 8.8.1).
+/// The minimum length of a body to compress, in bytes. A shorter one fits into one or two packets without compression.
+const MIN_LENGTH: usize = 1024;
+/// The end of a compressed response's entity tag. It needs a tag of its own, because a strong tag identifies exact bytes
+/// (RFC 9110, section 8.8.1).
 const GZIP_SUFFIX: &str = "-gzip";
 
-/// The tag of the same representation without compression.
+/// The tag of the uncompressed representation, from either tag. Tags are without quotes.
 #[must_use]
-pub fn uncompressed(tag: &str) -> &str {
+pub fn uncompressed_tag(tag: &str) -> &str {
     tag.strip_suffix(GZIP_SUFFIX).unwrap_or(tag)
 }
 
-/// The tag of the same representation with compression.
+/// The tag of the compressed representation, from that of the uncompressed one. Tags are with quotes.
 pub(crate) fn compressed_tag(tag: &HeaderValue) -> Option<HeaderValue> {
-    let opaque = tag.to_str().ok()?.strip_suffix('"')?;
-    HeaderValue::try_from(format!("{opaque}{GZIP_SUFFIX}\"")).ok()
+    let unterminated = tag.to_str().ok()?.strip_suffix('"')?;
+    HeaderValue::try_from(format!("{unterminated}{GZIP_SUFFIX}\"")).ok()
 }
 
-/// `None` if compression does not pay off.
+/// Compresses the body. `None` if it is shorter than 1024 bytes, or if compression does not halve it.
 pub(crate) fn gzip(body: &[u8]) -> Option<Bytes> {
-    if body.len() < MIN_COMPRESSED {
+    if body.len() < MIN_LENGTH {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

@@ -12,15 +12,15 @@ pub struct Tag<'a> {
 /// it contains anything else, `*` included. Tags must be printable ASCII.
 #[must_use]
 pub fn parse_list(text: &str) -> Option<Vec<Tag<'_>>> {
-    const BETWEEN: [char; 3] = [' ', '\t', ','];
+    const SEPARATORS: [char; 3] = [' ', '\t', ','];
     let mut tags = Vec::new();
-    let mut rest = text.trim_start_matches(BETWEEN);
+    let mut rest = text.trim_start_matches(SEPARATORS);
     while !rest.is_empty() {
-        let (tag, after) = first(rest)?;
+        let (tag, after_tag) = split_first_tag(rest)?;
         tags.push(tag);
-        let after = after.trim_start_matches([' ', '\t']);
-        rest = after.trim_start_matches(BETWEEN);
-        if !rest.is_empty() && !after.starts_with(',') {
+        let after_tag = after_tag.trim_start_matches([' ', '\t']);
+        rest = after_tag.trim_start_matches(SEPARATORS);
+        if !rest.is_empty() && !after_tag.starts_with(',') {
             return None;
         }
     }
@@ -28,7 +28,7 @@ pub fn parse_list(text: &str) -> Option<Vec<Tag<'_>>> {
 }
 
 /// The first tag, and the text after it.
-fn first(text: &str) -> Option<(Tag<'_>, &str)> {
+fn split_first_tag(text: &str) -> Option<(Tag<'_>, &str)> {
     let (is_weak, quoted) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
     let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
     opaque.bytes().all(|byte| byte.is_ascii_graphic()).then_some((Tag { is_weak, opaque }, rest))

@@ -9,7 +9,7 @@ use crate::schema::idempotency_keys as keys;
 
 /// How long a response is stored, in microseconds: 24 hours.
 const RETENTION: i64 = 24 * 60 * 60 * 1_000_000;
-/// Expired responses that one statement deletes, so that other writers do not wait long for it.
+/// The maximum number of expired responses that one statement deletes, so that other writers do not wait long for it.
 const CLEANUP_BATCH: i64 = 500;
 
 /// A request with an `Idempotency-Key`.
@@ -45,10 +45,10 @@ pub enum Outcome {
     InProgress,
 }
 
-/// Looks the request up. Call it in the transaction of the write, before the write.
+/// Looks up the request, and deletes an expired response. Call it in the transaction of the write, before the write.
 ///
-/// On PostgreSQL, an advisory lock that lasts as long as the transaction shows whether the first request is in progress.
-/// SQLite executes one write after the other, so no other request can be.
+/// On PostgreSQL, each request holds an advisory lock until its transaction ends. If the lock is taken, the first request
+/// is in progress. SQLite executes writes one after the other, so it never returns [`Outcome::InProgress`].
 pub fn begin(conn: &mut Connection, request: &KeyedRequest, now: Timestamp) -> QueryResult<Outcome> {
     if let Backend::Postgres(conn) = &mut conn.backend {
         let lock = FixedSql::<Bool>::new("pg_try_advisory_xact_lock(").bind(BindValue::Integer(lock_id(request)), ")");
@@ -56,13 +56,13 @@ pub fn begin(conn: &mut Connection, request: &KeyedRequest, now: Timestamp) -> Q
             return Ok(Outcome::InProgress);
         }
     }
-    let known: Option<(Vec<u8>, Timestamp, StoredResponse)> = on!(conn, conn => keys::table
+    let stored: Option<(Vec<u8>, Timestamp, StoredResponse)> = on!(conn, conn => keys::table
         .filter(keys::caller.eq(request.caller))
         .filter(keys::key.eq(&request.key))
         .select((keys::fingerprint, keys::created_at, StoredResponse::as_select()))
         .first(conn)
         .optional())?;
-    match known {
+    match stored {
         None => Ok(Outcome::Execute),
         Some((_, created_at, _)) if created_at <= expiry_cutoff(now) => {
             on!(conn, conn => diesel::delete(keys::table)
@@ -106,17 +106,19 @@ pub fn expired(conn: &mut Connection, now: Timestamp) -> QueryResult<Vec<i64>> {
         .load(conn))
 }
 
-/// Deletes the responses that [`expired`] finds, and returns their number.
+/// Deletes the oldest expired responses, at most 500, and returns how many it has deleted.
 pub fn remove_expired(conn: &mut Connection, now: Timestamp) -> QueryResult<usize> {
     conn.mark_changed(Visibility::Private);
     let expired = expired(conn, now)?;
     on!(conn, conn => diesel::delete(keys::table.filter(keys::id.eq_any(&expired))).execute(conn))
 }
 
+/// A response that was stored at this time or before has expired.
 fn expiry_cutoff(now: Timestamp) -> Timestamp {
     Timestamp::from_microseconds(now.as_microseconds() - RETENTION).unwrap_or(Timestamp::MIN)
 }
 
+/// The key of the advisory lock. Two requests share one only if their hashes collide; one of them then gets a 409.
 fn lock_id(request: &KeyedRequest) -> i64 {
     let digest: [u8; 32] = Sha256::digest(format!("idempotency {} {}", request.caller, request.key)).into();
     i64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())

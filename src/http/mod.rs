@@ -1,7 +1,8 @@
-//! What every route shares: reading requests, errors, responses, idempotency, and the middleware around all routes.
+//! HTTP code that every route uses: extractors, errors, responses, idempotency, and middleware.
 //!
-//! This module knows no post and no role. [`error`] and [`representation`] are what handlers return, [`extract`] is what
-//! they receive, [`middleware`] surrounds them, and [`transport`] is below HTTP: sockets, body streams, and addresses.
+//! This module does not depend on posts or roles. Handlers receive the types of [`extract`], and return those of [`error`]
+//! and [`representation`]. [`middleware`] wraps all routes. [`transport`] is below HTTP: sockets, body streams, and client
+//! addresses.
 
 pub mod content_coding;
 pub mod entity_tag;

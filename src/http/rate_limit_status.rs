@@ -1,4 +1,4 @@
-//! Where a client stands with a rate limit, as response headers.
+//! [`RateLimitStatus`]: how much of a rate limit a client has left, and the response headers that report it.
 
 use std::fmt;
 
@@ -6,13 +6,14 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Rate;
 
-/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11).
+/// The limit (draft-ietf-httpapi-ratelimit-headers-11).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What the client has left of the limit, from the same draft.
 pub const STATUS: HeaderName = HeaderName::from_static("ratelimit");
 
-const SECOND: u64 = 1_000_000_000;
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Where a client stands with one limit.
+/// How much of one limit a client has left.
 #[derive(Debug, Clone, Copy)]
 pub struct RateLimitStatus {
     /// The name of the limit: `reads`, `writes`, or `failures`.
@@ -28,7 +29,7 @@ impl RateLimitStatus {
     /// [`RateLimitStatus::reset`] in whole seconds, rounded up; at least 1.
     #[must_use]
     pub fn reset_seconds(&self) -> u64 {
-        self.reset.div_ceil(SECOND).max(1)
+        self.reset.div_ceil(NANOSECONDS_PER_SECOND).max(1)
     }
 
     fn write_headers(&self, headers: &mut HeaderMap) {
@@ -46,7 +47,7 @@ impl RateLimitStatus {
         headers.insert(header::RETRY_AFTER, self.reset_seconds().into());
     }
 
-    /// Writes the headers once three quarters of the rate are used up. Below that nearly no client reads them, and they
+    /// Writes the headers if less than a quarter of the rate remains. Before that, hardly any client reads them, and they
     /// would cost time in every response.
     pub(crate) fn write_headers_if_low(&self, headers: &mut HeaderMap) {
         // A 429 response has them already.

@@ -1,4 +1,5 @@
-//! [`Representation`]: a response as bytes and headers. It renders live, cached, replayed, and 304 responses.
+//! [`Representation`]: the bytes and headers of a response. Uncached, cached, replayed, and 304 responses are rendered from
+//! it.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::http::ApiError;
-use crate::http::content_coding::{accepts_gzip, compressed_tag, gzip, uncompressed};
+use crate::http::content_coding::{accepts_gzip, compressed_tag, gzip, uncompressed_tag};
 use crate::http::extract::preconditions::IfNoneMatch;
 use crate::http::idempotency_store::StoredResponse;
 
@@ -17,10 +18,11 @@ use crate::http::idempotency_store::StoredResponse;
 const TYPICAL_BODY: usize = 16 * 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Bodies that are compressed at the same time. Any client can request compression, so further responses are sent
-/// uncompressed meanwhile.
+/// One permit for each body that may be compressed at the same time. Any client can request compression, so its cost must
+/// be limited. A response that gets no permit is sent uncompressed.
 static COMPRESSION_PERMITS: Semaphore = Semaphore::const_new(2);
-/// Which caches may store a response. Each must revalidate it before reuse, which a 304 makes cheap.
+
+/// Which caches may store a response. A cache must revalidate it before each reuse, which a 304 makes cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheScope {
     /// Any cache: every client gets the same response.
@@ -29,7 +31,7 @@ pub enum CacheScope {
     Private,
 }
 
-/// The JSON of a resource or of an outcome, with its status and headers.
+/// The JSON of a resource or of the result of an operation, with its status and headers.
 #[derive(Debug)]
 pub struct Representation {
     status: StatusCode,
@@ -38,7 +40,7 @@ pub struct Representation {
     location: Option<HeaderValue>,
     link: Option<HeaderValue>,
     is_replay: bool,
-    /// `None` inside: compression does not pay off.
+    /// Empty until [`Representation::compress`] has succeeded. `None` if compression does not halve the body.
     gzip: OnceCell<Option<Gzip>>,
 }
 
@@ -56,7 +58,7 @@ impl Representation {
     pub fn of_read(etag: EntityTag, link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
         let mut body = Vec::with_capacity(TYPICAL_BODY);
         serde_json::to_writer(&mut body, value).map_err(|error| internal(&error))?;
-        // The cache counts the length of the body, not its capacity.
+        // Boxing frees the unused capacity, which `weight` does not count.
         Self { link, ..Self::of_bytes(StatusCode::OK, body.into_boxed_slice().into()) }.with_etag(etag)
     }
 
@@ -69,7 +71,7 @@ impl Representation {
         Ok(Self::of_bytes(status, body.into()))
     }
 
-    /// The response to the first request with an `Idempotency-Key`, for a later one.
+    /// The stored response to an earlier request with the same `Idempotency-Key`.
     pub(crate) fn of_replay(stored: StoredResponse) -> Self {
         let status = u16::try_from(stored.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
         let header = |value: Option<String>| value.and_then(|value| HeaderValue::try_from(value).ok());
@@ -100,7 +102,7 @@ impl Representation {
         Ok(Self { location: Some(location), ..self })
     }
 
-    /// What a later request with the same `Idempotency-Key` gets.
+    /// The part that is stored, to respond to later requests with the same `Idempotency-Key`.
     pub(crate) fn to_stored(&self) -> StoredResponse {
         let text = |value: &Option<HeaderValue>| value.as_ref()?.to_str().ok().map(str::to_owned);
         StoredResponse {
@@ -111,18 +113,18 @@ impl Representation {
         }
     }
 
-    /// The most memory that it uses, in bytes. A compressed body is stored only if it is at most half as long.
+    /// An upper bound of its memory, in bytes. It includes a compressed body, which is at most half as long as the body.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.body.len() + self.body.len() / 2 + self.link.as_ref().map_or(0, HeaderValue::len)
     }
 
-    /// Compresses the body, once, on a blocking thread. Does nothing while too many other bodies are being compressed.
+    /// Compresses the body, once, on a blocking thread. Does nothing while two other bodies are being compressed.
     pub async fn compress(&self) {
         let compress = || async {
             let permit = COMPRESSION_PERMITS.try_acquire().map_err(drop)?;
             let body = self.body.clone();
-            // The permit lasts as long as the work, even if the client disconnects meanwhile.
+            // The closure owns the permit, so that it lasts as long as the work even if the client disconnects.
             let work = move || (gzip(&body), permit);
             let (body, _permit) = tokio::task::spawn_blocking(work).await.map_err(drop)?;
             let compressed = |body| Some(Gzip { body, etag: compressed_tag(self.etag.as_ref()?)? });
@@ -132,43 +134,44 @@ impl Representation {
         let _ = self.gzip.get_or_try_init(compress).await;
     }
 
-    /// The response to a read: 304, compressed, or whole. `None` if the client accepts gzip and
-    /// [`Representation::compress`] was not called yet.
+    /// The response to a read: 304, compressed, or uncompressed. `None` if the client accepts gzip and
+    /// [`Representation::compress`] has not succeeded yet.
     #[must_use]
     pub fn respond(&self, request: &HeaderMap, scope: CacheScope) -> Option<HttpResponse> {
         if let Some(etag) = self.matched_tag(&IfNoneMatch::of(request)) {
-            return Some(self.read_headers(HttpResponse::NotModified(), scope, Some(etag)).finish());
+            return Some(self.with_read_headers(HttpResponse::NotModified(), scope, Some(etag)).finish());
         }
         if scope == CacheScope::Private || !accepts_gzip(request) {
-            return Some(self.respond_whole(scope));
+            return Some(self.respond_uncompressed(scope));
         }
-        let Some(Gzip { body, etag }) = self.gzip.get()? else { return Some(self.respond_whole(scope)) };
-        let mut response = self.read_headers(HttpResponse::Ok(), scope, Some(etag.clone()));
+        let Some(Gzip { body, etag }) = self.gzip.get()? else { return Some(self.respond_uncompressed(scope)) };
+        let mut response = self.with_read_headers(HttpResponse::Ok(), scope, Some(etag.clone()));
         response
             .insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")))
             .insert_header((header::CONTENT_TYPE, JSON));
         Some(response.body(body.clone()))
     }
 
-    /// The whole response to a read, uncompressed.
+    /// The response to a read, with the uncompressed body.
     #[must_use]
-    pub fn respond_whole(&self, scope: CacheScope) -> HttpResponse {
-        let mut response = self.read_headers(HttpResponse::build(self.status), scope, self.etag.clone());
+    pub fn respond_uncompressed(&self, scope: CacheScope) -> HttpResponse {
+        let mut response = self.with_read_headers(HttpResponse::build(self.status), scope, self.etag.clone());
         response.insert_header((header::CONTENT_TYPE, JSON)).body(self.body.clone())
     }
 
-    fn read_headers(
+    /// Adds the headers of a response to a read.
+    fn with_read_headers(
         &self,
         mut response: HttpResponseBuilder,
         scope: CacheScope,
         etag: Option<HeaderValue>,
     ) -> HttpResponseBuilder {
-        let (control, vary) = match scope {
+        let (cache_control, vary) = match scope {
             CacheScope::Public => ("public, no-cache", "Authorization, Accept-Encoding"),
             CacheScope::Private => ("private, no-cache", "Authorization"),
         };
         response
-            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(control)))
+            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(cache_control)))
             .insert_header((header::VARY, HeaderValue::from_static(vary)));
         let link = self.link.clone();
         for (name, value) in [(header::ETAG, etag), (header::LINK, link)] {
@@ -229,10 +232,10 @@ fn find_in_list(list: &HeaderValue, tag: &HeaderValue) -> Option<Coding> {
     let opaque = tag.trim_matches('"');
     list.split(',').find_map(|item| {
         let item = item.trim();
-        let given = item.strip_prefix("W/").unwrap_or(item).strip_prefix('"')?.strip_suffix('"')?;
-        match given {
-            given if given == opaque => Some(Coding::Identity),
-            given if uncompressed(given) == opaque => Some(Coding::Gzip),
+        let listed = item.strip_prefix("W/").unwrap_or(item).strip_prefix('"')?.strip_suffix('"')?;
+        match listed {
+            listed if listed == opaque => Some(Coding::Identity),
+            listed if uncompressed_tag(listed) == opaque => Some(Coding::Gzip),
             _ => None,
         }
     })

@@ -16,25 +16,27 @@ use crate::keys::model::{KeyHash, SecretKey};
 use crate::keys::store;
 use crate::routing::{Access, Role};
 
-/// Who sent the request.
+/// The sender of a request, as its API key identifies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     Anonymous,
     Key {
-        /// The id of a stored key. `ADMIN_API_KEY` has a negative id, derived from its hash, so that a replaced key is a
-        /// different caller.
+        /// The id of a stored key. `ADMIN_API_KEY` has a negative id that is derived from its hash, so another value of the
+        /// setting is another caller.
         id: i64,
         role: Role,
     },
 }
 
 impl Caller {
+    /// Checks that the caller has at least the role `minimum`.
+    ///
     /// # Errors
     /// 401 without a key, 403 if the role of the key is insufficient.
-    pub fn require(self, needed: Role) -> Result<(), ApiError> {
+    pub fn require(self, minimum: Role) -> Result<(), ApiError> {
         match self {
             Self::Anonymous => Err(ApiError::KeyRequired),
-            Self::Key { role, .. } if role < needed => Err(ApiError::Forbidden { needed: needed.as_str() }),
+            Self::Key { role, .. } if role < minimum => Err(ApiError::Forbidden { needed: minimum.as_str() }),
             Self::Key { .. } => Ok(()),
         }
     }
@@ -67,8 +69,9 @@ impl FromRequest for Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct EnvironmentKey(pub Option<KeyHash>);
 
-/// Passes a request to its handler, with its [`Caller`], or responds with 401 or 403. Runs before the extractors, so that
-/// the body of an unauthorized request is not read.
+/// Authenticates the caller, and passes the request to its handler with the [`Caller`]. Responds with an error instead if
+/// the caller lacks `access`, has exceeded a rate limit, or sends a compressed body. Runs before the extractors, so the
+/// body of an unauthorized request is not read.
 ///
 /// # Errors
 /// Those of the handler.
@@ -82,19 +85,20 @@ pub async fn guard<B: MessageBody + 'static>(
             request.extensions_mut().insert(caller);
             next.call(request).await.map(ServiceResponse::map_into_boxed_body)
         }
-        // A response, not an `Err`: an `Err` would bypass the outer middleware, and with it the CORS headers.
+        // This must be a response: an `Err` would bypass the outer middleware, which adds the CORS headers.
         Err(error) => Ok(request.error_response(error)),
     }
 }
 
 async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller, ApiError> {
-    let mut given = request.headers().get_all(header::AUTHORIZATION);
-    let caller = match (access, given.next()) {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let caller = match (access, values.next()) {
         (Access::Unchecked, _) | (_, None) => Caller::Anonymous,
-        // A proxy may have checked the other one (RFC 9110, section 5.3: the header is not a list).
-        (_, Some(_)) if given.next().is_some() => return Err(ApiError::KeyInvalid),
+        // The header must not be repeated (RFC 9110, section 5.3). Of two headers, a proxy may have checked only the one
+        // that this service would ignore.
+        (_, Some(_)) if values.next().is_some() => return Err(ApiError::KeyInvalid),
         (_, Some(authorization)) => {
-            let key = authorization.to_str().ok().and_then(bearer).ok_or(ApiError::KeyInvalid)?;
+            let key = authorization.to_str().ok().and_then(bearer_token).ok_or(ApiError::KeyInvalid)?;
             authenticate_key(key, request).await?
         }
     };
@@ -104,19 +108,19 @@ async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller
     Ok(caller)
 }
 
-/// A compressed body could be far larger than its `Content-Length`.
+/// Rejects a compressed body, which could be far larger than its `Content-Length`.
 fn check_encoding(request: &ServiceRequest) -> Result<(), ApiError> {
     let is_encoded = !request.method().is_safe() && request.headers().contains_key(header::CONTENT_ENCODING);
     if is_encoded { Err(ApiError::UnsupportedContentEncoding) } else { Ok(()) }
 }
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750, section 2.1). The scheme is case-insensitive.
-fn bearer(authorization: &str) -> Option<&str> {
+fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// Looks up the caller, and counts the request for its key, or as a failure.
+/// Looks up the key, and counts the request for the rate limits: for a valid key, or as a failure of the address.
 async fn authenticate_key(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
     rate_limit::check_failures(request, &hash)?;
@@ -135,24 +139,24 @@ async fn authenticate_key(key: &str, request: &ServiceRequest) -> Result<Caller,
     }
 }
 
-/// Looks up a key in the database at every request, so that every instance rejects a revoked key at once.
+/// Finds the caller with this key. It reads the database at every request, so every instance rejects a revoked key
+/// immediately.
 async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiError> {
-    let environment = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
-    if environment.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
+    let environment_key = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
+    if environment_key.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
         let id = i64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()) | i64::MIN;
         return Ok(Caller::Key { id, role: Role::Admin });
     }
     let database = request.app_data::<web::Data<Database>>().ok_or(ApiError::KeyInvalid)?;
     let now = Timestamp::now();
-    let found = database.read_inline(move |conn| store::find(conn, &hash, now)).await?;
-    let key = found.ok_or(ApiError::KeyInvalid)?;
+    let key = database.read_inline(move |conn| store::find(conn, &hash, now)).await?.ok_or(ApiError::KeyInvalid)?;
     if key.last_used_on.as_deref() != Some(&now.utc_date()) {
         record_use(database, key.id, now);
     }
     Ok(Caller::Key { id: key.id, role: key.role })
 }
 
-/// Runs in the background, so that the first request of a day does not wait for it.
+/// Records the day of last use. Runs in the background, so that the first request of a day does not wait for it.
 fn record_use(database: &Database, id: i64, now: Timestamp) {
     let database = database.clone();
     actix_web::rt::spawn(async move {

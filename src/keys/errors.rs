@@ -1,4 +1,4 @@
-//! The errors that only API keys have.
+//! The errors of the API key operations.
 
 use crate::http::ApiError;
 use crate::http::error::code::error_codes;
@@ -9,7 +9,7 @@ error_codes! {
          `posts-api keys revoke`.",
 }
 
-/// The key is the last one that can manage keys.
+/// The error of revoking the last key that can manage keys.
 pub(crate) fn last_admin_key() -> ApiError {
     ApiError::Resource {
         code: LAST_ADMIN_KEY,

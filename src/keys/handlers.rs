@@ -44,7 +44,7 @@ pub async fn create_key(
 ) -> Result<HttpResponse, ApiError> {
     let secret = SecretKey::generate().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let hash = SecretKey::hash(secret.reveal());
-    // `ADMIN_API_KEY` has no row.
+    // The id of `ADMIN_API_KEY`, which is not stored, is negative.
     let created_by = Some(caller.id()).filter(|id| *id > 0);
     let api_key =
         database.write_each(move |conn| store::create(conn, &key, &hash, created_by, Timestamp::now())).await?;

@@ -1,4 +1,4 @@
-//! API keys: authentication, and the routes that manage keys.
+//! API keys: authentication of requests, and the routes that manage keys.
 
 pub mod auth;
 pub mod errors;

@@ -1,4 +1,4 @@
-//! API keys: the row, the JSON, and the secret.
+//! The types of API keys: the database row, the JSON of requests and responses, and the secret.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub struct ApiKey {
     pub last_used_on: Option<String>,
 }
 
-/// A key as stored, for an export to another database, where the same secret works.
+/// The whole row of a key, for export and import. The hash is included, so the same secret works in the other database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = api_keys, treat_none_as_default_value = false)]
 pub struct StoredKey {
@@ -92,6 +92,8 @@ pub struct CreateApiKey {
 }
 
 impl CreateApiKey {
+    /// Trims and validates a name.
+    ///
     /// # Errors
     /// The name is empty after trimming, or exceeds 100 characters.
     pub fn name(text: String) -> Result<String, Invalid> {
@@ -103,8 +105,10 @@ impl CreateApiKey {
         }
     }
 
+    /// Parses an expiry time.
+    ///
     /// # Errors
-    /// The text is not an RFC 3339 time, or the time has passed.
+    /// The text is not an RFC 3339 time, or the time is not in the future.
     pub fn expires_at(text: String) -> Result<Timestamp, Invalid> {
         let time: Timestamp =
             text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))?;
@@ -124,11 +128,11 @@ impl Input for CreateApiKey {
 /// The secret of an API key. `Debug` does not print it.
 pub struct SecretKey(String);
 
-/// The hash under which a key is stored.
+/// The SHA-256 hash of a secret, by which a stored key is found.
 pub type KeyHash = [u8; 32];
 
 impl SecretKey {
-    /// Generates 160 random bits, with a prefix that people and secret scanners recognize.
+    /// Generates 160 random bits, with the prefix `posts_`, which secret scanners recognize.
     ///
     /// # Errors
     /// The operating system supplies no random numbers.
@@ -138,12 +142,14 @@ impl SecretKey {
         Ok(Self(format!("posts_{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())))
     }
 
-    /// The SHA-256 hash. The secret has too many random bits to be guessed, so a slow hash would add nothing but cost.
+    /// The SHA-256 hash of a secret. A slow password hash would not add security, because the secret has too many random
+    /// bits to be guessed.
     #[must_use]
     pub fn hash(key: &str) -> KeyHash {
         Sha256::digest(key.as_bytes()).into()
     }
 
+    /// The secret. Never log it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

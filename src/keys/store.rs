@@ -72,10 +72,10 @@ pub fn all(conn: &mut Connection) -> QueryResult<Vec<StoredKey>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
     Stored,
-    /// The key is already stored under this id, and is not changed.
-    Found,
-    /// The id belongs to another key, or the key is stored under another id.
-    Taken,
+    /// The key is already stored under this id. It was not changed.
+    AlreadyStored,
+    /// The id belongs to another key, or the key is stored under another id. Nothing was stored.
+    Conflict,
 }
 
 /// Stores a key under the id that it had in another database. Call it in a transaction.
@@ -92,8 +92,8 @@ pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> 
             Sequence::ApiKeys.advance_to(conn, key.id)?;
             Ok(Restored::Stored)
         }
-        [(id, hash)] if *id == key.id && *hash == key.hash => Ok(Restored::Found),
-        _ => Ok(Restored::Taken),
+        [(id, hash)] if *id == key.id && *hash == key.hash => Ok(Restored::AlreadyStored),
+        _ => Ok(Restored::Conflict),
     }
 }
 
@@ -102,12 +102,12 @@ pub fn restore(conn: &mut Connection, key: &StoredKey) -> QueryResult<Restored> 
 pub enum NotRevoked {
     /// The key does not exist, or is already revoked.
     Missing,
-    /// No other key could manage keys.
+    /// The key is the last valid admin key.
     LastAdmin,
 }
 
-/// Revokes a key. Call it in a transaction. `may_be_last` permits revoking the last admin key, because there is another
-/// way to manage keys.
+/// Revokes a key. Call it in a transaction. `may_be_last` permits revoking the last admin key, for callers with another way
+/// to manage keys: `ADMIN_API_KEY` or the command line.
 pub fn revoke(
     conn: &mut Connection,
     id: i64,
@@ -121,10 +121,10 @@ pub fn revoke(
         .filter(api_keys::role.eq(Role::Admin))
         .select((api_keys::id, api_keys::expires_at))
         .load(conn))?;
-    let is_admin = |(other, expires_at): &(i64, Option<Timestamp>)| {
-        *other != id && expires_at.is_none_or(|expires_at| now < expires_at)
-    };
-    if !may_be_last && admins.iter().any(|(admin, _)| *admin == id) && !admins.iter().any(is_admin) {
+    let is_admin = admins.iter().any(|(admin, _)| *admin == id);
+    let has_other_admin =
+        admins.iter().any(|(admin, expires_at)| *admin != id && expires_at.is_none_or(|expires_at| now < expires_at));
+    if is_admin && !has_other_admin && !may_be_last {
         return Ok(Err(NotRevoked::LastAdmin));
     }
     let revoked = on!(conn, conn => diesel::update(api_keys::table.find(id))
@@ -140,8 +140,8 @@ fn lock(conn: &mut Connection) -> QueryResult<()> {
     diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }
 
-/// Stores the first key of a database. Returns `None` if it has or had a key. Of several instances that start together,
-/// one stores a key.
+/// Stores the first key of a database. Returns `None` if the database contains a key, even a revoked one. If several
+/// instances start at once, only one of them stores a key.
 pub fn create_first(
     conn: &mut Connection,
     key: &CreateApiKey,

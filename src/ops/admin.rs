@@ -10,7 +10,7 @@ use actix_web::{App, HttpResponse, web};
 
 use crate::http::ApiError;
 use crate::http::middleware::envelope::envelope;
-use crate::http::transport::timeout_stream::http;
+use crate::http::transport::timeout_stream::http_service;
 use crate::ops::metrics::{MetricSources, get_metrics};
 
 /// The limit on concurrent connections.
@@ -35,7 +35,7 @@ pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<S
             .default_service(web::to(not_found))
             .wrap(from_fn(envelope));
         let stopping = stopping.clone();
-        http(app, move || {
+        http_service(app, move || {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })

@@ -1,4 +1,4 @@
-//! `/api/posts`. Each handler takes the request apart, calls the store once, and renders the result.
+//! The handlers of `/api/posts`. Each one extracts the parts of the request, calls the store once, and renders the result.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -7,7 +7,7 @@ use crate::http::ApiError;
 use crate::http::extract::idempotency_key::{IdempotencyKey, Idempotent};
 use crate::http::extract::json::{Json, OptionalJson};
 use crate::http::extract::preconditions::{IfMatch, IfNoneMatch, PutPrecondition};
-use crate::http::extract::query::refuse;
+use crate::http::extract::query::invalid_parameter;
 use crate::http::middleware::cache::Cache;
 use crate::http::representation::Representation;
 use crate::keys::auth::Caller;
@@ -148,7 +148,7 @@ pub async fn put_post(
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
 ) -> Result<Representation, ApiError> {
-    let slug = model::slug(slug).map_err(|invalid| refuse("slug", invalid.detail))?;
+    let slug = model::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
     let condition = put_condition(&precondition);
     let put = move |conn: &mut Connection| store::put(conn, slug, post, &condition, Timestamp::now());
     responses::put(into_result(database.write_each(put).await?)?)

@@ -1,4 +1,4 @@
-//! What every resource of the API shares: ids and slugs in paths, cursors, versions, and conditional changes.
+//! Code that every resource of the API uses: path parameters, cursors, versions, and conditional changes.
 
 pub mod paging;
 pub mod path;

@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::http::ApiError;
 
-const CHECKSUM: usize = 6;
+/// In bytes.
+const CHECKSUM_LENGTH: usize = 6;
 
-/// The position as a cursor: unpadded base64url (RFC 4648, section 5) of its JSON and the checksum.
+/// Encodes a position as a cursor: unpadded base64url (RFC 4648, section 5) of its JSON and the checksum.
 #[must_use]
 pub fn encode(position: &impl Serialize) -> String {
     // Positions consist of numbers and strings, which always serialize.
@@ -21,24 +22,25 @@ pub fn encode(position: &impl Serialize) -> String {
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-/// The position in a cursor.
+/// Decodes the position in a cursor.
 ///
 /// # Errors
 /// The cursor was not created by [`encode`] from the same type.
 pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
     let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| ApiError::InvalidCursor)?;
-    let (json, given) = bytes.split_last_chunk::<CHECKSUM>().ok_or(ApiError::InvalidCursor)?;
-    if *given != checksum(json) {
+    let (json, received) = bytes.split_last_chunk::<CHECKSUM_LENGTH>().ok_or(ApiError::InvalidCursor)?;
+    if *received != checksum(json) {
         return Err(ApiError::InvalidCursor);
     }
     serde_json::from_slice(json).map_err(|_| ApiError::InvalidCursor)
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+/// The first bytes of the SHA-256 hash.
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let mut short = [0; CHECKSUM];
-    short.copy_from_slice(&digest[..CHECKSUM]);
-    short
+    let mut checksum = [0; CHECKSUM_LENGTH];
+    checksum.copy_from_slice(&digest[..CHECKSUM_LENGTH]);
+    checksum
 }
 
 #[cfg(test)]
@@ -49,11 +51,11 @@ mod tests {
     fn a_cursor_round_trips_and_rejects_alterations() {
         let cursor = encode(&("next", 42));
         assert_eq!(decode::<(String, i64)>(&cursor).unwrap(), ("next".to_owned(), 42));
-        for at in 0..cursor.len() {
+        for index in 0..cursor.len() {
             let mut altered = cursor.clone().into_bytes();
-            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
-            assert!(decode::<(String, i64)>(std::str::from_utf8(&altered).unwrap()).is_err(), "altered at {at}");
-            assert!(decode::<(String, i64)>(&cursor[..at]).is_err(), "cut at {at}");
+            altered[index] = if altered[index] == b'A' { b'B' } else { b'A' };
+            assert!(decode::<(String, i64)>(std::str::from_utf8(&altered).unwrap()).is_err(), "altered at {index}");
+            assert!(decode::<(String, i64)>(&cursor[..index]).is_err(), "truncated to {index}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Path parameters. A value that cannot identify anything is a 404, like one that identifies nothing.
+//! Path parameters. The response to an invalid id or slug is 404, as if no resource had it.
 
 use std::future::{Ready, ready};
 
@@ -28,7 +28,7 @@ impl FromRequest for IdPath {
     }
 }
 
-/// Each id has one spelling: no sign, no leading zero.
+/// Parses a positive id of at most [`MAX_ID`]. A sign or a leading zero is invalid, so that each resource has one URL.
 fn parse_id(text: &str) -> Option<i64> {
     if text.starts_with(['+', '-', '0']) {
         return None;
@@ -36,7 +36,7 @@ fn parse_id(text: &str) -> Option<i64> {
     text.parse().ok().filter(|id| *id <= MAX_ID)
 }
 
-/// The slug in a path, unchecked: an invalid one identifies nothing.
+/// The slug in a path. It is not validated: no resource has an invalid slug.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct SlugPath {

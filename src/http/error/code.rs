@@ -1,7 +1,7 @@
-//! The catalog of errors: [`ErrorCode`], and the ones that any resource can return.
+//! The catalog of errors: [`ErrorCode`], and the error codes that are not specific to one resource.
 //!
-//! A module that has errors of its own declares them in the same way; `routes` concatenates all of them for the OpenAPI
-//! document, for `/problems/{code}`, and for the metrics.
+//! A module with errors of its own declares them with [`error_codes!`] too. `routes` concatenates all of them for the
+//! OpenAPI document, for `/problems/{code}`, and for the metrics.
 
 use actix_web::http::StatusCode;
 
@@ -13,7 +13,7 @@ pub struct ErrorCode {
     pub status: StatusCode,
     /// The member `title`: a summary that does not vary between occurrences (RFC 9457, section 3.1.3).
     pub title: &'static str,
-    /// What it means and what the caller can do, for people.
+    /// What the error means, and what the caller can do.
     pub help: &'static str,
 }
 
@@ -120,7 +120,7 @@ error_codes! {
         "This instance does not accept requests at the moment. `detail` gives the reason.",
 }
 
-/// The code of an error response that the framework created by itself.
+/// The code of an error response that actix has created.
 pub(super) fn of_status(status: StatusCode) -> &'static ErrorCode {
     match status {
         StatusCode::NOT_FOUND => NOT_FOUND,

@@ -1,6 +1,6 @@
-//! Errors: [`ApiError`] is one that occurred, and becomes `application/problem+json` (RFC 9457) in one place.
+//! Errors: [`ApiError`] is the error of one request, and the only source of `application/problem+json` (RFC 9457).
 //!
-//! [`code`] is the catalog of all kinds of errors, [`problem`] is the body of the response.
+//! [`code`] is the catalog of the kinds of errors, [`problem`] is the body of the response.
 
 pub mod code;
 pub mod problem;
@@ -17,7 +17,7 @@ use crate::http::error::problem::Problem;
 use crate::http::rate_limit_status::RateLimitStatus;
 use crate::validation::FieldError;
 
-/// An error that occurred, with what the caller needs to know. `Display` is the member `detail` of the response.
+/// The error of one request. `Display` writes the member `detail` of the response.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
     #[error("{0}")]
@@ -74,7 +74,7 @@ pub enum ApiError {
     /// An error that one resource declares, such as a slug that is in use.
     #[error("{detail}")]
     Resource { code: &'static ErrorCode, detail: &'static str, errors: Vec<FieldError> },
-    /// An error response that the framework created.
+    /// An error that actix or a middleware has detected. `detail` is the help text of its code.
     #[error("{}", .0.help)]
     Framework(&'static ErrorCode),
 }
@@ -111,7 +111,7 @@ impl ApiError {
         }
     }
 
-    /// The cause, for the log only: it may reveal internals.
+    /// The cause. It may reveal internals, so it is logged but not part of the response.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {
@@ -120,10 +120,10 @@ impl ApiError {
         }
     }
 
-    /// The problem behind an error response, whether a handler or the framework created it.
+    /// The problem that describes an error response of a handler or of actix.
     pub(crate) fn problem_of_response(status: StatusCode, error: Option<&actix_web::Error>) -> Problem {
         match error.and_then(|error| error.as_error::<Self>()) {
-            Some(own) => own.problem(),
+            Some(error) => error.problem(),
             None => Self::Framework(code::of_status(status)).problem(),
         }
     }

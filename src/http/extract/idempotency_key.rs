@@ -1,5 +1,5 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request that can be sent again without being executed
-//! twice.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a client can retry a request without the risk that it is
+//! executed twice.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -41,7 +41,7 @@ pub struct IdempotencyKey {
         min_length = 1, max_length = 255, pattern = "^[!-~]+$",
     )]
     value: Option<String>,
-    /// A hash of method, path, and body: tells whether two requests with one key are the same.
+    /// A hash of method, path, and body, to detect a different request with the same key.
     #[param(ignore)]
     fingerprint: [u8; 32],
     #[param(ignore)]
@@ -80,7 +80,8 @@ impl<T: Input + 'static, const LIMIT: usize> FromRequest for Idempotent<T, LIMIT
     }
 }
 
-/// Accepts any printable ASCII, which includes the quoted string that the draft requires.
+/// The key, or `None` without the header. Any printable ASCII is a key, including the quoted string that the draft
+/// requires.
 pub(crate) fn parse_header(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
@@ -95,10 +96,11 @@ pub(crate) fn parse_header(request: &HttpRequest) -> Result<Option<String>, ApiE
 }
 
 impl IdempotencyKey {
-    /// Executes `work`, and renders its result. With a key, it is executed at most once for this key of this `caller`;
-    /// later requests get the stored response. Only successes are stored, so a rejected request can be sent again.
+    /// Executes `work`, and renders its result. With a key, `work` is executed at most once for this key of this `caller`
+    /// within 24 hours; the response to later requests is the stored one. Only successes are stored, so a rejected request
+    /// can be sent again.
     ///
-    /// Without a key, `atomicity` says whether `work` needs a transaction of its own.
+    /// Without a key, `atomicity` determines whether `work` runs in a transaction of its own.
     ///
     /// # Errors
     /// Those of `work`; 409 while the first request with the key is in progress; 422 if it was a different request.
@@ -127,7 +129,7 @@ impl IdempotencyKey {
     }
 }
 
-/// The response, and whether it is a replay.
+/// Executes the request, or finds its stored response. The second value is whether the response is a replay.
 fn execute_once(
     conn: &mut Connection,
     request: &KeyedRequest,
@@ -145,7 +147,7 @@ fn execute_once(
     }
     let response = match execute(conn)? {
         Ok(response) => response,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(error) => return Ok(Err(error)),
     };
     idempotency_store::finish(conn, request, &response.to_stored(), now)?;
     Ok(Ok((response, false)))

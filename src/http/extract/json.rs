@@ -55,27 +55,29 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
     }
 }
 
+/// Parses and validates a body.
+///
 /// # Errors
 /// The body is not valid JSON, or not a valid `T`.
 pub(crate) fn parse<T: Input>(body: &[u8]) -> Result<T, ApiError> {
-    let value = json_tree::read(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
+    let value = json_tree::parse(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
     validation::read(value, "").map_err(ApiError::ValidationFailed)
 }
 
-/// Receives the body.
+/// Reads the body from the connection.
 ///
 /// # Errors
-/// The content type is not JSON, or the body is too large or too slow.
+/// The content type is not JSON, the body exceeds `limit` bytes, or it does not arrive within 10 seconds.
 pub(crate) fn collect(
     request: &HttpRequest,
     payload: &mut Payload,
     limit: usize,
 ) -> impl Future<Output = Result<BytesMut, ApiError>> + use<> {
-    let checked = check_headers(request, limit);
+    let headers_checked = check_headers(request, limit);
     let payload = payload.take();
     async move {
-        checked?;
-        read(payload, limit).await
+        headers_checked?;
+        read_payload(payload, limit).await
     }
 }
 
@@ -87,14 +89,14 @@ fn check_headers(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
     if !is_json {
         return Err(ApiError::UnsupportedMediaType { expected: "application/json" });
     }
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > limit) {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > limit) {
         return Err(ApiError::BodyTooLarge { limit });
     }
     Ok(())
 }
 
-async fn read(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+async fn read_payload(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {

@@ -10,35 +10,39 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The most values in a body: several times those of 500 posts with every field.
+/// The maximum number of values in a body: several times the number in a batch of 500 posts with every field.
 const MAX_VALUES: usize = 20_000;
 
+/// Parses a body.
+///
 /// # Errors
 /// The body is not valid JSON, is nested too deeply (128), contains too many values, or repeats a member name.
-pub(crate) fn read(body: &[u8]) -> serde_json::Result<Value> {
-    let budget = Cell::new(MAX_VALUES);
+pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Value> {
+    let values_left = Cell::new(MAX_VALUES);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Tree { budget: &budget }.deserialize(&mut deserializer)?;
+    let value = LimitedValue { values_left: &values_left }.deserialize(&mut deserializer)?;
     deserializer.end().map(|()| value)
 }
 
+/// Deserializes one value and the values in it.
 #[derive(Clone, Copy)]
-struct Tree<'a> {
-    /// How many more values are allowed.
-    budget: &'a Cell<usize>,
+struct LimitedValue<'a> {
+    /// How many more values the body may contain.
+    values_left: &'a Cell<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for Tree<'_> {
+impl<'de> DeserializeSeed<'de> for LimitedValue<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let budget = self.budget.get().checked_sub(1);
-        self.budget.set(budget.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        let values_left = self.values_left.get().checked_sub(1);
+        self.values_left
+            .set(values_left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Tree<'_> {
+impl<'de> Visitor<'de> for LimitedValue<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,22 +103,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_parses_what_serde_json_parses() {
+    fn valid_json_is_parsed_as_by_serde_json() {
         for text in [
             "null", "true", "0", "-1", "18446744073709551615", "1.5e-7", "\"a\\u0000\\ud83e\\udd80\"", "[]",
             "[[1],{}]", "{\"a\":{\"a\":[null]},\"\":false}", " 1 ",
         ] {
-            assert_eq!(read(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+            assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
         }
     }
 
     #[test]
     fn repeated_names_and_too_many_values_are_rejected() {
         for text in ["{\"a\":1,\"a\":1}", "[{\"b\":{\"a\":1,\"\\u0061\":2}}]", "1 2", "", "{"] {
-            assert!(read(text.as_bytes()).is_err(), "{text}");
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
         let list = |count: usize| format!("[{}]", vec!["0"; count].join(","));
-        assert!(read(list(MAX_VALUES - 1).as_bytes()).is_ok());
-        assert!(read(list(MAX_VALUES).as_bytes()).unwrap_err().to_string().contains("20000 values"));
+        assert!(parse(list(MAX_VALUES - 1).as_bytes()).is_ok());
+        assert!(parse(list(MAX_VALUES).as_bytes()).unwrap_err().to_string().contains("20000 values"));
     }
 }

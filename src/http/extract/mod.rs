@@ -1,4 +1,4 @@
-//! Extractors: what a handler receives from a request, checked and bounded.
+//! Extractors: the arguments of handlers, read from the request, validated, and limited in size.
 
 pub mod idempotency_key;
 pub mod json;

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use crate::http::{ApiError, entity_tag};
 
-/// The setting `REQUIRE_IF_MATCH`: whether a change without `If-Match` gets 428.
+/// The setting `REQUIRE_IF_MATCH`: whether a change without `If-Match` is rejected with 428.
 #[derive(Debug, Clone, Copy)]
 pub struct RequireIfMatch(pub bool);
 
@@ -51,7 +51,8 @@ pub struct IfMatch {
 }
 
 impl IfMatch {
-    /// The tags of which one must be the current one (strong comparison), or `None` if any version is acceptable.
+    /// The listed tags, one of which must be the current tag (strong comparison). `None` without the header and for `*`:
+    /// every version is accepted.
     #[must_use]
     pub fn tags(&self) -> Option<&[String]> {
         self.tags.as_deref()
@@ -108,7 +109,7 @@ impl FromRequest for IfMatch {
 }
 
 fn is_required(request: &HttpRequest) -> bool {
-    request.app_data::<web::Data<RequireIfMatch>>().is_some_and(|required| required.0)
+    request.app_data::<web::Data<RequireIfMatch>>().is_some_and(|setting| setting.0)
 }
 
 fn parse_if_match(request: &HttpRequest) -> Result<IfMatch, ApiError> {
@@ -121,7 +122,7 @@ fn parse_if_match(request: &HttpRequest) -> Result<IfMatch, ApiError> {
 /// The strong tags of `If-Match`, or `Some(None)` for `*`. `None` if the header cannot be parsed.
 fn strong_tags(request: &HttpRequest) -> Option<Option<Vec<String>>> {
     let mut values = request.headers().get_all(header::IF_MATCH);
-    if request.headers().get(header::IF_MATCH).is_some_and(|value| value == "*") && values.nth(1).is_none() {
+    if values.next().is_some_and(|value| value == "*") && values.next().is_none() {
         return Some(None);
     }
     let mut strong = Vec::new();

@@ -28,27 +28,28 @@ pub trait QueryParam: Sized {
 
 impl<T: QueryValue> QueryParam for Option<T> {
     fn take(query: &mut Query<'_>, name: &str) -> Result<Self, ApiError> {
-        let Some(at) = query.0.iter().position(|(key, _)| key == name) else { return Ok(None) };
-        let (_, value) = query.0.swap_remove(at);
+        let Some(index) = query.0.iter().position(|(key, _)| key == name) else { return Ok(None) };
+        let (_, value) = query.0.swap_remove(index);
         if query.0.iter().any(|(key, _)| key == name) {
-            return Err(refuse(name, "must not be repeated"));
+            return Err(invalid_parameter(name, "must not be repeated"));
         }
-        T::parse(&value).map(Some).map_err(|message| refuse(name, message))
+        T::parse(&value).map(Some).map_err(|message| invalid_parameter(name, message))
     }
 }
 
 impl<T: QueryValue> QueryParam for Vec<T> {
     fn take(query: &mut Query<'_>, name: &str) -> Result<Self, ApiError> {
-        let (taken, rest): (Vec<Pair<'_>>, _) =
+        let (matching, others): (Vec<Pair<'_>>, _) =
             std::mem::take(&mut query.0).into_iter().partition(|(key, _)| key == name);
-        query.0 = rest;
-        taken.iter().map(|(_, value)| T::parse(value).map_err(|message| refuse(name, message))).collect()
+        query.0 = others;
+        matching.iter().map(|(_, value)| T::parse(value).map_err(|message| invalid_parameter(name, message))).collect()
     }
 }
 
+/// A name and a value.
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// A query string. Parameters are taken out one by one.
+/// The parameters of a query string that have not been taken yet.
 pub struct Query<'a>(Vec<Pair<'a>>);
 
 impl<'a> Query<'a> {
@@ -57,20 +58,20 @@ impl<'a> Query<'a> {
         Self(url::form_urlencoded::parse(query.as_bytes()).collect())
     }
 
-    /// Call it after all parameters have been taken.
+    /// Checks that no parameter is left. Call it after all known parameters have been taken.
     ///
     /// # Errors
-    /// The query string contains another parameter.
+    /// The query string contains an unknown parameter.
     pub fn finish(self) -> Result<(), ApiError> {
         match self.0.first() {
             None => Ok(()),
-            Some((name, _)) => Err(refuse(name, "unknown parameter")),
+            Some((name, _)) => Err(invalid_parameter(name, "unknown parameter")),
         }
     }
 }
 
-/// The error of a query or path parameter. A long name is cut.
-pub fn refuse(name: &str, message: impl Into<Cow<'static, str>>) -> ApiError {
+/// The error of an invalid query or path parameter. The name is truncated to 100 characters.
+pub fn invalid_parameter(name: &str, message: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::InvalidParameter { name: name.chars().take(100).collect(), message: message.into() }
 }
 

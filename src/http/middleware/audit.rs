@@ -1,8 +1,8 @@
-//! The audit log: one line for each request that changes or tries to change data, and for each request whose
-//! authentication is refused. Target `audit`, level info.
+//! The audit log: one line for each request whose method may change data, and for each other request that fails
+//! authentication or authorization. Target `audit`, level info.
 //!
 //! Values that clients choose (method, path) are logged as strings, which are quoted and escaped. Headers, bodies, and API
-//! keys are not logged; only the id of a key is.
+//! keys are not logged; of a key, only the id is.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,10 +18,11 @@ use crate::http::ApiError;
 use crate::http::error::code::ErrorCode;
 use crate::http::transport::client_ip;
 
-/// Characters that are logged of a path without a route.
-const PATH_LENGTH: usize = 200;
+/// The maximum length of a logged path, in characters.
+const MAX_PATH_LENGTH: usize = 200;
 
-/// The id of the API key of a request, once it is known. Shared with the [`AuditedChange`], which outlives the request.
+/// The id of a request's API key; `None` until the key has been authenticated. Shared with the [`AuditedChange`], which
+/// outlives the request.
 #[derive(Clone, Default)]
 struct AuditActor(Rc<Cell<Option<i64>>>);
 
@@ -30,8 +31,8 @@ pub fn identify(request: &ServiceRequest, key: i64) {
     request.extensions_mut().get_or_insert_with(AuditActor::default).0.set(Some(key));
 }
 
-/// A request that may change data. It is logged when its response is ready. It is also logged if the client disconnects
-/// first, because the change may have been stored.
+/// A request that may change data. It is logged when its response is ready. If it is dropped before, the client has
+/// disconnected. It is logged as well then, because the change may have been stored.
 pub(crate) struct AuditedChange(Option<AuditEntry>);
 
 impl AuditedChange {
@@ -45,6 +46,7 @@ impl AuditedChange {
         Some(Self(Some(AuditEntry::new(request.request(), id, actor))))
     }
 
+    /// Logs the request with its response. `code` is the code of an error.
     pub(crate) fn end(mut self, status: StatusCode, code: Option<&'static ErrorCode>) {
         if let Some(entry) = self.0.take() {
             entry.log(Some(status), code.map_or("done", |code| code.name));
@@ -60,7 +62,7 @@ impl Drop for AuditedChange {
     }
 }
 
-/// Logs a read whose authentication was refused.
+/// Logs a read if it was refused with 401, 403, or a 429 because of too many invalid keys.
 pub(crate) fn log_refusal<B: MessageBody>(response: &ServiceResponse<B>, id: &str, code: Option<&'static ErrorCode>) {
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
     let is_refusal = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
@@ -86,7 +88,7 @@ struct AuditEntry {
 impl AuditEntry {
     fn new(request: &HttpRequest, id: &str, actor: AuditActor) -> Self {
         let route = request.match_pattern();
-        let path = if route.is_some() { None } else { Some(request.path().chars().take(PATH_LENGTH).collect()) };
+        let path = if route.is_some() { None } else { Some(request.path().chars().take(MAX_PATH_LENGTH).collect()) };
         Self {
             request_id: id.to_owned(),
             actor,

@@ -32,8 +32,8 @@ pub fn cors(origins: Option<&[String]>) -> Cors {
     }
 }
 
-/// Writes the lists in CORS headers in a fixed order. actix-cors keeps them in hash sets, whose order differs from worker
-/// to worker, so that identical requests would get different responses.
+/// Sorts the lists in CORS headers. actix-cors stores them in hash sets, whose order differs between workers. Without a
+/// fixed order, the responses to identical requests would differ.
 pub(crate) fn order_headers(method: &Method, headers: &mut HeaderMap) {
     if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         return;
@@ -49,6 +49,7 @@ pub(crate) fn order_headers(method: &Method, headers: &mut HeaderMap) {
     }
 }
 
+/// The items of a comma-separated list, sorted.
 fn sorted(list: &HeaderValue) -> Option<HeaderValue> {
     let mut items: Vec<&str> = list.to_str().ok()?.split(',').map(str::trim).collect();
     items.sort_unstable();

@@ -24,8 +24,8 @@ use crate::http::error::problem::Problem;
 use crate::http::middleware::audit::AuditedChange;
 use crate::http::middleware::request_metrics::RequestTimer;
 use crate::http::middleware::{audit, cors, trace};
-use crate::http::transport::request_body::{HeldResponse, RequestBody};
-use crate::http::transport::timeout_stream::ConnectionState;
+use crate::http::transport::request_body::{HoldingBody, RequestBody};
+use crate::http::transport::timeout_stream::{BusyGuard, ConnectionState};
 use crate::telemetry::spans;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +36,7 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// A browser that displays a response runs no script in it, loads nothing, and lets no other page frame it.
 const CSP_NONE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Wraps the whole application, from the outside in:
+/// Handles a request in these steps:
 ///
 /// 1. Determine the request id, and hold the request body (see `transport::request_body`).
 /// 2. Reject a request that follows the last one of its connection (RFC 9112, section 9.6).
@@ -44,56 +44,44 @@ const CSP_NONE: HeaderValue = HeaderValue::from_static("default-src 'none'; fram
 /// 4. Turn an error into a problem response, and add the headers that every response has.
 ///
 /// # Errors
-/// After a panic, or for a request that follows the last one of its connection: an error that renders itself as a problem
-/// response.
+/// After a panic, or for a request that follows the last one of its connection. The error renders itself as a problem
+/// response. Other errors of the application are returned unchanged.
 pub async fn envelope<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<HeldResponse<EitherBody<B>>>, Error> {
-    let watch = RequestTimer::begin(&request);
+) -> Result<ServiceResponse<HoldingBody<EitherBody<B>>>, Error> {
+    let timer = RequestTimer::begin(&request);
     let id = trace_id(request.headers()).unwrap_or_else(request_id);
-    let body_stream = RequestBody::hold(&mut request);
-    // Marks the connection as busy until the response exists.
-    let in_progress = match request.conn_data::<Rc<ConnectionState>>().cloned() {
-        Some(connection) if connection.is_closing() => {
-            end(watch, StatusCode::BAD_REQUEST, Some(code::BAD_REQUEST));
-            return Err(
-                UnroutedError { error: ApiError::Framework(code::BAD_REQUEST), request_id: id, body_stream }.into()
-            );
+    let request_body = RequestBody::hold(&mut request);
+    // Held until the response exists.
+    let busy = match mark_connection_busy(&request) {
+        Ok(busy) => busy,
+        Err(error) => {
+            end_timer(timer, error.code().status, Some(error.code()));
+            return Err(EnvelopeError { error, request_id: id, request_body }.into());
         }
-        Some(connection) => {
-            if request.head().connection_type() == ConnectionType::Close {
-                connection.close_after_request();
-            }
-            Some(connection.begin_request())
-        }
-        None => None,
     };
     let method = request.method().clone();
-    let line = format!("{} {}", request.method(), request.path());
+    let request_line = format!("{} {}", request.method(), request.path());
     let change = AuditedChange::begin(&request, &id);
-    let span = watch.as_ref().map_or_else(Span::none, |watch| trace::begin(&request, watch.route(), &id));
-    let outcome = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
-    let outcome = if db::is_instrumented() { db::with_request_id(&id, outcome).await } else { outcome.await };
-    let response = match outcome {
+    let span = timer.as_ref().map_or_else(Span::none, |timer| trace::begin(&request, timer.route(), &id));
+    let handler = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let result = if db::is_instrumented() { db::with_request_id(&id, handler).await } else { handler.await };
+    let response = match result {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
-            end(watch, error.as_response_error().status_code(), None);
+            end_timer(timer, error.as_response_error().status_code(), None);
             return Err(error);
         }
         Err(_panic) => {
-            span.in_scope(|| tracing::error!(request_id = %id, request = line, "handler panicked"));
-            spans::record_status(&span, 500);
+            let error = ApiError::Framework(code::INTERNAL_ERROR);
+            span.in_scope(|| tracing::error!(request_id = %id, request = request_line, "handler panicked"));
+            spans::record_status(&span, error.code().status.as_u16());
             if let Some(change) = change {
-                change.end(StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
+                change.end(error.code().status, Some(error.code()));
             }
-            end(watch, StatusCode::INTERNAL_SERVER_ERROR, Some(code::INTERNAL_ERROR));
-            return Err(UnroutedError {
-                error: ApiError::Framework(code::INTERNAL_ERROR),
-                request_id: id,
-                body_stream,
-            }
-            .into());
+            end_timer(timer, error.code().status, Some(error.code()));
+            return Err(EnvelopeError { error, request_id: id, request_body }.into());
         }
     };
     let is_error = response.status().is_client_error() || response.status().is_server_error();
@@ -102,23 +90,41 @@ pub async fn envelope<B: MessageBody + 'static>(
         Some(change) => change.end(response.status(), code),
         None => audit::log_refusal(&response, &id, code),
     }
-    end(watch, response.status(), code);
+    end_timer(timer, response.status(), code);
     spans::record_status(&span, response.status().as_u16());
-    let mut response =
-        if is_error { span.in_scope(|| as_problem(response, &id, &line)) } else { response.map_into_left_body() };
+    let mut response = if is_error {
+        span.in_scope(|| replace_body_with_problem(response, &id, &request_line))
+    } else {
+        response.map_into_left_body()
+    };
     add_common_headers(response.headers_mut(), &id);
     cors::order_headers(&method, response.headers_mut());
-    if let (Some(request), Some(body_stream)) = (&in_progress, &body_stream)
-        && !body_stream.is_complete()
+    if let (Some(busy), Some(request_body)) = (&busy, &request_body)
+        && !request_body.is_complete()
     {
-        request.discard_unread();
+        busy.discard_unread();
     }
-    Ok(response.map_body(|_, body| HeldResponse::new(body, body_stream)))
+    Ok(response.map_body(|_, body| HoldingBody::new(body, request_body)))
 }
 
-fn end(watch: Option<RequestTimer>, status: StatusCode, code: Option<&'static ErrorCode>) {
-    if let Some(watch) = watch {
-        watch.end(status, code);
+/// Marks the connection as busy until the guard is dropped. `None` if the server does not track connections.
+///
+/// # Errors
+/// 400 if the connection has received its last request before this one.
+fn mark_connection_busy(request: &ServiceRequest) -> Result<Option<BusyGuard>, ApiError> {
+    let Some(connection) = request.conn_data::<Rc<ConnectionState>>().cloned() else { return Ok(None) };
+    if connection.is_closing() {
+        return Err(ApiError::Framework(code::BAD_REQUEST));
+    }
+    if request.head().connection_type() == ConnectionType::Close {
+        connection.close_after_request();
+    }
+    Ok(Some(connection.begin_request()))
+}
+
+fn end_timer(timer: Option<RequestTimer>, status: StatusCode, code: Option<&'static ErrorCode>) {
+    if let Some(timer) = timer {
+        timer.end(status, code);
     }
 }
 
@@ -133,33 +139,37 @@ fn add_common_headers(headers: &mut header::HeaderMap, id: &str) {
     }
 }
 
-/// Replaces the body of an error response; keeps its status and headers.
-fn as_problem<B: MessageBody>(response: ServiceResponse<B>, id: &str, line: &str) -> ServiceResponse<EitherBody<B>> {
+/// Replaces the body of an error response; keeps its status and headers. Logs a server error with its cause.
+fn replace_body_with_problem<B: MessageBody>(
+    response: ServiceResponse<B>,
+    id: &str,
+    request_line: &str,
+) -> ServiceResponse<EitherBody<B>> {
     let status = response.status();
     let error = response.response().error();
     if status.is_server_error() {
         let error = error.and_then(|error| error.as_error::<ApiError>());
         let cause = error.and_then(ApiError::cause).unwrap_or_default();
-        tracing::error!(request_id = id, request = line, status = status.as_u16(), cause, "request failed");
+        tracing::error!(request_id = id, request = request_line, status = status.as_u16(), cause, "request failed");
     }
     let is_preflight = response.request().method() == Method::OPTIONS;
-    let is_own = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
+    let is_api_error = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
     // actix-cors rejects a preflight with a plain-text body.
-    let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_own {
+    let problem = if is_preflight && status == StatusCode::BAD_REQUEST && !is_api_error {
         ApiError::Framework(code::ORIGIN_NOT_ALLOWED).problem()
     } else {
         ApiError::problem_of_response(status, error)
     };
-    let body = body(problem, id);
+    let body = problem_body(problem, id);
     response.map_body(|head, _| {
         head.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        // A 404 is cacheable by default (RFC 9111, section 4.2.2), but the draft may be published at any time.
+        // A 404 is cacheable by default (RFC 9111, section 4.2.2), but a draft behind it may be published at any time.
         head.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
         EitherBody::right(actix_web::body::BoxBody::new(body))
     })
 }
 
-fn body(mut problem: Problem, id: &str) -> Vec<u8> {
+fn problem_body(mut problem: Problem, id: &str) -> Vec<u8> {
     id.clone_into(&mut problem.request_id);
     // Strings and numbers always serialize.
     serde_json::to_vec(&problem).unwrap_or_default()
@@ -168,18 +178,19 @@ fn body(mut problem: Problem, id: &str) -> Vec<u8> {
 /// The trace id that the client sent: `trace-id` in `traceparent` (W3C Trace Context, section 3.2). `None` if the header is
 /// invalid.
 fn trace_id(headers: &header::HeaderMap) -> Option<String> {
-    let mut given = headers.get_all(TRACEPARENT);
-    let (Some(value), None) = (given.next(), given.next()) else { return None };
+    let mut values = headers.get_all(TRACEPARENT);
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
     let mut parts = value.to_str().ok()?.split('-');
     let is_hex = |part: &str, length: usize| {
         part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
     let [version, trace, parent, flags] = [(); 4].map(|()| parts.next().unwrap_or_default());
-    let is_whole = is_hex(version, 2) && version != "ff" && is_id(parent, 16) && is_hex(flags, 2);
+    let are_fields_valid =
+        is_hex(version, 2) && version != "ff" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
     // Later versions may have more fields.
-    let has_end = parts.next().is_none() || version != "00";
-    (is_whole && has_end && is_id(trace, 32)).then(|| trace.to_owned())
+    let is_field_count_valid = parts.next().is_none() || version != "00";
+    (are_fields_valid && is_field_count_valid).then(|| trace.to_owned())
 }
 
 /// A request id that is unique among all instances and does not reveal the number of requests: a counter with a random
@@ -194,33 +205,33 @@ fn request_id() -> String {
     format!("{:016x}", id ^ (id >> 31))
 }
 
-/// An error without a response to amend: the handler panicked, or the request was not executed.
+/// The error of a request that has no response of its own: the handler panicked, or it was not called.
 #[derive(thiserror::Error)]
 #[error("{error}")]
-struct UnroutedError {
+struct EnvelopeError {
     error: ApiError,
     request_id: String,
-    body_stream: Option<RequestBody>,
+    request_body: Option<RequestBody>,
 }
 
-impl fmt::Debug for UnroutedError {
+impl fmt::Debug for EnvelopeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnroutedError").field("error", &self.error).finish_non_exhaustive()
+        f.debug_struct("EnvelopeError").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-impl ResponseError for UnroutedError {
+impl ResponseError for EnvelopeError {
     fn status_code(&self) -> StatusCode {
         self.error.code().status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let body = body(self.error.problem(), &self.request_id);
+        let body = problem_body(self.error.problem(), &self.request_id);
         let mut response = HttpResponse::build(self.status_code())
             .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
             .insert_header((header::CACHE_CONTROL, NO_STORE))
             .force_close()
-            .body(HeldResponse::new(body, self.body_stream.clone()));
+            .body(HoldingBody::new(body, self.request_body.clone()));
         add_common_headers(response.headers_mut(), &self.request_id);
         response
     }

@@ -1,8 +1,10 @@
-//! The generic slot rate algorithm (ITU-T I.371), for any number of clients in a fixed piece of memory, without locks.
+//! The generic cell rate algorithm (GCRA, ITU-T I.371), for any number of clients in a fixed amount of memory, without
+//! locks.
 //!
-//! Of each client it keeps one time: when all that it has sent will have been paid for. Each request moves that time
-//! on by its share of the period; one that would move it further ahead than a whole period is refused. A time that has
-//! passed says nothing any more, so its slot is free without having been cleared.
+//! It stores one time per client, the theoretical arrival time (TAT): when the full burst is available to the client
+//! again. Each request advances the TAT by the emission interval, which is the period divided by the number of requests.
+//! A request that would advance the TAT to more than a full burst after now is refused. A TAT in the past has no effect,
+//! so its slot can be reused without being cleared.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +13,9 @@ use crate::config::Rate;
 
 /// Slots in one cache line of the processor. The hash of a client selects its line.
 const WAYS: usize = 4;
-const SECOND: u64 = 1_000_000_000;
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
-/// One time for each client, in nanoseconds since an instant that the caller chooses.
+/// A table with one time for each client. All times are in nanoseconds since an instant that the caller chooses.
 pub(crate) struct Buckets {
     lines: Box<[CacheLine]>,
     /// Randomly keyed, so that a client cannot choose which clients it shares a line with.
@@ -28,19 +30,20 @@ struct CacheLine([Slot; WAYS]);
 struct Slot {
     /// The hash of the client.
     owner: AtomicU64,
+    /// The client's TAT.
     time: AtomicU64,
 }
 
-/// A rate, in nanoseconds per request.
+/// A rate as the algorithm uses it, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Interval {
-    /// The cost of one request.
-    step: u64,
-    /// The cost of the largest burst.
-    whole: u64,
+pub(crate) struct Quota {
+    /// How far one request advances the TAT.
+    emission_interval: u64,
+    /// How far the TAT may be after now: the emission interval times the number of requests in a full burst.
+    burst: u64,
 }
 
-/// What a client may still send.
+/// How many requests a client may send now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) requests: u64,
@@ -55,33 +58,35 @@ impl Buckets {
     }
 
     /// Counts a request. Returns `Err` without counting it if the client has no request left.
-    pub(crate) fn take(&self, client: u128, interval: Interval, now: u64) -> Result<Allowance, Allowance> {
-        let Interval { step, whole } = interval;
-        let advance = |time: u64| Some(time.max(now) + step).filter(|time| *time <= now + whole);
+    pub(crate) fn take(&self, client: u128, quota: Quota, now: u64) -> Result<Allowance, Allowance> {
+        let advanced = |tat: u64| tat.max(now) + quota.emission_interval;
+        let advance = |tat: u64| Some(advanced(tat)).filter(|tat| *tat <= now + quota.burst);
         match self.slot(client).fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance) {
-            Ok(before) => Ok(interval.allowance(before.max(now) + step, now)),
-            Err(time) => Err(interval.allowance(time, now)),
+            Ok(previous_tat) => Ok(quota.allowance(advanced(previous_tat), now)),
+            Err(tat) => Err(quota.allowance(tat, now)),
         }
     }
 
-    /// What the client may still send.
-    pub(crate) fn allowance(&self, client: u128, interval: Interval, now: u64) -> Allowance {
-        interval.allowance(self.time(client), now)
+    /// How many requests the client may send now. Counts none.
+    pub(crate) fn allowance(&self, client: u128, quota: Quota, now: u64) -> Allowance {
+        quota.allowance(self.time(client), now)
     }
 
-    /// The client's time; 0 if none is stored.
+    /// The stored time of the client; 0 if none is stored.
     pub(crate) fn time(&self, client: u128) -> u64 {
         let (line, owner) = self.line(client);
         line.find(owner).map_or(0, |slot| slot.time.load(Ordering::Relaxed))
     }
 
+    /// Stores a time for the client, for tables that store another time than a TAT.
     pub(crate) fn set_time(&self, client: u128, time: u64) {
         self.slot(client).store(time, Ordering::Relaxed);
     }
 
-    /// The slot of the client. A client without one takes over the slot with the earliest time in its line, together with
-    /// that time, which is usually in the past. While all four are in use, the client starts with the smallest debt of
-    /// another client. Thus a client that keeps changing its address finds no fresh slot and erases no large debt.
+    /// The slot of the client. A client without a slot takes over the slot with the earliest time in its line, including
+    /// that time, which is usually in the past. If all four times are in the future, the client starts with a time that
+    /// another client has used up. A client that keeps changing its address therefore gets no unused slot, and the clients
+    /// that have used most of their limit keep theirs.
     fn slot(&self, client: u128) -> &AtomicU64 {
         let (line, owner) = self.line(client);
         loop {
@@ -91,15 +96,16 @@ impl Buckets {
             let CacheLine([a, b, c, d]) = line;
             let earlier = |one, other| if time_of(other) < time_of(one) { other } else { one };
             let slot: &Slot = [b, c, d].into_iter().fold(a, earlier);
-            let before = slot.owner.load(Ordering::Relaxed);
-            // If another thread won, search again: it may have stored the same client.
-            let taken = slot.owner.compare_exchange(before, owner, Ordering::Relaxed, Ordering::Relaxed);
-            if taken.is_ok() {
+            let previous_owner = slot.owner.load(Ordering::Relaxed);
+            // If another thread has replaced the owner first, search again: it may have stored the same client.
+            let replaced = slot.owner.compare_exchange(previous_owner, owner, Ordering::Relaxed, Ordering::Relaxed);
+            if replaced.is_ok() {
                 return &slot.time;
             }
         }
     }
 
+    /// The line that the client's hash selects, and the hash.
     #[expect(clippy::indexing_slicing, reason = "a remainder is less than the length")]
     fn line(&self, client: u128) -> (&CacheLine, u64) {
         let hash = self.hasher.hash_one(client);
@@ -119,17 +125,17 @@ fn time_of(slot: &Slot) -> u64 {
     slot.time.load(Ordering::Relaxed)
 }
 
-impl Interval {
+impl Quota {
     pub(crate) fn of(rate: Rate) -> Self {
-        let step = u64::from(rate.period) * SECOND / u64::from(rate.count.max(1));
-        Self { step, whole: step * u64::from(rate.count) }
+        let emission_interval = u64::from(rate.period) * NANOSECONDS_PER_SECOND / u64::from(rate.count.max(1));
+        Self { emission_interval, burst: emission_interval * u64::from(rate.count) }
     }
 
-    fn allowance(self, time: u64, now: u64) -> Allowance {
-        let debt = time.saturating_sub(now);
-        let free = self.whole.saturating_sub(debt);
-        let requests = free / self.step;
-        Allowance { requests, wait: if requests == 0 { self.step - free } else { debt } }
+    fn allowance(self, tat: u64, now: u64) -> Allowance {
+        let used = tat.saturating_sub(now);
+        let unused = self.burst.saturating_sub(used);
+        let requests = unused / self.emission_interval;
+        Allowance { requests, wait: if requests == 0 { self.emission_interval - unused } else { used } }
     }
 }
 
@@ -137,16 +143,16 @@ impl Interval {
 mod tests {
     use super::*;
 
-    const STEP: u64 = 12 * SECOND;
+    const STEP: u64 = 12 * NANOSECONDS_PER_SECOND;
 
-    fn interval() -> Interval {
-        Interval::of(Rate { count: 5, period: 60 })
+    fn quota() -> Quota {
+        Quota::of(Rate { count: 5, period: 60 })
     }
 
     #[test]
     fn a_full_burst_passes_then_one_request_per_interval() {
         let buckets = Buckets::new(1);
-        let take = |now| buckets.take(7, interval(), now);
+        let take = |now| buckets.take(7, quota(), now);
         for requests in (0..5).rev() {
             let wait = if requests == 0 { STEP } else { (5 - requests) * STEP };
             assert_eq!(take(7), Ok(Allowance { requests, wait }));
@@ -162,27 +168,27 @@ mod tests {
     }
 
     #[test]
-    fn a_million_clients_use_fixed_memory_and_erase_no_debt() {
+    fn a_million_clients_use_fixed_memory_and_displace_no_limited_client() {
         let buckets = Buckets::new(64);
-        let offender = u128::MAX;
-        while buckets.take(offender, interval(), 0).is_ok() {}
-        let newcomers = (0..1_000_000).filter(|number| buckets.take(*number, interval(), 0).is_ok()).count();
+        let limited = u128::MAX;
+        while buckets.take(limited, quota(), 0).is_ok() {}
+        let allowed = (0..1_000_000).filter(|client| buckets.take(*client, quota(), 0).is_ok()).count();
         let in_use = buckets.lines.iter().flat_map(|line| &line.0).filter(|slot| time_of(slot) > 0).count();
         assert!(in_use <= 64 * WAYS, "{in_use}");
-        assert!(newcomers <= 64 * WAYS * 5, "{newcomers}");
-        assert!(buckets.take(offender, interval(), 0).is_err());
-        // All debts expire with time.
-        assert_eq!(buckets.allowance(1_000_000, interval(), 5 * STEP), Allowance { requests: 5, wait: 0 });
-        assert!(buckets.take(1_000_000, interval(), 5 * STEP).is_ok());
+        assert!(allowed <= 64 * WAYS * 5, "{allowed}");
+        assert!(buckets.take(limited, quota(), 0).is_err());
+        // Every slot can be reused after a full period.
+        assert_eq!(buckets.allowance(1_000_000, quota(), 5 * STEP), Allowance { requests: 5, wait: 0 });
+        assert!(buckets.take(1_000_000, quota(), 5 * STEP).is_ok());
     }
 
     #[test]
     fn concurrent_requests_do_not_exceed_the_rate() {
         let buckets = Buckets::new(1);
-        let interval = Interval::of(Rate { count: 1000, period: 3600 });
+        let quota = Quota::of(Rate { count: 1000, period: 3600 });
         let passed: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| (0..1000).filter(|_| buckets.take(7, interval, 0).is_ok()).count()))
+                .map(|_| scope.spawn(|| (0..1000).filter(|_| buckets.take(7, quota, 0).is_ok()).count()))
                 .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });

@@ -1,4 +1,4 @@
-//! What surrounds all routes, from the outside in: envelope, CORS, rate limits, and the cache.
+//! Middleware around all routes, from the outside in: envelope, CORS, rate limits, and the cache.
 
 pub mod audit;
 pub mod cache;

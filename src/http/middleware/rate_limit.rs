@@ -1,16 +1,17 @@
-//! Rate limits: a client that exceeds one gets 429.
+//! Rate limits: the response to a client that exceeds one is 429.
 //!
-//! A client is a valid API key, wherever it is used from, or otherwise an IP address (IPv6: a /64, which is what one
-//! household or host gets). Reads and writes are counted separately, by `gcra`. A request with an invalid key counts for
-//! its address.
+//! A client is a valid API key, from any address, or otherwise an IP address (IPv6: a /64, the prefix of one household or
+//! host). Reads and writes are counted separately, by `gcra`. A request with an invalid key counts for its address.
 //!
-//! **Defaults** are far above what a site sends and below what harms the service. A page server or a static build reads
-//! from one address, some thousands of times a second; 10,000 cached responses take a tenth of a processor. A script that
-//! writes one post at a time sends some hundreds of requests a second; above that there are batches.
+//! **Defaults** are far above the traffic of a site, and below what overloads the service. A web server or a static site
+//! generator reads from one address, some thousands of times a second; 10,000 cached responses take a tenth of a
+//! processor. A script that writes one post per request sends some hundreds of requests a second. One that needs more can
+//! use the batch operations.
 //!
-//! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Meanwhile its keys are rejected
-//! without asking the database, except for keys that were valid within the last hour. A client that guesses keys therefore
-//! locks out only those clients behind the same address whose keys this instance has not seen lately, for seconds.
+//! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Until then, its keys are
+//! rejected without a database query, except for keys that were valid within the last hour. A client that guesses keys
+//! therefore locks out other clients at its address for some seconds only, and only those whose keys this instance has not
+//! accepted within the last hour.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,18 +25,17 @@ use actix_web::{Error, HttpMessage, web};
 
 use crate::config::{Rate, RateLimit};
 use crate::http::ApiError;
-use crate::http::middleware::gcra::{Allowance, Buckets, Interval};
+use crate::http::middleware::gcra::{Allowance, Buckets, Quota};
 use crate::http::rate_limit_status::RateLimitStatus;
 use crate::http::transport::client_ip;
 
-/// Cache lines of four clients each, for each of reads, writes, and failures: 256 KiB each. A client occupies a slot only
-/// while it has sent something within the last period.
+/// The cache lines of each limit, with four clients each: 16,384 clients in 256 KiB. A client occupies a slot only if it
+/// has sent a request within the last period.
 const CLIENT_LINES: usize = 4096;
-/// The same for keys that were valid.
+/// The cache lines of [`Limits::known_keys`]: 1,024 keys in 16 KiB.
 const KEY_LINES: usize = 256;
 /// How long a valid key is exempt from the failure limit, in nanoseconds: one hour.
-const KEY_MEMORY: u64 = 3600 * SECOND;
-const SECOND: u64 = 1_000_000_000;
+const KNOWN_KEY_TTL: u64 = 3600 * 1_000_000_000;
 
 /// Counts the requests of each client. With `None`, nothing is counted and nothing is rejected.
 pub struct RateLimiter(Option<Limits>);
@@ -52,7 +52,7 @@ struct Limits {
 struct Limit {
     name: &'static str,
     rate: Rate,
-    interval: Interval,
+    quota: Quota,
     clients: Buckets,
     refusals: AtomicU64,
 }
@@ -109,12 +109,12 @@ pub fn record_failure(request: &ServiceRequest, key: &[u8; 32]) {
 pub fn count_request(request: &ServiceRequest, key: &[u8; 32], id: i64) -> Result<(), ApiError> {
     let Some(limits) = limits(request) else { return Ok(()) };
     let now = limits.now();
-    limits.known_keys.set_time(hash_id(key), now + KEY_MEMORY);
+    limits.known_keys.set_time(hash_id(key), now + KNOWN_KEY_TTL);
     let limit = limits.for_method(request.method());
-    let taken = limit.take(key_id(id), now);
-    let (Ok(status) | Err(status)) = taken;
+    let result = limit.take(key_id(id), now);
+    let (Ok(status) | Err(status)) = result;
     request.extensions_mut().insert(CountedForKey(status));
-    taken.map(drop).map_err(|status| ApiError::RateLimited(limit.refuse(status)))
+    result.map(drop).map_err(|status| ApiError::RateLimited(limit.refuse(status)))
 }
 
 fn limits(request: &ServiceRequest) -> Option<&Limits> {
@@ -135,31 +135,31 @@ impl Limits {
 impl Limit {
     fn new(name: &'static str, rate: Rate) -> Self {
         let clients = Buckets::new(CLIENT_LINES);
-        Self { name, rate, interval: Interval::of(rate), clients, refusals: AtomicU64::new(0) }
+        Self { name, rate, quota: Quota::of(rate), clients, refusals: AtomicU64::new(0) }
     }
 
-    /// Counts a request; an `Err` if none remains.
+    /// Counts a request. Returns `Err` without counting it if the client has no request left.
     fn take(&self, client: u128, now: u64) -> Result<RateLimitStatus, RateLimitStatus> {
         let status = |allowance| self.status_of(allowance);
-        self.clients.take(client, self.interval, now).map(status).map_err(status)
+        self.clients.take(client, self.quota, now).map(status).map_err(status)
     }
 
     fn status(&self, client: u128, now: u64) -> RateLimitStatus {
-        self.status_of(self.clients.allowance(client, self.interval, now))
+        self.status_of(self.clients.allowance(client, self.quota, now))
     }
 
     fn status_of(&self, Allowance { requests, wait }: Allowance) -> RateLimitStatus {
         RateLimitStatus { limit: self.name, rate: self.rate, remaining: requests, reset: wait }
     }
 
-    /// Counts a refusal.
+    /// Counts a refusal. Returns the status that its error reports.
     fn refuse(&self, status: RateLimitStatus) -> RateLimitStatus {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         status
     }
 }
 
-/// What identifies an address among all clients.
+/// The number under which an address is counted. Differs from every [`key_id`].
 fn address_id(request: &ServiceRequest) -> u128 {
     match client_ip::address(request.request()) {
         IpAddr::V4(address) => address.to_bits().into(),
@@ -167,11 +167,12 @@ fn address_id(request: &ServiceRequest) -> u128 {
     }
 }
 
-/// What identifies an API key among all clients.
+/// The number under which an API key is counted.
 fn key_id(id: i64) -> u128 {
     2 << 64 | u128::from(id.cast_unsigned())
 }
 
+/// The number of a key in [`Limits::known_keys`]. `key` is its hash.
 fn hash_id(key: &[u8; 32]) -> u128 {
     key.first_chunk().copied().map_or(0, u128::from_be_bytes)
 }
@@ -184,9 +185,9 @@ pub fn is_exempt(path: &str) -> bool {
 
 /// Counts a request for its address, unless `keys::auth` counts it for its key, and serves it.
 ///
-/// 1. A request without a key is counted before it is served, and rejected if none remains.
-/// 2. A request with a key is served first: `keys::auth` finds out whether the key is valid, and counts it.
-/// 3. If it was not counted there, because its key was invalid or the route ignores keys, it counts for its address.
+/// 1. A request without a key is counted before it is served. If its address has no request left, it is not served.
+/// 2. A request with a key is served first. `keys::auth` checks the key, and counts the request for a valid key.
+/// 3. If the key was invalid or the route ignores keys, the request counts for its address after it was served.
 ///
 /// # Errors
 /// Those of `serve`.
@@ -200,21 +201,21 @@ pub async fn limit<B: MessageBody + 'static>(
     let client = address_id(&request);
     let take = |method: &Method| limits.for_method(method).take(client, limits.now());
     let has_key = request.headers().contains_key(header::AUTHORIZATION);
-    let before = if has_key { None } else { Some(take(request.method())) };
+    let counted_first = if has_key { None } else { Some(take(request.method())) };
     let refuse = |method: &Method, status| ApiError::RateLimited(limits.for_method(method).refuse(status));
-    if let Some(Err(status)) = before {
-        let refusal = refuse(request.method(), status);
-        return Ok(request.error_response(refusal).map_into_right_body());
+    if let Some(Err(status)) = counted_first {
+        let error = refuse(request.method(), status);
+        return Ok(request.error_response(error).map_into_right_body());
     }
     let mut response = serve(request).await?;
-    let by_key = || response.request().extensions().get().map(|CountedForKey(status)| Ok(*status));
-    let taken = before.or_else(by_key).unwrap_or_else(|| take(response.request().method()));
+    let counted_for_key = || response.request().extensions().get().map(|CountedForKey(status)| Ok(*status));
+    let result = counted_first.or_else(counted_for_key).unwrap_or_else(|| take(response.request().method()));
     let is_refused = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
-    match taken {
-        // Without a valid key, the handler has changed nothing, so that the response can still be replaced.
+    match result {
+        // The request had no valid key, so the handler has changed nothing and the response can still be replaced.
         Err(status) if !is_refused => {
-            let refusal = refuse(response.request().method(), status);
-            return Ok(response.error_response(refusal).map_into_right_body());
+            let error = refuse(response.request().method(), status);
+            return Ok(response.error_response(error).map_into_right_body());
         }
         Ok(status) | Err(status) => status.write_headers_if_low(response.headers_mut()),
     }

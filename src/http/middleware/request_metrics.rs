@@ -1,7 +1,7 @@
 //! Request metrics: counts and durations by route, method, and status, and counts by error code.
 //!
-//! The table of counters is allocated at the start, so memory does not depend on what clients send: a method that HTTP does
-//! not define counts as `OTHER`, and all paths without a route count together.
+//! All counters are allocated at the start, so clients cannot increase the memory: a method that is not in [`METHODS`]
+//! counts as `OTHER`, and all paths without a route count together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use actix_web::web;
 use crate::http::error::code::ErrorCode;
 use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
-/// Upper bounds in microseconds. A response from the cache takes about 10.
+/// The upper bounds of the histogram buckets, in microseconds. A response from the cache takes about 10 µs.
 const DURATION_BUCKETS: &[u64] = &[
     25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 5_000_000, 10_000_000,
@@ -24,7 +24,7 @@ const STATUSES: [u16; 25] = [
     200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429, 431, 500, 501, 502, 503,
     504, 507,
 ];
-/// The index of requests whose client disconnected before the response.
+/// The index in [`MethodMetrics::statuses`] of requests whose client disconnected before the response.
 const ABANDONED: usize = STATUSES.len() + 1;
 /// The label of all paths without a route.
 const UNMATCHED: &str = "unmatched";
@@ -50,7 +50,7 @@ struct MethodMetrics {
     durations: Histogram,
 }
 
-/// The requests with one route and method.
+/// The statistics of one route and method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteMetrics<'a> {
     /// The path template, or `unmatched`.
@@ -73,7 +73,7 @@ impl RequestMetrics {
     pub fn served(&self) -> impl Iterator<Item = RouteMetrics<'_>> {
         self.routes.iter().flat_map(|route| {
             let methods = METHODS.iter().zip(&route.methods);
-            methods.filter_map(|(method, counters)| counters.served(&route.template, method))
+            methods.filter_map(|(method, counters)| counters.snapshot(&route.template, method))
         })
     }
 
@@ -100,17 +100,19 @@ impl MethodMetrics {
         Self { statuses: zeros(ABANDONED + 1), durations: Histogram::of_durations(DURATION_BUCKETS) }
     }
 
-    fn record(&self, began: Instant, status: Option<StatusCode>) {
+    /// `status` is `None` if the client disconnected before the response.
+    fn record(&self, started: Instant, status: Option<StatusCode>) {
         let index = status.map_or(ABANDONED, |status| {
-            STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len())
+            STATUSES.iter().position(|listed| *listed == status.as_u16()).unwrap_or(STATUSES.len())
         });
         if let Some(count) = self.statuses.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        self.durations.record_duration(began.elapsed());
+        self.durations.record_duration(started.elapsed());
     }
 
-    fn served<'a>(&self, route: &'a str, method: &'static str) -> Option<RouteMetrics<'a>> {
+    /// `None` if there was no request.
+    fn snapshot<'a>(&self, route: &'a str, method: &'static str) -> Option<RouteMetrics<'a>> {
         let names = STATUSES.iter().map(u16::to_string).chain(["other".to_owned(), "abandoned".to_owned()]);
         let statuses: Vec<_> = names
             .zip(self.statuses.iter().map(|count| count.load(Ordering::Relaxed)))
@@ -130,7 +132,7 @@ fn zeros(count: usize) -> Box<[AtomicU64]> {
 
 fn method_index(method: &Method) -> usize {
     let other = METHODS.len() - 1;
-    METHODS.iter().position(|known| *known == method.as_str()).unwrap_or(other)
+    METHODS.iter().position(|name| *name == method.as_str()).unwrap_or(other)
 }
 
 /// Whether a path template, such as `/api/posts/{id}`, matches the path.
@@ -141,27 +143,28 @@ fn matches_template(template: &str, path: &str) -> bool {
         && template
             .split('/')
             .zip(path.split('/'))
-            .all(|(expected, given)| expected == given || (expected.starts_with('{') && !given.is_empty()))
+            .all(|(expected, segment)| expected == segment || (expected.starts_with('{') && !segment.is_empty()))
 }
 
 /// Measures one request. If it is dropped before [`RequestTimer::end`], the client has disconnected.
 pub(crate) struct RequestTimer {
     requests: web::Data<RequestMetrics>,
-    /// The index of its route.
+    /// An index in [`RequestMetrics::routes`].
     route: usize,
+    /// An index in [`METHODS`].
     method: usize,
-    began: Instant,
+    started: Instant,
     status: Option<StatusCode>,
 }
 
 impl RequestTimer {
-    /// `None` if requests are not counted.
+    /// Starts measuring. `None` if requests are not counted.
     pub(crate) fn begin(request: &ServiceRequest) -> Option<Self> {
         let requests = request.app_data::<web::Data<RequestMetrics>>()?.clone();
         // The path as the router sees it: percent-decoded where that does not change its meaning.
         let route = requests.route(request.match_info().as_str());
         let method = method_index(request.method());
-        Some(Self { requests, route, method, began: Instant::now(), status: None })
+        Some(Self { requests, route, method, started: Instant::now(), status: None })
     }
 
     /// The path template of the route.
@@ -169,9 +172,9 @@ impl RequestTimer {
         self.requests.routes.get(self.route).map_or(UNMATCHED, |route| &route.template)
     }
 
-    /// Records the response.
-    pub(crate) fn end(mut self, status: StatusCode, problem: Option<&ErrorCode>) {
-        let counter = problem.and_then(|code| self.requests.problems.iter().find(|(known, _)| *known == code));
+    /// Records the response. `code` is the code of an error.
+    pub(crate) fn end(mut self, status: StatusCode, code: Option<&ErrorCode>) {
+        let counter = code.and_then(|code| self.requests.problems.iter().find(|(listed, _)| *listed == code));
         if let Some((_, count)) = counter {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -183,7 +186,7 @@ impl Drop for RequestTimer {
     fn drop(&mut self) {
         let route = self.requests.routes.get(self.route);
         if let Some(counters) = route.and_then(|route| route.methods.get(self.method)) {
-            counters.record(self.began, self.status);
+            counters.record(self.started, self.status);
         }
     }
 }
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn a_path_counts_for_the_first_matching_template() {
         let requests = RequestMetrics::new(["/a", "/a/b", "/a/{x}", "/a/{x}/y"].map(str::to_owned), std::iter::empty());
-        let found = |path: &str| requests.routes[requests.route(path)].template.as_str();
+        let matched = |path: &str| requests.routes[requests.route(path)].template.as_str();
         for (path, template) in [
             ("/a", "/a"),
             ("/a/b", "/a/b"),
@@ -209,7 +212,7 @@ mod tests {
             ("", UNMATCHED),
             ("unmatched", UNMATCHED),
         ] {
-            assert_eq!(found(path), template, "{path}");
+            assert_eq!(matched(path), template, "{path}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! The span of a request, if spans are exported. It is part of the trace in `traceparent` (W3C Trace Context).
+//! The tracing span of a request, if spans are exported. Its parent is the client's span in `traceparent` (W3C Trace
+//! Context).
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
@@ -9,23 +10,24 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::telemetry::spans;
 
-/// Characters of a path that a span contains.
-const PATH_LENGTH: usize = 200;
+/// The maximum length of a path in a span, in characters.
+const MAX_PATH_LENGTH: usize = 200;
 
-/// Starts the span; `Span::none` if spans are not exported.
+/// Starts the span; `Span::none` if spans are not exported. `id` is the request id.
 pub(crate) fn begin(request: &ServiceRequest, route: &str, id: &str) -> Span {
     if !spans::is_export_enabled() {
         return Span::none();
     }
-    let path: String = request.path().chars().take(PATH_LENGTH).collect();
+    let path: String = request.path().chars().take(MAX_PATH_LENGTH).collect();
     let span = spans::request(spans::RequestAttributes { method: request.method().as_str(), route, path: &path, id });
-    let caller = TraceContextPropagator::new().extract(&Headers(request.headers()));
-    if let Err(error) = span.set_parent(caller) {
+    let parent = TraceContextPropagator::new().extract(&Headers(request.headers()));
+    if let Err(error) = span.set_parent(parent) {
         tracing::debug!(?error, "failed to attach the span to the trace of the client");
     }
     span
 }
 
+/// Lets OpenTelemetry read actix's headers.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {

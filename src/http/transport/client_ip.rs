@@ -1,7 +1,8 @@
 //! The IP address of the client: the peer of the connection, or the address that trusted proxies report.
 //!
-//! Only the end of `Forwarded` (RFC 7239) and `X-Forwarded-For` was written by known proxies; the client may have written
-//! the rest. So both headers are read from the end, as long as the addresses are those of trusted proxies.
+//! Each proxy appends an address to `Forwarded` (RFC 7239) or `X-Forwarded-For`. Trusted proxies have written only the end
+//! of the list; the client may have written the rest. Both headers are therefore read from the end, up to the first address
+//! that is not that of a trusted proxy.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -46,9 +47,11 @@ impl TrustedProxies {
         }
     }
 
-    /// The first address from the end that is not a trusted proxy, or the last one before an unreadable element. Commas
-    /// within quoted strings separate elements too: otherwise, a client could hide what proxies append behind an
-    /// unterminated string. An address contains no comma.
+    /// Reads the list from its end, and returns the first address that is not that of a trusted proxy. If an element is not
+    /// an address or the list ends, returns the address that was read before, or `peer` if there is none.
+    ///
+    /// Commas within quoted strings separate elements too. Otherwise a client could send an unterminated string, which
+    /// would hide what proxies append. An address contains no comma.
     fn last_untrusted(
         &self,
         peer: IpAddr,

@@ -1,4 +1,4 @@
-//! Below HTTP: listening sockets, timeouts of a connection, the stream of a request body, and the address of the client.
+//! Below HTTP: listening sockets, connection timeouts, request body streams, and client addresses.
 
 pub mod client_ip;
 pub mod listen;

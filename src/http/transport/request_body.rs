@@ -1,8 +1,8 @@
 //! The stream of a request body, held until the response has been sent.
 //!
-//! If a handler does not read a chunked body to its end, for example because the response is 401 or 413, actix-http reads
-//! the rest: without a limit, for as long as the client sends. While the payload is still held, it closes the connection
-//! after the response instead. So the response holds the payload.
+//! A handler may not read a chunked body to its end, for example if the response is 401 or 413. If the payload has been
+//! dropped by then, actix-http reads the rest without a limit, as long as the client sends. If the payload still exists,
+//! actix-http closes the connection after the response instead. [`HoldingBody`] therefore keeps it until then.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -27,7 +27,7 @@ struct SharedPayload {
 }
 
 impl RequestBody {
-    /// `None` if the request has no body.
+    /// Takes the body from the request, and gives the request a handle to it. `None` if the request has no body.
     pub fn hold(request: &mut ServiceRequest) -> Option<Self> {
         let payload = request.take_payload();
         if matches!(payload, Payload::None) {
@@ -56,21 +56,21 @@ impl Stream for RequestBody {
 }
 
 pin_project! {
-    /// The body of a response, which holds the request body until the response has been sent.
-    pub struct HeldResponse<B> {
+    /// The body of a response. It holds the request body until the response has been sent.
+    pub struct HoldingBody<B> {
         #[pin]
         body: B,
         request_body: Option<RequestBody>,
     }
 }
 
-impl<B> HeldResponse<B> {
+impl<B> HoldingBody<B> {
     pub fn new(body: B, request_body: Option<RequestBody>) -> Self {
         Self { body, request_body }
     }
 }
 
-impl<B: MessageBody> MessageBody for HeldResponse<B> {
+impl<B: MessageBody> MessageBody for HoldingBody<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {

@@ -2,7 +2,7 @@
 //!
 //! actix-http limits the time for the head of the first request of a connection. It waits indefinitely for a later head,
 //! and for a client that does not read its response. [`TimeoutStream`] wraps the socket and limits both. The envelope
-//! middleware tells it about requests through [`ConnectionState`].
+//! middleware reports the start and the end of each request through [`ConnectionState`].
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -22,8 +22,8 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The time for the head of a request, from its first byte. If the head of the first request is late, the response is 408.
-/// If a later one is, the connection is closed, which RFC 9110, section 15.5.9 permits. Checked once per second.
+/// How long the head of a request may take, from its first byte. If the first request of a connection exceeds it, the
+/// response is 408. If a later request exceeds it, the connection is closed, which RFC 9110, section 15.5.9 permits.
 pub const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a connection stays open without another request.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// After the last response of a connection, whatever the client still sends is read and discarded for this long. Closing
 /// at once could destroy the response on its way (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
-/// The most that is read and discarded, in bytes: twice the largest body of any route.
+/// The maximum length of an unread request body that is read and discarded, in bytes: twice the largest body of any route.
 const LINGER_BYTES: usize = 32 * 1024 * 1024;
 /// How often the deadlines are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,21 +40,21 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub struct ConnectionState {
-    /// A request is being executed. Its body and the database have their own deadlines.
+    /// Whether a request is being executed. Its body and the database have their own deadlines.
     is_busy: Cell<bool>,
-    /// When the last request ended, or its response was last written to.
+    /// When the last request ended or the last byte was written, whichever is later.
     idle_since: Cell<Option<Instant>>,
-    /// When the first byte after the last request was read.
+    /// When the first byte of the next head was read, or a byte was written after it. `None` if no head has begun.
     head_since: Cell<Option<Instant>>,
-    /// Since when the client has read nothing of the response.
+    /// When the socket's send buffer became full, because the client reads nothing. `None` if it is not full.
     stalled_since: Cell<Option<Instant>>,
     is_closing: Cell<bool>,
-    /// How many bytes may still be read before the next request begins; `None`: no limit.
+    /// How many bytes may still be read before the next request begins. `None`: no limit.
     unread_budget: Cell<Option<usize>>,
 }
 
 impl ConnectionState {
-    /// The head of a request is complete. The request is executed until the guard is dropped.
+    /// Records that the head of a request is complete. The connection is busy until the guard is dropped.
     pub fn begin_request(self: Rc<Self>) -> BusyGuard {
         self.is_busy.set(true);
         self.head_since.set(None);
@@ -62,7 +62,7 @@ impl ConnectionState {
         BusyGuard(self)
     }
 
-    /// The current request is the last one of the connection.
+    /// Records that the current request is the last one of the connection.
     pub fn close_after_request(&self) {
         self.is_closing.set(true);
     }
@@ -74,12 +74,12 @@ impl ConnectionState {
     }
 
     fn is_overdue(&self, now: Instant) -> bool {
-        let over = |since: Option<Instant>, deadline| since.is_some_and(|since| now.duration_since(since) >= deadline);
+        let exceeds = |since: Option<Instant>, limit| since.is_some_and(|since| now.duration_since(since) >= limit);
         let (stalled, head) = (self.stalled_since.get(), self.head_since.get());
-        let next_is_overdue =
-            if head.is_some() { over(head, HEAD_DEADLINE) } else { over(self.idle_since.get(), KEEP_ALIVE) };
-        // While a response is being written, the next head may wait behind it.
-        over(stalled, WRITE_DEADLINE) || (!self.is_busy.get() && stalled.is_none() && next_is_overdue)
+        let is_next_request_late =
+            if head.is_some() { exceeds(head, HEAD_DEADLINE) } else { exceeds(self.idle_since.get(), KEEP_ALIVE) };
+        // While a response is being written, the next head may wait behind it, so that time does not count.
+        exceeds(stalled, WRITE_DEADLINE) || (!self.is_busy.get() && stalled.is_none() && is_next_request_late)
     }
 
     /// Whether no further request has begun to arrive.
@@ -88,7 +88,7 @@ impl ConnectionState {
     }
 
     fn record_read(&self, count: usize) {
-        self.unread_budget.set(self.unread_budget.get().map(|unread_budget| unread_budget.saturating_sub(count)));
+        self.unread_budget.set(self.unread_budget.get().map(|budget| budget.saturating_sub(count)));
         if !self.is_busy.get() && self.head_since.get().is_none() {
             self.head_since.set(Some(Instant::now()));
         }
@@ -98,6 +98,7 @@ impl ConnectionState {
         self.stalled_since.set(None);
         let now = Some(Instant::now());
         self.idle_since.set(now);
+        // A head that waited behind the response gets its full time again.
         if self.head_since.get().is_some() {
             self.head_since.set(now);
         }
@@ -115,7 +116,7 @@ impl ConnectionState {
 pub struct BusyGuard(Rc<ConnectionState>);
 
 impl BusyGuard {
-    /// The response was sent before the end of the request body: the rest of the body is discarded.
+    /// Limits how much of the request body is still read, because the response is ready and the rest is discarded.
     pub fn discard_unread(&self) {
         self.0.unread_budget.set(Some(LINGER_BYTES));
     }
@@ -163,8 +164,8 @@ impl TimeoutStream {
 }
 
 impl AsyncRead for TimeoutStream {
-    /// Reports end of file if the head is overdue or the rest of the body is not wanted. A request that arrived before this
-    /// thread checked the deadline is still read.
+    /// Reports end of file if the head is overdue, or if the limit of discarded bytes is reached. A request that arrived
+    /// before this thread checked the deadline is still read.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let is_overdue = self.is_overdue(cx);
         if (is_overdue && !self.connection.is_idle()) || self.connection.unread_budget.get() == Some(0) {
@@ -195,9 +196,9 @@ impl AsyncWrite for TimeoutStream {
     }
 }
 
-/// Serves `app` by HTTP/1 like actix's `HttpServer`, with a [`TimeoutStream`] in place of the socket. When `stopping`
-/// completes, idle connections are closed, and others after their request.
-pub fn http<S, B, F>(
+/// Serves `app` over HTTP/1 like actix's `HttpServer`, but wraps each socket in a [`TimeoutStream`]. When the future of
+/// `stopping` completes, idle connections are closed, and busy ones after their request.
+pub fn http_service<S, B, F>(
     app: impl IntoServiceFactory<S, Request>,
     stopping: impl Fn() -> F + 'static,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
@@ -210,7 +211,7 @@ where
     B: MessageBody + 'static,
     F: Future<Output = ()> + 'static,
 {
-    let http = HttpService::build()
+    let http1 = HttpService::build()
         // actix-http would restart its own timer whenever `TimeoutStream` checks the deadlines.
         .keep_alive(KeepAlive::Os)
         .client_request_timeout(HEAD_DEADLINE)
@@ -224,7 +225,7 @@ where
         let peer = socket.peer_addr().ok();
         ready(Ok((TimeoutStream::new(socket), peer)))
     })
-    .and_then(http)
+    .and_then(http1)
 }
 
 #[cfg(test)]
@@ -236,7 +237,7 @@ mod tests {
     use super::*;
 
     /// A connection whose keep-alive time has passed, and its client.
-    async fn overdue() -> (TimeoutStream, TcpStream) {
+    async fn overdue_connection() -> (TimeoutStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let mut stream = TimeoutStream::new(listener.accept().await.unwrap().0);
@@ -256,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_arrives_before_the_check_is_read() {
-        let (mut stream, client) = overdue().await;
+        let (mut stream, client) = overdue_connection().await;
         client.writable().await.unwrap();
         assert_eq!(client.try_write(b"GET /").unwrap(), 5);
         stream.socket.readable().await.unwrap();
@@ -267,7 +268,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_idle_connection_is_closed() {
-        let (mut stream, _client) = overdue().await;
+        let (mut stream, _client) = overdue_connection().await;
         assert_eq!(read(&mut stream).await, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The responses of one revision, and the reads in progress for it.
+//! [`Generation`]: the cached responses of one revision, and the reads in progress for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,22 +14,31 @@ use crate::http::representation::Representation;
 
 /// The approximate memory of an entry beside its key and its response, in bytes.
 const ENTRY_OVERHEAD: usize = 512;
-/// Initial capacity of the index of a generation, which grows as needed. Each public change creates a new generation.
+/// The number of entries for which a new generation allocates memory at once. It grows as needed. The number is small,
+/// because each public change creates a new generation.
 const EXPECTED_ENTRIES: usize = 64;
 
 /// The responses read at one revision.
 pub(super) struct Generation {
     pub(super) revision: u64,
     pub(super) responses: quick_cache::sync::Cache<CacheKey, Arc<Representation>, ByteWeighter>,
-    /// The reads in progress. Requests for the same response wait for them. A read without waiters is canceled.
+    /// The reads in progress. Requests for the same response wait for the same read. A read that no request waits for is
+    /// canceled.
     fills: Mutex<Fills>,
 }
 
 /// Path and query of a request.
 pub(super) type CacheKey = Arc<str>;
 type FillResult = Result<Arc<Representation>, ApiError>;
+/// A read in progress: completes with its result.
 type Fill = Shared<oneshot::Receiver<FillResult>>;
 type Fills = HashMap<CacheKey, WeakShared<oneshot::Receiver<FillResult>>>;
+
+/// A response in the cache, or the read that will store it.
+enum Lookup {
+    Stored(Arc<Representation>),
+    InProgress(Fill),
+}
 
 #[derive(Clone)]
 pub(super) struct ByteWeighter;
@@ -49,33 +58,35 @@ impl Generation {
         }
     }
 
-    /// Reads once for all concurrent requests. The read continues if the request that started it is canceled, and stops
-    /// when all waiting requests are.
+    /// The stored response, or the result of one `read` for all concurrent requests. The read continues if the request that
+    /// started it is canceled, and stops when all waiting requests have been canceled.
     pub(super) async fn get_or_fill(
         self: Arc<Self>,
         cache_key: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> FillResult {
-        let fill = match self.fill(cache_key, read) {
-            Ok(response) => return Ok(response),
-            Err(fill) => fill,
-        };
-        fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read panicked".into() }))
+        match self.get_or_start_fill(cache_key, read) {
+            Lookup::Stored(response) => Ok(response),
+            Lookup::InProgress(fill) => {
+                fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read panicked".into() }))
+            }
+        }
     }
 
-    /// The stored response, or otherwise the read in progress, started if necessary.
-    fn fill(
+    /// The stored response, or the read in progress. Starts `read` if there is neither.
+    fn get_or_start_fill(
         self: &Arc<Self>,
         cache_key: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> Result<Arc<Representation>, Fill> {
-        // A read stores its response before it is removed from `fills`: under the lock, one of the two is visible.
+    ) -> Lookup {
+        // A read stores its response before it is removed from `fills`. Under the lock, a read that has succeeded is
+        // therefore visible in at least one of the two.
         let mut fills = self.fills();
         if let Some(response) = self.responses.get(cache_key) {
-            return Ok(response);
+            return Lookup::Stored(response);
         }
         if let Some(fill) = fills.get(cache_key).and_then(WeakShared::upgrade) {
-            return Err(fill);
+            return Lookup::InProgress(fill);
         }
         let cache_key = CacheKey::from(cache_key);
         let (mut sender, receiver) = oneshot::channel();
@@ -83,21 +94,21 @@ impl Generation {
         if let Some(fill) = fill.downgrade() {
             fills.insert(Arc::clone(&cache_key), fill);
         }
-        let ending = EndFill { generation: Arc::clone(self), cache_key };
+        let guard = RemoveOnDrop { generation: Arc::clone(self), cache_key };
         // The read runs in the context of the request that started it.
         actix_web::rt::spawn(RequestContext::current().run(async move {
-            let filled = tokio::select! {
-                filled = read => filled.map(Arc::new),
+            let result = tokio::select! {
+                result = read => result.map(Arc::new),
                 () = sender.closed() => return,
             };
-            if let Ok(response) = &filled {
-                ending.generation.responses.insert(Arc::clone(&ending.cache_key), Arc::clone(response));
+            if let Ok(response) = &result {
+                guard.generation.responses.insert(Arc::clone(&guard.cache_key), Arc::clone(response));
             }
-            drop(ending);
-            // All waiting requests may have been canceled.
-            let _ = sender.send(filled);
+            drop(guard);
+            // Fails if all waiting requests have been canceled.
+            let _ = sender.send(result);
         }));
-        Err(fill)
+        Lookup::InProgress(fill)
     }
 
     fn fills(&self) -> MutexGuard<'_, Fills> {
@@ -105,14 +116,14 @@ impl Generation {
     }
 }
 
-/// Removes a fill when it ends, even by a panic. If all waiters left and another request started the next fill meanwhile,
-/// that one is removed instead, which costs one additional read.
-struct EndFill {
+/// Removes a fill from the map when it ends, even by a panic. If all waiting requests were canceled and another request has
+/// started a new fill in the meantime, this removes the new one, which costs one additional read.
+struct RemoveOnDrop {
     generation: Arc<Generation>,
     cache_key: CacheKey,
 }
 
-impl Drop for EndFill {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
         self.generation.fills().remove(&self.cache_key);
     }
@@ -137,7 +148,7 @@ mod tests {
         let (sender, mut dropped) = oneshot::channel();
         let notify = NotifyOnDrop(Some(sender));
         let read = async move {
-            let _told = notify;
+            let _notify = notify;
             std::future::pending().await
         };
         let mut first = Box::pin(Arc::clone(&generation).get_or_fill("/", read));

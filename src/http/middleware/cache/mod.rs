@@ -1,7 +1,7 @@
 //! The cache of public responses: stores the bytes of responses to anonymous clients until published data changes.
 //!
-//! Every entry was read at one [`Database::revision`]. When the revision changes, all entries are discarded together, so
-//! there is no record of dependencies that could be wrong.
+//! All entries were read at the same [`Database::revision`]. When the revision changes, all entries are discarded together,
+//! so the cache does not have to know which data a response depends on.
 
 mod generation;
 
@@ -36,12 +36,12 @@ struct CacheInner {
     invalidations: AtomicU64,
 }
 
-/// Contents and effectiveness of the cache.
+/// Statistics of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Requests that the cache answered.
+    /// Requests that were served from the cache.
     pub hits: u64,
-    /// Anonymous requests whose response was not stored, or not in the requested content coding.
+    /// Anonymous requests whose response was not in the cache, or not in the requested content coding.
     pub misses: u64,
     /// Database reads for anonymous requests. Concurrent requests for the same response share one read.
     pub reads: u64,
@@ -52,7 +52,7 @@ pub struct CacheStats {
     pub bytes: u64,
     /// The limit in bytes; 0 if the cache is disabled.
     pub capacity: u64,
-    /// Whether the cache answers requests: it is enabled, and changes by other processes are being noticed.
+    /// Whether requests are served from the cache: it is enabled, and changes by other processes are being detected.
     pub is_active: bool,
 }
 
@@ -88,7 +88,8 @@ impl Cache {
         self.0.reads.load(Ordering::Relaxed)
     }
 
-    /// Responds to a read: from the cache if `scope` is public, otherwise always from the database.
+    /// Responds to a read that [`serve_cached`] has not served. If `scope` is public and the cache is active, the response is
+    /// stored, and concurrent requests for it share one `read`. Otherwise each request executes its own `read`.
     ///
     /// # Errors
     /// Those of `read`.
@@ -119,15 +120,16 @@ impl Cache {
             return Ok(response);
         }
         representation.compress().await;
-        let compressed = representation.respond(request.headers(), scope);
-        Ok(compressed.unwrap_or_else(|| representation.respond_whole(scope)))
+        let response = representation.respond(request.headers(), scope);
+        Ok(response.unwrap_or_else(|| representation.respond_uncompressed(scope)))
     }
 
+    /// The response to an anonymous request; `None` if it is not in the cache, or not in the requested content coding.
     fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let lookup =
-            self.generation()?.responses.get(cache_key(request))?.respond(request.headers(), CacheScope::Public)?;
+        let representation = self.generation()?.responses.get(cache_key(request))?;
+        let response = representation.respond(request.headers(), CacheScope::Public)?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
-        Some(lookup)
+        Some(response)
     }
 
     /// The generation of the current revision; `None` while nothing may be stored.
@@ -155,10 +157,10 @@ impl Cache {
 }
 
 fn cache_key(request: &HttpRequest) -> &str {
-    request.uri().path_and_query().map_or("/", |cache_key| cache_key.as_str())
+    request.uri().path_and_query().map_or("/", |path_and_query| path_and_query.as_str())
 }
 
-/// Responds from the cache before the request is routed.
+/// Serves an anonymous read from the cache, or passes the request to its route.
 ///
 /// # Errors
 /// Those of the handler.

@@ -95,7 +95,7 @@ pub struct StandbyStatus {
     /// Whether the server has yet to replay the WAL that the primary had at the start of the check.
     #[diesel(sql_type = Bool)]
     pub is_behind: bool,
-    /// The age of the last replayed transaction, in seconds.
+    /// The age of the last replayed transaction, in seconds. It also grows while the primary writes nothing.
     #[diesel(sql_type = BigInt)]
     pub seconds: i64,
 }

@@ -55,10 +55,13 @@ fn parse_sqlite(rest: &str) -> Result<DatabaseUrl, InvalidUrl> {
         return reject("has parameters, which sqlite:// does not support; use sqlite://path/to/posts.db");
     }
     if path.is_empty() {
-        return reject("names no file; use sqlite://posts.db");
+        return reject("has no file name; use sqlite://posts.db");
     }
     if path.contains(":memory:") {
-        return reject("is an in-memory database, which each connection would have a separate one of; name a file");
+        return reject(
+            "names an in-memory database, which is not supported, because connections cannot share it; use a file: \
+             sqlite://posts.db",
+        );
     }
     Ok(DatabaseUrl::Sqlite { path: PathBuf::from(path) })
 }
@@ -127,13 +130,13 @@ mod tests {
 
     #[test]
     fn sslcert_without_a_key_is_the_certificate_authority() {
-        for (given, expected) in [
+        for (parameters, expected) in [
             ("sslcert=ca.pem&sslaccept=strict", "sslrootcert=ca.pem&sslmode=verify-full"),
             ("sslcert=ca.pem&sslmode=verify-ca", "sslrootcert=ca.pem&sslmode=verify-ca"),
             ("sslcert=ca.pem&sslmode=require&sslaccept=accept_invalid_certs", "sslmode=require"),
             ("sslcert=me.pem&sslkey=me.key", "sslcert=me.pem&sslkey=me.key"),
         ] {
-            let (url, warnings) = postgres_url(&format!("postgres://h/db?{given}"));
+            let (url, warnings) = postgres_url(&format!("postgres://h/db?{parameters}"));
             let query = url.connection_string().split_once('?').unwrap().1;
             assert_eq!(query.split("&connect_timeout").next(), Some(expected));
             assert!(warnings.is_empty());

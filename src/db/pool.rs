@@ -1,4 +1,4 @@
-//! [`Pool`]: an r2d2 pool behind a within_deadline queue.
+//! [`Pool`]: an r2d2 pool behind a bounded queue.
 //!
 //! 1. A call enters the queue. A full queue rejects it at once.
 //! 2. It waits for a permit, of which there is one per connection. This wait costs no thread; a wait inside r2d2 would.

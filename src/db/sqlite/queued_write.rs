@@ -29,7 +29,7 @@ pub(crate) trait Job: Send {
     /// own changes only.
     ///
     /// # Errors
-    /// The whole transaction has been rolled back.
+    /// The whole transaction has failed: none of its changes are stored.
     fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility>;
 
     /// Sends the result to the caller. `failure` is the reason why the transaction was not committed.
@@ -127,7 +127,7 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
 /// `body`.
 ///
 /// # Errors
-/// The whole transaction has been rolled back.
+/// The whole transaction has failed: none of its changes are stored.
 fn run_body<T, R>(
     conn: &mut Connection,
     atomicity: Atomicity,

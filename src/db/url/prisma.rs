@@ -61,7 +61,7 @@ pub(crate) struct PrismaParameters {
 }
 
 impl PrismaParameters {
-    /// Reads Prisma's parameters, translates those that libpq knows by another name, and ignores unknown ones.
+    /// Reads Prisma's parameters, translates those that have another name in libpq, and ignores unknown ones.
     pub(crate) fn parse(url: &Url) -> Result<Self, InvalidUrl> {
         let pairs: Vec<(String, String)> =
             url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();

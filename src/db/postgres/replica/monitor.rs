@@ -54,7 +54,8 @@ fn check_until_error(
         current.health.begin_check(started);
         let lag = check(conn, &current, &mut replica_identity)?;
         current.health.end_check();
-        // Below `max_lag / 2` an unhealthy replica is healthy again. The gap prevents it from alternating.
+        // An unhealthy replica becomes healthy again only below half the limit, so that it does not alternate between
+        // the two states.
         let limit = if current.health.is_logged_unhealthy() { max_lag / 2 } else { max_lag };
         match lag {
             None => {}

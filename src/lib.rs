@@ -7,10 +7,10 @@
 //! 3. [`keys::auth`] authenticates the caller.
 //! 4. [`posts::handlers`] takes the request apart, calls the store once, and renders the result.
 //! 5. [`posts::store`] and [`posts::list`] contain the queries, each written once for both databases.
-//! 6. [`db`] runs them on a connection, bounded in time and in queue length.
+//! 6. [`db`] runs them on a connection, with limits on their time and on the queue for a connection.
 //! 7. `schema` describes the tables that the migrations create.
 //!
-//! [`config`] is the only module that reads the environment. [`openapi`] generates the document from the same routes.
+//! [`config`] is the only module that reads the environment. [`openapi`] generates the API document from the same routes.
 //! [`ops`] serves operators. [`transfer`] imports and exports posts.
 
 pub mod config;

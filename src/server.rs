@@ -2,7 +2,7 @@
 //!
 //! `posts-api serve` and the tests start the server with the same function, [`serve`].
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -61,19 +61,41 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let cache = Cache::new(database.clone(), config.cache_bytes);
     let sources = metric_sources(config, &database, &cache, &schedule);
     let app_data = AppData::new(config, database, readiness.clone(), &sources)?;
-    let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
     let listener = listen((config.host, config.port).into())?;
     let address = listener.local_addr()?;
     let admin = config.admin_port.map(|port| start_admin((config.admin_host, port).into(), sources)).transpose()?;
+    let server = start_api(config, listener, app_data, readiness.clone())?;
+    let handle = server.handle();
+    let (admin, admin_address) = admin.unzip();
+    let server = Box::pin(async move {
+        let result = server.await;
+        // Metrics remain available until the last request has ended.
+        if let Some(admin) = admin {
+            admin.stop(false).await;
+        }
+        result
+    });
+    Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
+}
+
+/// Starts the API server on a listener.
+fn start_api(
+    config: &Config,
+    listener: TcpListener,
+    app_data: AppData,
+    readiness: Readiness,
+) -> std::io::Result<Server> {
+    let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
+    let pools = 1 + u32::from(config.endpoints.replica.is_some());
     // Readiness must change before connections are refused, so `ops::shutdown` handles the signals.
     let server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .worker_max_blocking_threads(blocking_threads(config.pool.size));
+        .worker_max_blocking_threads(blocking_threads(config.pool.size))
+        .max_concurrent_connections(clients_per_worker(config.pool.size * pools));
     let stopping = server.graceful_shutdown_signal();
-    let app_readiness = readiness.clone();
     let service_factory = move || {
-        let readiness = app_readiness.clone();
+        let readiness = readiness.clone();
         let app = App::new()
             .configure(|app| app_data.register(app))
             .configure(routes::configure)
@@ -89,22 +111,10 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
             async move { stopping.notified().await }
         })
     };
-    let pools = 1 + u32::from(config.endpoints.replica.is_some());
-    let clients = clients_per_worker(config.pool.size * pools);
-    let server = server.max_concurrent_connections(clients).listen("http", listener, service_factory)?.run();
-    let handle = server.handle();
-    let (admin, admin_address) = admin.unzip();
-    let server = Box::pin(async move {
-        let result = server.await;
-        // Metrics remain available until the last request has ended.
-        if let Some(admin) = admin {
-            admin.stop(false).await;
-        }
-        result
-    });
-    Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
+    Ok(server.listen("http", listener, service_factory)?.run())
 }
 
+/// Collects the modules whose metrics the admin server exports.
 fn metric_sources(
     config: &Config,
     database: &Database,

@@ -1,6 +1,6 @@
 //! [`Connection`]: one connection to either database, and [`on!`], which expands a query for both.
 //!
-//! This module knows transactions and SQLite's PRAGMAs, but no pool, no queue, and no table.
+//! This module implements transactions and SQLite's PRAGMAs. It does not depend on pools, queues, or tables.
 
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
@@ -17,7 +17,7 @@ use crate::db::{postgres, sqlite};
 /// A connection to SQLite or PostgreSQL.
 pub struct Connection {
     pub backend: Backend,
-    /// What the current write has changed so far; see [`Connection::mark_changed`].
+    /// What the current write has changed so far, by [`Connection::mark_changed`]. `None` if it has marked nothing.
     visibility: Option<Visibility>,
     /// The last value of `PRAGMA data_version`.
     data_version: Option<i64>,
@@ -72,14 +72,14 @@ impl Connection {
     }
 
     pub(crate) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
-        let opened = match url {
+        let result = match url {
             DatabaseUrl::Sqlite { path } if purpose == Purpose::Inspect => {
                 sqlite::open::open_read_only(path).map(Backend::Sqlite)
             }
             DatabaseUrl::Sqlite { path } => sqlite::open::open(path, purpose).map(Backend::Sqlite),
             DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose).map(Backend::Postgres),
         };
-        let backend = opened.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
+        let backend = result.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
         let mut connection = Self { backend, visibility: None, data_version: None, replayed_lsn: 0 };
         if purpose != Purpose::Command {
             connection.instrument();
@@ -142,8 +142,8 @@ impl Connection {
                 Ok(value)
             }
             Err(error) => {
-                // A failed rollback marks the connection as broken, and the pool drops it. The first error is the
-                // cause.
+                // If the rollback fails, diesel marks the connection as broken, and the pool drops it. The caller gets
+                // the first error, which is the cause.
                 let _ = on!(self, conn => AnsiTransactionManager::rollback_transaction(conn));
                 Err(error)
             }
@@ -168,7 +168,7 @@ impl Connection {
             }
             Err(error) => match on!(self, conn => AnsiTransactionManager::rollback_transaction(conn)) {
                 Ok(()) => Ok(Err(error)),
-                Err(_lost) => Err(error),
+                Err(_rollback_error) => Err(error),
             },
         }
     }
@@ -178,9 +178,9 @@ impl Connection {
     /// a transaction. Always true on PostgreSQL.
     pub(crate) fn is_in_transaction(&mut self) -> bool {
         let Backend::Sqlite(conn) = &mut self.backend else { return true };
-        let was_open = conn.batch_execute("BEGIN").is_err();
-        // If the ROLLBACK fails, the next statement of the connection fails as well.
-        was_open || conn.batch_execute("ROLLBACK").is_err()
+        let is_open = conn.batch_execute("BEGIN").is_err();
+        // Ends the transaction that the probe has begun. If this fails, the connection is in a transaction.
+        is_open || conn.batch_execute("ROLLBACK").is_err()
     }
 
     /// Marks what the current write changes. A write with several marks is public if one of them is; a write without a
@@ -207,9 +207,10 @@ impl Connection {
     pub(crate) fn truncate_wal(&mut self) -> QueryResult<bool> {
         let Backend::Sqlite(conn) = &mut self.backend else { return Ok(true) };
         conn.batch_execute("PRAGMA busy_timeout = 0")?;
-        let busy = diesel::dsl::sql::<Integer>("PRAGMA wal_checkpoint(TRUNCATE)").load::<i32>(conn);
+        // The first column of the only row is 1 if a lock prevented the checkpoint.
+        let is_busy = diesel::dsl::sql::<Integer>("PRAGMA wal_checkpoint(TRUNCATE)").load::<i32>(conn);
         conn.batch_execute(BUSY_TIMEOUT)?;
-        Ok(busy? == [0])
+        Ok(is_busy? == [0])
     }
 
     /// Whether a transaction was left open, or its state is unknown.

@@ -1,6 +1,7 @@
 //! [`Database`]: the entry point for every read and write of requests and background tasks.
 //!
-//! It selects the pool, counts errors, and connects commits with the revision and the replica. It knows no SQL.
+//! It selects the pool, counts errors, and advances the revision and the replica's minimum LSN after commits. It
+//! contains no SQL.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use diesel::QueryResult;
 use tracing::Instrument;
 
 use crate::db::connection::{Connection, Visibility};
-use crate::db::deadline::bounded;
+use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
 use crate::db::options::{Endpoints, PoolOptions, Purpose};
 use crate::db::pool::Pool;
@@ -34,7 +35,7 @@ struct DatabaseInner {
     pool: Pool,
     /// SQLite's writer thread; `None` on PostgreSQL.
     writer: Option<Writer>,
-    /// Serves part of the public reads.
+    /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
     replica: Option<Replica>,
     revision: Arc<Revision>,
     errors: ErrorCounts,
@@ -138,12 +139,13 @@ impl Database {
         self.0.errors.snapshot()
     }
 
-    /// Checks each endpoint, within 3 seconds. A busy primary counts as up while the change poller still works on it.
-    /// The replica counts as up while it is healthy.
+    /// Checks whether each endpoint responds, within 3 seconds. If the primary's pool is busy, the primary counts as up
+    /// while the change poller still polls it. The replica counts as up while it is healthy.
     pub async fn endpoint_status(&self) -> Vec<EndpointStatus> {
         let is_up = match tokio::time::timeout(STATUS_TIMEOUT, self.ping()).await {
             Ok(Ok(())) => true,
-            // All connections are in use, by slow queries or by a database that hangs. The poller has its own.
+            // All connections are in use, either by slow queries or because the database hangs. The poller has a
+            // connection of its own, so its polls tell the two cases apart.
             Ok(Err(Error::Busy(_))) | Err(_) => self.0.revision.current().is_some(),
             Ok(Err(_)) => false,
         };
@@ -185,7 +187,8 @@ impl Database {
         body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
     ) -> Result<T, Error> {
         match &self.0.replica {
-            // Without a revision there may be unnoticed changes, which only the primary is sure to have.
+            // Without a revision there may be changes that this instance has not detected. Only the primary is certain
+            // to have them.
             Some(replica) if self.revision().is_some() => {
                 let span = spans::database("read public");
                 let (context, body) = (RequestContext::in_span(&span), Arc::new(body));
@@ -195,7 +198,7 @@ impl Database {
                         None => self.0.pool.run(context.wrap(move |conn: &mut Connection| body(conn))).await,
                     }
                 };
-                self.count_error(bounded(read).instrument(span).await)
+                self.count_error(within_deadline(read).instrument(span).await)
             }
             _ if is_indexed => self.read_inline(body).await,
             _ => self.read(body).await,

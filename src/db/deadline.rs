@@ -21,8 +21,11 @@ pub async fn with_deadline<F: Future>(request: F) -> F::Output {
     REMAINING.scope(Cell::new(DEADLINE), request).await
 }
 
-/// Runs `call` until it ends or the request's budget is used up, and subtracts the elapsed time from the budget.
-pub(crate) async fn bounded<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// Runs `call`, and subtracts the elapsed time from the request's budget.
+///
+/// # Errors
+/// [`Error::Deadline`] if the budget is used up first.
+pub(crate) async fn within_deadline<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let (remaining, started) = (REMAINING.try_with(Cell::get).unwrap_or(DEADLINE), Instant::now());
     let result = timeout(remaining, call).await.unwrap_or(Err(Error::Deadline));
     // Fails outside of a request, where there is no budget to update.

@@ -1,6 +1,6 @@
 //! Instrumentation of single queries: a log line for each slow query, and a span for each query if spans are exported.
 //!
-//! Neither contains bound values. They hold what users write, and hashes of API keys.
+//! Neither contains bound values, because those are the texts of users and the hashes of API keys.
 
 use std::fmt::{self, Write};
 use std::sync::OnceLock;
@@ -12,10 +12,10 @@ use tracing::Span;
 use crate::db::request_context;
 use crate::telemetry::spans;
 
-/// The maximum length of a query's text in logs and spans, in bytes. The query of a batch can have a megabyte.
+/// The maximum length of a query's text in logs and spans, in bytes. The query of a batch can be a megabyte long.
 const MAX_TEXT: usize = 2000;
 /// The separator that diesel prints between a query's text and its bound values.
-const BINDS: &str = " -- binds";
+const BINDS_SEPARATOR: &str = " -- binds";
 
 static SLOW_QUERY: OnceLock<Duration> = OnceLock::new();
 
@@ -25,7 +25,7 @@ pub fn log_slow_queries(threshold: Duration) {
     let _ = SLOW_QUERY.set(threshold);
 }
 
-/// Whether slow queries are logged or spans are exported.
+/// Whether queries are observed: slow queries are logged, or spans are exported.
 #[must_use]
 pub fn is_instrumented() -> bool {
     SLOW_QUERY.get().is_some() || spans::is_export_enabled()
@@ -53,7 +53,8 @@ impl Instrumentation for QueryListener {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
-                // A query outside of every request, such as the commit of a batch, would become a trace of its own.
+                // Without this check, a query that belongs to no request, such as the commit of a batch, would become a
+                // trace of its own.
                 let is_traced = spans::is_export_enabled() && !Span::current().is_none();
                 let span = if is_traced { spans::query(self.system, &text_of(&query)) } else { Span::none() };
                 self.running = Some(RunningQuery { started: Instant::now(), span });
@@ -82,7 +83,7 @@ fn log_slow(query: &str, elapsed: Duration) {
 /// The text of a query without its bound values, at most [`MAX_TEXT`] bytes.
 fn text_of(query: &dyn fmt::Display) -> String {
     let mut text = QueryText(String::new());
-    // Fails when the text is complete.
+    // `QueryText` returns an error to stop the printer once the text is complete.
     let _ = write!(text, "{query}");
     text.0
 }
@@ -95,8 +96,8 @@ impl Write for QueryText {
         let before = self.0.len();
         self.0.push_str(chunk);
         // The separator may be split across two chunks.
-        let from = self.0.floor_char_boundary(before.saturating_sub(BINDS.len()));
-        let end = self.0.get(from..).and_then(|tail| tail.find(BINDS)).map(|at| from + at);
+        let from = self.0.floor_char_boundary(before.saturating_sub(BINDS_SEPARATOR.len()));
+        let end = self.0.get(from..).and_then(|tail| tail.find(BINDS_SEPARATOR)).map(|index| from + index);
         let end = end.or_else(|| (self.0.len() > MAX_TEXT).then(|| self.0.floor_char_boundary(MAX_TEXT)));
         match end {
             Some(end) => {
@@ -117,13 +118,13 @@ mod tests {
 
     #[test]
     fn query_text_excludes_bound_values() {
-        let query = posts::table.filter(posts::slug.eq("hush -- binds hush")).select(posts::id);
+        let query = posts::table.filter(posts::slug.eq("secret -- binds secret")).select(posts::id);
         for text in [
             text_of(&diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query)),
             text_of(&diesel::debug_query::<diesel::pg::Pg, _>(&query)),
         ] {
             assert!(text.starts_with("SELECT ") && text.contains("slug"), "{text}");
-            assert!(!text.contains("hush") && !text.contains("binds"), "{text}");
+            assert!(!text.contains("secret") && !text.contains("binds"), "{text}");
         }
     }
 
@@ -133,7 +134,7 @@ mod tests {
         assert!(write!(long, "{}{}", "é".repeat(999), "x".repeat(3000)).is_err());
         assert_eq!(long.0.len(), MAX_TEXT);
         let mut split = QueryText(String::new());
-        assert!(write!(split, "SELECT 1 -- binds: [hush]").is_err());
+        assert!(write!(split, "SELECT 1 -- binds: [secret]").is_err());
         assert_eq!(split.0, "SELECT 1");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! diesel takes no lock for migrations, and several instances may start at once. The runner therefore works in steps:
 //!
-//! 1. Read which migrations are pending. If there are none, stop: no lock and no right to create tables is needed.
+//! 1. Read which migrations are pending. If there are none, stop, without a lock and without the privilege to create
+//!    tables.
 //! 2. Begin a transaction and take a lock: `pg_advisory_xact_lock` on PostgreSQL, the write lock on SQLite.
 //! 3. Read the pending migrations again, because another instance may have applied some, and apply them.
 //! 4. If a table lock is not available within a second, roll back, wait a second, and start again at step 2.
@@ -48,7 +49,7 @@ diesel::table! {
     }
 }
 
-/// Why migrations could not be read or applied, with a hint at the remedy if the cause is known.
+/// Why migrations could not be read or applied, with the remedy if the cause is known.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot migrate the database: {0}")]
 pub struct Error(String);
@@ -71,7 +72,7 @@ impl Error {
     }
 }
 
-/// Applies the pending migrations in one transaction, and returns the names of those it has applied.
+/// Applies the pending migrations in one transaction, and returns the names of those that it has applied.
 ///
 /// # Errors
 /// A migration failed, or a table stayed locked during 5 attempts of a second each. Nothing is applied then.
@@ -96,14 +97,14 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
 fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
     conn.transaction(|conn| {
         prepare(conn, url)?;
-        let mut names = embedded(conn)?;
+        let mut migrations = embedded(conn)?;
         let applied = match &mut conn.backend {
             Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(|applied| versions(&applied)),
             Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|applied| versions(&applied)),
         }
         .map_err(with_hint)?;
-        names.retain(|(version, _)| applied.contains(version));
-        Ok(names.into_iter().map(|(_, name)| name).collect())
+        migrations.retain(|(version, _)| applied.contains(version));
+        Ok(migrations.into_iter().map(|(_, name)| name).collect())
     })
 }
 
@@ -128,30 +129,30 @@ fn with_hint(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
 
 /// Returns the names of the migrations that have not been applied, oldest first. Changes nothing.
 pub fn pending(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let mut names = embedded(conn)?;
+    let mut migrations = embedded(conn)?;
     let applied = applied_versions(conn)?;
-    names.retain(|(version, _)| !applied.contains(version));
-    Ok(names.into_iter().map(|(_, name)| name).collect())
+    migrations.retain(|(version, _)| !applied.contains(version));
+    Ok(migrations.into_iter().map(|(_, name)| name).collect())
 }
 
 /// Returns the applied versions that this release does not contain, oldest first: a newer release has applied them.
 /// Changes nothing.
 pub fn unknown(conn: &mut Connection) -> Result<Vec<String>, Error> {
-    let names = embedded(conn)?;
+    let migrations = embedded(conn)?;
     let mut applied = applied_versions(conn)?;
-    applied.retain(|version| !names.iter().any(|(known, _)| known == version));
+    applied.retain(|version| !migrations.iter().any(|(embedded, _)| embedded == version));
     applied.sort();
     Ok(applied)
 }
 
 /// The versions and names of all embedded migrations, oldest first.
 fn embedded(conn: &Connection) -> Result<Vec<(String, String)>, Error> {
-    let mut names = match &conn.backend {
+    let mut migrations = match &conn.backend {
         Backend::Postgres(_) => versions_and_names(MigrationSource::<Pg>::migrations(&POSTGRES)?),
         Backend::Sqlite(_) => versions_and_names(MigrationSource::<Sqlite>::migrations(&SQLITE)?),
     };
-    names.sort();
-    Ok(names)
+    migrations.sort();
+    Ok(migrations)
 }
 
 /// Takes the locks, and creates the schema and the collation that the migrations require. Does nothing on SQLite, where
@@ -160,13 +161,11 @@ fn prepare(conn: &mut Connection, url: &DatabaseUrl) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     conn.batch_execute(LOCK)?;
     conn.batch_execute(LOCK_TIMEOUT)?;
-    match url {
-        DatabaseUrl::Postgres(url) => url.schema.as_deref(),
-        DatabaseUrl::Sqlite { .. } => None,
+    if let DatabaseUrl::Postgres(url) = url
+        && let Some(schema) = &url.schema
+    {
+        conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))?;
     }
-    .map_or(Ok(()), |schema| {
-        conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))
-    })?;
     conn.batch_execute(COLLATION)
 }
 
@@ -185,14 +184,13 @@ fn applied_versions(conn: &mut Connection) -> QueryResult<Vec<String>> {
 }
 
 fn has_migrations_table(conn: &mut Connection) -> QueryResult<bool> {
-    const TABLE: &str = "__diesel_schema_migrations";
     match &mut conn.backend {
         Backend::Postgres(conn) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
             "to_regclass('__diesel_schema_migrations') IS NOT NULL",
         ))
         .get_result(conn),
         Backend::Sqlite(conn) => sqlite_master::table
-            .filter(sqlite_master::name.eq(TABLE))
+            .filter(sqlite_master::name.eq("__diesel_schema_migrations"))
             .count()
             .get_result::<i64>(conn)
             .map(|tables| tables > 0),

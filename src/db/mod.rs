@@ -1,12 +1,12 @@
-//! The database layer: connections, transactions, and what both depend on.
+//! The database layer: connections, pools, transactions, migrations, and change detection.
 //!
 //! [`Database::read`] and [`Database::write`] run a closure with a [`Connection`] on a thread that may block. The wait
-//! for a connection, the queue for it, and the whole call are bounded. SQLite has a pool of readers and one writer
-//! thread. PostgreSQL has one pool for reads and writes, and an optional pool on a replica for
+//! for a connection, the length of its queue, and the duration of a call are limited. SQLite has a pool of readers and
+//! one writer thread. PostgreSQL has one pool for reads and writes, and an optional pool on a replica for
 //! [`Database::read_public`]. [`Database::revision`] lets caches decide whether their entries are still current.
 //!
-//! This module knows the names of the tables, but no column, no query on posts or keys, and no HTTP type. Its files
-//! import each other by module, never through the re-exports below.
+//! This module contains the names of the tables, but no columns, no queries on posts or keys, and no HTTP types. Its
+//! files import each other by module, never through the re-exports below.
 
 pub(crate) mod connection;
 mod database;

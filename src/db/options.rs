@@ -13,7 +13,7 @@ pub struct PoolOptions {
     pub wait: Duration,
 }
 
-/// The endpoints of a PostgreSQL database in addition to its URL.
+/// The URLs of a PostgreSQL database in addition to `DATABASE_URL`.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
     /// A URL that bypasses the pooler. The change poller uses it.

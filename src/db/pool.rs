@@ -3,7 +3,7 @@
 //! 1. A call enters the queue. A full queue rejects it at once.
 //! 2. It waits for a permit, of which there is one per connection. This wait costs no thread; a wait inside r2d2 would.
 //! 3. A blocking thread takes a connection from r2d2 and runs the call. The permit is held until the call ends, even if
-//!    its caller is gone, so abandoned calls cannot pile up.
+//!    its caller has been canceled, so abandoned calls cannot occupy more threads than there are connections.
 //!
 //! [`Pool::run_inline`] skips the queue and the thread when a connection is free.
 
@@ -16,7 +16,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, RwLock, Semaphore};
 use tokio::time::timeout;
 
 use crate::db::connection::{ConnectError, Connection};
-use crate::db::deadline::bounded;
+use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose};
 use crate::db::stats::{PoolStats, QueueStats};
@@ -27,8 +27,8 @@ pub(crate) const QUEUE_LIMIT: usize = 1024;
 /// A connection that has been idle for longer is pinged before use.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
-/// An inline read blocks the other requests of its thread. After one that took this long, reads run on blocking threads
-/// for [`INLINE_PAUSE`]: the disk may be slow.
+/// An inline read blocks the other requests of its thread. If one takes longer than this, the disk may be slow, and
+/// reads run on blocking threads for [`INLINE_PAUSE`].
 const SLOW_INLINE_READ: Duration = Duration::from_millis(20);
 const INLINE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -39,8 +39,8 @@ pub(crate) type Connections = r2d2::Pool<ConnectionManager>;
 
 /// An r2d2 pool that opens each connection on first use.
 ///
-/// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it when a ping hangs, so callers
-/// bound it again.
+/// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it if a ping hangs, so callers have a
+/// timeout of their own.
 pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
     r2d2::Pool::builder()
         .max_size(options.size)
@@ -56,7 +56,9 @@ pub(crate) struct Pool {
     connections: Connections,
     /// One permit per connection.
     permits: Arc<Semaphore>,
+    /// One permit per call that runs or waits.
     queue: Arc<Semaphore>,
+    /// How long a call may wait for a permit.
     wait: Duration,
     inline_pause: InlinePause,
     long_reads: LongReads,
@@ -116,9 +118,10 @@ impl Pool {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        bounded(async {
+        within_deadline(async {
             let (slot, timer) = (self.enter_queue()?, self.stats.start_wait());
             let (lock, permit) = loop {
+                // Wait for the lock without a permit, so that other calls can use the connection.
                 drop(self.long_reads.read().await);
                 let permit = self.acquire_permit().await?;
                 if let Ok(lock) = Arc::clone(&self.long_reads).try_read_owned() {
@@ -155,7 +158,7 @@ impl Pool {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        bounded(async {
+        within_deadline(async {
             let (slot, timer) = (self.enter_queue()?, self.stats.start_wait());
             let permit = self.acquire_permit().await?;
             timer.finish();
@@ -181,7 +184,8 @@ impl Pool {
             .map_err(|error: AcquireError| Error::Busy(error.to_string()))
     }
 
-    /// Drops `guards` when `body` has ended, also if the caller is gone by then.
+    /// Runs `body` with a connection on a blocking thread. Drops `guards` when `body` has ended, even if the caller has
+    /// been canceled before.
     async fn run_blocking<T: Send + 'static>(
         &self,
         guards: impl Send + 'static,

@@ -1,7 +1,7 @@
 //! [`RequestContext`]: the request ID and the tracing span that database work belongs to.
 //!
-//! Queries run on other threads than the request. The context moves with them, so that slow-query logs and spans name
-//! the request.
+//! Queries run on other threads than the request. The context is passed to those threads, so that slow-query logs and
+//! spans contain the request ID.
 
 use std::sync::Arc;
 

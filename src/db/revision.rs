@@ -1,4 +1,4 @@
-//! [`Revision`]: a number that changes whenever public data may have changed, for caches to compare.
+//! [`Revision`]: a number that changes whenever public data may have changed. Caches store it with their entries.
 //!
 //! 1. A write of this instance advances the number after its commit and before its response.
 //! 2. A poller (the SQLite writer thread or the PostgreSQL change poller) looks for changes by other processes. It
@@ -44,7 +44,7 @@ impl Revision {
         None
     }
 
-    /// Invalidates everything that was read before.
+    /// Changes the number, which invalidates all results that were read before.
     pub(crate) fn advance(&self) {
         self.number.fetch_add(1, Ordering::AcqRel);
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::db::error::Error;
 use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
-/// Bucket bounds for times, in microseconds.
-const TIMES: &[u64] =
+/// The upper bounds of the buckets for wait and commit times, in microseconds.
+const TIME_BUCKETS: &[u64] =
     &[100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000];
-const BATCH_SIZES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
+const BATCH_SIZE_BUCKETS: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128];
 
 /// A connection pool and its queue at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +20,11 @@ pub struct PoolStats {
     pub size: u64,
     /// Open connections.
     pub open: u64,
-    /// Connections that run a call.
+    /// Connections on which a call is running.
     pub in_use: u64,
     /// Calls in the queue.
     pub waiting: u64,
-    /// How long the calls waited that got a connection.
+    /// The wait times of the calls that got a connection.
     pub wait_times: HistogramSnapshot,
     /// Calls that were rejected because the queue was full.
     pub rejected_full: u64,
@@ -51,7 +51,7 @@ pub struct EndpointStatus {
     pub is_up: bool,
 }
 
-/// The queue for a pool's connections.
+/// The counters of a pool's queue.
 #[derive(Debug)]
 pub(crate) struct QueueStats {
     waiting: AtomicU64,
@@ -64,7 +64,7 @@ impl QueueStats {
     pub(crate) fn new() -> Self {
         Self {
             waiting: AtomicU64::new(0),
-            wait_times: Histogram::of_durations(TIMES),
+            wait_times: Histogram::of_durations(TIME_BUCKETS),
             rejected_full: AtomicU64::new(0),
             rejected_timeout: AtomicU64::new(0),
         }
@@ -131,7 +131,7 @@ pub(crate) struct CommitStats {
 
 impl CommitStats {
     pub(crate) fn new() -> Self {
-        Self { sizes: Histogram::of_values(BATCH_SIZES), times: Histogram::of_durations(TIMES) }
+        Self { sizes: Histogram::of_values(BATCH_SIZE_BUCKETS), times: Histogram::of_durations(TIME_BUCKETS) }
     }
 
     /// Records a batch of `writes`, whose transaction began at `started` and has just been committed.
@@ -154,7 +154,7 @@ impl CommitStats {
 #[derive(Debug, Default)]
 pub(crate) struct ErrorCounts([AtomicU64; 5]);
 
-/// Values of a metric label, in the order of the counters.
+/// The kinds of errors, in the order of the counters. They are values of a metric label.
 const ERROR_KINDS: [&str; 5] = ["busy", "unreachable", "full", "deadline", "query"];
 
 impl ErrorCounts {

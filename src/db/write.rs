@@ -1,4 +1,4 @@
-//! How a write transaction ends: what is rolled back after an error, and how a commit advances the revision.
+//! How a write ends: what is rolled back after an error, and how a commit advances the revision.
 
 use crate::db::connection::Connection;
 use crate::db::postgres::replica::state::ReplicaState;
@@ -15,8 +15,9 @@ pub enum Atomicity {
 
 /// Why a transaction is rolled back.
 pub(crate) enum Abort<R> {
-    /// The write decided to store nothing, for the reason given.
+    /// The body of the write decided to store nothing. The value is its reason.
     Rejected(R),
+    /// The database returned an error.
     Failed(diesel::result::Error),
 }
 
@@ -26,8 +27,8 @@ impl<R> From<diesel::result::Error> for Abort<R> {
     }
 }
 
-/// Advances the revision when it is dropped, also after a panic or a failed commit: the server may have stored the
-/// write nevertheless.
+/// Advances the revision when it is dropped. After a panic or a failed commit it does so too, because the server may
+/// have stored the write.
 pub(crate) struct AdvanceOnDrop<'a> {
     pub(crate) revision: &'a Revision,
     pub(crate) replica: Option<&'a ReplicaState>,

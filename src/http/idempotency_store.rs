@@ -118,7 +118,8 @@ fn expiry_cutoff(now: Timestamp) -> Timestamp {
     Timestamp::from_microseconds(now.as_microseconds() - RETENTION).unwrap_or(Timestamp::MIN)
 }
 
-/// The key of the advisory lock. Two requests share one only if their hashes collide; one of them then gets a 409.
+/// The key of the advisory lock: a hash of the caller and its `Idempotency-Key`. If the hashes of two concurrent requests
+/// collide, the response to one of them is 409.
 fn lock_id(request: &KeyedRequest) -> i64 {
     let digest: [u8; 32] = Sha256::digest(format!("idempotency {} {}", request.caller, request.key)).into();
     i64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())

@@ -6,9 +6,9 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::Rate;
 
-/// The limit (draft-ietf-httpapi-ratelimit-headers-11).
+/// The header that describes the limit (draft-ietf-httpapi-ratelimit-headers-11).
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// What the client has left of the limit, from the same draft.
+/// The header with the number of remaining requests, from the same draft.
 pub const STATUS: HeaderName = HeaderName::from_static("ratelimit");
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;

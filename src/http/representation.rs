@@ -185,14 +185,14 @@ impl Representation {
     /// The tag, compressed or not, that `If-None-Match` lists for this representation. An unreadable header matches
     /// nothing.
     fn matched_tag(&self, condition: &IfNoneMatch) -> Option<HeaderValue> {
-        let own = self.etag.as_ref()?;
+        let tag = self.etag.as_ref()?;
         let matched = |list: &HeaderValue| {
-            if list == own {
-                return Some(own.clone());
+            if list == tag {
+                return Some(tag.clone());
             }
-            match find_in_list(list, own)? {
-                Coding::Identity => Some(own.clone()),
-                Coding::Gzip => compressed_tag(own),
+            match find_in_list(list, tag)? {
+                Coding::Identity => Some(tag.clone()),
+                Coding::Gzip => compressed_tag(tag),
             }
         };
         condition.values().iter().find_map(matched)

@@ -7,7 +7,7 @@
 //! 1. Read the sequence. If it has advanced, report a change, and remember the transactions that are running: every
 //!    transaction that advanced the sequence is among them or has ended.
 //! 2. If it has not advanced, read the running transactions again. If a remembered one has ended, report a change.
-//! 3. After a report, first update what the replica must have replayed, and then advance the revision.
+//! 3. After a report, first raise the LSN that the replica must have replayed, and then advance the revision.
 //! 4. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
 //! Polling is used and not `LISTEN`/`NOTIFY`: PostgreSQL serializes the commits of transactions that notify, a dead
@@ -120,9 +120,9 @@ impl ChangeDetector {
         if self.running.is_empty() {
             return Ok(false);
         }
-        let (before, now) = (self.running.len(), running_transactions(conn)?);
-        self.running.retain(|id| now.contains(id));
-        Ok(self.running.len() < before)
+        let (count_before, still_running) = (self.running.len(), running_transactions(conn)?);
+        self.running.retain(|id| still_running.contains(id));
+        Ok(self.running.len() < count_before)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Identifies a PostgreSQL database, to find out whether two URLs lead to the same one.
+//! Identifies a PostgreSQL database, to determine whether two URLs lead to the same database.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;

@@ -59,7 +59,8 @@ fn set_pragma(conn: &mut SqliteConnection, pragma: &str) -> QueryResult<()> {
 /// mode.
 ///
 /// An existing file is not opened. Closing any descriptor of a file releases all of the process's POSIX locks on it
-/// (`fcntl`). Another program that closed the database would then consider itself the last one and delete the WAL.
+/// (`fcntl`). If another program then closes the database, it does not see those locks, considers its connection the
+/// last one, and deletes the WAL.
 fn create_private(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
@@ -75,18 +76,18 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// The characters to percent-encode in the path of a URI.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+const PATH_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// Opens an existing file for reading, and leaves no other file behind.
 ///
-/// Even a read-only connection creates a missing `-wal` and `-shm` file beside the database. If there is no log, no
-/// program has the database open, so `immutable=1` can read it as a plain file.
+/// Even a read-only connection creates a missing `-wal` and `-shm` file beside the database. If there is neither a WAL
+/// nor a rollback journal, no program has the database open, so `immutable=1` can read it as a plain file.
 pub(crate) fn open_read_only(path: &Path) -> Result<SqliteConnection, String> {
     let path = path.canonicalize().map_err(|error| error.to_string())?;
     let text = path.to_str().ok_or("the path is not UTF-8")?;
     let has_log = ["-wal", "-journal"].iter().any(|suffix| sidecar_path(&path, suffix).exists());
     let access = if has_log { "mode=ro" } else { "immutable=1" };
-    let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH));
+    let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH_ENCODE_SET));
     let mut conn = SqliteConnection::establish(&uri).map_err(|error| error.to_string())?;
     for pragma in ["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"] {
         diesel::sql_query(pragma).execute(&mut conn).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
 //! [`QueuedWrite`]: one write in the queue of SQLite's writer thread.
 //!
-//! It knows how to run in a savepoint and how to reply to its caller, but nothing about batches or commits.
+//! It runs the write in a savepoint and replies to the caller. It does not depend on batches or commits.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,8 @@ use crate::db::write::{Abort, Atomicity};
 
 /// A [`QueuedWrite`] whose result types are erased.
 pub(crate) trait Job: Send {
-    /// Claims the write for execution. Returns `false` if its caller is gone or has withdrawn it after a timeout.
+    /// Claims the write for execution. Returns `false` if its caller has been canceled, or has withdrawn it after a
+    /// timeout.
     fn claim(&self) -> bool;
 
     fn queued_at(&self) -> Instant;
@@ -28,7 +29,7 @@ pub(crate) trait Job: Send {
     /// own changes only.
     ///
     /// # Errors
-    /// The whole transaction is lost.
+    /// The whole transaction has failed: none of its changes are stored.
     fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility>;
 
     /// Sends the result to the caller. `failure` is the reason why the transaction was not committed.
@@ -39,7 +40,7 @@ pub(crate) trait Job: Send {
 pub(crate) type WriteReply<T, R> = thread::Result<Result<Result<T, R>, Error>>;
 
 pub(crate) struct QueuedWrite<F, T, R> {
-    /// `None` once it has run.
+    /// `None` once it has been executed.
     body: Option<F>,
     atomicity: Atomicity,
     result: Option<WriteReply<T, R>>,
@@ -48,8 +49,8 @@ pub(crate) struct QueuedWrite<F, T, R> {
     reply_to: oneshot::Sender<WriteReply<T, R>>,
 }
 
-/// Decides between the writer thread, which executes a write, and its caller, who withdraws it after a timeout. The
-/// first of them to claim it wins.
+/// Ensures that a write is either executed by the writer thread or withdrawn by its caller after a timeout. The first of
+/// the two to claim it wins.
 #[derive(Clone, Default)]
 pub(crate) struct Claim(Arc<AtomicBool>);
 
@@ -95,7 +96,7 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
     fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility> {
         let Some(body) = self.body.take() else { return Ok(Visibility::Private) };
         conn.take_visibility();
-        let result = run(conn, self.atomicity, body)?;
+        let result = run_body(conn, self.atomicity, body)?;
         let visibility = match (&result, self.atomicity) {
             (Err(_), Atomicity::Body) => Visibility::Private,
             // The statements before the failed one stay stored.
@@ -112,35 +113,38 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
 
     fn reply(self: Box<Self>, failure: Option<&Error>) {
         let reply = match (self.result, failure) {
-            // A rejection is lost as well: it may depend on another write of the batch, which was not stored.
+            // A rejection is replaced as well: it may depend on another write of the batch, which was not stored.
             (Some(Ok(Ok(_))) | None, Some(failure)) => Ok(Err(failure.duplicate())),
             (Some(result), _) => result,
             (None, None) => return,
         };
-        // Fails if the caller is gone.
+        // Fails if the caller has been canceled.
         let _ = self.reply_to.send(reply);
     }
 }
 
-/// Runs `body`, in a savepoint if it is to be rolled back as a whole. The outer error means that the transaction is
-/// lost.
-fn run<T, R>(
+/// Runs `body`, in a savepoint if `atomicity` requires that it is rolled back as a whole. The inner error is that of
+/// `body`.
+///
+/// # Errors
+/// The whole transaction has failed: none of its changes are stored.
+fn run_body<T, R>(
     conn: &mut Connection,
     atomicity: Atomicity,
     body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>>,
 ) -> QueryResult<Result<T, SavepointError<R>>> {
-    let catch = |conn: &mut Connection| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
+    let run_catching_panics = |conn: &mut Connection| match catch_unwind(AssertUnwindSafe(|| body(conn))) {
         Ok(result) => result.map_err(SavepointError::Aborted),
         Err(panic) => Err(SavepointError::Panicked(panic)),
     };
     match atomicity {
-        Atomicity::Body => conn.savepoint(catch).map_err(|lost| match lost {
+        Atomicity::Body => conn.savepoint(run_catching_panics).map_err(|error| match error {
             SavepointError::Aborted(Abort::Failed(error)) => error,
             SavepointError::Aborted(Abort::Rejected(_)) | SavepointError::Panicked(_) => {
                 DieselError::RollbackTransaction
             }
         }),
-        Atomicity::Statement => match catch(conn) {
+        Atomicity::Statement => match run_catching_panics(conn) {
             Err(SavepointError::Aborted(Abort::Failed(error))) if !conn.is_in_transaction() => Err(error),
             result => Ok(result),
         },

@@ -40,7 +40,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
 pub(crate) struct Wal {
     database: PathBuf,
-    /// `None` until the database exists: SQLite resolves symbolic links before it appends `-wal`.
+    /// The path of the WAL. `None` until the database exists: SQLite resolves symbolic links before it appends `-wal`.
     path: Option<PathBuf>,
     long_reads: LongReads,
     drain: Option<ReadDrain>,
@@ -101,6 +101,7 @@ impl Wal {
             deadline: now + LONG_READ_TIMEOUT,
         });
         let result = match drain.lock.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            // `_lock` is held while the WAL is truncated.
             Poll::Ready(_lock) => truncate(connections),
             Poll::Pending if now < drain.deadline => return,
             Poll::Pending => Err("a query of this service has been running for more than 5 s".into()),
@@ -129,7 +130,7 @@ impl Wal {
         self.backoff = MAX_BACKOFF.min(self.backoff * 2);
     }
 
-    /// 0 if there is no WAL.
+    /// The current length of the WAL, in bytes. 0 if there is no WAL.
     fn length(&mut self) -> u64 {
         if self.path.is_none() {
             self.path = self.database.canonicalize().ok().map(|database| sidecar_path(&database, "-wal"));
@@ -139,8 +140,8 @@ impl Wal {
     }
 }
 
-/// Retries until the short reads that use the WAL have ended. Later reads use the database file, because the first
-/// attempt has already copied the WAL.
+/// Truncates the WAL. Retries until the short reads that use the WAL have ended, for up to 100 ms. Reads that begin
+/// later use the database file, because the first attempt has already copied the WAL.
 fn truncate(connections: &Connections) -> Result<(), String> {
     let started = Instant::now();
     let mut pooled = connections.get().map_err(|error| error.to_string())?;

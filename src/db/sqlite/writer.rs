@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::db::connection::Connection;
-use crate::db::deadline::bounded;
+use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose};
 use crate::db::pool::{Connections, QUEUE_LIMIT, connections};
@@ -24,9 +24,11 @@ use crate::db::write::{Abort, Atomicity};
 
 pub(crate) struct Writer {
     queue: SyncSender<Box<dyn Job>>,
+    /// How long a write may wait in the queue.
     wait: Duration,
     connections: Connections,
     activity: Arc<WriterActivity>,
+    /// In bytes.
     wal_length: Arc<AtomicU64>,
 }
 
@@ -64,7 +66,7 @@ impl Writer {
         self.activity.commits.snapshot(self.wal_length.load(Ordering::Relaxed))
     }
 
-    /// The length of the queue.
+    /// The number of writes in the queue.
     pub(crate) fn queued(&self) -> u64 {
         self.activity.queued.load(Ordering::Relaxed)
     }
@@ -76,7 +78,7 @@ impl Writer {
         atomicity: Atomicity,
         body: impl FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send + 'static,
     ) -> Result<Result<T, R>, Error> {
-        bounded(self.enqueue_and_wait(atomicity, body)).await
+        within_deadline(self.enqueue_and_wait(atomicity, body)).await
     }
 
     async fn enqueue_and_wait<T: Send + 'static, R: Send + 'static>(

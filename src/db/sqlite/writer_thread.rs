@@ -3,7 +3,7 @@
 //! A commit waits for the disk, and costs the same for one write as for a hundred. The thread therefore commits all
 //! queued writes together:
 //!
-//! 1. It takes the first write from the queue and begins a transaction. A single write waits for no other.
+//! 1. It takes the first write from the queue and begins a transaction. It does not wait for more writes.
 //! 2. It checks `PRAGMA data_version` for commits by other processes. Inside the transaction there can be none.
 //! 3. It runs the write in a savepoint, so that a write that fails or panics is rolled back alone.
 //! 4. It takes the next write and repeats step 3, until the queue is empty, the batch has 128 writes, or 10 ms have
@@ -43,10 +43,10 @@ pub(crate) struct WriterThread {
     pub(crate) activity: Arc<WriterActivity>,
 }
 
-/// What metrics show of the writer.
+/// The state of the writer thread, for metrics.
 pub(crate) struct WriterActivity {
     pub(crate) queue: QueueStats,
-    /// The length of the queue.
+    /// The number of writes in the queue.
     pub(crate) queued: AtomicU64,
     pub(crate) commits: CommitStats,
     pub(crate) is_writing: AtomicBool,
@@ -64,7 +64,7 @@ impl WriterActivity {
 }
 
 struct WriteBatch {
-    /// Claimed, but not executed.
+    /// The write that has been claimed and not yet executed.
     next: Option<Box<dyn Job>>,
     executed: Vec<Box<dyn Job>>,
     visibility: Visibility,
@@ -97,19 +97,19 @@ impl WriterThread {
         };
         let mut batch = WriteBatch { next: Some(first), executed: Vec::new(), visibility: Visibility::Private };
         let started = Instant::now();
-        let committed = pooled.run(|conn| conn.transaction(|conn| self.execute_batch(conn, &mut batch)));
-        if matches!(committed, Err(Error::Full(_))) {
+        let result = pooled.run(|conn| conn.transaction(|conn| self.execute_batch(conn, &mut batch)));
+        if matches!(result, Err(Error::Full(_))) {
             self.wal.mark_disk_full();
         }
-        if committed.is_ok() {
+        if result.is_ok() {
             self.activity.commits.record(batch.executed.len(), started);
         }
-        if batch.visibility == Visibility::Public || committed.is_err() {
+        if batch.visibility == Visibility::Public || result.is_err() {
             self.revision.advance();
         }
         // `next` remains if the transaction could not begin.
         for job in batch.executed.into_iter().chain(batch.next) {
-            job.reply(committed.as_ref().err());
+            job.reply(result.as_ref().err());
         }
     }
 
@@ -127,6 +127,7 @@ impl WriterThread {
         Ok(())
     }
 
+    /// Claims a write that was taken from the queue. Returns `false` if it must not be executed.
     fn claim(&self, job: &dyn Job) -> bool {
         self.activity.queued.fetch_sub(1, Ordering::Relaxed);
         let is_claimed = job.claim();
@@ -136,6 +137,7 @@ impl WriterThread {
         is_claimed
     }
 
+    /// Advances the revision if another process has committed. `started` is when the check began.
     fn check_changes(&self, conn: &mut Connection, started: Instant) -> QueryResult<()> {
         if conn.has_external_changes()? {
             self.revision.advance();
@@ -146,11 +148,11 @@ impl WriterThread {
 
     fn poll_changes(&self) {
         let now = Instant::now();
-        let polled =
+        let result =
             self.connections.get().map_err(|error| error.to_string()).and_then(|mut pooled| {
                 pooled.run(|conn| self.check_changes(conn, now)).map_err(|error| error.to_string())
             });
-        if let Err(error) = polled {
+        if let Err(error) = result {
             tracing::debug!(error, "failed to poll SQLite for external changes; will retry");
         }
     }

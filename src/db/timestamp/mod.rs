@@ -1,7 +1,7 @@
 //! [`Timestamp`]: a UTC time in microseconds, stored as `timestamptz` on PostgreSQL and as RFC 3339 text on SQLite.
 //!
 //! The text has a fixed width (`2026-01-31T12:00:00.000000Z`), so that SQLite's text order is chronological. diesel's
-//! own types for times in SQLite accept many formats, and are slower for it.
+//! own types for times in SQLite accept many formats, and are therefore slower.
 
 mod rfc3339;
 

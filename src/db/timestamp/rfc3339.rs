@@ -1,7 +1,7 @@
 //! Formats and parses RFC 3339 times, as microseconds since 1970-01-01T00:00:00Z.
 //!
-//! A page of 40 posts can have 80 times. The fixed-width format is therefore written and read without jiff's general
-//! printer and parser.
+//! A page of 40 posts can contain 80 times. For speed, the fixed-width format is therefore written and read without
+//! jiff's general printer and parser.
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -16,6 +16,8 @@ impl Rfc3339Text {
     }
 }
 
+/// Formats a time with a fixed width.
+///
 /// # Errors
 /// The time is outside of jiff's range.
 pub(super) fn format(microseconds: i64) -> Result<Rfc3339Text, jiff::Error> {
@@ -105,10 +107,10 @@ mod tests {
 
         #[test]
         fn parsing_damaged_text_agrees_with_jiff(
-            microseconds in RANGE, at in 0_usize..27, byte in 0x20_u8..0x7f,
+            microseconds in RANGE, index in 0_usize..27, byte in 0x20_u8..0x7f,
         ) {
             let mut text = format(microseconds).unwrap().as_str().as_bytes().to_vec();
-            text[at] = byte;
+            text[index] = byte;
             let text = String::from_utf8(text).unwrap();
             // Text that the fast parser rejects is left to jiff.
             if let Some(parsed) = parse_fixed_width(text.as_bytes()) {

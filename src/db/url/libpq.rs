@@ -1,10 +1,10 @@
-//! libpq's connection parameters: the known ones, the service's defaults, and their encoding.
+//! libpq's connection parameters: their names, the service's defaults, and their encoding.
 
 use url::Url;
 
 /// The connection parameters of libpq that are accepted in a URL (PostgreSQL 17 manual, section 32.1.2). libpq rejects
 /// a URL with any other parameter.
-pub(crate) const KNOWN: [&str; 25] = [
+pub(crate) const PARAMETERS: [&str; 25] = [
     "application_name", "channel_binding", "client_encoding", "connect_timeout", "gssencmode", "hostaddr",
     "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts", "options",
     "passfile", "require_auth", "sslcert", "sslcrl", "sslkey", "sslmode", "sslnegotiation", "sslpassword",
@@ -45,8 +45,8 @@ pub(crate) fn with_defaults(mut parameters: Vec<(String, String)>) -> Vec<(Strin
         parameters.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
     let uses_system_roots = value(&parameters, "sslrootcert").as_deref() == Some("system");
-    let is_strict = parameters.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
-    if is_strict || uses_system_roots {
+    let requires_verify_full = parameters.iter().any(|(name, value)| name == "sslmode" && value == "verify-full");
+    if requires_verify_full || uses_system_roots {
         parameters.retain(|(name, _)| name != "sslmode");
         parameters.push(("sslmode".into(), "verify-full".into()));
     }

@@ -136,13 +136,13 @@ mod tests {
 
     #[test]
     fn sslcert_without_a_key_is_the_certificate_authority() {
-        for (given, expected) in [
+        for (parameters, expected) in [
             ("sslcert=ca.pem&sslaccept=strict", "sslrootcert=ca.pem&sslmode=verify-full"),
             ("sslcert=ca.pem&sslmode=verify-ca", "sslrootcert=ca.pem&sslmode=verify-ca"),
             ("sslcert=ca.pem&sslmode=require&sslaccept=accept_invalid_certs", "sslmode=require"),
             ("sslcert=me.pem&sslkey=me.key", "sslcert=me.pem&sslkey=me.key"),
         ] {
-            let (url, warnings) = postgres_url(&format!("postgres://h/db?{given}"));
+            let (url, warnings) = postgres_url(&format!("postgres://h/db?{parameters}"));
             let query = url.connection_string().split_once('?').unwrap().1;
             assert_eq!(query.split("&connect_timeout").next(), Some(expected));
             assert!(warnings.is_empty());

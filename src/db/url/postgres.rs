@@ -1,4 +1,4 @@
-//! [`PostgresUrl`]: a PostgreSQL URL that libpq accepts, with the settings of Prisma's parameters beside it.
+//! [`PostgresUrl`]: a PostgreSQL URL that libpq accepts, and the settings from Prisma's parameters.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::db::url::error::{InvalidUrl, reject};
 use crate::db::url::libpq;
 use crate::db::url::prisma::{self, PrismaParameters};
 
-/// A PostgreSQL URL with libpq's parameters only, and the meaning of Prisma's parameters.
+/// A PostgreSQL URL with libpq's parameters only, and the settings from Prisma's parameters.
 #[derive(Clone)]
 pub struct PostgresUrl {
     pub(super) url: Url,
@@ -74,7 +74,9 @@ impl PostgresUrl {
             (None, Some(_)) if self.transaction_pooling => return false,
             (None, _) => self.schema.clone_from(&other.schema),
             // Behind a pooler the role determines the schema: `ALTER ROLE … SET search_path`.
-            (Some(own), others) => return Some(own) == others.as_ref() || other.transaction_pooling,
+            (Some(schema), other_schema) => {
+                return Some(schema) == other_schema.as_ref() || other.transaction_pooling;
+            }
         }
         true
     }

@@ -1,7 +1,7 @@
 //! Prisma's URLs: the connection parameters that Prisma adds, and its local server `prisma dev`.
 //!
-//! The local server is a PostgreSQL in WebAssembly whose clients share one session. Nothing may be kept in the session,
-//! and a second connection brings no concurrency.
+//! The local server is a PostgreSQL in WebAssembly whose clients share one session. The service must therefore not
+//! change the session's state, and a second connection would add no concurrency.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use url::{Host, Url};
 use crate::db::url::error::{InvalidUrl, reject};
 use crate::db::url::libpq;
 
-/// The database of the local server. PostgreSQL copies new databases from `template1`, so other servers have no posts
-/// in it.
+/// The database of the local server, as a URL path. Other servers do not use `template1` for data, because PostgreSQL
+/// copies new databases from it.
 const LOCAL_DATABASE: &str = "/template1";
 
 /// The content of `api_key` in a `prisma+postgres://` URL: JSON in base64url.
@@ -61,14 +61,15 @@ pub(crate) struct PrismaParameters {
 }
 
 impl PrismaParameters {
-    /// Reads Prisma's parameters, translates those that libpq knows by another name, and ignores unknown ones.
+    /// Reads Prisma's parameters, translates those that have another name in libpq, and ignores unknown ones.
     pub(crate) fn parse(url: &Url) -> Result<Self, InvalidUrl> {
         let pairs: Vec<(String, String)> =
             url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         // To Prisma, `sslcert` is the server's certificate authority. To libpq, it is the client's own certificate,
         // which requires an `sslkey`.
         let has_client_key = pairs.iter().any(|(name, _)| name == "sslkey");
-        let accepts_any = pairs.iter().any(|(name, value)| name == "sslaccept" && value == "accept_invalid_certs");
+        let accepts_invalid_certs =
+            pairs.iter().any(|(name, value)| name == "sslaccept" && value == "accept_invalid_certs");
         let mut parsed = Self::default();
         for (name, value) in pairs {
             match name.as_str() {
@@ -84,9 +85,9 @@ impl PrismaParameters {
                 // Prisma's default verifies no certificate, like libpq's `sslmode=require`.
                 "sslaccept" => {}
                 // With `sslrootcert`, libpq would verify the certificate even with `sslmode=require`.
-                "sslcert" if !has_client_key && accepts_any => {}
+                "sslcert" if !has_client_key && accepts_invalid_certs => {}
                 "sslcert" if !has_client_key => parsed.libpq.push(("sslrootcert".into(), value)),
-                known if libpq::KNOWN.contains(&known) => parsed.libpq.push((name, value)),
+                parameter if libpq::PARAMETERS.contains(&parameter) => parsed.libpq.push((name, value)),
                 _ => parsed.warnings.push(format!("ignored the unknown parameter {name}")),
             }
         }

@@ -170,7 +170,7 @@ impl ResponseError for ApiError {
         self.code().status
     }
 
-    /// Status and headers only. The envelope middleware writes the body, because it knows the request id.
+    /// Status and headers only. The envelope middleware writes the body, which contains the request id.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::new(self.status_code());
         if let Some((name, value)) = self.header() {

@@ -74,28 +74,24 @@ pub async fn envelope<B: MessageBody + 'static>(
             return Err(error);
         }
         Err(_panic) => {
-            let error = ApiError::Framework(code::INTERNAL_ERROR);
             span.in_scope(|| tracing::error!(request_id = %id, request = request_line, "handler panicked"));
-            spans::record_status(&span, error.code().status.as_u16());
+            let error = ApiError::Framework(code::INTERNAL_ERROR);
             if let Some(change) = change {
                 change.end(error.code().status, Some(error.code()));
             }
-            end_timer(timer, error.code().status, Some(error.code()));
+            record_end(timer, &span, error.code().status, Some(error.code()));
             return Err(EnvelopeError { error, request_id: id, request_body }.into());
         }
     };
-    let is_error = response.status().is_client_error() || response.status().is_server_error();
-    let code = is_error.then(|| ApiError::code_of_response(response.status(), response.response().error()));
+    let code = error_code(&response);
     match change {
         Some(change) => change.end(response.status(), code),
         None => audit::log_refusal(&response, &id, code),
     }
-    end_timer(timer, response.status(), code);
-    spans::record_status(&span, response.status().as_u16());
-    let mut response = if is_error {
-        span.in_scope(|| replace_body_with_problem(response, &id, &request_line))
-    } else {
-        response.map_into_left_body()
+    record_end(timer, &span, response.status(), code);
+    let mut response = match code {
+        Some(_) => span.in_scope(|| replace_body_with_problem(response, &id, &request_line)),
+        None => response.map_into_left_body(),
     };
     add_common_headers(response.headers_mut(), &id);
     cors::order_headers(&method, response.headers_mut());
@@ -120,6 +116,18 @@ fn mark_connection_busy(request: &ServiceRequest) -> Result<Option<BusyGuard>, A
         connection.close_after_request();
     }
     Ok(Some(connection.begin_request()))
+}
+
+/// The code of an error response; `None` for any other response.
+fn error_code<B>(response: &ServiceResponse<B>) -> Option<&'static ErrorCode> {
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    is_error.then(|| ApiError::code_of_response(response.status(), response.response().error()))
+}
+
+/// Records the end of a request in the metrics and in its span.
+fn record_end(timer: Option<RequestTimer>, span: &Span, status: StatusCode, code: Option<&'static ErrorCode>) {
+    end_timer(timer, status, code);
+    spans::record_status(span, status.as_u16());
 }
 
 fn end_timer(timer: Option<RequestTimer>, status: StatusCode, code: Option<&'static ErrorCode>) {

@@ -84,9 +84,9 @@ impl Buckets {
     }
 
     /// The slot of the client. A client without a slot takes over the slot with the earliest time in its line, including
-    /// that time, which is usually in the past. If all four times are in the future, the client starts with a time that
-    /// another client has used up. A client that keeps changing its address therefore gets no unused slot, and the clients
-    /// that have used most of their limit keep theirs.
+    /// that time, which is usually in the past. If all four times are in the future, a part of its limit is already used
+    /// up. A client that keeps changing its address therefore does not regain its full limit, and the clients that have used
+    /// most of their limit keep their slots.
     fn slot(&self, client: u128) -> &AtomicU64 {
         let (line, owner) = self.line(client);
         loop {

@@ -7,6 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// The number of blocking threads of a worker: one for each database connection, and two for compression. More tasks never
 /// run at once. Without this limit, tokio would start a thread for each task that finds no idle thread, and each thread
 /// occupies memory. `connections` is the size of a database pool.
+#[must_use]
 pub fn blocking_threads(connections: u32) -> usize {
     usize::try_from(connections).unwrap_or(usize::MAX).saturating_add(2)
 }
@@ -35,6 +36,7 @@ const MAX_CLIENTS_PER_WORKER: u64 = 25_000;
 /// The maximum number of clients of a worker. Each needs a file descriptor. At least half of the descriptors are for
 /// clients; the rest is reserved, so that the database stays reachable. Further clients wait until a connection ends.
 /// `connections` is the number of database connections.
+#[must_use]
 pub fn clients_per_worker(connections: u32) -> usize {
     let workers = std::thread::available_parallelism().map_or(1, |workers| workers.get() as u64);
     let reserved = RESERVED_DESCRIPTORS + DESCRIPTORS_PER_CONNECTION * u64::from(connections);

@@ -2,7 +2,8 @@
 //!
 //! A handler may not read a chunked body to its end, for example if the response is 401 or 413. If the payload has been
 //! dropped by then, actix-http reads the rest without a limit, as long as the client sends. If the payload still exists,
-//! actix-http closes the connection after the response instead. [`HoldingBody`] therefore keeps it until then.
+//! actix-http closes the connection after the response instead. [`HoldingBody`] therefore owns the payload until the
+//! response has been sent.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -49,9 +50,9 @@ impl Stream for RequestBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = Pin::new(&mut *self.0.body.borrow_mut()).poll_next(cx);
-        self.0.is_complete.set(matches!(polled, Poll::Ready(None)));
-        polled
+        let chunk = Pin::new(&mut *self.0.body.borrow_mut()).poll_next(cx);
+        self.0.is_complete.set(matches!(chunk, Poll::Ready(None)));
+        chunk
     }
 }
 

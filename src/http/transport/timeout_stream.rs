@@ -44,7 +44,8 @@ pub struct ConnectionState {
     is_busy: Cell<bool>,
     /// When the last request ended or the last byte was written, whichever is later.
     idle_since: Cell<Option<Instant>>,
-    /// When the first byte of the next head was read, or a byte was written after it. `None` if no head has begun.
+    /// When the first byte of the next head was read, or later, if the previous response was written after that. `None` if
+    /// no head has begun.
     head_since: Cell<Option<Instant>>,
     /// When the socket's send buffer became full, because the client reads nothing. `None` if it is not full.
     stalled_since: Cell<Option<Instant>>,

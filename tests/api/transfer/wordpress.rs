@@ -119,7 +119,7 @@ async fn wordpress_posts_keep_slug_html_state_and_times(database: TestDatabase) 
         fields(&stored[0]),
         json!({
             "slug": "a-post", "title": "A post", "content": "<p>Text of a-post</p>", "published": true,
-            "published_at": "2020-02-29T23:59:59.000000Z", "scheduled_for": null,
+            "published_at": "2020-02-29T23:59:59.000000Z",
             "created_at": "2020-02-29T23:59:59.000000Z", "updated_at": "2021-01-01T00:00:00.000000Z",
         })
     );

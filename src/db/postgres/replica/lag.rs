@@ -6,8 +6,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// With more samples, every other one is dropped, and the spacing of new ones doubles.
+/// The maximum number of samples. Beyond it, every other sample is dropped, and the spacing of new ones doubles.
 const MAX_SAMPLES: usize = 128;
+/// The minimum time between two reads of the primary's LSN.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -23,9 +24,10 @@ pub(crate) struct Lag {
 }
 
 impl Lag {
-    /// `limit` is the lag to be compared with: it determines how often the primary's LSN is read.
-    pub(crate) fn new(limit: Duration) -> Self {
-        let interval = (limit / 64).max(MIN_INTERVAL);
+    /// `max_lag` is the accepted lag. It determines how often the primary's LSN is read: 64 times within that lag, but
+    /// at most every 100 ms.
+    pub(crate) fn new(max_lag: Duration) -> Self {
+        let interval = (max_lag / 64).max(MIN_INTERVAL);
         Self { interval, spacing: interval, newest: None, unreplayed: VecDeque::new() }
     }
 
@@ -36,7 +38,7 @@ impl Lag {
 
     /// Records the primary's LSN.
     pub(crate) fn record_primary(&mut self, now: Instant, lsn: i64) {
-        // After a failover the new primary may not have received all of the WAL.
+        // After a failover, the new primary's WAL can be shorter, so the old samples are invalid.
         if self.newest.is_some_and(|(_, newest)| lsn < newest) {
             self.unreplayed.clear();
         }

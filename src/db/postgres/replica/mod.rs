@@ -109,7 +109,7 @@ impl Replica {
         }
     }
 
-    /// Ends the wait for a server that hangs.
+    /// Completes when the replica is unhealthy, so that a read does not wait for a server that hangs.
     async fn wait_until_unhealthy(&self) {
         while self.is_healthy() {
             tokio::time::sleep(monitor::INTERVAL).await;
@@ -129,7 +129,7 @@ fn read_from<T>(
     body: &impl Fn(&mut Connection) -> QueryResult<T>,
 ) -> QueryResult<Option<T>> {
     let read = |conn: &mut Connection| {
-        let is_current = if is_pooled { replayed(conn)? >= min_lsn } else { has_replayed(conn, min_lsn)? };
+        let is_current = if is_pooled { replayed_lsn(conn)? >= min_lsn } else { has_replayed(conn, min_lsn)? };
         if is_current { body(conn).map(Some) } else { Ok(None) }
     };
     let result = if is_pooled { conn.read_transaction(read) } else { read(conn) };
@@ -141,16 +141,17 @@ fn read_from<T>(
     }
 }
 
-/// Remembers the replayed LSN with the connection: its server stays the same, and its LSN never decreases.
+/// Whether the server has replayed the WAL up to `min_lsn`. The connection caches the replayed LSN: its server stays the
+/// same, and the LSN of a server never decreases.
 fn has_replayed(conn: &mut Connection, min_lsn: i64) -> QueryResult<bool> {
     if conn.replayed_lsn < min_lsn {
-        conn.replayed_lsn = replayed(conn)?;
+        conn.replayed_lsn = replayed_lsn(conn)?;
     }
     Ok(conn.replayed_lsn >= min_lsn)
 }
 
 /// The replayed LSN. 0 on a server that is no longer a standby: it does not follow the primary.
-fn replayed(conn: &mut Connection) -> QueryResult<i64> {
+fn replayed_lsn(conn: &mut Connection) -> QueryResult<i64> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(0) };
     Ok(lsn::standby_replayed(conn)?.unwrap_or_default())
 }

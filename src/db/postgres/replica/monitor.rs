@@ -47,14 +47,15 @@ fn check_until_error(
 ) -> Result<(), String> {
     let mut connection = Connection::open_for(url, Purpose::Read).map_err(|error| error.to_string())?;
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
-    let mut own_identity = None;
+    let mut replica_identity = None;
     let mut next = Some(first);
     while let Some(current) = next.take() {
         let started = Instant::now();
         current.health.begin_check(started);
-        let lag = check(conn, &current, &mut own_identity)?;
+        let lag = check(conn, &current, &mut replica_identity)?;
         current.health.end_check();
-        // An unhealthy replica must catch up to half the limit, so that it does not flap.
+        // An unhealthy replica becomes healthy again only below half the limit, so that it does not alternate between
+        // the two states.
         let limit = if current.health.is_logged_unhealthy() { max_lag / 2 } else { max_lag };
         match lag {
             None => {}
@@ -75,15 +76,15 @@ fn check_until_error(
 fn check(
     conn: &mut PgConnection,
     state: &ReplicaState,
-    own_identity: &mut Option<String>,
+    replica_identity: &mut Option<String>,
 ) -> Result<Option<Duration>, String> {
     let message = |error: diesel::result::Error| Error::from(error).to_string();
     let replayed = lsn::standby_replayed(conn).map_err(message)?.ok_or("it is not a standby")?;
-    if own_identity.is_none() {
-        *own_identity = Some(identity(conn).map_err(message)?);
+    if replica_identity.is_none() {
+        *replica_identity = Some(identity(conn).map_err(message)?);
     }
     let mut primary = state.primary();
-    if primary.identity.is_some() && primary.identity != *own_identity {
+    if primary.identity.is_some() && primary.identity != *replica_identity {
         return Err("it is a standby of another server, or the URL names another database".to_owned());
     }
     Ok(primary.lag.measure(replayed))

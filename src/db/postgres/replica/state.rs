@@ -18,7 +18,7 @@ pub(crate) struct ReplicaState {
     primary: Mutex<Primary>,
 }
 
-/// What the change poller has found out about the primary.
+/// The primary's identity and LSN samples, which the change poller records.
 pub(crate) struct Primary {
     /// `None` until the poller has connected.
     pub(crate) identity: Option<String>,

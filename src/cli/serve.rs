@@ -45,7 +45,7 @@ fn prepare_schema(conn: &mut Connection, config: &Config, no_migrate: bool) -> R
 }
 
 async fn run_server(config: &Config, mut conn: Connection) -> Result<()> {
-    let service = server::serve(config, Database::with_endpoints(&config.database, &config.endpoints, config.pool)?)?;
+    let service = server::serve(config, Database::new(&config.database, &config.endpoints, config.pool)?)?;
     // Created only after the address is bound: a failed start would store a key that it never prints.
     let first_key = if config.admin_api_key.is_none() { create_first_key(&mut conn)? } else { None };
     drop(conn);

@@ -49,19 +49,11 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Database {
     /// Creates the pools, and starts the writer thread of SQLite or the change poller of PostgreSQL. Opens no
-    /// connection: each is opened on first use.
+    /// connection: each is opened on first use. SQLite ignores `endpoints`.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn new(url: &DatabaseUrl, options: PoolOptions) -> std::io::Result<Self> {
-        Self::with_endpoints(url, &Endpoints::default(), options)
-    }
-
-    /// Like [`Database::new`], with a direct URL or a replica in addition to `url`. SQLite ignores both.
-    ///
-    /// # Errors
-    /// A thread cannot be started.
-    pub fn with_endpoints(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
+    pub fn new(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
                 let revision = Arc::new(Revision::new(SQLITE_REVISION_TTL));
@@ -106,18 +98,6 @@ impl Database {
     #[must_use]
     pub fn is_replica_healthy(&self) -> Option<bool> {
         self.0.replica.as_ref().map(Replica::is_healthy)
-    }
-
-    /// The number of commits by SQLite's writer; queued writes share a commit. `None` on PostgreSQL.
-    #[must_use]
-    pub fn commits(&self) -> Option<u64> {
-        self.0.writer.as_ref().map(Writer::commits)
-    }
-
-    /// The number of writes in the queue of SQLite's writer. `None` on PostgreSQL.
-    #[must_use]
-    pub fn queued_writes(&self) -> Option<u64> {
-        self.0.writer.as_ref().map(Writer::queued)
     }
 
     /// The current state of each pool.

@@ -140,11 +140,6 @@ impl CommitStats {
         self.times.record_duration(started.elapsed());
     }
 
-    /// The number of commits.
-    pub(crate) fn count(&self) -> u64 {
-        self.sizes.snapshot().count
-    }
-
     pub(crate) fn snapshot(&self, wal_bytes: u64) -> WriterStats {
         WriterStats { batch_sizes: self.sizes.snapshot(), commit_times: self.times.snapshot(), wal_bytes }
     }

@@ -165,6 +165,11 @@ fn database(out: &mut MetricWriter, database: &Database, endpoints: &[EndpointSt
         "db_errors",
         "Failed database calls, by kind of error.",
         database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
+    )?;
+    out.counter(
+        "db_replica_reads",
+        "Public reads that the replica served.",
+        database.replica_reads().into_iter().map(|count| ([], count)),
     )
 }
 

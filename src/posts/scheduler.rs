@@ -1,7 +1,7 @@
 //! The task that publishes scheduled posts when they are due. Every instance runs it, and each post is published once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::db::{Database, Error, Timestamp};
@@ -17,8 +17,6 @@ const BATCH: i64 = 100;
 /// What the scheduler of this instance has done so far.
 #[derive(Debug)]
 pub struct SchedulerStats {
-    published: AtomicU64,
-    last_lag: AtomicI64,
     lags: Histogram,
     /// In microseconds since 1970. 0 before the first successful poll.
     polled_at: AtomicI64,
@@ -32,12 +30,7 @@ const LAG_BUCKETS: &[u64] = &[
 
 impl Default for SchedulerStats {
     fn default() -> Self {
-        Self {
-            published: AtomicU64::new(0),
-            last_lag: AtomicI64::new(0),
-            lags: Histogram::of_durations(LAG_BUCKETS),
-            polled_at: AtomicI64::new(0),
-        }
+        Self { lags: Histogram::of_durations(LAG_BUCKETS), polled_at: AtomicI64::new(0) }
     }
 }
 
@@ -52,16 +45,6 @@ impl SchedulerStats {
         Some(self.polled_at.load(Ordering::Relaxed))
             .filter(|time| *time > 0)
             .and_then(|time| Timestamp::from_microseconds(time).ok())
-    }
-
-    /// The number of posts that this instance has published.
-    pub fn published(&self) -> u64 {
-        self.published.load(Ordering::Relaxed)
-    }
-
-    /// The lag of the most overdue post in the last batch.
-    pub fn last_lag(&self) -> Duration {
-        Duration::from_micros(self.last_lag.load(Ordering::Relaxed).try_into().unwrap_or(0))
     }
 }
 
@@ -107,13 +90,9 @@ async fn publish_batch(database: &Database, stats: &SchedulerStats) -> Result<us
         due_at => due_at?,
     };
     let lag = |due_at: &Timestamp| now.as_microseconds() - due_at.as_microseconds();
-    if let Some(oldest) = due_at.iter().min() {
-        stats.last_lag.store(lag(oldest), Ordering::Relaxed);
-    }
     for due_at in &due_at {
         stats.lags.record_duration(Duration::from_micros(lag(due_at).try_into().unwrap_or(0)));
     }
-    stats.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
     Ok(due_at.len())
 }
 

@@ -50,25 +50,18 @@ impl Writer {
         Ok(Self { queue: sender, wait: options.wait, connections, activity, wal_length })
     }
 
-    /// The number of committed transactions.
-    pub(crate) fn commits(&self) -> u64 {
-        self.activity.commits.count()
-    }
-
     /// The single connection and its queue, described as a pool.
     pub(crate) fn pool_stats(&self) -> PoolStats {
         let open = self.connections.state().connections.into();
         let in_use = self.activity.is_writing.load(Ordering::Relaxed).into();
-        PoolStats { waiting: self.queued(), ..self.activity.queue.snapshot("write", 1, open, in_use) }
+        PoolStats {
+            waiting: self.activity.queued.load(Ordering::Relaxed),
+            ..self.activity.queue.snapshot("write", 1, open, in_use)
+        }
     }
 
     pub(crate) fn stats(&self) -> WriterStats {
         self.activity.commits.snapshot(self.wal_length.load(Ordering::Relaxed))
-    }
-
-    /// The number of writes in the queue.
-    pub(crate) fn queued(&self) -> u64 {
-        self.activity.queued.load(Ordering::Relaxed)
     }
 
     /// Queues `body`, and returns when its batch is committed. If `body` fails, all of it is rolled back, or with

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use posts_api::db::{Connection, Database, PoolOptions};
+use posts_api::db::{Connection, Database, Endpoints, PoolOptions};
 use serde_json::{Value, json};
 
 use crate::support::database::execute;
@@ -112,7 +112,9 @@ async fn readiness_fails_while_the_database_is_busy(database: TestDatabase) {
 async fn reads_leave_the_request_thread_after_a_slow_read() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
-    let connections = Database::new(&database.parsed(), PoolOptions { size: 2, wait: Duration::from_secs(2) }).unwrap();
+    let connections =
+        Database::new(&database.parsed(), &Endpoints::default(), PoolOptions { size: 2, wait: Duration::from_secs(2) })
+            .unwrap();
     let request_thread = thread::current().id();
     let read = async |time: Duration| {
         let body = move |_: &mut Connection| {

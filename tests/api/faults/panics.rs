@@ -4,18 +4,18 @@
 use std::sync::mpsc;
 
 use diesel::QueryResult;
-use posts_api::db::{Connection, Database, PoolOptions};
+use posts_api::db::{Connection, Database, Endpoints, PoolOptions};
 use serde_json::json;
 
 use crate::support::api::POOL_WAIT;
 use crate::support::database::execute;
-use crate::support::{Engine, TestDatabase, on_both, wait_until};
+use crate::support::{Engine, TestDatabase, commits, on_both, queued_writes, wait_until};
 
 /// Opens a pool with one connection. If it were lost or returned inside a transaction, the next write would fail.
 fn pool_of_one(database: &TestDatabase) -> Database {
     database.migrate();
     database.import(&[json!({"id": 1, "title": "Stays", "published": true})]);
-    Database::new(&database.parsed(), PoolOptions { size: 1, wait: POOL_WAIT }).unwrap()
+    Database::new(&database.parsed(), &Endpoints::default(), PoolOptions { size: 1, wait: POOL_WAIT }).unwrap()
 }
 
 fn write(conn: &mut Connection, title: &str) {
@@ -110,7 +110,7 @@ async fn panic_does_not_affect_other_writes_in_the_batch(database: TestDatabase)
             }
         });
         has_started.await.unwrap();
-        let before = connections.commits().unwrap();
+        let before = commits(&connections).unwrap();
         let mut writes = Vec::new();
         for (number, is_panicking) in [(1, false), (2, true), (3, false)] {
             let (connections, slug) = (connections.clone(), format!("{round}-{number}"));
@@ -124,7 +124,7 @@ async fn panic_does_not_affect_other_writes_in_the_batch(database: TestDatabase)
                     .await
             }));
         }
-        wait_until("three writes to be queued", async || connections.queued_writes() == Some(3)).await;
+        wait_until("three writes to be queued", async || queued_writes(&connections) == Some(3)).await;
         release.send(()).unwrap();
         first.await.unwrap().unwrap();
         let mut outcomes = Vec::new();
@@ -134,7 +134,7 @@ async fn panic_does_not_affect_other_writes_in_the_batch(database: TestDatabase)
         assert!(matches!(outcomes[0], Ok(Ok(()))) && matches!(outcomes[2], Ok(Ok(()))), "{outcomes:?}");
         assert!(outcomes[1].as_ref().is_err_and(tokio::task::JoinError::is_panic), "{outcomes:?}");
         // One commit for the first write, one for the batch. On a busy machine the batch may be split.
-        shared += i32::from(connections.commits().unwrap() == before + 2);
+        shared += i32::from(commits(&connections).unwrap() == before + 2);
         if shared == 5 {
             break;
         }

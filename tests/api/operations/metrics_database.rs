@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::operations::metrics::{assert_value, scrape, start, value};
 use crate::support::database::execute;
-use crate::support::{Api, Engine, TestDatabase, on_both, wait_until};
+use crate::support::{Api, Engine, TestDatabase, on_both, queued_writes, wait_until};
 
 const UP: &str = "posts_api_db_up{database=\"primary\"}";
 
@@ -116,7 +116,7 @@ async fn sqlite_group_commits_are_reported() {
             tokio::spawn(async move { call.await.status })
         };
         let writes = [(); 6].map(write);
-        wait_until("five writes to be queued", async || api.server.connections.queued_writes() >= Some(5)).await;
+        wait_until("five writes to be queued", async || queued_writes(&api.server.connections) >= Some(5)).await;
         execute(&mut lock, "ROLLBACK");
         for write in writes {
             assert_eq!(write.await.unwrap(), 201);

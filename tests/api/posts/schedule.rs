@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use posts_api::db::Timestamp;
 use posts_api::posts::publish;
 use serde_json::{Value, json};
@@ -159,8 +161,9 @@ async fn post_is_listed_only_from_its_due_time(api: Api) {
     let lag = time(&post["updated_at"]).as_microseconds() - due.as_microseconds();
     assert!(lag >= 0, "published {lag} microseconds too early");
     let schedule = &api.server.schedule;
-    wait_until("the publication is counted", async || schedule.published() == 1).await;
-    assert_eq!(i64::try_from(schedule.last_lag().as_micros()).unwrap(), lag);
+    wait_until("the publication is counted", async || schedule.lags().count == 1).await;
+    let recorded = Duration::from_secs_f64(schedule.lags().sum);
+    assert_eq!(i64::try_from(recorded.as_micros()).unwrap(), lag);
     // The schedule does not apply again: an unpublished post stays a draft.
     let draft = api.editor().post_empty(&format!("{path}/unpublish")).await.json(200);
     assert_eq!((&draft["published"], &draft["scheduled_for"]), (&json!(false), &Value::Null));
@@ -177,7 +180,7 @@ async fn startup_publishes_overdue_posts(database: TestDatabase) {
     };
     database.import(&(1..=250).map(post).collect::<Vec<_>>());
     let api = Api::start(&Arc::new(database), |_| {});
-    wait_until("all posts are published", async || api.server.schedule.published() == 250).await;
+    wait_until("all posts are published", async || api.server.schedule.lags().count == 250).await;
     let list = api.get("/api/posts?limit=100&sort=published_at&count=exact").await.json(200);
     assert_eq!(list["total"], 250);
     for item in list["items"].as_array().unwrap() {
@@ -197,7 +200,7 @@ async fn three_instances_publish_each_post_once(database: TestDatabase) {
     let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": at});
     database.import(&(1..=POSTS).map(post).collect::<Vec<_>>());
     let instances = [(); 3].map(|()| Api::start(&database, |_| {}));
-    let published = || instances.iter().map(|api| api.server.schedule.published()).sum::<u64>();
+    let published = || instances.iter().map(|api| api.server.schedule.lags().count).sum::<u64>();
     wait_until("all posts are published", async || published() == POSTS.unsigned_abs()).await;
     let exactly_once = format!(
         "SELECT count(*) AS number FROM posts

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, TestDatabase, on_both, report_skipped, wait_until};
+use crate::support::{Api, Engine, TestDatabase, commits, on_both, queued_writes, report_skipped, wait_until};
 
 /// SQLite marks an open database by its lock on the file. A program that closes the file and finds no lock removes the
 /// WAL, and later writes of this service would be lost.
@@ -102,7 +102,7 @@ async fn queued_writes_share_a_commit_and_fail_separately(api: Api) {
     // A batch ends after 10 ms, so on a busy machine the writes may take more commits. Then the attempt is repeated.
     let mut stored = 1;
     wait_until("40 writes to take at most 10 commits", async || {
-        let before = connections.commits().unwrap();
+        let before = commits(&connections).unwrap();
         let statuses = write_behind_lock(&api, 40, async |number| {
             let post = match number % 4 {
                 0 => json!({"title": format!("Post {number}"), "published": true}),
@@ -118,7 +118,7 @@ async fn queued_writes_share_a_commit_and_fail_separately(api: Api) {
         }
         stored += 20;
         assert_eq!(api.server.database.query_number("SELECT count(*) AS number FROM posts"), stored);
-        connections.commits().unwrap() - before <= 10
+        commits(&connections).unwrap() - before <= 10
     })
     .await;
 }
@@ -131,7 +131,7 @@ async fn write_behind_lock<T>(api: &Api, count: usize, write: impl AsyncFn(usize
     let writes = join_all((0..count).map(async |number| write(number).await));
     let release = async {
         let queued = u64::try_from(count - 1).unwrap();
-        wait_until("the writes to be queued", async || api.server.connections.queued_writes() >= Some(queued)).await;
+        wait_until("the writes to be queued", async || queued_writes(&api.server.connections) >= Some(queued)).await;
         execute(&mut lock, "ROLLBACK");
     };
     tokio::join!(writes, release).0
@@ -169,10 +169,10 @@ async fn aborted_transaction_loses_no_acknowledged_write(api: Api) {
 
 #[on_both]
 async fn single_write_has_its_own_commit(api: Api) {
-    let Some(before) = api.server.connections.commits() else { return };
+    let Some(before) = commits(&api.server.connections) else { return };
     let admin = api.admin();
     for number in 0..5 {
         admin.post("/api/posts", &json!({"title": format!("Post {number}")})).await.expect(201);
     }
-    assert_eq!(api.server.connections.commits(), Some(before + 5));
+    assert_eq!(commits(&api.server.connections), Some(before + 5));
 }

@@ -177,7 +177,7 @@ impl Server {
         let (started, wait) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let connections = Database::with_endpoints(&config.database, &config.endpoints, config.pool).unwrap();
+                let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
                 let Service { server, address, admin_address, readiness, cache, schedule, handle } =
                     server::serve(&config, connections.clone()).unwrap();
                 let addresses = (address, admin_address);

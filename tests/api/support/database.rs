@@ -7,7 +7,7 @@ use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, sql_query};
-use posts_api::db::{Backend, Connection, DatabaseUrl, migrations};
+use posts_api::db::{Backend, Connection, Database, DatabaseUrl, migrations};
 use posts_api::transfer;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -154,4 +154,14 @@ pub(crate) fn execute(conn: &mut Connection, sql: &str) {
         Backend::Sqlite(conn) => sql_query(sql).execute(conn),
     }
     .unwrap();
+}
+
+/// The number of commits by the writer of SQLite; `None` on PostgreSQL.
+pub(crate) fn commits(connections: &Database) -> Option<u64> {
+    connections.writer_stats().map(|stats| stats.batch_sizes.count)
+}
+
+/// The number of writes that wait for the writer of SQLite; `None` on PostgreSQL.
+pub(crate) fn queued_writes(connections: &Database) -> Option<u64> {
+    connections.pool_stats().into_iter().find(|pool| pool.name == "write").map(|pool| pool.waiting)
 }

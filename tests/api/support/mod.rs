@@ -22,7 +22,7 @@ use std::io::Write;
 
 pub(crate) use api::Api;
 pub(crate) use call::{Call, Reply};
-pub(crate) use database::{Engine, TestDatabase};
+pub(crate) use database::{Engine, TestDatabase, commits, queued_writes};
 pub(crate) use fixture::{Fixture, run_on};
 pub(crate) use posts_api_test_macros::on_both;
 pub(crate) use wait::{WAIT_LIMIT, wait_for, wait_until};

@@ -1,7 +1,6 @@
 //! `POST /api/posts/{id}/publish` with `at`: posts are published at their due time.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use posts_api::db::Timestamp;

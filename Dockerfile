@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# Build tools of the bundled C libraries (OpenSSL's Configure is a Perl script), and cargo-chef. cargo-chef compiles the
+# Build tools for the bundled C libraries (OpenSSL's Configure is a Perl script), and cargo-chef. cargo-chef compiles the
 # dependencies in a separate layer, which Docker rebuilds only when Cargo.toml or Cargo.lock changes.
 FROM rust:1-slim-bookworm AS chef
 RUN apt-get update \

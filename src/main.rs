@@ -22,7 +22,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
 #[derive(Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Settings are flags, environment variables, or lines of .env, in this order of precedence."
+)]
 struct CommandLine {
     #[command(flatten)]
     settings: Settings,

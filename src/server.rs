@@ -44,7 +44,7 @@ pub struct Service {
     pub readiness: Readiness,
     pub cache: Cache,
     /// The statistics of the scheduler.
-    pub schedule: Arc<scheduler::Progress>,
+    pub schedule: Arc<scheduler::SchedulerStats>,
     pub handle: ServerHandle,
 }
 
@@ -55,8 +55,8 @@ pub struct Service {
 /// An address cannot be bound.
 pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let readiness = Readiness::default();
-    let schedule = Arc::new(scheduler::Progress::default());
-    actix_web::rt::spawn(scheduler::run(database.clone(), Arc::clone(&schedule)));
+    let schedule = Arc::new(scheduler::SchedulerStats::default());
+    actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
     let cache = Cache::new(database.clone(), config.cache_bytes);
     let sources = metric_sources(config, &database, &cache, &schedule);
@@ -119,7 +119,7 @@ fn metric_sources(
     config: &Config,
     database: &Database,
     cache: &Cache,
-    schedule: &Arc<scheduler::Progress>,
+    schedule: &Arc<scheduler::SchedulerStats>,
 ) -> MetricSources {
     MetricSources {
         database: database.clone(),

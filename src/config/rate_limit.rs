@@ -29,11 +29,8 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    pub(crate) const TAKES: &str = "off, or rates such as reads=10000/s,writes=1000/s,failures=20/m, each from 1 to 1000000 in a \
-         second (s), minute (m) or hour (h)";
-
-    /// `off` is `Some(None)`. A rate that is left out keeps its default.
-    pub(crate) fn parse(text: &str) -> Option<Option<Self>> {
+    /// `off` is `Some(None)`. A rate that is not named keeps its default.
+    pub(super) fn parse(text: &str) -> Option<Option<Self>> {
         if text == "off" {
             return Some(None);
         }
@@ -75,14 +72,13 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::RATE_LIMIT;
     use super::*;
 
     #[test]
-    fn rates_are_read_by_name_and_the_others_keep_their_default() {
+    fn unnamed_rates_keep_their_defaults() {
         let default = RateLimit::default();
-        let all = "reads=10000/s,writes=1000/s,failures=20/m";
-        assert!(RateLimit::TAKES.contains(all), "the message shows the defaults");
-        assert_eq!(RateLimit::parse(all), Some(Some(default)));
+        assert_eq!(RateLimit::parse(RATE_LIMIT.default), Some(Some(default)));
         let writes = Rate { count: 7, period: 3600 };
         assert_eq!(RateLimit::parse("writes=7/h"), Some(Some(RateLimit { writes, ..default })));
         assert_eq!(RateLimit::parse("off"), Some(None));

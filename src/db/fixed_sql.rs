@@ -16,7 +16,7 @@ use crate::db::timestamp::{Timestamp, Timestamptz};
 
 /// An expression of the SQL type `ST`: static text, with bound values in between.
 #[derive(Debug, Clone)]
-pub(crate) struct FixedSql<ST> {
+pub struct FixedSql<ST> {
     head: &'static str,
     tail: Vec<(BindValue, &'static str)>,
     is_cached: bool,

@@ -46,7 +46,7 @@ pub struct ServerInfo {
     /// The table privileges that the service needs and the user lacks: `DELETE on posts, UPDATE on posts`.
     #[diesel(sql_type = Text)]
     pub missing_privileges: String,
-    /// Whether the user may set the id sequences, as an import does.
+    /// Whether the user may read and set the id sequences, as a transfer with `--keys` does.
     #[diesel(sql_type = Bool)]
     pub can_advance_sequences: bool,
 }
@@ -68,7 +68,9 @@ const SERVER_INFO: &str = "SELECT
         WHERE NOT has_table_privilege(to_regclass(name), privilege)
     ), '') AS missing_privileges,
     coalesce((
-        SELECT bool_and(has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'UPDATE'))
+        SELECT bool_and(
+            has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'SELECT')
+            AND has_sequence_privilege(pg_get_serial_sequence(name, 'id'), 'UPDATE'))
         FROM (VALUES {sequences}) AS tables (name)
         WHERE to_regclass(name) IS NOT NULL
     ), true) AS can_advance_sequences";

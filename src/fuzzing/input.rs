@@ -1,6 +1,6 @@
 //! Request bodies: parsed values respect the limits and parse again to the same value, and every error points at a field.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::keys::model::CreateApiKey;
 use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
@@ -29,15 +29,23 @@ pub fn check(bytes: &[u8]) {
     try_read::<PutPost>(&value);
     try_read::<Publish>(&value);
     try_read::<CreateApiKey>(&value);
-    let posts = try_read::<Batch>(&value).map_or_else(Vec::new, |batch| batch.posts);
-    for post in posts.into_iter().chain(try_read::<CreatePost>(&value)) {
-        assert!((1..=MAX_TITLE).contains(&post.title.chars().count()) && post.title.trim() == post.title);
-        assert!(post.slug.as_ref().is_none_or(|slug| slug.len() <= MAX_SLUG));
-        assert!(post.content.as_ref().is_none_or(|content| content.len() <= MAX_CONTENT));
-        assert!(!post.title.contains('\0') && !post.content.as_deref().unwrap_or_default().contains('\0'));
-        let again = json!({
-            "title": post.title, "slug": post.slug, "content": post.content, "published": post.published,
-        });
-        assert_eq!(try_read::<CreatePost>(&again), Some(post));
+    if let Some(batch) = try_read::<Batch>(&value) {
+        for (index, post) in batch.posts.iter().enumerate() {
+            check_post(&value["posts"][index], post);
+        }
     }
+    if let Some(post) = try_read::<CreatePost>(&value) {
+        check_post(&value, &post);
+    }
+}
+
+fn check_post(value: &Value, post: &CreatePost) {
+    assert!((1..=MAX_TITLE).contains(&post.title.chars().count()) && post.title.trim() == post.title);
+    assert!(post.slug.as_ref().is_none_or(|slug| slug.len() <= MAX_SLUG));
+    assert!(post.content.as_ref().is_none_or(|content| content.len() <= MAX_CONTENT));
+    assert!(!post.title.contains('\0') && !post.content.as_deref().unwrap_or_default().contains('\0'));
+    // The title is the only value that parsing changes.
+    let mut again = value.clone();
+    again["title"] = post.title.as_str().into();
+    assert_eq!(try_read::<CreatePost>(&again).as_ref(), Some(post));
 }

@@ -4,7 +4,7 @@ use url::form_urlencoded;
 
 use crate::db::Timestamp;
 use crate::posts::list::params::ListRequest;
-use crate::posts::list::query::{Key, Place};
+use crate::posts::list::query::{CursorPosition, SortKey};
 
 fn query_of(pairs: &[(String, String)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
@@ -28,13 +28,13 @@ pub fn check(bytes: &[u8]) {
     // A cursor remains valid with another limit, view, or count.
     pairs.retain(|(name, _)| !["cursor", "limit", "view", "count"].contains(&name.as_str()));
     pairs.push(("view".to_owned(), "summary".to_owned()));
-    for key in [Key::Id, Key::Time(Timestamp::MIN), Key::Text("a\u{1f600}\"&".to_owned())] {
-        let place = Place { backwards: query.len() % 2 == 0, rest: false, key, id: 7 };
+    for key in [SortKey::Id, SortKey::Time(Timestamp::MIN), SortKey::Text("a\u{1f600}\"&".to_owned())] {
+        let place = CursorPosition { backwards: query.len() % 2 == 0, is_other_tier: false, key, id: 7 };
         let mut pairs = pairs.clone();
         pairs.push(("cursor".to_owned(), list.cursor(&place)));
         match ListRequest::parse(&query_of(&pairs)) {
-            Ok(next) => assert_eq!(next.query.place, Some(place)),
-            Err(_) => assert!(!list.query.sort.has(&place)),
+            Ok(next) => assert_eq!(next.query.position, Some(place)),
+            Err(_) => assert!(!list.query.sort.accepts(&place)),
         }
     }
 }

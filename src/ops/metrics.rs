@@ -21,7 +21,7 @@ use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
-use crate::posts::scheduler::Progress;
+use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
@@ -37,7 +37,7 @@ pub struct MetricSources {
     pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
-    pub schedule: Arc<Progress>,
+    pub schedule: Arc<SchedulerStats>,
     pub started: SystemTime,
 }
 
@@ -200,7 +200,7 @@ fn sqlite(out: &mut MetricWriter, stats: &WriterStats) -> fmt::Result {
     out.gauge("db_wal_bytes", "Size of SQLite's write-ahead log in bytes.", [([], stats.wal_bytes)])
 }
 
-fn schedule(out: &mut MetricWriter, progress: &Progress) -> fmt::Result {
+fn schedule(out: &mut MetricWriter, progress: &SchedulerStats) -> fmt::Result {
     let seconds = |time: Timestamp| Duration::from_micros(time.as_microseconds().unsigned_abs()).as_secs_f64();
     out.histogram(
         "schedule_lag_seconds",
@@ -210,7 +210,7 @@ fn schedule(out: &mut MetricWriter, progress: &Progress) -> fmt::Result {
     out.gauge(
         "schedule_last_look_timestamp_seconds",
         "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
-        [([], progress.looked_at().map_or(0.0, seconds))],
+        [([], progress.polled_at().map_or(0.0, seconds))],
     )
 }
 

@@ -1,7 +1,7 @@
-//! Many posts in a handful of statements: what `POST /api/posts/batch` and the import share.
+//! Stores many posts with few statements, for `POST /api/posts/batch` and for imports.
 //!
-//! A conflict is never an error of the database, which would end PostgreSQL's transaction: rows whose slug or id is
-//! taken are simply not inserted, and what came back tells which were.
+//! A conflict is not a database error, which would abort PostgreSQL's transaction. `ON CONFLICT DO NOTHING` skips rows
+//! whose slug or id is in use, and `RETURNING` shows which rows were inserted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,22 +12,22 @@ use crate::db::{Backend, Connection, Timestamp, Visibility, on};
 use crate::posts::input::{Batch, CreatePost, OnConflict};
 use crate::posts::model::{NewPost, Post};
 use crate::posts::slug;
-use crate::posts::slug::FreeNumber;
-use crate::posts::store::{find_by_slugs, is_taken, upsert, was_public};
+use crate::posts::slug::FreeNumberSearch;
+use crate::posts::store::{find_by_slugs, may_have_been_public, slug_exists, upsert};
 use crate::schema::posts;
 
-/// A post to store.
+/// A post of a batch.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// `None`: the database gives one.
+pub struct BatchEntry {
+    /// If `None`, the database assigns the id.
     pub id: Option<i64>,
-    /// What a free slug is made from; `None`: the slug of the row was asked for.
+    /// The base of an unused slug, such as `hello` of `hello-2`. If `None`, the row has the requested slug.
     pub base: Option<String>,
     pub row: NewPost,
 }
 
-impl Entry {
-    /// A post that is written now.
+impl BatchEntry {
+    /// An entry for a post that is created at `now`.
     #[must_use]
     pub fn new(mut post: CreatePost, now: Timestamp) -> Self {
         let slug = post.slug.take();
@@ -36,14 +36,16 @@ impl Entry {
     }
 }
 
-/// What became of an entry.
+/// The outcome of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchOutcome {
     Created,
-    /// The slug is taken, and that post stays as it is.
+    /// The slug is in use, and the existing post stays as it is.
     Skipped,
     Replaced,
+    /// Not stored, because another post has the slug.
     SlugTaken,
+    /// Not stored, because another post has the id.
     IdTaken,
 }
 
@@ -53,45 +55,30 @@ pub type BatchOutcomes = (Vec<(BatchOutcome, String)>, Vec<Post>);
 /// Stores a batch. If an outcome is [`BatchOutcome::SlugTaken`], the caller must roll the transaction back; no posts are
 /// returned then.
 pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResult<BatchOutcomes> {
-    let entries = batch.posts.into_iter().map(|post| Entry::new(post, now)).collect();
+    let entries = batch.posts.into_iter().map(|post| BatchEntry::new(post, now)).collect();
     let outcomes = store(conn, entries, batch.on_conflict)?;
     if outcomes.iter().any(|(outcome, _)| *outcome == BatchOutcome::SlugTaken) {
         return Ok((outcomes, Vec::new()));
     }
     let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
     let posts = find_by_slugs(conn, &slugs)?;
-    conn.mark_changed(Visibility::of(posts.iter().any(was_public)));
+    conn.mark_changed(Visibility::of(posts.iter().any(may_have_been_public)));
     Ok((outcomes, posts))
 }
 
-/// Stores the entries in order, at most as many as fit into one statement (500 do), and answers what became of each
-/// and the slug it got. An entry that was [`BatchOutcome::SlugTaken`] or [`BatchOutcome::IdTaken`] is not stored; whether the
-/// others then stay is the caller's transaction to decide.
+/// Stores the entries in order, and returns the outcome and the slug of each.
 ///
-/// # Errors
-/// The database's.
+/// The entries must fit into one statement; 500 do. Entries with the outcome [`BatchOutcome::SlugTaken`] or
+/// [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the others.
 pub fn store(
     conn: &mut Connection,
-    entries: Vec<Entry>,
+    entries: Vec<BatchEntry>,
     on_conflict: OnConflict,
 ) -> QueryResult<Vec<(BatchOutcome, String)>> {
-    lock(conn)?;
+    lock_batches(conn)?;
     let mut outcomes = vec![(BatchOutcome::Created, String::new()); entries.len()];
-    let (mut ids, mut slugs) = (HashSet::new(), HashSet::new());
-    let mut pending = Vec::with_capacity(entries.len());
-    for (index, entry) in entries.into_iter().enumerate() {
-        let taken = if entry.id.is_some_and(|id| !ids.insert(id)) {
-            Some(BatchOutcome::IdTaken)
-        } else if entry.base.is_none() && !slugs.insert(entry.row.slug.clone()) {
-            Some(BatchOutcome::SlugTaken)
-        } else {
-            None
-        };
-        match taken {
-            Some(outcome) => set(&mut outcomes, index, (outcome, entry.row.slug)),
-            None => pending.push((index, entry)),
-        }
-    }
+    let mut slugs = HashSet::new();
+    let mut pending = without_duplicates(entries, &mut slugs, &mut outcomes);
     if on_conflict == OnConflict::Replace {
         let (replacing, others) =
             pending.into_iter().partition(|(_, entry)| entry.base.is_none() && entry.id.is_none());
@@ -99,50 +86,59 @@ pub fn store(
         pending = others;
     }
     while !pending.is_empty() {
-        name(conn, &mut pending, &mut slugs)?;
+        assign_slugs(conn, &mut pending, &mut slugs)?;
         pending = insert(conn, pending, on_conflict, &mut outcomes)?;
     }
     Ok(outcomes)
 }
 
-/// On PostgreSQL one batch follows the other: two that have the same slugs in different orders would wait for each other
-/// for ever. Single writes go on meanwhile. On SQLite every write waits for the one before.
-fn lock(conn: &mut Connection) -> QueryResult<()> {
+/// The entries whose id and requested slug do not occur earlier in the batch, with their indexes. Records the outcomes of
+/// the others, and adds the requested slugs to `slugs`.
+fn without_duplicates(
+    entries: Vec<BatchEntry>,
+    slugs: &mut HashSet<String>,
+    outcomes: &mut [(BatchOutcome, String)],
+) -> Vec<(usize, BatchEntry)> {
+    let mut ids = HashSet::new();
+    let mut unique = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        if entry.id.is_some_and(|id| !ids.insert(id)) {
+            record(outcomes, index, BatchOutcome::IdTaken, entry);
+        } else if entry.base.is_none() && !slugs.insert(entry.row.slug.clone()) {
+            record(outcomes, index, BatchOutcome::SlugTaken, entry);
+        } else {
+            unique.push((index, entry));
+        }
+    }
+    unique
+}
+
+/// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders could
+/// deadlock. Other writes do not wait. SQLite has one writer anyway.
+fn lock_batches(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
-    // Any fixed number that nothing else on this database locks.
+    // An arbitrary number that no other advisory lock in this database uses.
     diesel::sql_query("SELECT pg_advisory_xact_lock(8101820111974519136)").execute(conn).map(drop)
 }
 
-fn set<T>(list: &mut [T], index: usize, value: T) {
-    if let Some(place) = list.get_mut(index) {
-        *place = value;
+fn record(outcomes: &mut [(BatchOutcome, String)], index: usize, outcome: BatchOutcome, entry: BatchEntry) {
+    if let Some(slot) = outcomes.get_mut(index) {
+        *slot = (outcome, entry.row.slug);
     }
 }
 
-/// Gives each entry without a slug of its own one that is free now, with as many look-ups for all as for one. Of
-/// entries with the same base only the first one's slug is looked up; where a following one is taken, the insert tells.
-fn name(conn: &mut Connection, pending: &mut [(usize, Entry)], slugs: &mut HashSet<String>) -> QueryResult<()> {
+/// Assigns an unused slug to each entry without a requested one. The number of lookups does not depend on the number of
+/// entries.
+///
+/// Of entries with the same base, only the slug of the first is looked up. If the slug of a later one turns out to be in
+/// use, the insert skips that row, and it is tried again.
+fn assign_slugs(
+    conn: &mut Connection,
+    pending: &mut [(usize, BatchEntry)],
+    slugs: &mut HashSet<String>,
+) -> QueryResult<()> {
     let bases = pending.iter().filter_map(|(_, entry)| entry.base.clone());
-    let mut searches: HashMap<String, FreeNumber> = bases.map(|base| (base, FreeNumber::default())).collect();
-    loop {
-        let open = searches.iter_mut().filter_map(|(base, search)| {
-            let number = search.look_up().ok()?;
-            Some((slug::numbered(base, number), number, search))
-        });
-        let (looked_up, open): (Vec<String>, Vec<_>) =
-            open.map(|(slug, number, search)| (slug, (number, search))).unzip();
-        if looked_up.is_empty() {
-            break;
-        }
-        let taken: Vec<String> =
-            on!(conn, conn => posts::table.filter(posts::slug.eq_any(&looked_up)).select(posts::slug).load(conn))?;
-        let taken: HashSet<String> = taken.into_iter().collect();
-        for (slug, (number, search)) in looked_up.iter().zip(open) {
-            search.note(number, taken.contains(slug));
-        }
-    }
-    let mut numbers: HashMap<String, u64> =
-        searches.into_iter().filter_map(|(base, search)| Some((base, search.look_up().err()?))).collect();
+    let mut numbers = find_free_numbers(conn, bases.collect())?;
     for (_, entry) in pending.iter_mut() {
         let Some((base, number)) = entry.base.as_deref().and_then(|base| Some((base, numbers.get_mut(base)?))) else {
             continue;
@@ -155,17 +151,61 @@ fn name(conn: &mut Connection, pending: &mut [(usize, Entry)], slugs: &mut HashS
     Ok(())
 }
 
-/// Inserts what has no conflict and answers what is to be tried again: entries whose free slug was taken meanwhile.
+/// The number of an unused slug for each base. Each query looks up one candidate per base.
+fn find_free_numbers(conn: &mut Connection, bases: HashSet<String>) -> QueryResult<HashMap<String, u64>> {
+    let mut searches: Vec<(String, FreeNumberSearch)> =
+        bases.into_iter().map(|base| (base, FreeNumberSearch::default())).collect();
+    loop {
+        let candidates = searches.iter_mut().filter_map(|(base, search)| {
+            let number = search.candidate()?;
+            Some((slug::numbered(base, number), (number, search)))
+        });
+        let (slugs, candidates): (Vec<String>, Vec<_>) = candidates.unzip();
+        if slugs.is_empty() {
+            break;
+        }
+        let used: Vec<String> =
+            on!(conn, conn => posts::table.filter(posts::slug.eq_any(&slugs)).select(posts::slug).load(conn))?;
+        let used: HashSet<String> = used.into_iter().collect();
+        for (slug, (number, search)) in slugs.iter().zip(candidates) {
+            search.record(number, used.contains(slug));
+        }
+    }
+    Ok(searches.into_iter().filter_map(|(base, search)| Some((base, search.free()?))).collect())
+}
+
+/// Inserts the entries that have no conflict. Returns those whose assigned slug was taken in the meantime; the caller
+/// tries them again.
 fn insert(
     conn: &mut Connection,
-    entries: Vec<(usize, Entry)>,
+    entries: Vec<(usize, BatchEntry)>,
     on_conflict: OnConflict,
     outcomes: &mut [(BatchOutcome, String)],
-) -> QueryResult<Vec<(usize, Entry)>> {
+) -> QueryResult<Vec<(usize, BatchEntry)>> {
+    let inserted = insert_rows(conn, &entries)?;
+    let mut retry = Vec::new();
+    for (index, entry) in entries {
+        let outcome = if inserted.contains(&entry.row.slug) {
+            BatchOutcome::Created
+        } else if entry.id.is_some() && !slug_exists(conn, &entry.row.slug)? {
+            BatchOutcome::IdTaken
+        } else if entry.base.is_none() {
+            if on_conflict == OnConflict::Skip { BatchOutcome::Skipped } else { BatchOutcome::SlugTaken }
+        } else {
+            retry.push((index, entry));
+            continue;
+        };
+        record(outcomes, index, outcome, entry);
+    }
+    Ok(retry)
+}
+
+/// Inserts the rows that have no conflict, and returns their slugs.
+fn insert_rows(conn: &mut Connection, entries: &[(usize, BatchEntry)]) -> QueryResult<HashSet<String>> {
     let with_id: Vec<_> = entries.iter().filter_map(|(_, entry)| Some((posts::id.eq(entry.id?), &entry.row))).collect();
     let without_id: Vec<&NewPost> =
         entries.iter().filter(|(_, entry)| entry.id.is_none()).map(|(_, entry)| &entry.row).collect();
-    let mut inserted: HashSet<String> = HashSet::new();
+    let mut inserted = HashSet::new();
     if !with_id.is_empty() {
         let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
             .values(with_id)
@@ -173,7 +213,7 @@ fn insert(
             .returning(posts::slug)
             .get_results(conn))?;
         inserted.extend(slugs);
-        continue_ids(conn)?;
+        advance_id_sequence(conn)?;
     }
     if !without_id.is_empty() {
         let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
@@ -183,25 +223,11 @@ fn insert(
             .get_results(conn))?;
         inserted.extend(slugs);
     }
-    let mut again = Vec::new();
-    for (index, entry) in entries {
-        let outcome = if inserted.contains(&entry.row.slug) {
-            BatchOutcome::Created
-        } else if entry.id.is_some() && !is_taken(conn, &entry.row.slug)? {
-            BatchOutcome::IdTaken
-        } else if entry.base.is_none() {
-            if on_conflict == OnConflict::Skip { BatchOutcome::Skipped } else { BatchOutcome::SlugTaken }
-        } else {
-            again.push((index, entry));
-            continue;
-        };
-        set(outcomes, index, (outcome, entry.row.slug));
-    }
-    Ok(again)
+    Ok(inserted)
 }
 
-/// PostgreSQL's sequence does not see ids that were given; SQLite's AUTOINCREMENT does.
-fn continue_ids(conn: &mut Connection) -> QueryResult<()> {
+/// Moves PostgreSQL's sequence past explicitly inserted ids. SQLite's AUTOINCREMENT does so itself.
+fn advance_id_sequence(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::select(diesel::dsl::sql::<BigInt>(
         "setval(pg_get_serial_sequence('posts', 'id'), \
@@ -211,9 +237,10 @@ fn continue_ids(conn: &mut Connection) -> QueryResult<()> {
     .map(drop)
 }
 
+/// Creates or replaces the posts with the requested slugs.
 fn replace(
     conn: &mut Connection,
-    entries: Vec<(usize, Entry)>,
+    entries: Vec<(usize, BatchEntry)>,
     outcomes: &mut [(BatchOutcome, String)],
 ) -> QueryResult<()> {
     let posts = upsert(conn, entries.iter().map(|(_, entry)| &entry.row).collect())?;
@@ -221,7 +248,7 @@ fn replace(
     for (index, entry) in entries {
         let outcome =
             if created.contains(entry.row.slug.as_str()) { BatchOutcome::Created } else { BatchOutcome::Replaced };
-        set(outcomes, index, (outcome, entry.row.slug));
+        record(outcomes, index, outcome, entry);
     }
     Ok(())
 }

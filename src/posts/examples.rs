@@ -1,58 +1,23 @@
-//! The post that the OpenAPI document shows wherever one stands for all.
+//! Examples for the OpenAPI document, made from [`NewPost::example`].
 
 use serde_json::{Value, json};
 
-/// As it was written.
+use crate::posts::model::NewPost;
+
+/// The post as a draft, before its publication.
 pub(crate) fn draft() -> Value {
-    json!({
-        "id": 1,
-        "slug": "hello-world",
-        "title": "Hello, world",
-        "content": "My first post.",
-        "published": false,
-        "published_at": null,
-        "scheduled_for": null,
-        "created_at": "2026-01-31T11:58:00.000000Z",
-        "updated_at": "2026-01-31T11:58:00.000000Z",
-        "version": 1,
-    })
+    let post = NewPost::example();
+    let draft = NewPost { published: false, published_at: None, updated_at: post.created_at, version: 1, ..post };
+    json!(draft.to_post(1))
 }
 
-/// As it was published two minutes later.
-pub(crate) fn published() -> Value {
-    json!({
-        "id": 1,
-        "slug": "hello-world",
-        "title": "Hello, world",
-        "content": "My first post.",
-        "published": true,
-        "published_at": "2026-01-31T12:00:00.000000Z",
-        "scheduled_for": null,
-        "created_at": "2026-01-31T11:58:00.000000Z",
-        "updated_at": "2026-01-31T12:00:00.000000Z",
-        "version": 2,
-    })
-}
-
-pub(crate) fn summary() -> Value {
-    json!({
-        "id": 1,
-        "slug": "hello-world",
-        "title": "Hello, world",
-        "excerpt": "My first post.",
-        "published": true,
-        "published_at": "2026-01-31T12:00:00.000000Z",
-        "scheduled_for": null,
-        "created_at": "2026-01-31T11:58:00.000000Z",
-        "updated_at": "2026-01-31T12:00:00.000000Z",
-        "version": 2,
-    })
-}
-
+/// A page of posts without a total.
 pub(crate) fn page() -> Value {
-    json!({"items": [published()], "next_cursor": null, "prev_cursor": null})
+    json!({"items": [NewPost::example().to_post(1)], "next_cursor": null, "prev_cursor": null})
 }
 
+/// A page of summaries with a total.
 pub(crate) fn summary_page() -> Value {
-    json!({"items": [summary()], "next_cursor": null, "prev_cursor": null, "total": 1, "total_is_estimate": false})
+    let items = [NewPost::example().to_summary(1)];
+    json!({"items": items, "next_cursor": null, "prev_cursor": null, "total": 1, "total_is_estimate": false})
 }

@@ -1,18 +1,25 @@
-//! Excerpts: the beginning of a content as plain text.
+//! Excerpts: how they are derived from the content, and how they are read from the database.
 
+use diesel::Queryable;
+use diesel::sql_types::{Nullable, Text};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Characters (Unicode scalar values) in an excerpt.
+use crate::db::FixedSql;
+use crate::schema::posts;
+
+/// The maximum length of an excerpt in characters (Unicode scalar values).
 pub const MAX_EXCERPT: usize = 200;
 
-/// So many bytes of a content are looked at: an excerpt costs the same for a page as for a book.
+/// The number of bytes at the beginning of a content that an excerpt is derived from. It bounds the cost.
 pub const EXCERPT_SOURCE: usize = 4096;
 
 const OPTIONS: Options =
     Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH).union(Options::ENABLE_YAML_STYLE_METADATA_BLOCKS);
 
-/// The beginning of a Markdown text without its markers, without code blocks, images and HTML, on one line, cut at a
-/// word.
+/// The beginning of a Markdown text as one line of plain text, at most [`MAX_EXCERPT`] characters long.
+///
+/// Leaves out Markdown syntax, code blocks, images, HTML, and front matter. Cuts at a word boundary if the last word
+/// begins in the second half.
 #[must_use]
 pub fn of(content: &str) -> String {
     let source = content.get(..content.floor_char_boundary(EXCERPT_SOURCE)).unwrap_or(content);
@@ -30,7 +37,7 @@ pub fn of(content: &str) -> String {
             Event::SoftBreak | Event::HardBreak | Event::End(_) if is_break(&event) => text.push(' '),
             _ => {}
         }
-        // Whitespace is folded below, so a few more are needed than are kept.
+        // `cut` collapses whitespace, so the text may have to be longer than the excerpt.
         if text.len() > EXCERPT_SOURCE {
             break;
         }
@@ -38,18 +45,42 @@ pub fn of(content: &str) -> String {
     cut(&text)
 }
 
-/// What separates words: not the end of an emphasis or a link.
+/// Whether the event separates words. The end of an emphasis or a link does not.
 fn is_break(event: &Event<'_>) -> bool {
     !matches!(event, Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link))
 }
 
+/// The excerpt column of a row, and the content it is derived from if the column is null.
+pub type StoredExcerptColumns = (posts::excerpt, FixedSql<Nullable<Text>>);
+
+/// The excerpt in a row. Null if an external writer changed the content; the excerpt is then derived at each read.
+#[derive(Queryable)]
+pub struct StoredExcerpt {
+    excerpt: Option<String>,
+    /// The beginning of the content. Null if the excerpt is stored.
+    content: Option<String>,
+}
+
+/// The expressions to select for [`StoredExcerpt`]. [`EXCERPT_SOURCE`] bytes have at most that many characters.
+pub(crate) fn stored() -> StoredExcerptColumns {
+    let content = "CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4096) END";
+    (posts::excerpt, FixedSql::new(content))
+}
+
+impl From<StoredExcerpt> for String {
+    fn from(StoredExcerpt { excerpt, content }: StoredExcerpt) -> Self {
+        excerpt.unwrap_or_else(|| of(content.as_deref().unwrap_or_default()))
+    }
+}
+
+/// Collapses whitespace, and cuts the text to the length of an excerpt.
 fn cut(text: &str) -> String {
     let mut excerpt = String::new();
     let mut characters = 0;
     for word in text.split_whitespace() {
         let length = word.chars().count() + usize::from(!excerpt.is_empty());
         if characters + length > MAX_EXCERPT {
-            // Scripts without spaces have words as long as paragraphs.
+            // Scripts without spaces, such as Chinese, have "words" that are as long as a paragraph.
             if characters < MAX_EXCERPT / 2 {
                 let space = usize::from(!excerpt.is_empty());
                 excerpt.push_str(if space == 1 { " " } else { "" });
@@ -88,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_ends_at_a_word_within_its_limit() {
+    fn excerpts_end_at_a_word_within_the_limit() {
         let excerpt = of(&"word ".repeat(100));
         assert!(excerpt.chars().count() <= MAX_EXCERPT && excerpt.ends_with("word"), "{excerpt}");
         for unbroken in ["é".repeat(5000), format!("# 标题\n\n{}", "字".repeat(600))] {

@@ -1,4 +1,4 @@
-//! `/api/posts`. Each handler takes the request apart, calls the store once, and renders the result.
+//! The handlers of `/api/posts`. Each one extracts the parts of the request, calls the store once, and renders the result.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 

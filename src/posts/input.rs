@@ -1,21 +1,23 @@
-//! What callers send to create and change posts.
+//! Request bodies that create and change posts: their schemas, and how they are parsed and validated.
 
 use std::collections::HashMap;
 
+use diesel::AsChangeset;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use crate::db::Timestamp;
 use crate::posts::model::NewPost;
 use crate::posts::{excerpt, model};
+use crate::schema::posts;
 use crate::validation::{Fields, Input, Invalid};
 
-/// What a new post is made of.
+/// A post to create.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Hello, world", "content": "My first post."}))]
 pub struct CreatePost {
-    /// 1 to 200 characters; spaces around them are dropped.
+    /// The title: 1 to 200 characters. Leading and trailing whitespace is removed.
     #[schema(
         example = "Hello, world",
         min_length = 1,
@@ -23,13 +25,14 @@ pub struct CreatePost {
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
     )]
     pub title: String,
-    /// The name in URLs. Left out or null: a free one is made from the title.
+    /// The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug is
+    /// derived from the title.
     #[schema(example = "hello-world", max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     pub slug: Option<String>,
-    /// At most 512 KiB of UTF-8, without U+0000.
+    /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000.
     #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
     pub content: Option<String>,
-    /// Whether to publish it at once; otherwise it is a draft.
+    /// Whether to publish the post at once. Otherwise, the post is a draft.
     #[schema(required = false, default = false, example = true)]
     pub published: bool,
 }
@@ -50,7 +53,7 @@ impl Input for CreatePost {
 }
 
 impl CreatePost {
-    /// The row of a post that is written now.
+    /// The row of a post that is created at `now`.
     #[must_use]
     pub fn into_row(self, slug: String, now: Timestamp) -> NewPost {
         NewPost {
@@ -68,12 +71,12 @@ impl CreatePost {
     }
 }
 
-/// A post to put at a slug.
+/// A post to create or replace at a slug.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Hello, world", "content": "My first post.", "published": true}))]
 pub struct PutPost {
-    /// 1 to 200 characters; spaces around them are dropped.
+    /// The title: 1 to 200 characters. Leading and trailing whitespace is removed.
     #[schema(
         example = "Hello, world",
         min_length = 1,
@@ -81,10 +84,10 @@ pub struct PutPost {
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
     )]
     pub title: String,
-    /// At most 512 KiB of UTF-8, without U+0000. Left out or null: no content.
+    /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
     #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
     pub content: Option<String>,
-    /// Whether it is published. Left out: it is a draft, also where a published post was before.
+    /// Whether the post is public. If omitted, the post becomes a draft, even if it replaces a published post.
     #[schema(required = false, default = false, example = true)]
     pub published: bool,
 }
@@ -104,41 +107,44 @@ impl From<PutPost> for CreatePost {
     }
 }
 
-/// Posts to store together: all of them or none.
+/// Posts to store together, all or none.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"posts": [{"title": "Hello, world", "slug": "hello-world"}], "on_conflict": "skip"}))]
 pub struct Batch {
-    /// 1 to 500 posts; no two may ask for the same slug.
+    /// 1 to 500 posts. No two may request the same slug.
     #[schema(min_items = 1, max_items = 500)]
     pub posts: Vec<CreatePost>,
-    /// What to do with a post whose slug is taken.
+    /// What happens to a post whose slug is in use.
     #[schema(schema_with = on_conflict, required = false)]
     pub on_conflict: OnConflict,
 }
 
-/// What to do with a post whose slug is taken.
+/// What happens to a post of a batch whose slug is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
+    /// The batch fails.
     Error,
+    /// The existing post stays as it is.
     Skip,
+    /// The post replaces the existing one.
     Replace,
 }
 
-/// Derived with a default, it would be an `allOf` of two types, which nothing satisfies.
+/// The schema of [`OnConflict`]. The derived one with a default would be an `allOf` of two types, which no value matches.
 fn on_conflict() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(
-            "What to do with a post whose slug is taken: store nothing of the batch, leave that post out, or replace \
-             the one that has the slug.",
+            "What happens to a post whose slug is in use: `error` rejects the whole batch, `skip` leaves the existing \
+             post unchanged, and `replace` replaces it.",
         ))
         .enum_values(Some(["error", "skip", "replace"]))
         .default(Some("error".into()))
         .build()
 }
 
-/// Posts in a batch.
+/// The maximum number of posts in a batch.
 const MAX_BATCH: usize = 500;
 
 impl Input for Batch {
@@ -148,27 +154,31 @@ impl Input for Batch {
             "error" => Ok(OnConflict::Error),
             "skip" => Ok(OnConflict::Skip),
             "replace" => Ok(OnConflict::Replace),
-            _ => Err(Invalid::new("format", "must be error, skip or replace")),
+            _ => Err(Invalid::new("format", "must be error, skip, or replace")),
         });
         let posts = posts?;
-        let mut first = HashMap::new();
-        for (index, slug) in posts.iter().enumerate().filter_map(|(index, post)| Some((index, post.slug.as_deref()?))) {
-            if let Some(other) = first.insert(slug, index) {
-                let detail = format!("is the slug of /posts/{other}, too");
-                fields.push_error(&format!("/posts/{index}/slug"), Invalid::new("duplicate", detail));
-            }
-        }
+        reject_duplicate_slugs(&posts, fields);
         Some(Self { posts, on_conflict: on_conflict.unwrap_or(OnConflict::Error) })
     }
 }
 
-/// When to publish.
+fn reject_duplicate_slugs(posts: &[CreatePost], fields: &mut Fields) {
+    let mut seen = HashMap::new();
+    for (index, slug) in posts.iter().enumerate().filter_map(|(index, post)| Some((index, post.slug.as_deref()?))) {
+        if let Some(other) = seen.insert(slug, index) {
+            let detail = format!("must differ from the slug of /posts/{other}");
+            fields.push_error(&format!("/posts/{index}/slug"), Invalid::new("duplicate", detail));
+        }
+    }
+}
+
+/// When to publish a post.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct Publish {
-    /// The time to publish the post at, and to show as `published_at`. One that has passed publishes at once; left out
-    /// or null: now.
+    /// When to publish the post; becomes its `published_at`. A time in the past publishes the post at once. If omitted
+    /// or null, the post is published at once, and `published_at` is the current time unless it is already set.
     #[schema(value_type = Option<String>, format = DateTime, example = "2099-01-31T12:00:00Z")]
     pub at: Option<Timestamp>,
 }
@@ -179,12 +189,13 @@ impl Input for Publish {
     }
 }
 
-/// A change to a post, as a JSON Merge Patch (RFC 7396): what is left out stays, null clears.
-#[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
+/// A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their values, and null clears a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema, AsChangeset)]
+#[diesel(table_name = posts)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Hello again"}))]
 pub struct UpdatePost {
-    /// 1 to 200 characters; spaces around them are dropped.
+    /// The title: 1 to 200 characters. Leading and trailing whitespace is removed.
     #[schema(
         required = false,
         nullable = false,
@@ -194,7 +205,7 @@ pub struct UpdatePost {
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
     )]
     pub title: Option<String>,
-    /// The name in URLs; the old one no longer leads here.
+    /// The name of the post in URLs. The post can no longer be found by its previous slug.
     #[schema(
         required = false,
         nullable = false,
@@ -204,10 +215,10 @@ pub struct UpdatePost {
         pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"
     )]
     pub slug: Option<String>,
-    /// At most 512 KiB of UTF-8, without U+0000; null clears it.
+    /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
     #[schema(required = false, value_type = Option<String>, example = "Rewritten.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
     pub content: Option<Option<String>>,
-    /// true publishes, false makes it a draft.
+    /// `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
     #[schema(required = false, nullable = false, example = true)]
     pub published: Option<bool>,
 }

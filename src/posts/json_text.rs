@@ -1,15 +1,12 @@
-//! Long texts as JSON.
+//! Fast JSON serialization of long strings.
 
 use serde::ser::Error as _;
 use serde::{Serialize as _, Serializer};
 use serde_json::value::RawValue;
 
-/// Writes a text as `serde_json` does, many bytes at a time: one by one, the contents of a page take longer than all
-/// else that is done for it.
-///
-/// # Errors
-/// The serializer's.
-#[expect(clippy::ref_option, reason = "serde hands a field over by reference")]
+/// Serializes a string to the same bytes as `serde_json`, but escapes many bytes at a time with SIMD. Byte by byte, the
+/// contents of a page would take longer than everything else in the request.
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 pub(crate) fn serialize<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(text) = text else { return serializer.serialize_none() };
     let json = json_escape_simd::escape(text);
@@ -23,23 +20,23 @@ mod tests {
     use serde::Serialize;
 
     #[derive(Serialize)]
-    struct Written {
+    struct Simd {
         #[serde(serialize_with = "super::serialize")]
         text: Option<String>,
     }
 
     #[derive(Serialize)]
-    struct Expected {
+    struct SerdeJson {
         text: Option<String>,
     }
 
     fn assert_same_bytes(text: Option<String>) {
-        let written = serde_json::to_string(&Written { text: text.clone() }).unwrap();
-        assert_eq!(written, serde_json::to_string(&Expected { text }).unwrap());
+        let written = serde_json::to_string(&Simd { text: text.clone() }).unwrap();
+        assert_eq!(written, serde_json::to_string(&SerdeJson { text }).unwrap());
     }
 
     #[test]
-    fn every_character_below_u_0800_and_no_text_are_written_as_serde_json_does() {
+    fn characters_below_u_0800_have_the_same_bytes_as_serde_json() {
         assert_same_bytes(None);
         for c in '\0'..'\u{0800}' {
             for padding in [0, 15, 16, 31, 63] {
@@ -50,7 +47,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_written_as_serde_json_does(text in "(?s).{0,300}") {
+        fn any_text_has_the_same_bytes_as_serde_json(text in "(?s).{0,300}") {
             assert_same_bytes(Some(text));
         }
     }

@@ -1,109 +1,160 @@
-//! What a post is: the row, the JSON, and the limits of its fields.
+//! The fields of a post: how they are stored, their JSON, and their limits. It knows no query and no request.
 
 use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::{InvalidTimestamp, Timestamp};
-use crate::posts::examples;
+use crate::posts::excerpt;
+use crate::posts::excerpt::{StoredExcerpt, StoredExcerptColumns};
 use crate::schema::posts;
 use crate::validation::Invalid;
 
-/// A post.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
-#[diesel(table_name = posts)]
-#[schema(example = examples::published)]
-pub struct Post {
-    /// Given at creation, from 1, never given again.
-    #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    pub id: i64,
-    /// The name in URLs, unique among all posts.
-    #[schema(example = "hello-world", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
-    pub slug: String,
-    #[schema(example = "Hello, world", min_length = 1, max_length = 200)]
-    pub title: String,
-    /// The text, in whatever markup its readers agree on; null where none was written.
-    #[schema(required, example = "My first post.", max_length = 524_288)]
-    #[serde(serialize_with = "crate::posts::json_text::serialize")]
-    pub content: Option<String>,
-    /// Whether everyone may read it. A post that is not published is a draft.
-    pub published: bool,
-    /// When it was first published, or the time it was published for; null where it never was.
-    #[schema(required, value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
-    pub published_at: Option<Timestamp>,
-    /// When it is to be published; null where nothing is planned.
-    #[schema(required, value_type = Option<String>, format = DateTime)]
-    pub scheduled_for: Option<Timestamp>,
-    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
-    pub created_at: Timestamp,
-    /// When it was last changed; at first the same as `created_at`.
-    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
-    pub updated_at: Timestamp,
-    /// 1 at creation, and one more with every change.
-    #[schema(example = 1, minimum = 1)]
-    pub version: i64,
+/// Declares [`Post`], [`PostSummary`], and [`NewPost`], which have the same fields, with two exceptions: a summary has an
+/// excerpt instead of the content, and a new post has both, but no id. The JSON has the fields in the order of
+/// declaration.
+macro_rules! post_types {
+    (
+        before_content { $($(#[$before_attribute:meta])* $before:ident: $before_type:ty,)* }
+        after_content { $($(#[$after_attribute:meta])* $after:ident: $after_type:ty,)* }
+    ) => {
+        /// A post.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
+        #[diesel(table_name = posts)]
+        #[schema(example = json!(NewPost::example().to_post(1)))]
+        pub struct Post {
+            /// Unique identifier. The id of a deleted post is not used again.
+            #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+            pub id: i64,
+            $($(#[$before_attribute])* pub $before: $before_type,)*
+            /// The text, in any markup. Null if the post has no content.
+            #[schema(required, example = "My first post.", max_length = 524_288)]
+            #[serde(serialize_with = "crate::posts::json_text::serialize")]
+            pub content: Option<String>,
+            $($(#[$after_attribute])* pub $after: $after_type,)*
+        }
+
+        /// A post without its content, as lists return it with `view=summary`.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, Queryable, Selectable)]
+        #[diesel(table_name = posts)]
+        #[schema(example = json!(NewPost::example().to_summary(1)))]
+        pub struct PostSummary {
+            /// Unique identifier. The id of a deleted post is not used again.
+            #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+            pub id: i64,
+            $($(#[$before_attribute])* pub $before: $before_type,)*
+            /// The beginning of the content as plain text, cut at a word boundary.
+            #[schema(example = "My first post.", max_length = 200)]
+            #[diesel(select_expression = excerpt::stored(), select_expression_type = StoredExcerptColumns)]
+            #[diesel(deserialize_as = StoredExcerpt)]
+            pub excerpt: String,
+            $($(#[$after_attribute])* pub $after: $after_type,)*
+        }
+
+        /// A row to insert. The database assigns the id.
+        #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
+        #[diesel(table_name = posts, treat_none_as_default_value = false)]
+        pub struct NewPost {
+            $(pub $before: $before_type,)*
+            pub content: Option<String>,
+            pub excerpt: String,
+            $(pub $after: $after_type,)*
+        }
+
+        impl NewPost {
+            pub(crate) fn to_post(&self, id: i64) -> Post {
+                let Self { $($before,)* content, $($after,)* excerpt: _ } = self.clone();
+                Post { id, $($before,)* content, $($after,)* }
+            }
+
+            pub(crate) fn to_summary(&self, id: i64) -> PostSummary {
+                let Self { $($before,)* excerpt, $($after,)* content: _ } = self.clone();
+                PostSummary { id, $($before,)* excerpt, $($after,)* }
+            }
+        }
+    };
 }
 
-/// A row to insert, whose id the database gives.
-#[derive(Debug, Clone, PartialEq, Eq, Insertable)]
-#[diesel(table_name = posts, treat_none_as_default_value = false)]
-pub struct NewPost {
-    pub slug: String,
-    pub title: String,
-    pub content: Option<String>,
-    pub excerpt: String,
-    pub published: bool,
-    pub published_at: Option<Timestamp>,
-    pub scheduled_for: Option<Timestamp>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub version: i64,
+post_types! {
+    before_content {
+        /// The name of the post in URLs. Unique among all posts, including drafts.
+        #[schema(example = "hello-world", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+        slug: String,
+        /// The title, without leading or trailing whitespace.
+        #[schema(example = "Hello, world", min_length = 1, max_length = 200)]
+        title: String,
+    }
+    after_content {
+        /// Whether the post is public. A post that is not published is a draft.
+        published: bool,
+        /// When the post was first published, or the time for which its publication was scheduled. Null if it was never
+        /// published.
+        #[schema(required, value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+        published_at: Option<Timestamp>,
+        /// When the service will publish the post. Null if no publication is scheduled.
+        #[schema(required, value_type = Option<String>, format = DateTime)]
+        scheduled_for: Option<Timestamp>,
+        /// When the post was created.
+        #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+        created_at: Timestamp,
+        /// When the post was last changed. Equal to `created_at` until the first change.
+        #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+        updated_at: Timestamp,
+        /// The number of the current version: 1 at creation, incremented by every change.
+        #[schema(example = 1, minimum = 1)]
+        version: i64,
+    }
 }
 
-/// A post without its content, for lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = examples::summary)]
-pub struct PostSummary {
-    /// Given at creation, from 1, never given again.
-    #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
-    pub id: i64,
-    /// The name in URLs, unique among all posts.
-    #[schema(example = "hello-world", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
-    pub slug: String,
-    #[schema(example = "Hello, world", min_length = 1, max_length = 200)]
-    pub title: String,
-    /// The beginning of the content as plain text, cut at a word.
-    #[schema(example = "My first post.", max_length = 200)]
-    pub excerpt: String,
-    /// Whether everyone may read it. A post that is not published is a draft.
-    pub published: bool,
-    /// When it was first published, or the time it was published for; null where it never was.
-    #[schema(required, value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
-    pub published_at: Option<Timestamp>,
-    /// When it is to be published; null where nothing is planned.
-    #[schema(required, value_type = Option<String>, format = DateTime)]
-    pub scheduled_for: Option<Timestamp>,
-    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
-    pub created_at: Timestamp,
-    /// When it was last changed; at first the same as `created_at`.
-    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
-    pub updated_at: Timestamp,
-    /// 1 at creation, and one more with every change.
-    #[schema(example = 1, minimum = 1)]
-    pub version: i64,
+impl NewPost {
+    /// The post in the examples of the OpenAPI document, where it has the id 1.
+    pub(crate) fn example() -> Self {
+        let time = |text: &str| text.parse().unwrap_or(Timestamp::MIN);
+        Self {
+            slug: "hello-world".into(),
+            title: "Hello, world".into(),
+            content: Some("My first post.".into()),
+            excerpt: "My first post.".into(),
+            published: true,
+            published_at: Some(time("2026-01-31T12:00:00Z")),
+            scheduled_for: None,
+            created_at: time("2026-01-31T11:58:00Z"),
+            updated_at: time("2026-01-31T12:00:00Z"),
+            version: 2,
+        }
+    }
 }
 
-/// Characters (Unicode scalar values) in a title, after trimming.
+/// The assignments of an `UPDATE` that replaces a post with a [`NewPost`]. `$new!(column)` is the new value of a column.
+///
+/// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is canceled.
+macro_rules! replacement {
+    ($new:ident) => {
+        (
+            posts::title.eq($new!(title)),
+            posts::content.eq($new!(content)),
+            posts::excerpt.eq($new!(excerpt)),
+            posts::published.eq($new!(published)),
+            posts::published_at.eq(coalesce(posts::published_at, $new!(published_at))),
+            posts::scheduled_for.eq(None::<Timestamp>),
+            posts::updated_at.eq($new!(updated_at)),
+            posts::version.eq(posts::version + 1),
+        )
+    };
+}
+pub(crate) use replacement;
+
+/// The maximum length of a title in characters (Unicode scalar values), after trimming.
 pub const MAX_TITLE: usize = 200;
-/// Characters, all ASCII, in a slug.
+/// The maximum length of a slug in characters, which are all ASCII.
 pub const MAX_SLUG: usize = 200;
-/// Bytes of UTF-8 in a content: 512 KiB.
+/// The maximum length of a content in bytes of UTF-8: 512 KiB.
 pub const MAX_CONTENT: usize = 512 * 1024;
 
-/// A title within its limits, trimmed.
+/// Trims a title and checks its length.
 ///
 /// # Errors
-/// Empty after trimming, or over [`MAX_TITLE`].
+/// The title is empty after trimming, or longer than [`MAX_TITLE`].
 pub fn title(text: String) -> Result<String, Invalid> {
     match text.trim() {
         "" => Err(Invalid::new("empty", "must not be empty")),
@@ -115,10 +166,10 @@ pub fn title(text: String) -> Result<String, Invalid> {
     }
 }
 
-/// A content within its limit.
+/// Checks the length of a content.
 ///
 /// # Errors
-/// Over [`MAX_CONTENT`].
+/// The content is longer than [`MAX_CONTENT`].
 pub fn content(text: String) -> Result<String, Invalid> {
     if text.len() <= MAX_CONTENT {
         Ok(text)
@@ -127,14 +178,14 @@ pub fn content(text: String) -> Result<String, Invalid> {
     }
 }
 
-/// A slug as a caller gives it.
+/// Checks the characters and the length of a slug.
 ///
 /// # Errors
-/// Not `[a-z0-9]+(-[a-z0-9]+)*`, or over [`MAX_SLUG`].
+/// The slug does not match `[a-z0-9]+(-[a-z0-9]+)*`, or is longer than [`MAX_SLUG`].
 pub fn slug(text: String) -> Result<String, Invalid> {
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if !text.split('-').all(is_word) {
-        return Err(Invalid::new("format", "must be words of a-z and 0-9 joined by single hyphens"));
+        return Err(Invalid::new("format", "must consist of words of a-z and 0-9 joined by single hyphens"));
     }
     if text.len() > MAX_SLUG {
         return Err(Invalid::new("too_long", "must be at most 200 characters long"));
@@ -142,10 +193,10 @@ pub fn slug(text: String) -> Result<String, Invalid> {
     Ok(text)
 }
 
-/// An RFC 3339 time.
+/// Parses an RFC 3339 time.
 ///
 /// # Errors
-/// It is none, or outside the range of [`Timestamp`].
+/// The text is not an RFC 3339 time, or the time is outside the range of [`Timestamp`].
 pub fn time(text: String) -> Result<Timestamp, Invalid> {
     text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))
 }
@@ -155,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_is_trimmed_and_counted_in_characters() {
+    fn titles_are_trimmed_and_limited_in_characters() {
         assert_eq!(title("  Hello \n".into()).unwrap(), "Hello");
         assert_eq!(title("é".repeat(200)).unwrap().chars().count(), 200);
         assert_eq!(title("é".repeat(201)).unwrap_err().code, "too_long");
@@ -163,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_is_lower_case_words_joined_by_single_hyphens() {
+    fn slugs_are_lower_case_words_joined_by_single_hyphens() {
         for good in ["a", "0", "hello-world", "rust-1-0"] {
             assert_eq!(slug(good.into()).unwrap(), good);
         }

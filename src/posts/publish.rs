@@ -1,26 +1,26 @@
-//! Publishing, at once or at a time, and taking it back.
+//! Queries that publish, schedule, and unpublish posts.
 
 use diesel::prelude::*;
 
 use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::model::Post;
-use crate::posts::store::{coalesce, unchanged};
+use crate::posts::store::{coalesce, explain_unchanged};
 use crate::resource::versioned::{Change, Expected};
 use crate::schema::posts;
 
-/// What a post is to be. One that is so already stays as it is.
+/// The requested state of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostState {
-    /// Published, since `at`; `None`: since its first publication, or now.
+    /// Published with `at` as `published_at`. If `None`, the time of the first publication stays, or is set to now.
     Published { at: Option<Timestamp> },
-    /// A draft that is published at this time. A post that is published stays so.
+    /// A draft that the scheduler publishes at this time. A published post stays published.
     Scheduled(Timestamp),
-    /// A draft with nothing planned.
+    /// A draft that is not scheduled.
     Draft,
 }
 
 impl PostState {
-    /// What publishing `at` means now: a time that has passed publishes at once.
+    /// The state that a request to publish at `at` asks for. A time in the past publishes at once.
     #[must_use]
     pub fn publish(at: Option<Timestamp>, now: Timestamp) -> Self {
         match at {
@@ -38,10 +38,7 @@ impl PostState {
     }
 }
 
-/// Changes the post where it is not yet what it is to be.
-///
-/// # Errors
-/// The database's.
+/// Changes the state of the post. A post that already has the state is not changed.
 pub fn set_state(
     conn: &mut Connection,
     id: i64,
@@ -51,19 +48,19 @@ pub fn set_state(
 ) -> QueryResult<Change<Post>> {
     loop {
         if let Some(post) = try_set_state(conn, id, expected, state, now)? {
-            // What is scheduled was a draft.
+            // Only a draft can be scheduled, and drafts are not public.
             conn.mark_changed(Visibility::of(!matches!(state, PostState::Scheduled(_))));
             return Ok(Change::Done(post));
         }
-        match unchanged(conn, id, expected)? {
-            // Somebody changed it between the two statements.
+        match explain_unchanged(conn, id, expected)? {
+            // Another writer changed the post between the two statements.
             Change::Done(post) if !state.is_state_of(&post) => {}
             outcome => return Ok(outcome),
         }
     }
 }
 
-/// `None`: the post is missing, at another version, or what it is to be.
+/// Returns `None` if the post is missing, is at an unexpected version, or already has the state.
 fn try_set_state(
     conn: &mut Connection,
     id: i64,
@@ -105,14 +102,11 @@ fn try_set_state(
     })
 }
 
-/// The ids of at most `limit` posts whose time has come, the most overdue first.
-///
-/// # Errors
-/// The database's.
-pub fn due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
+/// The ids of at most `limit` posts that are due, the most overdue first.
+pub fn find_due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
     on!(conn, conn => posts::table
         .filter(posts::scheduled_for.le(now))
-        // Not `published = false`, for which SQLite would walk all drafts instead of those that are scheduled.
+        // With `published = false`, SQLite would scan all drafts instead of `posts_scheduled_for`.
         .filter(posts::published.ne(true))
         .order(posts::scheduled_for.asc())
         .limit(limit)
@@ -120,11 +114,10 @@ pub fn due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec
         .load(conn))
 }
 
-/// Publishes those of these posts that are still due, and answers the times they were due at. Of several instances
-/// that try at once, one finds each post due: the others wait for its row and then see that it no longer is.
+/// Publishes those of the posts that are still due, and returns the times they were due at.
 ///
-/// # Errors
-/// The database's.
+/// Each post is published once, even if several instances try at the same time: the others wait for the row lock, and
+/// then find that the post is no longer due.
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
     let published: Vec<Option<Timestamp>> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
         .filter(posts::scheduled_for.le(now))

@@ -16,14 +16,14 @@ use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
 use crate::posts::model::Post;
-use crate::posts::store::Scope;
+use crate::posts::store::ReadScope;
 use crate::posts::{errors, list};
 use crate::resource::versioned::{Change, etag};
 use crate::validation::FieldError;
 
 /// The posts that the caller may see.
-pub(crate) fn scope(caller: Caller) -> Scope {
-    if caller.may_read_drafts() { Scope::All } else { Scope::Published }
+pub(crate) fn scope(caller: Caller) -> ReadScope {
+    if caller.may_read_drafts() { ReadScope::All } else { ReadScope::Published }
 }
 
 /// Which caches may store a response to the caller. Without a key, every client gets the same response.
@@ -54,7 +54,8 @@ pub(crate) async fn page(
     query_string: &str,
 ) -> Result<Representation, ApiError> {
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
-    let parts = move |conn: &mut Connection| Ok((list::list(conn, &query)?, count::total(conn, &query.filter, count)?));
+    let parts =
+        move |conn: &mut Connection| Ok((list::read_page(conn, &query)?, count::total(conn, &query.filter, count)?));
     let (page, total) = read(database, caller, is_indexed, parts).await?;
     let page = PostPage::new(&request, page, total);
     Representation::of_read(page.etag(), page.link(path, query_string), &page)

@@ -1,5 +1,4 @@
-//! The task that publishes posts when their time has come. Every instance runs it; together they publish each post
-//! once.
+//! The task that publishes scheduled posts when they are due. Every instance runs it, and each post is published once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -9,72 +8,72 @@ use crate::db::{Database, Error, Timestamp};
 use crate::posts::publish;
 use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
-/// How often it looks. It sleeps by a clock that nobody sets and compares with the one that people set, so that a step
-/// of that clock is noticed at the next look.
+/// The time between two polls. The task sleeps by the monotonic clock and compares with the wall clock, so a step of the
+/// wall clock takes effect at the next poll.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Posts that are published in one transaction; more that are overdue follow at once.
+/// The maximum number of posts that one transaction publishes. If more are due, the next poll follows at once.
 const BATCH: i64 = 100;
 
-/// What the task has done so far.
+/// What the scheduler of this instance has done so far.
 #[derive(Debug)]
-pub struct Progress {
+pub struct SchedulerStats {
     published: AtomicU64,
     last_lag: AtomicI64,
     lags: Histogram,
-    /// Microseconds since 1970; 0: never.
-    looked_at: AtomicI64,
+    /// In microseconds since 1970. 0 before the first successful poll.
+    polled_at: AtomicI64,
 }
 
-/// In microseconds: from one look to the next, to an hour in which nothing ran.
-const LAGS: &[u64] = &[
+/// The bucket bounds of the lag in microseconds: from less than a poll interval up to an outage of an hour.
+const LAG_BUCKETS: &[u64] = &[
     100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 15_000_000, 60_000_000, 300_000_000, 900_000_000,
     3_600_000_000,
 ];
 
-impl Default for Progress {
+impl Default for SchedulerStats {
     fn default() -> Self {
         Self {
             published: AtomicU64::new(0),
             last_lag: AtomicI64::new(0),
-            lags: Histogram::of_durations(LAGS),
-            looked_at: AtomicI64::new(0),
+            lags: Histogram::of_durations(LAG_BUCKETS),
+            polled_at: AtomicI64::new(0),
         }
     }
 }
 
-impl Progress {
-    /// How long after its time each post was published.
+impl SchedulerStats {
+    /// The time between the due time and the publication of each post.
     pub fn lags(&self) -> HistogramSnapshot {
         self.lags.snapshot()
     }
 
-    /// When this instance has last published what was due, or found that nothing was; `None`: not yet.
-    pub fn looked_at(&self) -> Option<Timestamp> {
-        Some(self.looked_at.load(Ordering::Relaxed))
+    /// When the last successful poll ended; `None` before the first one.
+    pub fn polled_at(&self) -> Option<Timestamp> {
+        Some(self.polled_at.load(Ordering::Relaxed))
             .filter(|time| *time > 0)
             .and_then(|time| Timestamp::from_microseconds(time).ok())
     }
 
-    /// Posts that this instance has published.
+    /// The number of posts that this instance has published.
     pub fn published(&self) -> u64 {
         self.published.load(Ordering::Relaxed)
     }
 
-    /// How long after its time the most overdue post of the last batch was published.
+    /// The lag of the most overdue post in the last batch.
     pub fn last_lag(&self) -> Duration {
         Duration::from_micros(self.last_lag.load(Ordering::Relaxed).try_into().unwrap_or(0))
     }
 }
 
-/// Publishes due posts for ever.
-pub async fn run(database: Database, progress: Arc<Progress>) {
+/// Polls for due posts and publishes them. Never returns.
+pub async fn poll(database: Database, stats: Arc<SchedulerStats>) {
     let mut is_failing = false;
     loop {
-        match publish_batch(&database, &progress).await {
+        match publish_batch(&database, &stats).await {
             Ok(published) => {
-                progress.looked_at.store(Timestamp::now().as_microseconds(), Ordering::Relaxed);
+                stats.polled_at.store(Timestamp::now().as_microseconds(), Ordering::Relaxed);
                 if is_failing {
-                    tracing::info!("scheduled posts are published again");
+                    tracing::info!("scheduled posts are being published again");
                 }
                 is_failing = false;
                 if i64::try_from(published).is_ok_and(|published| published == BATCH) {
@@ -83,7 +82,7 @@ pub async fn run(database: Database, progress: Arc<Progress>) {
             }
             Err(error) => {
                 if !is_failing {
-                    tracing::warn!(%error, "scheduled posts cannot be published; trying on");
+                    tracing::warn!(%error, "failed to publish scheduled posts; will retry");
                 }
                 is_failing = true;
             }
@@ -92,40 +91,44 @@ pub async fn run(database: Database, progress: Arc<Progress>) {
     }
 }
 
-async fn publish(database: &Database, ids: Vec<i64>, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
-    database.write_each(move |conn| publish::publish_due(conn, &ids, now)).await
-}
-
-/// Answers how many posts were published.
-async fn publish_batch(database: &Database, progress: &Progress) -> Result<usize, Error> {
+/// Publishes at most [`BATCH`] due posts, and returns how many.
+async fn publish_batch(database: &Database, stats: &SchedulerStats) -> Result<usize, Error> {
     let now = Timestamp::now();
-    // A read, so that a service with nothing to publish never asks for the writer.
-    let ids = database.read(move |conn| publish::due(conn, now, BATCH)).await?;
+    // A read, so that the writer is not used if no post is due.
+    let ids = database.read(move |conn| publish::find_due(conn, now, BATCH)).await?;
     if ids.is_empty() {
         return Ok(0);
     }
     let due_at = match publish(database, ids.clone(), now).await {
         Err(Error::Query(error)) => {
-            // One post that cannot be published must not keep the others back.
-            tracing::error!(%error, "a batch of scheduled posts cannot be published; trying one by one");
-            let mut due_at = Vec::new();
-            for id in ids {
-                match publish(database, vec![id], now).await {
-                    Ok(published) => due_at.extend(published),
-                    Err(error) => tracing::error!(%error, post = id, "a scheduled post cannot be published"),
-                }
-            }
-            due_at
+            tracing::error!(%error, due = ids.len(), "failed to publish a batch of scheduled posts; publishing each separately");
+            publish_separately(database, ids, now).await
         }
         due_at => due_at?,
     };
     let lag = |due_at: &Timestamp| now.as_microseconds() - due_at.as_microseconds();
     if let Some(oldest) = due_at.iter().min() {
-        progress.last_lag.store(lag(oldest), Ordering::Relaxed);
+        stats.last_lag.store(lag(oldest), Ordering::Relaxed);
     }
     for due_at in &due_at {
-        progress.lags.record_duration(Duration::from_micros(lag(due_at).try_into().unwrap_or(0)));
+        stats.lags.record_duration(Duration::from_micros(lag(due_at).try_into().unwrap_or(0)));
     }
-    progress.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
+    stats.published.fetch_add(due_at.len() as u64, Ordering::Relaxed);
     Ok(due_at.len())
+}
+
+async fn publish(database: &Database, ids: Vec<i64>, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
+    database.write_each(move |conn| publish::publish_due(conn, &ids, now)).await
+}
+
+/// Publishes each post in its own transaction, so that one that fails does not hold back the others.
+async fn publish_separately(database: &Database, ids: Vec<i64>, now: Timestamp) -> Vec<Timestamp> {
+    let mut due_at = Vec::new();
+    for id in ids {
+        match publish(database, vec![id], now).await {
+            Ok(published) => due_at.extend(published),
+            Err(error) => tracing::error!(%error, post = id, "failed to publish a scheduled post; will retry"),
+        }
+    }
+    due_at
 }

@@ -32,51 +32,55 @@ pub fn numbered(base: &str, number: u64) -> String {
     format!("{}{suffix}", cut(base, MAX_SLUG - suffix.len()))
 }
 
-/// A search for a free slug among `base`, `base-2`, `base-3`, …, one lookup at a time.
+/// A search for an unused slug among `base`, `base-2`, `base-3`, …, one lookup at a time.
 ///
-/// It doubles the number until a slug is free, then halves the gap: the 10,000th "untitled" costs at most 30 lookups.
+/// It doubles the number until a slug is unused, then halves the gap: the 10,000th "untitled" costs at most 30 lookups.
 /// `posts_fill_slug` in SQL.
 #[derive(Debug, Default)]
-pub struct FreeNumber {
-    taken: u64,
+pub struct FreeNumberSearch {
+    /// The largest number that a lookup found in use.
+    used: u64,
+    /// The smallest number that a lookup found free.
     free: Option<u64>,
 }
 
-impl FreeNumber {
-    /// The number to look up next.
-    ///
-    /// # Errors
-    /// The search has ended: the number in the error is free.
-    pub fn look_up(&self) -> Result<u64, u64> {
+impl FreeNumberSearch {
+    /// The number to look up next; `None` when the search has ended.
+    #[must_use]
+    pub fn candidate(&self) -> Option<u64> {
         match self.free {
-            None => Ok((self.taken * 2).max(1)),
-            Some(free) if free - self.taken > 1 => Ok(self.taken.midpoint(free)),
-            Some(free) => Err(free),
+            None => Some((self.used * 2).max(1)),
+            Some(free) if free - self.used > 1 => Some(self.used.midpoint(free)),
+            Some(_) => None,
         }
     }
 
+    /// The smallest number found free so far.
+    #[must_use]
+    pub fn free(&self) -> Option<u64> {
+        self.free
+    }
+
     /// Records the result of a lookup.
-    pub fn note(&mut self, number: u64, is_taken: bool) {
-        if is_taken {
-            self.taken = number;
+    pub fn record(&mut self, number: u64, is_used: bool) {
+        if is_used {
+            self.used = number;
         } else {
             self.free = Some(number);
         }
     }
 }
 
-/// A free slug among `base`, `base-2`, `base-3`, …: the first one, unless there are gaps between the taken ones.
+/// Finds an unused slug among `base`, `base-2`, `base-3`, …: the first one, unless there are gaps between the used ones.
 ///
 /// # Errors
-/// Returns the first error of `is_taken`.
-pub fn first_free<E>(base: &str, mut is_taken: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
-    let mut search = FreeNumber::default();
-    loop {
-        match search.look_up() {
-            Ok(number) => search.note(number, is_taken(&numbered(base, number))?),
-            Err(free) => return Ok(numbered(base, free)),
-        }
+/// Returns the first error of `is_used`.
+pub fn find_free<E>(base: &str, mut is_used: impl FnMut(&str) -> Result<bool, E>) -> Result<String, E> {
+    let mut search = FreeNumberSearch::default();
+    while let Some(number) = search.candidate() {
+        search.record(number, is_used(&numbered(base, number))?);
     }
+    Ok(numbered(base, search.free().unwrap_or(1)))
 }
 
 /// The first `max` bytes, without the last word if it does not fit and is not the only one.
@@ -122,12 +126,12 @@ mod tests {
     fn free_numbers_take_few_lookups() {
         for count in [0, 1, 2, 3, 4, 5, 9_999] {
             let mut lookups = 0;
-            let taken = |slug: &str| {
+            let is_used = |slug: &str| {
                 lookups += 1;
                 let number = slug.strip_prefix("a").unwrap().trim_start_matches('-').parse().unwrap_or(1);
                 Ok::<_, Infallible>(number <= count)
             };
-            assert_eq!(first_free("a", taken), Ok(numbered("a", count + 1)));
+            assert_eq!(find_free("a", is_used), Ok(numbered("a", count + 1)));
             assert!(lookups <= 30, "{lookups} lookups for {count}");
         }
     }

@@ -9,7 +9,7 @@ use crate::db::{Backend, Connection, Sequence};
 use crate::keys::store as key_store;
 use crate::keys::store::Restored;
 use crate::posts::batch;
-use crate::posts::batch::{BatchOutcome, Entry};
+use crate::posts::batch::{BatchEntry, BatchOutcome};
 use crate::posts::input::OnConflict;
 use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
@@ -247,7 +247,7 @@ fn store_posts(conn: &mut Connection, posts: Vec<Located<ImportedPost>>, report:
     if posts.is_empty() {
         return Ok(());
     }
-    let (ids, entries): (Vec<_>, Vec<Entry>) = posts
+    let (ids, entries): (Vec<_>, Vec<BatchEntry>) = posts
         .into_iter()
         .map(|Located { unit, number, value }| (Located { unit, number, value: value.entry.id }, value.entry))
         .unzip();

@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use crate::db::{MAX_ID, Timestamp};
-use crate::posts::batch::Entry;
-use crate::posts::model::NewPost;
-use crate::posts::{excerpt, model, slug};
+use crate::posts::batch::BatchEntry;
+use crate::posts::input::CreatePost;
+use crate::posts::model;
 use crate::transfer::limits::MAX_IMPORTED_ID;
 use crate::validation;
 use crate::validation::{FieldError, Fields, Input, Invalid};
 
 /// A post with all its fields. The file must give the title; the other fields have defaults.
 pub(crate) struct ImportedPost {
-    pub(crate) entry: Entry,
+    pub(crate) entry: BatchEntry,
     pub(crate) given_times: GivenTimes,
 }
 
@@ -26,39 +26,26 @@ pub(crate) struct GivenTimes {
 impl Input for ImportedPost {
     fn read(fields: &mut Fields) -> Option<Self> {
         let id = fields.nullable("id", |id| in_range(id, MAX_IMPORTED_ID));
-        let slug = fields.nullable("slug", model::slug);
-        let title = fields.required("title", model::title);
-        let content = fields.nullable("content", model::content);
-        let published = fields.optional("published", Ok).unwrap_or(false);
+        let post = CreatePost::read(fields);
         let published_at = fields.nullable("published_at", model::time).flatten();
-        let scheduled_for = fields.nullable("scheduled_for", model::time);
+        let scheduled_for = fields.nullable("scheduled_for", model::time).flatten();
         let created_at = fields.nullable("created_at", model::time).flatten().or(published_at);
         let updated_at = fields.nullable("updated_at", model::time).flatten();
         let version = fields.optional("version", |version| in_range(version, MAX_ID));
-        let now = Timestamp::now();
-        let (title, slug, content) = (title?, slug.flatten(), content.flatten());
+        let mut entry = BatchEntry::new(post?, Timestamp::now());
+        entry.id = id.flatten();
+        let row = &mut entry.row;
         let given_times = GivenTimes {
-            published_at: published_at.is_some() || !published,
+            published_at: published_at.is_some() || !row.published,
             created_at: created_at.is_some(),
             updated_at: updated_at.is_some(),
         };
-        let entry = Entry {
-            id: id.flatten(),
-            base: if slug.is_none() { Some(slug::from_title(&title)) } else { None },
-            row: NewPost {
-                slug: slug.unwrap_or_default(),
-                title,
-                excerpt: excerpt::of(content.as_deref().unwrap_or_default()),
-                content,
-                published,
-                published_at: published_at.or(published.then_some(now)),
-                // A published post has no schedule.
-                scheduled_for: scheduled_for.flatten().filter(|_| !published),
-                created_at: created_at.unwrap_or(now),
-                updated_at: updated_at.unwrap_or(now),
-                version: version.unwrap_or(1),
-            },
-        };
+        row.published_at = published_at.or(row.published_at);
+        // A published post has no schedule.
+        row.scheduled_for = scheduled_for.filter(|_| !row.published);
+        row.created_at = created_at.unwrap_or(row.created_at);
+        row.updated_at = updated_at.unwrap_or(row.updated_at);
+        row.version = version.unwrap_or(row.version);
         Some(Self { entry, given_times })
     }
 }

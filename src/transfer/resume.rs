@@ -8,25 +8,11 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, on};
-use crate::posts::batch::Entry;
+use crate::db::{Connection, on};
+use crate::posts::batch::BatchEntry;
+use crate::posts::model::PostSummary;
 use crate::schema::posts;
 use crate::transfer::imported_post::ImportedPost;
-
-/// A stored post without its content.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = posts)]
-struct StoredPost {
-    id: i64,
-    slug: String,
-    title: String,
-    published: bool,
-    published_at: Option<Timestamp>,
-    scheduled_for: Option<Timestamp>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: i64,
-}
 
 impl ImportedPost {
     /// Whether a repeated import can recognize the post, by its id, its slug, or its creation time.
@@ -34,18 +20,28 @@ impl ImportedPost {
         self.entry.id.is_some() || self.entry.base.is_none() || self.given_times.created_at
     }
 
-    /// Compares all fields except the content.
-    fn matches(&self, stored: &StoredPost) -> bool {
-        let Self { entry: Entry { id, base, row }, given_times } = self;
-        id.is_none_or(|id| id == stored.id)
+    /// Compares all fields, except the content and the excerpt derived from it.
+    fn matches(&self, stored: &PostSummary) -> bool {
+        let Self { entry: BatchEntry { id, base, row }, given_times } = self;
+        let is_candidate = id.is_none_or(|id| id == stored.id)
             && (base.is_some() || row.slug == stored.slug)
-            && row.title == stored.title
-            && row.published == stored.published
-            && row.scheduled_for == stored.scheduled_for
-            && row.version == stored.version
-            && (!given_times.published_at || row.published_at == stored.published_at)
-            && (!given_times.created_at || row.created_at == stored.created_at)
-            && (!given_times.updated_at || row.updated_at == stored.updated_at)
+            && row.title == stored.title;
+        if !is_candidate {
+            return false;
+        }
+        let mut imported = row.to_summary(stored.id);
+        imported.slug.clone_from(&stored.slug);
+        imported.excerpt.clone_from(&stored.excerpt);
+        if !given_times.published_at {
+            imported.published_at = stored.published_at;
+        }
+        if !given_times.created_at {
+            imported.created_at = stored.created_at;
+        }
+        if !given_times.updated_at {
+            imported.updated_at = stored.updated_at;
+        }
+        imported == *stored
     }
 }
 
@@ -71,9 +67,9 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
     Ok(stored)
 }
 
-fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<StoredPost>> {
+fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
     let (mut ids, mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ImportedPost { entry: Entry { id, base, row }, .. } in batch {
+    for ImportedPost { entry: BatchEntry { id, base, row }, .. } in batch {
         match (id, base) {
             (Some(id), _) => ids.push(*id),
             (None, None) => slugs.push(&row.slug),
@@ -83,18 +79,18 @@ fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResul
             }
         }
     }
-    let mut candidates: Vec<StoredPost> = Vec::new();
+    let mut candidates: Vec<PostSummary> = Vec::new();
     if !ids.is_empty() {
         candidates.extend(on!(conn, conn => posts::table
             .filter(posts::id.eq_any(&ids))
-            .select(StoredPost::as_select())
-            .load::<StoredPost>(conn))?);
+            .select(PostSummary::as_select())
+            .load::<PostSummary>(conn))?);
     }
     if !slugs.is_empty() {
         candidates.extend(on!(conn, conn => posts::table
             .filter(posts::slug.eq_any(&slugs))
-            .select(StoredPost::as_select())
-            .load::<StoredPost>(conn))?);
+            .select(PostSummary::as_select())
+            .load::<PostSummary>(conn))?);
     }
     if !titles.is_empty() {
         // The condition on `published` names both values of the index's first column, so that the database can use the
@@ -103,8 +99,8 @@ fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResul
             .filter(posts::published.eq_any([true, false]))
             .filter(posts::title.eq_any(&titles))
             .filter(posts::created_at.eq_any(&times))
-            .select(StoredPost::as_select())
-            .load::<StoredPost>(conn))?);
+            .select(PostSummary::as_select())
+            .load::<PostSummary>(conn))?);
     }
     Ok(candidates)
 }

@@ -70,7 +70,7 @@ BEGIN
 END
 $$;
 
--- Fills a missing slug with the first free one for the title: `first_free` of src/posts/slug.rs in SQL.
+-- Fills a missing slug with the first free one for the title: `find_free` of src/posts/slug.rs in SQL.
 CREATE FUNCTION posts_fill_slug() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     base CONSTANT text := posts_slug(NEW.title);

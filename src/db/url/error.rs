@@ -2,14 +2,14 @@
 
 /// Why a database URL cannot be used, in one line that names the setting and never contains the password.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting} {reason}")]
+#[error("{setting}: {reason}")]
 pub struct InvalidUrl {
     setting: &'static str,
     reason: String,
 }
 
 impl InvalidUrl {
-    /// `reason` continues the sentence that begins with the setting's name.
+    /// `reason` follows the name of the setting and a colon.
     pub fn new(setting: &'static str, reason: impl Into<String>) -> Self {
         Self { setting, reason: reason.into() }
     }

@@ -24,13 +24,13 @@ pub enum DatabaseUrl {
 
 impl DatabaseUrl {
     /// Parses a URL with the scheme `sqlite`, `file`, `postgres`, `postgresql`, or `prisma+postgres`. The second value
-    /// holds one warning per ignored parameter; each continues a sentence that begins with the setting's name.
+    /// holds one warning per ignored parameter; each follows the name of the setting and a colon.
     ///
     /// # Errors
     /// The scheme is missing or unknown, the URL is malformed, or a parameter's value is invalid.
     pub fn parse(text: &str) -> Result<(Self, Vec<String>), InvalidUrl> {
         let Some((scheme, rest)) = text.split_once(':') else {
-            return reject("has no scheme; use sqlite://posts.db or postgres://user:password@host:5432/database");
+            return reject("no scheme; use sqlite://posts.db or postgres://user:password@host:5432/database");
         };
         match scheme {
             "sqlite" | "file" => Ok((parse_sqlite(rest)?, Vec::new())),
@@ -39,28 +39,34 @@ impl DatabaseUrl {
                 // Prisma wrote these parameters, not the operator, so the warnings are dropped.
                 Some(url) => parse_postgres(&url).map(|(url, _)| (url, Vec::new())),
                 None => reject(
-                    "is a URL of Prisma Accelerate, which has a protocol of its own; use the direct connection string, \
-                     postgres://…",
+                    "this URL uses the protocol of Prisma Accelerate; use the direct connection string, postgres://…",
                 ),
             },
+            _ if rest.starts_with("//") && is_scheme(scheme) => {
+                reject(format!("unknown scheme {scheme:?}; use postgres:// or sqlite://"))
+            }
             // Not echoed: in a URL without a scheme, the text before the first colon may be a user name or a key.
-            _ => reject("has an unknown scheme; use sqlite://, postgres:// or postgresql://"),
+            _ => reject("unknown scheme; use postgres:// or sqlite://"),
         }
     }
+}
+
+/// RFC 3986, section 3.1, in lower case.
+fn is_scheme(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
 }
 
 fn parse_sqlite(rest: &str) -> Result<DatabaseUrl, InvalidUrl> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     if path.contains('?') {
-        return reject("has parameters, which sqlite:// does not support; use sqlite://path/to/posts.db");
+        return reject("sqlite:// accepts no parameters; use sqlite://path/to/posts.db");
     }
     if path.is_empty() {
-        return reject("has no file name; use sqlite://posts.db");
+        return reject("no file name; use sqlite://posts.db");
     }
     if path.contains(":memory:") {
         return reject(
-            "names an in-memory database, which is not supported, because connections cannot share it; use a file: \
-             sqlite://posts.db",
+            "an in-memory database is not supported, because each connection would have its own; use a file",
         );
     }
     Ok(DatabaseUrl::Sqlite { path: PathBuf::from(path) })

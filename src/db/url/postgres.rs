@@ -31,7 +31,7 @@ pub(super) const SINGLE_SESSION_WAIT: Duration = Duration::from_secs(8);
 impl PostgresUrl {
     /// Parses a `postgres://` or `postgresql://` URL. The second value holds one warning per ignored parameter.
     pub(super) fn parse(text: &str) -> Result<(Self, Vec<String>), InvalidUrl> {
-        let mut url = Url::parse(text).or_else(|error| reject(format!("is not a valid URL: {error}")))?;
+        let mut url = Url::parse(text).or_else(|error| reject(format!("not a valid URL: {error}")))?;
         let parameters = PrismaParameters::parse(&url)?;
         let has_single_session = prisma::is_local_server(&url);
         libpq::set_query(&mut url, libpq::with_defaults(parameters.libpq));
@@ -55,14 +55,12 @@ impl PostgresUrl {
     /// A schema requires `SET search_path`, which is session state.
     fn check_schema(&self) -> Result<(), InvalidUrl> {
         if self.schema.is_some() && self.has_single_session {
-            return reject(
-                "has schema, but the clients of Prisma's local server share one search path: remove the parameter",
-            );
+            return reject("remove the parameter schema: all clients of Prisma's local server share one search path");
         }
         if self.schema.is_some() && self.transaction_pooling {
             return reject(
-                "has both schema and pgbouncer=true, but behind a pooler a client cannot set its search path: run \
-                 ALTER ROLE … SET search_path = … once and remove schema",
+                "schema and pgbouncer=true exclude each other, because a pooler does not keep the search path; remove \
+                 schema and run ALTER ROLE … SET search_path = … once",
             );
         }
         Ok(())

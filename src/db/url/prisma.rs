@@ -56,7 +56,7 @@ pub(crate) struct PrismaParameters {
     pub(crate) pool_timeout: Option<Duration>,
     pub(crate) transaction_pooling: bool,
     pub(crate) libpq: Vec<(String, String)>,
-    /// One per ignored parameter. Each continues a sentence that begins with the setting's name.
+    /// One per ignored parameter. Each follows the name of the setting and a colon.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ impl PrismaParameters {
                 "connection_limit" => parsed.connection_limit = Some(number(&name, &value)?),
                 // To Prisma, 0 is an unlimited wait, which this service does not support.
                 "pool_timeout" if value == "0" => {
-                    parsed.warnings.push("has pool_timeout=0; the default of 2 s is used".to_owned());
+                    parsed.warnings.push("pool_timeout=0 is not supported; using 2 s".to_owned());
                 }
                 "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value)?.into())),
                 "pgbouncer" => parsed.transaction_pooling = value == "true",
@@ -88,7 +88,7 @@ impl PrismaParameters {
                 "sslcert" if !has_client_key && accepts_invalid_certs => {}
                 "sslcert" if !has_client_key => parsed.libpq.push(("sslrootcert".into(), value)),
                 parameter if libpq::PARAMETERS.contains(&parameter) => parsed.libpq.push((name, value)),
-                _ => parsed.warnings.push(format!("has an unknown parameter {name}, which is ignored")),
+                _ => parsed.warnings.push(format!("ignored the unknown parameter {name}")),
             }
         }
         Ok(parsed)
@@ -98,6 +98,6 @@ impl PrismaParameters {
 fn number(name: &str, value: &str) -> Result<u32, InvalidUrl> {
     match value.parse() {
         Ok(number) if (1..=1000).contains(&number) => Ok(number),
-        _ => reject(format!("has an invalid {name}: it must be an integer between 1 and 1000")),
+        _ => reject(format!("{name} must be an integer between 1 and 1000")),
     }
 }

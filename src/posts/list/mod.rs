@@ -1,7 +1,8 @@
-//! How a page of a list is put together.
+//! Reads a page of a list.
 //!
-//! Paging is by keyset: a cursor names the post where a page ended by its place in the order, so page 50,000 costs what
-//! page 1 costs and stays in place while posts come and go. `select.rs` has the SQL.
+//! Lists use keyset pagination: a cursor contains the sort key and the id of the post next to the page. So page 50,000
+//! costs as much as page 1, and posts that are created or deleted in the meantime do not shift it. `sql.rs` contains the
+//! SQL, and `params.rs` parses the query string.
 
 pub mod count;
 pub mod page;
@@ -13,82 +14,84 @@ mod sql;
 use diesel::QueryResult;
 
 use crate::db::Connection;
-use crate::posts::list::query::{Column, IndexScan, Item, ListQuery, Order, Place, Tier, View};
+use crate::posts::list::query::{Column, CursorPosition, IndexScan, ListItem, ListQuery, Order, Tier, View};
 
-/// The most content, in bytes, that a page holds; it ends earlier than its limit then.
+/// The maximum size of the contents on a page, in bytes. A page ends before the post that would exceed it, but has at
+/// least one post.
 pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
 
-/// Posts that are read at once: enough for most pages, few enough that their contents stay in bounds.
+/// The number of full posts that one query reads. Enough for most pages, and few enough to bound the memory: 16 MiB.
 const CHUNK: usize = 32;
 
-/// The posts of a page, and where the pages beside it begin.
+/// The posts of a page, and the cursor positions of the adjacent pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    pub items: Vec<Item>,
-    pub next: Option<Place>,
-    pub previous: Option<Place>,
+pub struct ListPage {
+    pub items: Vec<ListItem>,
+    pub next: Option<CursorPosition>,
+    pub previous: Option<CursorPosition>,
 }
 
-/// # Errors
-/// The database's.
-pub fn list(conn: &mut Connection, query: &ListQuery) -> QueryResult<Page> {
-    let backwards = query.place.as_ref().is_some_and(|place| place.backwards);
+/// Reads the page that the query describes.
+pub fn read_page(conn: &mut Connection, query: &ListQuery) -> QueryResult<ListPage> {
+    let backwards = query.position.as_ref().is_some_and(|position| position.backwards);
     let limit = usize::from(query.limit);
-    // One more than the page holds tells whether there is another page.
-    let mut found = read(conn, query, backwards, limit + 1)?;
-    let fitting = found.iter().scan(0, |bytes, (_, item)| {
+    // One post more than the page holds shows whether there is another page.
+    let mut found = read_items(conn, query, backwards, limit + 1)?;
+    let sizes = found.iter().scan(0, |bytes, (_, item)| {
         *bytes += item.content_bytes();
         Some(*bytes)
     });
-    // A single post fits always.
-    let fit = fitting.take(limit).take_while(|bytes| *bytes <= MAX_PAGE_CONTENT).count().max(1);
-    let more = found.len() > fit;
-    found.truncate(fit);
+    let length = sizes.take(limit).take_while(|bytes| *bytes <= MAX_PAGE_CONTENT).count().max(1);
+    let has_more = found.len() > length;
+    found.truncate(length);
     if backwards {
         found.reverse();
     }
-    // A page reached by a cursor has the page it was reached from beside it.
-    let (has_previous, has_next) = if backwards { (more, true) } else { (query.place.is_some(), more) };
-    let place = |backwards, at: Option<&(Tier, Item)>| match (at, &query.place) {
-        (Some((tier, item)), _) => Some(query.sort.place(backwards, *tier, item)),
-        // All that was here is gone, and the way back begins where this page would have.
-        (None, Some(place)) if place.backwards != backwards => Some(query.sort.turned(place)),
+    // A client that passes a cursor came from the adjacent page on the other side.
+    let (has_previous, has_next) = if backwards { (has_more, true) } else { (query.position.is_some(), has_more) };
+    let position = |backwards, adjacent: Option<&(Tier, ListItem)>| match (adjacent, &query.position) {
+        (Some((tier, item)), _) => Some(query.sort.position(backwards, *tier, item)),
+        // The page is empty, for example because its posts were deleted. The way back begins at the cursor.
+        (None, Some(position)) if position.backwards != backwards => Some(query.sort.reversed_position(position)),
         (None, _) => None,
     };
-    Ok(Page {
-        next: if has_next { place(false, found.last()) } else { None },
-        previous: if has_previous { place(true, found.first()) } else { None },
+    Ok(ListPage {
+        next: if has_next { position(false, found.last()) } else { None },
+        previous: if has_previous { position(true, found.first()) } else { None },
         items: found.into_iter().map(|(_, item)| item).collect(),
     })
 }
 
-/// At most so many posts from the place on, in the order in which they are met; fewer where their contents exceed a
-/// page.
-fn read(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize) -> QueryResult<Vec<(Tier, Item)>> {
+/// Reads at most `limit` posts after the cursor position, in reading direction. Returns fewer if their contents exceed
+/// [`MAX_PAGE_CONTENT`].
+fn read_items(
+    conn: &mut Connection,
+    query: &ListQuery,
+    backwards: bool,
+    limit: usize,
+) -> QueryResult<Vec<(Tier, ListItem)>> {
     let (column, order) = query.sort.column_and_order();
     let order = if backwards { order.reversed() } else { order };
-    let mut place = query.place.clone();
+    let mut position = query.position.clone();
     let mut found = Vec::new();
     let mut bytes = 0;
-    for tier in query.sort.tiers(query.place.as_ref(), backwards) {
+    for tier in query.sort.remaining_tiers(query.position.as_ref(), backwards) {
         loop {
-            let left = limit - found.len();
-            let chunk = if query.view == View::Full { CHUNK.min(left) } else { left };
-            let items = stretch(
-                conn,
-                query,
-                &IndexScan { query, published: true, tier, column, order, after: place.as_ref(), limit: chunk },
-            )?;
-            let is_end = items.len() < chunk;
-            place = items.last().map(|item| query.sort.place(backwards, tier, item));
-            bytes += items.iter().map(Item::content_bytes).sum::<usize>();
+            let missing = limit - found.len();
+            let limit_of_scan = if query.view == View::Full { CHUNK.min(missing) } else { missing };
+            let after = position.as_ref();
+            let scan = IndexScan { query, published: true, tier, column, order, after, limit: limit_of_scan };
+            let items = read_scan(conn, &scan)?;
+            let is_end = items.len() < limit_of_scan;
+            position = items.last().map(|item| query.sort.position(backwards, tier, item));
+            bytes += items.iter().map(ListItem::content_bytes).sum::<usize>();
             found.extend(items.into_iter().map(|item| (tier, item)));
             if found.len() == limit || bytes > MAX_PAGE_CONTENT {
                 return Ok(found);
             }
             if is_end {
-                // The next part is read from its beginning.
-                place = None;
+                // The next tier is read from its beginning.
+                position = None;
                 break;
             }
         }
@@ -96,21 +99,22 @@ fn read(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize)
     Ok(found)
 }
 
-/// The posts of a stretch, published or not as the list asks for it.
-fn stretch(conn: &mut Connection, query: &ListQuery, stretch: &IndexScan<'_>) -> QueryResult<Vec<Item>> {
-    let mut read = |published| sql::items(conn, &IndexScan { published, ..*stretch });
-    let mut items = match query.filter.published {
+/// Reads the posts of a scan that are published, drafts, or both, as the filter says.
+fn read_scan(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<Vec<ListItem>> {
+    let mut read = |published| sql::items(conn, &IndexScan { published, ..*scan });
+    let mut items = match scan.query.filter.published {
         Some(published) => read(published)?,
-        // Each of the two has an index that gives it in order; both together have none.
-        None => merged(read(true)?, read(false)?, stretch.column, stretch.order),
+        // Every index begins with `published`, so each value has its own ordered scan.
+        None => merge(read(true)?, read(false)?, scan.column, scan.order),
     };
-    items.truncate(stretch.limit);
+    items.truncate(scan.limit);
     Ok(items)
 }
 
-fn merged(mut items: Vec<Item>, others: Vec<Item>, column: Column, order: Order) -> Vec<Item> {
+/// Merges two sorted lists.
+fn merge(mut items: Vec<ListItem>, others: Vec<ListItem>, column: Column, order: Order) -> Vec<ListItem> {
     items.extend(others);
-    // Two sorted runs, which this sort merges in one pass.
+    // A stable sort merges two sorted runs in one pass.
     items.sort_by(|a, b| {
         let ascending = (a.key(column), a.id()).cmp(&(b.key(column), b.id()));
         if order == Order::Ascending { ascending } else { ascending.reverse() }

@@ -1,4 +1,4 @@
-//! A page of posts as the list answers it.
+//! The response of the list: its JSON, entity tag, and `Link` header.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::posts::examples;
-use crate::posts::list::Page;
+use crate::posts::list::ListPage;
 use crate::posts::list::count::Total;
 use crate::posts::list::params::ListRequest;
-use crate::posts::list::query::Item;
+use crate::posts::list::query::ListItem;
 use crate::posts::model::{Post, PostSummary};
 
 /// A page of posts.
@@ -23,43 +23,43 @@ use crate::posts::model::{Post, PostSummary};
 #[schema(example = examples::page)]
 pub struct PostPage {
     #[schema(value_type = Vec<Post>)]
-    pub items: Vec<Item>,
-    /// The `cursor` of the page after this one; null on the last.
+    pub items: Vec<ListItem>,
+    /// The `cursor` of the next page. Null on the last page.
     #[schema(required)]
     pub next_cursor: Option<String>,
-    /// The `cursor` of the page before this one; null on the first.
+    /// The `cursor` of the previous page. Null on the first page.
     #[schema(required)]
     pub prev_cursor: Option<String>,
-    /// How many posts the whole list has, where `count` asks for it.
+    /// The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub total: Option<i64>,
-    /// Whether `total` is an estimate.
+    /// Whether `total` is an estimate. Present only with `total`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub total_is_estimate: Option<bool>,
 }
 
-/// A page of summaries: what `view=summary` answers.
+/// A page of post summaries, as lists return it with `view=summary`.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::summary_page)]
 pub struct PostSummaryPage {
     pub items: Vec<PostSummary>,
-    /// The `cursor` of the page after this one; null on the last.
+    /// The `cursor` of the next page. Null on the last page.
     #[schema(required)]
     pub next_cursor: Option<String>,
-    /// The `cursor` of the page before this one; null on the first.
+    /// The `cursor` of the previous page. Null on the first page.
     #[schema(required)]
     pub prev_cursor: Option<String>,
-    /// How many posts the whole list has, where `count` asks for it.
+    /// The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
     #[schema(required = false, nullable = false)]
     pub total: Option<i64>,
-    /// Whether `total` is an estimate.
+    /// Whether `total` is an estimate. Present only with `total`.
     #[schema(required = false, nullable = false)]
     pub total_is_estimate: Option<bool>,
 }
 
-/// What the list answers: a [`PostPage`] or a [`PostSummaryPage`]. An empty page is both, so it is `anyOf`.
+/// The schema of the response: a [`PostPage`] or a [`PostSummaryPage`]. An empty page matches both, so it is `anyOf`.
 pub struct PostList;
 
 impl PartialSchema for PostList {
@@ -81,23 +81,24 @@ impl ToSchema for PostList {
 
 impl PostPage {
     #[must_use]
-    pub fn new(list: &ListRequest, page: Page, total: Option<Total>) -> Self {
+    pub fn new(list: &ListRequest, page: ListPage, total: Option<Total>) -> Self {
         Self {
-            next_cursor: page.next.as_ref().map(|place| list.cursor(place)),
-            prev_cursor: page.previous.as_ref().map(|place| list.cursor(place)),
+            next_cursor: page.next.as_ref().map(|position| list.cursor(position)),
+            prev_cursor: page.previous.as_ref().map(|position| list.cursor(position)),
             items: page.items,
             total: total.map(|total| total.posts),
             total_is_estimate: total.map(|total| total.is_estimate),
         }
     }
 
-    /// Strong: a post has the same bytes at the same version, so what is on the page tells what the page says.
+    /// A strong entity tag. The same version of a post always has the same bytes, so the tag is a hash of the ids and
+    /// versions on the page, the cursors, and the total.
     #[must_use]
     pub fn etag(&self) -> EntityTag {
         let mut digest = Sha256::new();
         for item in &self.items {
-            let (kind, id, version) = item.identity();
-            digest.update([kind]);
+            let (view, id, version) = item.identity();
+            digest.update([view]);
             digest.update(id.to_be_bytes());
             digest.update(version.to_be_bytes());
         }
@@ -110,23 +111,22 @@ impl PostPage {
         EntityTag::new_strong(HEXLOWER.encode(digest.first_chunk::<16>().unwrap_or(&[0; 16])))
     }
 
-    /// The pages beside this one (RFC 8288): the same list with another cursor.
+    /// The `Link` header (RFC 8288) with the URLs of the first, next, and previous pages.
     #[must_use]
     pub fn link(&self, path: &str, query: &str) -> Option<HeaderValue> {
-        let others: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        let parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> =
             form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor").collect();
-        let to = |relation: &str, cursor: Option<&str>| {
+        let link = |relation: &str, cursor: Option<&str>| {
             let mut pairs = form_urlencoded::Serializer::new(String::new());
-            pairs.extend_pairs(&others).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+            pairs.extend_pairs(&parameters).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
             let query = pairs.finish();
             let mark = if query.is_empty() { "" } else { "?" };
             format!("<{path}{mark}{query}>; rel=\"{relation}\"")
         };
-        let beside = [("next", &self.next_cursor), ("prev", &self.prev_cursor)];
-        let beside = beside
+        let adjacent = [("next", &self.next_cursor), ("prev", &self.prev_cursor)]
             .into_iter()
-            .filter_map(|(relation, cursor)| cursor.as_deref().map(|cursor| to(relation, Some(cursor))));
-        let links: Vec<String> = std::iter::once(to("first", None)).chain(beside).collect();
+            .filter_map(|(relation, cursor)| cursor.as_deref().map(|cursor| link(relation, Some(cursor))));
+        let links: Vec<String> = std::iter::once(link("first", None)).chain(adjacent).collect();
         HeaderValue::from_str(&links.join(", ")).ok()
     }
 }

@@ -11,7 +11,7 @@ use crate::db::Timestamp;
 use crate::http::ApiError;
 use crate::http::extract::query::{QueryValue, invalid_parameter, query_params};
 use crate::posts::list::count::Count;
-use crate::posts::list::query::{Column, Filter, ListQuery, Order, Place, SearchFilter, Sort, View};
+use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
 use crate::posts::model;
 use crate::resource::paging;
@@ -189,7 +189,7 @@ struct Cursor<P> {
     #[serde(rename = "l")]
     list: ListId,
     #[serde(flatten)]
-    place: P,
+    position: P,
 }
 
 impl ListRequest {
@@ -218,8 +218,8 @@ impl ListRequest {
         let ViewParam(view) = params.view.unwrap_or_default();
         let CountParam(count) = params.count.unwrap_or_default();
         let list = list_id(&filter, sort)?;
-        let place = params.cursor.map(|cursor| decode(&cursor, list, sort)).transpose()?;
-        Ok(Self { query: ListQuery { filter, sort, limit, place, view }, count, list })
+        let position = params.cursor.map(|cursor| decode(&cursor, list, sort)).transpose()?;
+        Ok(Self { query: ListQuery { filter, sort, limit, position, view }, count, list })
     }
 
     /// Whether an index alone yields the page: nothing is searched, filtered, or counted.
@@ -230,8 +230,8 @@ impl ListRequest {
 
     /// The cursor of another page of this list.
     #[must_use]
-    pub fn cursor(&self, place: &Place) -> String {
-        paging::encode(&Cursor { list: self.list, place })
+    pub fn cursor(&self, position: &CursorPosition) -> String {
+        paging::encode(&Cursor { list: self.list, position })
     }
 }
 
@@ -247,9 +247,13 @@ fn slugs(params: Vec<SlugParam>) -> Result<Vec<String>, ApiError> {
     Ok(slugs)
 }
 
-fn decode(cursor: &str, list: ListId, sort: Sort) -> Result<Place, ApiError> {
-    let cursor: Cursor<Place> = paging::decode(cursor)?;
-    if cursor.list == list && sort.has(&cursor.place) { Ok(cursor.place) } else { Err(ApiError::InvalidCursor) }
+fn decode(cursor: &str, list: ListId, sort: Sort) -> Result<CursorPosition, ApiError> {
+    let cursor: Cursor<CursorPosition> = paging::decode(cursor)?;
+    if cursor.list == list && sort.accepts(&cursor.position) {
+        Ok(cursor.position)
+    } else {
+        Err(ApiError::InvalidCursor)
+    }
 }
 
 /// The id of the list with this filter and order, which is the same on every instance.

@@ -1,4 +1,4 @@
-//! What can be asked of a list of posts: which ones, in what order, from where on, and how much of each.
+//! The types of a list query: filter, sort order, cursor position, and view. It knows neither SQL nor HTTP.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,24 @@ use crate::db::Timestamp;
 use crate::posts::list::search::Search;
 use crate::posts::model::{Post, PostSummary};
 
-/// Which page of which list.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
     pub filter: Filter,
     pub sort: Sort,
-    /// 1 to 100.
+    /// The maximum number of posts on the page, 1 to 100.
     pub limit: u8,
-    /// Where to go on; `None`: at the beginning.
-    pub place: Option<Place>,
+    /// Where the page begins. `None` is the beginning of the list.
+    pub position: Option<CursorPosition>,
     pub view: View,
 }
 
-/// Which posts are in the list.
+/// The conditions that each post in the list meets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Filter {
-    /// `None`: published posts and drafts.
+    /// `None` includes published posts and drafts.
     pub published: Option<bool>,
-    /// Empty: whatever their slug.
+    /// If empty, posts with any slug.
     pub slugs: Vec<String>,
     pub published_after: Option<Timestamp>,
     pub published_before: Option<Timestamp>,
@@ -33,7 +33,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether the list is all that is published, or all drafts, or both: an index then has its posts side by side.
+    /// Whether the list consists of all published posts, all drafts, or both. An index then has its posts side by side.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, search } =
@@ -43,32 +43,32 @@ impl Filter {
     }
 }
 
-/// Whether and for what the list is searched.
+/// The full-text search of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub enum SearchFilter {
     #[default]
     Off,
     For(Search),
-    /// A search without a word in it finds nothing.
+    /// A search text without words, which matches no post.
     Nothing,
 }
 
-/// In what order. Posts that are equal in it are ordered by their id, in the same direction.
+/// The sort order. Ties are broken by id, in the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Sort {
     By(Column, Order),
-    /// Those whose title has all the words first, then newest id first. Takes a search.
+    /// Posts whose title contains all words first, then by id, descending. Requires a search.
     Relevance,
 }
 
-/// A column that every post has a value in.
+/// A sort column. Every post has a value in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Column {
     Id,
-    /// A post that never was published counts as published before all others.
+    /// Posts without a value sort before all others.
     PublishedAt,
     UpdatedAt,
-    /// By its bytes, which for ASCII puts capitals before small letters.
+    /// Compared by bytes, so ASCII capital letters sort before small letters.
     Title,
 }
 
@@ -78,32 +78,32 @@ pub enum Order {
     Descending,
 }
 
-/// How much of each post.
+/// The representation of the posts in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     Full,
-    /// An excerpt in place of the content.
+    /// With an excerpt instead of the content.
     Summary,
 }
 
-/// Where a page begins: next to this post, which is not on it. This is what a cursor holds.
+/// The post next to which a page begins. The post itself is not on the page. A cursor contains this position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct CursorPosition {
     #[serde(rename = "b")]
     pub backwards: bool,
-    /// In the second part of a list by relevance.
+    /// Whether the post is in [`Tier::Other`] of a list sorted by relevance.
     #[serde(rename = "r")]
-    pub rest: bool,
+    pub is_other_tier: bool,
     #[serde(rename = "k")]
-    pub key: Key,
+    pub key: SortKey,
     #[serde(rename = "i")]
     pub id: i64,
 }
 
-/// The post's value in the column of the sort.
+/// The value of a post in the sort column.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Key {
-    /// The id alone.
+pub enum SortKey {
+    /// The list is sorted by id, which the position contains anyway.
     #[serde(rename = "i")]
     Id,
     #[serde(rename = "t")]
@@ -115,32 +115,33 @@ pub enum Key {
 /// A post in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Item {
+pub enum ListItem {
     Full(Post),
     Summary(PostSummary),
 }
 
-/// A part of a list that is searched.
+/// A part of a list sorted by relevance. The parts follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
-    /// All of it.
+    /// The whole list, if it is not sorted by relevance.
     All,
-    /// The posts whose title alone has all the words: the more relevant ones.
+    /// The posts whose title contains all words.
     Title,
-    /// The others.
-    Rest,
+    /// The other posts.
+    Other,
 }
 
-/// A stretch of a list that one index gives in order.
+/// A scan of one index, which returns part of a list in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IndexScan<'a> {
     pub(crate) query: &'a ListQuery,
     pub(crate) published: bool,
     pub(crate) tier: Tier,
     pub(crate) column: Column,
-    /// The order in which it is read: against the list's where the page is before its place.
+    /// The direction of the scan. Opposite to that of the list if the page ends at the cursor position.
     pub(crate) order: Order,
-    pub(crate) after: Option<&'a Place>,
+    /// The scan begins after this position.
+    pub(crate) after: Option<&'a CursorPosition>,
     pub(crate) limit: usize,
 }
 
@@ -152,39 +153,40 @@ impl Sort {
         }
     }
 
-    /// The parts of the list in the order in which they are read, from the one where the place is.
-    pub(crate) fn tiers(self, place: Option<&Place>, backwards: bool) -> Vec<Tier> {
-        match (self, place) {
+    /// The tiers to scan, beginning with the one that contains the position.
+    pub(crate) fn remaining_tiers(self, position: Option<&CursorPosition>, backwards: bool) -> Vec<Tier> {
+        match (self, position) {
             (Self::By(..), _) => vec![Tier::All],
-            (Self::Relevance, Some(place)) if place.rest != backwards => {
-                vec![if place.rest { Tier::Rest } else { Tier::Title }]
+            (Self::Relevance, Some(position)) if position.is_other_tier != backwards => {
+                vec![if position.is_other_tier { Tier::Other } else { Tier::Title }]
             }
-            (Self::Relevance, _) if backwards => vec![Tier::Rest, Tier::Title],
-            (Self::Relevance, _) => vec![Tier::Title, Tier::Rest],
+            (Self::Relevance, _) if backwards => vec![Tier::Other, Tier::Title],
+            (Self::Relevance, _) => vec![Tier::Title, Tier::Other],
         }
     }
 
-    /// Whether the place can be in a list of this order: a forged cursor may say anything.
+    /// Whether a list in this order can contain the position. A forged cursor can contain any.
     #[must_use]
-    pub fn has(self, place: &Place) -> bool {
-        match (self.column_and_order().0, &place.key) {
-            (Column::Id, Key::Id) | (Column::PublishedAt | Column::UpdatedAt, Key::Time(_)) => true,
-            (Column::Title, Key::Text(title)) => !title.contains('\0'),
+    pub fn accepts(self, position: &CursorPosition) -> bool {
+        match (self.column_and_order().0, &position.key) {
+            (Column::Id, SortKey::Id) | (Column::PublishedAt | Column::UpdatedAt, SortKey::Time(_)) => true,
+            (Column::Title, SortKey::Text(title)) => !title.contains('\0'),
             _ => false,
         }
     }
 
-    /// The same place for the other direction, in which the post that it names is the first one.
-    pub(crate) fn turned(self, place: &Place) -> Place {
-        // Reading forwards in descending order or backwards in ascending order goes to smaller ids.
-        let was_descending = (self.column_and_order().1 == Order::Descending) != place.backwards;
-        let id = if was_descending { place.id.saturating_sub(1) } else { place.id.saturating_add(1) };
-        Place { backwards: !place.backwards, id, ..place.clone() }
+    /// The position for the opposite direction, such that the page begins with the post of `position`.
+    pub(crate) fn reversed_position(self, position: &CursorPosition) -> CursorPosition {
+        // Reading forwards in descending order or backwards in ascending order leads to smaller ids.
+        let was_descending = (self.column_and_order().1 == Order::Descending) != position.backwards;
+        let id = if was_descending { position.id.saturating_sub(1) } else { position.id.saturating_add(1) };
+        CursorPosition { backwards: !position.backwards, id, ..position.clone() }
     }
 
-    pub(crate) fn place(self, backwards: bool, tier: Tier, item: &Item) -> Place {
+    /// The position of a post, for the page before or after it.
+    pub(crate) fn position(self, backwards: bool, tier: Tier, item: &ListItem) -> CursorPosition {
         let key = item.key(self.column_and_order().0);
-        Place { backwards, rest: tier == Tier::Rest, key, id: item.id() }
+        CursorPosition { backwards, is_other_tier: tier == Tier::Other, key, id: item.id() }
     }
 }
 
@@ -197,33 +199,37 @@ impl Order {
     }
 }
 
-impl Item {
-    /// What tells this representation from every other one: its kind, the post and the version.
+/// A field that posts and summaries have.
+macro_rules! shared_field {
+    ($item:expr, $field:ident) => {
+        match $item {
+            ListItem::Full(post) => &post.$field,
+            ListItem::Summary(post) => &post.$field,
+        }
+    };
+}
+
+impl ListItem {
+    /// The view, the id, and the version, which together determine the JSON of the item.
     #[must_use]
     pub fn identity(&self) -> (u8, i64, i64) {
-        match self {
-            Self::Full(post) => (0, post.id, post.version),
-            Self::Summary(post) => (1, post.id, post.version),
-        }
+        let view = match self {
+            Self::Full(_) => 0,
+            Self::Summary(_) => 1,
+        };
+        (view, self.id(), *shared_field!(self, version))
     }
 
     pub(crate) fn id(&self) -> i64 {
-        match self {
-            Self::Full(post) => post.id,
-            Self::Summary(post) => post.id,
-        }
+        *shared_field!(self, id)
     }
 
-    pub(crate) fn key(&self, column: Column) -> Key {
-        let (title, published_at, updated_at) = match self {
-            Self::Full(post) => (&post.title, post.published_at, post.updated_at),
-            Self::Summary(post) => (&post.title, post.published_at, post.updated_at),
-        };
+    pub(crate) fn key(&self, column: Column) -> SortKey {
         match column {
-            Column::Id => Key::Id,
-            Column::PublishedAt => Key::Time(published_at.unwrap_or(Timestamp::MIN)),
-            Column::UpdatedAt => Key::Time(updated_at),
-            Column::Title => Key::Text(title.clone()),
+            Column::Id => SortKey::Id,
+            Column::PublishedAt => SortKey::Time(shared_field!(self, published_at).unwrap_or(Timestamp::MIN)),
+            Column::UpdatedAt => SortKey::Time(*shared_field!(self, updated_at)),
+            Column::Title => SortKey::Text(shared_field!(self, title).clone()),
         }
     }
 

@@ -1,14 +1,14 @@
-//! The SQL of lists: from a [`IndexScan`] to its rows.
+//! The SQL of lists: turns an [`IndexScan`] into rows.
 //!
-//! Every name and operator in it is written here; what callers send is bound. Row values, `(title, id) < (?, ?)`, let
-//! both databases enter the index where the page begins, which `title <= ? AND …` would not for equal titles.
+//! This file contains every name and operator of the SQL. Values that clients send are bound. Row comparisons such as
+//! `(title, id) < (?, ?)` let both databases seek in the index to the beginning of the page. `title <= ? AND …` would
+//! scan all equal titles.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool};
 
-use crate::db::{Backend, BindValue, Connection, FixedSql, Timestamp, on};
-use crate::posts::excerpt;
-use crate::posts::list::query::{Column, Filter, IndexScan, Item, Key, Order, SearchFilter, Tier, View};
+use crate::db::{Backend, BindValue, Connection, FixedSql, on};
+use crate::posts::list::query::{Column, Filter, IndexScan, ListItem, Order, SearchFilter, SortKey, Tier, View};
 use crate::posts::list::search::{Search, SearchScope};
 use crate::posts::model::{Post, PostSummary};
 use crate::schema::posts;
@@ -40,52 +40,48 @@ macro_rules! filtered {
     }};
 }
 
-/// The query of a stretch, selecting `$columns`.
+/// The query of a scan that selects `$columns`.
 macro_rules! selected {
-    ($columns:expr, $stretch:expr, $search:expr, $order:expr) => {{
-        let stretch: &IndexScan<'_> = $stretch;
+    ($columns:expr, $scan:expr, $search:expr, $order:expr) => {{
+        let scan: &IndexScan<'_> = $scan;
         let mut query =
-            filtered!(posts::table.select($columns).into_boxed(), &stretch.query.filter, stretch.published, $search);
-        if let Some(place) = stretch.after {
-            query = match (&place.key, stretch.order) {
-                (Key::Id, Order::Ascending) => query.filter(posts::id.gt(place.id)),
-                (Key::Id, Order::Descending) => query.filter(posts::id.lt(place.id)),
-                (Key::Time(time), _) => query.filter(beyond(stretch, BindValue::Time(*time), place.id)),
-                (Key::Text(text), _) => query.filter(beyond(stretch, BindValue::Text(text.clone()), place.id)),
+            filtered!(posts::table.select($columns).into_boxed(), &scan.query.filter, scan.published, $search);
+        if let Some(position) = scan.after {
+            query = match (&position.key, scan.order) {
+                (SortKey::Id, Order::Ascending) => query.filter(posts::id.gt(position.id)),
+                (SortKey::Id, Order::Descending) => query.filter(posts::id.lt(position.id)),
+                (SortKey::Time(time), _) => query.filter(after_position(scan, BindValue::Time(*time), position.id)),
+                (SortKey::Text(text), _) => {
+                    query.filter(after_position(scan, BindValue::Text(text.clone()), position.id))
+                }
             };
         }
-        let limit = i64::try_from(stretch.limit).unwrap_or(i64::MAX);
+        let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX);
         query.order($order).limit(limit)
     }};
 }
 
-/// The posts of a stretch, in its order.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn items(conn: &mut Connection, stretch: &IndexScan<'_>) -> QueryResult<Vec<Item>> {
-    if stretch.query.filter.search == SearchFilter::Nothing {
+/// Reads the posts of a scan, in its order.
+pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<Vec<ListItem>> {
+    if scan.query.filter.search == SearchFilter::Nothing {
         return Ok(Vec::new());
     }
-    let search = conditions(conn, &stretch.query.filter, stretch.tier);
-    let order = order(conn, stretch);
-    match stretch.query.view {
+    let search = conditions(conn, &scan.query.filter, scan.tier);
+    let order = order(conn, scan);
+    match scan.query.view {
         View::Full => {
-            let posts: Vec<Post> = on!(conn, conn => selected!(Post::as_select(), stretch, &search, order).load(conn))?;
-            Ok(posts.into_iter().map(Item::Full).collect())
+            let posts: Vec<Post> = on!(conn, conn => selected!(Post::as_select(), scan, &search, order).load(conn))?;
+            Ok(posts.into_iter().map(ListItem::Full).collect())
         }
         View::Summary => {
-            let rows: Vec<SummaryRow> =
-                on!(conn, conn => selected!(SummaryRow::as_select(), stretch, &search, order).load(conn))?;
-            Ok(rows.into_iter().map(PostSummary::from).map(Item::Summary).collect())
+            let summaries: Vec<PostSummary> =
+                on!(conn, conn => selected!(PostSummary::as_select(), scan, &search, order).load(conn))?;
+            Ok(summaries.into_iter().map(ListItem::Summary).collect())
         }
     }
 }
 
-/// The ids of at most so many posts, in whichever order is the cheapest where none is asked for.
-///
-/// # Errors
-/// The database's.
+/// The ids of at most `limit` posts. Without an order, the database returns them in the cheapest one.
 pub(crate) fn ids(
     conn: &mut Connection,
     filter: &Filter,
@@ -108,10 +104,7 @@ pub(crate) fn ids(
     })
 }
 
-/// How many posts the filter lets through.
-///
-/// # Errors
-/// The database's.
+/// The number of posts that match the filter.
 pub(crate) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> QueryResult<i64> {
     if filter.search == SearchFilter::Nothing {
         return Ok(0);
@@ -122,9 +115,9 @@ pub(crate) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> 
     })
 }
 
-/// The rows past a place, in the order of the stretch.
-fn beyond(stretch: &IndexScan<'_>, key: BindValue, id: i64) -> FixedSql<Bool> {
-    let (before, end) = match (stretch.column, stretch.order) {
+/// The condition for rows after a position, in the direction of the scan.
+fn after_position(scan: &IndexScan<'_>, key: BindValue, id: i64) -> FixedSql<Bool> {
+    let (before, end) = match (scan.column, scan.order) {
         (Column::Id, Order::Ascending) => ("(posts.id, posts.id) > (", ")"),
         (Column::Id, Order::Descending) => ("(posts.id, posts.id) < (", ")"),
         (Column::PublishedAt, Order::Ascending) => ("(posts.published_key, posts.id) > (", ")"),
@@ -137,9 +130,10 @@ fn beyond(stretch: &IndexScan<'_>, key: BindValue, id: i64) -> FixedSql<Bool> {
     FixedSql::new(before).bind(key, ", ").bind(BindValue::Integer(id), end)
 }
 
-/// Plain lists have few shapes and are asked for most.
-fn order(conn: &Connection, stretch: &IndexScan<'_>) -> FixedSql<BigInt> {
-    let order = match (stretch.column, stretch.order) {
+/// The `ORDER BY` expressions of a scan. Only the statements of indexed lists are cached: they are few, and most requests
+/// are for them.
+fn order(conn: &Connection, scan: &IndexScan<'_>) -> FixedSql<BigInt> {
+    let order = match (scan.column, scan.order) {
         (Column::Id, order) => by_id(conn, order),
         (Column::PublishedAt, Order::Ascending) => FixedSql::new("posts.published_key ASC, posts.id ASC"),
         (Column::PublishedAt, Order::Descending) => FixedSql::new("posts.published_key DESC, posts.id DESC"),
@@ -148,11 +142,11 @@ fn order(conn: &Connection, stretch: &IndexScan<'_>) -> FixedSql<BigInt> {
         (Column::Title, Order::Ascending) => FixedSql::new("posts.title ASC, posts.id ASC"),
         (Column::Title, Order::Descending) => FixedSql::new("posts.title DESC, posts.id DESC"),
     };
-    if stretch.query.filter.is_indexed() { order } else { order.uncached() }
+    if scan.query.filter.is_indexed() { order } else { order.uncached() }
 }
 
-/// On PostgreSQL the place of nulls, of which an id has none, is that of `posts_published_id`: the primary key, which
-/// leads past all drafts, cannot serve it.
+/// The order by id. An id is never null, but on PostgreSQL the position of nulls makes only `posts_published_id` usable.
+/// With the primary key, the planner could choose a scan over all drafts.
 fn by_id(conn: &Connection, order: Order) -> FixedSql<BigInt> {
     FixedSql::new(match (&conn.backend, order) {
         (Backend::Sqlite(_), Order::Ascending) => "posts.id ASC",
@@ -162,10 +156,10 @@ fn by_id(conn: &Connection, order: Order) -> FixedSql<BigInt> {
     })
 }
 
-/// Full-text search is where the two databases have no SQL in common.
+/// The conditions of a full-text search. The two databases have no SQL in common here.
 ///
-/// On PostgreSQL a statement that is not prepared for later is planned with its values, and what is made of a value by
-/// immutable functions is a constant then: words are folded once, and the planner knows how rare they are.
+/// The statements are not cached, so PostgreSQL plans each one with its values. Immutable functions of a value are
+/// constants then: words are folded once, and the planner knows how rare they are.
 fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bool>> {
     let SearchFilter::For(search) = &filter.search else { return Vec::new() };
     let conditions = match (&conn.backend, tier) {
@@ -173,7 +167,7 @@ fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bo
         (Backend::Postgres(_), Tier::Title) => {
             vec![in_title_on_postgres(search, "posts_title_vector(posts.search) @@ posts_fold(")]
         }
-        (Backend::Postgres(_), Tier::Rest) => {
+        (Backend::Postgres(_), Tier::Other) => {
             vec![
                 in_post_on_postgres(search),
                 in_title_on_postgres(search, "NOT posts_title_vector(posts.search) @@ posts_fold("),
@@ -181,7 +175,7 @@ fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bo
         }
         (Backend::Sqlite(_), Tier::All) => vec![on_sqlite(search, SearchScope::Post, FOUND)],
         (Backend::Sqlite(_), Tier::Title) => vec![on_sqlite(search, SearchScope::Title, FOUND)],
-        (Backend::Sqlite(_), Tier::Rest) => {
+        (Backend::Sqlite(_), Tier::Other) => {
             vec![on_sqlite(search, SearchScope::Post, FOUND), on_sqlite(search, SearchScope::Title, NOT_FOUND)]
         }
     };
@@ -211,40 +205,4 @@ const NOT_FOUND: &str = "posts.id NOT IN (SELECT rowid FROM posts_search WHERE p
 
 fn on_sqlite(search: &Search, scope: SearchScope, before: &'static str) -> FixedSql<Bool> {
     FixedSql::new(before).bind(BindValue::Text(search.fts5(scope)), ")")
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = posts)]
-struct SummaryRow {
-    id: i64,
-    slug: String,
-    title: String,
-    excerpt: Option<String>,
-    /// What an excerpt is made from, where none is stored; `EXCERPT_SOURCE` bytes are at most so many characters.
-    #[diesel(select_expression = FixedSql::new("CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4096) END"))]
-    #[diesel(select_expression_type = FixedSql<Nullable<Text>>)]
-    beginning: Option<String>,
-    published: bool,
-    published_at: Option<Timestamp>,
-    scheduled_for: Option<Timestamp>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: i64,
-}
-
-impl From<SummaryRow> for PostSummary {
-    fn from(row: SummaryRow) -> Self {
-        Self {
-            id: row.id,
-            slug: row.slug,
-            title: row.title,
-            excerpt: row.excerpt.unwrap_or_else(|| excerpt::of(row.beginning.as_deref().unwrap_or_default())),
-            published: row.published,
-            published_at: row.published_at,
-            scheduled_for: row.scheduled_for,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            version: row.version,
-        }
-    }
 }

@@ -1,3 +1,3 @@
 //! Commands and claims in the documents, checked against the program.
 
-mod readme;
+mod pages;

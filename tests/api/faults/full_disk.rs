@@ -1,4 +1,4 @@
-//! A disk that is full: what can be read is read, nothing is lost, and it ends by itself.
+//! A full disk: reads continue, no acknowledged write is lost, and writes succeed again once there is space.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,32 +7,31 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, TestDatabase, wait_for};
+use crate::support::{Api, Engine, Fixture, TestDatabase, wait_for};
 
-const KEY: &str = "the-admin-key-of-the-tests";
-
-/// A file system in memory of a few MiB.
+/// A small file system in memory.
 pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// `None`: this process may not mount one.
+    /// Returns `None` if this process must not mount file systems.
     pub(crate) fn mount(mebibytes: u32) -> Option<Self> {
         let directory = TempDir::with_prefix("posts-api-test-").unwrap();
-        if !mounts(&["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"], &directory) {
-            crate::support::report_skipped("a full disk on SQLite, because mounting a small one takes root");
+        if !run_mount(&["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"], &directory) {
+            crate::support::report_skipped("a full disk on SQLite, because only root can mount a small one");
             return None;
         }
         Some(Self(directory))
     }
 
     fn resize(&self, mebibytes: u32) {
-        assert!(mounts(&["-o", &format!("remount,size={mebibytes}m")], &self.0));
+        assert!(run_mount(&["-o", &format!("remount,size={mebibytes}m")], &self.0));
     }
 
-    /// From now on nothing can be written on it.
-    pub(crate) fn protect(&self) {
-        assert!(mounts(&["-o", "remount,ro"], &self.0));
+    /// Makes the file system read-only.
+    pub(crate) fn make_read_only(&self) {
+        assert!(run_mount(&["-o", "remount,ro"], &self.0));
     }
 
     pub(crate) fn database(&self) -> PathBuf {
@@ -42,23 +41,24 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Also while a program that a failed test leaves behind still has files open there.
+        // --lazy, because a program that a failed test left behind may have files open.
         let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
     }
 }
 
-fn mounts(arguments: &[&str], at: &TempDir) -> bool {
+/// Whether `mount` succeeds.
+fn run_mount(arguments: &[&str], at: &TempDir) -> bool {
     Command::new("mount").args(arguments).arg(at.path()).output().is_ok_and(|output| output.status.success())
 }
 
-struct Site {
+struct ApiClient {
     client: Client,
     base: String,
 }
 
-impl Site {
+impl ApiClient {
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
-        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(KEY);
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(ADMIN_KEY);
         match body {
             Some(body) => request.json(body),
             None => request,
@@ -68,8 +68,8 @@ impl Site {
         .unwrap()
     }
 
-    /// Writes a post of this many bytes: its id, or `None` where there was no room.
-    async fn write(&self, title: &str, bytes: usize) -> Option<i64> {
+    /// Creates a post of this size. Returns its id, or `None` if the disk is full.
+    async fn create(&self, title: &str, bytes: usize) -> Option<i64> {
         let post = json!({"title": title, "content": "x".repeat(bytes), "published": true});
         let response = self.send(Method::POST, "/api/posts", Some(&post)).await;
         let (status, body) = (response.status().as_u16(), response.json::<Value>().await.unwrap());
@@ -83,7 +83,8 @@ impl Site {
         }
     }
 
-    /// Every title that is stored, by an anonymous reader and by one with a key, who gets nothing from a cache.
+    /// The titles of all posts. Asserts that an anonymous client and one with a key, whose reads bypass the cache, receive
+    /// the same pages.
     async fn titles(&self) -> Vec<String> {
         let mut titles = Vec::new();
         let mut next = Some(String::new());
@@ -102,24 +103,24 @@ impl Site {
 }
 
 #[tokio::test]
-async fn on_a_full_disk_writes_are_refused_reads_go_on_and_nothing_acknowledged_is_lost() {
+async fn sqlite_refuses_writes_and_serves_reads() {
     let Some(disk) = SmallDisk::mount(8) else { return };
     let url = format!("sqlite://{}", disk.database().display());
-    let place = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", KEY)]);
-    let mut server = place.start("server", &[]);
+    let sandbox = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
+    let mut server = sandbox.start("server", &[]);
     let client = Client::builder().no_proxy().build().unwrap();
-    let site = Site { client, base: server.base_url().await };
+    let api = ApiClient { client, base: server.base_url().await };
 
     let mut stored = Vec::new();
     for round in 0..2 {
-        // Several at once, so that some share the commit that fails; until each of them has been refused.
+        // Concurrent writers, so that several writes share the commit that fails. Each stops when it is refused.
         let writers = (0..8).map(|writer| {
-            let site = &site;
+            let api = &api;
             async move {
                 let mut stored = Vec::new();
                 for count in 0.. {
                     let title = format!("round {round} writer {writer} post {count}");
-                    match site.write(&title, 30_000).await {
+                    match api.create(&title, 30_000).await {
                         Some(id) => stored.push((title, id)),
                         None => break,
                     }
@@ -128,25 +129,25 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_nothing_acknowledged_
             }
         });
         stored.extend(futures_util::future::join_all(writers).await.into_iter().flatten());
-        // One that SQLite cannot hold in memory until the commit, and so fails in the middle of its statement.
+        // SQLite cannot hold this batch in memory until the commit, so it fails during the statement.
         let posts: Vec<Value> =
             (0..20).map(|_| json!({"title": "batch", "content": "x".repeat(400_000), "published": true})).collect();
-        let batch = site.send(Method::POST, "/api/posts/batch", Some(&json!({"posts": posts}))).await;
+        let batch = api.send(Method::POST, "/api/posts/batch", Some(&json!({"posts": posts}))).await;
         assert_eq!(batch.status(), 507);
 
         let mut titles: Vec<String> = stored.iter().map(|(title, _)| title.clone()).collect();
         titles.sort();
         assert!(!titles.is_empty());
-        assert_eq!(site.titles().await, titles);
-        assert_eq!(site.send(Method::GET, "/health/ready", None).await.status(), 200);
+        assert_eq!(api.titles().await, titles);
+        assert_eq!(api.send(Method::GET, "/health/ready", None).await.status(), 200);
 
         disk.resize(if round == 0 { 16 } else { 64 });
         let title = format!("round {round} writer 9 after");
-        let id = wait_for("a write where there is room again", async || site.write(&title, 30_000).await).await;
+        let id = wait_for("a write to succeed again", async || api.create(&title, 30_000).await).await;
         stored.push((title, id));
     }
     for (title, id) in &stored {
-        let post = site.send(Method::GET, &format!("/api/posts/{id}"), None).await.json::<Value>().await.unwrap();
+        let post = api.send(Method::GET, &format!("/api/posts/{id}"), None).await.json::<Value>().await.unwrap();
         assert_eq!(post["title"], *title);
         assert_eq!(post["content"].as_str().unwrap().len(), 30_000);
     }
@@ -162,7 +163,7 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_nothing_acknowledged_
 }
 
 #[tokio::test]
-async fn a_start_without_room_says_so_in_one_line() {
+async fn startup_without_disk_space_fails_with_one_line() {
     let Some(disk) = SmallDisk::mount(1) else { return };
     std::fs::write(disk.0.path().join("filler"), vec![0; 1000 * 1024]).unwrap();
     let url = format!("sqlite://{}", disk.database().display());
@@ -171,9 +172,9 @@ async fn a_start_without_room_says_so_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_full_disk_under_postgresql_is_507_and_tells_no_path() {
-    let Some(api) = <Api as crate::support::Fixture>::on(Engine::Postgres) else { return };
-    let kept = api.create(json!({"title": "Kept", "published": true})).await;
+async fn postgresql_error_is_507_without_its_path() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    let post = api.create(json!({"title": "Stored", "published": true})).await;
     api.server.database.execute(
         "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
          RAISE 'could not extend file \"base/16384/16385\": No space left on device' USING ERRCODE = 'disk_full'; \
@@ -182,7 +183,7 @@ async fn a_full_disk_under_postgresql_is_507_and_tells_no_path() {
     api.server
         .database
         .execute("CREATE TRIGGER no_room BEFORE INSERT OR UPDATE OR DELETE ON posts EXECUTE FUNCTION no_room()");
-    let path = format!("/api/posts/{}", kept["id"]);
+    let path = format!("/api/posts/{}", post["id"]);
     for call in [
         api.editor().post("/api/posts", &json!({"title": "No room"})),
         api.editor().post("/api/posts", &json!({"title": "No room"})).header("idempotency-key", "no-room"),
@@ -194,7 +195,7 @@ async fn a_full_disk_under_postgresql_is_507_and_tells_no_path() {
         let problem = call.await.problem(507, "storage_full");
         assert!(!problem.to_string().contains("base/"), "{problem}");
     }
-    assert_eq!(api.get(&path).await.json(200), kept);
+    assert_eq!(api.get(&path).await.json(200), post);
     api.server.database.execute("DROP TRIGGER no_room ON posts");
     let retried = api.editor().post("/api/posts", &json!({"title": "No room"})).header("idempotency-key", "no-room");
     retried.await.expect(201);

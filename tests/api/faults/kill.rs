@@ -1,4 +1,4 @@
-//! kill -9: what was acknowledged is stored, once.
+//! kill -9: every acknowledged write is stored exactly once.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use crate::support::api::ADMIN_KEY;
 use crate::support::journal::Journal;
 use crate::support::program::Sandbox;
-use crate::support::{Engine, TestDatabase, fault_rounds, on_both, report_figures, wait_for};
+use crate::support::{Engine, TestDatabase, fault_rounds, on_both, report_figures, wait_until};
 
 const WRITERS: usize = 8;
 
@@ -15,25 +15,25 @@ fn random(below: u64) -> u64 {
     getrandom::u64().unwrap() % below
 }
 
-/// What SQLite's own check answers.
+/// A row of `PRAGMA integrity_check`.
 #[derive(diesel::QueryableByName)]
-struct Found {
+struct IntegrityRow {
     #[diesel(sql_type = diesel::sql_types::Text)]
     integrity_check: String,
 }
 
 fn check_integrity(database: &TestDatabase) {
     if database.engine == Engine::Sqlite {
-        let found = database.rows::<Found>("PRAGMA integrity_check");
-        assert_eq!(found.iter().map(|found| &found.integrity_check).collect::<Vec<_>>(), ["ok"]);
-        // Fails where the index is not what the posts make it.
+        let rows = database.rows::<IntegrityRow>("PRAGMA integrity_check");
+        assert_eq!(rows.iter().map(|row| &row.integrity_check).collect::<Vec<_>>(), ["ok"]);
+        // Fails if the search index does not match the posts.
         database.execute("INSERT INTO posts_search(posts_search, rank) VALUES ('integrity-check', 1)");
     }
 }
 
 #[on_both]
-async fn what_was_acknowledged_survives_kill_9_and_nothing_is_stored_twice(database: TestDatabase) {
-    let place = Sandbox::new([
+async fn acknowledged_writes_survive_kill_9(database: TestDatabase) {
+    let sandbox = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
@@ -42,28 +42,23 @@ async fn what_was_acknowledged_survives_kill_9_and_nothing_is_stored_twice(datab
     let journal = Journal::new();
     let rounds = fault_rounds();
     for round in 0..rounds {
-        let mut server = place.start(&format!("round-{round}"), &[]);
+        let mut server = sandbox.start(&format!("round-{round}"), &[]);
         let base = server.base_url().await;
         journal.resend_unconfirmed(&base).await;
         let write = async || while journal.write(&base).await {};
         let kill = async {
-            let enough = journal.acknowledged() + random(100);
-            wait_for("some writes", async || (journal.acknowledged() > enough).then_some(())).await;
-            // Not right after an answer each time: those come together, when a commit has ended.
+            let minimum = journal.acknowledged() + random(100);
+            wait_until("writes to be acknowledged", async || journal.acknowledged() > minimum).await;
+            // Responses arrive together, right after a commit. A random delay kills the server at other moments too.
             tokio::time::sleep(Duration::from_micros(random(20_000))).await;
             server.kill();
         };
         tokio::join!(join_all((0..WRITERS).map(|_| write())), kill);
     }
-    let mut server = place.start("last", &[]);
+    let mut server = sandbox.start("last", &[]);
     journal.resend_unconfirmed(&server.base_url().await).await;
     server.kill();
-    // The ends of connections that the server has not noticed yet may still be carried out.
-    if database.engine == Engine::Postgres {
-        let others = "SELECT count(*) AS number FROM pg_stat_activity \
-                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        wait_for("the other connections to end", async || (database.query_number(others) == 0).then_some(())).await;
-    }
+    database.wait_for_other_sessions_to_end().await;
     journal.check(&database);
     check_integrity(&database);
     report_figures(&format!("{rounds} kills on {:?}: {}", database.engine, journal.figures()));

@@ -1,4 +1,4 @@
-//! Validators and who may keep an answer: `ETag`, 304, `Cache-Control`, `Vary`, and the `Link` header of lists.
+//! `ETag`, 304, `Cache-Control`, and `Vary` of every read, and the `Link` header of lists.
 
 use serde_json::{Value, json};
 
@@ -13,26 +13,26 @@ async fn fill(api: &Api, posts: usize) -> Vec<Value> {
     created
 }
 
-fn tag(reply: &Reply) -> String {
-    let tag = reply.header("etag").unwrap().to_owned();
-    assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag} is not a strong tag");
-    tag
+fn etag(reply: &Reply) -> String {
+    let etag = reply.header("etag").unwrap().to_owned();
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag} is not a strong ETag");
+    etag
 }
 
-async fn tag_of(api: &Api, path: &str) -> String {
-    tag(&api.get(path).await.expect(200))
+async fn read_etag(api: &Api, path: &str) -> String {
+    etag(&api.get(path).await.expect(200))
 }
 
 fn varies_with_authorization(reply: &Reply) -> bool {
     reply.headers.get_all("vary").iter().any(|value| value.to_str().unwrap().to_lowercase().contains("authorization"))
 }
 
-/// Where the `Link` header leads, by relation.
+/// The target of this relation in the `Link` header.
 fn link(reply: &Reply, relation: &str) -> Option<String> {
     let links = reply.header("link").unwrap().split(", ");
-    let mut of_relation = links.filter_map(|link| link.strip_suffix(&format!("; rel=\"{relation}\"")));
-    let target = of_relation.next()?.strip_prefix('<')?.strip_suffix('>')?.to_owned();
-    assert_eq!(of_relation.next(), None);
+    let mut targets = links.filter_map(|link| link.strip_suffix(&format!("; rel=\"{relation}\"")));
+    let target = targets.next()?.strip_prefix('<')?.strip_suffix('>')?.to_owned();
+    assert_eq!(targets.next(), None);
     Some(target)
 }
 
@@ -42,16 +42,16 @@ const READS: [&str; 5] = [
 ];
 
 #[on_both]
-async fn a_read_that_is_known_already_is_answered_304_with_the_same_headers(api: Api) {
+async fn matching_etag_returns_304_with_the_same_headers(api: Api) {
     fill(&api, 3).await;
     for path in READS {
-        for who in [api.clone(), api.reader()] {
-            let full = who.get(path).await.expect(200);
-            let tag = tag(&full);
-            for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+        for client in [api.clone(), api.reader()] {
+            let full = client.get(path).await.expect(200);
+            let etag = etag(&full);
+            for matching in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()] {
                 for reply in [
-                    who.get(path).header("if-none-match", &known).await.expect(304),
-                    who.head(path).header("if-none-match", &known).await.expect(304),
+                    client.get(path).header("if-none-match", &matching).await.expect(304),
+                    client.head(path).header("if-none-match", &matching).await.expect(304),
                 ] {
                     assert!(reply.body.is_empty());
                     for name in ["etag", "cache-control", "vary", "link"] {
@@ -60,9 +60,9 @@ async fn a_read_that_is_known_already_is_answered_304_with_the_same_headers(api:
                 }
             }
             for other in ["\"other\"", "garbage"] {
-                assert_eq!(who.get(path).header("if-none-match", other).await.expect(200).body, full.body);
+                assert_eq!(client.get(path).header("if-none-match", other).await.expect(200).body, full.body);
             }
-            let head = who.head(path).await.expect(200);
+            let head = client.head(path).await.expect(200);
             assert!(head.body.is_empty());
             for name in ["etag", "cache-control", "vary", "link", "content-type"] {
                 assert_eq!(head.header(name), full.header(name), "HEAD {path}: {name}");
@@ -72,14 +72,15 @@ async fn a_read_that_is_known_already_is_answered_304_with_the_same_headers(api:
 }
 
 #[on_both]
-async fn only_what_everyone_gets_may_stay_in_a_shared_cache(api: Api) {
+async fn cache_control_is_public_only_without_a_key(api: Api) {
     fill(&api, 3).await;
     for path in READS {
         let public = api.get(path).await.expect(200);
         assert_eq!(public.header("cache-control"), Some("public, no-cache"), "{path}");
         assert!(varies_with_authorization(&public), "{path}");
-        for who in [api.reader(), api.editor(), api.admin()] {
-            for reply in [who.get(path).await.expect(200), who.get(path).header("if-none-match", "*").await.expect(304)]
+        for client in [api.reader(), api.editor(), api.admin()] {
+            for reply in
+                [client.get(path).await.expect(200), client.get(path).header("if-none-match", "*").await.expect(304)]
             {
                 assert_eq!(reply.header("cache-control"), Some("private, no-cache"), "{path}");
                 assert!(varies_with_authorization(&reply), "{path}");
@@ -91,7 +92,7 @@ async fn only_what_everyone_gets_may_stay_in_a_shared_cache(api: Api) {
 }
 
 #[on_both]
-async fn an_origin_does_not_take_the_authorization_out_of_vary(api: Api) {
+async fn vary_includes_authorization_for_cors_requests(api: Api) {
     fill(&api, 1).await;
     for path in READS {
         let reply = api.get(path).header("origin", "https://example.org").await.expect(200);
@@ -100,7 +101,7 @@ async fn an_origin_does_not_take_the_authorization_out_of_vary(api: Api) {
 }
 
 #[on_both]
-async fn errors_and_keys_are_kept_nowhere(api: Api) {
+async fn errors_and_api_keys_are_no_store(api: Api) {
     let admin = api.admin();
     let key = json!({"name": "k", "role": "reader"});
     for reply in [
@@ -121,15 +122,15 @@ async fn errors_and_keys_are_kept_nowhere(api: Api) {
 }
 
 #[on_both]
-async fn the_tag_of_a_list_changes_with_what_is_on_the_page(api: Api) {
+async fn list_etag_changes_exactly_with_the_page_content(api: Api) {
     let posts = fill(&api, 5).await;
     let editor = api.editor();
     let path = |post: usize| format!("/api/posts/{}", posts[post]["id"]);
     let first = "/api/posts?limit=2";
-    let mut before = tag_of(&api, first).await;
+    let mut before = read_etag(&api, first).await;
     let mut changes = 0;
     // Post 4 is the newest one.
-    for (call, is_seen) in [
+    for (call, is_on_page) in [
         (editor.patch(&path(4), &json!({"content": "new"})), true),
         (editor.patch(&path(0), &json!({"content": "new"})), false),
         (editor.post_empty(&format!("{}/unpublish", path(3))), true),
@@ -142,69 +143,72 @@ async fn the_tag_of_a_list_changes_with_what_is_on_the_page(api: Api) {
     ] {
         let reply = call.await;
         assert!(reply.status < 300, "{}", reply.line);
-        let after = tag_of(&api, first).await;
-        assert_eq!(before != after, is_seen, "after {}", reply.line);
-        let status = if is_seen { 200 } else { 304 };
+        let after = read_etag(&api, first).await;
+        assert_eq!(before != after, is_on_page, "after {}", reply.line);
+        let status = if is_on_page { 200 } else { 304 };
         api.get(first).header("if-none-match", &before).await.expect(status);
-        changes += usize::from(is_seen);
+        changes += usize::from(is_on_page);
         before = after;
     }
     assert_eq!(changes, 4);
 }
 
 #[on_both]
-async fn the_tag_of_a_list_tells_whether_there_is_more(api: Api) {
+async fn list_etag_depends_on_the_next_page(api: Api) {
     let posts = fill(&api, 3).await;
     let path = "/api/posts?limit=2";
-    let before = tag_of(&api, path).await;
+    let before = read_etag(&api, path).await;
     api.editor().delete(&format!("/api/posts/{}", posts[0]["id"])).await.expect(204);
     // The same two posts, but no next page.
     let after = api.get(path).header("if-none-match", &before).await.expect(200).json(200);
     assert_eq!((ids(&after).len(), &after["next_cursor"]), (2, &Value::Null));
-    let total = tag_of(&api, "/api/posts?limit=1&count=exact").await;
-    fill(&api, 1).await;
-    let newest = api.get("/api/posts").await.json(200)["items"][0]["id"].clone();
-    api.editor().delete(&format!("/api/posts/{newest}")).await.expect(204);
-    assert_eq!(tag_of(&api, "/api/posts?limit=1&count=exact").await, total);
-    let oldest = posts[1]["id"].clone();
-    api.editor().delete(&format!("/api/posts/{oldest}")).await.expect(204);
-    assert_ne!(tag_of(&api, "/api/posts?limit=1&count=exact").await, total);
 }
 
 #[on_both]
-async fn different_representations_have_different_tags(api: Api) {
+async fn list_etag_depends_on_the_total(api: Api) {
+    let posts = fill(&api, 3).await;
+    let before = read_etag(&api, "/api/posts?limit=1&count=exact").await;
+    let newest = fill(&api, 1).await[0]["id"].clone();
+    api.editor().delete(&format!("/api/posts/{newest}")).await.expect(204);
+    assert_eq!(read_etag(&api, "/api/posts?limit=1&count=exact").await, before);
+    api.editor().delete(&format!("/api/posts/{}", posts[0]["id"])).await.expect(204);
+    assert_ne!(read_etag(&api, "/api/posts?limit=1&count=exact").await, before);
+}
+
+#[on_both]
+async fn different_representations_have_different_etags(api: Api) {
     fill(&api, 3).await;
-    let mut tags = Vec::new();
+    let mut representations = Vec::new();
     for query in ["", "view=summary", "count=exact", "limit=2", "sort=id", "published=any", "sort=id&limit=1"] {
         let reply = api.reader().get(&format!("/api/posts?{query}")).await.expect(200);
-        tags.push((tag(&reply), reply.body));
+        representations.push((etag(&reply), reply.body));
     }
-    for (one, body) in &tags {
-        assert!(tags.iter().all(|(other, other_body)| (one == other) == (body == other_body)));
+    for (etag, body) in &representations {
+        assert!(representations.iter().all(|(other, other_body)| (etag == other) == (body == other_body)));
     }
 }
 
 #[on_both]
-async fn the_links_lead_through_the_list_and_back(api: Api) {
+async fn link_header_leads_through_the_list_and_back(api: Api) {
     let posts = fill(&api, 5).await;
     let newest_first: Vec<i64> = posts.iter().rev().map(|post| post["id"].as_i64().unwrap()).collect();
     let query = "/api/posts?limit=2&published=true&slug=post-1&slug=post-2&slug=post-3&slug=post-4&slug=post-5&q=p%C3%B3st+%22text%22&sort=-id";
     let mut reply = api.get(query).await.expect(200);
     assert_eq!(link(&reply, "prev"), None);
-    let (mut seen, mut way) = (ids(&reply.clone().json(200)), vec![reply.body.clone()]);
+    let (mut seen, mut pages) = (ids(&reply.clone().json(200)), vec![reply.body.clone()]);
     while let Some(next) = link(&reply, "next") {
         let first = api.get(&link(&reply, "first").unwrap()).await.expect(200);
-        assert_eq!(first.body, way[0]);
+        assert_eq!(first.body, pages[0]);
         reply = api.get(&next).await.expect(200);
         seen.extend(ids(&reply.clone().json(200)));
-        way.push(reply.body.clone());
+        pages.push(reply.body.clone());
     }
     assert_eq!(seen, newest_first);
     while let Some(previous) = link(&reply, "prev") {
         reply = api.get(&previous).await.expect(200);
-        way.pop();
-        assert_eq!(ids(&reply.clone().json(200)), ids(&serde_json::from_slice(&way[way.len() - 1]).unwrap()));
+        pages.pop();
+        assert_eq!(ids(&reply.clone().json(200)), ids(&serde_json::from_slice(&pages[pages.len() - 1]).unwrap()));
     }
-    assert_eq!(way.len(), 1);
+    assert_eq!(pages.len(), 1);
     assert_eq!(link(&api.get("/api/posts").await, "next"), None);
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document: committed as the source makes it, and complete.
+//! The OpenAPI document: current, complete, and free of constructs that break generated clients.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ fn document() -> Value {
     serde_json::to_value(posts_api::routes::document()).unwrap()
 }
 
-/// Path, method and description of every operation.
+/// Path, method, and object of every operation.
 fn operations(document: &Value) -> Vec<(String, String, &Map<String, Value>)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
         .flat_map(|(path, methods)| {
-            methods.as_object().unwrap().iter().map(move |(method, found)| (path, method, found))
+            methods.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
         })
         .map(|(path, method, operation)| (path.clone(), method.clone(), operation.as_object().unwrap()))
         .collect()
@@ -25,59 +25,59 @@ fn is_text(value: &Value) -> bool {
     value.as_str().is_some_and(|text| !text.trim().is_empty())
 }
 
-/// The names of the schemas that `value` leads to, schemas within schemas included.
-fn schemas_of(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
+/// Collects the names of all schemas that `value` refers to, also indirectly.
+fn collect_schemas(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {
             if let Some(name) = object.get("$ref").and_then(Value::as_str) {
                 let name = name.strip_prefix("#/components/schemas/").unwrap().to_owned();
                 let schema = &document["components"]["schemas"][&name];
-                assert!(schema.is_object(), "{name} is referred to and not there");
+                assert!(schema.is_object(), "{name} is referenced but not defined");
                 if found.insert(name) {
-                    schemas_of(document, schema, found);
+                    collect_schemas(document, schema, found);
                 }
             }
-            object.values().for_each(|value| schemas_of(document, value, found));
+            object.values().for_each(|value| collect_schemas(document, value, found));
         }
-        Value::Array(values) => values.iter().for_each(|value| schemas_of(document, value, found)),
+        Value::Array(values) => values.iter().for_each(|value| collect_schemas(document, value, found)),
         _ => {}
     }
 }
 
-/// Every object schema within `schema`.
-fn objects<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
+/// Collects every object schema within `schema`.
+fn collect_objects<'a>(schema: &'a Value, found: &mut Vec<&'a Map<String, Value>>) {
     match schema {
         Value::Object(object) => {
             if object.get("properties").is_some_and(Value::is_object) {
                 found.push(object);
             }
-            object.values().for_each(|value| objects(value, found));
+            object.values().for_each(|value| collect_objects(value, found));
         }
-        Value::Array(values) => values.iter().for_each(|value| objects(value, found)),
+        Value::Array(values) => values.iter().for_each(|value| collect_objects(value, found)),
         _ => {}
     }
 }
 
 #[test]
-fn the_committed_document_is_what_this_source_makes() {
+fn committed_document_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     let current = posts_api::openapi::to_json(&posts_api::routes::document()).unwrap();
-    // No assert_eq, which would print both.
+    // assert_eq! would print both documents.
     assert!(
         committed == current,
-        "openapi/openapi.json is not what this source makes; renew it with\n\n    \
+        "openapi/openapi.json is out of date; regenerate it with\n\n    \
          cargo run -- openapi > openapi/openapi.json\n"
     );
 }
 
 #[test]
-fn it_is_openapi_3_1() {
+fn document_is_openapi_3_1() {
     assert!(document()["openapi"].as_str().unwrap().starts_with("3.1."));
 }
 
 #[test]
-fn every_operation_has_the_name_of_its_handler() {
+fn operation_ids_are_handler_names() {
     let document = document();
     let names: BTreeSet<&str> =
         operations(&document).iter().map(|(_, _, operation)| operation["operationId"].as_str().unwrap()).collect();
@@ -90,7 +90,7 @@ fn every_operation_has_the_name_of_its_handler() {
 }
 
 #[test]
-fn every_operation_tells_what_it_does_and_what_can_go_wrong() {
+fn operations_describe_parameters_and_responses() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         let line = format!("{method} {path}");
@@ -129,22 +129,22 @@ fn every_operation_tells_what_it_does_and_what_can_go_wrong() {
     }
 }
 
-/// A generated client would otherwise give every field a type that may be absent.
+/// Generated clients type a property that is not required as optional.
 #[test]
-fn every_property_of_a_response_is_required() {
+fn response_properties_are_required() {
     let document = document();
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(&document) {
-        schemas_of(&document, &operation["responses"], &mut names);
+        collect_schemas(&document, &operation["responses"], &mut names);
     }
     assert!(names.contains("Post") && names.contains("PostPage") && names.contains("ApiKeys"), "{names:?}");
     for name in names {
         let mut found = Vec::new();
-        objects(&document["components"]["schemas"][&name], &mut found);
+        collect_objects(&document["components"]["schemas"][&name], &mut found);
         for object in found {
             let mut properties: BTreeSet<&str> =
                 object["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-            // There only where the code has mistakes to point at, or where a total was asked for.
+            // `errors` is present only with field errors, the totals only with `count`.
             for optional in ["errors", "total", "total_is_estimate"] {
                 properties.remove(optional);
             }
@@ -156,17 +156,17 @@ fn every_property_of_a_response_is_required() {
 }
 
 #[test]
-fn every_error_code_that_a_route_can_answer_stands_with_it() {
+fn every_error_code_is_listed_with_an_operation() {
     let text = document().to_string();
-    // Made by the framework, before any route is known, or by no route in particular.
-    let elsewhere = [ORIGIN_NOT_ALLOWED, BAD_REQUEST, METHOD_NOT_ALLOWED, HEAD_TOO_LARGE];
-    for code in routes::error_codes().filter(|code| !elsewhere.contains(code)) {
+    // No single operation returns these: the framework or a middleware does.
+    let unlisted = [ORIGIN_NOT_ALLOWED, BAD_REQUEST, METHOD_NOT_ALLOWED, HEAD_TOO_LARGE];
+    for code in routes::error_codes().filter(|code| !unlisted.contains(code)) {
         assert!(text.contains(&format!("/problems/{}\"", code.name)), "{code:?}");
     }
 }
 
 #[test]
-fn the_fields_of_a_post_have_examples_or_speak_for_themselves() {
+fn post_fields_have_a_description_or_an_example() {
     let document = document();
     for (field, schema) in document["components"]["schemas"]["Post"]["properties"].as_object().unwrap() {
         let documented =
@@ -175,14 +175,14 @@ fn the_fields_of_a_post_have_examples_or_speak_for_themselves() {
     }
 }
 
-/// A body with a field that nobody knows is refused, so a client is told that there are no others.
+/// The server rejects unknown fields, so the schemas must say so.
 #[test]
-fn the_bodies_of_requests_are_closed() {
+fn request_bodies_allow_no_additional_properties() {
     let document = document();
     let mut names = BTreeSet::new();
     for (_, _, operation) in operations(&document) {
         if let Some(body) = operation.get("requestBody") {
-            schemas_of(&document, body, &mut names);
+            collect_schemas(&document, body, &mut names);
         }
     }
     assert!(names.contains("CreatePost") && names.contains("CreateApiKey"), "{names:?}");
@@ -191,9 +191,9 @@ fn the_bodies_of_requests_are_closed() {
     }
 }
 
-/// Where a body may be left out, utoipa says that it may be null, and generated clients would send one.
+/// utoipa makes the schema of an optional body nullable, and generated clients would then send `null`.
 #[test]
-fn no_body_may_be_null() {
+fn request_bodies_are_not_nullable() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         let contents = operation.get("requestBody").and_then(|body| body["content"].as_object());
@@ -203,29 +203,28 @@ fn no_body_may_be_null() {
     }
 }
 
-/// `allOf` of two types is a schema that nothing satisfies.
+/// No value satisfies an `allOf` of two different types.
 #[test]
-fn no_schema_is_of_two_types() {
+fn all_of_never_combines_two_types() {
     let document = document();
     let contradicts = |schemas: &[Value]| {
         schemas.iter().filter_map(|schema| schema["type"].as_str()).collect::<BTreeSet<_>>().len() > 1
     };
-    let mut left = vec![&document];
-    while let Some(value) = left.pop() {
+    let mut stack = vec![&document];
+    while let Some(value) = stack.pop() {
         if let Some(all_of) = value["allOf"].as_array() {
             assert!(!contradicts(all_of), "{value}");
         }
         match value {
-            Value::Object(object) => left.extend(object.values()),
-            Value::Array(values) => left.extend(values),
+            Value::Object(object) => stack.extend(object.values()),
+            Value::Array(values) => stack.extend(values),
             _ => {}
         }
     }
 }
 
-/// `allOf` of two types is a schema that nothing satisfies.
 #[test]
-fn every_parameter_has_one_plain_schema() {
+fn every_parameter_has_a_typed_schema() {
     let document = document();
     for (path, method, operation) in operations(&document) {
         for parameter in operation.get("parameters").and_then(Value::as_array).into_iter().flatten() {

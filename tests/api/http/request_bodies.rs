@@ -1,4 +1,4 @@
-//! Request bodies: what is refused, and how precisely.
+//! Request bodies: limits, field errors, media types, and framing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use crate::support::{Api, on_both, raw};
 
 const JSON: &str = "application/json";
 
-fn borrowed(mistakes: &[(String, String)]) -> Vec<(&str, &str)> {
-    mistakes.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect()
+fn as_strs(errors: &[(String, String)]) -> Vec<(&str, &str)> {
+    errors.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect()
 }
 
 #[on_both]
-async fn every_limit_is_told_with_its_pointer(api: Api) {
-    let post = api.create(json!({"title": "Stays"})).await;
-    let path = format!("/api/posts/{}", post["id"]);
+async fn every_field_error_has_its_pointer_and_code(api: Api) {
+    let existing = api.create(json!({"title": "Existing"})).await;
+    let path = format!("/api/posts/{}", existing["id"]);
     for (field, value, code) in [
         ("title", json!(""), "empty"),
         ("title", json!(" \t\u{2003}\n"), "empty"),
@@ -48,18 +48,18 @@ async fn every_limit_is_told_with_its_pointer(api: Api) {
         ("a/b~c", json!("x"), "unknown"),
     ] {
         let pointer = format!("/{}", field.replace('~', "~0").replace("a/", "a~1"));
-        let mut whole = json!({"title": "Whole"});
-        whole[field] = value.clone();
-        let told = api.editor().post("/api/posts", &whole).await.field_errors();
-        assert_eq!(borrowed(&told), [(pointer.as_str(), code)], "create {field}");
-        let told = api.editor().patch(&path, &json!({field: value})).await.field_errors();
-        assert_eq!(borrowed(&told), [(pointer.as_str(), code)], "patch {field}");
+        let mut post = json!({"title": "New"});
+        post[field] = value.clone();
+        let errors = api.editor().post("/api/posts", &post).await.field_errors();
+        assert_eq!(as_strs(&errors), [(pointer.as_str(), code)], "create {field}");
+        let errors = api.editor().patch(&path, &json!({field: value})).await.field_errors();
+        assert_eq!(as_strs(&errors), [(pointer.as_str(), code)], "patch {field}");
     }
-    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([post]));
+    assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], json!([existing]));
 }
 
 #[on_both]
-async fn what_is_just_within_the_limits_is_stored(api: Api) {
+async fn values_at_the_limits_are_stored(api: Api) {
     for post in [
         json!({"title": "é".repeat(200)}),
         json!({"title": "slug", "slug": "a".repeat(200)}),
@@ -77,11 +77,11 @@ async fn what_is_just_within_the_limits_is_stored(api: Api) {
 }
 
 #[on_both]
-async fn all_mistakes_are_told_at_once(api: Api) {
+async fn all_field_errors_are_reported_at_once(api: Api) {
     let body = json!({"slug": "NO", "content": 1, "published": "no", "author": "me"});
-    let told = api.editor().post("/api/posts", &body).await.field_errors();
+    let errors = api.editor().post("/api/posts", &body).await.field_errors();
     assert_eq!(
-        borrowed(&told),
+        as_strs(&errors),
         [
             ("/author", "unknown"),
             ("/content", "type"),
@@ -93,27 +93,27 @@ async fn all_mistakes_are_told_at_once(api: Api) {
 }
 
 #[on_both]
-async fn a_flood_of_unknown_fields_is_answered_briefly(api: Api) {
-    let flood: serde_json::Map<String, Value> =
+async fn many_unknown_fields_get_a_short_response(api: Api) {
+    let fields: serde_json::Map<String, Value> =
         (0..5000).map(|number| (format!("{number}{}", "x".repeat(150)), Value::Null)).collect();
-    let reply = api.editor().post("/api/posts", &Value::Object(flood)).await;
+    let reply = api.editor().post("/api/posts", &Value::Object(fields)).await;
     assert!(reply.body.len() < 10_000, "{} bytes", reply.body.len());
     reply.problem(422, "validation_failed");
 }
 
 #[on_both]
-async fn a_body_that_is_no_object_is_told_so(api: Api) {
+async fn non_object_body_is_a_type_error(api: Api) {
     for body in ["[]", "null", "1", "\"title\"", "[{\"title\": \"x\"}]"] {
-        // Both where a body must be there and where it may be left out.
+        // One route requires a body; on the other it is optional.
         for path in ["/api/posts", "/api/posts/1/publish"] {
-            let told = api.editor().call(Method::POST, path).body(JSON, body).await.field_errors();
-            assert_eq!(borrowed(&told), [("", "type")], "{path} {body}");
+            let errors = api.editor().call(Method::POST, path).body(JSON, body).await.field_errors();
+            assert_eq!(as_strs(&errors), [("", "type")], "{path} {body}");
         }
     }
 }
 
 #[on_both]
-async fn a_body_that_is_not_json_is_400(api: Api) {
+async fn malformed_json_returns_400(api: Api) {
     let deep = "[".repeat(100_000);
     for body in [
         "", " ", "{", "{\"title\": \"x\"", "{\"title\": \"x\"} x", "{title: 1}", "{'title': 'x'}", "title=x",
@@ -130,7 +130,7 @@ async fn a_body_that_is_not_json_is_400(api: Api) {
 }
 
 #[on_both]
-async fn a_body_of_another_type_is_415(api: Api) {
+async fn other_content_types_return_415(api: Api) {
     let post = api.create(json!({"title": "Stays"})).await;
     let path = format!("/api/posts/{}", post["id"]);
     let body = "{\"title\": \"x\"}";
@@ -143,13 +143,18 @@ async fn a_body_of_another_type_is_415(api: Api) {
             call.await.problem(415, "unsupported_media_type");
         }
     }
+}
+
+#[on_both]
+async fn json_content_type_may_have_parameters_and_any_case(api: Api) {
+    let body = "{\"title\": \"x\"}";
     for content_type in ["application/json; charset=utf-8", "Application/JSON"] {
         api.editor().call(Method::POST, "/api/posts").body(content_type, body).await.expect(201);
     }
 }
 
 #[on_both]
-async fn an_encoded_body_is_415_whatever_the_encoding(api: Api) {
+async fn any_content_encoding_returns_415(api: Api) {
     let post = api.create(json!({"title": "Stays"})).await;
     let path = format!("/api/posts/{}", post["id"]);
     for encoding in ["gzip", "br", "deflate", "zstd", "identity", "unknown", ""] {
@@ -164,7 +169,7 @@ async fn an_encoded_body_is_415_whatever_the_encoding(api: Api) {
 }
 
 #[on_both]
-async fn a_body_over_a_mebibyte_is_413_with_and_without_content_length(api: Api) {
+async fn body_over_1_mib_returns_413_for_every_framing(api: Api) {
     let key = crate::support::api::ADMIN_KEY;
     let fits = format!("{{\"title\": \"x\"{}}}", " ".repeat(1024 * 1024 - 14));
     assert_eq!(fits.len(), 1024 * 1024);
@@ -173,18 +178,18 @@ async fn a_body_over_a_mebibyte_is_413_with_and_without_content_length(api: Api)
     let head = format!(
         "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: {JSON}\r\nConnection: close\r\n"
     );
-    let announced = format!("{head}Content-Length: {}\r\n\r\n{too_large}", too_large.len());
+    let with_length = format!("{head}Content-Length: {}\r\n\r\n{too_large}", too_large.len());
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{too_large}\r\n0\r\n\r\n", too_large.len());
-    // Announced only: the answer does not wait for what is not worth reading.
+    // The server responds to the declared length without waiting for the body.
     let unsent = format!("{head}Content-Length: 99999999999\r\n\r\n{{");
-    for request in [announced, chunked, unsent] {
+    for request in [with_length, chunked, unsent] {
         raw::reply(api.server.address, request.as_bytes()).problem(413, "body_too_large");
     }
     assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"].as_array().unwrap().len(), 1);
 }
 
 #[on_both]
-async fn a_chunked_body_within_the_limit_is_taken(api: Api) {
+async fn chunked_body_within_the_limit_is_accepted(api: Api) {
     let request = format!(
         "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n\
          Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{{\"title\"\r\n5\r\n: \"x\"\r\n1\r\n}}\r\n0\r\n\r\n",

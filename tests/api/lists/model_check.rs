@@ -1,5 +1,5 @@
-//! Random lists against a model in memory: the same posts in the same order on every page, in both directions, also
-//! while posts come and go.
+//! Random lists return the same posts in the same order as a model in memory, page by page in both directions, also
+//! while posts are inserted and deleted.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use url::form_urlencoded::Serializer;
 use crate::support::database::execute;
 use crate::support::{Api, Engine, Fixture, ids};
 
-/// A post; its times are days of a month, so that many are equal.
+/// A post. Its times are days of a month, so that many are equal.
 #[derive(Debug, Clone)]
 struct Post {
     id: i64,
@@ -26,7 +26,7 @@ struct Post {
     updated_on: u8,
 }
 
-/// What a list is asked for.
+/// The parameters of a list.
 #[derive(Debug, Clone)]
 struct Query {
     sort: Option<&'static str>,
@@ -40,7 +40,7 @@ struct Query {
     limit: usize,
 }
 
-/// What happens between two pages: a post comes, or the one of this number in the list goes.
+/// A change between two pages: an insert, or the deletion of the post at a position.
 #[derive(Debug, Clone)]
 enum Event {
     Insert(Post),
@@ -51,17 +51,17 @@ const TITLES: &[&str] = &["a", "a b", "A", "Z", "b a", "ab", "Ä", "ä", "a c", 
 const CONTENTS: &[&str] = &["a", "b c", "c b", "Ab", "a, b; c", "ä-b"];
 const SORTS: &[&str] =
     &["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title", "relevance"];
-/// Terms of a search: words, prefixes and phrases.
+/// Search terms: words, prefixes, and phrases.
 const TERMS: &[&str] = &["a", "b", "c", "AB", "a*", "\"a b\"", "\"b c\"", "ä", "nothing", "-a", "京"];
 
-fn posts(most: usize) -> impl Strategy<Value = Vec<Post>> {
+fn posts(max: usize) -> impl Strategy<Value = Vec<Post>> {
     let post = (select(TITLES), weighted(0.7, select(CONTENTS)), any::<bool>(), weighted(0.6, 1..5_u8), 1..5_u8);
     let post = post.prop_map(|(title, content, published, published_on, updated_on)| {
-        // A published post has a time; a draft may have one from before.
+        // A published post has a publication time. A draft has one if it was published before.
         let published_on = published_on.or(published.then_some(1));
         Post { id: 0, title, content, published, published_on, updated_on }
     });
-    vec(post, 0..most).prop_map(|mut posts| {
+    vec(post, 0..max).prop_map(|mut posts| {
         posts.iter_mut().zip(1..).for_each(|(post, id)| post.id = id);
         posts
     })
@@ -83,28 +83,28 @@ fn time(day: u8) -> String {
     format!("2026-01-{:02}T12:00:00.000000Z", day + 1)
 }
 
-/// The words of a text, folded as the service says it does.
+/// The words of a text, case-folded and without diacritics, as the service documents.
 fn words(text: &str) -> Vec<String> {
     let folded = text.to_lowercase().replace('ä', "a");
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// Whether the texts have the term: one of them a phrase, or a word that is or begins so.
-fn has(texts: &[&str], term: &str) -> bool {
-    let wanted = words(term);
-    let is_met = |word: &String, wanted: &String| {
-        if term.ends_with('*') { word.starts_with(wanted) } else { word == wanted }
+/// Whether one of the texts contains the term: a word, a prefix, or a phrase.
+fn contain(texts: &[&str], term: &str) -> bool {
+    let phrase = words(term);
+    let matches = |word: &String, expected: &String| {
+        if term.ends_with('*') { word.starts_with(expected) } else { word == expected }
     };
     let in_text = |text: &&str| {
         words(text)
-            .windows(wanted.len())
-            .any(|words| words.iter().zip(&wanted).all(|(word, wanted)| is_met(word, wanted)))
+            .windows(phrase.len())
+            .any(|words| words.iter().zip(&phrase).all(|(word, expected)| matches(word, expected)))
     };
     texts.iter().any(in_text)
 }
 
 impl Post {
-    fn line(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "id": self.id, "slug": format!("post-{}", self.id), "title": self.title, "content": self.content,
             "published": self.published, "published_at": self.published_on.map(time), "updated_at": time(self.updated_on),
@@ -113,7 +113,7 @@ impl Post {
 }
 
 impl Query {
-    fn text(&self) -> String {
+    fn query_string(&self) -> String {
         let mut text = Serializer::new(format!("published={}&limit={}", self.published, self.limit));
         text.extend_pairs(self.sort.map(|sort| ("sort", sort)));
         text.extend_pairs(self.ids.iter().map(|id| ("slug", format!("post-{id}"))));
@@ -129,7 +129,7 @@ impl Query {
         text.finish()
     }
 
-    fn lets_through(&self, post: &Post) -> bool {
+    fn matches(&self, post: &Post) -> bool {
         let texts: Vec<&str> = std::iter::once(post.title).chain(post.content).collect();
         (self.published == "any" || self.published == post.published.to_string())
             && (self.ids.is_empty() || self.ids.contains(&post.id))
@@ -137,12 +137,12 @@ impl Query {
             && self.published_before.is_none_or(|day| post.published_on.is_some_and(|on| on < day))
             && self.updated_after.is_none_or(|day| post.updated_on > day)
             && self.updated_before.is_none_or(|day| post.updated_on < day)
-            && self.q.iter().flatten().all(|term| has(&texts, term))
+            && self.q.iter().flatten().all(|term| contain(&texts, term))
     }
 
     /// The ids of the whole list, in order.
     fn expected(&self, posts: &[Post]) -> Vec<i64> {
-        let mut posts: Vec<&Post> = posts.iter().filter(|post| self.lets_through(post)).collect();
+        let mut posts: Vec<&Post> = posts.iter().filter(|post| self.matches(post)).collect();
         let sort = self.sort.unwrap_or(if self.q.is_some() { "relevance" } else { "-id" });
         match sort.trim_start_matches('-') {
             "id" => posts.sort_by_key(|post| post.id),
@@ -150,7 +150,7 @@ impl Query {
             "updated_at" => posts.sort_by_key(|post| (post.updated_on, post.id)),
             "title" => posts.sort_by_key(|post| (post.title, post.id)),
             _ => {
-                let in_title = |post: &Post| self.q.iter().flatten().all(|term| has(&[post.title], term));
+                let in_title = |post: &Post| self.q.iter().flatten().all(|term| contain(&[post.title], term));
                 posts.sort_by_key(|post| (!in_title(post), -post.id));
             }
         }
@@ -161,28 +161,28 @@ impl Query {
     }
 }
 
-/// A service and a connection to its database.
-struct World {
+/// A server and a connection to its database.
+struct Harness {
     api: Api,
     conn: Connection,
 }
 
-impl World {
-    fn fill(&mut self, posts: &[Post]) {
+impl Harness {
+    fn replace_all(&mut self, posts: &[Post]) {
         execute(&mut self.conn, "DELETE FROM posts");
         self.insert(posts);
     }
 
     fn insert(&mut self, posts: &[Post]) {
-        let lines: String = posts.iter().map(|post| post.line().to_string() + "\n").collect();
-        let done = posts_api::transfer::import(
+        let lines: String = posts.iter().map(|post| post.to_json().to_string() + "\n").collect();
+        let report = posts_api::transfer::import(
             &mut self.conn,
             lines.as_bytes(),
             posts_api::transfer::Options::default(),
             |_| {},
         )
         .unwrap();
-        assert_eq!(done.imported, posts.len() as u64);
+        assert_eq!(report.imported, posts.len() as u64);
     }
 
     async fn page(&self, query: &str, cursor: Option<&str>) -> Value {
@@ -191,48 +191,48 @@ impl World {
     }
 }
 
-/// Every page is full but the last, and the way back shows the same pages.
-async fn check_still(world: &World, posts: &[Post], query: &Query) {
-    let (expected, text) = (query.expected(posts), query.text());
-    let mut pages = vec![world.page(&format!("{text}&count=exact"), None).await];
+/// Checks that every page but the last is full, and that paging back returns the same pages.
+async fn check_static(harness: &Harness, posts: &[Post], query: &Query) {
+    let (expected, text) = (query.expected(posts), query.query_string());
+    let mut pages = vec![harness.page(&format!("{text}&count=exact"), None).await];
     assert_eq!((&pages[0]["total"], &pages[0]["total_is_estimate"]), (&json!(expected.len()), &json!(false)), "{text}");
     assert_eq!(pages[0]["prev_cursor"], Value::Null, "{text}");
     while let Some(cursor) = pages[pages.len() - 1]["next_cursor"].as_str() {
-        pages.push(world.page(&text, Some(cursor)).await);
+        pages.push(harness.page(&text, Some(cursor)).await);
         assert!(pages.len() <= expected.len(), "the list does not end: {text}");
     }
-    let shown: Vec<Vec<i64>> = pages.iter().map(ids).collect();
+    let forward: Vec<Vec<i64>> = pages.iter().map(ids).collect();
     let chunks: Vec<Vec<i64>> = expected.chunks(query.limit).map(<[i64]>::to_vec).collect();
-    assert_eq!(shown, if chunks.is_empty() { vec![Vec::new()] } else { chunks }, "{text}");
+    assert_eq!(forward, if chunks.is_empty() { vec![Vec::new()] } else { chunks }, "{text}");
 
     let mut back = Vec::new();
     let mut cursor = pages[pages.len() - 1]["prev_cursor"].clone();
-    while let Some(at) = cursor.as_str() {
-        let page = world.page(&text, Some(at)).await;
+    while let Some(prev_cursor) = cursor.as_str() {
+        let page = harness.page(&text, Some(prev_cursor)).await;
         assert!(page["next_cursor"].is_string(), "{text}");
         cursor = page["prev_cursor"].clone();
         back.push(ids(&page));
-        assert!(back.len() < pages.len(), "the way back does not end: {text}");
+        assert!(back.len() < pages.len(), "paging back does not end: {text}");
     }
     back.reverse();
-    assert_eq!(back, shown[..shown.len() - 1], "{text}");
+    assert_eq!(back, forward[..forward.len() - 1], "{text}");
 }
 
-/// The posts that were there all the time are seen exactly once, in order; no other is seen twice.
-async fn check_moving(world: &mut World, posts: &[Post], query: &Query, events: &[Event]) {
-    let text = query.text();
+/// Checks that posts which exist throughout are returned exactly once and in order, and that no post is returned twice.
+async fn check_changing(harness: &mut Harness, posts: &[Post], query: &Query, events: &[Event]) {
+    let text = query.query_string();
     let mut events = events.iter();
-    let mut gone = BTreeSet::new();
-    let mut known = posts.to_vec();
+    let mut deleted = BTreeSet::new();
+    let mut current = posts.to_vec();
     for direction in ["next_cursor", "prev_cursor"] {
-        let there = query.expected(&known);
-        gone.clear();
-        let mut page = world.page(&text, None).await;
+        let expected = query.expected(&current);
+        deleted.clear();
+        let mut page = harness.page(&text, None).await;
         let mut seen = ids(&page);
         if direction == "prev_cursor" {
-            // On to the end first, and back from its last page.
+            // Start from the last page.
             while let Some(cursor) = page["next_cursor"].as_str() {
-                page = world.page(&text, Some(cursor)).await;
+                page = harness.page(&text, Some(cursor)).await;
             }
             seen = ids(&page);
             seen.reverse();
@@ -240,18 +240,18 @@ async fn check_moving(world: &mut World, posts: &[Post], query: &Query, events: 
         while let Some(cursor) = page[direction].as_str() {
             match events.next() {
                 Some(Event::Insert(post)) => {
-                    let id = known.iter().map(|post| post.id).max().unwrap_or(0) + 1;
-                    known.push(Post { id, ..post.clone() });
-                    world.insert(&known[known.len() - 1..]);
+                    let id = current.iter().map(|post| post.id).max().unwrap_or(0) + 1;
+                    current.push(Post { id, ..post.clone() });
+                    harness.insert(&current[current.len() - 1..]);
                 }
-                Some(Event::Delete(number)) if !known.is_empty() => {
-                    let post = known.remove(number % known.len());
-                    gone.insert(post.id);
-                    execute(&mut world.conn, &format!("DELETE FROM posts WHERE id = {}", post.id));
+                Some(Event::Delete(number)) if !current.is_empty() => {
+                    let post = current.remove(number % current.len());
+                    deleted.insert(post.id);
+                    execute(&mut harness.conn, &format!("DELETE FROM posts WHERE id = {}", post.id));
                 }
                 _ => {}
             }
-            page = world.page(&text, Some(cursor)).await;
+            page = harness.page(&text, Some(cursor)).await;
             let mut items = ids(&page);
             if direction == "prev_cursor" {
                 items.reverse();
@@ -261,42 +261,46 @@ async fn check_moving(world: &mut World, posts: &[Post], query: &Query, events: 
         if direction == "prev_cursor" {
             seen.reverse();
         }
-        assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len(), "seen twice, {direction}: {text}");
-        let stayed = |ids: &[i64]| -> Vec<i64> {
-            ids.iter().copied().filter(|id| there.contains(id) && !gone.contains(id)).collect()
+        assert_eq!(
+            seen.iter().collect::<BTreeSet<_>>().len(),
+            seen.len(),
+            "a post was returned twice, {direction}: {text}"
+        );
+        let unchanged = |ids: &[i64]| -> Vec<i64> {
+            ids.iter().copied().filter(|id| expected.contains(id) && !deleted.contains(id)).collect()
         };
-        assert_eq!(stayed(&seen), stayed(&there), "{direction}: {text}");
+        assert_eq!(unchanged(&seen), unchanged(&expected), "{direction}: {text}");
     }
 }
 
 fn check(engine: Engine) {
     let Some(api) = Api::on(engine) else { return };
     let conn = api.server.database.connect();
-    let mut world = World { api: api.reader(), conn };
+    let mut harness = Harness { api: api.reader(), conn };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Its file of past failures would be of no use: a case is told in full.
+    // No file of past failures: a failure prints its whole case.
     let config = Config { cases: 50, failure_persistence: None, max_shrink_iters: 500, ..Config::default() };
     let event = prop_oneof![
         posts(2).prop_filter_map("one post", |posts| posts.into_iter().next()).prop_map(Event::Insert),
         (0..40_usize).prop_map(Event::Delete),
     ];
-    let world = std::cell::RefCell::new(&mut world);
+    let harness = std::cell::RefCell::new(&mut harness);
     TestRunner::new(config)
         .run(&(posts(40), vec(query(), 1..4), vec(event, 0..12)), |(posts, queries, events)| {
-            let mut world = world.borrow_mut();
-            world.fill(&posts);
+            let mut harness = harness.borrow_mut();
+            harness.replace_all(&posts);
             runtime.block_on(async {
                 for query in &queries {
-                    check_still(&world, &posts, query).await;
+                    check_static(&harness, &posts, query).await;
                 }
-                check_moving(&mut world, &posts, &queries[0], &events).await;
+                check_changing(&mut harness, &posts, &queries[0], &events).await;
             });
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-mod every_list_has_the_posts_of_the_model_in_its_order {
+mod random_lists_match_the_model {
     use super::*;
 
     #[test]

@@ -1,12 +1,12 @@
-//! `GET /api/posts`: pages, and what they take.
+//! `GET /api/posts`: pages, cursors, and the parameters `limit` and `published`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, on_both};
+use crate::support::{Api, ids, on_both};
 
-/// Stores so many posts, in one import, and answers their ids, oldest first. Every third is a draft.
+/// Imports `count` posts and returns their ids, oldest first. Every third post is a draft.
 fn fill(api: &Api, count: usize) -> Vec<i64> {
     let lines: String = (1..=count)
         .map(|number| json!({"title": format!("Post {number}"), "published": number % 3 != 0}).to_string() + "\n")
@@ -28,20 +28,15 @@ fn newest_first(mut ids: Vec<i64>) -> Vec<i64> {
     ids
 }
 
-fn ids(page: &Value) -> Vec<i64> {
-    page["items"].as_array().unwrap().iter().map(|post| post["id"].as_i64().unwrap()).collect()
-}
-
-/// The page that a cursor leads to.
-async fn turn(api: &Api, query: &str, cursor: &Value) -> Value {
+async fn page_at(api: &Api, query: &str, cursor: &Value) -> Value {
     api.get(&format!("/api/posts?{query}&cursor={}", cursor.as_str().unwrap())).await.json(200)
 }
 
-/// All pages in one direction, from the one given on.
-async fn walk(api: &Api, query: &str, first: Value, direction: &str) -> Vec<Value> {
+/// The given page and all pages after it in one direction.
+async fn pages_from(api: &Api, query: &str, first: Value, direction: &str) -> Vec<Value> {
     let mut pages = vec![first];
     while pages[pages.len() - 1][direction].is_string() {
-        let page = turn(api, query, &pages[pages.len() - 1][direction]).await;
+        let page = page_at(api, query, &pages[pages.len() - 1][direction]).await;
         pages.push(page);
         assert!(pages.len() < 200, "the list does not end");
     }
@@ -49,13 +44,13 @@ async fn walk(api: &Api, query: &str, first: Value, direction: &str) -> Vec<Valu
 }
 
 #[on_both]
-async fn an_empty_list_has_no_pages_beside_it(api: Api) {
+async fn empty_list_has_no_cursors(api: Api) {
     let page = api.get("/api/posts").await.json(200);
     assert_eq!(page, json!({"items": [], "next_cursor": null, "prev_cursor": null}));
 }
 
 #[on_both]
-async fn a_page_has_twenty_published_posts_newest_first(api: Api) {
+async fn default_page_has_20_published_posts_newest_first(api: Api) {
     let all = newest_first(published(&fill(&api, 40)));
     let page = api.get("/api/posts").await.json(200);
     assert_eq!(ids(&page), all[..20]);
@@ -77,11 +72,11 @@ async fn every_post_is_on_exactly_one_page_in_both_directions(api: Api) {
             let query = format!("{query}&limit={limit}");
             let reader = api.reader();
             let first = reader.get(&format!("/api/posts?{query}")).await.json(200);
-            let pages = walk(&reader, &query, first, "next_cursor").await;
+            let pages = pages_from(&reader, &query, first, "next_cursor").await;
             assert!(pages[..pages.len() - 1].iter().all(|page| ids(page).len() == limit), "{query}");
             assert_eq!(pages.iter().flat_map(ids).collect::<Vec<_>>(), expected, "{query}");
 
-            let back = walk(&reader, &query, pages[pages.len() - 1].clone(), "prev_cursor").await;
+            let back = pages_from(&reader, &query, pages[pages.len() - 1].clone(), "prev_cursor").await;
             let back: Vec<Value> = back.into_iter().rev().collect();
             assert_eq!(back, pages, "{query}");
         }
@@ -89,7 +84,7 @@ async fn every_post_is_on_exactly_one_page_in_both_directions(api: Api) {
 }
 
 #[on_both]
-async fn pages_stay_in_place_while_posts_come_and_go(api: Api) {
+async fn cursor_survives_inserts_and_deletes_between_pages(api: Api) {
     let all = newest_first(fill(&api, 60));
     let reader = api.reader();
     let query = "published=any&limit=10";
@@ -97,14 +92,14 @@ async fn pages_stay_in_place_while_posts_come_and_go(api: Api) {
     let mut seen = ids(&page);
     let mut deleted = BTreeSet::new();
     while page["next_cursor"].is_string() {
-        // One comes on top; the one where the cursor stands and the one right behind it go.
-        api.create(json!({"title": "On top"})).await;
+        // Insert a post on top, and delete the last post of this page and the first of the next.
+        api.create(json!({"title": "New"})).await;
         let last = seen[seen.len() - 1];
         for id in [last, last - 1] {
             api.editor().delete(&format!("/api/posts/{id}")).await.expect(204);
         }
         deleted.insert(last - 1);
-        page = turn(&reader, query, &page["next_cursor"]).await;
+        page = page_at(&reader, query, &page["next_cursor"]).await;
         seen.extend(ids(&page));
     }
     let expected: Vec<i64> = all.into_iter().filter(|id| !deleted.contains(id)).collect();
@@ -112,32 +107,47 @@ async fn pages_stay_in_place_while_posts_come_and_go(api: Api) {
 }
 
 #[on_both]
-async fn the_way_back_shows_what_came_on_top_meanwhile(api: Api) {
+async fn prev_cursor_reaches_newly_inserted_posts(api: Api) {
     fill(&api, 10);
     let reader = api.reader();
     let query = "published=any&limit=5";
     let first = reader.get(&format!("/api/posts?{query}")).await.json(200);
-    let second = turn(&reader, query, &first["next_cursor"]).await;
+    let second = page_at(&reader, query, &first["next_cursor"]).await;
     let new = api.create(json!({"title": "New"})).await;
-    let back = turn(&reader, query, &second["prev_cursor"]).await;
+    let back = page_at(&reader, query, &second["prev_cursor"]).await;
     assert_eq!(ids(&back), ids(&first));
-    let top = turn(&reader, query, &back["prev_cursor"]).await;
+    let top = page_at(&reader, query, &back["prev_cursor"]).await;
     assert_eq!(top["items"], json!([new]));
     assert_eq!(top["prev_cursor"], Value::Null);
-    assert_eq!(turn(&reader, query, &top["next_cursor"]).await["items"], back["items"]);
+    assert_eq!(page_at(&reader, query, &top["next_cursor"]).await["items"], back["items"]);
 }
 
 #[on_both]
-async fn a_cursor_works_with_another_limit(api: Api) {
+async fn page_ends_at_8_mib_of_content(api: Api) {
+    let content = "x".repeat(500_000);
+    let post = |number: usize| json!({"title": format!("Large {number}"), "content": content});
+    api.server.database.import(&(0..32).map(post).collect::<Vec<_>>());
+    let (reader, query) = (api.reader(), "published=any&limit=100");
+    let first = reader.get(&format!("/api/posts?{query}")).await.json(200);
+    assert_eq!(ids(&first).len(), 16);
+    let second = page_at(&reader, query, &first["next_cursor"]).await;
+    assert_eq!((ids(&second).len(), &second["next_cursor"]), (16, &Value::Null));
+    assert_eq!(page_at(&reader, query, &second["prev_cursor"]).await["items"], first["items"]);
+    let summaries = reader.get(&format!("/api/posts?{query}&view=summary")).await.json(200);
+    assert_eq!(ids(&summaries).len(), 32);
+}
+
+#[on_both]
+async fn cursor_works_with_a_different_limit(api: Api) {
     let all = newest_first(published(&fill(&api, 30)));
     let first = api.get("/api/posts?limit=3").await.json(200);
-    let rest = turn(&api, "limit=100", &first["next_cursor"]).await;
+    let rest = page_at(&api, "limit=100", &first["next_cursor"]).await;
     assert_eq!(ids(&rest), all[3..]);
     assert_eq!(rest["next_cursor"], Value::Null);
 }
 
 #[on_both]
-async fn limit_is_a_whole_number_from_1_to_100(api: Api) {
+async fn limit_must_be_an_integer_between_1_and_100(api: Api) {
     fill(&api, 160);
     for (limit, posts) in [("1", 1), ("100", 100)] {
         assert_eq!(ids(&api.get(&format!("/api/posts?limit={limit}")).await.json(200)).len(), posts);
@@ -149,13 +159,13 @@ async fn limit_is_a_whole_number_from_1_to_100(api: Api) {
 }
 
 #[on_both]
-async fn drafts_are_listed_only_for_those_with_a_key(api: Api) {
+async fn listing_drafts_requires_a_key(api: Api) {
     let all = fill(&api, 6);
     for (filter, expected) in [("false", vec![6, 3]), ("any", newest_first(all))] {
         let path = format!("/api/posts?published={filter}");
-        let refused = api.get(&path).await.expect(401);
-        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
-        refused.problem(401, "key_required");
+        let rejection = api.get(&path).await.expect(401);
+        assert_eq!(rejection.header("www-authenticate"), Some("Bearer"));
+        rejection.problem(401, "key_required");
         for key in [api.reader(), api.editor(), api.admin()] {
             assert_eq!(ids(&key.get(&path).await.json(200)), expected);
         }
@@ -165,7 +175,7 @@ async fn drafts_are_listed_only_for_those_with_a_key(api: Api) {
 }
 
 #[on_both]
-async fn a_wrong_parameter_is_refused_by_name(api: Api) {
+async fn invalid_parameter_is_named_in_the_error(api: Api) {
     for (query, name) in [
         ("published=yes", "published"),
         ("published=", "published"),
@@ -181,25 +191,33 @@ async fn a_wrong_parameter_is_refused_by_name(api: Api) {
         let problem = api.get(&format!("/api/posts?{query}")).await.problem(400, "invalid_parameter");
         assert!(problem["detail"].as_str().unwrap().starts_with(&format!("{name}: ")), "{query}: {problem}");
     }
-    for query in ["limit=5&limit=6", "published=any&published=any"] {
-        let problem = api.reader().get(&format!("/api/posts?{query}")).await.problem(400, "invalid_parameter");
-        assert!(problem["detail"].as_str().unwrap().contains("more than once"), "{problem}");
-    }
-    let long = api.get(&format!("/api/posts?{}=1", "x".repeat(3000))).await;
-    assert!(long.problem(400, "invalid_parameter")["detail"].as_str().unwrap().len() < 200);
 }
 
 #[on_both]
-async fn a_cursor_that_was_cut_or_altered_is_refused(api: Api) {
+async fn repeated_parameter_is_rejected(api: Api) {
+    for query in ["limit=5&limit=6", "published=any&published=any"] {
+        let problem = api.reader().get(&format!("/api/posts?{query}")).await.problem(400, "invalid_parameter");
+        assert!(problem["detail"].as_str().unwrap().contains("repeated"), "{problem}");
+    }
+}
+
+#[on_both]
+async fn long_parameter_name_is_truncated_in_the_error(api: Api) {
+    let reply = api.get(&format!("/api/posts?{}=1", "x".repeat(3000))).await;
+    assert!(reply.problem(400, "invalid_parameter")["detail"].as_str().unwrap().len() < 200);
+}
+
+#[on_both]
+async fn tampered_cursor_is_rejected(api: Api) {
     fill(&api, 5);
     let page = api.get("/api/posts?limit=2").await.json(200);
     let cursor = page["next_cursor"].as_str().unwrap();
-    let altered = |at: usize| {
+    let altered = |index: usize| {
         let mut bytes = cursor.as_bytes().to_vec();
-        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
         String::from_utf8(bytes).unwrap()
     };
-    let mut wrong = vec![
+    let mut tampered = vec![
         cursor[..cursor.len() - 1].to_owned(),
         cursor[1..].to_owned(),
         cursor[..4].to_owned(),
@@ -210,14 +228,14 @@ async fn a_cursor_that_was_cut_or_altered_is_refused(api: Api) {
         "!!!".into(),
         "%00".into(),
     ];
-    wrong.extend([0, cursor.len() / 2, cursor.len() - 1].map(altered));
-    for cursor in wrong {
+    tampered.extend([0, cursor.len() / 2, cursor.len() - 1].map(altered));
+    for cursor in tampered {
         api.get(&format!("/api/posts?limit=2&cursor={cursor}")).await.problem(400, "invalid_cursor");
     }
 }
 
 #[on_both]
-async fn a_cursor_of_another_list_is_refused(api: Api) {
+async fn cursor_of_another_filter_is_rejected(api: Api) {
     fill(&api, 9);
     let reader = api.reader();
     for (made_for, used_with) in
@@ -231,7 +249,7 @@ async fn a_cursor_of_another_list_is_refused(api: Api) {
 }
 
 #[on_both]
-async fn a_cursor_into_drafts_needs_a_key_like_the_list_itself(api: Api) {
+async fn draft_cursor_requires_a_key(api: Api) {
     fill(&api, 9);
     let page = api.reader().get("/api/posts?limit=1&published=false").await.json(200);
     let cursor = page["next_cursor"].as_str().unwrap();

@@ -1,11 +1,11 @@
-//! What the databases do for a list: each page of published posts is read from an index, in its order, whether it is
-//! the first page or one deep in the list.
+//! Query plans: every list, search, and single read uses an index on both databases, on the first page and deep in a
+//! list.
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::posts::input::UpdatePost;
-use posts_api::posts::list::Page;
+use posts_api::posts::list::ListPage;
 use posts_api::posts::list::params::ListRequest;
 use posts_api::posts::list::query::ListQuery;
 use posts_api::posts::{list, publish, store};
@@ -15,7 +15,7 @@ use crate::support::{Engine, TestDatabase, on_both, statements};
 
 const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
 
-/// 6,000 posts, of which a third are drafts; times and titles repeat.
+/// Inserts 6,000 posts, a third of them drafts. Times and titles repeat.
 fn fill(conn: &mut Connection) {
     let (numbers, time) = match &mut conn.backend {
         Backend::Sqlite(_) => (
@@ -34,9 +34,9 @@ fn fill(conn: &mut Connection) {
     crate::support::database::execute(conn, "ANALYZE");
 }
 
-/// The page, and the SQL that it took.
-fn captured(conn: &mut Connection, query: &ListQuery) -> (Page, Vec<String>) {
-    let (page, statements) = statements::capture(conn, |conn| list::list(conn, query));
+/// Reads a page, and returns it with its SQL statements.
+fn capture_list(conn: &mut Connection, query: &ListQuery) -> (ListPage, Vec<String>) {
+    let (page, statements) = statements::capture(conn, |conn| list::read_page(conn, query));
     (page.unwrap(), statements)
 }
 
@@ -52,7 +52,7 @@ struct Line {
     line: String,
 }
 
-/// What the database says that it will do, whatever the values are.
+/// The generic query plan, which does not depend on the bound values.
 fn plan(conn: &mut Connection, sql: &str) -> String {
     match &mut conn.backend {
         Backend::Sqlite(conn) => {
@@ -72,22 +72,23 @@ fn plan(conn: &mut Connection, sql: &str) -> String {
 }
 
 #[track_caller]
-fn check(conn: &mut Connection, sql: &str, what: &str) {
+fn assert_index_scan(conn: &mut Connection, sql: &str, context: &str) {
     let plan = plan(conn, sql);
-    let (wanted, unwanted) = match &mut conn.backend {
+    let (required, forbidden) = match &mut conn.backend {
         Backend::Sqlite(_) => ("SEARCH posts USING", ["SCAN", "TEMP B-TREE"]),
         Backend::Postgres(_) => ("Index Scan", ["Seq Scan", "Sort"]),
     };
-    assert!(plan.contains(wanted), "{what}\n{sql}\n{plan}");
-    for unwanted in unwanted {
-        assert!(!plan.contains(unwanted), "{what}: {unwanted}\n{sql}\n{plan}");
+    assert!(plan.contains(required), "{context}\n{sql}\n{plan}");
+    for operation in forbidden {
+        assert!(!plan.contains(operation), "{context}: {operation}\n{sql}\n{plan}");
     }
 }
 
-/// With a plan that hangs on what is bound, SQLite parses and plans a prepared statement anew at each run. Whether it does
-/// is compiled in (`.cargo/config.toml`): a pattern that is bound lets it read the index, if it may look at it.
+/// If SQLite may read bound values while planning, it plans a prepared statement again at each run. A compile-time
+/// option (`.cargo/config.toml`) turns that off, which shows in a bound `LIKE` pattern: without its value, no index
+/// applies.
 #[test]
-fn sqlite_plans_a_statement_without_looking_at_what_is_bound() {
+fn sqlite_plans_without_reading_bound_values() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let mut conn = database.connect();
     let Backend::Sqlite(conn) = &mut conn.backend else { unreachable!() };
@@ -97,15 +98,15 @@ fn sqlite_plans_a_statement_without_looking_at_what_is_bound() {
         let steps: Vec<Step> = diesel::sql_query(query).bind::<Text, _>("abc%").load(conn).unwrap();
         steps.into_iter().map(|step| step.detail).collect()
     };
-    // The index would serve. It is named once more so that this one has a bound value, too.
+    // A literal pattern uses the index. `?1 = ?1` gives both queries one bound value.
     assert!(plan(conn, "'abc%' AND ?1 = ?1").contains("SEARCH"));
     let bound = plan(conn, "?1");
     assert!(bound.contains("SCAN"), "{bound}");
 }
 
-/// A write beside many posts pays for what is merged; see the migration.
+/// The migration explains the values: each write pays for the merges that it triggers.
 #[test]
-fn the_search_index_of_sqlite_is_merged_late_and_in_steps() {
+fn sqlite_search_index_merges_late_and_in_steps() {
     #[derive(QueryableByName)]
     struct Setting {
         #[diesel(sql_type = Text)]
@@ -122,22 +123,22 @@ fn the_search_index_of_sqlite_is_merged_late_and_in_steps() {
 }
 
 #[on_both]
-async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestDatabase) {
+async fn every_sorted_page_is_read_from_an_index_in_order(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     fill(&mut conn);
     for sort in SORTS {
-        for rest in ["", "&view=summary"] {
-            let mut query = ListRequest::parse(&format!("sort={sort}&limit=31{rest}")).unwrap().query;
+        for view in ["", "&view=summary"] {
+            let mut query = ListRequest::parse(&format!("sort={sort}&limit=31{view}")).unwrap().query;
             for number in 1..=6 {
-                let (page, statements) = captured(&mut conn, &query);
+                let (page, statements) = capture_list(&mut conn, &query);
                 assert_eq!(page.items.len(), 31);
                 assert_eq!(statements.len(), 1, "{statements:#?}");
-                check(&mut conn, &statements[0], &format!("page {number} by {sort}{rest}"));
-                query.place = page.next;
+                assert_index_scan(&mut conn, &statements[0], &format!("page {number} by {sort}{view}"));
+                query.position = page.next;
                 if number == 5 {
-                    query.place = page.previous;
-                    assert!(query.place.as_ref().is_some_and(|place| place.backwards));
+                    query.position = page.previous;
+                    assert!(query.position.as_ref().is_some_and(|position| position.backwards));
                 }
             }
         }
@@ -145,14 +146,14 @@ async fn every_page_of_every_sort_is_read_from_an_index_in_order(database: TestD
 }
 
 #[on_both]
-async fn a_list_by_id_does_not_walk_past_the_drafts(database: TestDatabase) {
+async fn list_by_id_does_not_scan_drafts(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     fill(&mut conn);
     for sort in ["id", "-id"] {
         for filter in ["", "&published=false"] {
             let (_, statements) =
-                captured(&mut conn, &ListRequest::parse(&format!("sort={sort}{filter}")).unwrap().query);
+                capture_list(&mut conn, &ListRequest::parse(&format!("sort={sort}{filter}")).unwrap().query);
             let plan = plan(&mut conn, &statements[0]);
             assert!(plan.contains("posts_published_id"), "{sort}{filter}\n{plan}");
         }
@@ -160,17 +161,17 @@ async fn a_list_by_id_does_not_walk_past_the_drafts(database: TestDatabase) {
 }
 
 #[on_both]
-async fn what_is_due_is_found_without_a_walk_through_all_drafts(database: TestDatabase) {
+async fn due_posts_are_found_without_scanning_drafts(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
-    // SQLite plans by statistics only where somebody made them.
-    for filled in [false, true] {
-        if filled {
+    // SQLite has no statistics until ANALYZE runs, so it plans both without and with them.
+    for has_statistics in [false, true] {
+        if has_statistics {
             fill(&mut conn);
         } else if database.engine == Engine::Postgres {
             continue;
         }
-        let (due, statements) = statements::capture(&mut conn, |conn| publish::due(conn, Timestamp::now(), 100));
+        let (due, statements) = statements::capture(&mut conn, |conn| publish::find_due(conn, Timestamp::now(), 100));
         due.unwrap();
         let plan = plan(&mut conn, &statements[0]);
         assert!(plan.contains("posts_scheduled_for"), "{plan}");
@@ -178,25 +179,25 @@ async fn what_is_due_is_found_without_a_walk_through_all_drafts(database: TestDa
 }
 
 #[on_both]
-async fn with_drafts_each_half_of_a_list_is_read_from_an_index(database: TestDatabase) {
+async fn list_with_drafts_reads_each_half_from_an_index(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     fill(&mut conn);
     for sort in SORTS {
         let mut query = ListRequest::parse(&format!("sort={sort}&limit=31&published=any")).unwrap().query;
         for number in 1..=2 {
-            let (page, statements) = captured(&mut conn, &query);
+            let (page, statements) = capture_list(&mut conn, &query);
             assert_eq!(statements.len(), 2, "{statements:#?}");
             for sql in &statements {
-                check(&mut conn, sql, &format!("page {number} by {sort}"));
+                assert_index_scan(&mut conn, sql, &format!("page {number} by {sort}"));
             }
-            query.place = page.next;
+            query.position = page.next;
         }
     }
 }
 
 #[on_both]
-async fn a_list_between_two_times_reads_an_index_and_sorts_no_more_than_it_gives(database: TestDatabase) {
+async fn time_range_is_read_from_an_index(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     fill(&mut conn);
@@ -204,10 +205,10 @@ async fn a_list_between_two_times_reads_an_index_and_sorts_no_more_than_it_gives
     for sort in SORTS {
         for column in ["published", "updated"] {
             let text = format!("sort={sort}&{column}_after={from}&{column}_before={to}");
-            let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
+            let (_, statements) = capture_list(&mut conn, &ListRequest::parse(&text).unwrap().query);
             for sql in &statements {
                 if sort.contains(column) {
-                    check(&mut conn, sql, &text);
+                    assert_index_scan(&mut conn, sql, &text);
                 }
                 let plan = plan(&mut conn, sql);
                 assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
@@ -217,13 +218,13 @@ async fn a_list_between_two_times_reads_an_index_and_sorts_no_more_than_it_gives
 }
 
 #[on_both]
-async fn a_list_of_slugs_reads_an_index(database: TestDatabase) {
+async fn slug_filter_is_read_from_an_index(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     fill(&mut conn);
     for sort in SORTS {
         let text = format!("sort={sort}&slug=post-1&slug=post-2");
-        let (_, statements) = captured(&mut conn, &ListRequest::parse(&text).unwrap().query);
+        let (_, statements) = capture_list(&mut conn, &ListRequest::parse(&text).unwrap().query);
         for sql in &statements {
             let plan = plan(&mut conn, sql);
             assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
@@ -232,7 +233,7 @@ async fn a_list_of_slugs_reads_an_index(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: TestDatabase) {
+async fn search_reads_few_posts_for_rare_and_common_words(database: TestDatabase) {
     if database.engine == Engine::Sqlite {
         return;
     }
@@ -240,15 +241,16 @@ async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: T
     let mut conn = database.connect();
     fill(&mut conn);
     crate::support::database::execute(&mut conn, "UPDATE posts SET content = 'Quixotry' WHERE id = 1");
-    // New words wait in a list beside the index, which would be read from its beginning.
+    // VACUUM moves the GIN index's pending list into the index. A search reads the whole pending list.
     crate::support::database::execute(&mut conn, "VACUUM ANALYZE posts");
-    // A word of one post, one of no title and every content, and one of every title.
+    // A word in one post, a word in every content, and a word in every title.
     for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
         let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
         let read = conn.transaction(|conn| {
-            assert_eq!(list::list(conn, &query)?.items.len(), found);
+            assert_eq!(list::read_page(conn, &query)?.items.len(), found);
             let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
-            let counts = ["fetched", "returned"].map(|how| format!("pg_stat_get_xact_tuples_{how}('posts'::regclass)"));
+            let counts =
+                ["fetched", "returned"].map(|kind| format!("pg_stat_get_xact_tuples_{kind}('posts'::regclass)"));
             diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(&counts.join(" + "))).get_result::<i64>(conn)
         });
         let read: Result<i64, diesel::result::Error> = read;
@@ -258,7 +260,7 @@ async fn a_search_reads_few_posts_whether_its_word_is_rare_or_common(database: T
 }
 
 #[on_both]
-async fn a_search_after_many_writes_reads_a_short_list_of_new_words(database: TestDatabase) {
+async fn search_after_many_writes_reads_a_short_pending_list(database: TestDatabase) {
     if database.engine == Engine::Sqlite {
         return;
     }
@@ -272,32 +274,32 @@ async fn a_search_after_many_writes_reads_a_short_list_of_new_words(database: Te
     let plan = lines.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n");
     assert!(plan.contains("posts_search"), "{plan}");
     let pages = plan.split(['=', ' ', '\n']).skip_while(|word| *word != "hit").nth(1).unwrap();
-    // The list's 32 pages, and the way down the index.
+    // 32 pages of the pending list, and the descent of the index.
     assert!(pages.parse::<u32>().unwrap() < 45, "{plan}");
 }
 
 #[on_both]
-async fn publishing_leaves_the_words_of_a_post_alone(database: TestDatabase) {
+async fn publishing_does_not_recompute_search_words(database: TestDatabase) {
     if database.engine == Engine::Sqlite {
         return;
     }
     database.migrate();
     let mut conn = database.connect();
     crate::support::database::execute(&mut conn, "INSERT INTO posts (title, content) VALUES ('Old', 'words')");
-    // Whoever takes words apart fails from here on.
+    // From here on, extracting words fails.
     crate::support::database::execute(
         &mut conn,
         "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
     );
-    let target = publish::PostState::Published { at: None };
-    let done = publish::set_state(&mut conn, 1, &None, target, Timestamp::now()).unwrap();
-    assert!(matches!(done, Change::Done(post) if post.published));
+    let state = publish::PostState::Published { at: None };
+    let change = publish::set_state(&mut conn, 1, &None, state, Timestamp::now()).unwrap();
+    assert!(matches!(change, Change::Done(post) if post.published));
     let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
     assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());
 }
 
 #[on_both]
-async fn a_post_is_found_by_an_index(database: TestDatabase) {
+async fn single_post_is_read_from_an_index(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     fill(&mut conn);
@@ -306,6 +308,6 @@ async fn a_post_is_found_by_an_index(database: TestDatabase) {
         Backend::Postgres(_) => "$1",
     };
     for column in ["id", "slug"] {
-        check(&mut conn, &format!("SELECT * FROM posts WHERE {column} = {parameter}"), column);
+        assert_index_scan(&mut conn, &format!("SELECT * FROM posts WHERE {column} = {parameter}"), column);
     }
 }

@@ -1,4 +1,4 @@
-//! `view=summary`, `count` and the other parameters of a list.
+//! `view`, `count`, and the filter parameters of a list, and how cursors depend on them.
 
 use serde_json::{Value, json};
 
@@ -15,8 +15,8 @@ async fn summary(api: &Api) -> Value {
     page["items"][0].clone()
 }
 
-/// Published posts by SQL alone, with ids from 1 but those that `holes` leaves out.
-fn insert(api: &Api, posts: i64, holes: &str) {
+/// Inserts published posts with the ids from 1 to `posts`, except those that match the SQL condition `excluded`.
+fn insert(api: &Api, posts: i64, excluded: &str) {
     let numbers = match api.engine() {
         Engine::Sqlite => format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {posts})"),
         Engine::Postgres => format!("WITH n (n) AS (SELECT generate_series(1, {posts}))"),
@@ -24,13 +24,13 @@ fn insert(api: &Api, posts: i64, holes: &str) {
     let columns = "(id, slug, title, published, published_at)";
     api.server.database.execute(&format!(
         "INSERT INTO posts {columns} {numbers} SELECT n, 'post-' || n, 'Post', TRUE, '2026-01-01T00:00:00.000000Z' {}
-         FROM n WHERE NOT ({holes})",
+         FROM n WHERE NOT ({excluded})",
         if api.engine() == Engine::Postgres { "::timestamptz" } else { "" },
     ));
 }
 
 #[on_both]
-async fn a_summary_has_an_excerpt_in_place_of_the_content(api: Api) {
+async fn summary_has_an_excerpt_instead_of_content(api: Api) {
     let content = "# Hello\n\nSome *text* with a [link](https://example.org).\n\n```\ncode\n```\n";
     let post = api.create(json!({"title": "Hello", "content": content, "published": true})).await;
     let mut expected = post.clone();
@@ -43,7 +43,7 @@ async fn a_summary_has_an_excerpt_in_place_of_the_content(api: Api) {
 }
 
 #[on_both]
-async fn an_excerpt_is_cut_at_a_word_within_200_characters(api: Api) {
+async fn excerpt_ends_at_a_word_within_200_characters(api: Api) {
     for (content, excerpt) in [
         (json!("word ".repeat(100)), "word ".repeat(40).trim_end().to_owned()),
         (json!("é".repeat(300)), "é".repeat(200)),
@@ -56,15 +56,15 @@ async fn an_excerpt_is_cut_at_a_word_within_200_characters(api: Api) {
         (Value::Null, String::new()),
     ] {
         let post = api.create(json!({"title": "Long", "content": content})).await;
-        let told = summary(&api).await["excerpt"].as_str().unwrap().to_owned();
-        assert_eq!(told, excerpt);
-        assert!(told.chars().count() <= 200);
+        let actual = summary(&api).await["excerpt"].as_str().unwrap().to_owned();
+        assert_eq!(actual, excerpt);
+        assert!(actual.chars().count() <= 200);
         api.editor().delete(&format!("/api/posts/{}", post["id"])).await.expect(204);
     }
 }
 
 #[on_both]
-async fn an_excerpt_follows_the_content_however_it_is_changed(api: Api) {
+async fn excerpt_follows_every_content_change(api: Api) {
     let (editor, database) = (api.editor(), &api.server.database);
     let post = api.create(json!({"title": "T", "slug": "t", "content": "one"})).await;
     let path = format!("/api/posts/{}", post["id"]);
@@ -81,13 +81,13 @@ async fn an_excerpt_follows_the_content_however_it_is_changed(api: Api) {
     assert_eq!(excerpt().await, "four");
     editor.patch(&path, &json!({"content": null})).await.expect(200);
     assert_eq!(excerpt().await, "");
-    // Somebody works on the database by hand.
-    database.execute("UPDATE posts SET content = '**five** by hand'");
-    assert_eq!(excerpt().await, "five by hand");
+    // External writers do not compute excerpts.
+    database.execute("UPDATE posts SET content = '**five** with SQL'");
+    assert_eq!(excerpt().await, "five with SQL");
     database.execute("UPDATE posts SET content = 'six'");
     assert_eq!(excerpt().await, "six");
     database.execute("DELETE FROM posts");
-    database.execute("INSERT INTO posts (slug, title, content) VALUES ('by-hand', 'By hand', '# seven')");
+    database.execute("INSERT INTO posts (slug, title, content) VALUES ('external', 'External', '# seven')");
     assert_eq!(excerpt().await, "seven");
     let long = "é ".repeat(5000);
     database.execute(&format!("UPDATE posts SET content = '{long}'"));
@@ -97,7 +97,7 @@ async fn an_excerpt_follows_the_content_however_it_is_changed(api: Api) {
 }
 
 #[on_both]
-async fn a_total_is_told_only_where_it_is_asked_for(api: Api) {
+async fn total_is_returned_only_on_request(api: Api) {
     for title in ["a", "b", "c"] {
         api.create(json!({"title": title, "content": title, "published": title != "c"})).await;
     }
@@ -125,7 +125,7 @@ async fn a_total_is_told_only_where_it_is_asked_for(api: Api) {
 }
 
 #[on_both]
-async fn an_estimate_is_exact_up_to_ten_thousand_and_says_when_it_is_not(api: Api) {
+async fn estimated_total_is_exact_up_to_10_000_posts(api: Api) {
     insert(&api, 10_000, "FALSE");
     let total = async |query: &str| {
         let page = list(&api, &format!("limit=1&{query}")).await;
@@ -133,11 +133,11 @@ async fn an_estimate_is_exact_up_to_ten_thousand_and_says_when_it_is_not(api: Ap
     };
     assert_eq!(total("count=estimated").await, (10_000, false));
     assert_eq!(total("count=estimated&published=any").await, (10_000, false));
-    api.server.database.import(&[json!({"id": 10_001, "title": "One more", "published": true})]);
+    api.server.database.import(&[json!({"id": 10_001, "title": "Post", "published": true})]);
     let (estimate, is_estimate) = total("count=estimated").await;
     assert!(is_estimate && (10_001..11_000).contains(&estimate), "{estimate}");
     assert_eq!(total("count=exact").await, (10_001, false));
-    // Of 48,000 ids a third is there, evenly, so that few are counted and the rest is told from them.
+    // Every third of 48,000 ids exists, so the estimate extrapolates from the newest ids.
     api.server.database.execute("DELETE FROM posts");
     insert(&api, 48_000, "n % 3 <> 0");
     let (estimate, is_estimate) = total("count=estimated").await;
@@ -147,7 +147,7 @@ async fn an_estimate_is_exact_up_to_ten_thousand_and_says_when_it_is_not(api: Ap
 }
 
 #[on_both]
-async fn a_wrong_parameter_is_named(api: Api) {
+async fn invalid_parameter_is_named_in_the_error(api: Api) {
     for (query, name) in [
         ("sort=-slug", "sort"),
         ("sort=ID", "sort"),
@@ -182,13 +182,17 @@ async fn a_wrong_parameter_is_named(api: Api) {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.starts_with(&format!("{name}: ")), "{query}: {detail}");
     }
+}
+
+#[on_both]
+async fn slug_filter_accepts_at_most_100_slugs(api: Api) {
     let slugs = |count: usize| (0..count).map(|n| format!("slug=s{n}")).collect::<Vec<_>>().join("&");
     api.get(&format!("/api/posts?{}", slugs(100))).await.expect(200);
     api.get(&format!("/api/posts?{}", slugs(101))).await.problem(400, "invalid_parameter");
 }
 
 #[on_both]
-async fn a_time_may_have_any_offset(api: Api) {
+async fn time_filters_accept_any_utc_offset(api: Api) {
     api.server.database.import(&[
         json!({"title": "Ten", "published": true, "published_at": "2026-01-31T10:00:00Z", "updated_at": "2026-01-31T10:00:00.000001Z"}),
     ]);
@@ -208,7 +212,7 @@ async fn a_time_may_have_any_offset(api: Api) {
 }
 
 #[on_both]
-async fn a_cursor_belongs_to_its_filter_and_order(api: Api) {
+async fn cursor_is_bound_to_its_filter_and_sort(api: Api) {
     for number in 0..8 {
         api.create(json!({"title": format!("word {number}"), "published": number % 4 != 0})).await;
     }
@@ -223,41 +227,42 @@ async fn a_cursor_belongs_to_its_filter_and_order(api: Api) {
         let page = list(&api, &format!("limit=1&{list_query}")).await;
         cursors.push((list_query, page["next_cursor"].as_str().unwrap().to_owned()));
     }
-    for (of, cursor) in &cursors {
+    for (query, cursor) in &cursors {
         for other in lists {
             let reply = api.reader().get(&format!("/api/posts?{other}&cursor={cursor}")).await;
-            if *of == other {
+            if *query == other {
                 reply.expect(200);
             } else {
                 reply.problem(400, "invalid_cursor");
             }
         }
-        // What the caller may change, and what says the same in other words.
-        for same in ["limit=7", "view=summary", "count=exact", "limit=3&view=full&count=estimated"] {
-            list(&api, &format!("{of}&{same}&cursor={cursor}")).await;
-            list(&api, &format!("cursor={cursor}&{same}&{of}")).await;
+        // These parameters change neither the filter nor the sort.
+        for rest in ["limit=7", "view=summary", "count=exact", "limit=3&view=full&count=estimated"] {
+            list(&api, &format!("{query}&{rest}&cursor={cursor}")).await;
+            list(&api, &format!("cursor={cursor}&{rest}&{query}")).await;
         }
     }
-    for (query, same) in [
+    // Equal filters and sorts in different notations.
+    for (query, equivalent) in [
         ("slug=word-1&slug=word-2&slug=word-3", "slug=word-3&slug=word-1&slug=word-2"),
         ("", "published=true&sort=-id"),
         ("q=word", "q=word&sort=relevance"),
         ("published_after=2001-01-01T00:00:00Z", "published_after=2001-01-01T01:00:00%2B01:00"),
     ] {
-        let (_, cursor) = cursors.iter().find(|(of, _)| *of == query).unwrap();
-        list(&api, &format!("{same}&cursor={cursor}")).await;
+        let (_, cursor) = cursors.iter().find(|(made_for, _)| *made_for == query).unwrap();
+        list(&api, &format!("{equivalent}&cursor={cursor}")).await;
     }
 }
 
 #[on_both]
-async fn the_last_moment_can_be_written_and_the_next_one_is_refused(api: Api) {
-    let post = api.create(json!({"title": "For ever"})).await;
+async fn times_after_the_latest_supported_one_are_rejected(api: Api) {
+    let post = api.create(json!({"title": "Late"})).await;
     let publish = format!("/api/posts/{}/publish", post["id"]);
     let editor = api.editor();
-    let refused = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00.000001Z"})).await;
-    assert_eq!(refused.problem(422, "validation_failed")["errors"][0]["pointer"], "/at");
-    let last = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00Z"})).await.json(200);
-    assert_eq!(last["scheduled_for"], "9999-12-30T22:00:00.000000Z");
+    let rejected = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00.000001Z"})).await;
+    assert_eq!(rejected.problem(422, "validation_failed")["errors"][0]["pointer"], "/at");
+    let scheduled = editor.post(&publish, &json!({"at": "9999-12-30T22:00:00Z"})).await.json(200);
+    assert_eq!(scheduled["scheduled_for"], "9999-12-30T22:00:00.000000Z");
     api.get("/api/posts?published_before=9999-12-30T22:00:00Z").await.expect(200);
     api.get("/api/posts?published_after=9999-12-30T22:00:00.000001Z").await.problem(400, "invalid_parameter");
 }

@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it should get requests.
+//! The liveness and readiness probes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use serde_json::json;
 use crate::support::{Api, Engine, TestDatabase, on_both};
 
 #[on_both]
-async fn a_running_service_lives_and_is_ready(api: Api) {
+async fn running_service_is_live_and_ready(api: Api) {
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(api.get(path).await.json(200), json!({"status": "ok"}), "{path}");
     }
 }
 
 #[on_both]
-async fn a_service_whose_database_cannot_be_reached_lives_and_is_not_ready(database: TestDatabase) {
+async fn service_without_a_database_is_live_but_not_ready(database: TestDatabase) {
     let nowhere = match database.engine {
         Engine::Sqlite => "sqlite:///no/such/directory/posts.db",
-        // The discard port: nobody listens.
+        // The discard port: no server listens.
         Engine::Postgres => "postgres://user:a-secret-of-the-tests@127.0.0.1:9/nothing",
     };
     let api = Api::start(&Arc::new(database), |config| {
@@ -33,16 +33,16 @@ async fn a_service_whose_database_cannot_be_reached_lives_and_is_not_ready(datab
     let reply = api.get("/api/posts").await.expect(503);
     assert_eq!(reply.header("retry-after"), Some("1"));
     reply.problem(503, "database_unavailable");
-    // What needs no database goes on.
+    // These need no database.
     for path in ["/health/live", "/api/openapi.json", "/docs", "/problems/not_ready"] {
         api.get(path).await.expect(200);
     }
 }
 
 #[on_both]
-async fn a_service_whose_database_is_taken_away_says_so(api: Api) {
+async fn dropped_database_fails_readiness(api: Api) {
     if api.engine() == Engine::Sqlite {
-        // A file that is open stays there for those who have it open.
+        // An open file stays readable after its removal.
         return;
     }
     api.get("/health/ready").await.expect(200);
@@ -53,15 +53,18 @@ async fn a_service_whose_database_is_taken_away_says_so(api: Api) {
 }
 
 #[on_both]
-async fn connections_that_the_server_ended_are_replaced(api: Api) {
+async fn terminated_connections_are_replaced(api: Api) {
     if api.engine() == Engine::Sqlite {
         return;
     }
     api.create(json!({"title": "Before"})).await;
-    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    crate::support::database::execute(&mut api.server.database.connect(), others);
-    // A connection that has just served is trusted without asking: at most those four fail, and never with a 500.
+    // Waits up to a minute for each backend to exit.
+    api.server.database.execute(
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+    // The pool does not test a connection that it used within the last second. So at most its four connections fail, and
+    // never with 500.
     for _ in 0..4 {
         let reply = api.get("/api/posts").await;
         if reply.status != 200 {
@@ -72,7 +75,7 @@ async fn connections_that_the_server_ended_are_replaced(api: Api) {
 }
 
 #[on_both]
-async fn a_stopping_service_is_not_ready_and_serves_on(api: Api) {
+async fn stopping_service_is_not_ready_but_serves_requests(api: Api) {
     api.server.readiness.stop();
     let problem = api.get("/health/ready").await.problem(503, "not_ready");
     assert_eq!(problem["detail"], "the service is stopping");

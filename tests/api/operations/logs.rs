@@ -1,4 +1,4 @@
-//! The log of the program: its format, the ids of requests, and queries that take long.
+//! The program's log: its format, request ids, and slow queries.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,12 +29,12 @@ async fn send(method: Method, url: String, body: &Value) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-fn slow(server: &Process) -> Vec<String> {
+fn slow_query_lines(server: &Process) -> Vec<String> {
     server.stderr().lines().filter(|line| line.contains(" WARN slow_query: ")).map(str::to_owned).collect()
 }
 
 #[on_both]
-async fn a_request_has_the_id_of_its_trace_or_one_of_its_own(api: Api) {
+async fn request_id_is_the_trace_id_or_generated(api: Api) {
     let traced = api.get("/api/posts").header("traceparent", &traceparent()).await.expect(200);
     assert_eq!(traced.header("x-request-id"), Some(TRACE));
     let problem = api.get("/nowhere").header("traceparent", &traceparent()).await.problem(404, "not_found");
@@ -42,21 +42,21 @@ async fn a_request_has_the_id_of_its_trace_or_one_of_its_own(api: Api) {
     for invalid in
         ["", "00-x", &traceparent().to_uppercase(), "00-00000000000000000000000000000000-00f067aa0ba902b7-01"]
     {
-        let made = api.get("/api/posts").header("traceparent", invalid).await.expect(200);
-        assert!(made.header("x-request-id").is_some_and(|id| id.len() == 16), "{invalid:?}: {made:?}");
+        let reply = api.get("/api/posts").header("traceparent", invalid).await.expect(200);
+        assert!(reply.header("x-request-id").is_some_and(|id| id.len() == 16), "{invalid:?}: {reply:?}");
     }
 }
 
 #[on_both]
-async fn in_json_each_line_of_the_log_is_an_object(database: TestDatabase) {
-    let mut place = sandbox(&database);
-    place.set("LOG_FORMAT", "json");
-    // As warnings are.
-    place.set(
+async fn json_log_has_one_object_per_line(database: TestDatabase) {
+    let mut sandbox = sandbox(&database);
+    sandbox.set("LOG_FORMAT", "json");
+    // An unknown parameter causes a warning during startup, which must be JSON too.
+    sandbox.set(
         "DATABASE_URL",
         &format!("{}{}", database.url, if database.url.starts_with("postgres") { "?unknown=1" } else { "" }),
     );
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::POST, format!("{base}/api/posts"), &json!({"title": "One"})).await, 201);
     assert_eq!(send(Method::DELETE, format!("{base}/nowhere/%0a\u{9b}\u{2028}"), &json!({})).await, 404);
@@ -75,19 +75,19 @@ async fn in_json_each_line_of_the_log_is_an_object(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_slow_query_is_logged_with_its_request_and_without_its_values(database: TestDatabase) {
+async fn slow_query_is_logged_with_its_request_without_values(database: TestDatabase) {
     database.migrate();
     let posts = (1..=3000)
         .map(|id| json!({"id": id, "slug": format!("hush-{id}"), "title": format!("hush {id}"), "published": true}));
     database.import(&posts.collect::<Vec<_>>());
-    let mut place = sandbox(&database);
-    place.set("SLOW_QUERY_MS", "1");
-    let mut server = place.start("server", &[]);
+    let mut sandbox = sandbox(&database);
+    sandbox.set("SLOW_QUERY_MS", "1");
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let url = format!("{base}/api/posts?q=hush&count=exact&limit=100&view=summary");
     wait_for("a slow query", async || {
         assert_eq!(send(Method::GET, url.clone(), &Value::Null).await, 200);
-        slow(&server).into_iter().find(|line| line.contains("SELECT") && line.contains(TRACE))
+        slow_query_lines(&server).into_iter().find(|line| line.contains("SELECT") && line.contains(TRACE))
     })
     .await;
     for body in [json!({"title": "hush", "content": "hush"}), json!({"title": "hush", "slug": "hush-1"})] {
@@ -95,16 +95,16 @@ async fn a_slow_query_is_logged_with_its_request_and_without_its_values(database
     }
     let log = server.stderr();
     assert!(!log.contains("hush"), "{log}");
-    let line = slow(&server).into_iter().find(|line| line.contains(TRACE)).unwrap();
+    let line = slow_query_lines(&server).into_iter().find(|line| line.contains(TRACE)).unwrap();
     assert!(line.contains("slow query milliseconds=") && line.contains(" query=\""), "{line}");
 }
 
 #[on_both]
-async fn no_query_is_logged_unless_it_is_asked_for(database: TestDatabase) {
+async fn queries_are_not_logged_by_default(database: TestDatabase) {
     for limit in ["", "3600000"] {
-        let mut place = sandbox(&database);
-        place.set("SLOW_QUERY_MS", limit);
-        let mut server = place.start("server", &[]);
+        let mut sandbox = sandbox(&database);
+        sandbox.set("SLOW_QUERY_MS", limit);
+        let mut server = sandbox.start("server", &[]);
         let base = server.base_url().await;
         assert_eq!(send(Method::POST, format!("{base}/api/posts"), &json!({"title": "One"})).await, 201);
         assert_eq!(send(Method::GET, format!("{base}/api/posts?q=one"), &Value::Null).await, 200);

@@ -1,4 +1,4 @@
-//! Errors, as Sentry receives them.
+//! The error events that Sentry receives.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbo
     ])
 }
 
-/// The events in the envelopes that came: a line for the envelope, then for each item a line on it and its content.
+/// The events in the received envelopes. An envelope has a header line, and each item a header line and a content line.
 fn events(receiver: &Receiver) -> Vec<Value> {
     let mut events = Vec::new();
     for request in receiver.received() {
@@ -39,38 +39,38 @@ fn events(receiver: &Receiver) -> Vec<Value> {
     events
 }
 
-/// An event that says none is an error.
+/// The level of an event, which defaults to `error`.
 fn level(event: &Value) -> &str {
     event.get("level").map_or("error", |level| level.as_str().unwrap())
 }
 
-/// The status of a request whose path and key hold what must not be told, but for the path.
-async fn ask(base: &str, path: &str) -> u16 {
+/// Sends a request whose query, key, and headers contain secrets, and returns its status.
+async fn get_status(base: &str, path: &str) -> u16 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request =
         client.get(format!("{base}{path}?q=hush-query")).bearer_auth(ADMIN_KEY).header("x-hush", "hush-header");
     request.send().await.unwrap().status().as_u16()
 }
 
-async fn failed(receiver: &Receiver) -> Value {
-    wait_for("the failed request", async || {
-        events(receiver).into_iter().find(|event| event["message"] == "the request failed")
+async fn failure_event(receiver: &Receiver) -> Value {
+    wait_for("the failure event", async || {
+        events(receiver).into_iter().find(|event| event["message"] == "request failed")
     })
     .await
 }
 
 #[on_both]
-async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller_hides(database: TestDatabase) {
+async fn failed_request_is_reported_without_secrets(database: TestDatabase) {
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     for (path, status) in [("/api/posts", 200), ("/nowhere", 404)] {
-        assert_eq!(ask(&base, path).await, status);
+        assert_eq!(get_status(&base, path).await, status);
     }
     database.execute("ALTER TABLE posts RENAME TO gone");
-    assert_eq!(ask(&base, "/api/posts").await, 500);
-    let event = failed(&receiver).await;
+    assert_eq!(get_status(&base, "/api/posts").await, 500);
+    let event = failure_event(&receiver).await;
     assert_eq!((level(&event), &event["environment"]), ("error", &"tests".into()));
     assert_eq!(event["release"], concat!("posts-api@", env!("CARGO_PKG_VERSION")));
     let fields = &event["contexts"]["Rust Tracing Fields"];
@@ -92,25 +92,25 @@ async fn a_request_that_fails_is_told_with_its_cause_and_nothing_that_the_caller
 }
 
 #[tokio::test]
-async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_otherwise() {
+async fn sentry_certificate_must_be_trusted() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
-    let mut place = sandbox(&database, "https", &receiver);
-    place.run(&["migrate"]).success();
+    let mut sandbox = sandbox(&database, "https", &receiver);
+    sandbox.run(&["migrate"]).success();
     for is_trusted in [false, true] {
         if is_trusted {
-            place.write("trusted.pem", &certificate);
-            place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
+            sandbox.write("trusted.pem", &certificate);
+            sandbox.set("SSL_CERT_FILE", sandbox.path("trusted.pem").to_str().unwrap());
         }
-        let mut server = place.start("server", &[]);
+        let mut server = sandbox.start("server", &[]);
         let base = server.base_url().await;
         database.execute("ALTER TABLE posts RENAME TO gone");
-        assert_eq!(ask(&base, "/api/posts").await, 500);
+        assert_eq!(get_status(&base, "/api/posts").await, 500);
         database.execute("ALTER TABLE gone RENAME TO posts");
         if is_trusted {
-            failed(&receiver).await;
+            failure_event(&receiver).await;
         }
-        // What is still to be sent is sent at the end.
+        // The service sends the last events before it exits.
         server.signal("TERM");
         assert!(server.wait_for_exit().await.success());
         assert_eq!(events(&receiver).is_empty(), !is_trusted);
@@ -118,15 +118,15 @@ async fn errors_go_by_tls_to_a_certificate_that_is_trusted_and_are_not_told_othe
 }
 
 #[tokio::test]
-async fn the_last_error_is_sent_before_the_process_ends() {
+async fn last_error_is_sent_before_the_process_exits() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     database.execute("ALTER TABLE posts RENAME TO gone");
-    assert_eq!(ask(&base, "/api/posts").await, 500);
+    assert_eq!(get_status(&base, "/api/posts").await, 500);
     server.signal("TERM");
     assert!(server.wait_for_exit().await.success());
-    assert!(events(&receiver).iter().any(|event| event["message"] == "the request failed"));
+    assert!(events(&receiver).iter().any(|event| event["message"] == "request failed"));
 }

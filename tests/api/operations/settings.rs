@@ -1,25 +1,25 @@
-//! Settings that cannot work: the program says so in one line, without the password, and touches nothing.
+//! Invalid settings: the program exits with one line that does not contain the password, and changes nothing.
 
 use crate::support::program::Sandbox;
 use crate::support::{Engine, TestDatabase};
 
 const SECRET: &str = "s3cret-of-the-tests";
 
-/// Starts with these settings and answers the one line of the refusal.
-fn refused(settings: &[(&str, &str)], flags: &[&str]) -> String {
-    let place = Sandbox::new(settings.iter().copied());
+/// Asserts that the program refuses to start with these settings and changes nothing. Returns the error.
+fn startup_error(settings: &[(&str, &str)], flags: &[&str]) -> String {
+    let sandbox = Sandbox::new(settings.iter().copied());
     for command in [flags.to_vec(), [&["migrate"], flags].concat()] {
-        let line = place.run(&command).error_line();
+        let line = sandbox.run(&command).error_line();
         assert!(line.starts_with("error: "), "{line}");
         assert!(!line.contains(SECRET), "{line}");
     }
-    assert_eq!(place.files(), Vec::<String>::new(), "it made a file");
-    place.run(flags).error_line()
+    assert_eq!(sandbox.files(), Vec::<String>::new(), "the program created a file");
+    sandbox.run(flags).error_line()
 }
 
 #[test]
-fn a_database_url_that_names_no_database_is_refused_and_makes_no_file() {
-    for (url, says) in [
+fn database_url_without_a_database_is_refused() {
+    for (url, expected) in [
         (format!("postgrse://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
         (format!("postgressql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
         (format!("mysql://user:{SECRET}@127.0.0.1/db"), "unknown scheme"),
@@ -32,58 +32,58 @@ fn a_database_url_that_names_no_database_is_refused_and_makes_no_file() {
         ("sqlite::memory:".into(), "memory"),
         ("sqlite://posts.db?mode=rwc".into(), "parameters"),
         (format!("prisma+postgres://accelerate.example/?api_key={SECRET}"), "Accelerate"),
-        (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "is not a valid URL"),
+        (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "not a valid URL"),
         (format!("postgres://user:{SECRET}@127.0.0.1/db?connection_limit=0"), "connection_limit"),
         (format!("postgres://user:{SECRET}@127.0.0.1/db?schema=x&pgbouncer=true"), "pgbouncer"),
     ] {
-        let line = refused(&[("DATABASE_URL", &url)], &[]);
-        assert!(line.contains("DATABASE_URL") && line.contains(says), "{url}: {line}");
+        let line = startup_error(&[("DATABASE_URL", &url)], &[]);
+        assert!(line.contains("DATABASE_URL") && line.contains(expected), "{url}: {line}");
     }
 }
 
 #[test]
-fn a_database_that_cannot_be_reached_is_told_with_its_place() {
-    // The discard port: nobody listens.
-    for place in ["127.0.0.1:9", "no-such-host.invalid", "127.0.0.1:9,[::1]:9"] {
-        let url = format!("postgres://user:{SECRET}@{place}/db?connect_timeout=2");
+fn unreachable_database_is_reported_with_its_address() {
+    // The discard port: no server listens.
+    for address in ["127.0.0.1:9", "no-such-host.invalid", "127.0.0.1:9,[::1]:9"] {
+        let url = format!("postgres://user:{SECRET}@{address}/db?connect_timeout=2");
         let line = Sandbox::new([("DATABASE_URL", url.as_str())]).run(&[]).error_line();
         assert!(!line.contains(SECRET), "{line}");
     }
-    let line = refused(&[("DATABASE_URL", &format!("postgres://user:{SECRET}@127.0.0.1:9/db"))], &[]);
+    let line = startup_error(&[("DATABASE_URL", &format!("postgres://user:{SECRET}@127.0.0.1:9/db"))], &[]);
     assert!(line.contains("postgres://user@127.0.0.1:9/db") && line.contains("refused"), "{line}");
-    let line = refused(&[("DATABASE_URL", "sqlite:///no/such/directory/posts.db")], &[]);
+    let line = startup_error(&[("DATABASE_URL", "sqlite:///no/such/directory/posts.db")], &[]);
     assert!(line.contains("/no/such/directory/posts.db"), "{line}");
-    let line = refused(&[("DATABASE_URL", "sqlite:///")], &[]);
+    let line = startup_error(&[("DATABASE_URL", "sqlite:///")], &[]);
     assert!(line.contains("directory"), "{line}");
 }
 
 #[test]
-fn a_wrong_password_is_told_without_the_password() {
+fn wrong_password_is_reported_without_the_password() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let mut url = url::Url::parse(&database.url).unwrap();
-    // On the cluster of the tests this one is asked for a password, and none is right.
+    // The test cluster asks this role for a password, and accepts none.
     url.set_username("guarded").unwrap();
-    // The second one differs when it is decoded.
+    // The second password is percent-encoded, so the decoded one differs.
     for password in [SECRET.to_owned(), format!("%40{SECRET}%3A")] {
         url.set_password(Some(&password)).unwrap();
-        let line = refused(&[("DATABASE_URL", url.as_str())], &[]);
+        let line = startup_error(&[("DATABASE_URL", url.as_str())], &[]);
         let reasons = ["password authentication failed", "role \"guarded\" does not exist"];
         assert!(reasons.iter().any(|reason| line.contains(reason)), "{line}");
     }
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let place = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
+fn file_that_is_not_a_database_is_left_unchanged() {
+    let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://notes.txt")]);
     let notes = "These are notes and no database.\n".repeat(100);
-    place.write("notes.txt", &notes);
-    let line = place.run(&[]).error_line();
+    sandbox.write("notes.txt", &notes);
+    let line = sandbox.run(&[]).error_line();
     assert!(line.contains("notes.txt"), "{line}");
-    assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), notes);
+    assert_eq!(std::fs::read_to_string(sandbox.path("notes.txt")).unwrap(), notes);
 }
 
 #[test]
-fn a_setting_with_a_wrong_value_is_refused_by_name() {
+fn invalid_value_is_reported_with_the_setting_name() {
     for (name, flag, values) in [
         ("PORT", "--port", vec!["abc", "-1", "65536"]),
         ("HOST", "--host", vec!["no-such-host", "300.0.0.1"]),
@@ -123,39 +123,39 @@ fn a_setting_with_a_wrong_value_is_refused_by_name() {
         ("ADMIN_HOST", "--admin-host", vec!["everywhere"]),
     ] {
         for value in values {
-            let line = refused(&[(name, value)], &[]);
+            let line = startup_error(&[(name, value)], &[]);
             assert!(line.contains(name) || line.contains(flag), "{name}={value}: {line}");
             assert!(name != "ADMIN_API_KEY" || !line.contains(value), "{line}");
-            refused(&[], &[&format!("{flag}={value}")]);
+            startup_error(&[], &[&format!("{flag}={value}")]);
         }
     }
 }
 
 #[test]
-fn a_broken_env_file_is_told_without_its_content() {
-    let place = Sandbox::new([]);
-    place.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
-    let line = place.run(&[]).error_line();
+fn malformed_env_file_is_reported_without_its_content() {
+    let sandbox = Sandbox::new([]);
+    sandbox.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
+    let line = sandbox.run(&[]).error_line();
     assert!(line.contains(".env") && !line.contains(SECRET), "{line}");
-    assert_eq!(place.files(), [".env"]);
+    assert_eq!(sandbox.files(), [".env"]);
 }
 
 #[test]
-fn an_empty_setting_is_one_that_is_not_set() {
+fn empty_setting_counts_as_unset() {
     let names = [
         "DATABASE_URL", "ADMIN_API_KEY", "CORS_ALLOWED_ORIGINS", "PORT", "HOST", "DB_POOL_SIZE", "REQUIRE_IF_MATCH",
         "SHUTDOWN_GRACE", "RATE_LIMIT", "TRUSTED_PROXIES", "RUST_LOG", "LOG_FORMAT", "SLOW_QUERY_MS", "ADMIN_PORT",
         "ADMIN_HOST", "OTEL_EXPORTER_OTLP_ENDPOINT", "SENTRY_DSN",
     ];
-    let place = Sandbox::new(names.map(|name| (name, "")));
-    place.run(&["migrate"]).success();
-    assert!(place.files().contains(&"posts.db".to_owned()), "{:?}", place.files());
+    let sandbox = Sandbox::new(names.map(|name| (name, "")));
+    sandbox.run(&["migrate"]).success();
+    assert!(sandbox.files().contains(&"posts.db".to_owned()), "{:?}", sandbox.files());
 }
 
 #[test]
-fn an_address_in_use_is_told_in_one_line() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+fn address_in_use_is_reported_in_one_line() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     let line = Sandbox::new([("PORT", port.as_str()), ("RUST_LOG", "error")]).run(&[]).error_line();
     assert!(line.contains("in use"), "{line}");
 }

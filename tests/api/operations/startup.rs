@@ -1,4 +1,4 @@
-//! The program: its first start, its settings, its end.
+//! Starting and stopping the program: the first start, settings, and signals.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::database::execute;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{TestDatabase, fault_rounds, on_both, wait_for};
+use crate::support::{TestDatabase, fault_rounds, on_both, wait_for, wait_until};
 
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0")])
@@ -21,16 +21,16 @@ async fn status(url: &str) -> StatusCode {
     client().get(url).send().await.unwrap().status()
 }
 
-/// The keys that an output shows.
+/// The API keys in an output.
 fn keys(output: &str) -> Vec<&str> {
     output.split_whitespace().filter(|word| word.starts_with("posts_") && word.len() == 38).collect()
 }
 
-/// Runs the curl line of the welcome as a shell would, with a client in curl's place.
-async fn follow_the_welcome(welcome: &str) -> reqwest::Response {
+/// Sends the request of the welcome text's curl command. A shell splits the command into words.
+async fn run_welcome_command(welcome: &str) -> reqwest::Response {
     let script =
         welcome.split("Create a post:").nth(1).unwrap().trim().split("\n\n").next().unwrap().replace("\\\n", " ");
-    // `printf` in curl's place: the shell takes the quotes away and gives a word a line.
+    // `printf` instead of curl prints one word per line, without the quotes.
     let words =
         std::process::Command::new("sh").args(["-c", &script.replacen("curl", "printf '%s\\n'", 1)]).output().unwrap();
     let words = String::from_utf8(words.stdout).unwrap();
@@ -48,34 +48,33 @@ async fn follow_the_welcome(welcome: &str) -> reqwest::Response {
 }
 
 async fn five_first_starts(database: &TestDatabase) {
-    let place = sandbox(database);
-    let mut servers: Vec<Process> = (0..5).map(|number| place.start(&number.to_string(), &[])).collect();
+    let sandbox = sandbox(database);
+    let mut servers: Vec<Process> = (0..5).map(|number| sandbox.start(&number.to_string(), &[])).collect();
     for server in &mut servers {
         let base = server.base_url().await;
         assert_eq!(status(&format!("{base}/api/posts")).await, 200);
         assert_eq!(status(&format!("{base}/health/ready")).await, 200);
     }
-    let told = || servers.iter().map(|server| keys(&server.stdout()).len()).sum::<usize>();
-    // The key and the key in the curl line, which its shell quote ends.
-    wait_for("the key", async || (told() > 0).then_some(())).await;
+    let key_count = || servers.iter().map(|server| keys(&server.stdout()).len()).sum::<usize>();
+    wait_until("the key", async || key_count() > 0).await;
     assert_eq!(servers.iter().filter(|server| !server.stdout().is_empty()).count(), 1);
-    let listed = place.run(&["keys", "list"]).success();
+    let listed = sandbox.run(&["keys", "list"]).success();
     assert_eq!(listed.lines().count(), 2, "{listed}");
     let appliers = servers.iter().filter(|server| server.stderr().contains("applied migrations")).count();
     assert_eq!(appliers, 1);
 }
 
 #[on_both]
-async fn the_first_start_prints_one_admin_key_that_works_and_the_second_none(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut first = place.start("first", &[]);
+async fn only_the_first_start_prints_an_admin_key(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let mut first = sandbox.start("first", &[]);
     let base = first.base_url().await;
     let welcome = wait_for("the welcome", async || Some(first.stdout()).filter(|text| text.contains("/docs"))).await;
     let key = keys(&welcome)[0].to_owned();
     assert_eq!(welcome.matches(&format!("\n  {key}\n")).count(), 1, "{welcome}");
     assert!(!first.stderr().contains(&key), "the key is in the log");
 
-    let created = follow_the_welcome(&welcome).await;
+    let created = run_welcome_command(&welcome).await;
     assert_eq!(created.status(), 201);
     let post: Value = created.json().await.unwrap();
     let list: Value = client().get(format!("{base}/api/posts")).send().await.unwrap().json().await.unwrap();
@@ -84,7 +83,7 @@ async fn the_first_start_prints_one_admin_key_that_works_and_the_second_none(dat
     assert_eq!(admin.status(), 200);
     drop(first);
 
-    let mut second = place.start("second", &["serve"]);
+    let mut second = sandbox.start("second", &["serve"]);
     let base = second.base_url().await;
     assert_eq!(status(&format!("{base}/api/posts")).await, 200);
     let admin = client().get(format!("{base}/api/keys")).bearer_auth(&key).send().await.unwrap();
@@ -93,37 +92,37 @@ async fn the_first_start_prints_one_admin_key_that_works_and_the_second_none(dat
 }
 
 #[on_both]
-async fn a_first_start_that_fails_does_not_use_up_the_first_key(database: TestDatabase) {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let mut place = sandbox(&database);
-    place.set("PORT", &port);
-    place.set("RUST_LOG", "warn");
-    assert!(place.run(&[]).error_line().contains("in use"));
-    place.set("PORT", "0");
-    place.set("RUST_LOG", "info");
-    let mut server = place.start("server", &[]);
+async fn failed_first_start_does_not_use_up_the_first_key(database: TestDatabase) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut sandbox = sandbox(&database);
+    sandbox.set("PORT", &port);
+    sandbox.set("RUST_LOG", "warn");
+    assert!(sandbox.run(&[]).error_line().contains("in use"));
+    sandbox.set("PORT", "0");
+    sandbox.set("RUST_LOG", "info");
+    let mut server = sandbox.start("server", &[]);
     server.base_url().await;
-    wait_for("the key", async || (!keys(&server.stdout()).is_empty()).then_some(())).await;
+    wait_until("the key", async || !keys(&server.stdout()).is_empty()).await;
 }
 
 #[on_both]
-async fn with_an_admin_key_of_its_own_the_first_start_makes_none(database: TestDatabase) {
-    let place = Sandbox::new([
+async fn configured_admin_key_replaces_the_first_key(database: TestDatabase) {
+    let sandbox = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", "a-key-of-the-operators-own"),
     ]);
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let keys = format!("{}/api/keys", server.base_url().await);
-    let answer = client().get(keys).bearer_auth("a-key-of-the-operators-own").send().await.unwrap();
-    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"items": []}));
+    let response = client().get(keys).bearer_auth("a-key-of-the-operators-own").send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap(), json!({"items": []}));
     assert_eq!(server.stdout(), "");
     assert!(!server.stderr().contains("a-key-of-the-operators-own"));
 }
 
 #[on_both]
-async fn five_first_starts_at_once_all_serve_and_make_one_key(database: TestDatabase) {
+async fn five_concurrent_first_starts_create_one_key(database: TestDatabase) {
     five_first_starts(&database).await;
     for _ in 1..fault_rounds() {
         five_first_starts(&TestDatabase::create(database.engine).unwrap()).await;
@@ -131,58 +130,58 @@ async fn five_first_starts_at_once_all_serve_and_make_one_key(database: TestData
 }
 
 #[on_both]
-async fn no_migrate_refuses_an_empty_database_and_leaves_it_empty(database: TestDatabase) {
-    let place = sandbox(&database);
+async fn no_migrate_refuses_an_empty_database_unchanged(database: TestDatabase) {
+    let sandbox = sandbox(&database);
     for _ in 0..2 {
-        let line = place.run(&["serve", "--no-migrate"]).error_line();
+        let line = sandbox.run(&["serve", "--no-migrate"]).error_line();
         assert!(line.contains("posts-api migrate"), "{line}");
     }
-    let applied = place.run(&["migrate"]).success();
+    let applied = sandbox.run(&["migrate"]).success();
     assert!(applied.starts_with("applied ") && applied.contains("create_posts"), "{applied}");
-    assert!(place.run(&["migrate"]).success().starts_with("applied 0 migrations"));
-    let mut server = place.start("server", &["serve", "--no-migrate"]);
+    assert!(sandbox.run(&["migrate"]).success().starts_with("applied 0 migrations"));
+    let mut server = sandbox.start("server", &["serve", "--no-migrate"]);
     let base = server.base_url().await;
     assert_eq!(status(&format!("{base}/api/posts")).await, 200);
 }
 
 #[on_both]
-async fn keys_are_made_listed_and_revoked_in_the_database(database: TestDatabase) {
-    let place = sandbox(&database);
-    let made = place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
-    let key = made.trim();
-    assert_eq!(keys(&made), [key]);
-    let listed = place.run(&["keys", "list"]).success();
+async fn keys_commands_create_list_and_revoke(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let output = sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+    let key = output.trim();
+    assert_eq!(keys(&output), [key]);
+    let listed = sandbox.run(&["keys", "list"]).success();
     let (head, row) = listed.trim().split_once('\n').unwrap();
     assert_eq!(head, "id\trole\tcreated_at\texpires_at\tlast_used_on\tname");
     assert!(row.starts_with("1\teditor\t") && row.ends_with("\tci") && !listed.contains(key), "{listed}");
 
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let url = format!("{}/api/posts", server.base_url().await);
     let write = || client().post(&url).bearer_auth(key).json(&json!({"title": "Made in CI"})).send();
     assert_eq!(write().await.unwrap().status(), 201);
-    // There was a key before, so this start made none.
+    // The database already had a key, so this start created none.
     assert_eq!(server.stdout(), "");
-    assert_eq!(place.run(&["keys", "revoke", "1"]).success(), "revoked key 1\n");
+    assert_eq!(sandbox.run(&["keys", "revoke", "1"]).success(), "revoked key 1\n");
     assert_eq!(write().await.unwrap().status(), 401);
-    assert_eq!(place.run(&["keys", "list"]).success().lines().count(), 1);
+    assert_eq!(sandbox.run(&["keys", "list"]).success().lines().count(), 1);
     for id in ["1", "2"] {
-        assert!(place.run(&["keys", "revoke", id]).error_line().contains(&format!("key {id} does not exist")));
+        assert!(sandbox.run(&["keys", "revoke", id]).error_line().contains(&format!("key {id} does not exist")));
     }
-    for wrong in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
-        place.run(&[&["keys", "create"], &wrong[..]].concat()).error_line();
+    for invalid in [["--role", "owner", "--name", "x"], ["--role", "editor", "--name", " "]] {
+        sandbox.run(&[&["keys", "create"], &invalid[..]].concat()).error_line();
     }
 }
 
-/// The bar of `SHUTDOWN_GRACE` is far above what the test takes: the second signal ends it.
+/// `SHUTDOWN_GRACE` is longer than the test, so only the second signal ends the grace period.
 #[on_both]
-async fn sigterm_turns_readiness_first_and_then_ends_the_process(database: TestDatabase) {
-    let mut place = sandbox(&database);
-    place.set("SHUTDOWN_GRACE", "600");
-    let mut server = place.start("server", &[]);
+async fn sigterm_fails_readiness_before_the_process_exits(database: TestDatabase) {
+    let mut sandbox = sandbox(&database);
+    sandbox.set("SHUTDOWN_GRACE", "600");
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     assert_eq!(status(&format!("{base}/health/ready")).await, 200);
     server.signal("TERM");
-    wait_for("readiness to turn", async || (status(&format!("{base}/health/ready")).await == 503).then_some(())).await;
+    wait_until("readiness to fail", async || status(&format!("{base}/health/ready")).await == 503).await;
     assert_eq!(status(&format!("{base}/api/posts")).await, 200);
     assert_eq!(status(&format!("{base}/health/live")).await, 200);
     server.signal("TERM");
@@ -190,11 +189,11 @@ async fn sigterm_turns_readiness_first_and_then_ends_the_process(database: TestD
 }
 
 #[on_both]
-async fn a_signal_without_grace_ends_the_process_cleanly(database: TestDatabase) {
-    let mut place = sandbox(&database);
+async fn signal_without_grace_exits_cleanly(database: TestDatabase) {
+    let mut sandbox = sandbox(&database);
     for (signal, grace) in [("TERM", "0"), ("INT", "600")] {
-        place.set("SHUTDOWN_GRACE", grace);
-        let mut server = place.start(signal, &[]);
+        sandbox.set("SHUTDOWN_GRACE", grace);
+        let mut server = sandbox.start(signal, &[]);
         server.base_url().await;
         server.signal(signal);
         assert!(server.wait_for_exit().await.success(), "{signal}: {}", server.stderr());
@@ -202,51 +201,51 @@ async fn a_signal_without_grace_ends_the_process_cleanly(database: TestDatabase)
 }
 
 #[on_both]
-async fn the_log_of_a_process_has_no_colours_unless_a_terminal_reads_it(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut server = place.start("server", &[]);
+async fn log_has_colors_only_on_a_terminal(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let mut server = sandbox.start("server", &[]);
     server.base_url().await;
     let log = server.stderr();
     assert!(!log.contains('\u{1b}'), "{log:?}");
 }
 
 #[tokio::test]
-async fn with_nothing_configured_it_serves_from_posts_db() {
-    // Only the port, so that tests can run side by side.
-    let place = Sandbox::new([("PORT", "0")]);
-    let mut server = place.start("server", &[]);
+async fn defaults_serve_from_posts_db() {
+    // Only the port is set, so that tests can run in parallel.
+    let sandbox = Sandbox::new([("PORT", "0")]);
+    let mut server = sandbox.start("server", &[]);
     assert!(server.base_url().await.starts_with("http://127.0.0.1:"));
-    assert!(place.files().contains(&"posts.db".to_owned()));
+    assert!(sandbox.files().contains(&"posts.db".to_owned()));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(place.path("posts.db")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(sandbox.path("posts.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "others may read posts.db: {mode:o}");
     }
 }
 
 #[tokio::test]
-async fn settings_come_from_flags_then_the_environment_then_the_file() {
-    let place = Sandbox::new([("PORT", "0")]);
-    place.write(".env", "DATABASE_URL=sqlite://from-file.db\nPORT=abc\n");
-    let mut server = place.start("file", &[]);
+async fn flags_override_environment_overrides_env_file() {
+    let sandbox = Sandbox::new([("PORT", "0")]);
+    sandbox.write(".env", "DATABASE_URL=sqlite://from-file.db\nPORT=abc\n");
+    let mut server = sandbox.start("file", &[]);
     server.base_url().await;
-    assert!(place.files().contains(&"from-file.db".to_owned()), "{:?}", place.files());
-    let mut server = place.start("flag", &["--database-url", "sqlite://from-flag.db"]);
+    assert!(sandbox.files().contains(&"from-file.db".to_owned()), "{:?}", sandbox.files());
+    let mut server = sandbox.start("flag", &["--database-url", "sqlite://from-flag.db"]);
     server.base_url().await;
-    assert!(place.files().contains(&"from-flag.db".to_owned()), "{:?}", place.files());
+    assert!(sandbox.files().contains(&"from-flag.db".to_owned()), "{:?}", sandbox.files());
 }
 
 #[test]
-fn the_openapi_command_prints_the_document_and_needs_no_database() {
-    let place = Sandbox::new([("DATABASE_URL", "nonsense")]);
-    let document = place.run(&["openapi"]).success();
+fn openapi_command_needs_no_database() {
+    let sandbox = Sandbox::new([("DATABASE_URL", "nonsense")]);
+    let document = sandbox.run(&["openapi"]).success();
     assert_eq!(document, posts_api::openapi::to_json(&posts_api::routes::document()).unwrap());
-    assert_eq!(place.files(), Vec::<String>::new());
+    assert_eq!(sandbox.files(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn prismas_parameters_do_not_stop_it() {
+async fn prisma_url_parameters_are_accepted() {
     let Some(database) = TestDatabase::create(crate::support::Engine::Postgres) else { return };
     for parameters in [
         "schema=public",
@@ -259,9 +258,9 @@ async fn prismas_parameters_do_not_stop_it() {
         "unknown=1&application_name=my%20blog",
     ] {
         let url = format!("{}?{parameters}", database.url);
-        let place = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0")]);
-        let key = place.run(&["keys", "create", "--role", "editor", "--name", "x"]).success();
-        let mut server = place.start("server", &[]);
+        let sandbox = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0")]);
+        let key = sandbox.run(&["keys", "create", "--role", "editor", "--name", "x"]).success();
+        let mut server = sandbox.start("server", &[]);
         let base = server.base_url().await;
         let posts = format!("{base}/api/posts");
         for _ in 0..3 {
@@ -274,6 +273,6 @@ async fn prismas_parameters_do_not_stop_it() {
         let warned = server.stderr().contains("WARN");
         assert_eq!(warned, parameters.contains("socket_timeout") || parameters.contains("unknown"), "{parameters}");
     }
-    // Prisma's schema is PostgreSQL's.
+    // Prisma's parameter `schema` names a PostgreSQL schema.
     execute(&mut database.connect(), "SELECT 1 / count(*) FROM blog.posts");
 }

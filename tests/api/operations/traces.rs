@@ -1,4 +1,4 @@
-//! Spans, as a collector receives them by OTLP.
+//! The spans that an OTLP collector receives.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
 use crate::support::receiver::{Received, Receiver};
-use crate::support::{Engine, TestDatabase, on_both, wait_for};
+use crate::support::{Engine, TestDatabase, on_both, wait_for, wait_until};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -67,7 +67,7 @@ async fn send(method: Method, url: String, body: &Value) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// The first span with this name in the trace of the caller.
+/// Waits for a span with this name in the trace of the requests.
 async fn span(receiver: &Receiver, name: &str) -> Span {
     wait_for(name, async || spans(receiver).into_iter().find(|span| span.name == name && hex(&span.trace_id) == TRACE))
         .await
@@ -79,10 +79,10 @@ fn child<'a>(spans: &'a [Span], parent: &Span, name: &str) -> &'a Span {
 }
 
 #[on_both]
-async fn a_request_is_traced_down_to_its_queries_and_without_their_values(database: TestDatabase) {
+async fn request_trace_has_queries_without_values(database: TestDatabase) {
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let post = json!({"title": "hush title", "content": "hush content", "published": true});
     assert_eq!(send(Method::POST, format!("{base}/api/posts"), &post).await, 201);
@@ -97,7 +97,7 @@ async fn a_request_is_traced_down_to_its_queries_and_without_their_values(databa
         assert_eq!(hex(&request.parent_span_id), PARENT);
         assert_eq!(request.kind(), SpanKind::Server);
     }
-    let said = attributes(&created);
+    let created_attributes = attributes(&created);
     for (name, value) in [
         ("http.request.method", "POST"),
         ("http.route", "/api/posts"),
@@ -105,37 +105,38 @@ async fn a_request_is_traced_down_to_its_queries_and_without_their_values(databa
         ("http.response.status_code", "201"),
         ("request_id", TRACE),
     ] {
-        assert_eq!(said.get(name).map(String::as_str), Some(value), "{said:#?}");
+        assert_eq!(created_attributes.get(name).map(String::as_str), Some(value), "{created_attributes:#?}");
     }
     assert_eq!(attributes(&missed)["http.response.status_code"], "404");
-    // Spans below end before those above.
+    // A child span ends before its parent, so the collector already has the children.
     let all = spans(&receiver);
     let insert = child(&all, child(&all, &created, "database write"), "INSERT");
     child(&all, child(&all, &read, "database read inline"), "SELECT");
     child(&all, child(&all, &listed, "database read"), "SELECT");
-    let said = attributes(insert);
+    let query = attributes(insert);
     let system = if database.engine == Engine::Sqlite { "sqlite" } else { "postgresql" };
-    assert_eq!((said["db.system.name"].as_str(), insert.kind()), (system, SpanKind::Client));
-    assert!(said["db.query.text"].starts_with("INSERT INTO"), "{said:#?}");
-    assert!(said["db.query.text"].contains("title"), "{said:#?}");
+    assert_eq!((query["db.system.name"].as_str(), insert.kind()), (system, SpanKind::Client));
+    assert!(query["db.query.text"].starts_with("INSERT INTO"), "{query:#?}");
+    assert!(query["db.query.text"].contains("title"), "{query:#?}");
     for Received { line, headers, body } in receiver.received() {
         assert_eq!(line, "POST /v1/traces");
         assert!(headers.contains(&"content-type: application/x-protobuf".to_owned()), "{headers:?}");
         assert!(headers.contains(&"authorization: Bearer collector".to_owned()), "{headers:?}");
         for secret in ["hush", ADMIN_KEY] {
-            assert!(!body.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} is told");
+            assert!(!body.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret} was exported");
         }
     }
     let resource = exports(&receiver)[0].resource_spans[0].resource.clone().unwrap();
-    let told = attributes(&Span { attributes: resource.attributes, ..Span::default() });
-    assert_eq!((told["service.name"].as_str(), told["deployment.environment.name"].as_str()), ("posts-api", "tests"));
+    let service = attributes(&Span { attributes: resource.attributes, ..Span::default() });
+    let environment = service["deployment.environment.name"].as_str();
+    assert_eq!((service["service.name"].as_str(), environment), ("posts-api", "tests"));
 }
 
 #[on_both]
-async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: TestDatabase) {
+async fn failures_are_marked_and_health_is_not_traced(database: TestDatabase) {
     let receiver = Receiver::start();
-    let place = sandbox(&database, "http", &receiver);
-    let mut server = place.start("server", &[]);
+    let sandbox = sandbox(&database, "http", &receiver);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     database.execute("ALTER TABLE posts RENAME TO gone");
     assert_eq!(send(Method::GET, format!("{base}/api/posts/1"), &Value::Null).await, 500);
@@ -145,11 +146,10 @@ async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: Te
         Some(StatusCode::Error)
     );
     assert_eq!(failed.events.len(), 1, "{failed:#?}");
-    assert_eq!(failed.events[0].name, "the request failed");
-    // The schedule has looked for posts meanwhile, and failed.
-    wait_for("it is told", async || server.stderr().contains("scheduled posts cannot be published").then_some(()))
-        .await;
-    // The last ones are sent at the end.
+    assert_eq!(failed.events[0].name, "request failed");
+    // The scheduler polls meanwhile, and fails.
+    wait_until("the scheduler's error", async || server.stderr().contains("failed to publish scheduled posts")).await;
+    // The service exports the last spans before it exits.
     assert_eq!(send(Method::GET, format!("{base}/health/ready"), &Value::Null).await, 200);
     server.signal("TERM");
     assert!(server.wait_for_exit().await.success());
@@ -160,34 +160,34 @@ async fn what_fails_is_marked_and_what_nobody_asked_for_is_no_trace(database: Te
 }
 
 #[on_both]
-async fn a_collector_that_does_not_answer_hurts_nobody_and_is_told(database: TestDatabase) {
+async fn unresponsive_collector_is_reported_and_harmless(database: TestDatabase) {
     let receiver = Receiver::start();
-    let mut place = sandbox(&database, "http", &receiver);
-    // The discard port: nobody listens.
-    place.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
-    let mut server = place.start("server", &[]);
+    let mut sandbox = sandbox(&database, "http", &receiver);
+    // The discard port: no server listens.
+    sandbox.set("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
-    wait_for("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
+    wait_until("the export error", async || server.stderr().contains("opentelemetry")).await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
     server.signal("TERM");
     assert!(server.wait_for_exit().await.success());
 }
 
 #[tokio::test]
-async fn a_collector_behind_tls_is_spoken_to_where_its_certificate_is_trusted_and_only_there() {
+async fn collector_certificate_must_be_trusted() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     let (receiver, certificate) = Receiver::with_tls();
-    let mut place = sandbox(&database, "https", &receiver);
-    let mut server = place.start("distrusting", &[]);
+    let mut sandbox = sandbox(&database, "https", &receiver);
+    let mut server = sandbox.start("distrusting", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
-    wait_for("it is told", async || server.stderr().contains("opentelemetry").then_some(())).await;
+    wait_until("the export error", async || server.stderr().contains("opentelemetry")).await;
     assert!(receiver.received().is_empty());
     drop(server);
-    place.write("trusted.pem", &certificate);
-    place.set("SSL_CERT_FILE", place.path("trusted.pem").to_str().unwrap());
-    let mut server = place.start("trusting", &[]);
+    sandbox.write("trusted.pem", &certificate);
+    sandbox.set("SSL_CERT_FILE", sandbox.path("trusted.pem").to_str().unwrap());
+    let mut server = sandbox.start("trusting", &[]);
     let base = server.base_url().await;
     assert_eq!(send(Method::GET, format!("{base}/api/posts"), &Value::Null).await, 200);
     span(&receiver, "GET /api/posts").await;

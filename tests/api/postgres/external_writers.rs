@@ -1,4 +1,4 @@
-//! Other programs write posts into PostgreSQL, too: what they leave out is filled in, as the service would.
+//! External writers insert into and update `posts` on PostgreSQL. Triggers fill in what they omit, as the service would.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::support::database::execute;
 use crate::support::{Api, Engine, Fixture, TestDatabase, ids, wait_until};
 
 #[tokio::test]
-async fn what_another_program_leaves_out_is_filled_in() {
+async fn columns_missing_in_an_insert_are_filled_in() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     let database = &api.server.database;
     database
         .execute("INSERT INTO posts (title, content, published) VALUES ('Große Äpfel, déjà vu', '# Hi *there*', true)");
-    wait_until("it shows", async || api.get("/api/posts/1").await.status == 200).await;
+    wait_until("the post to show", async || api.get("/api/posts/1").await.status == 200).await;
     let post = api.get("/api/posts/1").await.json(200);
     assert_eq!(post["slug"], "grosse-apfel-deja-vu");
     assert_eq!(post["version"], 1);
@@ -32,28 +32,28 @@ async fn what_another_program_leaves_out_is_filled_in() {
 }
 
 #[tokio::test]
-async fn slugs_of_other_programs_are_free_and_within_the_limit() {
+async fn generated_slugs_are_unique_and_within_the_limit() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
-    let given = |title: &str| api.create(json!({"title": title}));
-    given("Again").await;
+    api.create(json!({"title": "Again"})).await;
     api.server.database.execute("INSERT INTO posts (title) SELECT 'again!' FROM generate_series(1, 40)");
-    given("Again").await;
-    let taken = "SELECT count(*) AS number FROM posts
+    api.create(json!({"title": "Again"})).await;
+    let numbered = "SELECT count(*) AS number FROM posts
         WHERE slug IN (SELECT 'again-' || n FROM generate_series(2, 42) n UNION SELECT 'again')";
-    assert_eq!(api.server.database.query_number(taken), 42);
+    assert_eq!(api.server.database.query_number(numbered), 42);
 
     let long = "repeat('word ', 60)";
     api.server
         .database
         .execute(&format!("INSERT INTO posts (title) VALUES ({long}), ({long}), (repeat('x', 250)), ('北京')"));
-    let odd = "SELECT count(*) AS number FROM posts WHERE slug !~ '^[a-z0-9]+(-[a-z0-9]+)*$' OR length(slug) > 200";
-    assert_eq!(api.server.database.query_number(odd), 0);
-    let cut = "SELECT count(*) AS number FROM posts WHERE slug LIKE '%word' OR slug LIKE '%word-2' OR slug = 'post'";
-    assert_eq!(api.server.database.query_number(cut), 3);
+    let invalid = "SELECT count(*) AS number FROM posts WHERE slug !~ '^[a-z0-9]+(-[a-z0-9]+)*$' OR length(slug) > 200";
+    assert_eq!(api.server.database.query_number(invalid), 0);
+    let truncated =
+        "SELECT count(*) AS number FROM posts WHERE slug LIKE '%word' OR slug LIKE '%word-2' OR slug = 'post'";
+    assert_eq!(api.server.database.query_number(truncated), 3);
 }
 
 #[tokio::test]
-async fn many_who_write_the_same_title_at_once_all_get_through() {
+async fn concurrent_inserts_of_one_title_all_succeed() {
     let Some(database) = TestDatabase::create(Engine::Postgres).map(Arc::new) else { return };
     database.migrate();
     let writers: Vec<_> = (0..8)
@@ -73,15 +73,15 @@ async fn many_who_write_the_same_title_at_once_all_get_through() {
     assert_eq!(database.query_number("SELECT count(DISTINCT slug) AS number FROM posts WHERE slug LIKE 'same%'"), 80);
 }
 
-/// As the restoring of a dump does, and Prisma with its parameter `schema`.
+/// A restored dump has an empty search path, and Prisma's parameter `schema` sets another one.
 #[tokio::test]
-async fn a_program_need_not_have_the_schema_in_its_search_path() {
+async fn writes_work_without_the_schema_in_search_path() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     let mut conn = api.server.database.connect();
     execute(&mut conn, "SET search_path TO ''");
     execute(&mut conn, "INSERT INTO public.posts (title, published) VALUES ('Élan', true)");
     execute(&mut conn, "UPDATE public.posts SET content = 'vital' WHERE id = 1");
-    let found = async || ids(&api.get("/api/posts?q=elan+vital").await.json(200)) == [1];
-    wait_until("it is found", found).await;
+    let is_found = async || ids(&api.get("/api/posts?q=elan+vital").await.json(200)) == [1];
+    wait_until("the search to find the post", is_found).await;
     api.editor().delete("/api/posts/1").await.expect(204);
 }

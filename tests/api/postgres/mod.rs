@@ -4,5 +4,6 @@ mod external_writers;
 mod multiple_instances;
 mod pooler;
 mod replica;
+mod replica_health;
 mod statement_counts;
 mod tls;

@@ -1,4 +1,4 @@
-//! Behind a pooler that hands a server session to another client after each transaction, all works as without one.
+//! PgBouncer in transaction mode: it may assign another server session to a client after each transaction.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::support::pooler::Pooler;
 use crate::support::program::Sandbox;
 use crate::support::{Api, Engine, TestDatabase, ids, wait_until};
 
-/// Fewer than the clients have connections, so that they change hands all the time.
+/// Fewer server sessions than client connections, so that sessions change clients all the time.
 const SESSIONS: u32 = 2;
 
-/// One after the other what an editor does, and what it sees of it.
+/// Sends every kind of write as an editor, and checks what reads show.
 async fn edit(api: &Api, writer: usize) {
     let editor = api.editor();
     for number in 0..8 {
@@ -22,9 +22,9 @@ async fn edit(api: &Api, writer: usize) {
         let post = json!({"title": name, "slug": name, "content": "behind a pooler"});
         let send = || editor.post("/api/posts", &post).header("idempotency-key", &name);
         let created = send().await.json(201);
-        let again = send().await.expect(201);
-        assert_eq!(again.header("idempotency-replayed"), Some("true"));
-        assert_eq!(again.json(201), created);
+        let replay = send().await.expect(201);
+        assert_eq!(replay.header("idempotency-replayed"), Some("true"));
+        assert_eq!(replay.json(201), created);
         let path = format!("/api/posts/{}", created["id"]);
         api.get(&path).await.problem(404, "not_found");
         let tag = editor.get(&path).await.expect(200).header("etag").unwrap().to_owned();
@@ -47,91 +47,86 @@ async fn edit(api: &Api, writer: usize) {
 }
 
 #[tokio::test]
-async fn behind_a_transaction_pooler_everything_works_while_sessions_change_hands() {
+async fn every_operation_works_through_a_transaction_pooler() {
     const WRITERS: usize = 4;
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let Some(pooler) = Pooler::start(&database.url, SESSIONS) else { return };
     let database = Arc::new(database);
-    let by_pooler = DatabaseUrl::parse(&pooler.url).unwrap().0;
-    let apis = [(); 2].map(|()| Api::start(&database, |config| config.database = by_pooler.clone()));
+    let url = DatabaseUrl::parse(&pooler.url).unwrap().0;
+    let apis = [(); 2].map(|()| Api::start(&database, |config| config.database = url.clone()));
     join_all((0..2 * WRITERS).map(|writer| edit(&apis[writer % 2], writer))).await;
     let stored = i64::try_from(2 * WRITERS * 8).unwrap();
-    let number = |what: &str| database.query_number(&format!("SELECT count(*) AS number FROM {what}"));
-    assert_eq!(number("posts WHERE published AND version = 4"), stored);
-    assert_eq!(number("posts"), 3 * stored);
-    assert_eq!(number("idempotency_keys"), stored);
+    let count = |rows: &str| database.query_number(&format!("SELECT count(*) AS number FROM {rows}"));
+    assert_eq!(count("posts WHERE published AND version = 4"), stored);
+    assert_eq!(count("posts"), 3 * stored);
+    assert_eq!(count("idempotency_keys"), stored);
 
-    let [one, other] = &apis;
-    let made = one.admin().post("/api/keys", &json!({"name": "x", "role": "reader"})).await.json(201);
-    let reader = other.with_key(made["key"].as_str().unwrap());
+    let [first, second] = &apis;
+    let key = first.admin().post("/api/keys", &json!({"name": "x", "role": "reader"})).await.json(201);
+    let reader = second.with_key(key["key"].as_str().unwrap());
     reader.get("/api/posts?published=any").await.expect(200);
-    one.admin().delete(&format!("/api/keys/{}", made["id"])).await.expect(204);
+    first.admin().delete(&format!("/api/keys/{}", key["id"])).await.expect(204);
     reader.get("/api/posts?published=any").await.problem(401, "key_invalid");
 
-    // Changes from elsewhere are noticed, and what is asked for again is not read again.
+    // Both instances notice an external change, and their caches serve again.
     database.execute("UPDATE posts SET title = 'By hand' WHERE id = 1");
     for api in &apis {
-        wait_until("the change shows", async || api.get("/api/posts/1").await.json(200)["title"] == "By hand").await;
-        wait_until("the cache serves", async || {
+        wait_until("the change to show", async || api.get("/api/posts/1").await.json(200)["title"] == "By hand").await;
+        wait_until("the cache to serve", async || {
             let before = api.server.cache.reads();
             api.get("/api/posts/1").await.expect(200);
             api.server.cache.reads() == before
         })
         .await;
     }
-    let soon = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(100)).to_string();
-    let draft = one.create(json!({"title": "Soon"})).await;
-    one.editor().post(&format!("/api/posts/{}/publish", draft["id"]), &json!({"at": soon})).await.expect(200);
-    wait_until("the schedule publishes", async || {
-        other.get(&format!("/api/posts/{}", draft["id"])).await.status == 200
-    })
-    .await;
+    let path = format!("/api/posts/{}", first.create_scheduled().await["id"]);
+    wait_until("the scheduled post to show", async || second.get(&path).await.status == 200).await;
 
-    let others = number("pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
-    assert!((1..=i64::from(SESSIONS)).contains(&others), "{others} sessions served them");
+    let sessions = count("pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    assert!((1..=i64::from(SESSIONS)).contains(&sessions), "{sessions} sessions");
 }
 
 #[tokio::test]
-async fn migrations_commands_and_the_search_for_changes_take_the_direct_way() {
+async fn migrations_commands_and_poller_use_the_direct_url() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
-    // Tables in a schema of their own: the direct way names it, behind the pooler the database does.
+    // The direct URL names the schema. Connections through the pooler get it from the database's settings.
     database
         .execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = blog', current_database()); END $$");
     let Some(pooler) = Pooler::start(&database.url, SESSIONS) else { return };
-    let direct = format!("{}?schema=blog&application_name=the-direct-way", database.url);
-    let mut place = Sandbox::new([
-        // Nobody listens there.
+    let direct = format!("{}?schema=blog&application_name=direct", database.url);
+    let mut sandbox = Sandbox::new([
+        // The discard port: no server listens.
         ("DATABASE_URL", "postgres://user@127.0.0.1:9/nowhere?pgbouncer=true"),
         ("DATABASE_DIRECT_URL", &*direct),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
     ]);
-    place.run(&["migrate"]).success();
-    place.run(&["keys", "create", "--role", "reader", "--name", "x"]).success();
-    place.run_with_input(&["import", "-"], r#"{"title": "Imported", "published": true}"#).success();
-    assert!(place.run(&["export"]).success().contains("Imported"));
+    sandbox.run(&["migrate"]).success();
+    sandbox.run(&["keys", "create", "--role", "reader", "--name", "x"]).success();
+    sandbox.run_with_input(&["import", "-"], r#"{"title": "Imported", "published": true}"#).success();
+    assert!(sandbox.run(&["export"]).success().contains("Imported"));
 
-    place.set("DATABASE_URL", &pooler.url);
-    let mut server = place.start("server", &["serve", "--no-migrate"]);
+    sandbox.set("DATABASE_URL", &pooler.url);
+    let mut server = sandbox.start("server", &["serve", "--no-migrate"]);
     let base = server.base_url().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let list: Value = client.get(format!("{base}/api/posts")).send().await.unwrap().json().await.unwrap();
     assert_eq!(list["items"][0]["title"], "Imported");
     let polls = "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() \
-                 AND application_name = 'the-direct-way' AND query LIKE '%posts_changes%'";
-    wait_until("it looks for changes", async || database.query_number(polls) == 1).await;
+                 AND application_name = 'direct' AND query LIKE '%posts_changes%'";
+    wait_until("the change poller to poll", async || database.query_number(polls) == 1).await;
 }
 
 #[test]
-fn a_direct_way_to_another_database_is_refused() {
+fn direct_url_to_another_database_is_refused() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let Some(other) = TestDatabase::create(Engine::Postgres) else { return };
-    let place = Sandbox::new([
+    let sandbox = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("DATABASE_DIRECT_URL", other.url.as_str()),
         ("RUST_LOG", "error"),
         ("PORT", "0"),
     ]);
-    let line = place.run(&[]).error_line();
+    let line = sandbox.run(&[]).error_line();
     assert!(line.contains("DATABASE_DIRECT_URL names a different database than DATABASE_URL"), "{line}");
 }

@@ -1,4 +1,4 @@
-//! How many statements a request takes: on PostgreSQL each of them is a round trip.
+//! The statements that each request sends to PostgreSQL. Each one costs a round trip.
 
 use std::sync::Arc;
 
@@ -9,46 +9,46 @@ use crate::support::call::Call;
 use crate::support::proxy::Proxy;
 use crate::support::{Api, Engine, TestDatabase};
 
-/// What the service asks for by itself meanwhile.
-fn is_own(statement: &str) -> bool {
+/// Whether a background task or the pool sends this statement.
+fn is_background(statement: &str) -> bool {
     let tasks = ["posts_changes", "pg_current_", "\"scheduled_for\" <=", "\"created_at\" <=", "SET statement_timeout"];
     statement == "SELECT 1" || tasks.iter().any(|text| statement.contains(text))
 }
 
-/// The first words of what a request is made of, such as `INSERT`. With `PREPARE` a statement is first parsed and planned
-/// in a round trip of its own.
-async fn asked(proxy: &Proxy, call: Call, status: u16) -> (Vec<String>, Value) {
+/// The first word of each statement that a request sends, such as `INSERT`, and the response body. `PREPARE` stands for a
+/// round trip that parses and plans the next statement.
+async fn statements_of(proxy: &Proxy, call: Call, status: u16) -> (Vec<String>, Value) {
     proxy.take_statements();
     let reply = call.await.expect(status);
-    let statements = proxy.take_statements().into_iter().filter(|statement| !is_own(statement));
-    let words = statements.map(|statement| statement.split(' ').next().unwrap().to_owned()).collect();
-    (words, serde_json::from_slice(&reply.body).unwrap_or_default())
+    let statements = proxy.take_statements().into_iter().filter(|statement| !is_background(statement));
+    let statements = statements.map(|statement| statement.split(' ').next().unwrap().to_owned()).collect();
+    (statements, serde_json::from_slice(&reply.body).unwrap_or_default())
 }
 
 #[tokio::test]
-async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
+async fn requests_send_the_expected_statements() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let database = Arc::new(database);
     let proxy = Proxy::start(&database.url);
     let api = Api::start(&database, |config| {
         config.database = DatabaseUrl::parse(proxy.url()).unwrap().0;
-        // What a connection has prepared it need not prepare again.
+        // Prepared statements belong to a connection, so one connection sends them all.
         config.pool = PoolOptions { size: 1, ..config.pool };
         config.cache_bytes = 0;
     });
-    // Whose key is looked up, and whose is not.
+    // The service looks up the editor's key, but not the administrator's.
     let (editor, admin) = (api.editor(), api.admin());
-    let mut met = Vec::new();
-    for turn in 0..3 {
+    let mut recorded = Vec::new();
+    for round in 0..3 {
         let mut ask = async |what: &'static str, call: Call, status: u16| {
-            let (words, answer) = asked(&proxy, call, status).await;
-            // The first time everything is prepared, and the last use of the key is noted.
-            if turn == 2 {
-                met.push((what, words.join(" ")));
+            let (statements, body) = statements_of(&proxy, call, status).await;
+            // The first rounds prepare statements and record the use of the key.
+            if round == 2 {
+                recorded.push((what, statements.join(" ")));
             }
-            answer
+            body
         };
-        let titled = |what: &str| json!({"title": format!("{what} {turn}"), "published": true});
+        let titled = |what: &str| json!({"title": format!("{what} {round}"), "published": true});
         let post = ask("create", admin.post("/api/posts", &titled("Create")), 201).await;
         let path = format!("/api/posts/{}", post["id"]);
         let tag = format!("\"{}-{}\"", post["id"], post["version"]);
@@ -56,11 +56,11 @@ async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
         let taken = json!({"title": "Taken", "slug": post["slug"]});
         ask("slug taken", admin.post("/api/posts", &taken), 409).await;
         let once =
-            |what: &str| admin.post("/api/posts", &titled(what)).header("idempotency-key", &format!("key-{turn}"));
+            |what: &str| admin.post("/api/posts", &titled(what)).header("idempotency-key", &format!("key-{round}"));
         ask("once", once("Once"), 201).await;
         ask("once again", once("Once"), 201).await;
         ask("batch", admin.post("/api/posts/batch", &json!({"posts": [titled("One"), titled("Two")]})), 200).await;
-        let by_slug = format!("/api/posts/by-slug/put-{turn}");
+        let by_slug = format!("/api/posts/by-slug/put-{round}");
         ask("put, new", admin.put(&by_slug, &titled("Put")), 201).await;
         ask("put, again", admin.put(&by_slug, &titled("Put")), 200).await;
         ask("patch", admin.patch(&path, &json!({"title": "Patched"})).header("if-match", &tag), 200).await;
@@ -79,15 +79,15 @@ async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
         ("create", "INSERT"),
         ("with a key", "SELECT INSERT"),
         ("slug taken", "INSERT"),
-        // The transaction, the lock and the look for an earlier answer, the post and its answer.
+        // In a transaction: the lock, the lookup of a stored response, the post, and its response.
         ("once", "BEGIN SELECT SELECT INSERT INSERT COMMIT"),
         ("once again", "BEGIN SELECT SELECT COMMIT"),
         ("batch", "BEGIN PREPARE SELECT SELECT PREPARE INSERT SELECT COMMIT"),
-        // diesel prepares changes and batches anew each time (`UpdateStatement`, `DO UPDATE`), the other statements once.
+        // diesel prepares updates and upserts on every execution (`UpdateStatement`, `DO UPDATE`), the others once.
         ("put, new", "PREPARE INSERT"),
         ("put, again", "PREPARE INSERT"),
         ("patch", "PREPARE UPDATE"),
-        // Why it changed nothing.
+        // The second statement finds out why the update changed no row.
         ("patch, stale", "PREPARE UPDATE SELECT"),
         ("unpublish", "PREPARE UPDATE"),
         ("publish", "PREPARE UPDATE"),
@@ -95,11 +95,11 @@ async fn a_request_on_postgresql_takes_as_few_statements_as_it_needs() {
         ("read", "SELECT"),
         ("read with a key", "SELECT SELECT"),
         ("list", "SELECT"),
-        // The key, the published posts, the drafts.
+        // The key, the published posts, and the drafts.
         ("list with drafts", "SELECT SELECT SELECT"),
         ("list, counted", "SELECT SELECT"),
         ("delete", "DELETE"),
     ];
-    let met: Vec<(&str, &str)> = met.iter().map(|(what, words)| (*what, words.as_str())).collect();
-    assert_eq!(met, expected);
+    let recorded: Vec<(&str, &str)> = recorded.iter().map(|(what, statements)| (*what, statements.as_str())).collect();
+    assert_eq!(recorded, expected);
 }

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, against a server whose certificate comes from an authority that only these tests know.
+//! TLS to PostgreSQL. The server's certificate is signed by an authority that these tests generate.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,32 +14,32 @@ use crate::support::{Engine, TestDatabase, postgres};
 
 const PASSWORD: &str = "the-password-of-the-tests";
 
-/// Authorities and a certificate for `localhost`, made anew each time.
+/// A directory with two certificate authorities, and a certificate for `localhost` that the first one signed.
 struct Certificates(TempDir);
 
 impl Certificates {
-    /// `None`: there is no `openssl` on this machine.
-    fn make() -> Option<Self> {
-        let made = Self(TempDir::with_prefix("posts-api-test-").unwrap());
+    /// Returns `None` if `openssl` is not installed.
+    fn generate() -> Option<Self> {
+        let certificates = Self(TempDir::with_prefix("posts-api-test-").unwrap());
         if Command::new("openssl").arg("version").output().is_err() {
-            assert!(!postgres::is_required(), "REQUIRE_POSTGRES is set, and there is no openssl to test TLS with");
-            crate::support::report_skipped("TLS to PostgreSQL, because there is no openssl to make certificates with");
+            assert!(!postgres::is_required(), "REQUIRE_POSTGRES is set, but openssl is not installed");
+            crate::support::report_skipped("TLS to PostgreSQL, because openssl is not installed");
             return None;
         }
         for authority in ["ca", "stranger"] {
-            made.openssl(&format!(
+            certificates.openssl(&format!(
                 "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={authority} \
                  -addext basicConstraints=critical,CA:TRUE -keyout {authority}.key -out {authority}.crt"
             ));
         }
-        made.openssl(
+        certificates.openssl(
             "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
         );
-        std::fs::write(made.path("san"), "subjectAltName=DNS:localhost\n").unwrap();
-        made.openssl(
+        std::fs::write(certificates.path("san"), "subjectAltName=DNS:localhost\n").unwrap();
+        certificates.openssl(
             "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt",
         );
-        Some(made)
+        Some(certificates)
     }
 
     fn openssl(&self, arguments: &str) {
@@ -52,7 +52,7 @@ impl Certificates {
     }
 }
 
-/// The URL by this host name and with these parameters, in which `CA` and `STRANGER` stand for the files of the
+/// A URL with this host name and these parameters. `CA` and `STRANGER` stand for the certificate files of the two
 /// authorities.
 fn url(server: &Url, host: &str, parameters: &str, certificates: &Certificates) -> String {
     let mut url = server.clone();
@@ -72,21 +72,21 @@ fn is_encrypted(url: &str) -> bool {
         .unwrap()
 }
 
-/// Why no connection can be made to this URL, as the program tells it.
-fn refusal(url: &str, trusted_by_system: Option<&Path>) -> String {
-    let mut place = Sandbox::new([("DATABASE_URL", url), ("PORT", "0")]);
+/// The error that the program prints when it cannot connect to this URL.
+fn connection_error(url: &str, trusted_by_system: Option<&Path>) -> String {
+    let mut sandbox = Sandbox::new([("DATABASE_URL", url), ("PORT", "0")]);
     if let Some(path) = trusted_by_system {
-        place.set("SSL_CERT_FILE", path.to_str().unwrap());
+        sandbox.set("SSL_CERT_FILE", path.to_str().unwrap());
     }
-    // A command that ends, so that a connection that should have been refused fails the test.
-    let line = place.run(&["migrate"]).error_line();
+    // `migrate` would succeed if the connection were not refused.
+    let line = sandbox.run(&["migrate"]).error_line();
     assert!(!line.contains(PASSWORD), "{line}");
     line
 }
 
 #[test]
-fn a_server_is_trusted_only_with_the_right_name_and_authority() {
-    let Some(certificates) = Certificates::make() else { return };
+fn certificate_needs_the_right_host_name_and_authority() {
+    let Some(certificates) = Certificates::generate() else { return };
     let Some(server) = postgres::with_tls(certificates.0.path()) else { return };
     let server = server.url("postgres");
 
@@ -96,7 +96,7 @@ fn a_server_is_trusted_only_with_the_right_name_and_authority() {
     ] {
         assert!(is_encrypted(&url(&server, "localhost", parameters, &certificates)), "{parameters}");
     }
-    for (host, parameters, why) in [
+    for (host, parameters, reason) in [
         ("127.0.0.1", "sslmode=verify-full&sslrootcert=CA", "host name \"127.0.0.1\""),
         ("127.0.0.1", "sslaccept=strict&sslcert=CA", "host name \"127.0.0.1\""),
         ("localhost", "sslmode=verify-full&sslrootcert=STRANGER", "certificate verify failed"),
@@ -105,15 +105,15 @@ fn a_server_is_trusted_only_with_the_right_name_and_authority() {
         ("localhost", "sslaccept=strict&sslcert=STRANGER", "certificate verify failed"),
         ("localhost", "sslmode=verify-full&sslrootcert=/nowhere.crt", "/nowhere.crt"),
     ] {
-        let line = refusal(&url(&server, host, parameters, &certificates), None);
-        assert!(line.contains(why), "{host} {parameters}: {line}");
+        let line = connection_error(&url(&server, host, parameters, &certificates), None);
+        assert!(line.contains(reason), "{host} {parameters}: {line}");
     }
 }
 
-/// As a URL of Prisma says it: encrypted, and no certificate checked.
+/// The default of Prisma: encryption without verification of the certificate.
 #[test]
-fn require_encrypts_and_checks_no_certificate() {
-    let Some(certificates) = Certificates::make() else { return };
+fn sslmode_require_encrypts_without_verification() {
+    let Some(certificates) = Certificates::generate() else { return };
     let Some(server) = postgres::with_tls(certificates.0.path()) else { return };
     let server = server.url("postgres");
     for parameters in [
@@ -128,8 +128,8 @@ fn require_encrypts_and_checks_no_certificate() {
 }
 
 #[tokio::test]
-async fn the_authorities_of_the_system_are_found() {
-    let Some(certificates) = Certificates::make() else { return };
+async fn system_certificate_authorities_are_trusted() {
+    let Some(certificates) = Certificates::generate() else { return };
     let Some(server) = postgres::with_tls(certificates.0.path()) else { return };
     let server = server.url("postgres");
     let (ca, stranger) = (certificates.path("ca.crt"), certificates.path("stranger.crt"));
@@ -137,30 +137,30 @@ async fn the_authorities_of_the_system_are_found() {
         ["sslrootcert=system", "sslmode=require&sslrootcert=system", "sslmode=verify-full", "sslaccept=strict"]
     {
         let good = url(&server, "localhost", parameters, &certificates);
-        let place = Sandbox::new([("DATABASE_URL", good.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())]);
-        place.run(&["migrate"]).success();
-        let line = refusal(&good, Some(&stranger));
+        let sandbox = Sandbox::new([("DATABASE_URL", good.as_str()), ("SSL_CERT_FILE", ca.to_str().unwrap())]);
+        sandbox.run(&["migrate"]).success();
+        let line = connection_error(&good, Some(&stranger));
         assert!(line.contains("certificate verify failed"), "{parameters}: {line}");
-        let line = refusal(&url(&server, "127.0.0.1", parameters, &certificates), Some(&ca));
+        let line = connection_error(&url(&server, "127.0.0.1", parameters, &certificates), Some(&ca));
         assert!(line.contains("host name"), "{parameters}: {line}");
-        // Without the variable it is this machine's authorities that count, and they do not know ours.
-        let line = refusal(&good, None);
+        // Without SSL_CERT_FILE, the program trusts only the authorities of this machine.
+        let line = connection_error(&good, None);
         assert!(line.contains("certificate verify failed"), "{parameters}: {line}");
     }
 }
 
 #[test]
-fn a_server_without_tls_gets_no_connection_that_was_to_be_encrypted() {
-    let Some(certificates) = Certificates::make() else { return };
+fn encrypting_modes_refuse_a_server_without_tls() {
+    let Some(certificates) = Certificates::generate() else { return };
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let server = Url::parse(&database.url).unwrap();
     let host = server.host_str().unwrap().to_owned();
     if is_encrypted(&url(&server, &host, "sslmode=prefer", &certificates)) {
-        crate::support::report_skipped("a server without TLS, because TEST_DATABASE_URL has one with it");
+        crate::support::report_skipped("a server without TLS, because the one of TEST_DATABASE_URL has TLS");
         return;
     }
     for parameters in ["sslmode=require", "sslmode=verify-full&sslrootcert=CA", "sslaccept=strict&sslcert=CA"] {
-        let line = refusal(&url(&server, &host, parameters, &certificates), None);
+        let line = connection_error(&url(&server, &host, parameters, &certificates), None);
         assert!(line.contains("server does not support SSL"), "{parameters}: {line}");
     }
 }

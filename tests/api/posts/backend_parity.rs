@@ -1,4 +1,4 @@
-//! Both databases give the same answers: the same random calls, one after the other, to a service on each.
+//! Both databases give equal responses to the same sequence of random calls.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::support::{Api, Engine, Fixture, Reply};
 
 #[derive(Debug, Clone)]
-enum Who {
+enum Role {
     Anonymous,
     Reader,
     Editor,
 }
 
-/// A call; posts are named by the order of their creation, the last number being one that no post has.
+/// A call. A number refers to the post created at that position, which may not exist.
 #[derive(Debug, Clone)]
 enum Step {
     Create(Value),
@@ -24,9 +24,10 @@ enum Step {
     Publish(usize, Option<Tag>),
     Unpublish(usize, Option<Tag>),
     Delete(usize, Option<Tag>),
-    List { published: &'static str, limit: u8, turn: Turn },
+    List { published: &'static str, limit: u8, paging: Paging },
 }
 
+/// A condition: the `ETag` of a version, strong or weak, or `*`.
 #[derive(Debug, Clone)]
 enum Tag {
     Version(u8),
@@ -34,9 +35,10 @@ enum Tag {
     Any,
 }
 
+/// The cursors to follow after the first page.
 #[derive(Debug, Clone, Copy)]
-enum Turn {
-    None,
+enum Paging {
+    FirstPage,
     Next,
     NextAndBack,
 }
@@ -51,7 +53,7 @@ fn slug() -> impl Strategy<Value = String> {
     prop_oneof![4 => proptest::sample::select(known), 1 => "[a-z0-9-]{0,6}"]
 }
 
-/// A field's value, mostly of its own type.
+/// An optional field value, mostly of the right type.
 fn field(value: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<Value>> {
     prop_oneof![4 => value.prop_map(Some), 6 => Just(None), 1 => Just(Some(Value::Null)), 1 => Just(Some(json!(1)))]
 }
@@ -85,7 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
     let list = (
         proptest::sample::select(vec!["true", "false", "any", "no"]),
         1u8..5,
-        proptest::sample::select(vec![Turn::None, Turn::Next, Turn::NextAndBack]),
+        proptest::sample::select(vec![Paging::FirstPage, Paging::Next, Paging::NextAndBack]),
     );
     prop_oneof![
         6 => body(prop_oneof![9 => text().prop_map(|text| Some(text.into())), 1 => Just(None)]).prop_map(Step::Create),
@@ -95,23 +97,24 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (post.clone(), tag()).prop_map(|(post, tag)| Step::Publish(post, tag)),
         2 => (post.clone(), tag()).prop_map(|(post, tag)| Step::Unpublish(post, tag)),
         1 => (post, tag()).prop_map(|(post, tag)| Step::Delete(post, tag)),
-        3 => list.prop_map(|(published, limit, turn)| Step::List { published, limit, turn }),
+        3 => list.prop_map(|(published, limit, paging)| Step::List { published, limit, paging }),
     ]
 }
 
-fn who() -> impl Strategy<Value = Who> {
-    prop_oneof![1 => Just(Who::Anonymous), 1 => Just(Who::Reader), 8 => Just(Who::Editor)]
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![1 => Just(Role::Anonymous), 1 => Just(Role::Reader), 8 => Just(Role::Editor)]
 }
 
-/// A service and the ids of its posts in the order of their creation: PostgreSQL leaves numbers out where SQLite does
-/// not, so the ids themselves may differ.
-struct World {
+/// A server and the ids of its posts in creation order. The ids differ between the databases, because PostgreSQL's
+/// sequences have gaps where SQLite's do not.
+struct Backend {
     api: Api,
     ids: Vec<i64>,
 }
 
-impl World {
-    async fn emptied(api: &Api) -> Self {
+impl Backend {
+    /// Deletes all posts.
+    async fn reset(api: &Api) -> Self {
         loop {
             let page = api.admin().get("/api/posts?published=any&limit=100").await.json(200);
             let posts = page["items"].as_array().unwrap();
@@ -128,16 +131,16 @@ impl World {
         self.ids.get(post).copied().unwrap_or(999_999_999)
     }
 
-    async fn take(&mut self, who: &Who, step: &Step) -> Vec<Value> {
-        let api = match who {
-            Who::Anonymous => self.api.clone(),
-            Who::Reader => self.api.reader(),
-            Who::Editor => self.api.editor(),
+    async fn run(&mut self, role: &Role, step: &Step) -> Vec<Value> {
+        let api = match role {
+            Role::Anonymous => self.api.clone(),
+            Role::Reader => self.api.reader(),
+            Role::Editor => self.api.editor(),
         };
         let call =
             |method: Method, post: usize, rest: &str| api.call(method, &format!("/api/posts/{}{rest}", self.id(post)));
         let (call, condition) = match step {
-            Step::List { published, limit, turn } => return self.list(&api, published, *limit, *turn).await,
+            Step::List { published, limit, paging } => return self.list(&api, published, *limit, *paging).await,
             Step::Create(body) => (api.post("/api/posts", body), None),
             Step::ReadBySlug(slug) => (api.get(&format!("/api/posts/by-slug/{slug}")), None),
             Step::Read(post, tag) => (call(Method::GET, *post, ""), Some(("if-none-match", *post, tag))),
@@ -153,23 +156,23 @@ impl World {
         if reply.status == 201 {
             self.ids.push(reply.clone().json(201)["id"].as_i64().unwrap());
         }
-        vec![self.plain(&reply)]
+        vec![self.normalized(&reply)]
     }
 
-    async fn list(&self, api: &Api, published: &str, limit: u8, turn: Turn) -> Vec<Value> {
+    async fn list(&self, api: &Api, published: &str, limit: u8, paging: Paging) -> Vec<Value> {
         let base = format!("/api/posts?published={published}&limit={limit}");
         let mut replies = vec![api.get(&base).await];
-        let cursors: &[&str] = match turn {
-            Turn::None => &[],
-            Turn::Next => &["next_cursor"],
-            Turn::NextAndBack => &["next_cursor", "prev_cursor"],
+        let cursors: &[&str] = match paging {
+            Paging::FirstPage => &[],
+            Paging::Next => &["next_cursor"],
+            Paging::NextAndBack => &["next_cursor", "prev_cursor"],
         };
         for name in cursors {
             let page: Value = serde_json::from_slice(&replies[replies.len() - 1].body).unwrap();
             let Some(cursor) = page[name].as_str() else { break };
             replies.push(api.get(&format!("{base}&cursor={cursor}")).await);
         }
-        replies.iter().map(|reply| self.plain(reply)).collect()
+        replies.iter().map(|reply| self.normalized(reply)).collect()
     }
 
     fn tag(&self, post: usize, tag: &Tag) -> String {
@@ -180,34 +183,34 @@ impl World {
         }
     }
 
-    /// The answer without what may differ: times, ids of requests and of posts, and the cursors, which hold ids.
-    fn plain(&self, reply: &Reply) -> Value {
+    /// The response without what may differ: times, request ids, post ids, and cursors, which contain post ids.
+    fn normalized(&self, reply: &Reply) -> Value {
         let mut body = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-        self.normalize(&mut body);
-        let id = |text: &str| {
-            self.ids.iter().enumerate().fold(text.to_owned(), |text, (order, id)| {
-                let text = text.replace(&format!("\"{id}-"), &format!("\"post {order}-"));
-                if text == format!("/api/posts/{id}") { format!("/api/posts/post {order}") } else { text }
+        self.normalize_body(&mut body);
+        let with_position = |text: &str| {
+            self.ids.iter().enumerate().fold(text.to_owned(), |text, (position, id)| {
+                let text = text.replace(&format!("\"{id}-"), &format!("\"post {position}-"));
+                if text == format!("/api/posts/{id}") { format!("/api/posts/post {position}") } else { text }
             })
         };
         json!({
-            "status": reply.status, "body": body, "etag": reply.header("etag").map(id),
-            "location": reply.header("location").map(id), "content-type": reply.header("content-type"),
+            "status": reply.status, "body": body, "etag": reply.header("etag").map(with_position),
+            "location": reply.header("location").map(with_position), "content-type": reply.header("content-type"),
         })
     }
 
-    fn normalize(&self, value: &mut Value) {
+    fn normalize_body(&self, value: &mut Value) {
         match value {
-            Value::Array(values) => values.iter_mut().for_each(|value| self.normalize(value)),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.normalize_body(value)),
             Value::Object(object) => {
                 for (name, value) in object {
                     let varies = name.ends_with("_at") || name.ends_with("_cursor") || name == "request_id";
                     if varies && value.is_string() {
-                        *value = json!("some");
+                        *value = json!("set");
                     } else if name == "id" {
                         *value = json!(self.ids.iter().position(|id| Some(*id) == value.as_i64()));
                     } else {
-                        self.normalize(value);
+                        self.normalize_body(value);
                     }
                 }
             }
@@ -217,21 +220,21 @@ impl World {
 }
 
 #[test]
-fn the_same_calls_get_the_same_answers_on_both_databases() {
+fn random_calls_return_equal_responses() {
     let (Some(sqlite), Some(postgres)) = (Api::on(Engine::Sqlite), Api::on(Engine::Postgres)) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Its file of past failures would be of no use: a case is told in full.
+    // No file of past failures: a failure prints its whole case.
     let config = Config { cases: 64, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
-    let calls = proptest::collection::vec((who(), step()), 1..30);
+    let calls = proptest::collection::vec((role(), step()), 1..30);
     TestRunner::new(config)
         .run(&calls, |calls| {
             runtime.block_on(async {
-                let mut worlds = (World::emptied(&sqlite).await, World::emptied(&postgres).await);
-                for (who, step) in &calls {
-                    let answers = (worlds.0.take(who, step).await, worlds.1.take(who, step).await);
-                    prop_assert_eq!(&answers.0, &answers.1, "SQLite and PostgreSQL differ in {:?}", step);
-                    for answer in &answers.0 {
-                        prop_assert!(answer["status"].as_u64().unwrap() < 500, "{answer}");
+                let (mut sqlite, mut postgres) = (Backend::reset(&sqlite).await, Backend::reset(&postgres).await);
+                for (role, step) in &calls {
+                    let (first, second) = (sqlite.run(role, step).await, postgres.run(role, step).await);
+                    prop_assert_eq!(&first, &second, "SQLite and PostgreSQL differ in {:?}", step);
+                    for response in &first {
+                        prop_assert!(response["status"].as_u64().unwrap() < 500, "{response}");
                     }
                 }
                 Ok(())

@@ -1,24 +1,29 @@
-//! `POST /api/posts/batch`: many posts at once, all of them or none.
+//! `POST /api/posts/batch`: stores all posts of a request or none.
 
 use std::collections::BTreeSet;
 
 use posts_api::db::Timestamp;
 use posts_api::posts::batch;
-use posts_api::posts::batch::{BatchOutcome, Entry};
+use posts_api::posts::batch::{BatchEntry, BatchOutcome};
 use posts_api::posts::input::{CreatePost, OnConflict};
+use posts_api::validation;
 use serde_json::{Value, json};
 
 use crate::support::call::field_errors;
 use crate::support::{Api, Reply, TestDatabase, on_both, statements};
 
+fn post(body: &Value) -> CreatePost {
+    validation::read(body.clone(), "").unwrap()
+}
+
 async fn send(api: &Api, on_conflict: &str, posts: &Value) -> Reply {
     api.editor().post("/api/posts/batch", &json!({"posts": posts, "on_conflict": on_conflict})).await
 }
 
-/// What became of each post, in the order of the request.
-async fn stored(api: &Api, on_conflict: &str, posts: &Value) -> Vec<(String, Value)> {
-    let answer = send(api, on_conflict, posts).await.json(200);
-    let items = answer["items"].as_array().unwrap();
+/// Sends a batch and returns the result and the post of each item, in request order.
+async fn store(api: &Api, on_conflict: &str, posts: &Value) -> Vec<(String, Value)> {
+    let response = send(api, on_conflict, posts).await.json(200);
+    let items = response["items"].as_array().unwrap();
     assert_eq!(items.len(), posts.as_array().unwrap().len());
     items.iter().map(|item| (item["result"].as_str().unwrap().to_owned(), item["post"].clone())).collect()
 }
@@ -36,7 +41,7 @@ fn results(stored: &[(String, Value)]) -> Vec<&str> {
 }
 
 #[on_both]
-async fn posts_are_stored_in_order(api: Api) {
+async fn stores_posts_in_request_order(api: Api) {
     let posts: Vec<Value> = (0..500)
         .map(|n| match n % 3 {
             0 => json!({"title": format!("Post {n}"), "slug": format!("z-{}", 999 - n), "published": true}),
@@ -44,12 +49,12 @@ async fn posts_are_stored_in_order(api: Api) {
             _ => json!({"title": format!("Post {n}"), "content": null, "slug": null}),
         })
         .collect();
-    let stored = stored(&api, "error", &json!(posts)).await;
+    let stored = store(&api, "error", &json!(posts)).await;
     assert!(results(&stored).iter().all(|result| *result == "created"));
     let titles: Vec<Value> = posts.iter().map(|post| post["title"].clone()).collect();
     assert_eq!(field(&stored, "title"), titles);
     let ids: Vec<i64> = field(&stored, "id").iter().map(|id| id.as_i64().unwrap()).collect();
-    assert!(ids.is_sorted(), "the ids follow the order of the request");
+    assert!(ids.is_sorted(), "ids follow the request order");
     let slugs = field(&stored, "slug");
     assert_eq!(slugs.iter().map(Value::to_string).collect::<BTreeSet<_>>().len(), 500);
     assert_eq!(
@@ -67,7 +72,7 @@ async fn posts_are_stored_in_order(api: Api) {
 }
 
 #[on_both]
-async fn error_stores_nothing_where_a_slug_is_taken(api: Api) {
+async fn on_conflict_error_stores_nothing_on_a_slug_conflict(api: Api) {
     let before = api.create(json!({"title": "Before", "slug": "taken"})).await;
     let posts = json!([{"title": "New"}, {"title": "A", "slug": "taken"}, {"title": "B", "slug": "free"}]);
     for body in [json!({"posts": posts}), json!({"posts": posts, "on_conflict": "error"})] {
@@ -79,23 +84,23 @@ async fn error_stores_nothing_where_a_slug_is_taken(api: Api) {
 }
 
 #[on_both]
-async fn skip_leaves_the_post_that_has_the_slug(api: Api) {
-    let before = api.create(json!({"title": "Before", "slug": "taken", "content": "kept"})).await;
+async fn on_conflict_skip_keeps_the_existing_post(api: Api) {
+    let before = api.create(json!({"title": "Before", "slug": "taken", "content": "old"})).await;
     let posts = json!([{"title": "New"}, {"title": "A", "slug": "taken"}, {"title": "B", "slug": "free"}]);
-    let first = stored(&api, "skip", &posts).await;
+    let first = store(&api, "skip", &posts).await;
     assert_eq!(results(&first), ["created", "skipped", "created"]);
     assert_eq!(first[1].1, before);
-    let again = stored(&api, "skip", &posts).await;
-    assert_eq!(results(&again), ["created", "skipped", "skipped"]);
-    assert_eq!((&again[0].1["slug"], &again[2].1), (&json!("new-2"), &first[2].1));
+    let second = store(&api, "skip", &posts).await;
+    assert_eq!(results(&second), ["created", "skipped", "skipped"]);
+    assert_eq!((&second[0].1["slug"], &second[2].1), (&json!("new-2"), &first[2].1));
     assert_eq!(total(&api).await, 4);
 }
 
 #[on_both]
-async fn replace_replaces_all_but_id_and_times_of_origin(api: Api) {
+async fn on_conflict_replace_keeps_id_and_original_times(api: Api) {
     let before = api.create(json!({"title": "Before", "slug": "taken", "content": "old", "published": true})).await;
     let posts = json!([{"title": "New"}, {"title": "After", "slug": "taken"}, {"title": "B", "slug": "free", "published": true}]);
-    let first = stored(&api, "replace", &posts).await;
+    let first = store(&api, "replace", &posts).await;
     assert_eq!(results(&first), ["created", "replaced", "created"]);
     let mut expected = before.clone();
     for (name, value) in
@@ -106,17 +111,17 @@ async fn replace_replaces_all_but_id_and_times_of_origin(api: Api) {
     expected["updated_at"] = first[1].1["updated_at"].clone();
     assert_eq!(first[1].1, expected);
     assert!(first[1].1["updated_at"].as_str() > before["updated_at"].as_str());
-    let again = stored(&api, "replace", &posts).await;
-    assert_eq!(results(&again), ["created", "replaced", "replaced"]);
-    assert_eq!(field(&again, "version"), [1, 3, 2]);
+    let second = store(&api, "replace", &posts).await;
+    assert_eq!(results(&second), ["created", "replaced", "replaced"]);
+    assert_eq!(field(&second, "version"), [1, 3, 2]);
     assert_eq!(
-        field(&again, "published_at")[1..],
+        field(&second, "published_at")[1..],
         [before["published_at"].clone(), first[2].1["published_at"].clone()]
     );
 }
 
 #[on_both]
-async fn every_mistake_is_told_and_nothing_is_stored(api: Api) {
+async fn reports_every_field_error_and_stores_nothing(api: Api) {
     let good = json!({"title": "Good"});
     for (body, expected) in [
         (json!({"posts": [good, good, good, {"title": ""}]}), vec![("/posts/3/title", "empty")]),
@@ -143,59 +148,53 @@ async fn every_mistake_is_told_and_nothing_is_stored(api: Api) {
         (json!({"posts": [good], "extra": 1}), vec![("/extra", "unknown")]),
         (json!({"posts": vec![good.clone(); 501]}), vec![("/posts", "too_long")]),
     ] {
-        let told = api.editor().post("/api/posts/batch", &body).await.field_errors();
-        assert_eq!(told.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>(), expected);
+        let errors = api.editor().post("/api/posts/batch", &body).await.field_errors();
+        let errors: Vec<_> = errors.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect();
+        assert_eq!(errors, expected);
     }
     api.editor().post("/api/posts/batch", &json!([good])).await.field_errors();
     assert_eq!(total(&api).await, 0);
 }
 
 #[on_both]
-async fn the_same_slug_twice_is_a_mistake_whatever_is_asked_for(api: Api) {
+async fn rejects_a_duplicate_slug_for_every_on_conflict(api: Api) {
     let posts = json!([{"title": "A", "slug": "same"}, {"title": "B", "slug": "same"}, {"title": "C", "slug": "same"}]);
     for on_conflict in ["error", "skip", "replace"] {
-        let told = send(&api, on_conflict, &posts).await.field_errors();
+        let errors = send(&api, on_conflict, &posts).await.field_errors();
         assert_eq!(
-            told.iter().map(|(pointer, _)| pointer.as_str()).collect::<Vec<_>>(),
+            errors.iter().map(|(pointer, _)| pointer.as_str()).collect::<Vec<_>>(),
             ["/posts/1/slug", "/posts/2/slug"]
         );
     }
-    // A slug that is made gives way to one that is asked for, also by a later post.
+}
+
+#[on_both]
+async fn generated_slug_yields_to_an_explicit_one(api: Api) {
     for on_conflict in ["error", "skip", "replace"] {
         let posts = json!([{"title": on_conflict}, {"title": "x", "slug": on_conflict}, {"title": on_conflict}]);
-        let stored = stored(&api, on_conflict, &posts).await;
+        let stored = store(&api, on_conflict, &posts).await;
         let numbered = |number| json!(format!("{on_conflict}-{number}"));
         assert_eq!(field(&stored, "slug"), [numbered(2), json!(on_conflict), numbered(3)]);
     }
 }
 
 #[on_both]
-async fn a_body_of_16_mib_is_taken_and_no_larger_one(api: Api) {
+async fn accepts_bodies_up_to_16_mib(api: Api) {
     const LIMIT: usize = 16 * 1024 * 1024;
     let posts: Vec<Value> =
         (0..32).map(|n| json!({"title": format!("Large {n}"), "content": "x".repeat(500_000)})).collect();
     let mut body = json!({"posts": posts}).to_string();
     body.push_str(&" ".repeat(LIMIT - body.len()));
     let editor = api.editor();
-    let post = async |body: String| editor.post_empty("/api/posts/batch").body("application/json", body).await;
-    post(format!("{body} ")).await.problem(413, "body_too_large");
+    let send = async |body: String| editor.post_empty("/api/posts/batch").body("application/json", body).await;
+    send(format!("{body} ")).await.problem(413, "body_too_large");
     assert_eq!(total(&api).await, 0);
-    post(body).await.expect(200);
+    send(body).await.expect(200);
     assert_eq!(total(&api).await, 32);
-    // Its pages end at 8 MiB of content: sixteen times 500,000 bytes fit.
-    let page = api.reader().get("/api/posts?published=any&limit=100").await.json(200);
-    assert_eq!(page["items"].as_array().unwrap().len(), 16);
-    let next = format!("/api/posts?published=any&limit=100&cursor={}", page["next_cursor"].as_str().unwrap());
-    let next = api.reader().get(&next).await.json(200);
-    assert_eq!((next["items"].as_array().unwrap().len(), &next["next_cursor"]), (16, &Value::Null));
-    let back = format!("/api/posts?published=any&limit=100&cursor={}", next["prev_cursor"].as_str().unwrap());
-    assert_eq!(api.reader().get(&back).await.json(200)["items"], page["items"]);
-    let summaries = api.reader().get("/api/posts?published=any&limit=100&view=summary").await.json(200);
-    assert_eq!(summaries["items"].as_array().unwrap().len(), 32);
 }
 
 #[on_both]
-async fn a_batch_takes_as_many_statements_as_a_single_post(database: TestDatabase) {
+async fn runs_at_most_four_statements(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     for on_conflict in [OnConflict::Error, OnConflict::Skip, OnConflict::Replace] {
@@ -203,9 +202,9 @@ async fn a_batch_takes_as_many_statements_as_a_single_post(database: TestDatabas
             let entry = |n: i32| {
                 let slug = (n % 2 == 0).then(|| format!("{on_conflict:?}-{number}-{n}").to_lowercase());
                 let title = format!("{on_conflict:?} {number} {n}");
-                Entry::new(CreatePost { title, slug, content: None, published: true }, Timestamp::now())
+                BatchEntry::new(post(&json!({"title": title, "slug": slug, "published": true})), Timestamp::now())
             };
-            let entries: Vec<Entry> = (0..number).map(entry).collect();
+            let entries: Vec<BatchEntry> = (0..number).map(entry).collect();
             let (outcomes, statements) =
                 statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap());
             assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
@@ -215,41 +214,41 @@ async fn a_batch_takes_as_many_statements_as_a_single_post(database: TestDatabas
 }
 
 #[on_both]
-async fn the_number_of_statements_does_not_grow_where_titles_are_alike(database: TestDatabase) {
+async fn statement_count_is_bounded_for_equal_titles(database: TestDatabase) {
     database.migrate();
     let mut conn = database.connect();
     let mut store = |titles: Vec<String>| {
-        let post = |title| CreatePost { title, slug: None, content: None, published: false };
-        let entries = titles.into_iter().map(|title| Entry::new(post(title), Timestamp::now())).collect();
+        let entry = |title: String| BatchEntry::new(post(&json!({"title": title})), Timestamp::now());
+        let entries = titles.into_iter().map(entry).collect();
         let (outcomes, statements) =
             statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap());
         assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
         statements.len()
     };
-    let alike = |number: usize| vec!["Untitled".to_owned(); number];
+    let equal = |number: usize| vec!["Untitled".to_owned(); number];
     let different = |number: usize| (0..number).map(|n| format!("Title {n}")).collect::<Vec<_>>();
-    for titles in [alike(500), alike(500), different(500), different(500), different(500)] {
-        let number = store(titles.clone());
-        assert!(number < 40, "{number} statements for 500 posts like {:?}", titles[0]);
+    for titles in [equal(500), equal(500), different(500), different(500), different(500)] {
+        let count = store(titles.clone());
+        assert!(count < 40, "{count} statements for 500 posts like {:?}", titles[0]);
     }
 }
 
 #[on_both]
-async fn two_batches_at_once_both_get_free_slugs(api: Api) {
+async fn concurrent_batches_get_distinct_slugs(api: Api) {
     let posts = json!(vec![json!({"title": "Same"}); 40]);
-    let batches = futures_util::future::join_all((0..4).map(|_| stored(&api, "error", &posts))).await;
+    let batches = futures_util::future::join_all((0..4).map(|_| store(&api, "error", &posts))).await;
     let slugs: BTreeSet<String> =
         batches.iter().flat_map(|stored| field(stored, "slug")).map(|slug| slug.to_string()).collect();
     assert_eq!(slugs.len(), 160);
 }
 
 #[on_both]
-async fn batches_with_the_same_slugs_in_opposite_orders_all_end_well(api: Api) {
+async fn concurrent_batches_in_opposite_slug_orders_succeed(api: Api) {
     let slugs: Vec<String> = (0..200).map(|number| format!("slug-{number}")).collect();
     for on_conflict in ["skip", "replace"] {
-        let batches = (0..6).map(|turn| {
+        let batches = (0..6).map(|index| {
             let mut posts: Vec<Value> = slugs.iter().map(|slug| json!({"title": "T", "slug": slug})).collect();
-            if turn % 2 == 1 {
+            if index % 2 == 1 {
                 posts.reverse();
             }
             let editor = api.editor();

@@ -1,4 +1,4 @@
-//! One post: create, read, change, publish, delete.
+//! Creating, reading, changing, publishing, and deleting one post.
 
 use serde_json::{Value, json};
 
@@ -8,17 +8,17 @@ fn id(post: &Value) -> i64 {
     post["id"].as_i64().unwrap()
 }
 
-/// `post` without what every change changes.
-fn without_marks(post: &Value) -> Value {
+/// `post` without the fields that every change updates.
+fn without_version(post: &Value) -> Value {
     let mut post = post.clone();
-    for mark in ["version", "updated_at"] {
-        post[mark].take();
+    for field in ["version", "updated_at"] {
+        post[field].take();
     }
     post
 }
 
 #[on_both]
-async fn a_created_post_is_a_draft(api: Api) {
+async fn create_defaults_to_a_draft(api: Api) {
     let post = api.create(json!({"title": "Hello, world"})).await;
     assert_eq!(post["title"], "Hello, world");
     assert_eq!(post["slug"], "hello-world");
@@ -39,20 +39,20 @@ async fn a_created_post_is_a_draft(api: Api) {
 }
 
 #[on_both]
-async fn creating_answers_where_the_post_is_and_its_tag(api: Api) {
+async fn create_returns_location_and_etag(api: Api) {
     let reply = api.editor().post("/api/posts", &json!({"title": "Here", "published": true})).await.expect(201);
     let location = reply.header("location").unwrap().to_owned();
-    let tag = reply.header("etag").unwrap().to_owned();
+    let etag = reply.header("etag").unwrap().to_owned();
     let created = reply.json(201);
     assert_eq!(location, format!("/api/posts/{}", created["id"]));
     let read = api.get(&location).await.expect(200);
-    assert_eq!(read.header("etag"), Some(tag.as_str()));
-    assert!(tag.starts_with('"'), "{tag} is not strong");
+    assert_eq!(read.header("etag"), Some(etag.as_str()));
+    assert!(etag.starts_with('"'), "{etag} is not strong");
     assert_eq!(read.json(200), created);
 }
 
 #[on_both]
-async fn a_post_can_be_published_at_creation(api: Api) {
+async fn create_can_publish_immediately(api: Api) {
     let post = api.create(json!({"title": "Now", "content": "text", "slug": "at-once", "published": true})).await;
     assert_eq!(post["published"], true);
     assert_eq!(post["published_at"], post["created_at"]);
@@ -61,7 +61,7 @@ async fn a_post_can_be_published_at_creation(api: Api) {
 }
 
 #[on_both]
-async fn times_are_rfc_3339_in_utc_with_microseconds(api: Api) {
+async fn times_are_rfc_3339_utc_with_microseconds(api: Api) {
     let post = api.create(json!({"title": "Times", "published": true})).await;
     for field in ["created_at", "updated_at", "published_at"] {
         let time = post[field].as_str().unwrap();
@@ -70,26 +70,26 @@ async fn times_are_rfc_3339_in_utc_with_microseconds(api: Api) {
 }
 
 #[on_both]
-async fn a_title_is_trimmed_and_kept_otherwise(api: Api) {
+async fn create_trims_the_title_and_keeps_content_verbatim(api: Api) {
     let title = "  \u{a0}Zoë’s “quoted” 日本語 🦀 \\ \" title\n";
-    let post = api.create(json!({"title": title, "content": " kept as it is \n"})).await;
+    let post = api.create(json!({"title": title, "content": " verbatim \n"})).await;
     assert_eq!(post["title"], title.trim());
-    assert_eq!(post["content"], " kept as it is \n");
+    assert_eq!(post["content"], " verbatim \n");
 }
 
 #[on_both]
-async fn null_for_slug_and_content_is_as_good_as_nothing(api: Api) {
+async fn null_slug_and_content_equal_absent_fields(api: Api) {
     let post = api.create(json!({"title": "Nulls", "slug": null, "content": null})).await;
     assert_eq!((&post["slug"], &post["content"]), (&json!("nulls"), &Value::Null));
 }
 
 #[on_both]
-async fn a_draft_is_there_only_for_those_with_a_key(api: Api) {
+async fn reading_a_draft_requires_a_key(api: Api) {
     let draft = api.create(json!({"title": "Secret"})).await;
     for path in [format!("/api/posts/{}", id(&draft)), "/api/posts/by-slug/secret".to_owned()] {
         let hidden = api.get(&path).await.problem(404, "not_found");
         let absent = api.get("/api/posts/by-slug/no-such-post").await.problem(404, "not_found");
-        assert_eq!(hidden["detail"], absent["detail"], "an answer that tells drafts from nothing");
+        assert_eq!(hidden["detail"], absent["detail"], "the response distinguishes a draft from a missing post");
         assert_eq!(api.reader().get(&path).await.json(200), draft);
         assert_eq!(api.editor().get(&path).await.json(200), draft);
         assert_eq!(api.admin().get(&path).await.json(200), draft);
@@ -97,20 +97,20 @@ async fn a_draft_is_there_only_for_those_with_a_key(api: Api) {
 }
 
 #[on_both]
-async fn a_patch_changes_what_it_names_and_keeps_the_rest(api: Api) {
+async fn patch_changes_only_the_given_fields(api: Api) {
     let post = api.create(json!({"title": "Before", "content": "text", "published": true})).await;
     let path = format!("/api/posts/{}", id(&post));
     let changed = api.editor().patch(&path, &json!({"title": " After "})).await.json(200);
-    let mut expected = without_marks(&post);
+    let mut expected = without_version(&post);
     expected["title"] = "After".into();
-    assert_eq!(without_marks(&changed), expected);
+    assert_eq!(without_version(&changed), expected);
     assert_eq!(changed["version"], 2);
     assert_ne!(changed["updated_at"], post["updated_at"]);
     assert_eq!(api.get(&path).await.json(200), changed);
 }
 
 #[on_both]
-async fn null_in_a_patch_clears_the_content(api: Api) {
+async fn patch_null_clears_the_content(api: Api) {
     let post = api.create(json!({"title": "Content", "content": "text"})).await;
     let path = format!("/api/posts/{}", id(&post));
     assert_eq!(api.editor().patch(&path, &json!({"content": null})).await.json(200)["content"], Value::Null);
@@ -120,18 +120,18 @@ async fn null_in_a_patch_clears_the_content(api: Api) {
 }
 
 #[on_both]
-async fn null_in_a_patch_is_refused_where_nothing_can_be_cleared(api: Api) {
+async fn patch_rejects_null_for_required_fields(api: Api) {
     let post = api.create(json!({"title": "Stays"})).await;
     let path = format!("/api/posts/{}", id(&post));
     for field in ["title", "slug", "published"] {
-        let mistakes = api.editor().patch(&path, &json!({field: null})).await.field_errors();
-        assert_eq!(mistakes, [(format!("/{field}"), "null".to_owned())]);
+        let errors = api.editor().patch(&path, &json!({field: null})).await.field_errors();
+        assert_eq!(errors, [(format!("/{field}"), "null".to_owned())]);
     }
     assert_eq!(api.reader().get(&path).await.json(200), post);
 }
 
 #[on_both]
-async fn an_empty_patch_changes_nothing(api: Api) {
+async fn empty_patch_changes_nothing(api: Api) {
     let post = api.create(json!({"title": "Same"})).await;
     let path = format!("/api/posts/{}", id(&post));
     assert_eq!(api.editor().patch(&path, &json!({})).await.json(200), post);
@@ -140,7 +140,7 @@ async fn an_empty_patch_changes_nothing(api: Api) {
 }
 
 #[on_both]
-async fn a_patch_may_come_as_merge_patch_json(api: Api) {
+async fn patch_accepts_merge_patch_json(api: Api) {
     let post = api.create(json!({"title": "Before"})).await;
     let path = format!("/api/posts/{}", id(&post));
     let call = api.editor().call(reqwest::Method::PATCH, &path);
@@ -149,7 +149,7 @@ async fn a_patch_may_come_as_merge_patch_json(api: Api) {
 }
 
 #[on_both]
-async fn a_renamed_post_is_found_by_its_new_slug_only(api: Api) {
+async fn renamed_post_is_found_only_by_its_new_slug(api: Api) {
     let post = api.create(json!({"title": "Old name", "published": true})).await;
     let path = format!("/api/posts/{}", id(&post));
     let renamed = api.editor().patch(&path, &json!({"slug": "new-name"})).await.json(200);
@@ -158,16 +158,16 @@ async fn a_renamed_post_is_found_by_its_new_slug_only(api: Api) {
 }
 
 #[on_both]
-async fn publishing_and_unpublishing_show_and_hide_the_post(api: Api) {
+async fn publish_shows_and_unpublish_hides_the_post(api: Api) {
     let draft = api.create(json!({"title": "Shown"})).await;
     let path = format!("/api/posts/{}", id(&draft));
     let published = api.editor().post_empty(&format!("{path}/publish")).await.expect(200);
-    let tag = published.header("etag").unwrap().to_owned();
+    let etag = published.header("etag").unwrap().to_owned();
     let published = published.json(200);
     assert_eq!((&published["published"], &published["version"]), (&json!(true), &json!(2)));
     assert_eq!(published["published_at"], published["updated_at"]);
     let read = api.get(&path).await.expect(200);
-    assert_eq!(read.header("etag"), Some(tag.as_str()));
+    assert_eq!(read.header("etag"), Some(etag.as_str()));
     assert_eq!(read.json(200), published);
 
     let hidden = api.editor().post_empty(&format!("{path}/unpublish")).await.json(200);
@@ -176,7 +176,7 @@ async fn publishing_and_unpublishing_show_and_hide_the_post(api: Api) {
 }
 
 #[on_both]
-async fn publishing_twice_changes_nothing_the_second_time(api: Api) {
+async fn publish_and_unpublish_are_idempotent(api: Api) {
     let post = api.create(json!({"title": "Twice"})).await;
     let publish = format!("/api/posts/{}/publish", id(&post));
     let unpublish = format!("/api/posts/{}/unpublish", id(&post));
@@ -188,20 +188,20 @@ async fn publishing_twice_changes_nothing_the_second_time(api: Api) {
 }
 
 #[on_both]
-async fn the_time_of_the_first_publication_stays(api: Api) {
+async fn republishing_keeps_the_first_publication_time(api: Api) {
     let post = api.create(json!({"title": "First", "published": true})).await;
     let path = format!("/api/posts/{}", id(&post));
     let hidden = api.editor().post_empty(&format!("{path}/unpublish")).await.json(200);
     assert_eq!(hidden["published_at"], post["published_at"]);
-    let again = api.editor().post_empty(&format!("{path}/publish")).await.json(200);
-    assert_eq!(again["published_at"], post["published_at"]);
+    let republished = api.editor().post_empty(&format!("{path}/publish")).await.json(200);
+    assert_eq!(republished["published_at"], post["published_at"]);
     api.editor().patch(&path, &json!({"published": false})).await.expect(200);
     let patched = api.editor().patch(&path, &json!({"published": true})).await.json(200);
     assert_eq!(patched["published_at"], post["published_at"]);
 }
 
 #[on_both]
-async fn a_patch_publishes_like_publish(api: Api) {
+async fn patch_publishes_like_the_publish_action(api: Api) {
     let post = api.create(json!({"title": "Patched"})).await;
     let path = format!("/api/posts/{}", id(&post));
     let published = api.editor().patch(&path, &json!({"published": true})).await.json(200);
@@ -212,7 +212,7 @@ async fn a_patch_publishes_like_publish(api: Api) {
 }
 
 #[on_both]
-async fn a_deleted_post_is_gone_and_its_id_is_never_given_again(api: Api) {
+async fn delete_removes_the_post_and_never_reuses_its_id(api: Api) {
     let post = api.create(json!({"title": "Gone", "published": true})).await;
     let path = format!("/api/posts/{}", id(&post));
     let deleted = api.editor().delete(&path).await.expect(204);
@@ -225,7 +225,7 @@ async fn a_deleted_post_is_gone_and_its_id_is_never_given_again(api: Api) {
 }
 
 #[on_both]
-async fn changes_to_a_post_that_is_not_there_are_404(api: Api) {
+async fn changing_a_missing_post_returns_404(api: Api) {
     let editor = api.editor();
     editor.patch("/api/posts/1", &json!({"title": "x"})).await.problem(404, "not_found");
     editor.delete("/api/posts/1").await.problem(404, "not_found");
@@ -234,7 +234,7 @@ async fn changes_to_a_post_that_is_not_there_are_404(api: Api) {
 }
 
 #[on_both]
-async fn an_id_that_no_post_can_have_is_404(api: Api) {
+async fn impossible_id_returns_404(api: Api) {
     api.create(json!({"title": "First", "published": true})).await;
     for id in [
         "abc", "0", "-1", "+1", "01", "1.0", "1e0", "%31%30%30", "9007199254740991", "9007199254740992",
@@ -252,7 +252,7 @@ async fn an_id_that_no_post_can_have_is_404(api: Api) {
 }
 
 #[on_both]
-async fn a_slug_that_no_post_can_have_is_404(api: Api) {
+async fn impossible_slug_returns_404(api: Api) {
     for slug in ["%00", "a%00b", "%FF", "A", "a--b", "%2e%2e", "%27%20OR%201=1--"] {
         api.get(&format!("/api/posts/by-slug/{slug}")).await.problem(404, "not_found");
     }

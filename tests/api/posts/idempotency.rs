@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that is sent again is not carried out again.
+//! `Idempotency-Key`: a repeated request replays the first response and changes nothing.
 
 use posts_api::db::Timestamp;
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ async fn total(api: &Api) -> i64 {
     api.reader().get("/api/posts?published=any&count=exact").await.json(200)["total"].as_i64().unwrap()
 }
 
-/// Sets the times of all that is kept back by 24 hours and a second, or by one that is a second short of them.
-fn age(database: &TestDatabase, seconds: i64) {
+/// Makes every stored response `seconds` old.
+fn set_age(database: &TestDatabase, seconds: i64) {
     let then = Timestamp::from_microseconds(Timestamp::now().as_microseconds() - seconds * 1_000_000).unwrap();
     database.execute(&format!("UPDATE idempotency_keys SET created_at = '{then}'"));
 }
@@ -22,16 +22,16 @@ fn age(database: &TestDatabase, seconds: i64) {
 const DAY: i64 = 24 * 60 * 60;
 
 #[on_both]
-async fn a_create_sent_again_is_answered_as_before(api: Api) {
+async fn repeated_create_replays_the_response(api: Api) {
     let editor = api.editor();
     let body = json!({"title": "Once", "content": "ü \"quoted\"", "published": true});
     let first = create(&editor, "key-1", &body).await.expect(201);
     assert_eq!(first.header("idempotency-replayed"), None);
-    // The answer stays what it was, also after the post has changed or gone.
+    // The replay does not depend on the post, which is changed and then deleted.
     let path = first.header("location").unwrap().to_owned();
     editor.patch(&path, &json!({"title": "Changed"})).await.expect(200);
-    for again in 0..3 {
-        if again == 2 {
+    for attempt in 0..3 {
+        if attempt == 2 {
             editor.delete(&path).await.expect(204);
         }
         let reply = create(&editor, "key-1", &body).await.expect(201);
@@ -42,16 +42,23 @@ async fn a_create_sent_again_is_answered_as_before(api: Api) {
         }
     }
     assert_eq!(total(&api).await, 0);
-    let plain = editor.post("/api/posts", &body).await.expect(201);
-    for name in ["content-type", "cache-control"] {
-        assert_eq!(plain.header(name), first.header(name), "with a key and without: {name}");
-    }
-    let fields = |reply: Reply| reply.json(201).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(fields(plain), fields(first));
 }
 
 #[on_both]
-async fn a_key_belongs_to_one_request(api: Api) {
+async fn keyed_and_unkeyed_responses_have_the_same_shape(api: Api) {
+    let editor = api.editor();
+    let body = json!({"title": "Shape", "published": true});
+    let (keyed, unkeyed) =
+        (create(&editor, "key", &body).await.expect(201), editor.post("/api/posts", &body).await.expect(201));
+    for name in ["content-type", "cache-control"] {
+        assert_eq!(keyed.header(name), unkeyed.header(name), "{name}");
+    }
+    let fields = |reply: Reply| reply.json(201).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(keyed), fields(unkeyed));
+}
+
+#[on_both]
+async fn key_rejects_a_different_request(api: Api) {
     let editor = api.editor();
     let body = json!({"title": "First"});
     create(&editor, "key", &body).await.expect(201);
@@ -63,21 +70,21 @@ async fn a_key_belongs_to_one_request(api: Api) {
 }
 
 #[on_both]
-async fn each_api_key_has_idempotency_keys_of_its_own(api: Api) {
+async fn keys_are_scoped_to_the_api_key(api: Api) {
     let body = json!({"title": "Mine"});
     let replies = [create(&api.editor(), "key", &body).await, create(&api.admin(), "key", &body).await];
-    let [one, other] = replies.map(|reply| {
+    let [editors, admins] = replies.map(|reply| {
         assert_eq!(reply.header("idempotency-replayed"), None);
         reply.json(201)
     });
-    assert_ne!(one["id"], other["id"]);
-    assert_eq!(create(&api.admin(), "key", &body).await.json(201), other);
+    assert_ne!(editors["id"], admins["id"]);
+    assert_eq!(create(&api.admin(), "key", &body).await.json(201), admins);
     create(&api.reader(), "key", &body).await.problem(403, "forbidden");
     create(&api, "key", &body).await.problem(401, "key_required");
 }
 
 #[on_both]
-async fn a_refused_request_may_be_mended_and_sent_again(api: Api) {
+async fn rejected_request_can_be_fixed_and_retried(api: Api) {
     let editor = api.editor();
     api.create(json!({"title": "Taken", "slug": "taken"})).await;
     create(&editor, "a", &json!({"title": ""})).await.problem(422, "validation_failed");
@@ -93,14 +100,14 @@ async fn a_refused_request_may_be_mended_and_sent_again(api: Api) {
 }
 
 #[on_both]
-async fn a_key_is_printable_ascii_without_spaces(api: Api) {
+async fn key_must_be_printable_ascii_up_to_255_bytes(api: Api) {
     let editor = api.editor();
     let body = json!({"title": "Key"});
     for key in ["", "a b", "é", &"x".repeat(256), "a\tb"] {
         create(&editor, key, &body).await.problem(400, "invalid_header");
     }
-    let twice = editor.post("/api/posts", &body).header("idempotency-key", "a").header("idempotency-key", "b");
-    twice.await.problem(400, "invalid_header");
+    let duplicate = editor.post("/api/posts", &body).header("idempotency-key", "a").header("idempotency-key", "b");
+    duplicate.await.problem(400, "invalid_header");
     assert_eq!(total(&api).await, 0);
     for key in ["x", "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", "~!@#$%^&*()", &"x".repeat(255)] {
         create(&editor, key, &body).await.expect(201);
@@ -109,9 +116,9 @@ async fn a_key_is_printable_ascii_without_spaces(api: Api) {
     assert_eq!(total(&api).await, 4);
 }
 
-/// Whoever comes while the first one runs is told so, and gets its answer when it has ended.
+/// A request that arrives while the first one runs gets 409, and the replay once the first has finished.
 #[on_both]
-async fn of_a_hundred_creates_at_once_one_is_carried_out(api: Api) {
+async fn concurrent_requests_with_one_key_execute_once(api: Api) {
     let editor = api.editor();
     let post = json!({"title": "At once"});
     for (path, body) in [("/api/posts", post.clone()), ("/api/posts/batch", json!({"posts": [post]}))] {
@@ -134,58 +141,58 @@ async fn of_a_hundred_creates_at_once_one_is_carried_out(api: Api) {
 }
 
 #[on_both]
-async fn a_batch_sent_again_is_answered_as_before(api: Api) {
+async fn repeated_batch_replays_the_response(api: Api) {
     let editor = api.editor();
     let body = json!({"posts": [{"title": "One"}, {"title": "Two", "slug": "two"}]});
     let send = async || editor.post("/api/posts/batch", &body).header("idempotency-key", "batch").await.expect(200);
     let first = send().await;
-    let again = send().await;
-    assert_eq!((&again.body, again.header("idempotency-replayed")), (&first.body, Some("true")));
+    let replay = send().await;
+    assert_eq!((&replay.body, replay.header("idempotency-replayed")), (&first.body, Some("true")));
     assert_eq!(total(&api).await, 2);
 }
 
 #[on_both]
-async fn a_key_is_forgotten_after_a_day(api: Api) {
+async fn key_expires_after_24_hours(api: Api) {
     let (editor, database) = (api.editor(), &api.server.database);
     let body = json!({"title": "Daily"});
     let first = create(&editor, "key", &body).await.json(201);
-    age(database, DAY - 60);
+    set_age(database, DAY - 60);
     assert_eq!(create(&editor, "key", &body).await.json(201), first);
-    age(database, DAY + 1);
+    set_age(database, DAY + 1);
     let reply = create(&editor, "key", &json!({"title": "Another"})).await.expect(201);
     assert_eq!(reply.header("idempotency-replayed"), None);
     assert_ne!(reply.clone().json(201)["id"], first["id"]);
-    let again = create(&editor, "key", &json!({"title": "Another"})).await.expect(201);
-    assert_eq!((again.body, again.headers["idempotency-replayed"].to_str().unwrap()), (reply.body, "true"));
+    let repeated = create(&editor, "key", &json!({"title": "Another"})).await.expect(201);
+    assert_eq!((repeated.body, repeated.headers["idempotency-replayed"].to_str().unwrap()), (reply.body, "true"));
 }
 
 #[on_both]
-async fn what_was_forgotten_is_removed(api: Api) {
+async fn cleanup_removes_only_expired_keys(api: Api) {
     let (editor, database) = (api.editor(), &api.server.database);
-    let remove =
+    let remove_expired =
         || posts_api::http::idempotency_store::remove_expired(&mut database.connect(), Timestamp::now()).unwrap();
     for key in ["a", "b", "c"] {
         create(&editor, key, &json!({"title": "Old"})).await.expect(201);
     }
-    assert_eq!(remove(), 0);
-    age(database, DAY + 1);
+    assert_eq!(remove_expired(), 0);
+    set_age(database, DAY + 1);
     create(&editor, "d", &json!({"title": "Young"})).await.expect(201);
-    assert_eq!((remove(), remove()), (3, 0));
+    assert_eq!((remove_expired(), remove_expired()), (3, 0));
     assert_eq!(create(&editor, "d", &json!({"title": "Young"})).await.headers["idempotency-replayed"], "true");
 }
 
 #[on_both]
-async fn an_instance_that_starts_removes_what_was_forgotten(api: Api) {
+async fn startup_removes_expired_keys(api: Api) {
     let database = &api.server.database;
     create(&api.editor(), "a", &json!({"title": "Old"})).await.expect(201);
-    age(database, DAY + 1);
-    let _other = Api::start(database, |_| {});
+    set_age(database, DAY + 1);
+    let _second = Api::start(database, |_| {});
     let is_empty = || database.query_number("SELECT count(*) AS number FROM idempotency_keys") == 0;
-    wait_until("the other instance removes it", async || is_empty()).await;
+    wait_until("the second instance removes the expired key", async || is_empty()).await;
 }
 
 #[on_both]
-async fn another_key_in_the_environment_is_another_caller(api: Api) {
+async fn rotated_admin_key_is_a_different_caller(api: Api) {
     let key = "the-admin-key-after-a-rotation";
     let rotated = Api::start(&api.server.database, |config| config.admin_api_key = Some(key.parse().unwrap()));
     let body = json!({"title": "Once for each"});

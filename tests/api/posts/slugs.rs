@@ -1,4 +1,4 @@
-//! Slugs: made from titles, made free, or taken.
+//! Slugs: generated from titles, made unique, or given by the client.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Api, on_both};
 
 #[on_both]
-async fn a_slug_is_the_title_in_ascii(api: Api) {
+async fn generated_slug_is_the_title_in_ascii(api: Api) {
     for (title, slug) in [
         ("Hello, World!", "hello-world"),
         ("  Über größe Äpfel  ", "uber-grosse-apfel"),
@@ -25,7 +25,7 @@ async fn a_slug_is_the_title_in_ascii(api: Api) {
 }
 
 #[on_both]
-async fn the_same_title_again_gets_a_number(api: Api) {
+async fn repeated_title_gets_a_numbered_slug(api: Api) {
     for slug in ["same", "same-2", "same-3", "same-4", "same-5"] {
         assert_eq!(api.create(json!({"title": "Same"})).await["slug"], slug);
     }
@@ -33,7 +33,7 @@ async fn the_same_title_again_gets_a_number(api: Api) {
 }
 
 #[on_both]
-async fn a_long_title_gives_a_slug_within_the_limit_again_and_again(api: Api) {
+async fn numbered_slugs_of_a_long_title_stay_within_the_limit(api: Api) {
     let mut slugs = BTreeSet::new();
     for _ in 0..12 {
         let post = api.create(json!({"title": "x".repeat(200)})).await;
@@ -44,7 +44,7 @@ async fn a_long_title_gives_a_slug_within_the_limit_again_and_again(api: Api) {
 }
 
 #[on_both]
-async fn a_given_slug_that_is_taken_is_refused(api: Api) {
+async fn create_rejects_a_taken_slug(api: Api) {
     let first = api.create(json!({"title": "First", "slug": "mine"})).await;
     assert_eq!(first["slug"], "mine");
     let second = json!({"title": "Second", "slug": "mine"});
@@ -53,36 +53,36 @@ async fn a_given_slug_that_is_taken_is_refused(api: Api) {
 }
 
 #[on_both]
-async fn a_patch_to_a_slug_that_is_taken_is_refused(api: Api) {
+async fn patch_rejects_a_taken_slug(api: Api) {
     api.create(json!({"title": "First"})).await;
     let second = api.create(json!({"title": "Second"})).await;
     let path = format!("/api/posts/{}", second["id"]);
     let change = json!({"slug": "first", "title": "Not stored either"});
     api.editor().patch(&path, &change).await.problem(409, "slug_taken");
     assert_eq!(api.reader().get(&path).await.json(200), second);
-    // Its own slug is not another's.
+    // A post's own slug does not conflict with itself.
     assert_eq!(api.editor().patch(&path, &json!({"slug": "second"})).await.json(200)["slug"], "second");
 }
 
 #[on_both]
-async fn the_slug_of_a_deleted_post_is_free(api: Api) {
+async fn delete_frees_the_slug(api: Api) {
     let post = api.create(json!({"title": "Old", "slug": "again"})).await;
     api.editor().delete(&format!("/api/posts/{}", post["id"])).await.expect(204);
     assert_eq!(api.create(json!({"title": "New", "slug": "again"})).await["slug"], "again");
 }
 
 #[on_both]
-async fn a_changed_title_keeps_the_slug(api: Api) {
+async fn patching_the_title_keeps_the_slug(api: Api) {
     let post = api.create(json!({"title": "Before"})).await;
     let path = format!("/api/posts/{}", post["id"]);
     assert_eq!(api.editor().patch(&path, &json!({"title": "After"})).await.json(200)["slug"], "before");
 }
 
 #[on_both]
-async fn fifty_creates_at_once_with_one_title_get_fifty_slugs(api: Api) {
+async fn concurrent_creates_with_one_title_get_distinct_slugs(api: Api) {
     let editor = api.editor();
-    let creates = (0..50).map(|_| editor.post("/api/posts", &json!({"title": "At once"})).into_future());
-    let slugs: BTreeSet<String> = futures_util::future::join_all(creates)
+    let calls = (0..50).map(|_| editor.post("/api/posts", &json!({"title": "At once"})).into_future());
+    let slugs: BTreeSet<String> = futures_util::future::join_all(calls)
         .await
         .into_iter()
         .map(|reply| reply.json(201)["slug"].as_str().unwrap().to_owned())
@@ -92,14 +92,14 @@ async fn fifty_creates_at_once_with_one_title_get_fifty_slugs(api: Api) {
 }
 
 #[on_both]
-async fn of_twenty_creates_at_once_with_one_slug_one_wins(api: Api) {
+async fn concurrent_creates_with_one_slug_have_one_winner(api: Api) {
     let editor = api.editor();
     let post = json!({"title": "Mine", "slug": "mine"});
     let calls = (0..20).map(|_| editor.post("/api/posts", &post).into_future());
-    let (created, refused): (Vec<_>, Vec<_>) =
+    let (created, rejected): (Vec<_>, Vec<_>) =
         futures_util::future::join_all(calls).await.into_iter().partition(|reply| reply.status == 201);
     assert_eq!(created.len(), 1);
-    for reply in refused {
+    for reply in rejected {
         reply.problem(409, "slug_taken");
     }
 }

@@ -1,4 +1,4 @@
-//! Slugs that PostgreSQL makes for external writers, compared with those that the service makes: `posts_slug`,
+//! Slugs that PostgreSQL generates for external writers, compared with those of the service: `posts_slug`,
 //! `posts_numbered_slug`, and `posts_fill_slug` of the migration `track_changes` repeat src/posts/slug.rs in SQL.
 
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ fn insert<'a>(database: &TestDatabase, titles: impl IntoIterator<Item = &'a str>
     conn.transaction(|conn| titles.into_iter().map(|title| insert(conn, title)).collect::<QueryResult<_>>()).unwrap()
 }
 
-/// The characters that SQL and Rust transliterate alike, beyond ASCII.
+/// The characters beyond ASCII that SQL and Rust transliterate alike.
 fn supported() -> impl Iterator<Item = char> {
     ('\u{80}'..='\u{17f}').chain('\u{1ea0}'..='\u{1ef9}').chain('\u{2010}'..='\u{2027}').chain(['€', '™'])
 }
@@ -68,7 +68,7 @@ fn titles() -> Vec<String> {
 }
 
 #[test]
-fn sql_and_rust_make_the_same_500_slugs() {
+fn sql_and_rust_generate_the_same_500_slugs() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
     let titles = titles();
@@ -77,13 +77,13 @@ fn sql_and_rust_make_the_same_500_slugs() {
     let mut taken = HashSet::new();
     for (title, from_sql) in titles.iter().zip(&from_sql) {
         let is_taken = |slug: &str| Ok::<_, Infallible>(taken.contains(slug));
-        let Ok(from_rust) = slug::first_free(&slug::from_title(title), is_taken);
+        let Ok(from_rust) = slug::find_free(&slug::from_title(title), is_taken);
         assert_eq!(from_sql, &from_rust, "{title:?}");
         taken.insert(from_rust);
     }
     let longest = taken.iter().map(String::len).max();
     assert_eq!((taken.len(), longest), (500, Some(200)));
-    // Otherwise the numbers would not be compared.
+    // The titles cover empty and numbered slugs.
     assert!(taken.iter().any(|slug| slug.starts_with("post-")) && taken.contains("a-b-40"), "{taken:#?}");
 }
 
@@ -104,7 +104,7 @@ fn sql_drops_characters_that_only_rust_transliterates() {
     }
 }
 
-/// No rule in SQL exists there: a trigger of SQLite cannot change a row before its constraints are checked.
+/// SQLite has no slug rule in SQL: its triggers cannot change a row before its constraints are checked.
 #[test]
 fn sqlite_rejects_an_insert_without_slug() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();

@@ -1,4 +1,4 @@
-//! `PUT /api/posts/by-slug/{slug}`: write or replace.
+//! `PUT /api/posts/by-slug/{slug}`: creates or replaces a post.
 
 use std::sync::Arc;
 
@@ -12,24 +12,28 @@ async fn put(api: &Api, body: &Value) -> Reply {
     api.editor().put(PATH, body).await
 }
 
-fn tag(reply: &Reply) -> String {
+async fn total(api: &Api) -> i64 {
+    api.reader().get("/api/posts?published=any&count=exact").await.json(200)["total"].as_i64().unwrap()
+}
+
+fn etag(reply: &Reply) -> String {
     reply.header("etag").unwrap().to_owned()
 }
 
 #[on_both]
-async fn a_post_is_created_where_there_is_none(api: Api) {
+async fn creates_a_missing_post(api: Api) {
     let reply = put(&api, &json!({"title": " Page ", "content": "text", "published": true})).await.expect(201);
     let location = reply.header("location").unwrap().to_owned();
-    let tag = tag(&reply);
+    let etag = etag(&reply);
     let post = reply.json(201);
     assert_eq!((&post["title"], &post["slug"], &post["version"]), (&json!("Page"), &json!("page"), &json!(1)));
     let read = api.get(&location).await.expect(200);
-    assert_eq!(read.header("etag"), Some(tag.as_str()));
+    assert_eq!(read.header("etag"), Some(etag.as_str()));
     assert_eq!(read.json(200), post);
 }
 
 #[on_both]
-async fn the_post_that_is_there_is_replaced(api: Api) {
+async fn replaces_an_existing_post(api: Api) {
     let first = put(&api, &json!({"title": "One", "content": "text", "published": true})).await.json(201);
     let reply = put(&api, &json!({"title": "Two", "published": true})).await.expect(200);
     assert_eq!(reply.header("location"), None);
@@ -41,14 +45,19 @@ async fn the_post_that_is_there_is_replaced(api: Api) {
     expected["updated_at"] = second["updated_at"].clone();
     assert_eq!(second, expected);
     assert!(second["updated_at"].as_str() > first["updated_at"].as_str());
-    // What is left out is as in a new post, but when it was first published stays known.
-    let third = put(&api, &json!({"title": "Three"})).await.json(200);
-    assert_eq!((&third["published"], &third["published_at"]), (&json!(false), &first["published_at"]));
+}
+
+#[on_both]
+async fn replacing_keeps_id_and_first_publication_time(api: Api) {
+    let first = put(&api, &json!({"title": "One", "published": true})).await.json(201);
+    // Omitted fields get the defaults of a new post.
+    let second = put(&api, &json!({"title": "Two"})).await.json(200);
+    assert_eq!((&second["published"], &second["published_at"]), (&json!(false), &first["published_at"]));
     api.get(PATH).await.problem(404, "not_found");
-    let fourth = put(&api, &json!({"title": "Four", "published": true})).await.json(200);
+    let third = put(&api, &json!({"title": "Three", "published": true})).await.json(200);
     assert_eq!(
-        (&fourth["published_at"], &fourth["id"], &fourth["version"]),
-        (&first["published_at"], &first["id"], &json!(4))
+        (&third["published_at"], &third["id"], &third["version"]),
+        (&first["published_at"], &first["id"], &json!(3))
     );
 }
 
@@ -59,8 +68,12 @@ async fn if_none_match_star_only_creates(api: Api) {
     let first = create("One").await.json(201);
     create("Two").await.problem(412, "precondition_failed");
     assert_eq!(api.reader().get(PATH).await.json(200), first);
-    for wrong in ["\"1-1\"", "W/\"x\"", "garbage"] {
-        let reply = api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", wrong).await;
+}
+
+#[on_both]
+async fn invalid_if_none_match_is_rejected(api: Api) {
+    for value in ["\"1-1\"", "W/\"x\"", "garbage"] {
+        let reply = api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", value).await;
         reply.problem(400, "invalid_header");
     }
     let both =
@@ -69,20 +82,20 @@ async fn if_none_match_star_only_creates(api: Api) {
 }
 
 #[on_both]
-async fn if_match_only_replaces_what_it_names(api: Api) {
+async fn if_match_only_replaces_the_matching_version(api: Api) {
     let body = json!({"title": "T"});
-    let put_if = async |tag: &str| api.editor().put(PATH, &body).header("if-match", tag).await;
-    for tag in ["*", "\"1-1\"", "\"garbage\""] {
-        put_if(tag).await.problem(412, "precondition_failed");
+    let put_if = async |etag: &str| api.editor().put(PATH, &body).header("if-match", etag).await;
+    for etag in ["*", "\"1-1\"", "\"garbage\""] {
+        put_if(etag).await.problem(412, "precondition_failed");
     }
-    let first = tag(&put(&api, &body).await);
-    let second = tag(&put_if(&first).await.expect(200));
+    let first = etag(&put(&api, &body).await);
+    let second = etag(&put_if(&first).await.expect(200));
     assert_ne!(first, second);
     put_if(&first).await.problem(412, "precondition_failed");
     put_if(&format!("W/{second}")).await.problem(412, "precondition_failed");
-    let third = tag(&put_if(&format!("\"other\", {second}")).await.expect(200));
+    let third = etag(&put_if(&format!("\"other\", {second}")).await.expect(200));
     put_if("*").await.expect(200);
-    // Another post behind the same slug is another post.
+    // A new post with the same slug does not match the old post's ETag.
     let id = api.reader().get(PATH).await.json(200)["id"].clone();
     api.editor().delete(&format!("/api/posts/{id}")).await.expect(204);
     put(&api, &body).await.expect(201);
@@ -90,17 +103,17 @@ async fn if_match_only_replaces_what_it_names(api: Api) {
 }
 
 #[on_both]
-async fn where_if_match_is_required_a_put_says_what_it_expects(database: TestDatabase) {
+async fn missing_precondition_returns_428_where_required(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.require_if_match = true);
     put(&api, &json!({"title": "T"})).await.problem(428, "precondition_required");
     let created = api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", "*").await.expect(201);
     put(&api, &json!({"title": "T"})).await.problem(428, "precondition_required");
-    api.editor().put(PATH, &json!({"title": "T"})).header("if-match", &tag(&created)).await.expect(200);
+    api.editor().put(PATH, &json!({"title": "T"})).header("if-match", &etag(&created)).await.expect(200);
     api.editor().put(PATH, &json!({"title": "T"})).header("if-match", "*").await.expect(200);
 }
 
 #[on_both]
-async fn mistakes_are_told(api: Api) {
+async fn rejects_invalid_bodies(api: Api) {
     for (body, pointer, code) in [
         (json!({}), "/title", "required"),
         (json!({"title": "T", "slug": "page"}), "/slug", "unknown"),
@@ -111,17 +124,21 @@ async fn mistakes_are_told(api: Api) {
     ] {
         assert_eq!(put(&api, &body).await.field_errors(), [(pointer.to_owned(), code.to_owned())]);
     }
+    assert_eq!(total(&api).await, 0);
+}
+
+#[on_both]
+async fn rejects_invalid_slugs(api: Api) {
     for slug in ["No-Capitals", "a--b", "-", "a_b", &"x".repeat(201), "a%2Fb"] {
         let reply = api.editor().put(&format!("/api/posts/by-slug/{slug}"), &json!({"title": "T"})).await;
         let problem = reply.problem(400, "invalid_parameter");
         assert!(problem["detail"].as_str().unwrap().starts_with("slug: "), "{problem}");
     }
-    let total = api.reader().get("/api/posts?published=any&count=exact").await.json(200)["total"].clone();
-    assert_eq!(total, 0);
+    assert_eq!(total(&api).await, 0);
 }
 
 #[on_both]
-async fn of_many_puts_at_once_one_creates_and_the_others_replace(api: Api) {
+async fn concurrent_puts_create_once_then_replace(api: Api) {
     let bodies: Vec<Value> = (0..40).map(|n| json!({"title": format!("Writer {n}"), "published": true})).collect();
     let replies = futures_util::future::join_all(bodies.iter().map(|body| put(&api, body))).await;
     let mut versions: Vec<i64> = Vec::new();
@@ -137,7 +154,7 @@ async fn of_many_puts_at_once_one_creates_and_the_others_replace(api: Api) {
 }
 
 #[on_both]
-async fn of_many_that_only_create_one_does(api: Api) {
+async fn concurrent_creates_have_one_winner(api: Api) {
     let body = json!({"title": "T"});
     let create = || async { api.editor().put(PATH, &body).header("if-none-match", "*").await.status };
     let mut statuses = futures_util::future::join_all((0..40).map(|_| create())).await;

@@ -1,4 +1,4 @@
-//! The audit log of the program: who changed what and who was refused, a line each.
+//! The audit log: one line per change and per failed authentication, which no input can forge.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::support::database::execute;
 use crate::support::program::{Process, Sandbox};
 use crate::support::{Engine, TestDatabase, on_both, raw, wait_for};
 
-const ADMIN: &str = "the-admin-key-of-this-log";
+const ADMIN: &str = "the-admin-key-of-this-test";
 
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([
@@ -21,8 +21,8 @@ fn sandbox(database: &TestDatabase) -> Sandbox {
     ])
 }
 
-/// The audit lines so far, from their message on. Each is written before its request is answered.
-fn audit(server: &Process) -> Vec<String> {
+/// The audit lines so far, without time and target. The server writes each before it sends the response.
+fn audit_lines(server: &Process) -> Vec<String> {
     let log = server.stderr();
     log.lines().filter_map(|line| line.split_once(" INFO audit: ")).map(|(_, entry)| entry.to_owned()).collect()
 }
@@ -33,7 +33,7 @@ struct Client {
 }
 
 impl Client {
-    async fn of(server: &mut Process) -> Self {
+    async fn connect(server: &mut Process) -> Self {
         Self { base: server.base_url().await, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -41,7 +41,7 @@ impl Client {
         self.base.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
-    /// Status and id of a request; an empty key is none.
+    /// Sends a request and returns its status and request id. An empty key sends no key.
     async fn send(&self, method: Method, path: &str, key: &str, body: &serde_json::Value) -> (u16, String) {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
         if !key.is_empty() {
@@ -56,23 +56,23 @@ impl Client {
 }
 
 #[on_both]
-async fn every_change_and_every_refused_authentication_has_a_line(database: TestDatabase) {
-    let place = sandbox(&database);
-    let reader = place.run(&["keys", "create", "--role", "reader", "--name", "reader"]).success();
-    let editor = place.run(&["keys", "create", "--role", "editor", "--name", "editor"]).success();
+async fn every_change_and_failed_authentication_is_logged(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let reader = sandbox.run(&["keys", "create", "--role", "reader", "--name", "reader"]).success();
+    let editor = sandbox.run(&["keys", "create", "--role", "editor", "--name", "editor"]).success();
     let (reader, editor) = (reader.trim(), editor.trim());
-    let mut server = place.start("server", &[]);
-    let client = Client::of(&mut server).await;
+    let mut server = sandbox.start("server", &[]);
+    let client = Client::connect(&mut server).await;
     let post = json!({"title": "One", "published": true});
     let calls = [
-        (Method::POST, "/api/posts", editor, 201, "a change", "key=2", "route=\"/api/posts\"", "done"),
-        (Method::POST, "/api/posts", editor, 201, "a change", "key=2", "route=\"/api/posts\"", "done"),
+        (Method::POST, "/api/posts", editor, 201, "change request", "key=2", "route=\"/api/posts\"", "done"),
+        (Method::POST, "/api/posts", editor, 201, "change request", "key=2", "route=\"/api/posts\"", "done"),
         (
             Method::PUT,
             "/api/posts/by-slug/x-y",
             editor,
             201,
-            "a change",
+            "change request",
             "key=2",
             "route=\"/api/posts/by-slug/{slug}\"",
             "done",
@@ -82,32 +82,41 @@ async fn every_change_and_every_refused_authentication_has_a_line(database: Test
             "/api/posts/99?x=1",
             editor,
             404,
-            "a change",
+            "change request",
             "key=2",
             "route=\"/api/posts/{id}\"",
             "not_found",
         ),
-        (Method::DELETE, "/api/posts/1", editor, 204, "a change", "key=2", "route=\"/api/posts/{id}\"", "done"),
-        (Method::POST, "/api/posts", reader, 403, "a change", "key=1", "route=\"/api/posts\"", "forbidden"),
-        (Method::POST, "/api/posts", "", 401, "a change", "", "route=\"/api/posts\"", "key_required"),
-        (Method::POST, "/api/posts", "guess", 401, "a change", "", "route=\"/api/posts\"", "key_invalid"),
+        (Method::DELETE, "/api/posts/1", editor, 204, "change request", "key=2", "route=\"/api/posts/{id}\"", "done"),
+        (Method::POST, "/api/posts", reader, 403, "change request", "key=1", "route=\"/api/posts\"", "forbidden"),
+        (Method::POST, "/api/posts", "", 401, "change request", "", "route=\"/api/posts\"", "key_required"),
+        (Method::POST, "/api/posts", "guess", 401, "change request", "", "route=\"/api/posts\"", "key_invalid"),
         (
             Method::POST,
             "/api/keys",
             ADMIN,
             422,
-            "a change",
+            "change request",
             "key=environment",
             "route=\"/api/keys\"",
             "validation_failed",
         ),
-        (Method::DELETE, "/nowhere/%0a", editor, 404, "a change", "", "path=\"/nowhere/%0a\"", "not_found"),
-        (Method::POST, "/api/posts/1", editor, 405, "a change", "", "route=\"/api/posts/{id}\"", "method_not_allowed"),
-        (Method::GET, "/api/keys", "", 401, "a refusal", "", "route=\"/api/keys\"", "key_required"),
-        (Method::GET, "/api/keys", reader, 403, "a refusal", "key=1", "route=\"/api/keys\"", "forbidden"),
-        (Method::GET, "/api/posts/1", "guess", 401, "a refusal", "", "route=\"/api/posts/{id}\"", "key_invalid"),
-        (Method::HEAD, "/api/posts", "guess", 401, "a refusal", "", "route=\"/api/posts\"", "key_invalid"),
-        // Not logged: nobody changes anything, and nobody is refused.
+        (Method::DELETE, "/nowhere/%0a", editor, 404, "change request", "", "path=\"/nowhere/%0a\"", "not_found"),
+        (
+            Method::POST,
+            "/api/posts/1",
+            editor,
+            405,
+            "change request",
+            "",
+            "route=\"/api/posts/{id}\"",
+            "method_not_allowed",
+        ),
+        (Method::GET, "/api/keys", "", 401, "refused request", "", "route=\"/api/keys\"", "key_required"),
+        (Method::GET, "/api/keys", reader, 403, "refused request", "key=1", "route=\"/api/keys\"", "forbidden"),
+        (Method::GET, "/api/posts/1", "guess", 401, "refused request", "", "route=\"/api/posts/{id}\"", "key_invalid"),
+        (Method::HEAD, "/api/posts", "guess", 401, "refused request", "", "route=\"/api/posts\"", "key_invalid"),
+        // Reads with sufficient access are not logged.
         (Method::GET, "/api/posts", "", 200, "", "", "", ""),
         (Method::GET, "/api/posts/99", reader, 404, "", "", "", ""),
         (Method::GET, "/api/keys", ADMIN, 200, "", "", "", ""),
@@ -115,8 +124,8 @@ async fn every_change_and_every_refused_authentication_has_a_line(database: Test
     ];
     let mut expected = Vec::new();
     for (method, path, key, status, message, actor, route, outcome) in calls {
-        let (answered, id) = client.send(method.clone(), path, key, &post).await;
-        assert_eq!(answered, status, "{method} {path}");
+        let (actual, id) = client.send(method.clone(), path, key, &post).await;
+        assert_eq!(actual, status, "{method} {path}");
         if !message.is_empty() {
             let actor = if actor.is_empty() { String::new() } else { format!(" {actor}") };
             expected.push(format!(
@@ -125,7 +134,7 @@ async fn every_change_and_every_refused_authentication_has_a_line(database: Test
             ));
         }
     }
-    assert_eq!(audit(&server), expected);
+    assert_eq!(audit_lines(&server), expected);
     let log = server.stderr();
     for secret in [ADMIN, reader, editor, "guess"] {
         assert!(!log.contains(secret), "{log}");
@@ -133,12 +142,12 @@ async fn every_change_and_every_refused_authentication_has_a_line(database: Test
 }
 
 #[on_both]
-async fn who_is_refused_for_guessing_is_logged_with_the_address_of_the_client(database: TestDatabase) {
-    let mut place = sandbox(&database);
-    place.set("RATE_LIMIT", "reads=2/h,failures=1/h");
-    place.set("TRUSTED_PROXIES", "127.0.0.0/8");
-    let mut server = place.start("server", &[]);
-    let client = Client::of(&mut server).await;
+async fn blocked_guesses_are_logged_with_the_client_ip(database: TestDatabase) {
+    let mut sandbox = sandbox(&database);
+    sandbox.set("RATE_LIMIT", "reads=2/h,failures=1/h");
+    sandbox.set("TRUSTED_PROXIES", "127.0.0.0/8");
+    let mut server = sandbox.start("server", &[]);
+    let client = Client::connect(&mut server).await;
     for (key, status) in [("guess", 401), ("guess", 429), ("", 429)] {
         let mut request = client.client.get(format!("{}/api/posts", client.base));
         request = request.header("x-forwarded-for", "spoofed, 2001:db8::7");
@@ -147,8 +156,8 @@ async fn who_is_refused_for_guessing_is_logged_with_the_address_of_the_client(da
         }
         assert_eq!(request.send().await.unwrap().status(), status);
     }
-    let lines = audit(&server);
-    // Who only asks too often has not been refused an authentication.
+    let lines = audit_lines(&server);
+    // The third request only exceeds the read limit, which is not a failed authentication.
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(lines.iter().all(|line| line.contains(" peer=2001:db8::7 ")), "{lines:#?}");
     assert!(lines[0].ends_with("status=401 outcome=\"key_invalid\""), "{lines:#?}");
@@ -156,16 +165,16 @@ async fn who_is_refused_for_guessing_is_logged_with_the_address_of_the_client(da
 }
 
 #[on_both]
-async fn a_change_whose_client_has_gone_is_logged_all_the_same(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut server = place.start("server", &[]);
-    let client = Client::of(&mut server).await;
-    let mut held = database.connect();
+async fn change_is_logged_after_the_client_disconnects(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let mut server = sandbox.start("server", &[]);
+    let client = Client::connect(&mut server).await;
+    let mut lock = database.connect();
     match database.engine {
-        Engine::Sqlite => execute(&mut held, "BEGIN IMMEDIATE"),
+        Engine::Sqlite => execute(&mut lock, "BEGIN IMMEDIATE"),
         Engine::Postgres => {
-            execute(&mut held, "BEGIN");
-            execute(&mut held, "LOCK TABLE posts IN SHARE MODE");
+            execute(&mut lock, "BEGIN");
+            execute(&mut lock, "LOCK TABLE posts IN SHARE MODE");
         }
     }
     let mut stream = std::net::TcpStream::connect(client.address()).unwrap();
@@ -175,25 +184,25 @@ async fn a_change_whose_client_has_gone_is_logged_all_the_same(database: TestDat
     );
     stream.write_all(requests.as_bytes()).unwrap();
     stream.peek(&mut [0]).unwrap();
-    // With an answer unread, the connection is reset and not only closed.
+    // The unread response makes the kernel reset the connection rather than close it.
     drop(stream);
-    let line = wait_for("the line", async || audit(&server).pop()).await;
+    let line = wait_for("the audit line", async || audit_lines(&server).pop()).await;
     assert!(line.contains(" key=environment ") && line.ends_with(" outcome=\"abandoned\""), "{line}");
-    execute(&mut held, "ROLLBACK");
-    // SQLite's writer drops what it has not begun when its client goes.
+    execute(&mut lock, "ROLLBACK");
+    // The SQLite writer drops a queued write when its client disconnects. PostgreSQL completes the statement.
     if database.engine == Engine::Postgres {
         let count = async || (database.query_number("SELECT count(*) AS number FROM posts") == 1).then_some(());
-        wait_for("the post, which is stored all the same", count).await;
+        wait_for("the post to be stored", count).await;
     }
 }
 
 #[on_both]
-async fn no_input_can_forge_a_line(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut server = place.start("server", &[]);
-    let client = Client::of(&mut server).await;
-    let forged = "2026-01-01T00:00:00.000000Z  INFO audit: a change request_id=\"forged\"";
-    // As they are: a client of manners would encode them.
+async fn input_cannot_forge_a_line(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let mut server = sandbox.start("server", &[]);
+    let client = Client::connect(&mut server).await;
+    let forged = "2026-01-01T00:00:00.000000Z  INFO audit: change request request_id=\"forged\"";
+    // Raw bytes, because an HTTP client would encode them.
     let paths: [&[u8]; 9] = [
         b"/x%0aforged%0d%1b[31m",
         b"/x\nforged",
@@ -205,19 +214,19 @@ async fn no_input_can_forge_a_line(database: TestDatabase) {
         b"/x\"status=200",
         b"/\xff\xfe\x9b",
     ];
-    let mut answered = 0;
+    let mut not_found = 0;
     for path in paths {
         let mut request = b"POST ".to_vec();
         request.extend_from_slice(path);
         request.extend_from_slice(b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-        let answer = raw::exchange(client.address(), &request);
-        let answer = String::from_utf8_lossy(&answer);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{path:?}: {answer}");
-        answered += usize::from(answer.starts_with("HTTP/1.1 404"));
+        let response = raw::exchange(client.address(), &request);
+        let response = String::from_utf8_lossy(&response);
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{path:?}: {response}");
+        not_found += usize::from(response.starts_with("HTTP/1.1 404"));
     }
-    // The others are no HTTP.
-    assert_eq!(answered, 2);
-    // Bearer tokens and headers with what HTTP lets them have, and a body with more.
+    // The other targets are not valid HTTP.
+    assert_eq!(not_found, 2);
+    // Header values with every character that HTTP allows there, and a body with more.
     let request = format!(
         "POST /api/posts HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \u{9b}31m\t{forged}\r\n\
          X-Forwarded-For: \u{9b}31m\r\nForwarded: for=\"\t{forged}\"\r\nUser-Agent: \u{9b}\r\nContent-Length: 0\r\n\r\n"
@@ -233,30 +242,29 @@ async fn no_input_can_forge_a_line(database: TestDatabase) {
     let log = server.stderr();
     assert!(!log.chars().any(|character| character.is_control() && character != '\n'), "{log:?}");
     assert!(!log.contains(['\u{202e}', '\u{2028}']), "{log:?}");
-    // Each line is one of the log's own: it has a time and a level, and no audit line is another's.
+    // Every line starts with a time and a level, and every audit line has its own request id.
     for line in log.lines() {
         let mut words = line.split_whitespace();
         assert!(words.next().unwrap().ends_with('Z') && ["INFO", "ERROR"].contains(&words.next().unwrap()), "{line:?}");
     }
-    let ids: std::collections::BTreeSet<_> = audit(&server)
+    let ids: std::collections::BTreeSet<_> = audit_lines(&server)
         .iter()
         .map(|entry| entry.split('"').nth(1).unwrap().to_owned())
         .inspect(|id| assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}"))
         .collect();
-    assert_eq!(ids.len(), audit(&server).len());
-    assert_eq!(ids.len(), answered + 4, "{log}");
+    assert_eq!(ids.len(), audit_lines(&server).len());
+    assert_eq!(ids.len(), not_found + 4, "{log}");
 }
 
 #[on_both]
-async fn the_audit_log_has_a_target_of_its_own(database: TestDatabase) {
+async fn audit_lines_are_filtered_by_their_own_target(database: TestDatabase) {
     for (filter, lines) in [("audit=off", 0), ("info,audit=off", 0), ("audit=info,posts_api=info", 1)] {
-        let mut place = sandbox(&database);
-        place.set("RUST_LOG", filter);
-        // Where to ask is told by the log.
-        place.set("RUST_LOG", &format!("{filter},posts_api=info"));
-        let mut server = place.start("server", &[]);
-        let client = Client::of(&mut server).await;
+        let mut sandbox = sandbox(&database);
+        // The test reads the server's address from the log.
+        sandbox.set("RUST_LOG", &format!("{filter},posts_api=info"));
+        let mut server = sandbox.start("server", &[]);
+        let client = Client::connect(&mut server).await;
         assert_eq!(client.send(Method::POST, "/api/posts", "", &json!({})).await.0, 401);
-        assert_eq!(audit(&server).len(), lines, "{filter}");
+        assert_eq!(audit_lines(&server).len(), lines, "{filter}");
     }
 }

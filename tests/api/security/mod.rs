@@ -1,4 +1,4 @@
-//! What a client must not see, do, or exhaust: drafts, roles, rate limits, secrets, malformed requests.
+//! What a client must not see, do, or exhaust: drafts, roles, rate limits, secrets, and malformed requests.
 
 mod audit_log;
 mod body_limits;

@@ -1,4 +1,4 @@
-//! How many requests a client may send, and who is one.
+//! Rate limits: what counts, which requests belong to one client, and what a limited client receives.
 
 use std::sync::Arc;
 
@@ -11,28 +11,28 @@ use crate::support::{Api, Call, Engine, Reply, TestDatabase, on_both};
 
 const HOUR: u32 = 3600;
 
-/// Within a test nothing comes back of what an hour gives.
-fn an_hour(count: u32) -> Rate {
+/// No quota is restored within a test.
+fn per_hour(count: u32) -> Rate {
     Rate { count, period: HOUR }
 }
 
 /// More than a test sends.
-const PLENTY: Rate = Rate { count: Rate::MAX, period: 1 };
+const UNLIMITED: Rate = Rate { count: Rate::MAX, period: 1 };
 
 fn reads(count: u32) -> RateLimit {
-    RateLimit { reads: an_hour(count), writes: PLENTY, failures: PLENTY }
+    RateLimit { reads: per_hour(count), writes: UNLIMITED, failures: UNLIMITED }
 }
 
 fn failures(count: u32) -> RateLimit {
-    RateLimit { reads: PLENTY, writes: PLENTY, failures: an_hour(count) }
+    RateLimit { reads: UNLIMITED, writes: UNLIMITED, failures: per_hour(count) }
 }
 
-/// A server whose proxy is the test itself, so that it can be any number of clients.
+/// A server that trusts the test as its proxy, so that a test can use any client address.
 fn start(database: TestDatabase, limit: RateLimit) -> Api {
-    Api::start(&Arc::new(database), trusting(&["127.0.0.1/32", "10.0.0.0/8"], limit))
+    Api::start(&Arc::new(database), with_proxies(&["127.0.0.1/32", "10.0.0.0/8"], limit))
 }
 
-fn trusting(proxies: &[&str], limit: RateLimit) -> impl FnOnce(&mut Config) {
+fn with_proxies(proxies: &[&str], limit: RateLimit) -> impl FnOnce(&mut Config) {
     let proxies = proxies.iter().map(|network| network.parse().unwrap()).collect();
     move |config| {
         config.rate_limit = Some(limit);
@@ -40,13 +40,14 @@ fn trusting(proxies: &[&str], limit: RateLimit) -> impl FnOnce(&mut Config) {
     }
 }
 
-/// As from another address.
+/// Sends the request as if from this client address.
 fn from(call: Call, address: &str) -> Call {
     call.header("x-forwarded-for", address)
 }
 
+/// Asserts a 429 problem response whose headers and detail state this limit.
 #[track_caller]
-fn refused(reply: Reply, limit: &str, count: u32) -> String {
+fn assert_limited(reply: Reply, limit: &str, count: u32) {
     let policy = format!("\"{limit}\";q={count};w={HOUR}");
     assert_eq!(reply.header("ratelimit-policy"), Some(policy.as_str()), "{}", reply.line);
     let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
@@ -54,27 +55,28 @@ fn refused(reply: Reply, limit: &str, count: u32) -> String {
     let state = format!("\"{limit}\";r=0;t={seconds}");
     assert_eq!(reply.header("ratelimit"), Some(state.as_str()), "{}", reply.line);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    reply.problem(429, "rate_limited")["detail"].as_str().unwrap().to_owned()
+    let problem = reply.problem(429, "rate_limited");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("{count} {limit} per {HOUR} s")), "{detail}");
 }
 
 #[on_both]
-async fn as_many_reads_as_the_limit_are_served_and_then_429(database: TestDatabase) {
+async fn reads_beyond_the_limit_return_429(database: TestDatabase) {
     let api = start(database, reads(3));
     for _ in 0..3 {
-        // The second and the third come from the cache.
+        // The cache serves the second and the third response.
         api.get("/api/posts").await.expect(200);
     }
     for path in ["/api/posts", "/api/posts/1", "/api/openapi.json", "/docs", "/problems/not_found", "/", "/nowhere"] {
-        let detail = refused(api.get(path).await, "reads", 3);
-        assert!(detail.contains("at most 3 reads in 3600 s"), "{detail}");
+        assert_limited(api.get(path).await, "reads", 3);
     }
     let head = api.head("/api/posts").await.expect(429);
     assert!(head.body.is_empty() && head.header("retry-after").is_some());
-    refused(api.call(Method::OPTIONS, "/api/posts").await, "reads", 3);
+    assert_limited(api.call(Method::OPTIONS, "/api/posts").await, "reads", 3);
 }
 
 #[on_both]
-async fn whatever_is_read_counts(database: TestDatabase) {
+async fn every_kind_of_read_counts(database: TestDatabase) {
     let api = start(database, reads(1));
     let calls = [
         (Method::GET, "/api/posts/1", 404),
@@ -88,57 +90,56 @@ async fn whatever_is_read_counts(database: TestDatabase) {
         (Method::GET, "/api/keys", 401),
     ];
     for (number, (method, path, status)) in calls.into_iter().enumerate() {
-        for (kind, wrong_key) in [(1, None), (2, Some("Bearer wrong"))] {
-            let address = format!("192.0.{kind}.{number}");
+        for (network, invalid_key) in [(1, None), (2, Some("Bearer wrong"))] {
+            let address = format!("192.0.{network}.{number}");
             let call = from(api.call(method.clone(), path), &address);
-            let reply = match wrong_key {
+            let reply = match invalid_key {
                 None => call.await,
                 Some(key) => call.header("authorization", key).await,
             };
             assert!([status, 401].contains(&reply.status), "{}: {}", reply.line, reply.status);
-            refused(from(api.get("/api/posts"), &address).await, "reads", 1);
+            assert_limited(from(api.get("/api/posts"), &address).await, "reads", 1);
         }
     }
 }
 
 #[on_both]
-async fn reads_and_writes_are_counted_apart(database: TestDatabase) {
-    let api = start(database, RateLimit { reads: an_hour(2), writes: an_hour(1), failures: PLENTY });
+async fn reads_and_writes_are_counted_separately(database: TestDatabase) {
+    let api = start(database, RateLimit { reads: per_hour(2), writes: per_hour(1), failures: UNLIMITED });
     let editor = api.editor();
     let post = json!({"title": "One"});
     editor.post("/api/posts", &post).await.expect(201);
-    let detail = refused(editor.post("/api/posts", &post).await, "writes", 1);
-    assert!(detail.contains("at most 1 writes"), "{detail}");
-    refused(editor.delete("/api/posts/1").await, "writes", 1);
-    refused(editor.put("/api/posts/by-slug/two", &post).await, "writes", 1);
-    refused(editor.patch("/api/posts/1", &post).await, "writes", 1);
+    assert_limited(editor.post("/api/posts", &post).await, "writes", 1);
+    assert_limited(editor.delete("/api/posts/1").await, "writes", 1);
+    assert_limited(editor.put("/api/posts/by-slug/two", &post).await, "writes", 1);
+    assert_limited(editor.patch("/api/posts/1", &post).await, "writes", 1);
     for _ in 0..2 {
         assert_eq!(editor.get("/api/posts/1").await.json(200)["title"], "One");
     }
-    refused(editor.get("/api/posts/1").await, "reads", 2);
-    // Of nobody, they count as well.
+    assert_limited(editor.get("/api/posts/1").await, "reads", 2);
+    // Anonymous writes count as well.
     api.post("/api/posts", &post).await.problem(401, "key_required");
-    refused(api.post("/api/posts", &post).await, "writes", 1);
-    refused(api.post_empty("/nowhere").await, "writes", 1);
+    assert_limited(api.post("/api/posts", &post).await, "writes", 1);
+    assert_limited(api.post_empty("/nowhere").await, "writes", 1);
     api.get("/api/posts").await.expect(200);
 }
 
 #[on_both]
-async fn each_key_is_counted_by_itself_wherever_it_is_used(database: TestDatabase) {
+async fn each_key_is_counted_separately_from_any_address(database: TestDatabase) {
     let api = start(database, reads(2));
     let (reader, editor) = (api.reader(), api.editor());
     from(reader.get("/api/posts"), "192.0.2.1").await.expect(200);
     from(reader.get("/api/posts/1"), "192.0.2.2").await.problem(404, "not_found");
-    refused(from(reader.get("/api/posts"), "192.0.2.3").await, "reads", 2);
+    assert_limited(from(reader.get("/api/posts"), "192.0.2.3").await, "reads", 2);
     for client in [&editor, &api.admin(), &api] {
         from(client.get("/api/posts"), "192.0.2.1").await.expect(200);
         from(client.get("/api/posts"), "192.0.2.1").await.expect(200);
-        refused(from(client.get("/api/posts"), "192.0.2.1").await, "reads", 2);
+        assert_limited(from(client.get("/api/posts"), "192.0.2.1").await, "reads", 2);
     }
 }
 
 #[on_both]
-async fn health_is_always_served_and_preflights_are_not_counted(database: TestDatabase) {
+async fn health_checks_and_preflights_are_not_counted(database: TestDatabase) {
     let api = start(database, reads(1));
     let preflight = || {
         let call = api.call(Method::OPTIONS, "/api/posts").header("origin", "https://site.example");
@@ -153,13 +154,13 @@ async fn health_is_always_served_and_preflights_are_not_counted(database: TestDa
         }
     }
     api.get("/api/posts").await.expect(200);
-    refused(api.get("/api/posts").await, "reads", 1);
+    assert_limited(api.get("/api/posts").await, "reads", 1);
     preflight().await.expect(200);
     api.get("/health/ready").await.expect(200);
 }
 
 #[on_both]
-async fn a_browsers_page_can_read_the_refusal(database: TestDatabase) {
+async fn scripts_may_read_the_rate_limit_headers(database: TestDatabase) {
     let api = start(database, reads(1));
     api.get("/api/posts").await.expect(200);
     let reply = api.get("/api/posts").header("origin", "https://site.example").await.expect(429);
@@ -171,29 +172,29 @@ async fn a_browsers_page_can_read_the_refusal(database: TestDatabase) {
 }
 
 #[on_both]
-async fn who_has_used_up_three_quarters_is_told_what_is_left(database: TestDatabase) {
+async fn remaining_quota_is_sent_after_three_quarters(database: TestDatabase) {
     let api = start(database, reads(8));
     for client in [api.clone(), api.reader()] {
-        for left in (0..8).rev() {
+        for remaining in (0..8).rev() {
             let reply = client.get("/api/posts").await.expect(200);
             let state = reply.header("ratelimit").map(|state| state.split(";t=").next().unwrap().to_owned());
-            assert_eq!(state, (left < 2).then(|| format!("\"reads\";r={left}")));
-            assert_eq!(reply.header("ratelimit-policy"), (left < 2).then_some("\"reads\";q=8;w=3600"));
+            assert_eq!(state, (remaining < 2).then(|| format!("\"reads\";r={remaining}")));
+            assert_eq!(reply.header("ratelimit-policy"), (remaining < 2).then_some("\"reads\";q=8;w=3600"));
             assert_eq!(reply.header("retry-after"), None);
         }
-        refused(client.get("/api/posts").await, "reads", 8);
+        assert_limited(client.get("/api/posts").await, "reads", 8);
     }
 }
 
 #[on_both]
-async fn an_address_is_believed_of_a_trusted_proxy_only(database: TestDatabase) {
+async fn forwarded_address_is_trusted_only_from_a_proxy(database: TestDatabase) {
     let database = Arc::new(database);
-    let api = Api::start(&database, trusting(&["10.0.0.0/8"], reads(1)));
+    let api = Api::start(&database, with_proxies(&["10.0.0.0/8"], reads(1)));
     from(api.get("/api/posts"), "192.0.2.1").await.expect(200);
-    refused(from(api.get("/api/posts"), "192.0.2.2").await, "reads", 1);
-    refused(api.get("/api/posts").header("forwarded", "for=192.0.2.3").await, "reads", 1);
+    assert_limited(from(api.get("/api/posts"), "192.0.2.2").await, "reads", 1);
+    assert_limited(api.get("/api/posts").header("forwarded", "for=192.0.2.3").await, "reads", 1);
 
-    let api = Api::start(&database, trusting(&["127.0.0.1/32", "10.0.0.0/8"], reads(1)));
+    let api = Api::start(&database, with_proxies(&["127.0.0.1/32", "10.0.0.0/8"], reads(1)));
     for address in ["192.0.2.1", "198.51.100.7, 192.0.2.2, 10.1.1.1", "2001:db8::1", "2001:db8:0:1::1"] {
         from(api.get("/api/posts"), address).await.expect(200);
     }
@@ -201,18 +202,18 @@ async fn an_address_is_believed_of_a_trusted_proxy_only(database: TestDatabase) 
         "192.0.2.1", "made up, 192.0.2.1", "198.51.100.8, 192.0.2.2", "::ffff:192.0.2.2", "2001:db8::2",
         "2001:db8::ffff:0:0:1", "[2001:db8:0:1::2]:4711",
     ] {
-        refused(from(api.get("/api/posts"), address).await, "reads", 1);
+        assert_limited(from(api.get("/api/posts"), address).await, "reads", 1);
     }
-    refused(api.get("/api/posts").header("forwarded", "for=\"[2001:db8::3]:80\";proto=https").await, "reads", 1);
-    // Where the two differ, the client counts as the proxy.
-    let differing = |one, other: &str| from(api.get("/api/posts").header("forwarded", one), other);
-    differing("for=198.51.100.9", "192.0.2.1").await.expect(200);
-    refused(differing("for=198.51.100.10", "192.0.2.1").await, "reads", 1);
-    refused(api.get("/api/posts").await, "reads", 1);
+    assert_limited(api.get("/api/posts").header("forwarded", "for=\"[2001:db8::3]:80\";proto=https").await, "reads", 1);
+    // If the two headers name different addresses, the request counts as the proxy's.
+    let conflicting = |forwarded, address: &str| from(api.get("/api/posts").header("forwarded", forwarded), address);
+    conflicting("for=198.51.100.9", "192.0.2.1").await.expect(200);
+    assert_limited(conflicting("for=198.51.100.10", "192.0.2.1").await, "reads", 1);
+    assert_limited(api.get("/api/posts").await, "reads", 1);
 }
 
 #[on_both]
-async fn who_guesses_keys_is_refused_before_the_database_is_asked(database: TestDatabase) {
+async fn key_guessing_is_blocked_before_the_database(database: TestDatabase) {
     let api = start(database, failures(3));
     let (reader, editor) = (api.reader(), api.editor());
     reader.get("/api/posts").await.expect(200);
@@ -220,13 +221,12 @@ async fn who_guesses_keys_is_refused_before_the_database_is_asked(database: Test
     for number in 0..3 {
         guess(number).get("/api/posts").await.problem(401, "key_invalid");
     }
-    let detail = refused(guess(3).get("/api/posts").await, "failures", 3);
-    assert!(detail.contains("too many wrong keys came from this address"), "{detail}");
-    refused(guess(4).post("/api/posts", &json!({})).await, "failures", 3);
-    // A right one that was not seen before looks like a guess, one that was is let through.
-    refused(editor.get("/api/posts").await, "failures", 3);
+    assert_limited(guess(3).get("/api/posts").await, "failures", 3);
+    assert_limited(guess(4).post("/api/posts", &json!({})).await, "failures", 3);
+    // A valid key that was not used before counts as a guess. One that was used before still works.
+    assert_limited(editor.get("/api/posts").await, "failures", 3);
     reader.get("/api/posts").await.expect(200);
-    // Without a key, and from elsewhere, nothing has changed.
+    // Anonymous requests and other addresses are not limited.
     api.get("/api/posts").await.expect(200);
     from(editor.get("/api/posts"), "192.0.2.1").await.expect(200);
     editor.get("/api/posts").await.expect(200);
@@ -234,25 +234,25 @@ async fn who_guesses_keys_is_refused_before_the_database_is_asked(database: Test
     if api.engine() == Engine::Postgres {
         api.server.database.destroy();
         reader.get("/api/posts").await.expect(503);
-        refused(guess(6).get("/api/posts").await, "failures", 3);
+        assert_limited(guess(6).get("/api/posts").await, "failures", 3);
     }
 }
 
 #[on_both]
-async fn a_revoked_key_is_a_wrong_key(database: TestDatabase) {
+async fn revoked_key_counts_as_a_failure(database: TestDatabase) {
     let api = start(database, failures(1));
-    let made = api.admin().post("/api/keys", &json!({"name": "ci", "role": "reader"})).await.json(201);
-    let revoked = api.with_key(made["key"].as_str().unwrap());
+    let created = api.admin().post("/api/keys", &json!({"name": "ci", "role": "reader"})).await.json(201);
+    let revoked = api.with_key(created["key"].as_str().unwrap());
     revoked.get("/api/posts").await.expect(200);
-    api.admin().delete(&format!("/api/keys/{}", made["id"])).await.expect(204);
+    api.admin().delete(&format!("/api/keys/{}", created["id"])).await.expect(204);
     revoked.get("/api/posts").await.problem(401, "key_invalid");
-    refused(revoked.get("/api/posts").await, "failures", 1);
-    // The one that was used before this goes on.
+    assert_limited(revoked.get("/api/posts").await, "failures", 1);
+    // A valid key that was used before still works.
     api.admin().get("/api/keys").await.expect(200);
 }
 
 #[on_both]
-async fn without_limits_nothing_is_refused_or_told(api: Api) {
+async fn disabled_limits_reject_nothing_and_add_no_headers(api: Api) {
     for number in 0..30 {
         api.with_key(&format!("wrong{number}")).get("/api/posts").await.problem(401, "key_invalid");
         let reply = api.get("/api/posts").await.expect(200);
@@ -261,10 +261,10 @@ async fn without_limits_nothing_is_refused_or_told(api: Api) {
 }
 
 #[tokio::test]
-async fn the_program_limits_by_default_and_not_with_off() {
+async fn failures_are_limited_by_default_and_not_with_off() {
     for (setting, last) in [("", 429), ("off", 401), ("failures=21/h", 401)] {
-        let place = Sandbox::new([("PORT", "0"), ("RATE_LIMIT", setting)]);
-        let mut server = place.start("server", &[]);
+        let sandbox = Sandbox::new([("PORT", "0"), ("RATE_LIMIT", setting)]);
+        let mut server = sandbox.start("server", &[]);
         let posts = format!("{}/api/posts", server.base_url().await);
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         for number in 1..=21 {

@@ -1,4 +1,4 @@
-//! Where keys and passwords must not stand: the database, its log, ours, and what we say of errors.
+//! Keys and passwords appear neither in the database nor in logs, responses, and error messages.
 
 use std::path::Path;
 
@@ -11,45 +11,45 @@ use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
 use crate::support::{Engine, TestDatabase, on_both, wait_for};
 
-/// A password as it stands in a URL, and as it is.
+/// The password as encoded in a URL.
 const PASSWORD_IN_URL: &str = "hush%21hush%40hush";
 const PASSWORDS: [&str; 3] = [PASSWORD_IN_URL, "hush!hush@hush", "hush"];
 
-/// Where any of `secrets` stands in the files of a directory.
-fn found(directory: &Path, secrets: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
+/// The occurrences of `secrets` in the files of a directory.
+fn occurrences(directory: &Path, secrets: &[&str]) -> Vec<String> {
+    let mut occurrences = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         for secret in secrets {
             if bytes.windows(secret.len()).any(|window| window == secret.as_bytes()) {
-                found.push(format!("{secret:?} in {}", path.display()));
+                occurrences.push(format!("{secret:?} in {}", path.display()));
             }
         }
     }
-    found
+    occurrences
 }
 
 #[on_both]
-async fn no_key_stands_in_the_database_or_in_the_log_at_any_level(database: TestDatabase) {
-    let place = Sandbox::new([
+async fn keys_are_in_neither_the_database_nor_the_log(database: TestDatabase) {
+    let sandbox = Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
         ("RUST_LOG", "trace"),
     ]);
-    let from_command = place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success().trim().to_owned();
-    let mut server = place.start("server", &[]);
+    let from_command = sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success().trim().to_owned();
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let call = |method: Method, path: &str, key: &str| {
         client.request(method, format!("{base}{path}")).bearer_auth(key).json(&json!({"name": "x", "role": "reader"}))
     };
-    let made: Value = call(Method::POST, "/api/keys", ADMIN_KEY).send().await.unwrap().json().await.unwrap();
-    let made = made["key"].as_str().unwrap();
-    let wrong =
-        ["posts_mfrggzdfmztwq2lknnwg23tpobyxe43u", "a-guess-of-some-attacker-or-other", "wr\u{f6}ng-and-not-ascii"];
-    let secrets = [ADMIN_KEY, &from_command, made, wrong[0], wrong[1], wrong[2]];
+    let created: Value = call(Method::POST, "/api/keys", ADMIN_KEY).send().await.unwrap().json().await.unwrap();
+    let created = created["key"].as_str().unwrap();
+    let invalid =
+        ["posts_mfrggzdfmztwq2lknnwg23tpobyxe43u", "a-key-that-an-attacker-guessed", "inv\u{e4}lid-and-not-ascii"];
+    let secrets = [ADMIN_KEY, &from_command, created, invalid[0], invalid[1], invalid[2]];
     for key in secrets {
         for (method, path) in [
             (Method::GET, "/api/posts"),
@@ -60,30 +60,30 @@ async fn no_key_stands_in_the_database_or_in_the_log_at_any_level(database: Test
             (Method::GET, "/nowhere"),
             (Method::GET, "/health/live"),
         ] {
-            let request = call(method, path, key).header("idempotency-key", "once").send().await.unwrap();
-            let told = format!("{:?}", request.headers()) + &request.text().await.unwrap();
-            assert!(secrets.iter().all(|secret| !told.contains(secret)), "{path}: {told}");
+            let response = call(method, path, key).header("idempotency-key", "once").send().await.unwrap();
+            let text = format!("{:?}", response.headers()) + &response.text().await.unwrap();
+            assert!(secrets.iter().all(|secret| !text.contains(secret)), "{path}: {text}");
         }
         for scheme in ["Basic", "Token", ""] {
             let request = client.get(format!("{base}/api/keys")).header("authorization", format!("{scheme} {key}"));
-            let told = request.send().await.unwrap().text().await.unwrap();
-            assert!(!told.contains(key), "{told}");
+            let text = request.send().await.unwrap().text().await.unwrap();
+            assert!(!text.contains(key), "{text}");
         }
     }
-    // The use of a key is noted in the background.
-    wait_for("the last use to be noted", async || {
-        let listed = place.run(&["keys", "list"]).success();
+    // The server records key usage in the background.
+    wait_for("the last use to be recorded", async || {
+        let listed = sandbox.run(&["keys", "list"]).success();
         listed.lines().skip(1).all(|key| key.split('\t').nth(4) != Some("-")).then_some(())
     })
     .await;
-    assert!(server.stderr().contains("TRACE"), "the log should be full");
-    assert_eq!(found(&place.path("."), &secrets), Vec::<String>::new());
+    assert!(server.stderr().contains("TRACE"), "the log has trace events");
+    assert_eq!(occurrences(&sandbox.path("."), &secrets), Vec::<String>::new());
     match database.engine {
         Engine::Sqlite => {
             let file = database.url.trim_start_matches("sqlite://");
             let directory = Path::new(file).parent().unwrap();
-            assert!(std::fs::read_dir(directory).unwrap().count() > 1, "with its WAL");
-            assert_eq!(found(directory, &secrets), Vec::<String>::new());
+            assert!(std::fs::read_dir(directory).unwrap().count() > 1, "the WAL file exists");
+            assert_eq!(occurrences(directory, &secrets), Vec::<String>::new());
         }
         Engine::Postgres => {
             for table in ["posts", "api_keys", "idempotency_keys"] {
@@ -97,22 +97,22 @@ async fn no_key_stands_in_the_database_or_in_the_log_at_any_level(database: Test
 }
 
 #[test]
-fn what_is_kept_of_a_setting_shows_neither_keys_nor_passwords() {
+fn configuration_output_hides_keys_and_passwords() {
     let url = format!("postgres://user:{PASSWORD_IN_URL}@localhost/posts?sslpassword={PASSWORD_IN_URL}");
-    let given = |name: &str| match name {
+    let variable = |name: &str| match name {
         "DATABASE_URL" => Some(url.clone()),
         "ADMIN_API_KEY" => Some(ADMIN_KEY.to_owned()),
         _ => None,
     };
-    let config = Settings::default().check(given).unwrap();
-    let shown = format!("{config:?} {} {:?}", config.database, config.warnings);
+    let config = Settings::default().check(variable).unwrap();
+    let output = format!("{config:?} {} {:?}", config.database, config.warnings);
     for secret in PASSWORDS.iter().chain(&[ADMIN_KEY]) {
-        assert!(!shown.contains(secret), "{secret}: {shown}");
+        assert!(!output.contains(secret), "{secret}: {output}");
     }
 }
 
 #[test]
-fn no_refusal_of_a_url_shows_its_password() {
+fn invalid_url_errors_hide_the_password() {
     for url in [
         "postgres://user:<>@127.0.0.1:1/posts", "postgres://user:<>@/posts", "postgres://user:<>@host:port/posts",
         "postgress://user:<>@host/posts", "mysql://user:<>@host/posts", "user:<>@host/posts",
@@ -122,12 +122,12 @@ fn no_refusal_of_a_url_shows_its_password() {
         "postgres://user:<>@127.0.0.1:1/posts?sslmode=no", "sqlite://user:<>@host/no/such/directory/posts.db", "<>",
     ] {
         let url = url.replace("<>", PASSWORD_IN_URL);
-        let place = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("RUST_LOG", "trace")]);
+        let sandbox = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("RUST_LOG", "trace")]);
         if DatabaseUrl::parse(&url).is_ok_and(|(url, _)| matches!(url, DatabaseUrl::Sqlite { .. })) {
             continue;
         }
         for command in [&["serve"][..], &["migrate"], &["keys", "list"], &["export"]] {
-            let outcome = place.run(command);
+            let outcome = sandbox.run(command);
             assert!(!outcome.status.success(), "{url}");
             for password in PASSWORDS {
                 assert!(!outcome.stderr.contains(password), "{url}: {}", outcome.stderr);
@@ -138,9 +138,9 @@ fn no_refusal_of_a_url_shows_its_password() {
 }
 
 #[tokio::test]
-async fn a_database_that_goes_away_does_not_bring_its_password_into_the_log() {
+async fn lost_database_errors_hide_the_password() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
-    // The cluster of the tests asks for none; one that is sent all the same must not be shown.
+    // The test cluster requires no password, but must not reveal one that is set.
     let mut url = url::Url::parse(&database.url).unwrap();
     if url.password().is_some() {
         return;
@@ -149,22 +149,22 @@ async fn a_database_that_goes_away_does_not_bring_its_password_into_the_log() {
         url.set_username("postgres").unwrap();
     }
     url.set_password(Some("hush!hush@hush")).unwrap();
-    let place = Sandbox::new([
+    let sandbox = Sandbox::new([
         ("DATABASE_URL", url.as_str()),
         ("PORT", "0"),
         ("RUST_LOG", "trace"),
         ("ADMIN_API_KEY", ADMIN_KEY),
     ]);
-    let mut server = place.start("server", &[]);
+    let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let list = async || client.get(format!("{base}/api/posts?limit=7")).send().await.unwrap();
     assert_eq!(list().await.status(), 200);
     database.destroy();
-    wait_for("the database to be missed", async || (list().await.status() == 503).then_some(())).await;
-    let told = list().await.text().await.unwrap();
-    wait_for("the log to tell", async || server.stderr().contains("cannot open").then_some(())).await;
+    wait_for("503 responses", async || (list().await.status() == 503).then_some(())).await;
+    let response = list().await.text().await.unwrap();
+    wait_for("the log message", async || server.stderr().contains("cannot open").then_some(())).await;
     for password in PASSWORDS {
-        assert!(!server.stderr().contains(password) && !told.contains(password), "{}", server.stderr());
+        assert!(!server.stderr().contains(password) && !response.contains(password), "{}", server.stderr());
     }
 }

@@ -15,12 +15,16 @@ use posts_api::routing::Role;
 use posts_api::server;
 use posts_api::server::Service;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::database::{Engine, TestDatabase};
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-the-tests";
+
+/// How long a request waits for a connection. The default of 2 seconds is too short on a busy machine, and more than the
+/// 10 seconds of a request's deadline would have no effect.
+pub(crate) const POOL_WAIT: Duration = Duration::from_secs(9);
 
 /// A client of a running server, with or without an API key. Clones share the server.
 #[derive(Clone)]
@@ -41,7 +45,7 @@ impl Api {
         let mut config = Config {
             database: database.parsed(),
             endpoints: Endpoints::default(),
-            pool: PoolOptions { size: 4, wait: Duration::from_secs(2) },
+            pool: PoolOptions { size: 4, wait: POOL_WAIT },
             host: [127, 0, 0, 1].into(),
             port: 0,
             admin_port: None,
@@ -133,6 +137,22 @@ impl Api {
     pub(crate) async fn create(&self, post: Value) -> Value {
         self.editor().post("/api/posts", &post).await.json(201)
     }
+
+    /// Creates a draft, schedules it to be published soon, and returns it. Tries again with a later time if the request
+    /// arrives too late: the service then publishes at once, without the scheduler.
+    pub(crate) async fn create_scheduled(&self) -> Value {
+        for delay in [300, 3_000, 30_000] {
+            let draft = self.create(json!({"title": "Soon"})).await;
+            let path = format!("/api/posts/{}", draft["id"]);
+            let at = (jiff::Timestamp::now() + jiff::SignedDuration::from_millis(delay)).to_string();
+            let post = self.editor().post(&format!("{path}/publish"), &json!({"at": at})).await.json(200);
+            if post["published"] == false {
+                return post;
+            }
+            self.editor().delete(&path).await.expect(204);
+        }
+        panic!("a request takes longer than 30 seconds");
+    }
 }
 
 /// A server on its own thread. A drop stops it, then releases its database.
@@ -141,7 +161,7 @@ pub(crate) struct Server {
     /// The address of the admin listener.
     pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
-    pub(crate) schedule: Arc<scheduler::Progress>,
+    pub(crate) schedule: Arc<scheduler::SchedulerStats>,
     pub(crate) cache: Cache,
     /// The pools that the server uses.
     pub(crate) connections: Database,

@@ -28,7 +28,8 @@ else
 fi
 
 run() { as_user "$@" </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }; }
-start() { run "$bin/pg_ctl" start --wait --silent --pgdata="$dir/data" --log="$dir/postgres.log"; }
+# The default timeout of 60 seconds is too short on a busy machine.
+start() { run "$bin/pg_ctl" start --wait --timeout=120 --silent --pgdata="$dir/data" --log="$dir/postgres.log"; }
 stop() { as_user "$bin/pg_ctl" stop --silent --mode=immediate --pgdata="$dir/data" </dev/null >/dev/null 2>&1; }
 
 : >log && chmod 666 log

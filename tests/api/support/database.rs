@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::cluster::Cluster;
-use super::postgres;
+use super::{postgres, wait_until};
 
 /// A database engine that the service supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) struct TestDatabase {
     storage: Storage,
 }
 
-/// Who owns the data, and so what a drop removes.
+/// Where the data is, and so what a drop removes.
 enum Storage {
     /// A SQLite file in this directory, which its drop removes.
     Directory(#[expect(dead_code, reason = "held for its drop")] TempDir),
@@ -122,6 +122,16 @@ impl TestDatabase {
             number: i64,
         }
         self.rows::<Row>(sql)[0].number
+    }
+
+    /// Waits until PostgreSQL has ended the sessions of killed processes: it may still run the statements that it had
+    /// received. Does nothing on SQLite.
+    pub(crate) async fn wait_for_other_sessions_to_end(&self) {
+        if self.engine == Engine::Postgres {
+            let sessions = "SELECT count(*) AS number FROM pg_stat_activity \
+                            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            wait_until("the other sessions to end", async || self.query_number(sessions) == 0).await;
+        }
     }
 
     /// Drops the database and ends its connections. Does nothing on SQLite.

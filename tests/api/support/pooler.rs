@@ -20,9 +20,6 @@ pub(crate) struct Pooler {
     _directory: TempDir,
 }
 
-/// How long one start may take before another port is tried.
-const STARTUP_LIMIT: Duration = Duration::from_secs(40);
-
 /// Runs PgBouncer as another user if the tests run as root, which PgBouncer refuses.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
@@ -85,7 +82,7 @@ impl Pooler {
         url.query_pairs_mut().append_pair("pgbouncer", "true");
         let pooler = Self { url: url.to_string(), script, _directory: directory };
         let began = Instant::now();
-        while began.elapsed() < STARTUP_LIMIT {
+        while began.elapsed() < super::WAIT_LIMIT {
             if Connection::open(&postgres::parse(&url)).is_ok() {
                 return Some(pooler);
             }

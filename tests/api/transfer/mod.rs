@@ -1,6 +1,9 @@
 //! The `import` and `export` commands.
 
+mod ghost;
 mod import_export;
 mod keys;
+mod other_formats;
 mod resumable_import;
-mod wordpress_and_ghost;
+mod round_trips;
+mod wordpress;

@@ -1,4 +1,4 @@
-//! `import --resumable`: what was stored before an interruption stays, and is found when it is run again.
+//! `import --resumable`: each batch is committed, and a second run finds the posts that are already stored.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::support::program::Sandbox;
-use crate::support::{Api, TestDatabase, on_both, wait_for};
+use crate::support::{Api, TestDatabase, on_both, wait_until, without_nulls};
 
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([("DATABASE_URL", database.url.as_str())])
 }
 
-/// Posts as an export has them.
+/// Posts as an export contains them.
 fn posts(count: usize) -> Vec<Value> {
     let time = |id: usize| format!("2026-01-31T12:00:{:02}.{:06}Z", id % 60, id);
     let post = |id: usize| {
@@ -23,77 +23,78 @@ fn posts(count: usize) -> Vec<Value> {
             "created_at": time(id), "updated_at": time(id), "version": id % 7 + 1,
         })
     };
-    (1..=count).map(post).collect()
+    (1..=count).map(post).map(without_nulls).collect()
 }
 
 fn lines(posts: &[Value]) -> String {
     posts.iter().flat_map(|post| [post.to_string(), "\n".to_owned()]).collect()
 }
 
-fn exported(place: &Sandbox) -> Vec<Value> {
-    place.run(&["export"]).success().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+fn exported(sandbox: &Sandbox) -> Vec<Value> {
+    sandbox.run(&["export"]).success().lines().map(|line| without_nulls(serde_json::from_str(line).unwrap())).collect()
 }
 
-fn stored(database: &TestDatabase) -> i64 {
+fn count_posts(database: &TestDatabase) -> i64 {
     database.query_number("SELECT count(*) AS number FROM posts")
 }
 
-/// What it says on standard output, for a file that goes in whole.
-fn import(place: &Sandbox, text: &str) -> String {
-    place.run_with_input(&["import", "--resumable", "-"], text).success()
+/// Imports a file that has no invalid lines, and returns standard output.
+fn import(sandbox: &Sandbox, text: &str) -> String {
+    sandbox.run_with_input(&["import", "--resumable", "-"], text).success()
 }
 
 #[on_both]
-async fn an_import_that_was_killed_goes_on_where_it_was(database: TestDatabase) {
+async fn killed_import_resumes_where_it_stopped(database: TestDatabase) {
     database.migrate();
-    let place = sandbox(&database);
+    let sandbox = sandbox(&database);
     let posts = posts(2300);
-    let (mut import, mut input) = place.start_with_input("import", &["import", "--resumable", "-"]);
+    let (mut import, mut input) = sandbox.start_with_input("import", &["import", "--resumable", "-"]);
     input.write_all(lines(&posts[..1300]).as_bytes()).unwrap();
-    wait_for("two batches to be stored", async || (stored(&database) >= 1000).then_some(())).await;
+    wait_until("two batches to be stored", async || count_posts(&database) >= 1000).await;
     import.kill();
-    assert_eq!(stored(&database), 1000, "whole batches stay");
-    place.write("posts.ndjson", &lines(&posts));
+    assert_eq!(count_posts(&database), 1000, "only whole batches are stored");
+    sandbox.write("posts.ndjson", &lines(&posts));
     assert_eq!(
-        place.run(&["import", "--resumable", "posts.ndjson"]).success(),
+        sandbox.run(&["import", "--resumable", "posts.ndjson"]).success(),
         "imported 1300 posts, 1000 already stored, skipped 0 lines\n"
     );
-    assert!(exported(&place) == posts, "the export differs");
+    assert!(exported(&sandbox) == posts, "the export differs");
     assert_eq!(
-        place.run(&["import", "--resumable", "posts.ndjson"]).success(),
+        sandbox.run(&["import", "--resumable", "posts.ndjson"]).success(),
         "imported 0 posts, 2300 already stored, skipped 0 lines\n"
     );
-    assert!(exported(&place) == posts, "the export differs");
+    assert!(exported(&sandbox) == posts, "the export differs");
 }
 
 #[on_both]
-async fn an_import_that_is_not_resumable_leaves_nothing_when_it_is_killed(database: TestDatabase) {
+async fn killed_default_import_stores_nothing(database: TestDatabase) {
     database.migrate();
-    let place = sandbox(&database);
-    let (mut import, mut input) = place.start_with_input("import", &["import", "-"]);
+    let sandbox = sandbox(&database);
+    let (mut import, mut input) = sandbox.start_with_input("import", &["import", "-"]);
     input.write_all(lines(&posts(1300)).as_bytes()).unwrap();
-    wait_for("it to tell how far it is", async || {
+    wait_until("the import to report its progress", async || {
         input.write_all(b"{\"title\": \"More\"}\n").unwrap();
-        (!import.stderr().is_empty()).then_some(())
+        !import.stderr().is_empty()
     })
     .await;
     import.kill();
-    wait_for("nobody to hold the posts", async || (stored(&database) == 0).then_some(())).await;
+    // PostgreSQL rolls back when it notices that the process is gone.
+    wait_until("the posts to be rolled back", async || count_posts(&database) == 0).await;
 }
 
-/// PostgreSQL would give the slug to whoever asks for it meanwhile, and the whole import would be refused for it.
+/// Without its lock on PostgreSQL, another client could create a post with a slug of the file, and the whole import would
+/// fail.
 #[on_both]
-async fn nobody_takes_a_slug_of_an_import_that_has_begun(database: TestDatabase) {
+async fn slugs_of_a_started_import_are_reserved(database: TestDatabase) {
     let database = Arc::new(database);
     let api = Api::start(&database, |_| {});
     let editor = api.editor();
-    let place = sandbox(&database);
-    let (mut import, mut input) = place.start_with_input("import", &["import", "-"]);
+    let sandbox = sandbox(&database);
+    let (mut import, mut input) = sandbox.start_with_input("import", &["import", "-"]);
     input.write_all(lines(&posts(700)).as_bytes()).unwrap();
     let post = json!({"title": "Late", "slug": "late"});
-    wait_for("the import to keep others waiting", async || {
-        let status = editor.post("/api/posts", &json!({"title": "Meanwhile"})).await.status;
-        (status == 503).then_some(())
+    wait_until("the import to block other writes", async || {
+        editor.post("/api/posts", &json!({"title": "Meanwhile"})).await.status == 503
     })
     .await;
     writeln!(input, "{post}").unwrap();
@@ -102,17 +103,17 @@ async fn nobody_takes_a_slug_of_an_import_that_has_begun(database: TestDatabase)
     editor.post("/api/posts", &post).await.expect(409);
 }
 
-/// Between two batches nothing is locked.
+/// The import holds no lock between two batches.
 #[on_both]
-async fn the_service_goes_on_writing_beside_it(database: TestDatabase) {
+async fn service_writes_during_an_import(database: TestDatabase) {
     let database = Arc::new(database);
     let api = Api::start(&database, |_| {});
-    let place = sandbox(&database);
-    let (mut import, mut input) = place.start_with_input("import", &["import", "--resumable", "-"]);
+    let sandbox = sandbox(&database);
+    let (mut import, mut input) = sandbox.start_with_input("import", &["import", "--resumable", "-"]);
     input.write_all(lines(&posts(700)).as_bytes()).unwrap();
-    wait_for("a batch to be stored", async || (stored(&database) >= 500).then_some(())).await;
-    let made = api.create(json!({"title": "Meanwhile"})).await;
-    assert!(made["id"].as_i64().unwrap() > 500);
+    wait_until("a batch to be stored", async || count_posts(&database) >= 500).await;
+    let created = api.create(json!({"title": "Meanwhile"})).await;
+    assert!(created["id"].as_i64().unwrap() > 500);
     drop(input);
     assert!(
         import.wait_for_exit().await.success() || import.stderr().contains("is already in use"),
@@ -122,30 +123,30 @@ async fn the_service_goes_on_writing_beside_it(database: TestDatabase) {
 }
 
 #[on_both]
-async fn a_post_is_known_again_by_its_id_its_slug_or_when_it_was_written(database: TestDatabase) {
-    let place = sandbox(&database);
+async fn posts_are_matched_by_id_slug_or_creation_time(database: TestDatabase) {
+    let sandbox = sandbox(&database);
     let text = lines(&[
         json!({"title": "By id", "id": 10}),
         json!({"title": "By slug", "slug": "by-slug", "published": true}),
         json!({"title": "By time", "created_at": "2026-01-31T12:00:00Z"}),
         json!({"title": "By time", "published": true, "published_at": "2026-01-31T12:00:00Z"}),
     ]);
-    assert_eq!(import(&place, &text), "imported 4 posts, 0 already stored, skipped 0 lines\n");
-    let before = exported(&place);
-    assert_eq!(import(&place, &text), "imported 0 posts, 4 already stored, skipped 0 lines\n");
-    assert_eq!(exported(&place), before);
-    let outcome = place.run_with_input(&["import", "--resumable", "-"], "{\"title\": \"By nothing\"}\n");
+    assert_eq!(import(&sandbox, &text), "imported 4 posts, 0 already stored, skipped 0 lines\n");
+    let before = exported(&sandbox);
+    assert_eq!(import(&sandbox, &text), "imported 0 posts, 4 already stored, skipped 0 lines\n");
+    assert_eq!(exported(&sandbox), before);
+    let outcome = sandbox.run_with_input(&["import", "--resumable", "-"], "{\"title\": \"By nothing\"}\n");
     assert!(outcome.stderr.starts_with("line 1: has no id, slug, or created_at"), "{}", outcome.stderr);
     assert!(!outcome.status.success());
-    assert_eq!(exported(&place), before);
+    assert_eq!(exported(&sandbox), before);
 }
 
 #[on_both]
-async fn what_differs_from_the_file_stays_and_is_told(database: TestDatabase) {
-    let place = sandbox(&database);
-    let given = posts(8);
-    import(&place, &lines(&given));
-    let before = exported(&place);
+async fn posts_that_differ_from_the_file_stay_and_are_reported(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let posts_in_file = posts(8);
+    import(&sandbox, &lines(&posts_in_file));
+    let before = exported(&sandbox);
     for (field, value) in [
         ("title", json!("Other")),
         ("content", json!("other")),
@@ -156,43 +157,43 @@ async fn what_differs_from_the_file_stays_and_is_told(database: TestDatabase) {
         ("scheduled_for", json!("2998-01-01T00:00:00Z")),
         ("slug", json!("other")),
     ] {
-        let mut changed = given.clone();
+        let mut changed = posts_in_file.clone();
         changed[2][field] = value;
-        let outcome = place.run_with_input(&["import", "--resumable", "-"], &lines(&changed));
+        let outcome = sandbox.run_with_input(&["import", "--resumable", "-"], &lines(&changed));
         assert!(!outcome.status.success(), "{field}");
-        let mut said = outcome.stderr.lines();
-        let first = said.next().unwrap();
+        let first = outcome.stderr.lines().next().unwrap();
         assert!(
             first == "line 3: /slug: post-3 is already in use" || first == "line 3: /id: 3 is already in use",
             "{field}: {first}"
         );
-        let said = place.run_with_input(&["import", "--resumable", "--skip-invalid", "-"], &lines(&changed)).success();
-        assert_eq!(said, "imported 0 posts, 7 already stored, skipped 1 lines\n");
-        assert_eq!(exported(&place), before);
+        let output =
+            sandbox.run_with_input(&["import", "--resumable", "--skip-invalid", "-"], &lines(&changed)).success();
+        assert_eq!(output, "imported 0 posts, 7 already stored, skipped 1 lines\n");
+        assert_eq!(exported(&sandbox), before);
     }
 }
 
 #[on_both]
-async fn a_wrong_line_ends_it_and_the_batches_before_stay(database: TestDatabase) {
-    let place = sandbox(&database);
-    let mut given = posts(1200);
-    given[700]["title"] = json!("");
-    let outcome = place.run_with_input(&["import", "--resumable", "-"], &lines(&given));
+async fn invalid_line_stops_it_and_earlier_batches_stay(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let mut posts_in_file = posts(1200);
+    posts_in_file[700]["title"] = json!("");
+    let outcome = sandbox.run_with_input(&["import", "--resumable", "-"], &lines(&posts_in_file));
     assert!(!outcome.status.success());
     assert!(outcome.stderr.starts_with("line 701: /title: must not be empty\n"), "{}", outcome.stderr);
     let last = outcome.stderr.lines().last().unwrap();
     assert!(last.contains("rolled back the last batch and kept the 500 posts before it"), "{last}");
-    assert_eq!(stored(&database), 500);
-    given[700]["title"] = json!("Mended");
-    assert_eq!(import(&place, &lines(&given)), "imported 700 posts, 500 already stored, skipped 0 lines\n");
-    assert!(exported(&place) == given, "the export differs");
+    assert_eq!(count_posts(&database), 500);
+    posts_in_file[700]["title"] = json!("Fixed");
+    assert_eq!(import(&sandbox, &lines(&posts_in_file)), "imported 700 posts, 500 already stored, skipped 0 lines\n");
+    assert!(exported(&sandbox) == posts_in_file, "the export differs");
 }
 
 #[on_both]
-async fn keys_are_found_again_too(database: TestDatabase) {
-    let place = sandbox(&database);
-    place.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
-    let export = place.run(&["export", "--keys"]).success();
-    let said = place.run_with_input(&["import", "--keys", "--resumable", "-"], &export).success();
-    assert_eq!(said, "imported 0 posts and 0 API keys, 1 already stored, skipped 0 lines\n");
+async fn keys_are_matched_when_resuming(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success();
+    let export = sandbox.run(&["export", "--keys"]).success();
+    let output = sandbox.run_with_input(&["import", "--keys", "--resumable", "-"], &export).success();
+    assert_eq!(output, "imported 0 posts and 0 API keys, 1 already stored, skipped 0 lines\n");
 }

@@ -4,10 +4,10 @@ from .api_key import ApiKey
 from .api_key_role import ApiKeyRole
 from .api_keys import ApiKeys
 from .batch import Batch
-from .batch_answer import BatchAnswer
 from .batch_item import BatchItem
 from .batch_item_result import BatchItemResult
 from .batch_on_conflict import BatchOnConflict
+from .batch_response import BatchResponse
 from .create_api_key import CreateApiKey
 from .create_api_key_role import CreateApiKeyRole
 from .create_post import CreatePost
@@ -32,10 +32,10 @@ __all__ = (
     "ApiKeyRole",
     "ApiKeys",
     "Batch",
-    "BatchAnswer",
     "BatchItem",
     "BatchItemResult",
     "BatchOnConflict",
+    "BatchResponse",
     "CreateApiKey",
     "CreateApiKeyRole",
     "CreatePost",

@@ -14,7 +14,7 @@ T = TypeVar("T", bound="ApiKey")
 
 @_attrs_define
 class ApiKey:
-    """An API key, without the key itself, which is shown only once.
+    """An API key, without its secret.
 
     Example:
         {'created_at': '2026-01-31T12:00:00.000000Z', 'created_by': 1, 'expires_at': None, 'id': 2, 'last_used_on':
@@ -22,16 +22,15 @@ class ApiKey:
 
     Attributes:
         created_at (datetime.datetime):  Example: 2026-01-31T12:00:00.000000Z.
-        created_by (int | None): The id of the key that made it; null where it was made on the command line or with
+        created_by (int | None): The id of the key that created it. Null if it was created on the command line or with
             `ADMIN_API_KEY`.
-        expires_at (datetime.datetime | None): From when on it is refused; null: never.
+        expires_at (datetime.datetime | None): When the key expires. Null if it does not expire.
         id (int):  Example: 1.
-        last_used_on (datetime.date | None): The day, in UTC, on which it was last used; null where it never was.
-            Example: 2026-01-31.
-        name (str): What it is for. Example: ci.
-        role (ApiKeyRole): What a key may do; each role may do all that the one before may.
-
-            `reader` reads drafts, `editor` changes posts, `admin` manages keys.
+        last_used_on (datetime.date | None): The date of last use, in UTC. Null if it was never used. Example:
+            2026-01-31.
+        name (str): What the key is used for. Example: ci.
+        role (ApiKeyRole): What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also
+            manages API keys.
     """
 
     created_at: datetime.datetime

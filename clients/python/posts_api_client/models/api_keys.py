@@ -15,10 +15,10 @@ T = TypeVar("T", bound="ApiKeys")
 
 @_attrs_define
 class ApiKeys:
-    """The API keys.
+    """All API keys.
 
     Attributes:
-        items (list[ApiKey]): Every key that was not revoked, oldest first.
+        items (list[ApiKey]): Every key that has not been revoked, oldest first.
     """
 
     items: list[ApiKey]

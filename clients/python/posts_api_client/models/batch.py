@@ -17,15 +17,15 @@ T = TypeVar("T", bound="Batch")
 
 @_attrs_define
 class Batch:
-    """Posts to store together: all of them or none.
+    """Posts to store together, all or none.
 
     Example:
         {'on_conflict': 'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}
 
     Attributes:
-        posts (list[CreatePost]): 1 to 500 posts; no two may ask for the same slug.
-        on_conflict (BatchOnConflict | Unset): What to do with a post whose slug is taken: store nothing of the batch,
-            leave that post out, or replace the one that has the slug. Default: BatchOnConflict.ERROR.
+        posts (list[CreatePost]): 1 to 500 posts. No two may request the same slug.
+        on_conflict (BatchOnConflict | Unset): What happens to a post whose slug is in use: `error` rejects the whole
+            batch, `skip` leaves the existing post unchanged, and `replace` replaces it. Default: BatchOnConflict.ERROR.
     """
 
     posts: list[CreatePost]

@@ -17,13 +17,13 @@ T = TypeVar("T", bound="BatchItem")
 
 @_attrs_define
 class BatchItem:
-    """What became of a post of a batch.
+    """The outcome of one post in a batch.
 
     Attributes:
         post (Post): A post. Example: {'content': 'My first post.', 'created_at': '2026-01-31T11:58:00.000000Z', 'id':
             1, 'published': True, 'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None, 'slug': 'hello-
             world', 'title': 'Hello, world', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}.
-        result (BatchItemResult): `created`, `skipped` because its slug was taken, or `replaced`.
+        result (BatchItemResult): `created`, `skipped` because the slug is in use, or `replaced`.
     """
 
     post: Post

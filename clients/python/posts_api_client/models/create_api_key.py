@@ -14,18 +14,17 @@ T = TypeVar("T", bound="CreateApiKey")
 
 @_attrs_define
 class CreateApiKey:
-    """What is needed to make a key.
+    """The parameters of a new API key.
 
     Example:
         {'name': 'ci', 'role': 'editor'}
 
     Attributes:
-        name (str): What it is for: 1 to 100 characters, without spaces around them. Example: ci.
-        role (CreateApiKeyRole): What a key may do; each role may do all that the one before may.
-
-            `reader` reads drafts, `editor` changes posts, `admin` manages keys.
-        expires_at (datetime.datetime | None | Unset): From when on it is refused, a time to come. Left out or null:
-            never. Example: 2099-01-31T12:00:00Z.
+        name (str): What the key is used for: 1 to 100 characters. Surrounding white space is removed. Example: ci.
+        role (CreateApiKeyRole): What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin`
+            also manages API keys.
+        expires_at (datetime.datetime | None | Unset): When the key expires: a time in the future. If omitted or null,
+            it does not expire. Example: 2099-01-31T12:00:00Z.
     """
 
     name: str

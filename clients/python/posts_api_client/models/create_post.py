@@ -12,17 +12,20 @@ T = TypeVar("T", bound="CreatePost")
 
 @_attrs_define
 class CreatePost:
-    """What a new post is made of.
+    """A post to create.
 
     Example:
         {'content': 'My first post.', 'title': 'Hello, world'}
 
     Attributes:
-        title (str): 1 to 200 characters; spaces around them are dropped. Example: Hello, world.
-        content (None | str | Unset): At most 512 KiB of UTF-8, without U+0000. Example: My first post..
-        published (bool | Unset): Whether to publish it at once; otherwise it is a draft. Default: False. Example: True.
-        slug (None | str | Unset): The name in URLs. Left out or null: a free one is made from the title. Example:
-            hello-world.
+        title (str): The title: 1 to 200 characters. Leading and trailing whitespace is removed. Example: Hello, world.
+        content (None | str | Unset): The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Example: My
+            first post..
+        published (bool | Unset): Whether to publish the post at once. Otherwise, the post is a draft. Default: False.
+            Example: True.
+        slug (None | str | Unset): The name of the post in URLs. Unique among all posts, including drafts. If omitted or
+            null, an unused slug is
+            derived from the title. Example: hello-world.
     """
 
     title: str

@@ -14,7 +14,7 @@ T = TypeVar("T", bound="CreatedApiKey")
 
 @_attrs_define
 class CreatedApiKey:
-    """A new key as its maker sees it, once.
+    """A new API key, with its secret.
 
     Example:
         {'created_at': '2026-01-31T12:00:00.000000Z', 'created_by': 1, 'expires_at': None, 'id': 2, 'key':
@@ -22,17 +22,16 @@ class CreatedApiKey:
 
     Attributes:
         created_at (datetime.datetime):  Example: 2026-01-31T12:00:00.000000Z.
-        created_by (int | None): The id of the key that made it; null where it was made on the command line or with
+        created_by (int | None): The id of the key that created it. Null if it was created on the command line or with
             `ADMIN_API_KEY`.
-        expires_at (datetime.datetime | None): From when on it is refused; null: never.
+        expires_at (datetime.datetime | None): When the key expires. Null if it does not expire.
         id (int):  Example: 1.
-        last_used_on (datetime.date | None): The day, in UTC, on which it was last used; null where it never was.
-            Example: 2026-01-31.
-        name (str): What it is for. Example: ci.
-        role (ApiKeyRole): What a key may do; each role may do all that the one before may.
-
-            `reader` reads drafts, `editor` changes posts, `admin` manages keys.
-        key (str): The key itself. It is stored only as a hash and cannot be shown again. Example:
+        last_used_on (datetime.date | None): The date of last use, in UTC. Null if it was never used. Example:
+            2026-01-31.
+        name (str): What the key is used for. Example: ci.
+        role (ApiKeyRole): What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also
+            manages API keys.
+        key (str): The secret. It is stored only as a hash, and cannot be retrieved again. Example:
             posts_mfrggzdfmztwq2lknnwg23tpobyxe43u.
     """
 

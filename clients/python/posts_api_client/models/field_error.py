@@ -11,12 +11,13 @@ T = TypeVar("T", bound="FieldError")
 
 @_attrs_define
 class FieldError:
-    """One mistake in a request body.
+    """An error in a field of the request body.
 
     Attributes:
-        code (str): What kind of mistake, for programs; it does not change. Example: too_long.
-        detail (str): What to do about it, for people. Example: must be at most 200 characters long.
-        pointer (str): Where in the body, as a JSON Pointer (RFC 6901); empty for the body itself. Example: /title.
+        code (str): A stable error code for programs. Example: too_long.
+        detail (str): A message for people that states what the value must be. Example: must be at most 200 characters.
+        pointer (str): The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
+            Example: /title.
     """
 
     code: str

@@ -11,7 +11,7 @@ T = TypeVar("T", bound="Health")
 
 @_attrs_define
 class Health:
-    """The state of the service.
+    """The health of the service.
 
     Attributes:
         status (str):  Example: ok.

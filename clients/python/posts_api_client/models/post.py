@@ -20,19 +20,20 @@ class Post:
             world', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}
 
     Attributes:
-        content (None | str): The text, in whatever markup its readers agree on; null where none was written. Example:
-            My first post..
-        created_at (datetime.datetime):  Example: 2026-01-31T12:00:00.000000Z.
-        id (int): Given at creation, from 1, never given again. Example: 1.
-        published (bool): Whether everyone may read it. A post that is not published is a draft.
-        published_at (datetime.datetime | None): When it was first published, or the time it was published for; null
-            where it never was. Example: 2026-01-31T12:00:00.000000Z.
-        scheduled_for (datetime.datetime | None): When it is to be published; null where nothing is planned.
-        slug (str): The name in URLs, unique among all posts. Example: hello-world.
-        title (str):  Example: Hello, world.
-        updated_at (datetime.datetime): When it was last changed; at first the same as `created_at`. Example:
-            2026-01-31T12:00:00.000000Z.
-        version (int): 1 at creation, and one more with every change. Example: 1.
+        content (None | str): The text, in any markup. Null if the post has no content. Example: My first post..
+        created_at (datetime.datetime): When the post was created. Example: 2026-01-31T12:00:00.000000Z.
+        id (int): Unique identifier. The id of a deleted post is not used again. Example: 1.
+        published (bool): Whether the post is public. A post that is not published is a draft.
+        published_at (datetime.datetime | None): When the post was first published, or the time for which its
+            publication was scheduled. Null if it was never
+            published. Example: 2026-01-31T12:00:00.000000Z.
+        scheduled_for (datetime.datetime | None): When the service will publish the post. Null if no publication is
+            scheduled.
+        slug (str): The name of the post in URLs. Unique among all posts, including drafts. Example: hello-world.
+        title (str): The title, without leading or trailing whitespace. Example: Hello, world.
+        updated_at (datetime.datetime): When the post was last changed. Equal to `created_at` until the first change.
+            Example: 2026-01-31T12:00:00.000000Z.
+        version (int): The number of the current version: 1 at creation, incremented by every change. Example: 1.
     """
 
     content: None | str

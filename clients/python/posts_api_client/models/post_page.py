@@ -27,10 +27,10 @@ class PostPage:
 
     Attributes:
         items (list[Post]):
-        next_cursor (None | str): The `cursor` of the page after this one; null on the last.
-        prev_cursor (None | str): The `cursor` of the page before this one; null on the first.
-        total (int | Unset): How many posts the whole list has, where `count` asks for it.
-        total_is_estimate (bool | Unset): Whether `total` is an estimate.
+        next_cursor (None | str): The `cursor` of the next page. Null on the last page.
+        prev_cursor (None | str): The `cursor` of the previous page. Null on the first page.
+        total (int | Unset): The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
+        total_is_estimate (bool | Unset): Whether `total` is an estimate. Present only with `total`.
     """
 
     items: list[Post]

@@ -20,16 +20,15 @@ class Problem:
     """An error, as `application/problem+json` (RFC 9457).
 
     Attributes:
-        code (str): The error's stable name: branch on this. Example: validation_failed.
-        detail (str): What was wrong this time. Example: one field is wrong.
-        request_id (str): The request's id, as in the header `X-Request-Id` and in the service's log. Example:
+        code (str): The stable name of the error. Branch on this member. Example: validation_failed.
+        detail (str): What went wrong in this request. Example: 1 field is invalid.
+        request_id (str): The id of the request, as in the `X-Request-Id` header and in the log of the service. Example:
             5f2b9c0d1e3a4b67.
-        status (int): The HTTP status. Example: 422.
-        title (str): A short summary that is the same every time. Example: The body has wrong fields.
-        type_ (str): Where the error is explained, relative to the service. Example: /problems/validation_failed.
-        errors (list[FieldError] | Unset): Where in the body it is wrong: all mistakes with `validation_failed`, the
-            taken slugs of a batch with
-            `slug_taken`.
+        status (int): The HTTP status code. Example: 422.
+        title (str): A summary of the kind of error. Does not vary between occurrences. Example: Validation failed.
+        type_ (str): The URL of an explanation, relative to the service. Example: /problems/validation_failed.
+        errors (list[FieldError] | Unset): The invalid fields: every one for `validation_failed`, the slugs in use for
+            `slug_taken` of a batch.
     """
 
     code: str

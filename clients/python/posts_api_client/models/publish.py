@@ -13,15 +13,16 @@ T = TypeVar("T", bound="Publish")
 
 @_attrs_define
 class Publish:
-    """When to publish.
+    """When to publish a post.
 
     Example:
         {}
 
     Attributes:
-        at (datetime.datetime | None | Unset): The time to publish the post at, and to show as `published_at`. One that
-            has passed publishes at once; left out
-            or null: now. Example: 2099-01-31T12:00:00Z.
+        at (datetime.datetime | None | Unset): When to publish the post; becomes its `published_at`. A time in the past
+            publishes the post at once. If omitted
+            or null, the post is published at once, and `published_at` is the current time unless it is already set.
+            Example: 2099-01-31T12:00:00Z.
     """
 
     at: datetime.datetime | None | Unset = UNSET

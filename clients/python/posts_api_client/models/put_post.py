@@ -12,17 +12,17 @@ T = TypeVar("T", bound="PutPost")
 
 @_attrs_define
 class PutPost:
-    """A post to put at a slug.
+    """A post to create or replace at a slug.
 
     Example:
         {'content': 'My first post.', 'published': True, 'title': 'Hello, world'}
 
     Attributes:
-        title (str): 1 to 200 characters; spaces around them are dropped. Example: Hello, world.
-        content (None | str | Unset): At most 512 KiB of UTF-8, without U+0000. Left out or null: no content. Example:
-            My first post..
-        published (bool | Unset): Whether it is published. Left out: it is a draft, also where a published post was
-            before. Default: False. Example: True.
+        title (str): The title: 1 to 200 characters. Leading and trailing whitespace is removed. Example: Hello, world.
+        content (None | str | Unset): The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or
+            null, the post has no content. Example: My first post..
+        published (bool | Unset): Whether the post is public. If omitted, the post becomes a draft, even if it replaces
+            a published post. Default: False. Example: True.
     """
 
     title: str

@@ -12,16 +12,20 @@ T = TypeVar("T", bound="UpdatePost")
 
 @_attrs_define
 class UpdatePost:
-    """A change to a post, as a JSON Merge Patch (RFC 7396): what is left out stays, null clears.
+    """A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their values, and null clears a field.
 
     Example:
         {'title': 'Hello again'}
 
     Attributes:
-        content (None | str | Unset): At most 512 KiB of UTF-8, without U+0000; null clears it. Example: Rewritten..
-        published (bool | Unset): true publishes, false makes it a draft. Example: True.
-        slug (str | Unset): The name in URLs; the old one no longer leads here. Example: hello-again.
-        title (str | Unset): 1 to 200 characters; spaces around them are dropped. Example: Hello again.
+        content (None | str | Unset): The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes
+            it. Example: Rewritten..
+        published (bool | Unset): `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled
+            publication. Example: True.
+        slug (str | Unset): The name of the post in URLs. The post can no longer be found by its previous slug. Example:
+            hello-again.
+        title (str | Unset): The title: 1 to 200 characters. Leading and trailing whitespace is removed. Example: Hello
+            again.
     """
 
     content: None | str | Unset = UNSET

@@ -19,11 +19,11 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
- * List the API keys
+ * List API keys
  *
- * Keys that were revoked are not listed. The keys themselves are never shown.
+ * Returns every key that has not been revoked, without the secret itself.
  *
- * Takes a key with the role `admin`.
+ * Requires an API key with the role `admin`.
  */
 export const listKeys = <ThrowOnError extends boolean = false>(options?: Options<ListKeysData, ThrowOnError>): RequestResult<ListKeysResponses, ListKeysErrors, ThrowOnError> => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -32,11 +32,11 @@ export const listKeys = <ThrowOnError extends boolean = false>(options?: Options
 });
 
 /**
- * Make an API key
+ * Create an API key
  *
- * The answer holds the key itself, which cannot be shown again.
+ * The response contains the secret. It is stored only as a hash, and cannot be retrieved again.
  *
- * Takes a key with the role `admin`.
+ * Requires an API key with the role `admin`.
  */
 export const createKey = <ThrowOnError extends boolean = false>(options: Options<CreateKeyData, ThrowOnError>): RequestResult<CreateKeyResponses, CreateKeyErrors, ThrowOnError> => (options.client ?? client).post<CreateKeyResponses, CreateKeyErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -51,10 +51,10 @@ export const createKey = <ThrowOnError extends boolean = false>(options: Options
 /**
  * Revoke an API key
  *
- * It is refused from the next request on, on every instance. The last admin key can only be revoked where the service
- * has an `ADMIN_API_KEY`.
+ * Every instance rejects the key from the next request on. The last admin key cannot be revoked, unless the service has
+ * an `ADMIN_API_KEY`.
  *
- * Takes a key with the role `admin`.
+ * Requires an API key with the role `admin`.
  */
 export const revokeKey = <ThrowOnError extends boolean = false>(options: Options<RevokeKeyData, ThrowOnError>): RequestResult<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError> => (options.client ?? client).delete<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -65,8 +65,8 @@ export const revokeKey = <ThrowOnError extends boolean = false>(options: Options
 /**
  * List posts
  *
- * Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the next page. A key
- * may also list drafts.
+ * Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor` as `cursor`. With
+ * an API key, drafts can be listed too.
  */
 export const listPosts = <ThrowOnError extends boolean = false>(options?: Options<ListPostsData, ThrowOnError>): RequestResult<ListPostsResponses, ListPostsErrors, ThrowOnError> => (options?.client ?? client).get<ListPostsResponses, ListPostsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -75,11 +75,11 @@ export const listPosts = <ThrowOnError extends boolean = false>(options?: Option
 });
 
 /**
- * Write a post
+ * Create a post
  *
- * It is a draft unless `published` is true.
+ * The post is a draft unless `published` is true.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const createPost = <ThrowOnError extends boolean = false>(options: Options<CreatePostData, ThrowOnError>): RequestResult<CreatePostResponses, CreatePostErrors, ThrowOnError> => (options.client ?? client).post<CreatePostResponses, CreatePostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -92,11 +92,11 @@ export const createPost = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Write many posts at once
+ * Create posts in a batch
  *
- * All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+ * Stores all posts or none, in order. `on_conflict` determines what happens to a post whose slug is in use.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const createPosts = <ThrowOnError extends boolean = false>(options: Options<CreatePostsData, ThrowOnError>): RequestResult<CreatePostsResponses, CreatePostsErrors, ThrowOnError> => (options.client ?? client).post<CreatePostsResponses, CreatePostsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -109,9 +109,9 @@ export const createPosts = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
- * Read a post by its slug
+ * Get a post by slug
  *
- * A draft is found only with a key.
+ * A draft is found only with an API key.
  */
 export const getPostBySlug = <ThrowOnError extends boolean = false>(options: Options<GetPostBySlugData, ThrowOnError>): RequestResult<GetPostBySlugResponses, GetPostBySlugErrors, ThrowOnError> => (options.client ?? client).get<GetPostBySlugResponses, GetPostBySlugErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -120,12 +120,12 @@ export const getPostBySlug = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Write or replace a post by its slug
+ * Create or replace a post by slug
  *
- * Creates the post where there is none with this slug, and otherwise replaces it: what is left out is as in a new
- * post, a `published` that is left out makes it a draft.
+ * Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post; in
+ * particular, omitting `published` makes the post a draft.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const putPost = <ThrowOnError extends boolean = false>(options: Options<PutPostData, ThrowOnError>): RequestResult<PutPostResponses, PutPostErrors, ThrowOnError> => (options.client ?? client).put<PutPostResponses, PutPostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -140,9 +140,9 @@ export const putPost = <ThrowOnError extends boolean = false>(options: Options<P
 /**
  * Delete a post
  *
- * For good. To take it from the public list only, make it a draft again.
+ * A deleted post cannot be restored. To remove it only from the public list, unpublish it.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const deletePost = <ThrowOnError extends boolean = false>(options: Options<DeletePostData, ThrowOnError>): RequestResult<DeletePostResponses, DeletePostErrors, ThrowOnError> => (options.client ?? client).delete<DeletePostResponses, DeletePostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -151,9 +151,9 @@ export const deletePost = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
- * Read a post by its id
+ * Get a post by id
  *
- * A draft is found only with a key.
+ * A draft is found only with an API key.
  */
 export const getPost = <ThrowOnError extends boolean = false>(options: Options<GetPostData, ThrowOnError>): RequestResult<GetPostResponses, GetPostErrors, ThrowOnError> => (options.client ?? client).get<GetPostResponses, GetPostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -162,11 +162,11 @@ export const getPost = <ThrowOnError extends boolean = false>(options: Options<G
 });
 
 /**
- * Change a post
+ * Update a post
  *
- * A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+ * Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const updatePost = <ThrowOnError extends boolean = false>(options: Options<UpdatePostData, ThrowOnError>): RequestResult<UpdatePostResponses, UpdatePostErrors, ThrowOnError> => (options.client ?? client).patch<UpdatePostResponses, UpdatePostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -181,10 +181,10 @@ export const updatePost = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Publish a post
  *
- * At once, or with `at` at that time: until then it stays a draft. A post that is published stays as it is. Published
- * again, it shows the time of its first publication, unless `at` gives another.
+ * Publishes the post at once, or schedules it for the time `at`; until then it stays a draft. Publishing a published
+ * post changes nothing. A post that is published again keeps its first `published_at`, unless `at` sets another.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const publishPost = <ThrowOnError extends boolean = false>(options: Options<PublishPostData, ThrowOnError>): RequestResult<PublishPostResponses, PublishPostErrors, ThrowOnError> => (options.client ?? client).post<PublishPostResponses, PublishPostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -197,11 +197,11 @@ export const publishPost = <ThrowOnError extends boolean = false>(options: Optio
 });
 
 /**
- * Make a post a draft again
+ * Unpublish a post
  *
- * Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+ * Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled is not changed.
  *
- * Takes a key with the role `editor` or above.
+ * Requires an API key with the role `editor` or above.
  */
 export const unpublishPost = <ThrowOnError extends boolean = false>(options: Options<UnpublishPostData, ThrowOnError>): RequestResult<UnpublishPostResponses, UnpublishPostErrors, ThrowOnError> => (options.client ?? client).post<UnpublishPostResponses, UnpublishPostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

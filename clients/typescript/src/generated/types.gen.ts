@@ -5,194 +5,198 @@ export type ClientOptions = {
 };
 
 /**
- * An API key, without the key itself, which is shown only once.
+ * An API key, without its secret.
  */
 export type ApiKey = {
     created_at: string;
     /**
-     * The id of the key that made it; null where it was made on the command line or with `ADMIN_API_KEY`.
+     * The id of the key that created it. Null if it was created on the command line or with `ADMIN_API_KEY`.
      */
     created_by: number | null;
     /**
-     * From when on it is refused; null: never.
+     * When the key expires. Null if it does not expire.
      */
     expires_at: string | null;
     id: number;
     /**
-     * The day, in UTC, on which it was last used; null where it never was.
+     * The date of last use, in UTC. Null if it was never used.
      */
     last_used_on: string | null;
     /**
-     * What it is for.
+     * What the key is used for.
      */
     name: string;
     /**
-     * What a key may do; each role may do all that the one before may.
-     *
-     * `reader` reads drafts, `editor` changes posts, `admin` manages keys.
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
      */
     role: 'reader' | 'editor' | 'admin';
 };
 
 /**
- * The API keys.
+ * All API keys.
  */
 export type ApiKeys = {
     /**
-     * Every key that was not revoked, oldest first.
+     * Every key that has not been revoked, oldest first.
      */
     items: Array<ApiKey>;
 };
 
 /**
- * Posts to store together: all of them or none.
+ * Posts to store together, all or none.
  */
 export type Batch = {
     /**
-     * What to do with a post whose slug is taken: store nothing of the batch, leave that post out, or replace the one that has the slug.
+     * What happens to a post whose slug is in use: `error` rejects the whole batch, `skip` leaves the existing post unchanged, and `replace` replaces it.
      */
     on_conflict?: 'error' | 'skip' | 'replace';
     /**
-     * 1 to 500 posts; no two may ask for the same slug.
+     * 1 to 500 posts. No two may request the same slug.
      */
     posts: Array<CreatePost>;
 };
 
 /**
- * What became of the posts of a batch.
- */
-export type BatchAnswer = {
-    /**
-     * One for each post of the request, in its order.
-     */
-    items: Array<BatchItem>;
-};
-
-/**
- * What became of a post of a batch.
+ * The outcome of one post in a batch.
  */
 export type BatchItem = {
     /**
-     * The post as it is now; of a skipped one, the post that has its slug.
+     * The post as it is now. For a skipped post, the existing post with its slug.
      */
     post: Post;
     /**
-     * `created`, `skipped` because its slug was taken, or `replaced`.
+     * `created`, `skipped` because the slug is in use, or `replaced`.
      */
     result: 'created' | 'skipped' | 'replaced';
 };
 
 /**
- * What is needed to make a key.
+ * The outcome of each post in a batch.
+ */
+export type BatchResponse = {
+    /**
+     * One item for each post of the request, in the same order.
+     */
+    items: Array<BatchItem>;
+};
+
+/**
+ * The parameters of a new API key.
  */
 export type CreateApiKey = {
     /**
-     * From when on it is refused, a time to come. Left out or null: never.
+     * When the key expires: a time in the future. If omitted or null, it does not expire.
      */
     expires_at?: string | null;
     /**
-     * What it is for: 1 to 100 characters, without spaces around them.
+     * What the key is used for: 1 to 100 characters. Surrounding white space is removed.
      */
     name: string;
     /**
-     * What a key may do; each role may do all that the one before may.
-     *
-     * `reader` reads drafts, `editor` changes posts, `admin` manages keys.
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
      */
     role: 'reader' | 'editor' | 'admin';
 };
 
 /**
- * What a new post is made of.
+ * A post to create.
  */
 export type CreatePost = {
     /**
-     * At most 512 KiB of UTF-8, without U+0000.
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000.
      */
     content?: string | null;
     /**
-     * Whether to publish it at once; otherwise it is a draft.
+     * Whether to publish the post at once. Otherwise, the post is a draft.
      */
     published?: boolean;
     /**
-     * The name in URLs. Left out or null: a free one is made from the title.
+     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug is
+     * derived from the title.
      */
     slug?: string | null;
     /**
-     * 1 to 200 characters; spaces around them are dropped.
+     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
     title: string;
 };
 
 /**
- * A new key as its maker sees it, once.
+ * A new API key, with its secret.
  */
 export type CreatedApiKey = ApiKey & {
     /**
-     * The key itself. It is stored only as a hash and cannot be shown again.
+     * The secret. It is stored only as a hash, and cannot be retrieved again.
      */
     key: string;
 };
 
 /**
- * One mistake in a request body.
+ * An error in a field of the request body.
  */
 export type FieldError = {
     /**
-     * What kind of mistake, for programs; it does not change.
+     * A stable error code for programs.
      */
     code: string;
     /**
-     * What to do about it, for people.
+     * A message for people that states what the value must be.
      */
     detail: string;
     /**
-     * Where in the body, as a JSON Pointer (RFC 6901); empty for the body itself.
+     * The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
      */
     pointer: string;
 };
-
-export type ListAnswer = PostPage | PostSummaryPage;
 
 /**
  * A post.
  */
 export type Post = {
     /**
-     * The text, in whatever markup its readers agree on; null where none was written.
+     * The text, in any markup. Null if the post has no content.
      */
     content: string | null;
+    /**
+     * When the post was created.
+     */
     created_at: string;
     /**
-     * Given at creation, from 1, never given again.
+     * Unique identifier. The id of a deleted post is not used again.
      */
     id: number;
     /**
-     * Whether everyone may read it. A post that is not published is a draft.
+     * Whether the post is public. A post that is not published is a draft.
      */
     published: boolean;
     /**
-     * When it was first published, or the time it was published for; null where it never was.
+     * When the post was first published, or the time for which its publication was scheduled. Null if it was never
+     * published.
      */
     published_at: string | null;
     /**
-     * When it is to be published; null where nothing is planned.
+     * When the service will publish the post. Null if no publication is scheduled.
      */
     scheduled_for: string | null;
     /**
-     * The name in URLs, unique among all posts.
+     * The name of the post in URLs. Unique among all posts, including drafts.
      */
     slug: string;
+    /**
+     * The title, without leading or trailing whitespace.
+     */
     title: string;
     /**
-     * When it was last changed; at first the same as `created_at`.
+     * When the post was last changed. Equal to `created_at` until the first change.
      */
     updated_at: string;
     /**
-     * 1 at creation, and one more with every change.
+     * The number of the current version: 1 at creation, incremented by every change.
      */
     version: number;
 };
+
+export type PostList = PostPage | PostSummaryPage;
 
 /**
  * A page of posts.
@@ -200,82 +204,89 @@ export type Post = {
 export type PostPage = {
     items: Array<Post>;
     /**
-     * The `cursor` of the page after this one; null on the last.
+     * The `cursor` of the next page. Null on the last page.
      */
     next_cursor: string | null;
     /**
-     * The `cursor` of the page before this one; null on the first.
+     * The `cursor` of the previous page. Null on the first page.
      */
     prev_cursor: string | null;
     /**
-     * How many posts the whole list has, where `count` asks for it.
+     * The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
      */
     total?: number;
     /**
-     * Whether `total` is an estimate.
+     * Whether `total` is an estimate. Present only with `total`.
      */
     total_is_estimate?: boolean;
 };
 
 /**
- * A post without its content, for lists.
+ * A post without its content, as lists return it with `view=summary`.
  */
 export type PostSummary = {
+    /**
+     * When the post was created.
+     */
     created_at: string;
     /**
-     * The beginning of the content as plain text, cut at a word.
+     * The beginning of the content as plain text, cut at a word boundary.
      */
     excerpt: string;
     /**
-     * Given at creation, from 1, never given again.
+     * Unique identifier. The id of a deleted post is not used again.
      */
     id: number;
     /**
-     * Whether everyone may read it. A post that is not published is a draft.
+     * Whether the post is public. A post that is not published is a draft.
      */
     published: boolean;
     /**
-     * When it was first published, or the time it was published for; null where it never was.
+     * When the post was first published, or the time for which its publication was scheduled. Null if it was never
+     * published.
      */
     published_at: string | null;
     /**
-     * When it is to be published; null where nothing is planned.
+     * When the service will publish the post. Null if no publication is scheduled.
      */
     scheduled_for: string | null;
     /**
-     * The name in URLs, unique among all posts.
+     * The name of the post in URLs. Unique among all posts, including drafts.
      */
     slug: string;
+    /**
+     * The title, without leading or trailing whitespace.
+     */
     title: string;
     /**
-     * When it was last changed; at first the same as `created_at`.
+     * When the post was last changed. Equal to `created_at` until the first change.
      */
     updated_at: string;
     /**
-     * 1 at creation, and one more with every change.
+     * The number of the current version: 1 at creation, incremented by every change.
      */
     version: number;
 };
 
 /**
- * A page of summaries: what `view=summary` answers.
+ * A page of post summaries, as lists return it with `view=summary`.
  */
 export type PostSummaryPage = {
     items: Array<PostSummary>;
     /**
-     * The `cursor` of the page after this one; null on the last.
+     * The `cursor` of the next page. Null on the last page.
      */
     next_cursor: string | null;
     /**
-     * The `cursor` of the page before this one; null on the first.
+     * The `cursor` of the previous page. Null on the first page.
      */
     prev_cursor: string | null;
     /**
-     * How many posts the whole list has, where `count` asks for it.
+     * The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
      */
     total?: number;
     /**
-     * Whether `total` is an estimate.
+     * Whether `total` is an estimate. Present only with `total`.
      */
     total_is_estimate?: boolean;
 };
@@ -285,83 +296,82 @@ export type PostSummaryPage = {
  */
 export type Problem = {
     /**
-     * The error's stable name: branch on this.
+     * The stable name of the error. Branch on this member.
      */
     code: string;
     /**
-     * What was wrong this time.
+     * What went wrong in this request.
      */
     detail: string;
     /**
-     * Where in the body it is wrong: all mistakes with `validation_failed`, the taken slugs of a batch with
-     * `slug_taken`.
+     * The invalid fields: every one for `validation_failed`, the slugs in use for `slug_taken` of a batch.
      */
     errors?: Array<FieldError>;
     /**
-     * The request's id, as in the header `X-Request-Id` and in the service's log.
+     * The id of the request, as in the `X-Request-Id` header and in the log of the service.
      */
     request_id: string;
     /**
-     * The HTTP status.
+     * The HTTP status code.
      */
     status: number;
     /**
-     * A short summary that is the same every time.
+     * A summary of the kind of error. Does not vary between occurrences.
      */
     title: string;
     /**
-     * Where the error is explained, relative to the service.
+     * The URL of an explanation, relative to the service.
      */
     type: string;
 };
 
 /**
- * When to publish.
+ * When to publish a post.
  */
 export type Publish = {
     /**
-     * The time to publish the post at, and to show as `published_at`. One that has passed publishes at once; left out
-     * or null: now.
+     * When to publish the post; becomes its `published_at`. A time in the past publishes the post at once. If omitted
+     * or null, the post is published at once, and `published_at` is the current time unless it is already set.
      */
     at?: string | null;
 };
 
 /**
- * A post to put at a slug.
+ * A post to create or replace at a slug.
  */
 export type PutPost = {
     /**
-     * At most 512 KiB of UTF-8, without U+0000. Left out or null: no content.
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
      */
     content?: string | null;
     /**
-     * Whether it is published. Left out: it is a draft, also where a published post was before.
+     * Whether the post is public. If omitted, the post becomes a draft, even if it replaces a published post.
      */
     published?: boolean;
     /**
-     * 1 to 200 characters; spaces around them are dropped.
+     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
     title: string;
 };
 
 /**
- * A change to a post, as a JSON Merge Patch (RFC 7396): what is left out stays, null clears.
+ * A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their values, and null clears a field.
  */
 export type UpdatePost = {
     /**
-     * At most 512 KiB of UTF-8, without U+0000; null clears it.
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
      */
     content?: string | null;
     /**
-     * true publishes, false makes it a draft.
+     * `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
      */
     published?: boolean;
     /**
-     * The name in URLs; the old one no longer leads here.
+     * The name of the post in URLs. The post can no longer be found by its previous slug.
      */
     slug?: string;
     /**
-     * 1 to 200 characters; spaces around them are dropped.
+     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
     title?: string;
 };
@@ -375,11 +385,11 @@ export type ListKeysData = {
 
 export type ListKeysErrors = {
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
@@ -387,11 +397,11 @@ export type ListKeysErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
 };
@@ -400,7 +410,7 @@ export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
 
 export type ListKeysResponses = {
     /**
-     * The keys
+     * The API keys
      */
     200: ApiKeys;
 };
@@ -416,31 +426,31 @@ export type CreateKeyData = {
 
 export type CreateKeyErrors = {
     /**
-     * `malformed_json`: The body is not JSON
+     * `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
-     * `request_timeout`: The request took too long to arrive
+     * `request_timeout`: Request timeout
      */
     408: Problem;
     /**
-     * `body_too_large`: The body is too large
+     * `body_too_large`: Request body too large
      */
     413: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken; `unsupported_media_type`: The body has the wrong type
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
      */
     415: Problem;
     /**
-     * `validation_failed`: The body has wrong fields
+     * `validation_failed`: Validation failed
      */
     422: Problem;
     /**
@@ -448,15 +458,15 @@ export type CreateKeyErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -465,7 +475,7 @@ export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
 
 export type CreateKeyResponses = {
     /**
-     * The key, shown this once
+     * The new key, with its secret
      */
     201: CreatedApiKey;
 };
@@ -476,7 +486,7 @@ export type RevokeKeyData = {
     body?: never;
     path: {
         /**
-         * The key's id
+         * The id of the resource.
          */
         id: number;
     };
@@ -486,11 +496,11 @@ export type RevokeKeyData = {
 
 export type RevokeKeyErrors = {
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
@@ -498,11 +508,11 @@ export type RevokeKeyErrors = {
      */
     404: Problem;
     /**
-     * `last_admin_key`: This is the last admin key
+     * `last_admin_key`: Last admin key
      */
     409: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken
+     * `unsupported_content_encoding`: Content-Encoding not supported
      */
     415: Problem;
     /**
@@ -510,15 +520,15 @@ export type RevokeKeyErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -538,61 +548,64 @@ export type ListPostsData = {
     body?: never;
     headers?: {
         /**
-         * An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
+         * The `ETag` of an earlier response, such as `"1-1"`. If the resource has not changed since, the response is 304 without
+         * a body.
          */
         'If-None-Match'?: string;
     };
     path?: never;
     query?: {
         /**
-         * Posts on a page. A page also ends at 8 MiB of content.
+         * The maximum number of posts on the page. A page also ends at 8 MiB of content.
          */
         limit?: number;
         /**
-         * `next_cursor` or `prev_cursor` of another page of the same list: only `limit`, `view` and `count` may differ.
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+         * the request that returned it.
          */
         cursor?: string;
         /**
-         * In what order; posts that are equal in it are ordered by id. `relevance` takes `q` and is the default with it:
-         * posts whose title has all the words come first, then the newest.
+         * The order of the posts; `-` means descending. Posts with equal values are ordered by id. `relevance` requires `q`,
+         * and is the default with it: posts whose title contains all words come first, then the newest.
          */
         sort?: '-id' | 'id' | '-published_at' | 'published_at' | '-updated_at' | 'updated_at' | 'title' | '-title' | 'relevance';
         /**
-         * `false` lists drafts, `any` drafts and published posts; both take a key.
+         * `false` lists drafts, `any` lists drafts and published posts. Both require an API key.
          */
         published?: 'true' | 'false' | 'any';
         /**
-         * Only posts with one of these slugs; may be given up to 100 times.
+         * Returns only posts with one of these slugs. Can be repeated up to 100 times.
          */
         slug?: Array<string>;
         /**
-         * Only posts published after this time.
+         * Returns only posts published after this time.
          */
         published_after?: string;
         /**
-         * Only posts published before this time.
+         * Returns only posts published before this time.
          */
         published_before?: string;
         /**
-         * Only posts changed after this time.
+         * Returns only posts changed after this time.
          */
         updated_after?: string;
         /**
-         * Only posts changed before this time.
+         * Returns only posts changed before this time.
          */
         updated_before?: string;
         /**
-         * Only posts with all these words in title or content, as in `rust async*`. "Quotes" make a phrase, `word*` is a
-         * prefix; case and diacritics do not matter. At most 20 words, of which at most 4 are prefixes.
+         * Returns only posts that contain all of these words in title or content, for example `rust async*`. `"Quotes"`
+         * match a phrase, `word*` matches a prefix; case and diacritics are ignored. At most 20 words, of which at most 4
+         * are prefixes.
          */
         q?: string;
         /**
-         * `summary` gives an `excerpt` in place of the `content`.
+         * `summary` returns an `excerpt` instead of the `content`.
          */
         view?: 'full' | 'summary';
         /**
-         * Adds `total` and `total_is_estimate`. An estimate is exact up to 10,000 and costs the same however many there
-         * are.
+         * Adds `total` and `total_is_estimate` to the response. An estimate is exact up to 10,000 posts, and its cost does
+         * not depend on the number of posts.
          */
         count?: 'none' | 'exact' | 'estimated';
     };
@@ -601,11 +614,11 @@ export type ListPostsData = {
 
 export type ListPostsErrors = {
     /**
-     * `invalid_parameter`: A parameter is wrong; `invalid_cursor`: The cursor is not valid here
+     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
@@ -613,11 +626,11 @@ export type ListPostsErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
 };
@@ -626,9 +639,9 @@ export type ListPostsError = ListPostsErrors[keyof ListPostsErrors];
 
 export type ListPostsResponses = {
     /**
-     * A page of posts, or of summaries where `view` asks for them
+     * A page of posts, or of summaries with `view=summary`
      */
-    200: ListAnswer;
+    200: PostList;
 };
 
 export type ListPostsResponse = ListPostsResponses[keyof ListPostsResponses];
@@ -637,8 +650,8 @@ export type CreatePostData = {
     body: CreatePost;
     headers?: {
         /**
-         * A name of your choice for this request, such as a UUID. Sent again within 24 hours by the same API key, it is
-         * not carried out again but answered as before, with `Idempotency-Replayed: true`.
+         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
+         * executed again: the response is the original one, with `Idempotency-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -649,35 +662,35 @@ export type CreatePostData = {
 
 export type CreatePostErrors = {
     /**
-     * `invalid_header`: A request header is wrong; `malformed_json`: The body is not JSON
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
-     * `request_timeout`: The request took too long to arrive
+     * `request_timeout`: Request timeout
      */
     408: Problem;
     /**
-     * `slug_taken`: The slug is taken; `idempotency_key_in_use`: The first request with this key still runs
+     * `slug_taken`: Slug already in use; `idempotency_key_in_use`: A request with this Idempotency-Key is in progress
      */
     409: Problem;
     /**
-     * `body_too_large`: The body is too large
+     * `body_too_large`: Request body too large
      */
     413: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken; `unsupported_media_type`: The body has the wrong type
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
      */
     415: Problem;
     /**
-     * `idempotency_key_reused`: Another request had this key; `validation_failed`: The body has wrong fields
+     * `idempotency_key_reused`: Idempotency-Key already used with a different request; `validation_failed`: Validation failed
      */
     422: Problem;
     /**
@@ -685,15 +698,15 @@ export type CreatePostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -702,7 +715,7 @@ export type CreatePostError = CreatePostErrors[keyof CreatePostErrors];
 
 export type CreatePostResponses = {
     /**
-     * The post
+     * The new post
      */
     201: Post;
 };
@@ -713,8 +726,8 @@ export type CreatePostsData = {
     body: Batch;
     headers?: {
         /**
-         * A name of your choice for this request, such as a UUID. Sent again within 24 hours by the same API key, it is
-         * not carried out again but answered as before, with `Idempotency-Replayed: true`.
+         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
+         * executed again: the response is the original one, with `Idempotency-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -725,35 +738,35 @@ export type CreatePostsData = {
 
 export type CreatePostsErrors = {
     /**
-     * `invalid_header`: A request header is wrong; `malformed_json`: The body is not JSON
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
-     * `request_timeout`: The request took too long to arrive
+     * `request_timeout`: Request timeout
      */
     408: Problem;
     /**
-     * `slug_taken`: The slug is taken; `idempotency_key_in_use`: The first request with this key still runs
+     * `slug_taken`: Slug already in use; `idempotency_key_in_use`: A request with this Idempotency-Key is in progress
      */
     409: Problem;
     /**
-     * `body_too_large`: The body is too large
+     * `body_too_large`: Request body too large
      */
     413: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken; `unsupported_media_type`: The body has the wrong type
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
      */
     415: Problem;
     /**
-     * `idempotency_key_reused`: Another request had this key; `validation_failed`: The body has wrong fields
+     * `idempotency_key_reused`: Idempotency-Key already used with a different request; `validation_failed`: Validation failed
      */
     422: Problem;
     /**
@@ -761,15 +774,15 @@ export type CreatePostsErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -778,9 +791,9 @@ export type CreatePostsError = CreatePostsErrors[keyof CreatePostsErrors];
 
 export type CreatePostsResponses = {
     /**
-     * What became of each post, in order
+     * The outcome of each post, in order
      */
-    200: BatchAnswer;
+    200: BatchResponse;
 };
 
 export type CreatePostsResponse = CreatePostsResponses[keyof CreatePostsResponses];
@@ -789,13 +802,14 @@ export type GetPostBySlugData = {
     body?: never;
     headers?: {
         /**
-         * An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
+         * The `ETag` of an earlier response, such as `"1-1"`. If the resource has not changed since, the response is 304 without
+         * a body.
          */
         'If-None-Match'?: string;
     };
     path: {
         /**
-         * The post's slug.
+         * The slug of the resource.
          */
         slug: string;
     };
@@ -805,7 +819,7 @@ export type GetPostBySlugData = {
 
 export type GetPostBySlugErrors = {
     /**
-     * `key_invalid`: The API key is not valid
+     * `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
@@ -817,11 +831,11 @@ export type GetPostBySlugErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
 };
@@ -841,17 +855,17 @@ export type PutPostData = {
     body: PutPost;
     headers?: {
         /**
-         * The `ETag` of the post as last read, such as `"1-1"`: replaces only that, 412 otherwise.
+         * The `ETag` of the resource as last read, such as `"1-1"`. Replaces only that version; otherwise the response is 412.
          */
         'If-Match'?: string;
         /**
-         * `*` creates only: 412 where the post exists.
+         * `*` creates only: if the resource exists, the response is 412.
          */
         'If-None-Match'?: string;
     };
     path: {
         /**
-         * The post's slug.
+         * The slug of the resource.
          */
         slug: string;
     };
@@ -861,39 +875,39 @@ export type PutPostData = {
 
 export type PutPostErrors = {
     /**
-     * `invalid_parameter`: A parameter is wrong; `invalid_header`: A request header is wrong; `malformed_json`: The body is not JSON
+     * `invalid_parameter`: Invalid parameter; `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
-     * `request_timeout`: The request took too long to arrive
+     * `request_timeout`: Request timeout
      */
     408: Problem;
     /**
-     * `precondition_failed`: The post is not in the state that the request asks for
+     * `precondition_failed`: Precondition failed
      */
     412: Problem;
     /**
-     * `body_too_large`: The body is too large
+     * `body_too_large`: Request body too large
      */
     413: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken; `unsupported_media_type`: The body has the wrong type
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
      */
     415: Problem;
     /**
-     * `validation_failed`: The body has wrong fields
+     * `validation_failed`: Validation failed
      */
     422: Problem;
     /**
-     * `precondition_required`: If-Match is required
+     * `precondition_required`: Precondition required
      */
     428: Problem;
     /**
@@ -901,15 +915,15 @@ export type PutPostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -918,11 +932,11 @@ export type PutPostError = PutPostErrors[keyof PutPostErrors];
 
 export type PutPostResponses = {
     /**
-     * Replaced: the post as it is now
+     * The replaced post
      */
     200: Post;
     /**
-     * Created: the post
+     * The new post
      */
     201: Post;
 };
@@ -933,13 +947,13 @@ export type DeletePostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
+         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
     path: {
         /**
-         * The post's id.
+         * The id of the resource.
          */
         id: number;
     };
@@ -949,15 +963,15 @@ export type DeletePostData = {
 
 export type DeletePostErrors = {
     /**
-     * `invalid_header`: A request header is wrong
+     * `invalid_header`: Invalid request header
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
@@ -965,15 +979,15 @@ export type DeletePostErrors = {
      */
     404: Problem;
     /**
-     * `precondition_failed`: The post is not in the state that the request asks for
+     * `precondition_failed`: Precondition failed
      */
     412: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken
+     * `unsupported_content_encoding`: Content-Encoding not supported
      */
     415: Problem;
     /**
-     * `precondition_required`: If-Match is required
+     * `precondition_required`: Precondition required
      */
     428: Problem;
     /**
@@ -981,15 +995,15 @@ export type DeletePostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -1009,13 +1023,14 @@ export type GetPostData = {
     body?: never;
     headers?: {
         /**
-         * An `ETag` from an earlier answer, such as `"1-1"`: 304 without a body while nothing has changed.
+         * The `ETag` of an earlier response, such as `"1-1"`. If the resource has not changed since, the response is 304 without
+         * a body.
          */
         'If-None-Match'?: string;
     };
     path: {
         /**
-         * The post's id.
+         * The id of the resource.
          */
         id: number;
     };
@@ -1025,7 +1040,7 @@ export type GetPostData = {
 
 export type GetPostErrors = {
     /**
-     * `key_invalid`: The API key is not valid
+     * `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
@@ -1037,11 +1052,11 @@ export type GetPostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
 };
@@ -1061,13 +1076,13 @@ export type UpdatePostData = {
     body: UpdatePost;
     headers?: {
         /**
-         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
+         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
     path: {
         /**
-         * The post's id.
+         * The id of the resource.
          */
         id: number;
     };
@@ -1077,15 +1092,15 @@ export type UpdatePostData = {
 
 export type UpdatePostErrors = {
     /**
-     * `invalid_header`: A request header is wrong; `malformed_json`: The body is not JSON
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
@@ -1093,31 +1108,31 @@ export type UpdatePostErrors = {
      */
     404: Problem;
     /**
-     * `request_timeout`: The request took too long to arrive
+     * `request_timeout`: Request timeout
      */
     408: Problem;
     /**
-     * `slug_taken`: The slug is taken
+     * `slug_taken`: Slug already in use
      */
     409: Problem;
     /**
-     * `precondition_failed`: The post is not in the state that the request asks for
+     * `precondition_failed`: Precondition failed
      */
     412: Problem;
     /**
-     * `body_too_large`: The body is too large
+     * `body_too_large`: Request body too large
      */
     413: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken; `unsupported_media_type`: The body has the wrong type
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
      */
     415: Problem;
     /**
-     * `validation_failed`: The body has wrong fields
+     * `validation_failed`: Validation failed
      */
     422: Problem;
     /**
-     * `precondition_required`: If-Match is required
+     * `precondition_required`: Precondition required
      */
     428: Problem;
     /**
@@ -1125,15 +1140,15 @@ export type UpdatePostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -1142,7 +1157,7 @@ export type UpdatePostError = UpdatePostErrors[keyof UpdatePostErrors];
 
 export type UpdatePostResponses = {
     /**
-     * The post as it is now
+     * The updated post
      */
     200: Post;
 };
@@ -1151,18 +1166,18 @@ export type UpdatePostResponse = UpdatePostResponses[keyof UpdatePostResponses];
 
 export type PublishPostData = {
     /**
-     * May be left out. `{}` publishes at once, too, and `{"at": "2099-01-31T12:00:00Z"}` at that time.
+     * Optional. Without a body or with `{}`, the post is published at once; with `{"at": "2099-01-31T12:00:00Z"}`, at that time.
      */
     body?: Publish;
     headers?: {
         /**
-         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
+         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
     path: {
         /**
-         * The post's id.
+         * The id of the resource.
          */
         id: number;
     };
@@ -1172,15 +1187,15 @@ export type PublishPostData = {
 
 export type PublishPostErrors = {
     /**
-     * `invalid_header`: A request header is wrong; `malformed_json`: The body is not JSON
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
@@ -1188,27 +1203,27 @@ export type PublishPostErrors = {
      */
     404: Problem;
     /**
-     * `request_timeout`: The request took too long to arrive
+     * `request_timeout`: Request timeout
      */
     408: Problem;
     /**
-     * `precondition_failed`: The post is not in the state that the request asks for
+     * `precondition_failed`: Precondition failed
      */
     412: Problem;
     /**
-     * `body_too_large`: The body is too large
+     * `body_too_large`: Request body too large
      */
     413: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken; `unsupported_media_type`: The body has the wrong type
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
      */
     415: Problem;
     /**
-     * `validation_failed`: The body has wrong fields
+     * `validation_failed`: Validation failed
      */
     422: Problem;
     /**
-     * `precondition_required`: If-Match is required
+     * `precondition_required`: Precondition required
      */
     428: Problem;
     /**
@@ -1216,15 +1231,15 @@ export type PublishPostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -1233,7 +1248,7 @@ export type PublishPostError = PublishPostErrors[keyof PublishPostErrors];
 
 export type PublishPostResponses = {
     /**
-     * The post as it is now
+     * The post
      */
     200: Post;
 };
@@ -1244,13 +1259,13 @@ export type UnpublishPostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the post as last read, such as `"1-1"`: 412 where somebody changed it since.
+         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
     path: {
         /**
-         * The post's id.
+         * The id of the resource.
          */
         id: number;
     };
@@ -1260,15 +1275,15 @@ export type UnpublishPostData = {
 
 export type UnpublishPostErrors = {
     /**
-     * `invalid_header`: A request header is wrong
+     * `invalid_header`: Invalid request header
      */
     400: Problem;
     /**
-     * `key_required`: An API key is required; `key_invalid`: The API key is not valid
+     * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
     /**
-     * `forbidden`: The API key's role is too low
+     * `forbidden`: Insufficient role
      */
     403: Problem;
     /**
@@ -1276,15 +1291,15 @@ export type UnpublishPostErrors = {
      */
     404: Problem;
     /**
-     * `precondition_failed`: The post is not in the state that the request asks for
+     * `precondition_failed`: Precondition failed
      */
     412: Problem;
     /**
-     * `unsupported_content_encoding`: Compressed bodies are not taken
+     * `unsupported_content_encoding`: Content-Encoding not supported
      */
     415: Problem;
     /**
-     * `precondition_required`: If-Match is required
+     * `precondition_required`: Precondition required
      */
     428: Problem;
     /**
@@ -1292,15 +1307,15 @@ export type UnpublishPostErrors = {
      */
     429: Problem;
     /**
-     * `internal_error`: Something went wrong here
+     * `internal_error`: Internal server error
      */
     500: Problem;
     /**
-     * `database_busy`: The service is busy; `database_unavailable`: The database cannot be reached
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
      */
     503: Problem;
     /**
-     * `storage_full`: There is no room to store this
+     * `storage_full`: Insufficient storage
      */
     507: Problem;
 };
@@ -1309,7 +1324,7 @@ export type UnpublishPostError = UnpublishPostErrors[keyof UnpublishPostErrors];
 
 export type UnpublishPostResponses = {
     /**
-     * The post as it is now
+     * The post
      */
     200: Post;
 };

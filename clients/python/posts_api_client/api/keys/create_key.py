@@ -52,14 +52,14 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: CreateApiKey,
 ) -> Response[CreatedApiKey]:
-    """Make an API key
+    """Create an API key
 
-     The answer holds the key itself, which cannot be shown again.
+     The response contains the secret. It is stored only as a hash, and cannot be retrieved again.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
-        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+        body (CreateApiKey): The parameters of a new API key. Example: {'name': 'ci', 'role':
             'editor'}.
 
     Raises:
@@ -87,14 +87,14 @@ def sync(
     client: AuthenticatedClient | Client,
     body: CreateApiKey,
 ) -> CreatedApiKey:
-    """Make an API key
+    """Create an API key
 
-     The answer holds the key itself, which cannot be shown again.
+     The response contains the secret. It is stored only as a hash, and cannot be retrieved again.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
-        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+        body (CreateApiKey): The parameters of a new API key. Example: {'name': 'ci', 'role':
             'editor'}.
 
     Raises:
@@ -120,14 +120,14 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: CreateApiKey,
 ) -> Response[CreatedApiKey]:
-    """Make an API key
+    """Create an API key
 
-     The answer holds the key itself, which cannot be shown again.
+     The response contains the secret. It is stored only as a hash, and cannot be retrieved again.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
-        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+        body (CreateApiKey): The parameters of a new API key. Example: {'name': 'ci', 'role':
             'editor'}.
 
     Raises:
@@ -153,14 +153,14 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: CreateApiKey,
 ) -> CreatedApiKey:
-    """Make an API key
+    """Create an API key
 
-     The answer holds the key itself, which cannot be shown again.
+     The response contains the secret. It is stored only as a hash, and cannot be retrieved again.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
-        body (CreateApiKey): What is needed to make a key. Example: {'name': 'ci', 'role':
+        body (CreateApiKey): The parameters of a new API key. Example: {'name': 'ci', 'role':
             'editor'}.
 
     Raises:

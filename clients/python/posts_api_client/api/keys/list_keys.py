@@ -41,11 +41,11 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[ApiKeys]:
-    """List the API keys
+    """List API keys
 
-     Keys that were revoked are not listed. The keys themselves are never shown.
+     Returns every key that has not been revoked, without the secret itself.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -69,11 +69,11 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> ApiKeys:
-    """List the API keys
+    """List API keys
 
-     Keys that were revoked are not listed. The keys themselves are never shown.
+     Returns every key that has not been revoked, without the secret itself.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -96,11 +96,11 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[ApiKeys]:
-    """List the API keys
+    """List API keys
 
-     Keys that were revoked are not listed. The keys themselves are never shown.
+     Returns every key that has not been revoked, without the secret itself.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -122,11 +122,11 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> ApiKeys:
-    """List the API keys
+    """List API keys
 
-     Keys that were revoked are not listed. The keys themselves are never shown.
+     Returns every key that has not been revoked, without the secret itself.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Raises:
         errors.ProblemError: If the service returns an error.

@@ -46,11 +46,11 @@ def sync_detailed(
 ) -> Response[None]:
     """Revoke an API key
 
-     It is refused from the next request on, on every instance. The last admin key can only be revoked
-    where the service
-    has an `ADMIN_API_KEY`.
+     Every instance rejects the key from the next request on. The last admin key cannot be revoked,
+    unless the service has
+    an `ADMIN_API_KEY`.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
         id (int):
@@ -82,11 +82,11 @@ def sync(
 ) -> None:
     """Revoke an API key
 
-     It is refused from the next request on, on every instance. The last admin key can only be revoked
-    where the service
-    has an `ADMIN_API_KEY`.
+     Every instance rejects the key from the next request on. The last admin key cannot be revoked,
+    unless the service has
+    an `ADMIN_API_KEY`.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
         id (int):
@@ -113,11 +113,11 @@ async def asyncio_detailed(
 ) -> Response[None]:
     """Revoke an API key
 
-     It is refused from the next request on, on every instance. The last admin key can only be revoked
-    where the service
-    has an `ADMIN_API_KEY`.
+     Every instance rejects the key from the next request on. The last admin key cannot be revoked,
+    unless the service has
+    an `ADMIN_API_KEY`.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
         id (int):
@@ -147,11 +147,11 @@ async def asyncio(
 ) -> None:
     """Revoke an API key
 
-     It is refused from the next request on, on every instance. The last admin key can only be revoked
-    where the service
-    has an `ADMIN_API_KEY`.
+     Every instance rejects the key from the next request on. The last admin key cannot be revoked,
+    unless the service has
+    an `ADMIN_API_KEY`.
 
-    Takes a key with the role `admin`.
+    Requires an API key with the role `admin`.
 
     Args:
         id (int):

@@ -39,9 +39,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[str]:
-    """Show this document as a page
+    """Show the API documentation
 
-     Swagger UI, which also sends requests.
+     Renders the OpenAPI document with Swagger UI, which can also send requests.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -65,9 +65,9 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> str:
-    """Show this document as a page
+    """Show the API documentation
 
-     Swagger UI, which also sends requests.
+     Renders the OpenAPI document with Swagger UI, which can also send requests.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -90,9 +90,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[str]:
-    """Show this document as a page
+    """Show the API documentation
 
-     Swagger UI, which also sends requests.
+     Renders the OpenAPI document with Swagger UI, which can also send requests.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -114,9 +114,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> str:
-    """Show this document as a page
+    """Show the API documentation
 
-     Swagger UI, which also sends requests.
+     Renders the OpenAPI document with Swagger UI, which can also send requests.
 
     Raises:
         errors.ProblemError: If the service returns an error.

@@ -45,9 +45,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[str]:
-    """Read a file of the page
+    """Get a file of the API documentation
 
-     Swagger UI's own styles, scripts and icons.
+     The styles, scripts, and icons of Swagger UI.
 
     Args:
         name (str):
@@ -77,9 +77,9 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> str:
-    """Read a file of the page
+    """Get a file of the API documentation
 
-     Swagger UI's own styles, scripts and icons.
+     The styles, scripts, and icons of Swagger UI.
 
     Args:
         name (str):
@@ -107,9 +107,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[str]:
-    """Read a file of the page
+    """Get a file of the API documentation
 
-     Swagger UI's own styles, scripts and icons.
+     The styles, scripts, and icons of Swagger UI.
 
     Args:
         name (str):
@@ -137,9 +137,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> str:
-    """Read a file of the page
+    """Get a file of the API documentation
 
-     Swagger UI's own styles, scripts and icons.
+     The styles, scripts, and icons of Swagger UI.
 
     Args:
         name (str):

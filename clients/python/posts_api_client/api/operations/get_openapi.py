@@ -39,9 +39,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[Any]:
-    """Read this document
+    """Get the OpenAPI document
 
-     For tools that make clients, tests and pages of it; `/docs` shows it to people.
+     For tools that generate clients, tests, and documentation. `/docs` renders it for people.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -65,9 +65,9 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> Any:
-    """Read this document
+    """Get the OpenAPI document
 
-     For tools that make clients, tests and pages of it; `/docs` shows it to people.
+     For tools that generate clients, tests, and documentation. `/docs` renders it for people.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -90,9 +90,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[Any]:
-    """Read this document
+    """Get the OpenAPI document
 
-     For tools that make clients, tests and pages of it; `/docs` shows it to people.
+     For tools that generate clients, tests, and documentation. `/docs` renders it for people.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -114,9 +114,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> Any:
-    """Read this document
+    """Get the OpenAPI document
 
-     For tools that make clients, tests and pages of it; `/docs` shows it to people.
+     For tools that generate clients, tests, and documentation. `/docs` renders it for people.
 
     Raises:
         errors.ProblemError: If the service returns an error.

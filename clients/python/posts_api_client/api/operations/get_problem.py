@@ -47,7 +47,7 @@ def sync_detailed(
 ) -> Response[str]:
     """Explain an error code
 
-     Every problem's `type` leads here.
+     The `type` of every problem response links to this page.
 
     Args:
         code (str):
@@ -79,7 +79,7 @@ def sync(
 ) -> str:
     """Explain an error code
 
-     Every problem's `type` leads here.
+     The `type` of every problem response links to this page.
 
     Args:
         code (str):
@@ -109,7 +109,7 @@ async def asyncio_detailed(
 ) -> Response[str]:
     """Explain an error code
 
-     Every problem's `type` leads here.
+     The `type` of every problem response links to this page.
 
     Args:
         code (str):
@@ -139,7 +139,7 @@ async def asyncio(
 ) -> str:
     """Explain an error code
 
-     Every problem's `type` leads here.
+     The `type` of every problem response links to this page.
 
     Args:
         code (str):

@@ -41,9 +41,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[Health]:
-    """Tell whether the process lives
+    """Check liveness
 
-     Touches nothing else: where this does not answer, restart the process.
+     Does not use the database. If this check fails, restart the process.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -67,9 +67,9 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> Health:
-    """Tell whether the process lives
+    """Check liveness
 
-     Touches nothing else: where this does not answer, restart the process.
+     Does not use the database. If this check fails, restart the process.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -92,9 +92,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[Health]:
-    """Tell whether the process lives
+    """Check liveness
 
-     Touches nothing else: where this does not answer, restart the process.
+     Does not use the database. If this check fails, restart the process.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -116,9 +116,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> Health:
-    """Tell whether the process lives
+    """Check liveness
 
-     Touches nothing else: where this does not answer, restart the process.
+     Does not use the database. If this check fails, restart the process.
 
     Raises:
         errors.ProblemError: If the service returns an error.

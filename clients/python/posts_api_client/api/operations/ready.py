@@ -41,9 +41,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[Health]:
-    """Tell whether this instance should get requests
+    """Check readiness
 
-     Asks the database. Where this does not answer 200, send requests to another instance.
+     Queries the database. If this check fails, send requests to another instance.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -67,9 +67,9 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
 ) -> Health:
-    """Tell whether this instance should get requests
+    """Check readiness
 
-     Asks the database. Where this does not answer 200, send requests to another instance.
+     Queries the database. If this check fails, send requests to another instance.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -92,9 +92,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
 ) -> Response[Health]:
-    """Tell whether this instance should get requests
+    """Check readiness
 
-     Asks the database. Where this does not answer 200, send requests to another instance.
+     Queries the database. If this check fails, send requests to another instance.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -116,9 +116,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
 ) -> Health:
-    """Tell whether this instance should get requests
+    """Check readiness
 
-     Asks the database. Where this does not answer 200, send requests to another instance.
+     Queries the database. If this check fails, send requests to another instance.
 
     Raises:
         errors.ProblemError: If the service returns an error.

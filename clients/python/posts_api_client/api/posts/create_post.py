@@ -56,16 +56,16 @@ def sync_detailed(
     body: CreatePost,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Write a post
+    """Create a post
 
-     It is a draft unless `published` is true.
+     The post is a draft unless `published` is true.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): What a new post is made of. Example: {'content': 'My first post.',
-            'title': 'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
+            'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -94,16 +94,16 @@ def sync(
     body: CreatePost,
     idempotency_key: str | Unset = UNSET,
 ) -> Post:
-    """Write a post
+    """Create a post
 
-     It is a draft unless `published` is true.
+     The post is a draft unless `published` is true.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): What a new post is made of. Example: {'content': 'My first post.',
-            'title': 'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
+            'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -130,16 +130,16 @@ async def asyncio_detailed(
     body: CreatePost,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Write a post
+    """Create a post
 
-     It is a draft unless `published` is true.
+     The post is a draft unless `published` is true.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): What a new post is made of. Example: {'content': 'My first post.',
-            'title': 'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
+            'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -166,16 +166,16 @@ async def asyncio(
     body: CreatePost,
     idempotency_key: str | Unset = UNSET,
 ) -> Post:
-    """Write a post
+    """Create a post
 
-     It is a draft unless `published` is true.
+     The post is a draft unless `published` is true.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): What a new post is made of. Example: {'content': 'My first post.',
-            'title': 'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
+            'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

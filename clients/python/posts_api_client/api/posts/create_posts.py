@@ -6,7 +6,7 @@ import httpx
 from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.batch import Batch
-from ...models.batch_answer import BatchAnswer
+from ...models.batch_response import BatchResponse
 from ...types import UNSET, Response, Unset
 
 
@@ -32,16 +32,16 @@ def _get_kwargs(
     return _kwargs
 
 
-def _parse_response(response: httpx.Response) -> BatchAnswer:
+def _parse_response(response: httpx.Response) -> BatchResponse:
     if response.status_code == 200:
-        response_200 = BatchAnswer.from_dict(response.json())
+        response_200 = BatchResponse.from_dict(response.json())
 
         return response_200
 
     raise errors.error_from_response(response)
 
 
-def _build_response(response: httpx.Response) -> Response[BatchAnswer]:
+def _build_response(response: httpx.Response) -> Response[BatchResponse]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -55,17 +55,18 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: Batch,
     idempotency_key: str | Unset = UNSET,
-) -> Response[BatchAnswer]:
-    """Write many posts at once
+) -> Response[BatchResponse]:
+    """Create posts in a batch
 
-     All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+     Stores all posts or none, in order. `on_conflict` determines what happens to a post whose slug is in
+    use.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together: all of them or none. Example: {'on_conflict':
-            'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
+            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -73,7 +74,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[BatchAnswer]
+        Response[BatchResponse]
     """
 
     kwargs = _get_kwargs(
@@ -93,17 +94,18 @@ def sync(
     client: AuthenticatedClient | Client,
     body: Batch,
     idempotency_key: str | Unset = UNSET,
-) -> BatchAnswer:
-    """Write many posts at once
+) -> BatchResponse:
+    """Create posts in a batch
 
-     All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+     Stores all posts or none, in order. `on_conflict` determines what happens to a post whose slug is in
+    use.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together: all of them or none. Example: {'on_conflict':
-            'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
+            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -111,11 +113,11 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        BatchAnswer
+        BatchResponse
     """
 
     return cast(
-        BatchAnswer,
+        BatchResponse,
         sync_detailed(
             client=client,
             body=body,
@@ -129,17 +131,18 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: Batch,
     idempotency_key: str | Unset = UNSET,
-) -> Response[BatchAnswer]:
-    """Write many posts at once
+) -> Response[BatchResponse]:
+    """Create posts in a batch
 
-     All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+     Stores all posts or none, in order. `on_conflict` determines what happens to a post whose slug is in
+    use.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together: all of them or none. Example: {'on_conflict':
-            'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
+            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -147,7 +150,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[BatchAnswer]
+        Response[BatchResponse]
     """
 
     kwargs = _get_kwargs(
@@ -165,17 +168,18 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: Batch,
     idempotency_key: str | Unset = UNSET,
-) -> BatchAnswer:
-    """Write many posts at once
+) -> BatchResponse:
+    """Create posts in a batch
 
-     All of them or none, in order. `on_conflict` says what to do with a post whose slug is taken.
+     Stores all posts or none, in order. `on_conflict` determines what happens to a post whose slug is in
+    use.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together: all of them or none. Example: {'on_conflict':
-            'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
+            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -183,11 +187,11 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        BatchAnswer
+        BatchResponse
     """
 
     return cast(
-        BatchAnswer,
+        BatchResponse,
         (
             await asyncio_detailed(
                 client=client,

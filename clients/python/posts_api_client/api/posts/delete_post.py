@@ -53,9 +53,9 @@ def sync_detailed(
 ) -> Response[None]:
     """Delete a post
 
-     For good. To take it from the public list only, make it a draft again.
+     A deleted post cannot be restored. To remove it only from the public list, unpublish it.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
@@ -90,9 +90,9 @@ def sync(
 ) -> None:
     """Delete a post
 
-     For good. To take it from the public list only, make it a draft again.
+     A deleted post cannot be restored. To remove it only from the public list, unpublish it.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
@@ -122,9 +122,9 @@ async def asyncio_detailed(
 ) -> Response[None]:
     """Delete a post
 
-     For good. To take it from the public list only, make it a draft again.
+     A deleted post cannot be restored. To remove it only from the public list, unpublish it.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
@@ -157,9 +157,9 @@ async def asyncio(
 ) -> None:
     """Delete a post
 
-     For good. To take it from the public list only, make it a draft again.
+     A deleted post cannot be restored. To remove it only from the public list, unpublish it.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):

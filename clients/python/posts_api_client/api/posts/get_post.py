@@ -54,9 +54,9 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Read a post by its id
+    """Get a post by id
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         id (int):
@@ -90,9 +90,9 @@ def sync(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Post:
-    """Read a post by its id
+    """Get a post by id
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         id (int):
@@ -124,9 +124,9 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Read a post by its id
+    """Get a post by id
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         id (int):
@@ -158,9 +158,9 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Post:
-    """Read a post by its id
+    """Get a post by id
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         id (int):

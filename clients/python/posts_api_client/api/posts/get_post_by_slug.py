@@ -54,9 +54,9 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Read a post by its slug
+    """Get a post by slug
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         slug (str):
@@ -90,9 +90,9 @@ def sync(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Post:
-    """Read a post by its slug
+    """Get a post by slug
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         slug (str):
@@ -124,9 +124,9 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Read a post by its slug
+    """Get a post by slug
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         slug (str):
@@ -158,9 +158,9 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     if_none_match: str | Unset = UNSET,
 ) -> Post:
-    """Read a post by its slug
+    """Get a post by slug
 
-     A draft is found only with a key.
+     A draft is found only with an API key.
 
     Args:
         slug (str):

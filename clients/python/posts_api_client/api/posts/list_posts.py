@@ -112,16 +112,16 @@ def _parse_response(response: httpx.Response) -> PostPage | PostSummaryPage:
             try:
                 if not isinstance(data, dict):
                     raise TypeError()
-                componentsschemas_list_answer_type_0 = PostPage.from_dict(data)
+                componentsschemas_post_list_type_0 = PostPage.from_dict(data)
 
-                return componentsschemas_list_answer_type_0
+                return componentsschemas_post_list_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
             if not isinstance(data, dict):
                 raise TypeError()
-            componentsschemas_list_answer_type_1 = PostSummaryPage.from_dict(data)
+            componentsschemas_post_list_type_1 = PostSummaryPage.from_dict(data)
 
-            return componentsschemas_list_answer_type_1
+            return componentsschemas_post_list_type_1
 
         response_200 = _parse_response_200(response.json())
 
@@ -158,9 +158,9 @@ def sync_detailed(
 ) -> Response[PostPage | PostSummaryPage]:
     """List posts
 
-     Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the
-    next page. A key
-    may also list drafts.
+     Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor`
+    as `cursor`. With
+    an API key, drafts can be listed too.
 
     Args:
         limit (int | Unset):  Default: 20.
@@ -229,9 +229,9 @@ def sync(
 ) -> PostPage | PostSummaryPage:
     """List posts
 
-     Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the
-    next page. A key
-    may also list drafts.
+     Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor`
+    as `cursor`. With
+    an API key, drafts can be listed too.
 
     Args:
         limit (int | Unset):  Default: 20.
@@ -298,9 +298,9 @@ async def asyncio_detailed(
 ) -> Response[PostPage | PostSummaryPage]:
     """List posts
 
-     Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the
-    next page. A key
-    may also list drafts.
+     Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor`
+    as `cursor`. With
+    an API key, drafts can be listed too.
 
     Args:
         limit (int | Unset):  Default: 20.
@@ -367,9 +367,9 @@ async def asyncio(
 ) -> PostPage | PostSummaryPage:
     """List posts
 
-     Published posts, newest first, a page at a time: `next_cursor` of the answer is the `cursor` of the
-    next page. A key
-    may also list drafts.
+     Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor`
+    as `cursor`. With
+    an API key, drafts can be listed too.
 
     Args:
         limit (int | Unset):  Default: 20.

@@ -64,16 +64,17 @@ def sync_detailed(
 ) -> Response[Post]:
     """Publish a post
 
-     At once, or with `at` at that time: until then it stays a draft. A post that is published stays as
-    it is. Published
-    again, it shows the time of its first publication, unless `at` gives another.
+     Publishes the post at once, or schedules it for the time `at`; until then it stays a draft.
+    Publishing a published
+    post changes nothing. A post that is published again keeps its first `published_at`, unless `at`
+    sets another.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (Publish | Unset): When to publish. Example: {}.
+        body (Publish | Unset): When to publish a post. Example: {}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -106,16 +107,17 @@ def sync(
 ) -> Post:
     """Publish a post
 
-     At once, or with `at` at that time: until then it stays a draft. A post that is published stays as
-    it is. Published
-    again, it shows the time of its first publication, unless `at` gives another.
+     Publishes the post at once, or schedules it for the time `at`; until then it stays a draft.
+    Publishing a published
+    post changes nothing. A post that is published again keeps its first `published_at`, unless `at`
+    sets another.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (Publish | Unset): When to publish. Example: {}.
+        body (Publish | Unset): When to publish a post. Example: {}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -146,16 +148,17 @@ async def asyncio_detailed(
 ) -> Response[Post]:
     """Publish a post
 
-     At once, or with `at` at that time: until then it stays a draft. A post that is published stays as
-    it is. Published
-    again, it shows the time of its first publication, unless `at` gives another.
+     Publishes the post at once, or schedules it for the time `at`; until then it stays a draft.
+    Publishing a published
+    post changes nothing. A post that is published again keeps its first `published_at`, unless `at`
+    sets another.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (Publish | Unset): When to publish. Example: {}.
+        body (Publish | Unset): When to publish a post. Example: {}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -186,16 +189,17 @@ async def asyncio(
 ) -> Post:
     """Publish a post
 
-     At once, or with `at` at that time: until then it stays a draft. A post that is published stays as
-    it is. Published
-    again, it shows the time of its first publication, unless `at` gives another.
+     Publishes the post at once, or schedules it for the time `at`; until then it stays a draft.
+    Publishing a published
+    post changes nothing. A post that is published again keeps its first `published_at`, unless `at`
+    sets another.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (Publish | Unset): When to publish. Example: {}.
+        body (Publish | Unset): When to publish a post. Example: {}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

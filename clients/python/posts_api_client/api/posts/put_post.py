@@ -71,20 +71,20 @@ def sync_detailed(
     if_match: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Write or replace a post by its slug
+    """Create or replace a post by slug
 
-     Creates the post where there is none with this slug, and otherwise replaces it: what is left out is
-    as in a new
-    post, a `published` that is left out makes it a draft.
+     Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
+    of a new post; in
+    particular, omitting `published` makes the post a draft.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to put at a slug. Example: {'content': 'My first post.',
-            'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+            post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -117,20 +117,20 @@ def sync(
     if_match: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Post:
-    """Write or replace a post by its slug
+    """Create or replace a post by slug
 
-     Creates the post where there is none with this slug, and otherwise replaces it: what is left out is
-    as in a new
-    post, a `published` that is left out makes it a draft.
+     Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
+    of a new post; in
+    particular, omitting `published` makes the post a draft.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to put at a slug. Example: {'content': 'My first post.',
-            'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+            post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -161,20 +161,20 @@ async def asyncio_detailed(
     if_match: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Write or replace a post by its slug
+    """Create or replace a post by slug
 
-     Creates the post where there is none with this slug, and otherwise replaces it: what is left out is
-    as in a new
-    post, a `published` that is left out makes it a draft.
+     Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
+    of a new post; in
+    particular, omitting `published` makes the post a draft.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to put at a slug. Example: {'content': 'My first post.',
-            'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+            post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -205,20 +205,20 @@ async def asyncio(
     if_match: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 ) -> Post:
-    """Write or replace a post by its slug
+    """Create or replace a post by slug
 
-     Creates the post where there is none with this slug, and otherwise replaces it: what is left out is
-    as in a new
-    post, a `published` that is left out makes it a draft.
+     Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
+    of a new post; in
+    particular, omitting `published` makes the post a draft.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to put at a slug. Example: {'content': 'My first post.',
-            'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+            post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

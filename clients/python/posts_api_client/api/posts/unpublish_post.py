@@ -54,11 +54,12 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     if_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Make a post a draft again
+    """Unpublish a post
 
-     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+     Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled
+    is not changed.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
@@ -91,11 +92,12 @@ def sync(
     client: AuthenticatedClient | Client,
     if_match: str | Unset = UNSET,
 ) -> Post:
-    """Make a post a draft again
+    """Unpublish a post
 
-     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+     Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled
+    is not changed.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
@@ -126,11 +128,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     if_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Make a post a draft again
+    """Unpublish a post
 
-     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+     Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled
+    is not changed.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
@@ -161,11 +164,12 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     if_match: str | Unset = UNSET,
 ) -> Post:
-    """Make a post a draft again
+    """Unpublish a post
 
-     Also cancels what is scheduled. A draft with nothing scheduled stays as it is.
+     Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled
+    is not changed.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):

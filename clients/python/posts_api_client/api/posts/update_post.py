@@ -66,19 +66,19 @@ def sync_detailed(
     body: UpdatePost | Unset = UNSET,
     if_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Change a post
+    """Update a post
 
-     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+     Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -109,19 +109,19 @@ def sync(
     body: UpdatePost | Unset = UNSET,
     if_match: str | Unset = UNSET,
 ) -> Post:
-    """Change a post
+    """Update a post
 
-     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+     Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -150,19 +150,19 @@ async def asyncio_detailed(
     body: UpdatePost | Unset = UNSET,
     if_match: str | Unset = UNSET,
 ) -> Response[Post]:
-    """Change a post
+    """Update a post
 
-     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+     Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -191,19 +191,19 @@ async def asyncio(
     body: UpdatePost | Unset = UNSET,
     if_match: str | Unset = UNSET,
 ) -> Post:
-    """Change a post
+    """Update a post
 
-     A JSON Merge Patch (RFC 7396): fields that are left out stay as they are, null clears.
+     Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
 
-    Takes a key with the role `editor` or above.
+    Requires an API key with the role `editor` or above.
 
     Args:
         id (int):
         if_match (str | Unset):
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
-        body (UpdatePost): A change to a post, as a JSON Merge Patch (RFC 7396): what is left out
-            stays, null clears. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
+        body (UpdatePost): A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their
+            values, and null clears a field. Example: {'title': 'Hello again'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

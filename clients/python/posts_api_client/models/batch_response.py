@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from ..models.batch_item import BatchItem
 
 
-T = TypeVar("T", bound="BatchAnswer")
+T = TypeVar("T", bound="BatchResponse")
 
 
 @_attrs_define
-class BatchAnswer:
-    """What became of the posts of a batch.
+class BatchResponse:
+    """The outcome of each post in a batch.
 
     Attributes:
-        items (list[BatchItem]): One for each post of the request, in its order.
+        items (list[BatchItem]): One item for each post of the request, in the same order.
     """
 
     items: list[BatchItem]
@@ -52,12 +52,12 @@ class BatchAnswer:
 
             items.append(items_item)
 
-        batch_answer = cls(
+        batch_response = cls(
             items=items,
         )
 
-        batch_answer.additional_properties = d
-        return batch_answer
+        batch_response.additional_properties = d
+        return batch_response
 
     @property
     def additional_keys(self) -> list[str]:

@@ -1,0 +1,172 @@
+//! The settings: names, help, accepted values, and defaults. The command line, `docs/configuration.md`, and
+//! `.env.example` are made from this table; `config::reference` checks the two files.
+
+use clap::Args;
+
+/// A setting as the command line and the documentation show it.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// Name in the environment.
+    pub(super) variable: &'static str,
+    /// What a valid value is, behind "must be".
+    pub(super) accepts: &'static str,
+    /// As text. "none" if there is no default.
+    pub(super) default: &'static str,
+    #[cfg(test)]
+    pub(super) documentation: Documentation,
+}
+
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Documentation {
+    pub(super) section: &'static str,
+    pub(super) flag: &'static str,
+    pub(super) value_name: &'static str,
+    /// One sentence without a period.
+    pub(super) help: &'static str,
+    /// What else to know. Empty: nothing.
+    pub(super) details: &'static str,
+}
+
+/// Declares the struct of flags, a [`Setting`] constant for each, and `ALL`.
+macro_rules! settings {
+    ($($section:literal { $(
+        $field:ident $constant:ident = $variable:literal, $value_name:literal, default $default:literal:
+        $help:literal; $accepts:literal; $details:literal;
+    )+ })+) => {
+        /// The settings as flags; [`Settings::check`] adds those of the environment.
+        #[derive(Debug, Default, Args)]
+        pub struct Settings { $($(
+            #[arg(
+                long, global = true, value_name = $value_name, help_heading = $section,
+                help = concat!($help, " [env: ", $variable, "] [default: ", $default, "]"),
+                long_help = concat!(
+                    $help, ". ", $details, ".\n\nValue: ", $accepts, "\n[env: ", $variable, "] [default: ",
+                    $default, "]"
+                ),
+            )]
+            pub(super) $field: Option<String>,
+        )+)+ }
+
+        $($(
+            pub(super) const $constant: Setting = Setting {
+                variable: $variable,
+                accepts: $accepts,
+                default: $default,
+                #[cfg(test)]
+                documentation: Documentation {
+                    section: $section,
+                    flag: stringify!($field),
+                    value_name: $value_name,
+                    help: $help,
+                    details: $details,
+                },
+            };
+        )+)+
+
+        #[cfg(test)]
+        pub(super) const ALL: &[&Setting] = &[$($(&$constant,)+)+];
+    };
+}
+
+settings! {
+    "Database" {
+        database_url DATABASE_URL = "DATABASE_URL", "URL", default "sqlite://posts.db":
+            "Database to store posts in";
+            "`sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`";
+            "The file is created if it is missing; a PostgreSQL database must exist. Percent-encode characters that a \
+             URL cannot contain, such as `@` in a password";
+        database_direct_url DATABASE_DIRECT_URL = "DATABASE_DIRECT_URL", "URL", default "none":
+            "URL of the same PostgreSQL database without the pooler of `DATABASE_URL`";
+            "a `postgres://` URL of the same database and schema as `DATABASE_URL`";
+            "Used for migrations, commands, and change polling. Without it, these use `DATABASE_URL`";
+        database_read_url DATABASE_READ_URL = "DATABASE_READ_URL", "URL", default "none":
+            "URL of a streaming replica that serves reads without an API key";
+            "a `postgres://` URL of a standby of `DATABASE_URL`";
+            "The primary serves these reads while the replica is down, too far behind, or lacks a change that this \
+             instance has acknowledged";
+        max_replica_lag MAX_REPLICA_LAG = "MAX_REPLICA_LAG", "SECONDS", default "10":
+            "Seconds that the replica may be behind before it is marked unhealthy";
+            "an integer between 1 and 3600, in seconds";
+            "It is marked healthy again when it is half as far behind";
+        db_pool_size DB_POOL_SIZE = "DB_POOL_SIZE", "N", default "8":
+            "Connections in the database pool";
+            "an integer between 1 and 1000";
+            "On SQLite they serve reads, on PostgreSQL everything. PostgreSQL has one more connection for change \
+             polling, and a replica as many again. The `connection_limit` of the URL is the default if it has one";
+    }
+    "Network" {
+        host HOST = "HOST", "ADDRESS", default "127.0.0.1":
+            "IP address to listen on";
+            "an IP address or `localhost`";
+            "`127.0.0.1` accepts connections from this machine only, `0.0.0.0` from everywhere";
+        port PORT = "PORT", "PORT", default "8080":
+            "Port to listen on";
+            "an integer between 0 and 65535";
+            "0 chooses a free port, which the log shows";
+        trusted_proxies TRUSTED_PROXIES = "TRUSTED_PROXIES", "NETWORKS", default "none":
+            "Proxies whose `Forwarded` or `X-Forwarded-For` header names the client IP";
+            "IP addresses and networks separated by commas, such as `10.0.0.0/8,::1`";
+            "Without it, all clients behind a proxy share its address and its rate limit. The proxy must set one of the \
+             two headers, or add to it";
+        cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
+            "Browser origins that may read and write";
+            "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";
+            "Without it, any origin may read and none may write";
+        rate_limit RATE_LIMIT = "RATE_LIMIT", "RATES", default "reads=10000/s,writes=1000/s,failures=20/m":
+            "Requests that each API key, or without a key each client IP, may send";
+            "`off`, or rates such as `reads=10000/s,writes=1000/s,failures=20/m`, each from 1 to 1000000 per second (s), minute (m), or hour (h)";
+            "A rate is also the largest burst. `failures` are requests with an invalid key, by client IP. A rate that is \
+             not named keeps its default. `off` disables all limits";
+        shutdown_grace SHUTDOWN_GRACE = "SHUTDOWN_GRACE", "SECONDS", default "0":
+            "Seconds to keep serving after SIGTERM, while `/health/ready` returns 503";
+            "an integer between 0 and 3600, in seconds";
+            "Gives a load balancer time to remove the instance. Afterwards, open requests have 30 seconds and running \
+             queries 5 seconds to end";
+    }
+    "API" {
+        admin_api_key ADMIN_API_KEY = "ADMIN_API_KEY", "KEY", default "none":
+            "Admin API key of your own";
+            "at least 22 printable ASCII characters without spaces; `openssl rand -hex 32` prints a good one";
+            "Without it, the first start on a new database creates an admin key and prints it";
+        require_if_match REQUIRE_IF_MATCH = "REQUIRE_IF_MATCH", "BOOL", default "false":
+            "Reject changes without `If-Match` with status 428";
+            "`true` or `false`";
+            "`PUT` needs `If-Match`, or `If-None-Match: *` to create. Creating posts and batches need neither";
+        cache_bytes CACHE_BYTES = "CACHE_BYTES", "BYTES", default "67108864":
+            "Bytes of memory for cached responses to requests without an API key";
+            "an integer number of bytes, or 0 to disable the cache";
+            "The default is 64 MiB";
+    }
+    "Logs, metrics, and traces" {
+        log RUST_LOG = "RUST_LOG", "FILTER", default "info,actix_server=warn":
+            "Messages to log to standard error";
+            "a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or a list with modules such as `info,posts_api=debug`";
+            "`audit=off` disables the audit log";
+        log_format LOG_FORMAT = "LOG_FORMAT", "FORMAT", default "pretty":
+            "Format of the log";
+            "`pretty` or `json`";
+            "`json` writes one object per line";
+        slow_query_ms SLOW_QUERY_MS = "SLOW_QUERY_MS", "MILLISECONDS", default "none":
+            "Milliseconds from which a query is logged as slow";
+            "an integer between 1 and 3600000, in milliseconds";
+            "The log has the SQL without bound values. Without it, no query is logged";
+        admin_port ADMIN_PORT = "ADMIN_PORT", "PORT", default "none":
+            "Port of a second listener, which serves `/metrics`";
+            "an integer between 0 and 65535";
+            "It requires no key. Without it, there is no second listener";
+        admin_host ADMIN_HOST = "ADMIN_HOST", "ADDRESS", default "127.0.0.1":
+            "IP address of the second listener";
+            "an IP address or `localhost`";
+            "Make it reachable by your monitoring only";
+        otel_exporter_otlp_endpoint OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "URL", default "none":
+            "OpenTelemetry collector that receives traces by OTLP over HTTP";
+            "an http or https URL such as `http://127.0.0.1:4318`";
+            "Other variables of OpenTelemetry also apply, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, \
+             and `OTEL_SERVICE_NAME`";
+        sentry_dsn SENTRY_DSN = "SENTRY_DSN", "DSN", default "none":
+            "Sentry project that receives errors";
+            "a Sentry DSN such as `https://KEY@HOST/PROJECT`";
+            "`SENTRY_ENVIRONMENT` also applies";
+    }
+}

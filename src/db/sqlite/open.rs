@@ -89,7 +89,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<SqliteConnection, String> {
     let access = if has_log { "mode=ro" } else { "immutable=1" };
     let uri = format!("file:{}?{access}", utf8_percent_encode(text, PATH_ENCODE_SET));
     let mut conn = SqliteConnection::establish(&uri).map_err(|error| error.to_string())?;
-    for pragma in ["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"] {
+    for pragma in [BUSY_TIMEOUT, "PRAGMA query_only = ON"] {
         diesel::sql_query(pragma).execute(&mut conn).map_err(|error| error.to_string())?;
     }
     // SQLite opens any file. The first read fails if it is not a database.

@@ -31,8 +31,8 @@ pub fn identify(request: &ServiceRequest, key: i64) {
     request.extensions_mut().get_or_insert_with(AuditActor::default).0.set(Some(key));
 }
 
-/// A request that may change data. It is logged when its response is ready. If it is dropped before, the client has
-/// disconnected. It is logged as well then, because the change may have been stored.
+/// A request that may change data. It is logged when its response is ready. If the client disconnects before, it is logged
+/// when this is dropped, because the change may have been stored.
 pub(crate) struct AuditedChange(Option<AuditEntry>);
 
 impl AuditedChange {

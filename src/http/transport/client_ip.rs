@@ -35,15 +35,9 @@ impl TrustedProxies {
             headers.contains_key(&name).then(|| self.last_untrusted(peer, headers, &name, address))
         };
         match (read(header::FORWARDED, parse_forwarded_element), read(header::X_FORWARDED_FOR, parse_node)) {
-            (None, None) => peer,
             (Some(client), None) | (None, Some(client)) => client,
-            (Some(one), Some(other)) => {
-                if one == other {
-                    one
-                } else {
-                    peer
-                }
-            }
+            (Some(forwarded), Some(x_forwarded_for)) if forwarded == x_forwarded_for => forwarded,
+            _ => peer,
         }
     }
 

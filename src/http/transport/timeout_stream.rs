@@ -83,7 +83,7 @@ impl ConnectionState {
         exceeds(stalled, WRITE_DEADLINE) || (!self.is_busy.get() && stalled.is_none() && is_next_request_late)
     }
 
-    /// Whether no further request has begun to arrive.
+    /// Whether no request is being executed, no response is waiting to be written, and no head has begun to arrive.
     fn is_idle(&self) -> bool {
         !self.is_busy.get() && self.head_since.get().is_none() && self.stalled_since.get().is_none()
     }

@@ -10,8 +10,8 @@
 //! 6. [`db`] runs them on a connection, with limits on their time and on the queue for a connection.
 //! 7. `schema` describes the tables that the migrations create.
 //!
-//! [`config`] is the only module that reads the environment. [`openapi`] generates the API document from the same routes.
-//! [`ops`] serves operators. [`transfer`] imports and exports posts.
+//! [`config`] is the only module that reads the environment. [`openapi`] generates the API document from the same
+//! routes. [`ops`] serves operators. [`transfer`] imports and exports posts.
 
 pub mod config;
 pub mod db;

@@ -104,8 +104,8 @@ fn describe(operation: &Operation) -> OpenApiOperation {
     described
 }
 
-/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. A body may be omitted,
-/// but the service rejects `null`, which generated clients would send.
+/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. A body may be
+/// omitted, but the service rejects `null`, which generated clients would send.
 fn remove_null(content: &mut RefOr<Content>) {
     if let RefOr::T(content) = content
         && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema

@@ -1,4 +1,5 @@
-//! How a module declares its routes: an [`Operation`] with the [`Access`] that it requires, and the [`Role`] of an API key.
+//! How a module declares its routes: an [`Operation`] with the [`Access`] that it requires, and the [`Role`] of an API
+//! key.
 //!
 //! actix (method, path, handler), authorization, and the OpenAPI document use the same declaration.
 

@@ -48,8 +48,8 @@ pub struct Service {
     pub handle: ServerHandle,
 }
 
-/// Binds the addresses, assembles the server, and starts the background tasks, which end with the runtime. Call it within
-/// an actix runtime.
+/// Binds the addresses, assembles the server, and starts the background tasks, which end with the runtime. Call it
+/// within an actix runtime.
 ///
 /// # Errors
 /// An address cannot be bound.
@@ -100,7 +100,8 @@ fn start_api(
             .configure(|app| app_data.register(app))
             .configure(routes::configure)
             .default_service(web::to(routes::no_route))
-            // Inside CORS, so that scripts can read a 429 response. CORS responds to preflights, so they are not counted.
+            // Inside CORS, so that scripts can read a 429 response. CORS responds to preflights, so they are not
+            // counted.
             .wrap(from_fn(limit_and_serve_cached))
             .wrap(cors(origins.as_deref()))
             .wrap(from_fn(envelope))

@@ -39,8 +39,8 @@ pub(crate) type Connections = r2d2::Pool<ConnectionManager>;
 
 /// An r2d2 pool that opens each connection on first use.
 ///
-/// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it if a ping hangs, so callers have a
-/// timeout of their own.
+/// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it if a ping hangs, so callers have
+/// a timeout of their own.
 pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
     r2d2::Pool::builder()
         .max_size(options.size)

@@ -42,8 +42,8 @@ impl Sequence {
             }
             Backend::Sqlite(conn) => {
                 let sql = "SELECT seq AS id FROM sqlite_sequence WHERE name = ?";
-                // `load` steps the statement to its end; `get_result` stops at the first row. See `Database::write_each`
-                // and docs/design/sqlite-writer.md.
+                // `load` steps the statement to its end; `get_result` stops at the first row. See
+                // `Database::write_each` and docs/design/sqlite-writer.md.
                 let rows: Vec<IdRow> = diesel::sql_query(sql).bind::<Text, _>(table).load(conn)?;
                 Ok(rows.into_iter().next())
             }

@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 
 /// The minimum length of a body to compress, in bytes. A shorter one fits into one or two packets without compression.
 const MIN_LENGTH: usize = 1024;
-/// The end of a compressed response's entity tag. It needs a tag of its own, because a strong tag identifies exact bytes
-/// (RFC 9110, section 8.8.1).
+/// The end of a compressed response's entity tag. It needs a tag of its own, because a strong tag identifies exact
+/// bytes (RFC 9110, section 8.8.1).
 const GZIP_SUFFIX: &str = "-gzip";
 
 /// The tag of the uncompressed representation, from either tag. Tags are without quotes.

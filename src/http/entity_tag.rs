@@ -8,8 +8,8 @@ pub struct Tag<'a> {
     pub opaque: &'a str,
 }
 
-/// Parses a list of tags, which may be empty and may contain empty elements (RFC 9110, section 5.6.1.2). Returns `None` if
-/// it contains anything else, `*` included. Tags must be printable ASCII.
+/// Parses a list of tags, which may be empty and may contain empty elements (RFC 9110, section 5.6.1.2). Returns `None`
+/// if it contains anything else, `*` included. Tags must be printable ASCII.
 #[must_use]
 pub fn parse_list(text: &str) -> Option<Vec<Tag<'_>>> {
     const SEPARATORS: [char; 3] = [' ', '\t', ','];

@@ -47,8 +47,8 @@ pub enum Outcome {
 
 /// Looks up the request, and deletes an expired response. Call it in the transaction of the write, before the write.
 ///
-/// On PostgreSQL, each request holds an advisory lock until its transaction ends. If the lock is taken, the first request
-/// is in progress. SQLite executes writes one after the other, so it never returns [`Outcome::InProgress`].
+/// On PostgreSQL, each request holds an advisory lock until its transaction ends. If the lock is taken, the first
+/// request is in progress. SQLite executes writes one after the other, so it never returns [`Outcome::InProgress`].
 pub fn begin(conn: &mut Connection, request: &KeyedRequest, now: Timestamp) -> QueryResult<Outcome> {
     if let Backend::Postgres(conn) = &mut conn.backend {
         let lock = FixedSql::<Bool>::new("pg_try_advisory_xact_lock(").bind(BindValue::Integer(lock_id(request)), ")");
@@ -118,8 +118,8 @@ fn expiry_cutoff(now: Timestamp) -> Timestamp {
     Timestamp::from_microseconds(now.as_microseconds() - RETENTION).unwrap_or(Timestamp::MIN)
 }
 
-/// The key of the advisory lock: a hash of the caller and its `Idempotency-Key`. If the hashes of two concurrent requests
-/// collide, the response to one of them is 409.
+/// The key of the advisory lock: a hash of the caller and its `Idempotency-Key`. If the hashes of two concurrent
+/// requests collide, the response to one of them is 409.
 fn lock_id(request: &KeyedRequest) -> i64 {
     let digest: [u8; 32] = Sha256::digest(format!("idempotency {} {}", request.caller, request.key)).into();
     i64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())

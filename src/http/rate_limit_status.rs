@@ -47,8 +47,8 @@ impl RateLimitStatus {
         headers.insert(header::RETRY_AFTER, self.reset_seconds().into());
     }
 
-    /// Writes the headers if less than a quarter of the rate remains. Before that, hardly any client reads them, and they
-    /// would cost time in every response.
+    /// Writes the headers if less than a quarter of the rate remains. Before that, hardly any client reads them, and
+    /// they would cost time in every response.
     pub(crate) fn write_headers_if_low(&self, headers: &mut HeaderMap) {
         // A 429 response has them already.
         if self.remaining * 4 < self.rate.count.into() && !headers.contains_key(STATUS) {

@@ -1,5 +1,5 @@
-//! [`Representation`]: the bytes and headers of a response. Uncached, cached, replayed, and 304 responses are rendered from
-//! it.
+//! [`Representation`]: the bytes and headers of a response. Uncached, cached, replayed, and 304 responses are rendered
+//! from it.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -18,8 +18,8 @@ use crate::http::idempotency_store::StoredResponse;
 const TYPICAL_BODY: usize = 16 * 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// One permit for each body that may be compressed at the same time. Any client can request compression, so its cost must
-/// be limited. A response that gets no permit is sent uncompressed.
+/// One permit for each body that may be compressed at the same time. Any client can request compression, so its cost
+/// must be limited. A response that gets no permit is sent uncompressed.
 static COMPRESSION_PERMITS: Semaphore = Semaphore::const_new(2);
 
 /// Which caches may store a response. A cache must revalidate it before each reuse, which a 304 makes cheap.
@@ -113,7 +113,8 @@ impl Representation {
         }
     }
 
-    /// An upper bound of its memory, in bytes. It includes a compressed body, which is at most half as long as the body.
+    /// An upper bound of its memory, in bytes. It includes a compressed body, which is at most half as long as the
+    /// body.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.body.len() + self.body.len() / 2 + self.link.as_ref().map_or(0, HeaderValue::len)

@@ -21,8 +21,8 @@ use crate::routing::{Access, Role};
 pub enum Caller {
     Anonymous,
     Key {
-        /// The id of a stored key. `ADMIN_API_KEY` has a negative id that is derived from its hash, so another value of the
-        /// setting is another caller.
+        /// The id of a stored key. `ADMIN_API_KEY` has a negative id that is derived from its hash, so another value of
+        /// the setting is another caller.
         id: i64,
         role: Role,
     },
@@ -69,9 +69,9 @@ impl FromRequest for Caller {
 #[derive(Debug, Clone, Copy)]
 pub struct EnvironmentKey(pub Option<KeyHash>);
 
-/// Authenticates the caller, and passes the request to its handler with the [`Caller`]. Responds with an error instead if
-/// the caller lacks `access`, has exceeded a rate limit, or sends a compressed body. Runs before the extractors, so the
-/// body of an unauthorized request is not read.
+/// Authenticates the caller, and passes the request to its handler with the [`Caller`]. Responds with an error instead
+/// if the caller lacks `access`, has exceeded a rate limit, or sends a compressed body. Runs before the extractors, so
+/// the body of an unauthorized request is not read.
 ///
 /// # Errors
 /// Those of the handler.
@@ -94,8 +94,8 @@ async fn authenticate(access: Access, request: &ServiceRequest) -> Result<Caller
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let caller = match (access, values.next()) {
         (Access::Unchecked, _) | (_, None) => Caller::Anonymous,
-        // The header must not be repeated (RFC 9110, section 5.3). Of two headers, a proxy may have checked only the one
-        // that this service would ignore.
+        // The header must not be repeated (RFC 9110, section 5.3). Of two headers, a proxy may have checked only the
+        // one that this service would ignore.
         (_, Some(_)) if values.next().is_some() => return Err(ApiError::KeyInvalid),
         (_, Some(authorization)) => {
             let key = authorization.to_str().ok().and_then(bearer_token).ok_or(ApiError::KeyInvalid)?;

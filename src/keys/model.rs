@@ -142,8 +142,8 @@ impl SecretKey {
         Ok(Self(format!("posts_{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())))
     }
 
-    /// The SHA-256 hash of a secret. A slow password hash would not add security, because the secret has too many random
-    /// bits to be guessed.
+    /// The SHA-256 hash of a secret. A slow password hash would not add security, because the secret has too many
+    /// random bits to be guessed.
     #[must_use]
     pub fn hash(key: &str) -> KeyHash {
         Sha256::digest(key.as_bytes()).into()

@@ -106,8 +106,8 @@ pub enum NotRevoked {
     LastAdmin,
 }
 
-/// Revokes a key. Call it in a transaction. `may_be_last` permits revoking the last admin key, for callers with another way
-/// to manage keys: `ADMIN_API_KEY` or the command line.
+/// Revokes a key. Call it in a transaction. `may_be_last` permits revoking the last admin key, for callers with another
+/// way to manage keys: `ADMIN_API_KEY` or the command line.
 pub fn revoke(
     conn: &mut Connection,
     id: i64,

@@ -49,8 +49,8 @@ pub(crate) struct QueuedWrite<F, T, R> {
     reply_to: oneshot::Sender<WriteReply<T, R>>,
 }
 
-/// Ensures that a write is either executed by the writer thread or withdrawn by its caller after a timeout. The first of
-/// the two to claim it wins.
+/// Ensures that a write is either executed by the writer thread or withdrawn by its caller after a timeout. The first
+/// of the two to claim it wins.
 #[derive(Clone, Default)]
 pub(crate) struct Claim(Arc<AtomicBool>);
 

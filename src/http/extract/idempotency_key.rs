@@ -1,5 +1,5 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a client can retry a request without the risk that it is
-//! executed twice.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a client can retry a request without the risk that it
+//! is executed twice.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -96,9 +96,9 @@ pub(crate) fn parse_header(request: &HttpRequest) -> Result<Option<String>, ApiE
 }
 
 impl IdempotencyKey {
-    /// Executes `work`, and renders its result. With a key, `work` is executed at most once for this key of this `caller`
-    /// within 24 hours; the response to later requests is the stored one. Only successes are stored, so a rejected request
-    /// can be sent again.
+    /// Executes `work`, and renders its result. With a key, `work` is executed at most once for this key of this
+    /// `caller` within 24 hours; the response to later requests is the stored one. Only successes are stored, so a
+    /// rejected request can be sent again.
     ///
     /// Without a key, `atomicity` determines whether `work` runs in a transaction of its own.
     ///

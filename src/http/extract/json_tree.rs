@@ -1,8 +1,8 @@
 //! Parses JSON into a tree of bounded size, without repeated member names.
 //!
-//! `serde_json::Value` uses 32 bytes or more for a value of two characters, so a body within its size limit could occupy
-//! half a gigabyte. If a member name is repeated, `serde_json` keeps the last value, while another parser, such as a proxy
-//! that inspects bodies, may keep the first (RFC 8259, section 4).
+//! `serde_json::Value` uses 32 bytes or more for a value of two characters, so a body within its size limit could
+//! occupy half a gigabyte. If a member name is repeated, `serde_json` keeps the last value, while another parser, such
+//! as a proxy that inspects bodies, may keep the first (RFC 8259, section 4).
 
 use std::cell::Cell;
 use std::fmt;

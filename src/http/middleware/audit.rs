@@ -1,8 +1,8 @@
 //! The audit log: one line for each request whose method may change data, and for each other request that fails
 //! authentication or authorization. Target `audit`, level info.
 //!
-//! Values that clients choose (method, path) are logged as strings, which are quoted and escaped. Headers, bodies, and API
-//! keys are not logged; of a key, only the id is.
+//! Values that clients choose (method, path) are logged as strings, which are quoted and escaped. Headers, bodies, and
+//! API keys are not logged; of a key, only the id is.
 
 use std::cell::Cell;
 use std::fmt;
@@ -31,8 +31,8 @@ pub fn identify(request: &ServiceRequest, key: i64) {
     request.extensions_mut().get_or_insert_with(AuditActor::default).0.set(Some(key));
 }
 
-/// A request that may change data. It is logged when its response is ready. If the client disconnects before, it is logged
-/// when this is dropped, because the change may have been stored.
+/// A request that may change data. It is logged when its response is ready. If the client disconnects before, it is
+/// logged when this is dropped, because the change may have been stored.
 pub(crate) struct AuditedChange(Option<AuditEntry>);
 
 impl AuditedChange {

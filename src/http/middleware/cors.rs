@@ -1,5 +1,5 @@
-//! Which browser pages may call the API (the CORS protocol of the Fetch standard). API keys are sent in a header, never in
-//! cookies, so credentials are not allowed.
+//! Which browser pages may call the API (the CORS protocol of the Fetch standard). API keys are sent in a header, never
+//! in cookies, so credentials are not allowed.
 
 use actix_cors::Cors;
 use actix_web::http::Method;

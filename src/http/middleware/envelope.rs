@@ -183,8 +183,8 @@ fn problem_body(mut problem: Problem, id: &str) -> Vec<u8> {
     serde_json::to_vec(&problem).unwrap_or_default()
 }
 
-/// The trace id that the client sent: `trace-id` in `traceparent` (W3C Trace Context, section 3.2). `None` if the header is
-/// invalid.
+/// The trace id that the client sent: `trace-id` in `traceparent` (W3C Trace Context, section 3.2). `None` if the
+/// header is invalid.
 fn trace_id(headers: &header::HeaderMap) -> Option<String> {
     let mut values = headers.get_all(TRACEPARENT);
     let (Some(value), None) = (values.next(), values.next()) else { return None };

@@ -2,9 +2,9 @@
 //! locks.
 //!
 //! It stores one time per client, the theoretical arrival time (TAT): when the full burst is available to the client
-//! again. Each request advances the TAT by the emission interval, which is the period divided by the number of requests.
-//! A request that would advance the TAT to more than a full burst after now is refused. A TAT in the past has no effect,
-//! so its slot can be reused without being cleared.
+//! again. Each request advances the TAT by the emission interval, which is the period divided by the number of
+//! requests. A request that would advance the TAT to more than a full burst after now is refused. A TAT in the past has
+//! no effect, so its slot can be reused without being cleared.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,10 +83,10 @@ impl Buckets {
         self.slot(client).store(time, Ordering::Relaxed);
     }
 
-    /// The slot of the client. A client without a slot takes over the slot with the earliest time in its line, including
-    /// that time, which is usually in the past. If all four times are in the future, a part of its limit is already used
-    /// up. A client that keeps changing its address therefore does not regain its full limit, and the clients that have used
-    /// most of their limit keep their slots.
+    /// The slot of the client. A client without a slot takes over the slot with the earliest time in its line,
+    /// including that time, which is usually in the past. If all four times are in the future, a part of its limit is
+    /// already used up. A client that keeps changing its address therefore does not regain its full limit, and the
+    /// clients that have used most of their limit keep their slots.
     fn slot(&self, client: u128) -> &AtomicU64 {
         let (line, owner) = self.line(client);
         loop {

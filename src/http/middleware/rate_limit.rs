@@ -1,17 +1,17 @@
 //! Rate limits: the response to a client that exceeds one is 429.
 //!
-//! A client is a valid API key, from any address, or otherwise an IP address (IPv6: a /64, the prefix of one household or
-//! host). Reads and writes are counted separately, by `gcra`. A request with an invalid key counts for its address.
+//! A client is a valid API key, from any address, or otherwise an IP address (IPv6: a /64, the prefix of one household
+//! or host). Reads and writes are counted separately, by `gcra`. A request with an invalid key counts for its address.
 //!
-//! **Defaults** are far above the traffic of a site, and below what overloads the service. A web server or a static site
-//! generator reads from one address, some thousands of times a second; 10,000 cached responses take a tenth of a
-//! processor. A script that writes one post per request sends some hundreds of requests a second. One that needs more can
-//! use the batch operations.
+//! **Defaults** are far above the traffic of a site, and below what overloads the service. A web server or a static
+//! site generator reads from one address, some thousands of times a second; 10,000 cached responses take a tenth of a
+//! processor. A script that writes one post per request sends some hundreds of requests a second. One that needs more
+//! can use the batch operations.
 //!
 //! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Until then, its keys are
 //! rejected without a database query, except for keys that were valid within the last hour. A client that guesses keys
-//! therefore locks out other clients at its address for some seconds only, and only those whose keys this instance has not
-//! accepted within the last hour.
+//! therefore locks out other clients at its address for some seconds only, and only those whose keys this instance has
+//! not accepted within the last hour.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,8 +29,8 @@ use crate::http::middleware::gcra::{Allowance, Buckets, Quota};
 use crate::http::rate_limit_status::RateLimitStatus;
 use crate::http::transport::client_ip;
 
-/// The cache lines of each limit, with four clients each: 16,384 clients in 256 KiB. A client occupies a slot only if it
-/// has sent a request within the last period.
+/// The cache lines of each limit, with four clients each: 16,384 clients in 256 KiB. A client occupies a slot only if
+/// it has sent a request within the last period.
 const CLIENT_LINES: usize = 4096;
 /// The cache lines of [`Limits::known_keys`]: 1,024 keys in 16 KiB.
 const KEY_LINES: usize = 256;

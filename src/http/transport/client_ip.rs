@@ -1,8 +1,8 @@
 //! The IP address of the client: the peer of the connection, or the address that trusted proxies report.
 //!
-//! Each proxy appends an address to `Forwarded` (RFC 7239) or `X-Forwarded-For`. Trusted proxies have written only the end
-//! of the list; the client may have written the rest. Both headers are therefore read from the end, up to the first address
-//! that is not that of a trusted proxy.
+//! Each proxy appends an address to `Forwarded` (RFC 7239) or `X-Forwarded-For`. Trusted proxies have written only the
+//! end of the list; the client may have written the rest. Both headers are therefore read from the end, up to the first
+//! address that is not that of a trusted proxy.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -25,8 +25,8 @@ pub fn address(request: &HttpRequest) -> IpAddr {
 }
 
 impl TrustedProxies {
-    /// A proxy that sets one of the two headers passes the other through as the client wrote it. So if both are present and
-    /// differ, neither is trusted, and the address is that of the proxy.
+    /// A proxy that sets one of the two headers passes the other through as the client wrote it. So if both are present
+    /// and differ, neither is trusted, and the address is that of the proxy.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.contains(peer) {
             return peer;
@@ -41,8 +41,8 @@ impl TrustedProxies {
         }
     }
 
-    /// Reads the list from its end, and returns the first address that is not that of a trusted proxy. If an element is not
-    /// an address or the list ends, returns the address that was read before, or `peer` if there is none.
+    /// Reads the list from its end, and returns the first address that is not that of a trusted proxy. If an element is
+    /// not an address or the list ends, returns the address that was read before, or `peer` if there is none.
     ///
     /// Commas within quoted strings separate elements too. Otherwise a client could send an unterminated string, which
     /// would hide what proxies append. An address contains no comma.

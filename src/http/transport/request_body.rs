@@ -1,9 +1,9 @@
 //! The stream of a request body, held until the response has been sent.
 //!
 //! A handler may not read a chunked body to its end, for example if the response is 401 or 413. If the payload has been
-//! dropped by then, actix-http reads the rest without a limit, as long as the client sends. If the payload still exists,
-//! actix-http closes the connection after the response instead. [`HoldingBody`] therefore owns the payload until the
-//! response has been sent.
+//! dropped by then, actix-http reads the rest without a limit, as long as the client sends. If the payload still
+//! exists, actix-http closes the connection after the response instead. [`HoldingBody`] therefore owns the payload
+//! until the response has been sent.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;

@@ -1,8 +1,8 @@
 //! Timeouts of a client connection that actix-http lacks.
 //!
-//! actix-http limits the time for the head of the first request of a connection. It waits indefinitely for a later head,
-//! and for a client that does not read its response. [`TimeoutStream`] wraps the socket and limits both. The envelope
-//! middleware reports the start and the end of each request through [`ConnectionState`].
+//! actix-http limits the time for the head of the first request of a connection. It waits indefinitely for a later
+//! head, and for a client that does not read its response. [`TimeoutStream`] wraps the socket and limits both. The
+//! envelope middleware reports the start and the end of each request through [`ConnectionState`].
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -29,10 +29,11 @@ pub const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// A connection whose client reads nothing of its response for this long is closed.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
-/// After the last response of a connection, whatever the client still sends is read and discarded for this long. Closing
-/// at once could destroy the response on its way (RFC 9112, section 9.6).
+/// After the last response of a connection, whatever the client still sends is read and discarded for this long.
+/// Closing at once could destroy the response on its way (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
-/// The maximum length of an unread request body that is read and discarded, in bytes: twice the largest body of any route.
+/// The maximum length of an unread request body that is read and discarded, in bytes: twice the largest body of any
+/// route.
 const LINGER_BYTES: usize = 32 * 1024 * 1024;
 /// How often the deadlines are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -44,8 +45,8 @@ pub struct ConnectionState {
     is_busy: Cell<bool>,
     /// When the last request ended or the last byte was written, whichever is later.
     idle_since: Cell<Option<Instant>>,
-    /// When the first byte of the next head was read, or later, if the previous response was written after that. `None` if
-    /// no head has begun.
+    /// When the first byte of the next head was read, or later, if the previous response was written after that. `None`
+    /// if no head has begun.
     head_since: Cell<Option<Instant>>,
     /// When the socket's send buffer became full, because the client reads nothing. `None` if it is not full.
     stalled_since: Cell<Option<Instant>>,
@@ -165,8 +166,8 @@ impl TimeoutStream {
 }
 
 impl AsyncRead for TimeoutStream {
-    /// Reports end of file if the head is overdue, or if the limit of discarded bytes is reached. A request that arrived
-    /// before this thread checked the deadline is still read.
+    /// Reports end of file if the head is overdue, or if the limit of discarded bytes is reached. A request that
+    /// arrived before this thread checked the deadline is still read.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let is_overdue = self.is_overdue(cx);
         if (is_overdue && !self.connection.is_idle()) || self.connection.unread_budget.get() == Some(0) {

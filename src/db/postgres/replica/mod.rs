@@ -141,8 +141,8 @@ fn read_from<T>(
     }
 }
 
-/// Whether the server has replayed the WAL up to `min_lsn`. The connection caches the replayed LSN: its server stays the
-/// same, and the LSN of a server never decreases.
+/// Whether the server has replayed the WAL up to `min_lsn`. The connection caches the replayed LSN: its server stays
+/// the same, and the LSN of a server never decreases.
 fn has_replayed(conn: &mut Connection, min_lsn: i64) -> QueryResult<bool> {
     if conn.replayed_lsn < min_lsn {
         conn.replayed_lsn = replayed_lsn(conn)?;

@@ -22,8 +22,8 @@ const EXPECTED_ENTRIES: usize = 64;
 pub(super) struct Generation {
     pub(super) revision: u64,
     pub(super) responses: quick_cache::sync::Cache<CacheKey, Arc<Representation>, ByteWeighter>,
-    /// The reads in progress. Requests for the same response wait for the same read. A read that no request waits for is
-    /// canceled.
+    /// The reads in progress. Requests for the same response wait for the same read. A read that no request waits for
+    /// is canceled.
     fills: Mutex<Fills>,
 }
 
@@ -58,8 +58,8 @@ impl Generation {
         }
     }
 
-    /// The stored response, or the result of one `read` for all concurrent requests. The read continues if the request that
-    /// started it is canceled, and stops when all waiting requests have been canceled.
+    /// The stored response, or the result of one `read` for all concurrent requests. The read continues if the request
+    /// that started it is canceled, and stops when all waiting requests have been canceled.
     pub(super) async fn get_or_fill(
         self: Arc<Self>,
         cache_key: &str,
@@ -116,8 +116,8 @@ impl Generation {
     }
 }
 
-/// Removes a fill from the map when it ends, even by a panic. If all waiting requests were canceled and another request has
-/// started a new fill in the meantime, this removes the new one, which costs one additional read.
+/// Removes a fill from the map when it ends, even by a panic. If all waiting requests were canceled and another request
+/// has started a new fill in the meantime, this removes the new one, which costs one additional read.
 struct RemoveOnDrop {
     generation: Arc<Generation>,
     cache_key: CacheKey,

@@ -1,7 +1,7 @@
 //! The cache of public responses: stores the bytes of responses to anonymous clients until published data changes.
 //!
-//! All entries were read at the same [`Database::revision`]. When the revision changes, all entries are discarded together,
-//! so the cache does not have to know which data a response depends on.
+//! All entries were read at the same [`Database::revision`]. When the revision changes, all entries are discarded
+//! together, so the cache does not have to know which data a response depends on.
 
 mod generation;
 
@@ -88,8 +88,9 @@ impl Cache {
         self.0.reads.load(Ordering::Relaxed)
     }
 
-    /// Responds to a read that [`serve_cached`] has not served. If `scope` is public and the cache is active, the response is
-    /// stored, and concurrent requests for it share one `read`. Otherwise each request executes its own `read`.
+    /// Responds to a read that [`serve_cached`] has not served. If `scope` is public and the cache is active, the
+    /// response is stored, and concurrent requests for it share one `read`. Otherwise each request executes its own
+    /// `read`.
     ///
     /// # Errors
     /// Those of `read`.

@@ -61,46 +61,79 @@ pub async fn envelope<B: MessageBody + 'static>(
             return Err(EnvelopeError { error, request_id: id, request_body }.into());
         }
     };
-    let method = request.method().clone();
-    let request_line = format!("{} {}", request.method(), request.path());
-    let change = AuditedChange::begin(&request, &id);
-    let span = timer.as_ref().map_or_else(Span::none, |timer| trace::begin(&request, timer.route(), &id));
-    let handler = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
-    let result = if db::is_instrumented() { db::with_request_id(&id, handler).await } else { handler.await };
-    let response = match result {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            end_timer(timer, error.as_response_error().status_code(), None);
-            return Err(error);
-        }
-        Err(_panic) => {
-            span.in_scope(|| tracing::error!(request_id = %id, request = request_line, "handler panicked"));
-            let error = ApiError::Framework(code::INTERNAL_ERROR);
-            if let Some(change) = change {
-                change.end(error.code().status, Some(error.code()));
+    let observed = Observation::begin(&request, timer, id);
+    let handler = AssertUnwindSafe(next.call(request).instrument(observed.span.clone())).catch_unwind();
+    let result = if db::is_instrumented() { db::with_request_id(&observed.id, handler).await } else { handler.await };
+    match result {
+        Ok(Ok(response)) => {
+            let response = observed.finish(response);
+            if let (Some(busy), Some(request_body)) = (&busy, &request_body)
+                && !request_body.is_complete()
+            {
+                busy.discard_unread();
             }
-            record_end(timer, &span, error.code().status, Some(error.code()));
-            return Err(EnvelopeError { error, request_id: id, request_body }.into());
+            Ok(response.map_body(|_, body| HoldingBody::new(body, request_body)))
         }
-    };
-    let code = error_code(&response);
-    match change {
-        Some(change) => change.end(response.status(), code),
-        None => audit::log_refusal(&response, &id, code),
+        Ok(Err(error)) => {
+            end_timer(observed.timer, error.as_response_error().status_code(), None);
+            Err(error)
+        }
+        Err(_panic) => Err(observed.panicked(request_body).into()),
     }
-    record_end(timer, &span, response.status(), code);
-    let mut response = match code {
-        Some(_) => span.in_scope(|| replace_body_with_problem(response, &id, &request_line)),
-        None => response.map_into_left_body(),
-    };
-    add_common_headers(response.headers_mut(), &id);
-    cors::order_headers(&method, response.headers_mut());
-    if let (Some(busy), Some(request_body)) = (&busy, &request_body)
-        && !request_body.is_complete()
-    {
-        busy.discard_unread();
+}
+
+/// Measures, audits, and traces one request while its handler runs.
+struct Observation {
+    id: String,
+    method: Method,
+    request_line: String,
+    timer: Option<RequestTimer>,
+    change: Option<AuditedChange>,
+    span: Span,
+}
+
+impl Observation {
+    fn begin(request: &ServiceRequest, timer: Option<RequestTimer>, id: String) -> Self {
+        let span = timer.as_ref().map_or_else(Span::none, |timer| trace::begin(request, timer.route(), &id));
+        Self {
+            method: request.method().clone(),
+            request_line: format!("{} {}", request.method(), request.path()),
+            change: AuditedChange::begin(request, &id),
+            timer,
+            span,
+            id,
+        }
     }
-    Ok(response.map_body(|_, body| HoldingBody::new(body, request_body)))
+
+    /// Records the response, turns an error into a problem response, and adds the headers that every response has.
+    fn finish<B: MessageBody>(self, response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+        let Self { id, method, request_line, timer, change, span } = self;
+        let code = error_code(&response);
+        match change {
+            Some(change) => change.end(response.status(), code),
+            None => audit::log_refusal(&response, &id, code),
+        }
+        record_end(timer, &span, response.status(), code);
+        let mut response = match code {
+            Some(_) => span.in_scope(|| replace_body_with_problem(response, &id, &request_line)),
+            None => response.map_into_left_body(),
+        };
+        add_common_headers(response.headers_mut(), &id);
+        cors::order_headers(&method, response.headers_mut());
+        response
+    }
+
+    /// Records a panic of the handler, and returns the error that becomes the response.
+    fn panicked(self, request_body: Option<RequestBody>) -> EnvelopeError {
+        let Self { id, request_line, timer, change, span, .. } = self;
+        span.in_scope(|| tracing::error!(request_id = %id, request = request_line, "handler panicked"));
+        let error = ApiError::Framework(code::INTERNAL_ERROR);
+        if let Some(change) = change {
+            change.end(error.code().status, Some(error.code()));
+        }
+        record_end(timer, &span, error.code().status, Some(error.code()));
+        EnvelopeError { error, request_id: id, request_body }
+    }
 }
 
 /// Marks the connection as busy until the guard is dropped. `None` if the server does not track connections.

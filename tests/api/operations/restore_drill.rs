@@ -14,7 +14,8 @@ use crate::support::{Engine, TestDatabase, wait_until};
 /// The commands of the drill with this name in the document.
 fn drill(name: &str) -> Vec<String> {
     let document = include_str!("../../../docs/guides/backup-restore.md");
-    let block = document.split(&format!("<!-- drill: {name} -->\n```sh\n")).nth(1).unwrap().split("```").next().unwrap();
+    let block =
+        document.split(&format!("<!-- drill: {name} -->\n```sh\n")).nth(1).unwrap().split("```").next().unwrap();
     block
         .lines()
         .map(|line| line.split("  #").next().unwrap().trim().to_owned())

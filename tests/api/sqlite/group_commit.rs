@@ -102,7 +102,7 @@ async fn queued_writes_share_a_commit_and_fail_separately(api: Api) {
     // A batch ends after 10 ms, so on a busy machine the writes may take more commits. Then the attempt is repeated.
     let mut stored = 1;
     wait_until("40 writes to take at most 10 commits", async || {
-        let before = commits(&connections).unwrap();
+        let before = commits(connections).unwrap();
         let statuses = write_behind_lock(&api, 40, async |number| {
             let post = match number % 4 {
                 0 => json!({"title": format!("Post {number}"), "published": true}),
@@ -118,7 +118,7 @@ async fn queued_writes_share_a_commit_and_fail_separately(api: Api) {
         }
         stored += 20;
         assert_eq!(api.server.database.query_number("SELECT count(*) AS number FROM posts"), stored);
-        commits(&connections).unwrap() - before <= 10
+        commits(connections).unwrap() - before <= 10
     })
     .await;
 }

@@ -160,7 +160,8 @@ fn check_privileges(info: &ServerInfo) -> Check {
     } else if info.can_advance_sequences {
         Check::ok(NAME, "the user can read and write all tables")
     } else {
-        let message = "the user can read and write all tables, but not import; grant UPDATE on the sequences";
+        let message =
+            "the user can read and write all tables, but not import; grant SELECT and UPDATE on the sequences";
         Check::warning(NAME, message)
     }
 }

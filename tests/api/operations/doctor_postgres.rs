@@ -71,8 +71,10 @@ fn missing_privileges_are_named() {
     );
     assert_check(&checks, "schema", "ok", "");
     database.execute(&format!("GRANT INSERT, UPDATE, DELETE ON idempotency_keys TO {}", role.name));
-    assert_check(&run_doctor(&sandbox), "privileges", "warning", "UPDATE on the sequences");
-    database.execute(&format!("GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO {}", role.name));
+    for privilege in ["UPDATE", "SELECT"] {
+        assert_check(&run_doctor(&sandbox), "privileges", "warning", "SELECT and UPDATE on the sequences");
+        database.execute(&format!("GRANT {privilege} ON ALL SEQUENCES IN SCHEMA public TO {}", role.name));
+    }
     assert_check(&run_doctor(&sandbox), "privileges", "ok", "");
 }
 

@@ -160,13 +160,13 @@ fn invalid_endpoint_settings_stop_the_start() {
         (postgres, "DATABASE_READ_URL", format!("mysql://u:{SECRET}@h/db"), "unknown scheme"),
         (postgres, "DATABASE_READ_URL", format!("postgres://u:{SECRET}@h/db?schema=other"), "schema"),
         ("sqlite://posts.db", "DATABASE_DIRECT_URL", format!("postgres://u:{SECRET}@h/db"), "PostgreSQL"),
-        (postgres, "DATABASE_DIRECT_URL", format!("postgres://u:{SECRET}@h:99999/db"), "is not a valid URL"),
+        (postgres, "DATABASE_DIRECT_URL", format!("postgres://u:{SECRET}@h:99999/db"), "not a valid URL"),
         (postgres, "MAX_REPLICA_LAG", "0".to_owned(), "seconds"),
         (postgres, "MAX_REPLICA_LAG", "10s".to_owned(), "seconds"),
     ] {
         let sandbox = Sandbox::new([("DATABASE_URL", database), (name, &*value)]);
         let line = sandbox.run(&[]).error_line();
-        assert!(line.starts_with(&format!("error: {name} ")) && line.contains(expected), "{line}");
+        assert!(line.starts_with(&format!("error: {name}: ")) && line.contains(expected), "{line}");
         assert!(!line.contains(SECRET), "{line}");
         assert_eq!(sandbox.files(), Vec::<String>::new());
     }

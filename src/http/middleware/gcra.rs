@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_clients_use_fixed_memory_and_displace_no_limited_client() {
+    fn a_million_clients_displace_no_limited_client() {
         let buckets = Buckets::new(64);
         let limited = u128::MAX;
         while buckets.take(limited, quota(), 0).is_ok() {}

@@ -1,7 +1,7 @@
-//! The configuration: every setting, checked. No other module reads the environment.
+//! The configuration of the service. No other module reads its settings from the environment.
 //!
-//! A flag wins over the environment, and the environment over `.env`. `settings` declares the settings, `parse` reads
-//! their values, and [`Settings::check`] turns them into a [`Config`].
+//! Flags take precedence over environment variables, and environment variables over `.env`. `settings` declares the
+//! settings, `parse` parses their values, and [`Settings::check`] validates them and returns a [`Config`].
 
 mod parse;
 mod rate_limit;
@@ -24,49 +24,52 @@ pub use parse::{AdminApiKey, ConfigError, LogFormat};
 pub use rate_limit::{Rate, RateLimit};
 pub use settings::Settings;
 
-/// Checked settings.
+/// The validated settings.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database: DatabaseUrl,
-    /// Other URLs of the same database.
+    /// Further URLs of `database`: without the pooler, and of a replica.
     pub endpoints: Endpoints,
     pub pool: PoolOptions,
     pub host: IpAddr,
     pub port: u16,
-    /// `None`: no second listener.
+    /// The port of the listener for `/metrics`. `None` disables it.
     pub admin_port: Option<u16>,
+    /// The address of the listener for `/metrics`.
     pub admin_host: IpAddr,
     pub admin_api_key: Option<AdminApiKey>,
     pub require_if_match: bool,
-    /// `None`: any origin may read, none may write.
+    /// If `None`, browsers may read from any origin, but write from none.
     pub cors_allowed_origins: Option<Vec<String>>,
-    /// Size of the response cache; 0 disables it.
+    /// The maximum size of the response cache in bytes. 0 disables the cache.
     pub cache_bytes: u64,
-    /// `None`: no limit.
+    /// `None` disables rate limits.
     pub rate_limit: Option<RateLimit>,
-    /// Empty: forwarding headers are ignored.
+    /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long the service keeps serving requests after SIGTERM.
     pub shutdown_grace: Duration,
-    /// The filter of the log, unchecked.
+    /// The filter directives of `RUST_LOG`. They are not validated here, but when logging starts.
     pub log: String,
     pub log_format: LogFormat,
-    /// Duration from which a query is logged; `None`: never.
+    /// Queries that take at least this long are logged. `None` disables the slow query log.
     pub slow_query: Option<Duration>,
-    /// `None`: no traces.
+    /// The OpenTelemetry collector. `None` disables traces.
     pub otlp_endpoint: Option<Url>,
-    /// `None`: errors are only logged.
+    /// The Sentry project. If `None`, errors are only logged.
     pub sentry_dsn: Option<Dsn>,
-    /// Questionable settings that do not prevent the start.
+    /// Problems of settings that do not prevent the service from starting.
     pub warnings: Vec<String>,
 }
 
+/// How long a request waits for a connection, unless the database URL sets `pool_timeout`.
 const POOL_WAIT: Duration = Duration::from_secs(2);
 
 impl Settings {
-    /// Checks every setting: the flag if there is one, else the variable of `environment`.
+    /// Validates every setting. A setting without a flag is looked up in `environment`.
     ///
     /// # Errors
-    /// The first setting with an invalid value.
+    /// A setting has an invalid value. The error names the first such setting.
     pub fn check(self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
         let raw = |flag: Option<String>, setting: &'static Setting| RawSetting {
             setting,
@@ -116,14 +119,14 @@ impl Settings {
 }
 
 impl Config {
-    /// The database without a pooler in front of it: for migrations and commands.
+    /// The URL for migrations and commands: the one without the pooler if it is set, otherwise `DATABASE_URL`.
     #[must_use]
     pub fn direct(&self) -> &DatabaseUrl {
         self.endpoints.direct.as_ref().unwrap_or(&self.database)
     }
 }
 
-/// A variable of the process, which `.env` may have set.
+/// Reads an environment variable of the process. `main` has added the variables of `.env` to them.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {

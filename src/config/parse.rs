@@ -1,4 +1,4 @@
-//! From the text of a setting to its value: the types of values, and the error of an invalid one.
+//! Parses the text of a setting into its value, or returns a [`ConfigError`].
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,24 +11,24 @@ use url::Url;
 use super::settings::{self, Setting};
 use crate::db::{DatabaseUrl, InvalidUrl};
 
-/// 128 bits in base64.
-const ADMIN_API_KEY_LENGTH: usize = 22;
+/// The minimum length of an admin key in characters: 128 bits encoded in base64.
+const MIN_ADMIN_API_KEY_LENGTH: usize = 22;
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people to read.
     Pretty,
     /// One JSON object per line.
     Json,
 }
 
-/// The admin key of the environment. `Debug` does not show it.
+/// The value of `ADMIN_API_KEY`. `Debug` does not show it.
 #[derive(Clone)]
 pub struct AdminApiKey(String);
 
 impl AdminApiKey {
-    /// The key itself: for comparison only.
+    /// Returns the key in plain text. Use it only to compare it with the key of a request.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -41,26 +41,29 @@ impl fmt::Debug for AdminApiKey {
     }
 }
 
-/// Why the service cannot start, in one line.
+/// An invalid setting. The message is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error(transparent)]
     Url(#[from] InvalidUrl),
-    /// The value is not shown: it may be a secret under the wrong name.
+    /// Omits the value, because it may be a secret that was assigned to the wrong setting.
     #[error("{name}: must be {accepts}")]
     Value { name: &'static str, accepts: &'static str },
     #[error("CORS_ALLOWED_ORIGINS: {0:?} is not an origin; use scheme, host, and port, such as https://example.org")]
     Origin(String),
 }
 
-/// A setting and its text, from the flag or the environment. `None`: not set. An empty text counts as not set, because
-/// `KEY=${KEY:-}` in a Compose file sets an empty variable.
+/// A setting and its unparsed value.
 pub(super) struct RawSetting {
     pub(super) setting: &'static Setting,
+    /// The text of the flag or the environment variable. `None` if the setting is unset or empty: `KEY=${KEY:-}` in a
+    /// Compose file sets an empty variable.
     pub(super) text: Option<String>,
 }
 
 impl RawSetting {
+    /// Parses the value, or returns `None` if the setting is unset.
+    ///
     /// # Errors
     /// The text is not a valid value.
     pub(super) fn optional<T>(self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
@@ -68,7 +71,7 @@ impl RawSetting {
         text.map(|text| parse(&text).ok_or(setting.invalid())).transpose()
     }
 
-    /// The value, or the default.
+    /// Parses the value, or the default if the setting is unset.
     ///
     /// # Errors
     /// The text is not a valid value.
@@ -77,24 +80,27 @@ impl RawSetting {
         parse(text.as_deref().unwrap_or(setting.default)).ok_or(setting.invalid())
     }
 
+    /// Parses a list of origins, or returns `None` if the setting is unset.
     pub(super) fn origins(self) -> Result<Option<Vec<String>>, ConfigError> {
         self.text.map(|list| origins(&list)).transpose()
     }
 
+    /// Parses a database URL. Adds a warning for each parameter that it ignores.
+    ///
     /// # Errors
-    /// The text is not a URL of a database.
+    /// The text is not a database URL.
     pub(super) fn url(self, warnings: &mut Vec<String>) -> Result<Option<DatabaseUrl>, ConfigError> {
         let Self { setting, text } = self;
         let Some(text) = text else { return Ok(None) };
         let (url, ignored) = DatabaseUrl::parse(&text).map_err(|invalid| invalid.for_setting(setting.variable))?;
-        warnings.extend(ignored.into_iter().map(|what| format!("{}: {what}", setting.variable)));
+        warnings.extend(ignored.into_iter().map(|warning| format!("{}: {warning}", setting.variable)));
         Ok(Some(url))
     }
 
-    /// The URL of another endpoint of `database`.
+    /// Parses the URL of another endpoint of `database`.
     ///
     /// # Errors
-    /// One of the two is not PostgreSQL, or they name different schemas.
+    /// One of the two URLs is not a PostgreSQL URL, or they name different schemas.
     pub(super) fn endpoint(
         self,
         database: &DatabaseUrl,
@@ -122,7 +128,7 @@ impl FromStr for AdminApiKey {
     type Err = ConfigError;
 
     fn from_str(key: &str) -> Result<Self, ConfigError> {
-        let is_valid = key.len() >= ADMIN_API_KEY_LENGTH && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_valid = key.len() >= MIN_ADMIN_API_KEY_LENGTH && key.bytes().all(|byte| byte.is_ascii_graphic());
         if is_valid { Ok(Self(key.to_owned())) } else { Err(settings::ADMIN_API_KEY.invalid()) }
     }
 }
@@ -147,11 +153,12 @@ pub(super) fn log_format(text: &str) -> Option<LogFormat> {
     }
 }
 
-/// Whole seconds from `min` to an hour.
+/// Parses an integer number of seconds from `min` to 3600.
 pub(super) fn seconds(min: u64) -> impl Fn(&str) -> Option<Duration> {
     move |text| text.parse().ok().filter(|seconds| (min..=3600).contains(seconds)).map(Duration::from_secs)
 }
 
+/// Parses an integer number of milliseconds from 1 to 3600000, which is one hour.
 pub(super) fn milliseconds(text: &str) -> Option<Duration> {
     text.parse().ok().filter(|milliseconds| (1..=3_600_000).contains(milliseconds)).map(Duration::from_millis)
 }
@@ -164,7 +171,7 @@ pub(super) fn http_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none())
 }
 
-/// An address alone is a network of one.
+/// Parses a list of networks. An address without a prefix length is a network with one address.
 pub(super) fn networks(list: &str) -> Option<Vec<IpNet>> {
     let network = |text: &str| text.parse().ok().or_else(|| text.parse().ok().map(IpAddr::into));
     list.split(',').map(|text| network(text.trim())).collect()
@@ -185,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origin_is_scheme_host_and_port() {
+    fn an_origin_has_only_scheme_host_and_port() {
         let good = "https://example.org, http://localhost:4321";
         assert_eq!(origins(good).unwrap(), ["https://example.org", "http://localhost:4321"]);
         for bad in ["*", "example.org", "https://example.org/", "https://example.org/blog", "null", ""] {
@@ -194,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn proxy_is_address_or_network() {
+    fn a_proxy_is_an_address_or_a_network() {
         assert_eq!(networks("10.0.0.0/8, ::1").unwrap(), ["10.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()));
         assert_eq!(networks("10.0.0.0/33"), None);
     }
 
     #[test]
-    fn weak_admin_key_is_refused_and_no_key_is_shown() {
+    fn a_short_admin_key_is_rejected_and_debug_shows_no_key() {
         assert!("short".parse::<AdminApiKey>().is_err());
         assert!("with a space in it, and long".parse::<AdminApiKey>().is_err());
         let key: AdminApiKey = "abcdefghijklmnopqrstuv".parse().unwrap();

@@ -1,20 +1,21 @@
-//! `RATE_LIMIT`.
+//! The value of the setting `RATE_LIMIT`.
 
-/// How many requests each client may send; what is a client, and why these defaults, says [`crate::http::middleware::rate_limit`].
+/// How many requests each client may send. [`crate::http::middleware::rate_limit`] defines a client and explains the
+/// defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     pub reads: Rate,
     pub writes: Rate,
-    /// Requests with a wrong key.
+    /// Requests with an invalid API key.
     pub failures: Rate,
 }
 
-/// So many at once, and on average as many in each period.
+/// At most `count` requests in a burst, and at most `count` per `period` on average.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// From 1 to [`Rate::MAX`].
     pub count: u32,
-    /// In seconds.
+    /// The period in seconds.
     pub period: u32,
 }
 
@@ -29,7 +30,8 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    /// `off` is `Some(None)`. A rate that is not named keeps its default.
+    /// Parses `off` as `Some(None)`, and a list such as `reads=10/s` as the rates. A rate that is not in the list keeps
+    /// its default. Returns `None` for an invalid value.
     pub(super) fn parse(text: &str) -> Option<Option<Self>> {
         if text == "off" {
             return Some(None);
@@ -38,13 +40,13 @@ impl RateLimit {
         let mut seen = Vec::new();
         for part in text.split(',') {
             let (name, rate) = part.trim().split_once('=')?;
-            let place = match name {
+            let target = match name {
                 "reads" => &mut limit.reads,
                 "writes" => &mut limit.writes,
                 "failures" => &mut limit.failures,
                 _ => return None,
             };
-            *place = Rate::parse(rate)?;
+            *target = Rate::parse(rate)?;
             if seen.contains(&name) {
                 return None;
             }
@@ -55,8 +57,10 @@ impl RateLimit {
 }
 
 impl Rate {
+    /// The largest `count`.
     pub const MAX: u32 = 1_000_000;
 
+    /// Parses a rate such as `10/s`.
     fn parse(text: &str) -> Option<Self> {
         let (count, unit) = text.split_once('/')?;
         let count = count.parse().ok().filter(|count| (1..=Self::MAX).contains(count))?;
@@ -76,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unnamed_rates_keep_their_defaults() {
+    fn omitted_rates_keep_their_defaults() {
         let default = RateLimit::default();
         assert_eq!(RateLimit::parse(RATE_LIMIT.default), Some(Some(default)));
         let writes = Rate { count: 7, period: 3600 };

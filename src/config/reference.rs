@@ -1,26 +1,26 @@
-//! `docs/configuration.md` and `.env.example` show every setting as it is declared.
+//! Tests that `docs/configuration.md` and `.env.example` match the declared settings.
 //!
-//! `UPDATE_DOCS=1 cargo test --lib config::reference` rewrites both.
+//! `UPDATE_DOCS=1 cargo test --lib config::reference` regenerates both files.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::settings::{ALL, Documentation, Setting};
 
-/// What stands for a missing default.
+/// The `default` of a setting that has none.
 const NONE: &str = "none";
-/// Columns of a line.
+/// The maximum length of a generated line.
 const WIDTH: usize = 118;
 
 #[test]
 fn configuration_page_shows_every_setting() {
     let mut text = String::new();
-    let mut last = "";
+    let mut last_section = "";
     for Setting { variable, accepts, default, documentation } in ALL {
         let Documentation { section, flag, value_name, help, details } = documentation;
-        if *section != last {
+        if *section != last_section {
             write!(text, "\n## {section}\n").unwrap();
-            last = section;
+            last_section = section;
         }
         let flag = flag.replace('_', "-");
         let default = if *default == NONE { NONE.to_owned() } else { format!("`{default}`") };
@@ -41,7 +41,7 @@ fn env_example_shows_every_setting() {
     assert_generated(".env.example", "see docs/configuration.md.\n", &text);
 }
 
-/// The text in lines that begin with `prefix`.
+/// Wraps the text at [`WIDTH`] into lines that begin with `prefix`.
 fn wrapped(prefix: &str, text: &str) -> String {
     let mut lines = vec![String::from(prefix)];
     for word in text.split(' ') {
@@ -56,7 +56,7 @@ fn wrapped(prefix: &str, text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Compares the part of a file that follows `marker`, or rewrites it with `UPDATE_DOCS=1`.
+/// Asserts that the part of a file after `marker` is as expected. With `UPDATE_DOCS=1`, replaces it instead.
 #[expect(clippy::disallowed_methods, reason = "the variable is for this test only")]
 fn assert_generated(name: &str, marker: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -65,6 +65,6 @@ fn assert_generated(name: &str, marker: &str, expected: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{head}{marker}{expected}")).unwrap();
     } else {
-        assert_eq!(rest, expected, "{name} is stale; UPDATE_DOCS=1 rewrites it");
+        assert_eq!(rest, expected, "{name} is out of date; run the test with UPDATE_DOCS=1 to regenerate it");
     }
 }

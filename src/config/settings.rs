@@ -1,16 +1,16 @@
-//! The settings: names, help, accepted values, and defaults. The command line, `docs/configuration.md`, and
-//! `.env.example` are made from this table; `config::reference` checks the two files.
+//! The declarations of the settings: names, help, accepted values, and defaults. The command line,
+//! `docs/configuration.md`, and `.env.example` are generated from them. `config::reference` tests the two files.
 
 use clap::Args;
 
-/// A setting as the command line and the documentation show it.
+/// The declaration of a setting.
 #[derive(Debug)]
 pub(super) struct Setting {
-    /// Name in the environment.
+    /// The name of the environment variable.
     pub(super) variable: &'static str,
-    /// What a valid value is, behind "must be".
+    /// A description of the valid values that completes the sentence "must be …".
     pub(super) accepts: &'static str,
-    /// As text. "none" if there is no default.
+    /// The text of the default value. `none` if there is no default.
     pub(super) default: &'static str,
     #[cfg(test)]
     pub(super) documentation: Documentation,
@@ -22,19 +22,19 @@ pub(super) struct Documentation {
     pub(super) section: &'static str,
     pub(super) flag: &'static str,
     pub(super) value_name: &'static str,
-    /// One sentence without a period.
+    /// One sentence without a period, for `-h`.
     pub(super) help: &'static str,
-    /// What else to know. Empty: nothing.
+    /// Further sentences without the last period, for `--help` and the documentation.
     pub(super) details: &'static str,
 }
 
-/// Declares the struct of flags, a [`Setting`] constant for each, and `ALL`.
+/// Declares the [`Settings`] struct for clap, a [`Setting`] constant for each setting, and the list `ALL`.
 macro_rules! settings {
     ($($section:literal { $(
         $field:ident $constant:ident = $variable:literal, $value_name:literal, default $default:literal:
         $help:literal; $accepts:literal; $details:literal;
     )+ })+) => {
-        /// The settings as flags; [`Settings::check`] adds those of the environment.
+        /// The flags of the command line. [`Settings::check`] adds the values from the environment.
         #[derive(Debug, Default, Args)]
         pub struct Settings { $($(
             #[arg(

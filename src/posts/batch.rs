@@ -1,7 +1,7 @@
 //! Stores many posts with few statements, for `POST /api/posts/batch` and for imports.
 //!
-//! A conflict is not a database error, which would abort PostgreSQL's transaction. `ON CONFLICT DO NOTHING` skips rows
-//! whose slug or id is in use, and `RETURNING` shows which rows were inserted.
+//! The statements avoid unique violations, because a database error would abort the transaction on PostgreSQL.
+//! `ON CONFLICT DO NOTHING` skips rows whose slug or id is in use, and `RETURNING` shows which rows were inserted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +21,8 @@ use crate::schema::posts;
 pub struct BatchEntry {
     /// If `None`, the database assigns the id.
     pub id: Option<i64>,
-    /// The base of an unused slug, such as `hello` of `hello-2`. If `None`, the row has the requested slug.
+    /// If set, [`store`] replaces the slug of `row` with an unused one: this base, with a number appended if necessary.
+    /// If `None`, `row` has the requested slug.
     pub base: Option<String>,
     pub row: NewPost,
 }
@@ -52,8 +53,8 @@ pub enum BatchOutcome {
 /// The outcome of each post of a batch with its slug, in order, and the posts that now have these slugs.
 pub type BatchOutcomes = (Vec<(BatchOutcome, String)>, Vec<Post>);
 
-/// Stores a batch. If an outcome is [`BatchOutcome::SlugTaken`], the caller must roll the transaction back; no posts are
-/// returned then.
+/// Stores a batch. If an outcome is [`BatchOutcome::SlugTaken`], returns no posts, and the caller must roll back the
+/// transaction.
 pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResult<BatchOutcomes> {
     let entries = batch.posts.into_iter().map(|post| BatchEntry::new(post, now)).collect();
     let outcomes = store(conn, entries, batch.on_conflict)?;
@@ -68,7 +69,7 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
 
 /// Stores the entries in order, and returns the outcome and the slug of each.
 ///
-/// The entries must fit into one statement; 500 do. Entries with the outcome [`BatchOutcome::SlugTaken`] or
+/// All entries must fit into one statement, as up to 500 entries do. Entries with the outcome [`BatchOutcome::SlugTaken`] or
 /// [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the others.
 pub fn store(
     conn: &mut Connection,
@@ -114,7 +115,7 @@ fn without_duplicates(
 }
 
 /// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders could
-/// deadlock. Other writes do not wait. SQLite has one writer anyway.
+/// deadlock. Other writes do not wait. On SQLite, this is unnecessary, because there is only one writer.
 fn lock_batches(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     // An arbitrary number that no other advisory lock in this database uses.
@@ -130,8 +131,8 @@ fn record(outcomes: &mut [(BatchOutcome, String)], index: usize, outcome: BatchO
 /// Assigns an unused slug to each entry without a requested one. The number of lookups does not depend on the number of
 /// entries.
 ///
-/// Of entries with the same base, only the slug of the first is looked up. If the slug of a later one turns out to be in
-/// use, the insert skips that row, and it is tried again.
+/// If several entries have the same base, only the slug of the first is looked up. If the slug of a later entry is in
+/// use, the insert skips the row, and `store` assigns another slug.
 fn assign_slugs(
     conn: &mut Connection,
     pending: &mut [(usize, BatchEntry)],
@@ -174,8 +175,8 @@ fn find_free_numbers(conn: &mut Connection, bases: HashSet<String>) -> QueryResu
     Ok(searches.into_iter().filter_map(|(base, search)| Some((base, search.free()?))).collect())
 }
 
-/// Inserts the entries that have no conflict. Returns those whose assigned slug was taken in the meantime; the caller
-/// tries them again.
+/// Inserts the entries that have no conflict. Returns the entries whose assigned slug is in use. The caller must assign
+/// other slugs to them.
 fn insert(
     conn: &mut Connection,
     entries: Vec<(usize, BatchEntry)>,
@@ -226,7 +227,7 @@ fn insert_rows(conn: &mut Connection, entries: &[(usize, BatchEntry)]) -> QueryR
     Ok(inserted)
 }
 
-/// Moves PostgreSQL's sequence past explicitly inserted ids. SQLite's AUTOINCREMENT does so itself.
+/// Advances PostgreSQL's sequence past explicitly inserted ids. SQLite's AUTOINCREMENT needs no such step.
 fn advance_id_sequence(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::select(diesel::dsl::sql::<BigInt>(

@@ -10,7 +10,7 @@ use crate::schema::posts;
 /// The maximum length of an excerpt in characters (Unicode scalar values).
 pub const MAX_EXCERPT: usize = 200;
 
-/// The number of bytes at the beginning of a content that an excerpt is derived from. It bounds the cost.
+/// The number of bytes at the beginning of the content that the excerpt is derived from. This bounds the parsing time.
 pub const EXCERPT_SOURCE: usize = 4096;
 
 const OPTIONS: Options =
@@ -18,26 +18,26 @@ const OPTIONS: Options =
 
 /// The beginning of a Markdown text as one line of plain text, at most [`MAX_EXCERPT`] characters long.
 ///
-/// Leaves out Markdown syntax, code blocks, images, HTML, and front matter. Cuts at a word boundary if the last word
-/// begins in the second half.
+/// Omits Markdown syntax, code blocks, images, HTML, and front matter. Cuts before the first word that does not fit. If
+/// that word begins in the first half of the excerpt, cuts within the word.
 #[must_use]
 pub fn of(content: &str) -> String {
     let source = content.get(..content.floor_char_boundary(EXCERPT_SOURCE)).unwrap_or(content);
     let mut text = String::new();
-    let mut skipping = 0_u32;
+    let mut omitted_depth = 0_u32;
     for event in Parser::new_ext(source, OPTIONS) {
         match event {
             Event::Start(Tag::CodeBlock(_) | Tag::Image { .. } | Tag::HtmlBlock | Tag::MetadataBlock(_)) => {
-                skipping += 1;
+                omitted_depth += 1;
             }
             Event::End(TagEnd::CodeBlock | TagEnd::Image | TagEnd::HtmlBlock | TagEnd::MetadataBlock(_)) => {
-                skipping = skipping.saturating_sub(1);
+                omitted_depth = omitted_depth.saturating_sub(1);
             }
-            Event::Text(part) | Event::Code(part) if skipping == 0 => text.push_str(&part),
+            Event::Text(part) | Event::Code(part) if omitted_depth == 0 => text.push_str(&part),
             Event::SoftBreak | Event::HardBreak | Event::End(_) if is_break(&event) => text.push(' '),
             _ => {}
         }
-        // `cut` collapses whitespace, so the text may have to be longer than the excerpt.
+        // Collects more text than the excerpt can have, because `cut` collapses whitespace.
         if text.len() > EXCERPT_SOURCE {
             break;
         }
@@ -50,7 +50,7 @@ fn is_break(event: &Event<'_>) -> bool {
     !matches!(event, Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link))
 }
 
-/// The excerpt column of a row, and the content it is derived from if the column is null.
+/// The selected columns of [`StoredExcerpt`].
 pub type StoredExcerptColumns = (posts::excerpt, FixedSql<Nullable<Text>>);
 
 /// The excerpt in a row. Null if an external writer changed the content; the excerpt is then derived at each read.
@@ -61,7 +61,8 @@ pub struct StoredExcerpt {
     content: Option<String>,
 }
 
-/// The expressions to select for [`StoredExcerpt`]. [`EXCERPT_SOURCE`] bytes have at most that many characters.
+/// The expressions to select for [`StoredExcerpt`]. `substr` counts characters, so it returns at least the first
+/// [`EXCERPT_SOURCE`] bytes.
 pub(crate) fn stored() -> StoredExcerptColumns {
     let content = "CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4096) END";
     (posts::excerpt, FixedSql::new(content))

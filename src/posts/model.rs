@@ -1,4 +1,4 @@
-//! The fields of a post: how they are stored, their JSON, and their limits. It knows no query and no request.
+//! The fields of a post: their columns, their JSON, and their limits. Queries and request bodies are in other modules.
 
 use diesel::prelude::*;
 use serde::Serialize;
@@ -148,7 +148,7 @@ pub(crate) use replacement;
 pub const MAX_TITLE: usize = 200;
 /// The maximum length of a slug in characters, which are all ASCII.
 pub const MAX_SLUG: usize = 200;
-/// The maximum length of a content in bytes of UTF-8: 512 KiB.
+/// The maximum length of the content in bytes of UTF-8: 512 KiB.
 pub const MAX_CONTENT: usize = 512 * 1024;
 
 /// Trims a title and checks its length.
@@ -166,7 +166,7 @@ pub fn title(text: String) -> Result<String, Invalid> {
     }
 }
 
-/// Checks the length of a content.
+/// Checks the length of the content.
 ///
 /// # Errors
 /// The content is longer than [`MAX_CONTENT`].

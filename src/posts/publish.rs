@@ -11,7 +11,8 @@ use crate::schema::posts;
 /// The requested state of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostState {
-    /// Published with `at` as `published_at`. If `None`, the time of the first publication stays, or is set to now.
+    /// Published with `at` as `published_at`. If `at` is `None`, `published_at` keeps its value, or becomes the current
+    /// time if it is null.
     Published { at: Option<Timestamp> },
     /// A draft that the scheduler publishes at this time. A published post stays published.
     Scheduled(Timestamp),
@@ -106,7 +107,7 @@ fn try_set_state(
 pub fn find_due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
     on!(conn, conn => posts::table
         .filter(posts::scheduled_for.le(now))
-        // With `published = false`, SQLite would scan all drafts instead of `posts_scheduled_for`.
+        // With `published = false`, SQLite would scan all drafts instead of using the index `posts_scheduled_for`.
         .filter(posts::published.ne(true))
         .order(posts::scheduled_for.asc())
         .limit(limit)
@@ -114,10 +115,10 @@ pub fn find_due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResul
         .load(conn))
 }
 
-/// Publishes those of the posts that are still due, and returns the times they were due at.
+/// Publishes the posts that are still due, and returns the times at which they were due.
 ///
-/// Each post is published once, even if several instances try at the same time: the others wait for the row lock, and
-/// then find that the post is no longer due.
+/// Each post is published once, even if several instances call this at the same time: all but one wait for the row lock,
+/// and then find that the post is no longer due.
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
     let published: Vec<Option<Timestamp>> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
         .filter(posts::scheduled_for.le(now))

@@ -1,4 +1,4 @@
-//! Turns what the store returns into representations and errors.
+//! Converts the results of the store into representations and errors.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,8 @@ pub(crate) fn cache_scope(caller: Caller) -> CacheScope {
     if caller == Caller::Anonymous { CacheScope::Public } else { CacheScope::Private }
 }
 
-/// Runs a read for the caller. A replica may serve it if the caller has no key.
+/// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads only
+/// a few rows by index, so it may run inline.
 pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     caller: Caller,
@@ -54,14 +55,14 @@ pub(crate) async fn page(
     query_string: &str,
 ) -> Result<Representation, ApiError> {
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
-    let parts =
+    let read_page =
         move |conn: &mut Connection| Ok((list::read_page(conn, &query)?, count::total(conn, &query.filter, count)?));
-    let (page, total) = read(database, caller, is_indexed, parts).await?;
+    let (page, total) = read(database, caller, is_indexed, read_page).await?;
     let page = PostPage::new(&request, page, total);
     Representation::of_read(page.etag(), page.link(path, query_string), &page)
 }
 
-/// The response to a read of one post; 404 if there is none that the caller may see.
+/// 200 with the post, or 404 if there is none.
 pub(crate) fn into_representation(post: Option<Post>) -> Result<Representation, ApiError> {
     let post = post.ok_or(NOT_FOUND)?;
     Representation::of_read(etag(post.id, post.version), None, &post)
@@ -121,8 +122,8 @@ pub enum BatchResult {
 }
 
 impl BatchResponse {
-    /// 409 if slugs are in use. 503 if one of the posts was deleted before it could be read again: the batch would then
-    /// mean something else.
+    /// 409 if slugs are in use. 503 if another writer deleted a skipped post, or changed its slug, before the
+    /// batch could read it: the outcome is then no longer true, and the client should repeat the request.
     pub(crate) fn new((outcomes, posts): BatchOutcomes) -> Result<Self, ApiError> {
         if let Some(conflicts) = slug_conflicts(&outcomes) {
             return Err(conflicts);

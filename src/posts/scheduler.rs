@@ -8,13 +8,13 @@ use crate::db::{Database, Error, Timestamp};
 use crate::posts::publish;
 use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 
-/// The time between two polls. The task sleeps by the monotonic clock and compares with the wall clock, so a step of the
-/// wall clock takes effect at the next poll.
+/// The time between two polls. The task waits by the monotonic clock, but compares due times with the wall clock. So a
+/// change of the wall clock takes effect at the next poll.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// The maximum number of posts that one transaction publishes. If more are due, the next poll follows at once.
+/// The maximum number of posts that one transaction publishes. After a full batch, the next poll follows at once.
 const BATCH: i64 = 100;
 
-/// What the scheduler of this instance has done so far.
+/// Statistics of the scheduler of this instance.
 #[derive(Debug)]
 pub struct SchedulerStats {
     lags: Histogram,
@@ -77,7 +77,7 @@ pub async fn poll(database: Database, stats: Arc<SchedulerStats>) {
 /// Publishes at most [`BATCH`] due posts, and returns how many.
 async fn publish_batch(database: &Database, stats: &SchedulerStats) -> Result<usize, Error> {
     let now = Timestamp::now();
-    // A read, so that the writer is not used if no post is due.
+    // Reads first, so that a poll without due posts does not queue a write.
     let ids = database.read(move |conn| publish::find_due(conn, now, BATCH)).await?;
     if ids.is_empty() {
         return Ok(0);

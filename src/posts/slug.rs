@@ -3,15 +3,15 @@
 //! PostgreSQL repeats them in SQL for external writers, who insert posts without slugs: `posts_slug`,
 //! `posts_numbered_slug`, and `posts_fill_slug` in `migrations/postgres/*_track_changes/up.sql`. Change both together.
 //! `tests/api/posts/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only
-//! Latin letters. SQLite has no such rule; there, an insert without a slug fails.
+//! Latin letters. On SQLite, no SQL repeats the rules, and an insert without a slug fails.
 
 use crate::posts::model::MAX_SLUG;
 
 /// The slug of a title that has no character with an ASCII transliteration. `posts_slug` in SQL.
 const FALLBACK: &str = "post";
 
-/// The title transliterated to lower-case ASCII, with one hyphen for each run of other characters than letters and
-/// digits. A slug over [`MAX_SLUG`] is cut at the end of a word. `posts_slug` in SQL.
+/// Transliterates the title to lower-case ASCII, and replaces each run of characters other than letters and digits with
+/// one hyphen. Cuts a slug that is longer than [`MAX_SLUG`] at the end of a word. `posts_slug` in SQL.
 #[must_use]
 pub fn from_title(title: &str) -> String {
     let slug = slug::slugify(title);
@@ -34,7 +34,8 @@ pub fn numbered(base: &str, number: u64) -> String {
 
 /// A search for an unused slug among `base`, `base-2`, `base-3`, …, one lookup at a time.
 ///
-/// It doubles the number until a slug is unused, then halves the gap: the 10,000th "untitled" costs at most 30 lookups.
+/// It doubles the number until a slug is unused, then does a binary search: the 10,000th post with the title "untitled"
+/// takes at most 30 lookups.
 /// `posts_fill_slug` in SQL.
 #[derive(Debug, Default)]
 pub struct FreeNumberSearch {
@@ -71,7 +72,8 @@ impl FreeNumberSearch {
     }
 }
 
-/// Finds an unused slug among `base`, `base-2`, `base-3`, …: the first one, unless there are gaps between the used ones.
+/// Finds an unused slug among `base`, `base-2`, `base-3`, …. This is the first unused slug, unless the used numbers have
+/// gaps.
 ///
 /// # Errors
 /// Returns the first error of `is_used`.

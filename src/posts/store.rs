@@ -1,7 +1,7 @@
-//! Queries that read and change one post. It knows no HTTP type.
+//! Queries that read and change one post. They do not depend on HTTP.
 //!
 //! Every change is one `UPDATE` or `DELETE` with the expected versions in its `WHERE` clause, so exactly one of several
-//! concurrent writers succeeds. If the statement changes no row, a second query finds out why.
+//! concurrent writers succeeds. If the statement changes no row, a second query determines the reason.
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -55,7 +55,7 @@ pub fn find_by_slugs(conn: &mut Connection, slugs: &[String]) -> QueryResult<Vec
     on!(conn, conn => posts::table.filter(posts::slug.eq_any(slugs)).select(Post::as_select()).load(conn))
 }
 
-/// Stores a new post. Without a requested slug, it gets an unused one derived from the title.
+/// Stores a new post. If `post.slug` is `None`, the post gets an unused slug derived from its title.
 ///
 /// Returns [`Change::Conflict`] if another post has the requested slug.
 pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryResult<Change<Post>> {
@@ -71,8 +71,8 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
             conn.mark_changed(Visibility::Private);
             return Ok(Change::Conflict);
         }
-        // If another writer takes the slug before the insert, the loop tries again. It ends, because in each round at
-        // least one writer succeeds.
+        // If another writer takes the slug before the insert, the loop tries another slug. It makes progress: whenever
+        // an insert fails, another writer has succeeded.
         row.slug = slug::find_free(&base, |slug| slug_exists(conn, slug))?;
     }
 }
@@ -114,7 +114,7 @@ pub fn update(
             Change::Done(_) => Change::Stale,
             reason => reason,
         }),
-        // The id is the only other unique column, and no update sets it.
+        // Another post has the slug. The only other unique column is the id, which no update sets.
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             conn.mark_changed(Visibility::Private);
             Ok(Change::Conflict)
@@ -175,8 +175,8 @@ pub fn put(
     Ok(done)
 }
 
-/// Whether the post is public now, or may have been before the last change. `published_at` cannot answer that, because an
-/// external writer may have published the post without setting it.
+/// Whether the post is public now, or may have been public before its last change. `published_at` does not determine
+/// this, because an external writer can publish a post without setting `published_at`.
 pub(crate) fn may_have_been_public(post: &Post) -> bool {
     post.published || post.version != 1
 }
@@ -237,8 +237,8 @@ pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResul
     })
 }
 
-/// Finds out why a change did not match any row: the post is missing, or at an unexpected version. Otherwise returns
-/// the post as it is now.
+/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing or
+/// at an unexpected version, otherwise [`Change::Done`] with the current post.
 pub(crate) fn explain_unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
     conn.mark_changed(Visibility::Private);
     Ok(match find(conn, id, ReadScope::All)? {

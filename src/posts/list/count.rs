@@ -6,7 +6,7 @@ use crate::db::Connection;
 use crate::posts::list::query::{Filter, Order};
 use crate::posts::list::sql;
 
-/// Whether the total of a list is requested.
+/// How to count the posts of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     None,
@@ -22,7 +22,7 @@ pub struct Total {
     pub is_estimate: bool,
 }
 
-/// An estimate counts at most this many posts.
+/// The largest number of posts for which [`Count::Estimated`] is exact.
 pub const EXACT_UP_TO: i64 = 10_000;
 
 /// The number of posts that match the filter; `None` if it was not requested.
@@ -42,8 +42,8 @@ pub fn total(conn: &mut Connection, filter: &Filter, count: Count) -> QueryResul
     Ok(Some(total))
 }
 
-/// Counts up to [`EXACT_UP_TO`] posts. If there are more, extrapolates: assumes that the matching posts are as dense in the
-/// whole range of ids as the newest ones are in theirs.
+/// Counts up to [`EXACT_UP_TO`] posts. If there are more, extrapolates from the newest [`EXACT_UP_TO`] posts to the range
+/// of ids between the oldest and the newest post. This assumes that older posts have gaps as large between their ids.
 fn estimate(conn: &mut Connection, filter: &Filter, published: bool) -> QueryResult<Total> {
     let counted = sql::ids(conn, filter, published, None, EXACT_UP_TO + 1)?.len();
     let counted = i64::try_from(counted).unwrap_or(i64::MAX);
@@ -53,9 +53,10 @@ fn estimate(conn: &mut Connection, filter: &Filter, published: bool) -> QueryRes
     let sample = sql::ids(conn, filter, published, Some(Order::Descending), EXACT_UP_TO)?;
     let oldest = sql::ids(conn, filter, published, Some(Order::Ascending), 1)?;
     let posts = match (sample.first(), sample.last(), oldest.first()) {
-        (Some(newest), Some(last), Some(oldest)) => {
-            let share = i128::from(newest - oldest + 1) * i128::from(EXACT_UP_TO) / i128::from(newest - last + 1);
-            i64::try_from(share).unwrap_or(i64::MAX)
+        (Some(newest), Some(oldest_in_sample), Some(oldest)) => {
+            let (id_range, sample_range) = (newest - oldest + 1, newest - oldest_in_sample + 1);
+            let extrapolated = i128::from(EXACT_UP_TO) * i128::from(id_range) / i128::from(sample_range);
+            i64::try_from(extrapolated).unwrap_or(i64::MAX)
         }
         _ => counted,
     };

@@ -1,8 +1,8 @@
 //! Reads a page of a list.
 //!
 //! Lists use keyset pagination: a cursor contains the sort key and the id of the post next to the page. So page 50,000
-//! costs as much as page 1, and posts that are created or deleted in the meantime do not shift it. `sql.rs` contains the
-//! SQL, and `params.rs` parses the query string.
+//! costs as much as page 1, and posts that are created or deleted between two requests do not shift the pages. `sql.rs`
+//! contains the SQL, and `params.rs` parses the query string.
 
 pub mod count;
 pub mod page;
@@ -16,8 +16,8 @@ use diesel::QueryResult;
 use crate::db::Connection;
 use crate::posts::list::query::{Column, CursorPosition, IndexScan, ListItem, ListQuery, Order, Tier, View};
 
-/// The maximum size of the contents on a page, in bytes. A page ends before the post that would exceed it, but has at
-/// least one post.
+/// The maximum total size of the contents on a page, in bytes. A page ends before the post that would exceed it, but
+/// always has the first post.
 pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
 
 /// The number of full posts that one query reads. Enough for most pages, and few enough to bound the memory: 16 MiB.
@@ -51,7 +51,8 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery) -> QueryResult<ListPa
     let (has_previous, has_next) = if backwards { (has_more, true) } else { (query.position.is_some(), has_more) };
     let position = |backwards, adjacent: Option<&(Tier, ListItem)>| match (adjacent, &query.position) {
         (Some((tier, item)), _) => Some(query.sort.position(backwards, *tier, item)),
-        // The page is empty, for example because its posts were deleted. The way back begins at the cursor.
+        // The page is empty, for example because its posts were deleted. The page in the opposite direction begins at
+        // the cursor.
         (None, Some(position)) if position.backwards != backwards => Some(query.sort.reversed_position(position)),
         (None, _) => None,
     };
@@ -62,8 +63,8 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery) -> QueryResult<ListPa
     })
 }
 
-/// Reads at most `limit` posts after the cursor position, in reading direction. Returns fewer if their contents exceed
-/// [`MAX_PAGE_CONTENT`].
+/// Reads at most `limit` posts from the cursor position on, in the direction that `backwards` gives. Stops early once
+/// their contents exceed [`MAX_PAGE_CONTENT`].
 fn read_items(
     conn: &mut Connection,
     query: &ListQuery,
@@ -77,12 +78,13 @@ fn read_items(
     let mut bytes = 0;
     for tier in query.sort.remaining_tiers(query.position.as_ref(), backwards) {
         loop {
-            let missing = limit - found.len();
-            let limit_of_scan = if query.view == View::Full { CHUNK.min(missing) } else { missing };
+            let remaining = limit - found.len();
+            let scan_limit = if query.view == View::Full { CHUNK.min(remaining) } else { remaining };
             let after = position.as_ref();
-            let scan = IndexScan { query, published: true, tier, column, order, after, limit: limit_of_scan };
+            // `read_scan` replaces `published`.
+            let scan = IndexScan { query, published: true, tier, column, order, after, limit: scan_limit };
             let items = read_scan(conn, &scan)?;
-            let is_end = items.len() < limit_of_scan;
+            let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));
             bytes += items.iter().map(ListItem::content_bytes).sum::<usize>();
             found.extend(items.into_iter().map(|item| (tier, item)));
@@ -99,7 +101,7 @@ fn read_items(
     Ok(found)
 }
 
-/// Reads the posts of a scan that are published, drafts, or both, as the filter says.
+/// Reads the published posts of a scan, the drafts, or both, depending on the filter. Ignores `scan.published`.
 fn read_scan(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<Vec<ListItem>> {
     let mut read = |published| sql::items(conn, &IndexScan { published, ..*scan });
     let mut items = match scan.query.filter.published {

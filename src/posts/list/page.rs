@@ -91,8 +91,8 @@ impl PostPage {
         }
     }
 
-    /// A strong entity tag. The same version of a post always has the same bytes, so the tag is a hash of the ids and
-    /// versions on the page, the cursors, and the total.
+    /// Returns a strong entity tag: a hash of the views, ids, and versions of the posts, the cursors, and the total. The
+    /// contents need not be hashed, because a version of a post always has the same JSON.
     #[must_use]
     pub fn etag(&self) -> EntityTag {
         let mut digest = Sha256::new();
@@ -120,8 +120,8 @@ impl PostPage {
             let mut pairs = form_urlencoded::Serializer::new(String::new());
             pairs.extend_pairs(&parameters).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
             let query = pairs.finish();
-            let mark = if query.is_empty() { "" } else { "?" };
-            format!("<{path}{mark}{query}>; rel=\"{relation}\"")
+            let separator = if query.is_empty() { "" } else { "?" };
+            format!("<{path}{separator}{query}>; rel=\"{relation}\"")
         };
         let adjacent = [("next", &self.next_cursor), ("prev", &self.prev_cursor)]
             .into_iter()

@@ -128,7 +128,7 @@ enum_param! {
 pub(crate) struct LimitParam(u8);
 
 impl QueryValue for LimitParam {
-    /// Each number has one spelling: no sign, no leading zero.
+    /// Rejects signs and leading zeros, so that each number has only one representation.
     fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
         let limit = if text.starts_with(['+', '0']) { None } else { text.parse().ok() };
         limit.filter(|limit| (1..=100).contains(limit)).map(Self).ok_or("must be an integer between 1 and 100".into())
@@ -176,7 +176,7 @@ impl QueryValue for SearchParam {
 pub struct ListRequest {
     pub query: ListQuery,
     pub count: Count,
-    /// The first part of each cursor of this list.
+    /// Part of each cursor, so that a cursor of another list is rejected.
     list: ListId,
 }
 
@@ -222,7 +222,7 @@ impl ListRequest {
         Ok(Self { query: ListQuery { filter, sort, limit, position, view }, count, list })
     }
 
-    /// Whether an index alone yields the page: nothing is searched, filtered, or counted.
+    /// Whether the page is a range of an index: the request has no search, no filter except `published`, and no count.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         self.query.filter.is_indexed() && self.count == Count::None
@@ -235,7 +235,7 @@ impl ListRequest {
     }
 }
 
-/// Sorts the slugs and removes duplicates: the order in which they are given changes neither the list nor its cursors.
+/// Sorts the slugs and removes duplicates, so that their order in the request affects neither the list nor its cursors.
 fn slugs(params: Vec<SlugParam>) -> Result<Vec<String>, ApiError> {
     const MAX_SLUGS: usize = 100;
     if params.len() > MAX_SLUGS {
@@ -260,6 +260,6 @@ fn decode(cursor: &str, list: ListId, sort: Sort) -> Result<CursorPosition, ApiE
 fn list_id(filter: &Filter, sort: Sort) -> Result<ListId, ApiError> {
     let list = serde_json::to_vec(&(filter, sort)).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let digest: [u8; 32] = Sha256::digest(list).into();
-    // Every JSON parser preserves integers up to 2^53.
+    // Keeps 53 bits: every JSON parser preserves integers up to 2^53.
     Ok(u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11)
 }

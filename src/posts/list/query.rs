@@ -1,4 +1,4 @@
-//! The types of a list query: filter, sort order, cursor position, and view. It knows neither SQL nor HTTP.
+//! The types of a list query: filter, sort order, cursor position, and view. They do not depend on SQL or HTTP.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct ListQuery {
 pub struct Filter {
     /// `None` includes published posts and drafts.
     pub published: Option<bool>,
-    /// If empty, posts with any slug.
+    /// The slugs of the posts. If empty, includes posts with any slug.
     pub slugs: Vec<String>,
     pub published_after: Option<Timestamp>,
     pub published_before: Option<Timestamp>,
@@ -33,7 +33,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether the list consists of all published posts, all drafts, or both. An index then has its posts side by side.
+    /// Whether the list consists of all published posts, all drafts, or both. Its posts are then adjacent in an index.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, search } =
@@ -61,11 +61,11 @@ pub enum Sort {
     Relevance,
 }
 
-/// A sort column. Every post has a value in it.
+/// The column that a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Column {
     Id,
-    /// Posts without a value sort before all others.
+    /// A post without `published_at` sorts as if it had the earliest time.
     PublishedAt,
     UpdatedAt,
     /// Compared by bytes, so ASCII capital letters sort before small letters.
@@ -103,7 +103,7 @@ pub struct CursorPosition {
 /// The value of a post in the sort column.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SortKey {
-    /// The list is sorted by id, which the position contains anyway.
+    /// The list is sorted by id. The value is [`CursorPosition::id`].
     #[serde(rename = "i")]
     Id,
     #[serde(rename = "t")]
@@ -165,7 +165,7 @@ impl Sort {
         }
     }
 
-    /// Whether a list in this order can contain the position. A forged cursor can contain any.
+    /// Whether a list in this order can return a cursor with this position. The cursor of a request may be forged.
     #[must_use]
     pub fn accepts(self, position: &CursorPosition) -> bool {
         match (self.column_and_order().0, &position.key) {
@@ -177,7 +177,7 @@ impl Sort {
 
     /// The position for the opposite direction, such that the page begins with the post of `position`.
     pub(crate) fn reversed_position(self, position: &CursorPosition) -> CursorPosition {
-        // Reading forwards in descending order or backwards in ascending order leads to smaller ids.
+        // Ids decrease when a descending list is read forwards, and when an ascending list is read backwards.
         let was_descending = (self.column_and_order().1 == Order::Descending) != position.backwards;
         let id = if was_descending { position.id.saturating_sub(1) } else { position.id.saturating_add(1) };
         CursorPosition { backwards: !position.backwards, id, ..position.clone() }
@@ -199,7 +199,7 @@ impl Order {
     }
 }
 
-/// A field that posts and summaries have.
+/// Borrows a field that both posts and summaries have.
 macro_rules! shared_field {
     ($item:expr, $field:ident) => {
         match $item {

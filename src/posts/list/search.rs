@@ -14,10 +14,10 @@ const MAX_WORDS: usize = 20;
 /// The maximum number of prefixes: each one matches many words.
 const MAX_PREFIXES: usize = 4;
 
-/// Why a text cannot be searched for.
+/// Why a search text cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchError {
-    /// It contains no word, and thus matches nothing.
+    /// It contains no word, so it matches no post.
     NoWords,
     /// It contains too many words or prefixes.
     TooComplex,
@@ -76,6 +76,7 @@ impl Search {
 
     /// The `tsquery` for PostgreSQL (manual, section 8.11.2).
     pub(crate) fn tsquery(&self, scope: SearchScope) -> String {
+        // In the search vector, only the words of the title have weight A.
         let weight = if scope == SearchScope::Title { "A" } else { "" };
         self.join(" & ", |phrase| {
             let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':{weight}")).collect();
@@ -83,9 +84,14 @@ impl Search {
         })
     }
 
-    /// For long posts, whose vector has lost word positions, so that a phrase query cannot match: a `tsquery` for the words
-    /// of such posts, and the `LIKE` patterns of the phrases, separated by bars. The marker `|+` is documented with the SQL
-    /// function `posts_vector_from_words`. `None` if there is no phrase, because only phrases need positions.
+    /// Returns the query for long posts on PostgreSQL, whose search vector lacks word positions. [`Self::tsquery`] may
+    /// fail to match a phrase in such a post. The two parts of the query are:
+    ///
+    /// 1. A `tsquery` for the words. It matches only such posts, because it requires the marker `|+`, which is documented
+    ///    with the SQL function `posts_vector_from_words`.
+    /// 2. A `LIKE` pattern for each phrase, separated by `|`.
+    ///
+    /// Returns `None` if the search has no phrase, because only phrases need positions.
     pub(crate) fn without_positions(&self) -> Option<(String, String)> {
         let is_phrase = |phrase: &&Phrase| phrase.words.len() > 1;
         if !self.0.iter().any(|phrase| is_phrase(&phrase)) {
@@ -101,12 +107,12 @@ impl Search {
         Some((format!("'|+' & {words}"), patterns.join("|")))
     }
 
-    fn join(&self, with: &str, render: impl Fn(&Phrase) -> String) -> String {
-        self.0.iter().map(render).collect::<Vec<_>>().join(with)
+    fn join(&self, separator: &str, render: impl Fn(&Phrase) -> String) -> String {
+        self.0.iter().map(render).collect::<Vec<_>>().join(separator)
     }
 }
 
-/// `None` if the text contains no word.
+/// Parses the words of a phrase. Returns `None` if the text contains no word.
 fn phrase(text: &str, is_prefix: bool) -> Option<Phrase> {
     let words: Vec<String> =
         text.split(|c| !is_word(c)).filter(|word| !word.chars().all(is_diacritic)).map(ToOwned::to_owned).collect();

@@ -1,8 +1,8 @@
-//! The SQL of lists: turns an [`IndexScan`] into rows.
+//! The SQL of lists: executes an [`IndexScan`].
 //!
-//! This file contains every name and operator of the SQL. Values that clients send are bound. Row comparisons such as
+//! The SQL text is fixed in this file, and values from clients are bound. Row comparisons such as
 //! `(title, id) < (?, ?)` let both databases seek in the index to the beginning of the page. `title <= ? AND …` would
-//! scan all equal titles.
+//! scan all posts with the same title.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
@@ -81,7 +81,7 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
     }
 }
 
-/// The ids of at most `limit` posts. Without an order, the database returns them in the cheapest one.
+/// The ids of at most `limit` posts that match the filter. Without `order`, the database chooses the order.
 pub(crate) fn ids(
     conn: &mut Connection,
     filter: &Filter,
@@ -115,9 +115,9 @@ pub(crate) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> 
     })
 }
 
-/// The condition for rows after a position, in the direction of the scan.
+/// The condition for the rows that follow a position in the direction of the scan.
 fn after_position(scan: &IndexScan<'_>, key: BindValue, id: i64) -> FixedSql<Bool> {
-    let (before, end) = match (scan.column, scan.order) {
+    let (prefix, suffix) = match (scan.column, scan.order) {
         (Column::Id, Order::Ascending) => ("(posts.id, posts.id) > (", ")"),
         (Column::Id, Order::Descending) => ("(posts.id, posts.id) < (", ")"),
         (Column::PublishedAt, Order::Ascending) => ("(posts.published_key, posts.id) > (", ")"),
@@ -127,11 +127,11 @@ fn after_position(scan: &IndexScan<'_>, key: BindValue, id: i64) -> FixedSql<Boo
         (Column::Title, Order::Ascending) => ("(posts.title, posts.id) > (", ")"),
         (Column::Title, Order::Descending) => ("(posts.title, posts.id) < (", ")"),
     };
-    FixedSql::new(before).bind(key, ", ").bind(BindValue::Integer(id), end)
+    FixedSql::new(prefix).bind(key, ", ").bind(BindValue::Integer(id), suffix)
 }
 
-/// The `ORDER BY` expressions of a scan. Only the statements of indexed lists are cached: they are few, and most requests
-/// are for them.
+/// The `ORDER BY` expressions of a scan. The connection caches the prepared statements of indexed lists only: there are
+/// few of them, and most requests use them.
 fn order(conn: &Connection, scan: &IndexScan<'_>) -> FixedSql<BigInt> {
     let order = match (scan.column, scan.order) {
         (Column::Id, order) => by_id(conn, order),
@@ -145,8 +145,9 @@ fn order(conn: &Connection, scan: &IndexScan<'_>) -> FixedSql<BigInt> {
     if scan.query.filter.is_indexed() { order } else { order.uncached() }
 }
 
-/// The order by id. An id is never null, but on PostgreSQL the position of nulls makes only `posts_published_id` usable.
-/// With the primary key, the planner could choose a scan over all drafts.
+/// The order by id. On PostgreSQL, `NULLS FIRST` and `NULLS LAST` do not change the order, because ids are never null.
+/// They match the index `posts_published_id` and not the primary key. With the primary key, the planner could choose a
+/// scan that also reads all drafts.
 fn by_id(conn: &Connection, order: Order) -> FixedSql<BigInt> {
     FixedSql::new(match (&conn.backend, order) {
         (Backend::Sqlite(_), Order::Ascending) => "posts.id ASC",
@@ -156,10 +157,10 @@ fn by_id(conn: &Connection, order: Order) -> FixedSql<BigInt> {
     })
 }
 
-/// The conditions of a full-text search. The two databases have no SQL in common here.
+/// The conditions of a full-text search, which differ completely between the two databases.
 ///
-/// The statements are not cached, so PostgreSQL plans each one with its values. Immutable functions of a value are
-/// constants then: words are folded once, and the planner knows how rare they are.
+/// The statements are not cached, so PostgreSQL plans each one with its bound values. The planner can then evaluate
+/// immutable functions such as `posts_fold` once, and estimate how many posts contain the words.
 fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bool>> {
     let SearchFilter::For(search) = &filter.search else { return Vec::new() };
     let conditions = match (&conn.backend, tier) {
@@ -196,13 +197,14 @@ fn in_post_on_postgres(search: &Search) -> FixedSql<Bool> {
         .bind(BindValue::Text(patterns), "), '|'))))")
 }
 
-fn in_title_on_postgres(search: &Search, before: &'static str) -> FixedSql<Bool> {
-    FixedSql::new(before).bind(BindValue::Text(search.tsquery(SearchScope::Title)), ")::tsquery")
+fn in_title_on_postgres(search: &Search, prefix: &'static str) -> FixedSql<Bool> {
+    FixedSql::new(prefix).bind(BindValue::Text(search.tsquery(SearchScope::Title)), ")::tsquery")
 }
 
+/// The part of a SQLite condition before the bound query.
 const FOUND: &str = "posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
 const NOT_FOUND: &str = "posts.id NOT IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ";
 
-fn on_sqlite(search: &Search, scope: SearchScope, before: &'static str) -> FixedSql<Bool> {
-    FixedSql::new(before).bind(BindValue::Text(search.fts5(scope)), ")")
+fn on_sqlite(search: &Search, scope: SearchScope, prefix: &'static str) -> FixedSql<Bool> {
+    FixedSql::new(prefix).bind(BindValue::Text(search.fts5(scope)), ")")
 }

@@ -33,10 +33,9 @@ pub struct Options {
     /// Commit each batch and skip posts that are already stored, so that an interrupted import continues when it is
     /// repeated.
     pub resumable: bool,
-    /// Also import API keys. Off by default, because a file from another party could contain a key that this party
-    /// knows.
+    /// Also import API keys. Off by default, because the author of a malicious file would know the keys in it.
     pub keys: bool,
-    /// Also import the pages of WordPress and Ghost.
+    /// Also import the pages in a WordPress or Ghost file, as posts.
     pub pages: bool,
 }
 
@@ -89,7 +88,7 @@ fn parse_and_store(
     importer.finish()
 }
 
-/// Blocks other writers on PostgreSQL, so that none takes an id or a slug between the lookup and the insert. On SQLite
+/// Blocks other writers on PostgreSQL, so that none uses an id or a slug between the lookup and the insert. On SQLite,
 /// the transaction already holds the write lock.
 fn lock_posts(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
@@ -163,12 +162,12 @@ impl<P: FnMut(TransferProgress)> Importer<'_, P> {
         if !self.options.resumable {
             return store_records(self.conn, batch, false, &mut self.report);
         }
-        let began = Instant::now();
+        let start = Instant::now();
         self.commit_batch(batch)?;
         if let Backend::Sqlite(_) = self.conn.backend {
             // Other writers poll for SQLite's lock. Without a pause, the next batch would take the lock before they
             // poll again.
-            std::thread::park_timeout(began.elapsed() / 4);
+            std::thread::park_timeout(start.elapsed() / 4);
         }
         Ok(())
     }
@@ -208,15 +207,15 @@ impl<P: FnMut(TransferProgress)> Importer<'_, P> {
         if let Backend::Postgres(conn) = &mut conn.backend
             && report.imported >= ANALYZE_THRESHOLD
         {
-            // Updates the planner statistics now. Until autovacuum does, PostgreSQL would plan searches for the
-            // previous contents.
+            // Updates the planner statistics. Otherwise, PostgreSQL would plan searches with outdated statistics until
+            // autovacuum updates them.
             diesel::sql_query("ANALYZE posts").execute(conn)?;
         }
         Ok(report)
     }
 }
 
-/// The number of imported posts from which word frequencies may have changed enough to affect query plans.
+/// An import of at least this many posts can change word frequencies enough to affect query plans.
 const ANALYZE_THRESHOLD: u64 = 1000;
 
 fn store_records(

@@ -16,7 +16,8 @@ pub(crate) struct ImportedPost {
     pub(crate) given_times: GivenTimes,
 }
 
-/// Which times the file gives. The others default to the time of the import, so a repeated import cannot compare them.
+/// Whether each time comes from the file. The other times default to the time of the import, so a repeated import cannot
+/// compare them.
 pub(crate) struct GivenTimes {
     pub(crate) published_at: bool,
     pub(crate) created_at: bool,
@@ -36,6 +37,7 @@ impl Input for ImportedPost {
         entry.id = id.flatten();
         let row = &mut entry.row;
         let given_times = GivenTimes {
+            // The `published_at` of a draft has no default.
             published_at: published_at.is_some() || !row.published,
             created_at: created_at.is_some(),
             updated_at: updated_at.is_some(),

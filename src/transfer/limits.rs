@@ -3,11 +3,11 @@
 /// Posts read or written per statement. SQLite binds at most 32,766 values per statement, PostgreSQL 65,535.
 pub(crate) const BATCH_SIZE: u16 = 500;
 
-/// An import also stores its batch as soon as the items in it exceed this size, to bound its memory.
+/// An import also stores its batch as soon as the items in the batch exceed this size. This bounds its memory use.
 pub(crate) const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// The longest line or element of an import file. JSON escapes make a post of 512 KiB at most six times as long.
 pub(crate) const MAX_ITEM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The largest id that an import accepts, 2^52. Ids stay below 2^53, so as many remain for later posts.
+/// The largest id that an import accepts: 2^52. All ids are below 2^53, so 2^52 ids remain for later posts.
 pub(crate) const MAX_IMPORTED_ID: i64 = 1 << 52;

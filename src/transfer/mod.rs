@@ -1,7 +1,8 @@
 //! Export and import of posts and API keys.
 //!
 //! An export is NDJSON: one post per line. Importing it restores the same posts, on SQLite and PostgreSQL alike. An
-//! import also reads the export files of WordPress and Ghost. This module knows neither HTTP nor the command line.
+//! import also reads the export files of WordPress and Ghost. This module depends neither on HTTP nor on the command
+//! line.
 //!
 //! Dependencies point one way: `error`, `report`, `progress`, and `source` ← `formats` ← `import` and `export`.
 

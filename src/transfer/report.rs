@@ -11,7 +11,7 @@ pub struct Report {
     pub imported: u64,
     /// API keys that were stored.
     pub keys: u64,
-    /// API keys that were stored before. In a resumable import, also posts that were stored with the same content.
+    /// API keys that already existed. In a resumable import, also posts that already existed unchanged.
     pub already_stored: u64,
     /// Invalid items, if the options skip them.
     pub skipped: Diagnostics,

@@ -2,7 +2,7 @@
 //!
 //! 1. `load_candidates` selects the stored posts with the same id, slug, or title and creation time, without content.
 //! 2. Each candidate is compared field by field with the post of the batch.
-//! 3. Only for the posts that match, the content is loaded and compared, because it is long.
+//! 3. The content, which can be long, is loaded and compared only for posts that match.
 
 use std::collections::{HashMap, HashSet};
 
@@ -50,8 +50,8 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
     let candidates = load_candidates(conn, batch)?;
     let mut indexes: HashMap<i64, Vec<usize>> = HashMap::new();
     for (index, post) in batch.iter().enumerate() {
-        if let Some(same) = candidates.iter().find(|stored| post.matches(stored)) {
-            indexes.entry(same.id).or_default().push(index);
+        if let Some(matching) = candidates.iter().find(|stored| post.matches(stored)) {
+            indexes.entry(matching.id).or_default().push(index);
         }
     }
     let ids: Vec<i64> = indexes.keys().copied().collect();
@@ -61,8 +61,8 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
         .load(conn))?;
     let mut stored = HashSet::new();
     for (id, content) in contents {
-        let same = indexes.remove(&id).unwrap_or_default().into_iter();
-        stored.extend(same.filter(|index| batch.get(*index).is_some_and(|post| post.entry.row.content == content)));
+        let matching = indexes.remove(&id).unwrap_or_default().into_iter();
+        stored.extend(matching.filter(|index| batch.get(*index).is_some_and(|post| post.entry.row.content == content)));
     }
     Ok(stored)
 }

@@ -29,7 +29,7 @@ pub(crate) enum ExternalStatus {
     Scheduled(String),
 }
 
-/// The report's description of published and scheduled posts whose time of publication is unknown.
+// Descriptions for `Unmapped`.
 pub(crate) const UNDATED: &str = "published or scheduled posts without a date imported as drafts";
 pub(crate) const EXCERPTS: &str = "custom excerpts not imported";
 pub(crate) const PAGES: &str = "pages not imported (import them with --pages)";

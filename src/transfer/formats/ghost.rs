@@ -16,7 +16,7 @@ use crate::transfer::metered_reader::Meter;
 use crate::transfer::report::Unmapped;
 use crate::transfer::source::{Sink, SourceItem};
 
-/// Hands each post to `sink` and counts everything else.
+/// Passes each post to `sink` and counts everything else.
 pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
     let mut parser = GhostParser {
         with_pages,
@@ -141,6 +141,7 @@ impl<'de> Visitor<'de> for SectionSeed<'_, '_, '_> {
                     parser.unmapped.increment(description);
                 }
             }
+            // Each element of `db` has the same members as an export without `db`.
             _ => while rows.next_element_seed(SectionSeed(Section::Export, parser))?.is_some() {},
         }
         Ok(())
@@ -266,7 +267,7 @@ fn markdown_in_mobiledoc(document: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// Accepts a Lexical document only if it is empty, because nothing here can render it.
+/// Accepts a Lexical document only if it is empty, because this service cannot render it.
 fn check_empty_lexical(document: &str) -> Result<(), String> {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     let is_empty = |paragraph: &Value| {

@@ -1,4 +1,4 @@
-//! Parsers for the file formats that an import reads. Each hands its items to a sink and knows no database.
+//! Parsers for the file formats that an import reads. Each parser passes its items to a sink and uses no database.
 
 mod external_post;
 pub(crate) mod ghost;

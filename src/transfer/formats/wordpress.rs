@@ -15,7 +15,8 @@ use crate::transfer::metered_reader::Meter;
 use crate::transfer::report::Unmapped;
 use crate::transfer::source::{Sink, SourceItem};
 
-/// The longest text stored for one element. Validation rejects such a long content later.
+/// Once the text of an element is longer than this, in bytes, the parser ignores the rest. Validation rejects content of
+/// this length.
 const MAX_TEXT: usize = 1024 * 1024;
 
 /// The stored elements of an `<item>`.
@@ -54,7 +55,7 @@ impl WordPressItem {
         })
     }
 
-    /// Converts the item to a post. Returns `None` if it is something else, which `unmapped` then counts.
+    /// Converts the item to a post. If the item is not imported as a post, counts it in `unmapped` and returns `None`.
     fn into_post(self, with_pages: bool, unmapped: &mut Unmapped) -> Option<ExternalPost> {
         let other = match self.kind.as_str() {
             "post" | "page" if self.status == "trash" => Some("posts in the trash not imported"),
@@ -102,7 +103,7 @@ impl WordPressItem {
     }
 }
 
-/// Hands each post to `sink` and counts everything else.
+/// Passes each post to `sink` and counts everything else.
 pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
     let mut reader = Reader::from_reader(input);
     reader.config_mut().expand_empty_elements = true;
@@ -207,6 +208,7 @@ impl WordPressParser {
 
     fn close(&mut self, sink: Sink<'_>) -> Result<(), Error> {
         self.path.pop();
+        // Handles only the end of an `<item>`, whose parent has depth 2.
         if self.path.len() + 2 != ITEM_FIELD_DEPTH {
             return Ok(());
         }

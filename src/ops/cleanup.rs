@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::db::{Database, Error, Timestamp};
 use crate::http::idempotency_store;
 
+/// The time between two cleanups.
 const INTERVAL: Duration = Duration::from_mins(10);
 
 /// Deletes the expired responses to requests with `Idempotency-Key`. Runs until the process ends.
 pub async fn run(database: Database) {
     loop {
         match delete_batch(&database).await {
-            // More may be left.
+            // More expired rows may remain.
             Ok(deleted) if deleted > 0 => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "failed to delete expired idempotency keys; will retry"),

@@ -1,7 +1,8 @@
 //! `/metrics`: exports the counters of all modules in the `OpenMetrics` text format.
 //!
-//! The other modules own their counters; this one reads, names, and describes them. Dashboards and alerts depend on names
-//! and labels, so they are as stable as the API. No label has a value that a client can choose, which bounds their number.
+//! The other modules own their counters. This module reads, names, and describes them. Dashboards and alerts depend on
+//! the names and labels, so these are as stable as the API. Clients cannot choose label values, so the number of series
+//! is bounded.
 
 use std::fmt;
 use std::sync::Arc;
@@ -205,21 +206,21 @@ fn sqlite(out: &mut MetricWriter, stats: &WriterStats) -> fmt::Result {
     out.gauge("db_wal_bytes", "Size of SQLite's write-ahead log in bytes.", [([], stats.wal_bytes)])
 }
 
-fn schedule(out: &mut MetricWriter, progress: &SchedulerStats) -> fmt::Result {
+fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
     let seconds = |time: Timestamp| Duration::from_micros(time.as_microseconds().unsigned_abs()).as_secs_f64();
     out.histogram(
         "schedule_lag_seconds",
         "Delay between the scheduled time of a post and its publication by this instance.",
-        [([], &progress.lags())],
+        [([], &stats.lags())],
     )?;
     out.gauge(
         "schedule_last_look_timestamp_seconds",
         "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
-        [([], progress.polled_at().map_or(0.0, seconds))],
+        [([], stats.polled_at().map_or(0.0, seconds))],
     )
 }
 
-/// Writes metrics, each with all its samples.
+/// Encodes metrics. Each method encodes one metric with all its samples.
 struct MetricWriter<'a>(DescriptorEncoder<'a>);
 
 impl MetricWriter<'_> {

@@ -1,4 +1,4 @@
-//! Graceful shutdown, which fails no request:
+//! Graceful shutdown, during which no request fails:
 //!
 //! 1. The readiness check fails, so that load balancers stop sending requests here.
 //! 2. The service continues to serve requests for the grace period, and closes each connection after its response.

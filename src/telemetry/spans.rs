@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::{Span, field};
 
-/// The target of all spans. The exporter selects them by it.
+/// The target of all spans. The exporter selects the spans to export by this target.
 pub const TARGET: &str = "posts_api::telemetry::spans";
 
-/// A flag, because `span_enabled!` of `tracing` is not usable: if several layers have filters, it leaves a cached result
-/// that makes the next event disappear.
+/// Whether an exporter is running. `span_enabled!` of `tracing` cannot be used for this: if several layers have filters,
+/// the macro leaves cached filter results, and `tracing` discards the next event.
 static EXPORT_ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Creates spans from now on. The exporter calls this at startup.

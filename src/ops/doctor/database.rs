@@ -71,7 +71,8 @@ fn check_direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
     }
 }
 
-/// Problems are only warnings, because the service continues without an unhealthy replica.
+/// Checks that the replica is a standby of the primary and does not lag. Problems are only warnings, because the service
+/// continues without an unhealthy replica.
 fn check_replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     const NAME: &str = "replica";
     let warning = |message: &str| Check::warning(NAME, format!("{message}; until then all reads go to the primary"));
@@ -97,7 +98,7 @@ fn check_replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     }
 }
 
-/// Describes why the connection to the database in `setting` failed, and how to fix it.
+/// Describes why the connection to the URL in `setting` failed, and suggests a fix.
 fn connect_failure(setting: &str, url: &DatabaseUrl, error: &impl Display) -> String {
     let error = error.to_string();
     let mentions = |words: &[&str]| words.iter().any(|word| error.contains(word));
@@ -221,7 +222,7 @@ fn check_local_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
 fn check_connections(info: &ServerInfo, pool: PoolOptions) -> Check {
     const NAME: &str = "connections";
     let (max, open) = (info.max_connections, info.connections);
-    // The change poller uses one more.
+    // The change poller uses one connection in addition to the pool.
     let needed = i64::from(pool.size) + 1;
     if needed > max {
         let message = format!(

@@ -57,7 +57,7 @@ impl Check {
     }
 }
 
-/// Joins the lines of a message. libpq and SQLite return several.
+/// Joins the lines of a message, because messages of libpq and SQLite can have several.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -69,7 +69,7 @@ pub fn run_checks(config: &Config) -> Vec<Check> {
     if let DatabaseUrl::Sqlite { path } = &config.database {
         files::run_checks(path, &mut checks);
     }
-    // The check of the file reports a missing database better than SQLite does.
+    // If the file check failed, SQLite cannot open the database either, and its message is less clear.
     if checks.iter().all(|check| (check.name, check.status) != (files::FILE, Status::Error)) {
         database::run_checks("database", &config.database, config.pool, &mut checks);
     }

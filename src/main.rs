@@ -79,7 +79,7 @@ enum Command {
 fn main() -> ExitCode {
     match load_env_file().and_then(|()| parse()).and_then(run) {
         Ok(code) => code,
-        // The program that reads the output, such as `head`, has closed the pipe.
+        // The program that reads the output, such as `head`, has closed the pipe. This is not an error.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             // Some libraries return multi-line messages.
@@ -121,14 +121,14 @@ fn parse() -> Result<CommandLine> {
     })
 }
 
-fn run(line: CommandLine) -> Result<ExitCode> {
-    let command = line.command.unwrap_or(Command::Serve { no_migrate: false });
+fn run(arguments: CommandLine) -> Result<ExitCode> {
+    let command = arguments.command.unwrap_or(Command::Serve { no_migrate: false });
     if matches!(command, Command::Openapi) {
         print(&openapi::to_json(&routes::document())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = line.settings.check(environment);
-    // Runs with invalid settings too, and reports them.
+    let config = arguments.settings.check(environment);
+    // This command runs even if a setting is invalid, and reports the error.
     if let Command::Doctor { json } = command {
         return doctor::doctor(config, json);
     }

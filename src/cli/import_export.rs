@@ -109,7 +109,8 @@ impl ImportArgs {
         Ok(())
     }
 
-    /// The error of an import that has `count` invalid items. `committed` reports the batches before it.
+    /// The error message of an import with `count` invalid items. `committed` is the report of the batches that a
+    /// resumable import committed before.
     fn invalid_message(&self, count: u64, committed: &Report) -> String {
         let units = self.units();
         if self.resumable {
@@ -123,6 +124,7 @@ impl ImportArgs {
         }
     }
 
+    /// The plural of the unit that the format is divided into.
     fn units(&self) -> &'static str {
         match self.format {
             SourceFormat::Ndjson => "lines",

@@ -52,7 +52,7 @@ pub(crate) fn run(conn: &mut Connection, command: KeysCommand) -> Result<ExitCod
             }
         }
         KeysCommand::Revoke { id } => {
-            // May revoke the last admin key, because an operator with this command can create another one.
+            // Permits revoking the last admin key, because the operator can create another one with this command.
             let revoked = conn.transaction(|conn| keys::store::revoke(conn, id, true, Timestamp::now()))?;
             if revoked.is_err() {
                 return Err(format!("key {id} does not exist or is already revoked; run posts-api keys list").into());

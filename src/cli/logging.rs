@@ -40,7 +40,7 @@ pub(crate) fn start(config: &Config) -> Result<ExporterGuards, String> {
     let traces = config.otlp_endpoint.as_ref().map(|endpoint| TraceExporter::start(endpoint, agent()?)).transpose()?;
     let errors =
         config.sentry_dsn.as_ref().map(|dsn| Ok::<_, String>(SentryExporter::start(dsn, agent()?))).transpose()?;
-    // Only the exporter receives spans, so the log accepts events alone. The filter must be dynamic: the `log` crate
+    // The log accepts only events, because only the exporter receives spans. The filter must be dynamic: the `log` crate
     // checks whether a level is enabled without logging an event, and `tracing` would apply that cached result to the
     // next event. The level hint skips the filter for levels that no layer enables.
     let is_event = dynamic_filter_fn(|metadata: &Metadata<'_>, _| metadata.is_event());
@@ -176,7 +176,8 @@ impl<W: io::Write> io::Write for JsonEscapingWriter<W> {
     }
 }
 
-/// Excludes ASCII control characters: JSON escapes them in strings, and the line end after the object must stay.
+/// Excludes the ASCII characters except DEL. JSON already escapes other ASCII control characters in strings, and the line
+/// feed after the object must not be escaped.
 fn is_unsafe_in_json(character: char) -> bool {
     is_unsafe(character) && !character.is_ascii() || character == '\u{7f}'
 }

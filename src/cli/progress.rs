@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TransferJob {
     Import {
-        /// The size of the file, if known.
+        /// The size of the file in bytes. `None` if it is unknown.
         bytes: Option<u64>,
     },
     Export,
@@ -26,16 +26,16 @@ pub(crate) struct ProgressReporter {
 }
 
 impl ProgressReporter {
-    /// Starts the clock and, on a terminal, shows the bar.
+    /// Starts to measure the time and, on a terminal, shows the bar.
     pub(crate) fn start(job: TransferJob) -> Self {
         let job = match job {
             // Pipes and devices report a size of 0.
             TransferJob::Import { bytes } => TransferJob::Import { bytes: bytes.filter(|bytes| *bytes > 0) },
             TransferJob::Export => TransferJob::Export,
         };
-        // An export to the terminal would mix the bar with the posts.
-        let is_screen_free = job != TransferJob::Export || !std::io::stdout().is_terminal();
-        let bar = (is_screen_free && std::io::stderr().is_terminal()).then(|| bar(job));
+        // If an export writes the posts to the terminal, the bar would mix with them.
+        let may_show_bar = job != TransferJob::Export || !std::io::stdout().is_terminal();
+        let bar = (may_show_bar && std::io::stderr().is_terminal()).then(|| bar(job));
         Self { formatter: ProgressFormatter::new(Instant::now(), job), bar }
     }
 
@@ -101,7 +101,8 @@ impl ProgressFormatter {
         Self { start, last_line: start, job, last_posts: 0 }
     }
 
-    /// Whether posts were stored since the last call. An import reads single lines but stores batches.
+    /// Whether posts were stored since the last call. An import reports progress for each line but stores batches, so
+    /// most calls return false.
     fn has_advanced(&mut self, progress: TransferProgress) -> bool {
         std::mem::replace(&mut self.last_posts, progress.posts) != progress.posts
     }
@@ -119,7 +120,7 @@ impl ProgressFormatter {
         format!("{posts} posts, {} posts/s", self.rate(posts, now))
     }
 
-    /// Returns the next line, or `None` until it is due.
+    /// Returns the next line, or `None` if it is not due yet.
     fn line(&mut self, progress: TransferProgress, now: Instant) -> Option<String> {
         if now.duration_since(self.last_line) < INTERVAL {
             return None;
@@ -131,7 +132,7 @@ impl ProgressFormatter {
         };
         let line = format!("{verb} {}", self.posts_and_rate(progress, now));
         Some(match self.position(progress) {
-            // A file that grows during the import must not exceed 100%.
+            // Limits the percentage to 100%, because the file can grow during the import.
             (position, Some(end)) => format!("{line}, {}% of {whole}", position.min(end) * 100 / end.max(1)),
             (_, None) => line,
         })

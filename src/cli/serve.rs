@@ -62,14 +62,15 @@ async fn run_server(config: &Config, mut conn: Connection) -> Result<()> {
     Ok(())
 }
 
-/// How long the process waits at its end for running queries. A database that does not respond must not block the exit.
+/// How long the process waits for running queries before it exits. A database that does not respond must not block the
+/// exit.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Ends the process after `timeout`, unless it has ended before.
+/// Starts a thread that ends the process after `timeout`.
 fn exit_after(timeout: Duration) {
-    let end = Instant::now() + timeout;
+    let deadline = Instant::now() + timeout;
     std::thread::spawn(move || {
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             std::thread::park_timeout(left);
         }
         std::process::exit(0)

@@ -12,7 +12,7 @@ use sentry::types::Dsn;
 use sentry::{ClientInitGuard, ClientOptions, Transport, TransportFactory, TransportOptions};
 use ureq::Agent;
 
-/// How long the process waits at its end for buffered errors to be sent.
+/// How long the process waits for buffered errors to be sent before it exits.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// The context in which Sentry's tracing layer stores the fields of an event.
 const FIELDS: &str = "Rust Tracing Fields";
@@ -35,7 +35,8 @@ impl SentryExporter {
     }
 }
 
-/// Groups failed requests by cause. Their message is always the same, so Sentry would group them all into one issue.
+/// Adds the cause to the fingerprint by which Sentry groups events. The log message of every failed request is the same,
+/// so Sentry would group them all into one issue.
 fn with_cause_fingerprint(mut event: Event<'static>) -> Event<'static> {
     let cause = match event.contexts.get(FIELDS) {
         Some(Context::Other(fields)) => fields.get("cause").or_else(|| fields.get("error")),

@@ -1,7 +1,8 @@
 //! Sends spans by OTLP over HTTP, encoded as protobuf.
 //!
 //! The endpoint is a setting. The OpenTelemetry SDK itself reads headers, sampling, limits, and the service name from the
-//! variables of its specification, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, and `OTEL_SERVICE_NAME`.
+//! environment variables of its specification, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, and
+//! `OTEL_SERVICE_NAME`.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use url::Url;
 
 /// The longest response accepted from a collector, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 64 * 1024;
-/// How long the process waits at its end for buffered spans to be sent.
+/// How long the process waits for buffered spans to be sent before it exits.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The trace exporter. Dropping it sends the buffered spans.
@@ -27,7 +28,7 @@ impl TraceExporter {
     /// Starts a thread that sends spans in batches to `v1/traces` below `endpoint`.
     ///
     /// # Errors
-    /// A variable of the SDK is invalid.
+    /// An environment variable of the SDK is invalid.
     pub(crate) fn start(endpoint: &Url, agent: Agent) -> Result<Self, String> {
         let exporter = SpanExporter::builder()
             .with_http()
@@ -78,7 +79,7 @@ struct UreqClient(Agent);
 
 #[async_trait]
 impl HttpClient for UreqClient {
-    /// Blocks the thread, which is the exporter's own.
+    /// Blocks the current thread. The exporter calls this on its own thread.
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let mut response = self.0.run(request.map(|body| body.to_vec()))?;
         let body = response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_vec()?;

@@ -1,7 +1,7 @@
 //! Validation of JSON objects in request bodies and import files. It reports every error with its JSON Pointer.
 //!
 //! serde would stop at the first error. It also cannot distinguish an absent field from a null one, which a merge patch
-//! (RFC 7396) requires. This module knows no field of any resource.
+//! (RFC 7396) requires. This module does not depend on any resource.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,8 @@ impl Invalid {
 
 /// A type that is parsed from the fields of a JSON object.
 pub trait Input: Sized {
-    /// Takes its fields out of `fields`. Returns `None` if a field is invalid; `fields` has then recorded the error.
+    /// Removes the fields of this type from `fields` and parses them. Returns `None` if a field is invalid, after `fields`
+    /// has recorded the error.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
@@ -59,7 +60,7 @@ pub fn read<T: Input>(value: Value, pointer: &str) -> Result<T, Vec<FieldError>>
     }
 }
 
-/// The fields of a JSON object. An [`Input`] takes them out one by one; those left at the end are unknown.
+/// The fields of a JSON object. An [`Input`] removes the fields that it parses. The remaining fields are unknown.
 pub struct Fields {
     pointer: String,
     object: Map<String, Value>,
@@ -67,7 +68,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Takes a required field.
+    /// Parses a required field that must not be null.
     pub fn required<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
         if !self.object.contains_key(name) {
             self.push_field_error(name, Invalid::new("required", "is required"));
@@ -76,7 +77,7 @@ impl Fields {
         self.optional(name, parse)
     }
 
-    /// Takes a field that may be absent but not null.
+    /// Parses a field that may be absent but not null.
     pub fn optional<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
         if let Some(value) = self.nullable(name, parse)? {
             Some(value)
@@ -86,7 +87,8 @@ impl Fields {
         }
     }
 
-    /// Takes a field that may be absent (`None`) or null (`Some(None)`). Returns `None` for an invalid value too.
+    /// Parses a field that may be absent or null. Returns `None` if it is absent or invalid, and `Some(None)` if it is
+    /// null.
     pub fn nullable<V: JsonValue, T>(
         &mut self,
         name: &str,
@@ -105,7 +107,7 @@ impl Fields {
         }
     }
 
-    /// Takes a required array of 1 to `max` objects.
+    /// Parses a required array of 1 to `max` objects.
     pub fn array<T: Input>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
         let values = self.required(name, |values: Vec<Value>| match values.len() {
             0 => Err(Invalid::new("empty", "must not be empty")),

@@ -12,8 +12,8 @@ pub fn check(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(text) else { return };
     let (id, time) = (i64::from_le_bytes(*id), i64::from_le_bytes(*time));
 
-    if let Ok(place) = decode::<CursorPosition>(text) {
-        assert_eq!(decode::<CursorPosition>(&encode(&place)).unwrap(), place);
+    if let Ok(position) = decode::<CursorPosition>(text) {
+        assert_eq!(decode::<CursorPosition>(&encode(&position)).unwrap(), position);
     }
 
     let keys = [
@@ -22,9 +22,9 @@ pub fn check(bytes: &[u8]) {
         Timestamp::from_microseconds(time).ok().map(SortKey::Time),
     ];
     for key in keys.into_iter().flatten() {
-        let place = CursorPosition { backwards: id % 2 == 0, is_other_tier: id % 3 == 0, key, id };
-        let cursor = encode(&place);
-        assert_eq!(decode::<CursorPosition>(&cursor).unwrap(), place);
+        let position = CursorPosition { backwards: id % 2 == 0, is_other_tier: id % 3 == 0, key, id };
+        let cursor = encode(&position);
+        assert_eq!(decode::<CursorPosition>(&cursor).unwrap(), position);
         assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
 
         let mut altered = cursor.clone().into_bytes();

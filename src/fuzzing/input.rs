@@ -1,4 +1,5 @@
-//! Request bodies: parsed values respect the limits and parse again to the same value, and every error points at a field.
+//! Request bodies: parsed values are within the limits, parsing them again returns the same values, and every error points
+//! at a field.
 
 use serde_json::Value;
 
@@ -14,7 +15,8 @@ fn try_read<T: Input>(value: &Value) -> Option<T> {
             assert!(!errors.is_empty());
             for error in errors {
                 let target = value.pointer(&error.pointer);
-                // Long names of unknown fields are truncated.
+                // Every error points at a value, except `required`, whose field is absent. The pointer to an unknown
+                // field with a long name is truncated.
                 let is_truncated = error.code == "unknown" && error.pointer.len() > 100;
                 assert!(is_truncated || target.is_none() == (error.code == "required"), "{error:?}");
             }

@@ -29,12 +29,12 @@ pub fn check(bytes: &[u8]) {
     pairs.retain(|(name, _)| !["cursor", "limit", "view", "count"].contains(&name.as_str()));
     pairs.push(("view".to_owned(), "summary".to_owned()));
     for key in [SortKey::Id, SortKey::Time(Timestamp::MIN), SortKey::Text("a\u{1f600}\"&".to_owned())] {
-        let place = CursorPosition { backwards: query.len() % 2 == 0, is_other_tier: false, key, id: 7 };
+        let position = CursorPosition { backwards: query.len() % 2 == 0, is_other_tier: false, key, id: 7 };
         let mut pairs = pairs.clone();
-        pairs.push(("cursor".to_owned(), list.cursor(&place)));
+        pairs.push(("cursor".to_owned(), list.cursor(&position)));
         match ListRequest::parse(&query_of(&pairs)) {
-            Ok(next) => assert_eq!(next.query.position, Some(place)),
-            Err(_) => assert!(!list.query.sort.accepts(&place)),
+            Ok(next) => assert_eq!(next.query.position, Some(position)),
+            Err(_) => assert!(!list.query.sort.accepts(&position)),
         }
     }
 }

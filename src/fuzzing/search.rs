@@ -12,7 +12,7 @@ thread_local! {
     static DATABASE: RefCell<SqliteConnection> = RefCell::new(open());
 }
 
-/// Tokenizes like the search table in `migrations/sqlite`.
+/// A table with the same tokenizer as the search table in `migrations/sqlite`.
 const TABLE: &str = r#"CREATE VIRTUAL TABLE search USING fts5(
     title, content, tokenize = "unicode61 remove_diacritics 2 categories 'L* Nd'"
 )"#;

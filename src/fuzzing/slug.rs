@@ -12,10 +12,10 @@ pub fn check(bytes: &[u8]) {
     let slug = from_title(title);
     assert_eq!(model::slug(slug.clone()).as_ref(), Ok(&slug));
     assert_eq!(from_title(&slug), slug);
-    let other = numbered(&slug, number);
-    assert_eq!(model::slug(other.clone()).as_ref(), Ok(&other));
+    let numbered_slug = numbered(&slug, number);
+    assert_eq!(model::slug(numbered_slug.clone()).as_ref(), Ok(&numbered_slug));
     // A truncated slug may already end with this number.
-    assert!(number < 2 || other != slug || slug.ends_with(&format!("-{number}")));
+    assert!(number < 2 || numbered_slug != slug || slug.ends_with(&format!("-{number}")));
     if let Ok(given) = model::slug(title.to_owned()) {
         assert!(given.len() <= MAX_SLUG);
         assert_eq!(given, slug);

@@ -69,8 +69,9 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
 
 /// Stores the entries in order, and returns the outcome and the slug of each.
 ///
-/// All entries must fit into one statement, as up to 500 entries do. Entries with the outcome [`BatchOutcome::SlugTaken`] or
-/// [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the others.
+/// All entries must fit into one statement, as up to 500 entries do. Entries with the outcome
+/// [`BatchOutcome::SlugTaken`] or [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the
+/// others.
 pub fn store(
     conn: &mut Connection,
     entries: Vec<BatchEntry>,

@@ -86,14 +86,15 @@ settings! {
             "The primary serves these reads while the replica is down, too far behind, or lacks a change that this \
              instance has acknowledged";
         max_replica_lag MAX_REPLICA_LAG = "MAX_REPLICA_LAG", "SECONDS", default "10":
-            "Seconds that the replica may be behind before it is marked unhealthy";
+            "Seconds that the replica may lag behind the primary before it is marked unhealthy";
             "an integer between 1 and 3600, in seconds";
-            "It is marked healthy again when it is half as far behind";
+            "It is marked healthy again when its lag has fallen below half of this limit";
         db_pool_size DB_POOL_SIZE = "DB_POOL_SIZE", "N", default "8":
             "Connections in the database pool";
             "an integer between 1 and 1000";
-            "On SQLite they serve reads, on PostgreSQL everything. PostgreSQL has one more connection for change \
-             polling, and a replica as many again. The `connection_limit` of the URL is the default if it has one";
+            "On SQLite they serve reads, on PostgreSQL reads and writes. On PostgreSQL, one more connection polls for \
+             changes, and a replica has a pool of the same size. If the URL has the parameter `connection_limit`, its \
+             value is the default";
     }
     "Network" {
         host HOST = "HOST", "ADDRESS", default "127.0.0.1":
@@ -108,16 +109,16 @@ settings! {
             "Proxies whose `Forwarded` or `X-Forwarded-For` header names the client IP";
             "IP addresses and networks separated by commas, such as `10.0.0.0/8,::1`";
             "Without it, all clients behind a proxy share its address and its rate limit. The proxy must set one of the \
-             two headers, or add to it";
+             two headers, or append to it";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";
             "Without it, any origin may read and none may write";
         rate_limit RATE_LIMIT = "RATE_LIMIT", "RATES", default "reads=10000/s,writes=1000/s,failures=20/m":
-            "Requests that each API key, or without a key each client IP, may send";
+            "Maximum request rates of each API key, and of each client IP without a key";
             "`off`, or rates such as `reads=10000/s,writes=1000/s,failures=20/m`, each from 1 to 1000000 per second (s), minute (m), or hour (h)";
-            "A rate is also the largest burst. `failures` are requests with an invalid key, by client IP. A rate that is \
-             not named keeps its default. `off` disables all limits";
+            "The number in a rate is also the maximum burst. `failures` limits requests with an invalid key, by client \
+             IP. A rate that is not listed keeps its default. `off` disables all limits";
         shutdown_grace SHUTDOWN_GRACE = "SHUTDOWN_GRACE", "SECONDS", default "0":
             "Seconds to keep serving after SIGTERM, while `/health/ready` returns 503";
             "an integer between 0 and 3600, in seconds";
@@ -126,13 +127,14 @@ settings! {
     }
     "API" {
         admin_api_key ADMIN_API_KEY = "ADMIN_API_KEY", "KEY", default "none":
-            "Admin API key of your own";
-            "at least 22 printable ASCII characters without spaces; `openssl rand -hex 32` prints a good one";
+            "Admin API key to use instead of a generated one";
+            "at least 22 printable ASCII characters without spaces; `openssl rand -hex 32` generates one";
             "Without it, the first start on a new database creates an admin key and prints it";
         require_if_match REQUIRE_IF_MATCH = "REQUIRE_IF_MATCH", "BOOL", default "false":
             "Reject changes without `If-Match` with status 428";
             "`true` or `false`";
-            "`PUT` needs `If-Match`, or `If-None-Match: *` to create. Creating posts and batches need neither";
+            "`PUT` needs `If-Match`, or `If-None-Match: *` to create a post. `POST` requests that create posts need \
+             neither";
         cache_bytes CACHE_BYTES = "CACHE_BYTES", "BYTES", default "67108864":
             "Bytes of memory for cached responses to requests without an API key";
             "an integer number of bytes, or 0 to disable the cache";
@@ -148,25 +150,25 @@ settings! {
             "`pretty` or `json`";
             "`json` writes one object per line";
         slow_query_ms SLOW_QUERY_MS = "SLOW_QUERY_MS", "MILLISECONDS", default "none":
-            "Milliseconds from which a query is logged as slow";
+            "Duration in milliseconds from which a query is logged as slow";
             "an integer between 1 and 3600000, in milliseconds";
-            "The log has the SQL without bound values. Without it, no query is logged";
+            "The log contains the SQL without bound values. Without this setting, no query is logged";
         admin_port ADMIN_PORT = "ADMIN_PORT", "PORT", default "none":
             "Port of a second listener, which serves `/metrics`";
             "an integer between 0 and 65535";
-            "It requires no key. Without it, there is no second listener";
+            "The listener requires no API key. Without this setting, there is no second listener";
         admin_host ADMIN_HOST = "ADMIN_HOST", "ADDRESS", default "127.0.0.1":
             "IP address of the second listener";
             "an IP address or `localhost`";
-            "Make it reachable by your monitoring only";
+            "Choose an address that only your monitoring system can reach";
         otel_exporter_otlp_endpoint OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "URL", default "none":
             "OpenTelemetry collector that receives traces by OTLP over HTTP";
             "an http or https URL such as `http://127.0.0.1:4318`";
-            "Other variables of OpenTelemetry also apply, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, \
-             and `OTEL_SERVICE_NAME`";
+            "Other environment variables of OpenTelemetry also apply, such as `OTEL_EXPORTER_OTLP_HEADERS`, \
+             `OTEL_TRACES_SAMPLER`, and `OTEL_SERVICE_NAME`";
         sentry_dsn SENTRY_DSN = "SENTRY_DSN", "DSN", default "none":
             "Sentry project that receives errors";
             "a Sentry DSN such as `https://KEY@HOST/PROJECT`";
-            "`SENTRY_ENVIRONMENT` also applies";
+            "The environment variable `SENTRY_ENVIRONMENT` also applies";
     }
 }

@@ -54,8 +54,8 @@ enum Command {
     Import(import_export::ImportArgs),
     /// Export all posts to stdout as NDJSON.
     Export {
-        /// Also export the API keys (as hashes) and the last assigned ids. Together with the posts they replace this
-        /// database.
+        /// Also export the API keys (as hashes) and the last assigned ids. An import of all these lines creates a full
+        /// copy of this database.
         #[arg(long)]
         keys: bool,
     },

@@ -20,7 +20,7 @@ pub(crate) enum KeysCommand {
         /// Description of what the key is for.
         #[arg(long, value_parser = name)]
         name: String,
-        /// Time from which the key is invalid, in RFC 3339 format. Default: never.
+        /// Time at which the key expires, in RFC 3339 format. Default: never.
         #[arg(long, value_parser = expires_at)]
         expires_at: Option<Timestamp>,
     },

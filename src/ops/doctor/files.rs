@@ -9,9 +9,9 @@ use crate::ops::doctor::Check;
 pub(crate) const FILE: &str = "file";
 
 const MIB: u64 = 1024 * 1024;
-/// The size to which SQLite truncates its write-ahead log. A longer log means that truncation does not happen.
+/// The size in bytes to which SQLite truncates its write-ahead log. If the log is longer, a reader prevents truncation.
 const MAX_LOG: u64 = 64 * MIB;
-/// With less free space, the next writes may fail.
+/// The free space in bytes below which the next writes may fail.
 const MIN_FREE: u64 = 64 * MIB;
 
 pub(crate) fn run_checks(database: &Path, checks: &mut Vec<Check>) {
@@ -59,7 +59,8 @@ fn check_file(database: &Path, metadata: &Metadata) -> Check {
         return Check::error(FILE, format!("{path} is not a file; set DATABASE_URL to the path of a file"));
     }
     if let Err(error) = OpenOptions::new().read(true).write(true).open(database) {
-        let message = format!("{path} is not readable and writable ({error}); give it to the service user with chown");
+        let message =
+            format!("{path} is not readable and writable ({error}); make the service user its owner with chown");
         return Check::error(FILE, message);
     }
     if is_accessible_to_others(metadata) {
@@ -120,13 +121,13 @@ fn check_log(database: &Path) -> Check {
     match sidecar_path(&database, "-wal").metadata() {
         Ok(log) if log.len() > MAX_LOG => {
             let message = format!(
-                "the write-ahead log has {} MiB because a program has a long read transaction open, such as a backup \
-                 or a shell; end it, and the running service truncates the log",
+                "the write-ahead log is {} MiB long, because a program, such as a backup or a shell, has a long read \
+                 transaction open; end that program, and the running service truncates the log",
                 log.len() / MIB
             );
             Check::warning(NAME, message)
         }
-        Ok(log) => Check::ok(NAME, format!("the write-ahead log has {} KiB", log.len() / 1024)),
+        Ok(log) => Check::ok(NAME, format!("the write-ahead log is {} KiB long", log.len() / 1024)),
         Err(_) => Check::ok(NAME, "there is no write-ahead log, so no program has the database open"),
     }
 }

@@ -114,7 +114,7 @@ fn parse() -> Result<CommandLine> {
     CommandLine::try_parse().map_err(|error| match error.kind() {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let text = error.render().to_string();
-            // The first paragraph is the message, the others repeat the usage.
+            // The first paragraph is the message. The other paragraphs repeat the usage.
             text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ").into()
         }
         _ => error.exit(),

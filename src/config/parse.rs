@@ -112,7 +112,7 @@ impl RawSetting {
             Err(InvalidUrl::new(name, "requires PostgreSQL; use postgres:// here and in DATABASE_URL"))?
         };
         if !endpoint.adopt_schema(main) {
-            Err(InvalidUrl::new(name, "must have the same parameter schema as DATABASE_URL"))?;
+            Err(InvalidUrl::new(name, "must have the same value of the parameter schema as DATABASE_URL"))?;
         }
         Ok(Some(url))
     }

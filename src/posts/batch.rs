@@ -94,8 +94,8 @@ pub fn store(
     Ok(outcomes)
 }
 
-/// The entries whose id and requested slug do not occur earlier in the batch, with their indexes. Records the outcomes of
-/// the others, and adds the requested slugs to `slugs`.
+/// Returns the entries, with their indexes, whose id and requested slug do not occur earlier in the batch. Records the
+/// outcomes of the duplicates, and adds the requested slugs to `slugs`.
 fn without_duplicates(
     entries: Vec<BatchEntry>,
     slugs: &mut HashSet<String>,

@@ -131,7 +131,8 @@ pub enum OnConflict {
     Replace,
 }
 
-/// The schema of [`OnConflict`]. The derived one with a default would be an `allOf` of two types, which no value matches.
+/// The schema of [`OnConflict`]. A derived schema with a default would be an `allOf` of two types, which no value
+/// matches.
 fn on_conflict() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)

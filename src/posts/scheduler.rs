@@ -100,7 +100,7 @@ async fn publish(database: &Database, ids: Vec<i64>, now: Timestamp) -> Result<V
     database.write_each(move |conn| publish::publish_due(conn, &ids, now)).await
 }
 
-/// Publishes each post in its own transaction, so that one that fails does not hold back the others.
+/// Publishes each post in its own transaction, so that a failure does not block the other posts.
 async fn publish_separately(database: &Database, ids: Vec<i64>, now: Timestamp) -> Vec<Timestamp> {
     let mut due_at = Vec::new();
     for id in ids {

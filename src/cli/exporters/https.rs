@@ -40,8 +40,8 @@ pub(crate) fn agent() -> Result<Agent, String> {
 struct OpenSslConnector(Arc<SslConnector>);
 
 impl OpenSslConnector {
-    /// Trusts the certificate authorities in `SSL_CERT_FILE`, or else those of the system. A vendored OpenSSL does not
-    /// know where the system stores them, so `openssl-probe` finds them.
+    /// Trusts the certificate authorities in `SSL_CERT_FILE`, or else those of the system. A vendored OpenSSL has no
+    /// default path to the system's certificates, so `openssl-probe` locates them.
     fn new() -> Result<Self, ErrorStack> {
         let mut builder = SslConnector::builder(SslMethod::tls_client())?;
         let found = openssl_probe::probe();

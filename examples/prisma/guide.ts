@@ -4,7 +4,7 @@ import pg from 'pg';
 import { PrismaClient } from './generated/client.ts';
 
 /**
- * The guide's src/lib/prisma.ts. `schema` must equal the `schema` parameter in the `DATABASE_URL` of posts-api, if any.
+ * The guide's src/lib/prisma.ts. If the `DATABASE_URL` of posts-api has a `schema` parameter, pass the same `schema`.
  */
 export function connect(connectionString: string, schema?: string): PrismaClient {
   return new PrismaClient({ adapter: new PrismaPg({ connectionString }, schema ? { schema } : undefined) });
@@ -15,8 +15,8 @@ export const publishedPosts = (prisma: PrismaClient) =>
   prisma.post.findMany({ where: { published: true }, orderBy: { id: 'desc' } });
 
 /**
- * The guide's variant with a `pg` client: inserts a post unless it exists, and returns whether it was inserted. In the
- * guide the title is unique; here the slug is, so the conflict target is `slug`.
+ * The guide's variant with a `pg` client: inserts a post unless the slug is in use, and returns whether it was inserted.
+ * The guide has a unique title. In posts-api, the slug is unique, so the conflict target is `slug`.
  */
 export async function insertOnce(client: pg.Client, slug: string, title: string, content: string): Promise<boolean> {
   const { rowCount } = await client.query(
@@ -27,7 +27,7 @@ export async function insertOnce(client: pg.Client, slug: string, title: string,
 }
 
 /**
- * The same through the API, without a database client. With `If-None-Match: *`, a PUT creates a post but replaces none.
+ * Like `insertOnce`, but through the API. With `If-None-Match: *`, the PUT request never replaces an existing post.
  */
 export async function putOnce(baseUrl: string, key: string, slug: string, post: { title: string; content: string }): Promise<boolean> {
   const response = await fetch(`${baseUrl}/api/posts/by-slug/${slug}`, {

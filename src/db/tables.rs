@@ -1,4 +1,4 @@
-//! The service's tables, listed once for the privilege check and for the id sequences.
+//! The service's tables, listed once for the privilege check, the id sequences, and the export of last ids.
 
 /// A table that the migrations create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

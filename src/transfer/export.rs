@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::db::{Backend, Connection, Sequence, on};
+use crate::db::{Backend, Connection, on};
 use crate::keys;
 use crate::keys::model::StoredKey;
 use crate::posts::model::Post;
@@ -90,8 +90,7 @@ impl Trailer {
             return Ok(Self::default());
         }
         let keys = keys::store::all(conn)?;
-        let last_ids = LastIds { posts: Sequence::Posts.last_id(conn)?, api_keys: Sequence::ApiKeys.last_id(conn)? };
-        Ok(Self { keys, last_ids: Some(last_ids) })
+        Ok(Self { keys, last_ids: Some(LastIds::load(conn)?) })
     }
 
     fn write(&self, out: &mut impl Write) -> Result<(), Error> {

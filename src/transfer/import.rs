@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use diesel::prelude::*;
 
-use crate::db::{Backend, Connection, Sequence};
+use crate::db::{Backend, Connection};
 use crate::keys::store as key_store;
 use crate::keys::store::Restored;
 use crate::posts::batch;
@@ -275,10 +275,7 @@ fn store_other(conn: &mut Connection, other: &Located<ImportRecord>, report: &mu
                 report.skipped.push(other.diagnostic(reason));
             }
         },
-        ImportRecord::LastIds(ids) => {
-            Sequence::Posts.advance_to(conn, ids.posts)?;
-            Sequence::ApiKeys.advance_to(conn, ids.api_keys)?;
-        }
+        ImportRecord::LastIds(ids) => ids.store(conn)?,
         ImportRecord::Post(_) => {}
     }
     Ok(())

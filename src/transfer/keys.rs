@@ -1,8 +1,10 @@
 //! API keys (as hashes) and last ids parsed from an import file.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use serde::Serialize;
+use diesel::QueryResult;
+use serde::{Serialize, Serializer};
 
+use crate::db::{Connection, Sequence};
 use crate::keys::model::{CreateApiKey, StoredKey};
 use crate::posts::model;
 use crate::transfer::imported_post::in_range;
@@ -13,10 +15,28 @@ pub(crate) struct ImportedKey(pub(crate) StoredKey);
 
 /// The largest id that each sequence has assigned, including ids of deleted rows. An import raises the sequences to
 /// them, so that the new database does not reuse an id.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct LastIds {
-    pub(crate) posts: i64,
-    pub(crate) api_keys: i64,
+pub(crate) struct LastIds(Vec<(Sequence, i64)>);
+
+impl LastIds {
+    pub(crate) fn load(conn: &mut Connection) -> QueryResult<Self> {
+        Sequence::ALL
+            .into_iter()
+            .map(|sequence| Ok((sequence, sequence.last_id(conn)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Raises each sequence, unless it is already higher.
+    pub(crate) fn store(&self, conn: &mut Connection) -> QueryResult<()> {
+        self.0.iter().try_for_each(|(sequence, id)| sequence.advance_to(conn, *id))
+    }
+}
+
+/// A member for each table, such as `{"posts": 12, "api_keys": 3}`.
+impl Serialize for LastIds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(sequence, id)| (sequence.table().name(), id)))
+    }
 }
 
 impl Input for ImportedKey {
@@ -58,9 +78,8 @@ fn day(text: String) -> Result<String, Invalid> {
 
 impl Input for LastIds {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let posts = fields.required("posts", last_id);
-        let api_keys = fields.required("api_keys", last_id);
-        Some(Self { posts: posts?, api_keys: api_keys? })
+        let ids = Sequence::ALL.map(|sequence| Some((sequence, fields.required(sequence.table().name(), last_id)?)));
+        ids.into_iter().collect::<Option<_>>().map(Self)
     }
 }
 

@@ -35,7 +35,7 @@ export interface CallOptions {
 }
 
 export interface ConditionalOptions extends CallOptions {
-  /** The version that the caller already has. If it is still current, the method returns `null`. */
+  /** The version that the caller already has. If this version is still current, the method returns `null`. */
   ifNoneMatch: ETag;
 }
 
@@ -46,21 +46,22 @@ export interface ReadOptions extends CallOptions {
 
 export interface ChangeOptions extends CallOptions {
   /**
-   * The version that the change is based on. If the post has changed since, the call fails: `precondition_failed`
+   * The version that the change is based on. If the post has changed since, the call fails with `precondition_failed`
    * (412).
    */
   ifMatch?: ETag | undefined;
 }
 
 export interface PutOptions extends ChangeOptions {
-  /** `*` only creates: if a post with this slug exists, the call fails with `precondition_failed` (412). */
+  /** With `*`, the call never replaces a post: if the slug is in use, it fails with `precondition_failed` (412). */
   ifNoneMatch?: '*' | undefined;
 }
 
 export interface CreateOptions extends CallOptions {
   /**
-   * The `Idempotency-Key` header, 1 to 255 visible ASCII characters. The service executes a key once within 24 hours
-   * and replays the response to repeated requests. Default: a random key for each call, which retries reuse.
+   * The `Idempotency-Key` header: 1 to 255 printable ASCII characters without spaces. Within 24 hours, the service
+   * executes the request with this key only once, and returns the stored response if the request is repeated. Default:
+   * a random key for each call; retries of the call send the same key.
    */
   idempotencyKey?: string | undefined;
 }
@@ -86,7 +87,7 @@ export interface Page<T> {
 }
 
 /**
- * Creates a client of the service at `baseUrl`. It sends no request.
+ * Creates a client for the service at `baseUrl`. This function sends no request.
  *
  * All methods of the client reject with a {@link PostsApiError} if the request fails, and with the signal's reason if
  * the caller aborts it.
@@ -97,7 +98,7 @@ export function createPostsClient(options: PostsClientOptions): PostsClient {
   return new PostsClient(options);
 }
 
-/** A client of posts-api. Created by {@link createPostsClient}. */
+/** A client for posts-api. To create one, call {@link createPostsClient}. */
 export class PostsClient {
   readonly posts: Posts;
   readonly keys: Keys;
@@ -190,7 +191,8 @@ export class Posts {
    * Gets a post by id. Drafts require an API key.
    *
    * @returns The post, or null if `ifNoneMatch` is given and the post has not changed.
-   * @throws PostsApiError `not_found` (404) if the post does not exist or is a draft and there is no API key.
+   * @throws PostsApiError `not_found` (404) if the post does not exist, or if it is a draft and the client has no API
+   * key.
    */
   get(id: number, options: ConditionalOptions): Promise<Post | null>;
   get(id: number, options?: ReadOptions): Promise<Post>;
@@ -203,7 +205,8 @@ export class Posts {
    * Gets a post by slug. Drafts require an API key.
    *
    * @returns The post, or null if `ifNoneMatch` is given and the post has not changed.
-   * @throws PostsApiError `not_found` (404) if the post does not exist or is a draft and there is no API key.
+   * @throws PostsApiError `not_found` (404) if the post does not exist, or if it is a draft and the client has no API
+   * key.
    */
   getBySlug(slug: string, options: ConditionalOptions): Promise<Post | null>;
   getBySlug(slug: string, options?: ReadOptions): Promise<Post>;
@@ -230,7 +233,7 @@ export class Posts {
    *
    * @returns One item per post, in the order of the request, with its `result` and the stored `post`.
    * @throws PostsApiError `validation_failed` (422) or `slug_taken` (409), with a JSON Pointer per field in `errors`.
-   * No post is created then.
+   * The service then creates no post.
    */
   async batch(batch: Batch, options: CreateOptions = {}): Promise<CreatePostsResponse> {
     const call = this.#call(this.#transport.idempotent, options);
@@ -238,11 +241,12 @@ export class Posts {
   }
 
   /**
-   * Creates the post with this slug, or replaces it. Omitted fields are set to the defaults of a new post, so a
-   * published post becomes a draft unless `published` is true. Requires a key with the role `editor`.
+   * Creates the post with this slug, or replaces it. Omitted fields get the defaults of a new post, so a published post
+   * becomes a draft unless `published` is true. Requires a key with the role `editor`.
    *
    * @returns The stored post.
-   * @throws PostsApiError `validation_failed` (422), or `precondition_failed` (412) if a condition does not hold.
+   * @throws PostsApiError `validation_failed` (422), `invalid_parameter` (400) if the slug is invalid, or
+   * `precondition_failed` (412) if `ifMatch` or `ifNoneMatch` is not met.
    */
   async putBySlug(slug: string, post: PutPost, options: PutOptions = {}): Promise<Post> {
     const headers = { ...ifMatch(options), ...(options.ifNoneMatch && { 'If-None-Match': options.ifNoneMatch }) };
@@ -277,10 +281,10 @@ export class Posts {
   }
 
   /**
-   * Publishes a post now, or schedules it with `at`. A published post does not change. Requires a key with the role
-   * `editor`.
+   * Publishes a post now, or schedules it with `at`. If the post is already published, the call does not change it.
+   * Requires a key with the role `editor`.
    *
-   * @returns The post. `scheduled_for` is set if it will be published later.
+   * @returns The post. If the post is scheduled, `scheduled_for` contains the time.
    * @throws PostsApiError `not_found` (404), `validation_failed` (422), or `precondition_failed` (412).
    */
   async publish(id: number, options: PublishOptions = {}): Promise<Post> {
@@ -306,8 +310,8 @@ export class Posts {
   }
 
   /**
-   * For changes that are idempotent without a condition. With a condition they are not: the first attempt changes the
-   * version, so a retry would fail with `precondition_failed`.
+   * For changes that are idempotent only without `ifMatch` and `ifNoneMatch`. With one of them, the first attempt
+   * changes the version, so a retry would fail with `precondition_failed`.
    */
   #conditionalCall(options: ChangeOptions, isUnconditional = true) {
     const isIdempotent = isUnconditional && options.ifMatch === undefined;
@@ -326,7 +330,7 @@ export class Keys {
   }
 
   /**
-   * Lists the API keys that are not revoked. The keys themselves are not included.
+   * Lists the API keys that are not revoked. The response does not contain the secret `key` values.
    *
    * @throws PostsApiError `forbidden` (403) if the client's key is not an admin key.
    */
@@ -335,7 +339,7 @@ export class Keys {
   }
 
   /**
-   * Creates an API key. The client does not retry this call unless it was rate limited.
+   * Creates an API key. The client retries this call only after a 429 response.
    *
    * @returns The new key. Store its `key` now: the service cannot return it again.
    * @throws PostsApiError `validation_failed` (422), or `forbidden` (403) if the client's key is not an admin key.
@@ -347,7 +351,7 @@ export class Keys {
   /**
    * Revokes an API key. The service rejects the key from the next request on.
    *
-   * @throws PostsApiError `not_found` (404), `last_admin_key` (409) for the only admin key, or `forbidden` (403) if the
+   * @throws PostsApiError `not_found` (404), `last_admin_key` (409) for the last admin key, or `forbidden` (403) if the
    * client's key is not an admin key.
    */
   async revoke(id: number, options: CallOptions = {}): Promise<void> {
@@ -359,7 +363,7 @@ export class Keys {
   }
 }
 
-/** Removes trailing slashes. Throws early, so that the stack trace points at the configuration and not at a request. */
+/** Removes trailing slashes. Throws when the client is created, so the stack trace shows the invalid configuration. */
 function normalizeBaseUrl(baseUrl: string | URL): string {
   const text = String(baseUrl).replace(/\/+$/, '');
   const page = typeof globalThis.location === 'object' ? globalThis.location.href : undefined;
@@ -382,8 +386,8 @@ async function nullIfNotModified<T>(read: () => Promise<T>): Promise<T | null> {
 }
 
 /**
- * The path parameter of a slug. `''`, `.`, and `..` would change the path of the URL, so they are rejected here with
- * the error that the service returns for an invalid slug.
+ * The path parameter of a slug. `''`, `.`, and `..` would change the path of the URL, so this function rejects them
+ * with `not_found` (404), the error of a read with an invalid slug.
  */
 function slugPath(slug: string): { slug: string } {
   if (!/^\.{0,2}$/.test(slug)) return { slug };

@@ -26,17 +26,17 @@ interface ErrorFields {
 export class PostsApiError extends Error {
   /** The HTTP status code, or null if there was no response. */
   readonly status: number | null;
-  /** The stable error code, such as `slug_taken`. Branch on this, not on `message` or `detail`. */
+  /** The stable error code, such as `slug_taken`. Branch on `code`, not on `message` or `detail`. */
   readonly code: string;
   /** A human-readable explanation of this occurrence. The wording may change. */
   readonly detail: string;
   /**
-   * The invalid fields of the request body: all of them for `validation_failed`, the conflicting slugs of a batch for
-   * `slug_taken`. Otherwise undefined and never an empty array: Astro treats an error whose `errors` is an array as a
-   * bundler error and prints only the elements.
+   * The invalid fields of the request body: all of them for `validation_failed`, and the conflicting slugs for
+   * `slug_taken` of a batch. Undefined for other errors, not an empty array: Astro treats an error whose `errors` is an
+   * array as a bundler error and prints only the elements.
    */
   readonly errors: readonly FieldError[] | undefined;
-  /** The request ID, which also appears in the service's log. Null if the response has none. */
+  /** The request ID, which also appears in the service's log. Null if the response contains no ID. */
   readonly requestId: string | null;
   /** The value of the `Retry-After` header in seconds, or null if there is none. */
   readonly retryAfter: number | null;
@@ -123,7 +123,7 @@ function retryAfter(response: Response): number | null {
   return Number.isNaN(date) ? null : Math.max(0, (date - Date.now()) / 1000);
 }
 
-/** Why `fetch` failed. Node and browsers only say "fetch failed" and put the reason into `cause`. */
+/** The reason why `fetch` failed. In Node.js, `message` is only "fetch failed", and `cause` contains the reason. */
 function failureReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause : undefined;

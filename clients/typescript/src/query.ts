@@ -10,10 +10,11 @@ export type View = NonNullable<Parameters['view']>;
 export type PostOf<V extends View> = V extends 'summary' ? PostSummary : Post;
 
 /**
- * Filters, order, and page of a list. By default, `list` returns published posts, newest first, 20 per page.
+ * Filters, order, and page of a list. By default, `list` returns published posts in descending order of id, 20 per
+ * page.
  *
  * `limit` is an integer between 1 and 100. `cursor` is the `next_cursor` or `prev_cursor` of another page of the same
- * list. `q` is a full-text search of at most 500 characters.
+ * list. `q` is a full-text search of at most 500 characters. `count` adds `total` to the page.
  */
 export interface ListQuery<V extends View = View> extends Pick<
   Parameters,
@@ -21,7 +22,7 @@ export interface ListQuery<V extends View = View> extends Pick<
 > {
   /** `full` (default) or `summary`. */
   view?: V;
-  /** `true` (default) lists published posts, `false` drafts, and `any` both. `false` and `any` require an API key. */
+  /** `true` (default): published posts. `false`: drafts. `any`: both. `false` and `any` require an API key. */
   published?: boolean | 'any';
   /** Only posts with one of these slugs, at most 100. */
   slug?: string | string[];
@@ -36,8 +37,8 @@ export interface ListQuery<V extends View = View> extends Pick<
 }
 
 /**
- * Converts a query to the parameters of the generated client. The service stores times in microseconds; a `Date` has
- * millisecond precision, so pass a string to keep the microseconds.
+ * Converts a query to the parameters of the generated client. The service stores times with microseconds, but a `Date`
+ * has only milliseconds. To keep the microseconds, pass a string.
  */
 export function toParameters(query: ListQuery): Parameters {
   const { published, slug, published_after, published_before, updated_after, updated_before, ...same } = query;

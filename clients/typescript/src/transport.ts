@@ -16,16 +16,16 @@ export interface RetryOptions {
 /** Sends a request of the generated client. */
 export type Fetch = typeof globalThis.fetch;
 
-/** A 304 response to `If-None-Match`. The client turns it into `null`; callers never see it. */
+/** A 304 response to `If-None-Match`. The methods of the client catch it and return `null`. */
 export class NotModified extends Error {}
 
-/** The base of the exponential backoff, in milliseconds. */
+/** The first delay of the exponential backoff, in milliseconds, before jitter. */
 const FIRST_DELAY = 200;
 
 /**
  * Sends requests and retries them.
  *
- * `idempotent` is for requests that can be executed twice without harm. `nonIdempotent` is for all others and retries
+ * `idempotent` sends requests that the service can safely execute twice. `nonIdempotent` sends all others, and retries
  * only if the response proves that the service did not execute the request.
  */
 export class Transport {
@@ -38,8 +38,8 @@ export class Transport {
   readonly #timeout: number;
 
   constructor(fetch: ((request: Request) => Promise<Response>) | undefined, options: RetryOptions) {
-    // `globalThis.fetch` is looked up per request, because tests and frameworks replace it. Browsers require that it is
-    // called as a method of the window.
+    // Looks up `globalThis.fetch` for each request, because tests and frameworks replace it. Browsers require that
+    // `fetch` is called as a method of the global object.
     this.#fetch = fetch ?? ((request) => globalThis.fetch(request));
     this.#retries = options.retries ?? 3;
     this.#maxDelay = options.maxRetryDelay ?? 30_000;
@@ -47,12 +47,12 @@ export class Transport {
   }
 
   async #send(request: Request, isIdempotent: boolean): Promise<Response> {
-    // Whether the service may have executed an earlier attempt whose response was lost.
+    // Whether the service may have executed an earlier attempt that had no successful response.
     let maybeExecuted = false;
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.#attempt(request);
       if (outcome instanceof Response) return outcome;
-      // The earlier attempt deleted the resource.
+      // An earlier attempt has probably deleted the resource.
       if (maybeExecuted && request.method === 'DELETE' && outcome.status === 404) {
         return new Response(null, { status: 204 });
       }
@@ -63,7 +63,7 @@ export class Transport {
     }
   }
 
-  /** Sends the request once. Returns the complete response or the error; throws `NotModified` and the abort reason. */
+  /** Sends the request once. Returns the response or the error. Throws `NotModified`, or the abort reason. */
   async #attempt(request: Request): Promise<Response | PostsApiError> {
     request.signal.throwIfAborted();
     const controller = new AbortController();
@@ -73,7 +73,7 @@ export class Transport {
     const timer = setTimeout(() => controller.abort(new DOMException(message, 'TimeoutError')), this.#timeout);
     try {
       const response = await this.#fetch(new Request(request.clone(), { signal: controller.signal }));
-      // The body is read here, so that a truncated body is retried like a missing response.
+      // Reads the body here, so that the client retries a truncated body like a missing response.
       return checkResponse(request, response, await response.text());
     } catch (error) {
       if (error instanceof NotModified) throw error;

@@ -3,6 +3,6 @@ import { defineCollection } from 'astro:content';
 import { POSTS_API_URL } from 'astro:env/server';
 
 export const collections = {
-  // The pages render the Markdown with `renderMarkdown`, which sanitizes it as for live posts.
+  // The archive pages call `renderMarkdown`, which also sanitizes the HTML. `live.config.ts` uses the same function.
   archive: defineCollection({ loader: postsLoader({ baseUrl: POSTS_API_URL, markdown: false }) }),
 };

@@ -6,7 +6,7 @@ import { isPreviewAuthorized } from './lib/preview';
 // Astro renders 404.astro for a 404 response without a body.
 const notFound = (): Response => new Response(null, { status: 404 });
 
-/** Protects the previews with a password, and turns errors of posts-api into error pages. */
+/** Protects the previews with a password, and responds to errors of posts-api with error pages. */
 export const onRequest = defineMiddleware(async (context, next) => {
   const isPreview = context.routePattern.startsWith('/preview');
   if (isPreview && !drafts) return notFound();

@@ -39,7 +39,7 @@ fn digits(number: impl TryInto<u8>) -> [u8; 2] {
     [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
-/// Parses the format that [`format`] writes. `None` for any other text, including other RFC 3339 times.
+/// Parses the format that [`format()`] writes. `None` for any other text, including other RFC 3339 times.
 pub(super) fn parse_fixed_width(text: &[u8]) -> Option<i64> {
     let (date, time) = text.split_at_checked(10)?;
     let &[c1, c2, y1, y2, b'-', m1, m2, b'-', d1, d2] = date else { return None };

@@ -1,6 +1,6 @@
 //! The catalog of errors: [`ErrorCode`], and the error codes that are not specific to one resource.
 //!
-//! A module with errors of its own declares them with [`error_codes!`] too. `routes` concatenates all of them for the
+//! A module with errors of its own declares them with `error_codes!` too. `routes` concatenates all of them for the
 //! OpenAPI document, for `/problems/{code}`, and for the metrics.
 
 use actix_web::http::StatusCode;

@@ -1,4 +1,4 @@
-//! Query strings: [`query_params!`] declares the parameters of an operation once, for parsing and for the OpenAPI
+//! Query strings: `query_params!` declares the parameters of an operation once, for parsing and for the OpenAPI
 //! document.
 
 use std::borrow::Cow;

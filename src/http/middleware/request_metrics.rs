@@ -1,6 +1,6 @@
 //! Request metrics: counts and durations by route, method, and status, and counts by error code.
 //!
-//! All counters are allocated at the start, so clients cannot increase the memory: a method that is not in [`METHODS`]
+//! All counters are allocated at the start, so clients cannot increase the memory: a method that is not in `METHODS`
 //! counts as `OTHER`, and all paths without a route count together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,7 +39,7 @@ pub struct RequestMetrics {
 #[derive(Debug)]
 struct RouteCounters {
     template: String,
-    /// One entry for each of [`METHODS`].
+    /// One entry for each of `METHODS`.
     methods: Box<[MethodMetrics]>,
 }
 
@@ -151,7 +151,7 @@ pub(crate) struct RequestTimer {
     requests: web::Data<RequestMetrics>,
     /// An index in [`RequestMetrics::routes`].
     route: usize,
-    /// An index in [`METHODS`].
+    /// An index in `METHODS`.
     method: usize,
     started: Instant,
     status: Option<StatusCode>,

@@ -91,7 +91,7 @@ pub enum View {
 pub struct CursorPosition {
     #[serde(rename = "b")]
     pub backwards: bool,
-    /// Whether the post is in [`Tier::Other`] of a list sorted by relevance.
+    /// Whether the post is in `Tier::Other` of a list sorted by relevance.
     #[serde(rename = "r")]
     pub is_other_tier: bool,
     #[serde(rename = "k")]

@@ -211,6 +211,14 @@ async fn time_filters_accept_any_utc_offset(api: Api) {
     }
 }
 
+/// A cursor starts with a hash of filter and order. A new parameter must not change it for lists without the parameter.
+#[on_both]
+async fn cursor_of_an_earlier_release_remains_valid(api: Api) {
+    let cursor = "eyJsIjoyOTc3ODIzNzQ4Mzk0ODQyLCJiIjpmYWxzZSwiciI6ZmFsc2UsImsiOiJpIiwiaSI6M31E3ZJ3jWg";
+    list(&api, &format!("cursor={cursor}")).await;
+    api.get(&format!("/api/posts?slug=a&cursor={cursor}")).await.problem(400, "invalid_cursor");
+}
+
 #[on_both]
 async fn cursor_is_bound_to_its_filter_and_sort(api: Api) {
     for number in 0..8 {

@@ -103,7 +103,7 @@ async fn restore_after(loss: Loss) {
         .collect();
     wait_until("writes to be acknowledged", async || client.acknowledged().len() > 100).await;
     let before = client.acknowledged();
-    let lines = drill("drill: sqlite");
+    let lines = drill("sqlite");
     let (stop, start) = (index_of(&lines, "systemctl stop"), index_of(&lines, "systemctl start"));
     for line in &lines[..stop] {
         sandbox.shell(line).success();
@@ -166,7 +166,7 @@ fn postgresql_drill_restores_with_the_printed_command() {
     assert!(!command.contains("connect_timeout"), "{command}");
     from.shell(&command).success();
     std::fs::copy(from.path("it's.dump"), to.path("posts.dump")).unwrap();
-    let restore = drill("drill: postgresql");
+    let restore = drill("postgresql");
     let (first, last) = (1 + index_of(&restore, "systemctl stop"), index_of(&restore, "systemctl start"));
     // Restores into an empty database, and then over one that has changed since.
     for _ in 0..2 {

@@ -18,7 +18,7 @@ export interface PostsLoaderOptions extends PostsClientOptions {
   markdown?: boolean | undefined;
 }
 
-/** A content loader for Astro's `defineCollection`. */
+/** A content loader for Astro's `defineCollection`. To create one, call {@link postsLoader}. */
 export interface PostsLoader {
   name: string;
   load: (context: LoaderContext) => Promise<void>;
@@ -29,8 +29,8 @@ export interface PostsLoader {
  * Creates a loader that stores posts in a build-time collection. The ID of an entry is the post's slug. A load fetches
  * and renders only the posts that changed since the previous load.
  *
- * If a load fails, the loader logs an error and the collection keeps the posts of the previous load. The first load has
- * none to keep, so it throws and the build fails.
+ * If a load fails, the loader logs an error and the collection keeps the posts of the previous load. If there is no
+ * previous load with the same options, the loader throws and the build fails.
  *
  * @throws TypeError if `baseUrl` is not an http or https URL.
  */
@@ -56,7 +56,7 @@ const schema = z.object({
 
 /** What the loader stores between two loads. */
 interface State {
-  /** A digest of the options. The pages are valid for the same options only. */
+  /** A digest of the options. The pages are valid only for the same options. */
   readonly source: string;
   readonly pages: readonly IndexPage[];
 }
@@ -78,7 +78,7 @@ async function load(client: PostsClient, options: PostsLoaderOptions, context: L
     for (const [summary, post] of await readContents(client, filter, changed)) {
       entries.push(await makeEntry(summary, post, options, context));
     }
-    // All requests and rendering are done, so nothing below can fail and leave the collection half updated.
+    // All requests and all rendering have succeeded. The steps below cannot fail and leave the collection half updated.
     const replaced = new Set(changed.map(({ slug }) => slug));
     const unchanged = new Set(
       pages.flatMap(({ posts }) => posts.map(([slug]) => slug)).filter((slug) => !replaced.has(slug)),
@@ -106,7 +106,7 @@ async function makeEntry(
 ): Promise<Entry> {
   const id = post.slug;
   const data = await context.parseData({ id, data: { ...post, excerpt: summary.excerpt } });
-  // The fingerprint is the summary's. If the post changed after the summary was read, the next load fetches it again.
+  // The digest comes from the summary. If the post changed after the summary was read, the next load fetches it again.
   const entry: Entry = { id, data, digest: fingerprintOf(summary) };
   if (post.content === null) return entry;
   entry.body = post.content;
@@ -115,8 +115,8 @@ async function makeEntry(
 }
 
 /**
- * Astro parses a leading block between `---` or `+++` lines as frontmatter. A link definition before it, which renders
- * as nothing, prevents that.
+ * Astro parses a leading block between `---` or `+++` lines as frontmatter. To prevent that, this function inserts a
+ * link definition before the block, which adds nothing to the HTML.
  */
 function withoutFrontmatter(markdown: string): string {
   return /^\uFEFF?\s*(---|\+\+\+)/.test(markdown) ? `[_]: <>\n\n${markdown}` : markdown;

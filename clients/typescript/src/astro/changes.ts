@@ -20,18 +20,19 @@ export interface Index {
   readonly changed: readonly PostSummary[];
 }
 
-/** Returns whether the collection stores the post with this slug in the version with this fingerprint. */
+/** Returns whether the collection contains the post with this slug, in the version with this fingerprint. */
 export type IsStored = (slug: string, fingerprint: string) => boolean;
 
-/** Identifies a version of a post. Includes `created_at` because a recreated database repeats ids and versions. */
+/** Identifies a version of a post. Contains `created_at`, because a recreated database repeats ids and versions. */
 export function fingerprintOf({ id, version, created_at }: PostSummary): string {
   return `${id}-${version} ${created_at}`;
 }
 
 /**
- * Reads the summaries of all posts. Reading only those after the newest known `updated_at` would miss deleted posts,
- * and posts that an import or a slow clock gave an older `updated_at`. A page that has not changed since the previous
- * load costs one 304 response.
+ * Reads the summaries of all posts. If a page has not changed since the previous load, the service returns 304.
+ *
+ * It is not sufficient to read the posts after the newest known `updated_at`: this would miss deleted posts, and posts
+ * that have an older `updated_at` because of an import or a slow clock.
  */
 export async function readIndex(
   client: PostsClient,
@@ -39,7 +40,7 @@ export async function readIndex(
   previous: readonly IndexPage[],
   isStored: IsStored,
 ): Promise<Index> {
-  // If the database was replaced, the stored pages and their ETags are useless, and everything is read again.
+  // If the database was replaced, the stored pages and their ETags are invalid, so all summaries are read again.
   return (await readPages(client, filter, previous, isStored)) ?? (await readIndex(client, filter, [], () => false));
 }
 
@@ -57,7 +58,7 @@ async function readPages(
   );
   const isFromOtherDatabase = (post: PostSummary): boolean =>
     !(fingerprints.get(post.id) ?? post.created_at).endsWith(post.created_at);
-  // All pages may return 304, which contains no post to compare, so one post is always read.
+  // If all pages return 304, there is no post to compare. Therefore, one post is always read.
   if (fingerprints.size > 0 && (await client.posts.list({ ...query, limit: 1 })).items.some(isFromOtherDatabase)) {
     return undefined;
   }
@@ -84,7 +85,7 @@ async function readPages(
   return { pages, changed };
 }
 
-/** Fetches the full posts of these summaries, by listing the posts updated since the oldest `updated_at` among them. */
+/** Fetches the full posts of the changed summaries. Lists the posts updated since the oldest `updated_at` of these. */
 export async function readContents(
   client: PostsClient,
   filter: PostsFilter,
@@ -94,7 +95,7 @@ export async function readContents(
   const missing = new Map(changed.map((post) => [post.id, post]));
   if (missing.size === 0) return contents;
   const oldest = Math.min(...changed.map(({ updated_at }) => Date.parse(updated_at)));
-  // The bound is exclusive, and a `Date` has no microseconds.
+  // `updated_after` is exclusive, and a `Date` has no microseconds.
   const updated_after = new Date(oldest - 1);
   for await (const post of client.posts.all({ ...filter, sort: 'updated_at', updated_after })) {
     const summary = missing.get(post.id);

@@ -8,7 +8,7 @@ export interface LivePostsLoaderOptions<V extends View = 'full'> extends PostsCl
   /** `full` (default), or `summary` for entries with an `excerpt` instead of the `content`. */
   view?: V | undefined;
   /**
-   * Converts the content to HTML for `render(entry)`. Astro does not escape the result, so the function must sanitize
+   * Converts the content to HTML for `render(entry)`. Astro does not escape this HTML, so the function must sanitize
    * it.
    */
   render?: ((content: string) => string | Promise<string>) | undefined;
@@ -29,8 +29,8 @@ export interface LiveListFilter extends Omit<ListQuery, 'view' | 'cursor' | 'cou
 /**
  * Creates a loader that fetches posts at request time, for `defineLiveCollection`.
  *
- * A failed request is returned as `error`, a {@link PostsApiError}. For a missing post, Astro returns its own
- * `LiveEntryNotFoundError`.
+ * If a request fails, the loader returns the {@link PostsApiError} as `error`. If a post does not exist, Astro returns
+ * a `LiveEntryNotFoundError`.
  *
  * @throws TypeError if `baseUrl` is not an http or https URL.
  */

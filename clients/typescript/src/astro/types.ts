@@ -1,5 +1,5 @@
-// The parts of the types in `astro/loaders` that the loaders need. The originals do not compile with `skipLibCheck:
-// false`, so they are copied instead of imported. `test/types/astro` compares the copies with the originals.
+// Copies of the types in `astro/loaders`, with the members that the loaders need. The types are not imported, because
+// they do not compile with `skipLibCheck: false`. `test/types/astro` compares the copies with the originals.
 
 /** The `cacheHint` of a live entry or collection. */
 export interface CacheHint {

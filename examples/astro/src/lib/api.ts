@@ -1,7 +1,8 @@
 import { createPostsClient } from '@posts-api/client';
 import { POSTS_API_READER_KEY, POSTS_API_URL } from 'astro:env/server';
 
-// Short limits: a visitor is waiting, so an error page after a few seconds is better than a post after a minute.
+// The limits, in milliseconds, are short because a visitor is waiting: an error page after some seconds is better than
+// a post after a minute.
 const options = { baseUrl: POSTS_API_URL, retries: 1, maxRetryDelay: 1_000, timeout: 5_000 };
 
 /** Reads published posts, without an API key. */

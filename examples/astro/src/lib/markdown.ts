@@ -12,11 +12,11 @@ const marked = new Marked({
 const HEADINGS = ['h1', 'h2', 'h3', 'h4', 'h5', 'h6'];
 
 /**
- * Renders Markdown to sanitized HTML. Formatting elements in the Markdown are kept; scripts, event handlers, styles,
- * and unknown URL schemes are removed.
+ * Renders Markdown to sanitized HTML. Keeps HTML formatting elements in the Markdown, and removes scripts, event
+ * handlers, styles, and URLs with schemes other than `https`, `http`, and `mailto`.
  *
- * Headings are shifted so that the highest one has level `topLevel`. The default is 2, because the page title is the
- * `<h1>`.
+ * Changes the heading levels so that the highest heading has the level `topLevel`. The default is 2, because the page
+ * title is the `<h1>`.
  */
 export function renderMarkdown(markdown: string, topLevel = 2): string {
   const html = marked.parse(markdown, { async: false });

@@ -1,6 +1,6 @@
 /**
- * Replaces straight quotation marks, hyphens used as dashes, and three dots with their typographic characters. Pass
- * each text node separately.
+ * Replaces straight quotation marks, hyphens used as dashes, and three dots with typographic characters. Call it
+ * separately for each text node.
  */
 export function typeset(text: string): string {
   return text

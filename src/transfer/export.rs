@@ -21,8 +21,8 @@ use crate::transfer::progress::TransferProgress;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
     Posts,
-    /// The posts, the API keys as hashes, and the last id of each sequence. Importing them
-    /// into an empty database creates a full copy of this database.
+    /// The posts, the API keys as hashes, and the last id of each sequence. Importing them into an empty database creates a full
+    /// copy of this database.
     PostsAndKeys,
 }
 

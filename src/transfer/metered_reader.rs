@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use crate::transfer::limits::MAX_ITEM_BYTES;
 
-/// Counts the bytes that a parser reads. Fails if one item exceeds [`MAX_ITEM_BYTES`], which bounds the memory use
-/// of an import of any file.
+/// Counts the bytes that a parser reads. Fails if one item exceeds [`MAX_ITEM_BYTES`], which bounds the memory use of
+/// an import.
 pub(crate) struct MeteredReader<R> {
     inner: R,
     meter: Meter,

@@ -29,7 +29,7 @@ pub(crate) enum ExternalStatus {
     Scheduled(String),
 }
 
-// Descriptions for `Unmapped`.
+// Descriptions that `Unmapped` counts.
 pub(crate) const UNDATED: &str = "published or scheduled posts without a date imported as drafts";
 pub(crate) const EXCERPTS: &str = "custom excerpts not imported";
 pub(crate) const PAGES: &str = "pages not imported (import them with --pages)";

@@ -138,7 +138,7 @@ fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
         [([], stats.reads)],
     )?;
     out.counter(
-        "cache_drops",
+        "cache_invalidations",
         "Times that the whole cache was invalidated because a public post changed.",
         [([], stats.invalidations)],
     )?;
@@ -214,7 +214,7 @@ fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
         [([], &stats.lags())],
     )?;
     out.gauge(
-        "schedule_last_look_timestamp_seconds",
+        "schedule_last_poll_timestamp_seconds",
         "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
         [([], stats.polled_at().map_or(0.0, seconds))],
     )

@@ -71,7 +71,7 @@ impl CreatePost {
     }
 }
 
-/// A post to create or replace at a slug.
+/// A post to create or replace by slug.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"title": "Hello, world", "content": "My first post.", "published": true}))]

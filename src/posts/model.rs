@@ -158,9 +158,7 @@ pub const MAX_CONTENT: usize = 512 * 1024;
 pub fn title(text: String) -> Result<String, Invalid> {
     match text.trim() {
         "" => Err(Invalid::new("empty", "must not be empty")),
-        title if title.chars().count() > MAX_TITLE => {
-            Err(Invalid::new("too_long", "must be at most 200 characters long"))
-        }
+        title if title.chars().count() > MAX_TITLE => Err(Invalid::new("too_long", "must be at most 200 characters")),
         title if title.len() == text.len() => Ok(text),
         title => Ok(title.to_owned()),
     }
@@ -188,7 +186,7 @@ pub fn slug(text: String) -> Result<String, Invalid> {
         return Err(Invalid::new("format", "must consist of words of a-z and 0-9 joined by single hyphens"));
     }
     if text.len() > MAX_SLUG {
-        return Err(Invalid::new("too_long", "must be at most 200 characters long"));
+        return Err(Invalid::new("too_long", "must be at most 200 characters"));
     }
     Ok(text)
 }

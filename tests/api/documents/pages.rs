@@ -72,6 +72,6 @@ fn assert_generated(page: &str, name: &str, expected: &str) {
     if env_var("UPDATE_DOCS").is_some() {
         std::fs::write(path, format!("{}{expected}{}", &text[..start], &text[stop..])).unwrap();
     } else {
-        assert_eq!(&text[start..stop], expected, "{page} is stale; UPDATE_DOCS=1 rewrites it");
+        assert_eq!(&text[start..stop], expected, "{page} is out of date; rewrite it with UPDATE_DOCS=1");
     }
 }

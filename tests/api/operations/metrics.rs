@@ -177,7 +177,7 @@ async fn cache_hits_misses_and_size_are_reported(database: TestDatabase) {
     assert!(value(&samples, "posts_api_cache_bytes") > 512.0);
     assert_value(&samples, "posts_api_cache_capacity_bytes", 67_108_864.0);
     api.create(json!({"title": "Two", "published": true})).await;
-    let drops = "posts_api_cache_drops_total";
+    let drops = "posts_api_cache_invalidations_total";
     wait_until("the cache to be invalidated", async || {
         api.get("/api/posts").await.expect(200);
         value(&scrape(&api).await, drops) > value(&samples, drops)

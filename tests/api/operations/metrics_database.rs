@@ -82,7 +82,7 @@ async fn scheduler_lag_and_polls_are_reported(database: TestDatabase) {
     let samples = scrape(&api).await;
     assert_value(&samples, count, 2.0);
     assert_value(&samples, "posts_api_schedule_lag_seconds_bucket{le=\"3600.0\"}", 0.0);
-    let last_poll = "posts_api_schedule_last_look_timestamp_seconds";
+    let last_poll = "posts_api_schedule_last_poll_timestamp_seconds";
     let first = value(&samples, last_poll);
     assert!(first > value(&samples, "posts_api_start_time_seconds") - 1.0, "{samples:#?}");
     wait_until("another poll", async || value(&scrape(&api).await, last_poll) > first).await;

@@ -12,7 +12,7 @@ T = TypeVar("T", bound="PutPost")
 
 @_attrs_define
 class PutPost:
-    """A post to create or replace at a slug.
+    """A post to create or replace by slug.
 
     Example:
         {'content': 'My first post.', 'published': True, 'title': 'Hello, world'}

@@ -337,7 +337,7 @@ export type Publish = {
 };
 
 /**
- * A post to create or replace at a slug.
+ * A post to create or replace by slug.
  */
 export type PutPost = {
     /**

@@ -83,7 +83,7 @@ def sync_detailed(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
             post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
@@ -129,7 +129,7 @@ def sync(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
             post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
@@ -173,7 +173,7 @@ async def asyncio_detailed(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
             post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:
@@ -217,7 +217,7 @@ async def asyncio(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace at a slug. Example: {'content': 'My first
+        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
             post.', 'published': True, 'title': 'Hello, world'}.
 
     Raises:

@@ -6,5 +6,6 @@ pub mod cors;
 pub mod envelope;
 mod gcra;
 pub mod rate_limit;
+mod request_id;
 pub mod request_metrics;
 mod trace;

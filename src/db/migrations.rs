@@ -30,8 +30,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(8101820111974519135)";
 /// migration must give up before those requests time out.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '1s'";
 /// The migrations use ICU's root collation by this name. A server that was built without ICU, such as Prisma's local
-/// one, lacks it. From version 17 on, PostgreSQL's built-in Unicode rules replace it; in some scripts they find other
-/// word boundaries.
+/// one, lacks it. From version 17 on, PostgreSQL's built-in Unicode rules replace it. With these, only ASCII digits
+/// belong to words.
 const COLLATION: &str = r#"DO $$ BEGIN
     IF current_setting('server_version_num')::integer >= 170000
         AND NOT EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu' AND pg_collation_is_visible(oid))
@@ -118,6 +118,9 @@ fn with_hint(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     let hint = if message.contains("already exists") {
         "; another program has created an object of this name: add schema=posts_api to the parameters of DATABASE_URL \
          to give this service a schema of its own"
+    } else if message.contains("und-x-icu") {
+        "; this server was built without ICU, which versions before PostgreSQL 17 need: use a build with ICU, or \
+         PostgreSQL 17 or newer"
     } else if message.contains("due to lock timeout") {
         "; nothing was changed, because another transaction holds a table lock: end it (see pg_stat_activity) or wait \
          for it, then start again"

@@ -27,6 +27,12 @@ else
     as_user() { "$@"; }
 fi
 
+# That user may not be allowed to enter the directory of the programs. Their libraries are next to them.
+if ! as_user test -x "$bin/initdb"; then
+    cp -R "$bin/.." "$dir/programs" && chmod -R a+rX "$dir/programs" || exit 1
+    bin=$dir/programs/bin
+fi
+
 run() { as_user "$@" </dev/null >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }; }
 # The default timeout of 60 seconds is too short on a busy machine.
 start() { run "$bin/pg_ctl" start --wait --timeout=120 --silent --pgdata="$dir/data" --log="$dir/postgres.log"; }

@@ -44,7 +44,7 @@ enum Storage {
     Directory(#[expect(dead_code, reason = "held for its drop")] TempDir),
     /// A database with this name on the shared server.
     Server(String),
-    /// A SQLite file that the test keeps.
+    /// A database that the test keeps.
     Borrowed,
     /// The database of a cluster, which the cluster removes.
     Cluster,
@@ -78,6 +78,11 @@ impl TestDatabase {
     /// The default database of a cluster.
     pub(crate) fn of(cluster: &Cluster) -> Self {
         Self { engine: Engine::Postgres, url: cluster.url.to_string(), storage: Storage::Cluster }
+    }
+
+    /// An existing PostgreSQL database, which a drop does not remove.
+    pub(crate) fn at_server(url: &str) -> Self {
+        Self { engine: Engine::Postgres, url: url.to_owned(), storage: Storage::Borrowed }
     }
 
     pub(crate) fn parsed(&self) -> DatabaseUrl {

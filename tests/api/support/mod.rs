@@ -9,6 +9,8 @@ pub(crate) mod database;
 mod fixture;
 pub(crate) mod journal;
 mod messages;
+#[cfg(target_os = "linux")]
+pub(crate) mod patroni;
 pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod program;

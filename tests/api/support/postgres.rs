@@ -86,8 +86,11 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The directory of the newest installed PostgreSQL programs.
+/// The directory of PostgreSQL's programs: `TEST_POSTGRES_BIN`, or that of the newest installed version.
 pub(super) fn bin_directory() -> Result<PathBuf, String> {
+    if let Some(bin) = env_var("TEST_POSTGRES_BIN") {
+        return Ok(bin.into());
+    }
     let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let on_path = env_var("PATH").unwrap_or_default();
     let configured = Command::new("pg_config").arg("--bindir").output().ok();

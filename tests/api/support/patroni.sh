@@ -86,13 +86,15 @@ for node in 1 2 3; do
     shift 2
     servers="$servers
     server node$node 127.0.0.1:$postgres check port $rest"
+    # Patroni 3.0 uses a cache with etcd's version 3 protocol, which can stay stale after an overload. It then refuses to
+    # appoint a synchronous standby ("Synchronous replication key updated by someone else").
     # ttl bounds how long the cluster waits for a node that is silent. synchronous_mode_strict refuses writes rather than
     # acknowledge one that only the primary has. primary_start_timeout: 0 fails over at once if PostgreSQL crashes.
     cat >"node$node.yml" <<YML
 scope: posts
 name: node$node
 restapi: {listen: "127.0.0.1:$rest", connect_address: "127.0.0.1:$rest"}
-etcd3: {host: "127.0.0.1:$etcd"}
+etcd: {host: "127.0.0.1:$etcd"}
 bootstrap:
   dcs:
     ttl: 20
@@ -142,7 +144,7 @@ listen postgres
     default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions$servers
 CFG
 
-launch etcd etcd --data-dir "$dir/etcd" --log-level error --unsafe-no-fsync \
+launch etcd etcd --enable-v2 --data-dir "$dir/etcd" --log-level error --unsafe-no-fsync \
     --listen-client-urls "http://127.0.0.1:$etcd" --advertise-client-urls "http://127.0.0.1:$etcd" \
     --listen-peer-urls "http://127.0.0.1:$etcd_peer" --initial-advertise-peer-urls "http://127.0.0.1:$etcd_peer" \
     --initial-cluster "default=http://127.0.0.1:$etcd_peer"

@@ -4,9 +4,7 @@
 //! 2. A poller (the SQLite writer thread or the PostgreSQL change poller) looks for changes by other processes. It
 //!    advances the number when it finds one, and then records when the poll began.
 //! 3. A reader gets the number before it queries the database, and stores its result under that number.
-//! 4. If the last poll is older than the time to live, the number is unknown, and readers must not use a cache. They may
-//!    see changes that are newer than the next poll, so that poll advances the number: a cache never shows an older state
-//!    after them.
+//! 4. If the last poll is older than the time to live, the number is unknown, and readers must not use a cache.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,8 +16,8 @@ pub(crate) struct Revision {
     start: Instant,
     /// When the last successful poll began, in microseconds after `start`, plus one. 0: there is no valid poll.
     polled_at: AtomicU64,
-    /// Whether [`Revision::current`] has returned `None` since the last poll.
-    is_bypassed: AtomicBool,
+    /// Whether the log already reports that polling has stopped.
+    is_outage_logged: AtomicBool,
 }
 
 impl Revision {
@@ -29,7 +27,7 @@ impl Revision {
             ttl,
             start: Instant::now(),
             polled_at: AtomicU64::new(0),
-            is_bypassed: AtomicBool::new(true),
+            is_outage_logged: AtomicBool::new(true),
         }
     }
 
@@ -40,7 +38,7 @@ impl Revision {
         if is_valid {
             return Some(self.number.load(Ordering::Acquire));
         }
-        if !self.is_bypassed.swap(true, Ordering::AcqRel) && polled_at > 0 {
+        if polled_at > 0 && !self.is_outage_logged.swap(true, Ordering::Relaxed) {
             tracing::debug!("cannot detect external changes; caching is disabled until the next successful poll");
         }
         None
@@ -54,10 +52,8 @@ impl Revision {
     /// Records a successful poll that began at `started`. The caller has already advanced the number for every change
     /// committed before then.
     pub(crate) fn record_poll(&self, started: Instant) {
-        if self.is_bypassed.swap(false, Ordering::AcqRel) {
-            self.advance();
-        }
         self.polled_at.store(micros(started.duration_since(self.start)) + 1, Ordering::Release);
+        self.is_outage_logged.store(false, Ordering::Relaxed);
     }
 
     /// Makes the number unknown until the next successful poll.
@@ -72,25 +68,4 @@ impl Revision {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn number_advances_after_readers_had_to_bypass_the_cache() {
-        let revision = Revision::new(Duration::from_hours(1));
-        revision.record_poll(Instant::now());
-        let before = revision.current();
-        assert!(before.is_some());
-        // No reader has bypassed the cache.
-        revision.invalidate();
-        revision.record_poll(Instant::now());
-        assert_eq!(revision.current(), before);
-        revision.invalidate();
-        assert_eq!(revision.current(), None);
-        revision.record_poll(Instant::now());
-        assert!(revision.current() > before);
-    }
 }

@@ -4,7 +4,7 @@
 mod external_writers;
 mod multiple_instances;
 mod pooler;
-mod read_only;
+pub(crate) mod read_only;
 mod replica;
 mod replica_health;
 mod sqlstates;

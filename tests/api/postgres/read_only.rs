@@ -24,13 +24,18 @@ fn set_read_only(database: &TestDatabase, is_read_only: bool) {
     );
 }
 
+/// Makes the sessions of the service read-only, and every later one.
+pub(crate) fn make_read_only(database: &TestDatabase) {
+    set_read_only(database, true);
+    execute(&mut database.connect(), END_SESSIONS);
+}
+
 /// A service whose sessions are all read-only.
 async fn start_read_only() -> Option<Api> {
     let api = Api::on(Engine::Postgres)?;
     let database = &api.server.database;
     api.create(json!({"title": "First", "published": true})).await;
-    set_read_only(database, true);
-    execute(&mut database.connect(), END_SESSIONS);
+    make_read_only(database);
     wait_until("a session to be read-only", async || {
         let reply = api.admin().post("/api/posts", &json!({"title": "Too late"})).await;
         reply.status != 201 && count_read_only(&api) > 0

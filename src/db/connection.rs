@@ -2,6 +2,8 @@
 //!
 //! This module implements transactions and SQLite's PRAGMAs. It does not depend on pools, queues, or tables.
 
+use std::time::{Duration, Instant};
+
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -10,6 +12,7 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::db::instrumentation::QueryListener;
 use crate::db::options::Purpose;
+use crate::db::postgres::sqlstate::{self, Condition};
 use crate::db::sqlite::open::BUSY_TIMEOUT;
 use crate::db::url::DatabaseUrl;
 use crate::db::{postgres, sqlite};
@@ -23,7 +26,14 @@ pub struct Connection {
     data_version: Option<i64>,
     /// The last known replay LSN of the standby that this connection leads to; 0 on every other server.
     pub(crate) replayed_lsn: i64,
+    purpose: Purpose,
+    opened_at: Instant,
+    /// Whether an error has shown that this connection must not be used again.
+    is_lost: bool,
 }
+
+/// While the server is read-only, each connection is replaced at most this often, because a new one is no better.
+const READ_ONLY_RECHECK: Duration = Duration::from_secs(1);
 
 /// diesel's connection to either database.
 pub enum Backend {
@@ -80,7 +90,15 @@ impl Connection {
             DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose).map(Backend::Postgres),
         };
         let backend = result.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
-        let mut connection = Self { backend, visibility: None, data_version: None, replayed_lsn: 0 };
+        let mut connection = Self {
+            backend,
+            visibility: None,
+            data_version: None,
+            replayed_lsn: 0,
+            purpose,
+            opened_at: Instant::now(),
+            is_lost: false,
+        };
         if purpose != Purpose::Command {
             connection.instrument();
         }
@@ -213,14 +231,36 @@ impl Connection {
         Ok(is_busy? == [0])
     }
 
-    /// Whether a transaction was left open, or its state is unknown.
+    /// Whether a transaction was left open, its state is unknown, or an error has ended the session.
     pub(crate) fn is_broken(&mut self) -> bool {
-        on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
+        self.is_lost || on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
+    }
+
+    /// Marks the connection as broken if `error` means that another connection may work where this one does not.
+    pub(crate) fn record_error(&mut self, error: &diesel::result::Error) {
+        self.is_lost |= sqlstate::ends_session(error) && !self.is_recently_opened_and_read_only(error);
+    }
+
+    fn is_recently_opened_and_read_only(&self, error: &diesel::result::Error) -> bool {
+        let is_read_only = sqlstate::condition_of(error) == Some(Condition::ReadOnly);
+        is_read_only && self.opened_at.elapsed() < READ_ONLY_RECHECK
     }
 
     /// One round trip to the database.
+    ///
+    /// # Errors
+    /// Also fails if the connection is for writes on PostgreSQL and its session is read-only.
     pub(crate) fn ping(&mut self) -> QueryResult<()> {
-        on!(self, conn => conn.batch_execute("SELECT 1"))
+        match &mut self.backend {
+            Backend::Postgres(conn) if self.purpose == Purpose::Write => postgres::open::ping_writable(conn),
+            Backend::Postgres(conn) => conn.batch_execute("SELECT 1"),
+            Backend::Sqlite(conn) => conn.batch_execute("SELECT 1"),
+        }
+    }
+
+    /// Like [`Connection::ping`], but succeeds if the session is read-only and a new one would probably be as well.
+    pub(crate) fn ping_idle(&mut self) -> QueryResult<()> {
+        self.ping().or_else(|error| if self.is_recently_opened_and_read_only(&error) { Ok(()) } else { Err(error) })
     }
 }
 

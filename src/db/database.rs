@@ -113,7 +113,8 @@ impl Database {
         self.0.writer.as_ref().map(Writer::stats)
     }
 
-    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `full`, `deadline`, and `query`.
+    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `read_only`, `full`, `deadline`, and
+    /// `query`.
     #[must_use]
     pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
         self.0.errors.snapshot()

@@ -2,19 +2,25 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::db::postgres::sqlstate::{self, Condition};
+
 /// Why a database call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection became free in time, or another process holds a lock.
     #[error("the database is busy: {0}")]
     Busy(String),
-    /// The database cannot be reached, or the connection was lost during the query.
+    /// The database cannot be reached, or the connection or its session was lost during the query.
     #[error("cannot reach the database: {0}")]
     Unreachable(String),
+    /// The database rejects writes. Nothing was stored; reads still work.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
     /// The database's disk is full. Writes fail; reads still work.
     #[error("the database's disk is full: {0}")]
     Full(String),
-    /// The call exceeded the request's time budget or the server's statement timeout. A write may have been stored.
+    /// The call exceeded the request's time budget or the server's statement timeout, or an operator has canceled its
+    /// statement. A write may have been stored.
     #[error("the database did not respond in time")]
     Deadline,
     /// The query itself failed.
@@ -29,6 +35,7 @@ impl Error {
         match self {
             Self::Busy(reason) => Self::Busy(reason.clone()),
             Self::Unreachable(reason) => Self::Unreachable(reason.clone()),
+            Self::ReadOnly(reason) => Self::ReadOnly(reason.clone()),
             Self::Full(reason) => Self::Full(reason.clone()),
             Self::Deadline => Self::Deadline,
             Self::Query(error) => {
@@ -39,41 +46,43 @@ impl Error {
 }
 
 impl From<DieselError> for Error {
-    /// Classifies by message where diesel has no [`DatabaseErrorKind`]: it exposes neither SQLite's result codes nor
-    /// PostgreSQL's SQLSTATEs. PostgreSQL translates its messages by `lc_messages`; with a language other than English
-    /// these errors are classified as [`Error::Query`].
     fn from(error: DieselError) -> Self {
         let (kind, information) = match error {
             // After `database or disk is full` SQLite rolls back by itself, so diesel's own rollback fails as well.
             DieselError::RollbackErrorOnCommit { commit_error, .. } => return Self::from(*commit_error),
+            DieselError::BrokenTransactionManager => return Self::Unreachable(error.to_string()),
             DieselError::DatabaseError(ref kind, ref information) => (kind, information),
             error => return Self::Query(error),
         };
         let message = information.message();
-        let contains_any = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
-        match kind {
-            DatabaseErrorKind::ClosedConnection => Self::Unreachable(message.to_owned()),
-            DatabaseErrorKind::SerializationFailure => Self::Busy(message.to_owned()),
-            _ if contains_any(BUSY) => Self::Busy(message.to_owned()),
-            _ if contains_any(FULL) => Self::Full(message.to_owned()),
-            _ if contains_any(DEADLINE) => Self::Deadline,
-            _ if contains_any(UNREACHABLE) => Self::Unreachable(message.to_owned()),
-            _ => Self::Query(error),
+        let condition = sqlstate::condition_of(&error).unwrap_or_else(|| sqlite_condition(message));
+        match (condition, kind) {
+            // The kind is that of libpq's status, so it also covers errors without a SQLSTATE.
+            (_, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+            | (Condition::SessionLost, _) => Self::Unreachable(message.to_owned()),
+            (Condition::Busy, _) => Self::Busy(message.to_owned()),
+            (Condition::Canceled, _) => Self::Deadline,
+            (Condition::DiskFull, _) => Self::Full(message.to_owned()),
+            (Condition::ReadOnly, _) => Self::ReadOnly(message.to_owned()),
+            (Condition::Other, _) => Self::Query(error),
         }
     }
 }
 
-/// PostgreSQL's 40P01 (`deadlock_detected`), and SQLite's `SQLITE_BUSY` and `SQLITE_LOCKED`.
-const BUSY: &[&str] = &["deadlock detected", "database is locked", "database table is locked", "database is busy"];
-/// SQLite's `SQLITE_FULL`, and PostgreSQL's 53100 (`disk_full`), which contains the operating system's text for ENOSPC.
-const FULL: &[&str] = &["database or disk is full", "No space left on device"];
-/// PostgreSQL's 57014 (`query_canceled`) and 55P03 (`lock_not_available`), when a timeout is the cause.
-const DEADLINE: &[&str] = &["due to statement timeout", "due to lock timeout"];
-/// libpq's messages for a lost connection, and PostgreSQL's 57P01 to 57P03 (shutdown, crash, and startup).
-const UNREACHABLE: &[&str] = &[
-    "server closed the connection", "terminating connection", "no connection to the server", "could not receive data",
-    "could not send data", "the database system is",
-];
+/// Classifies an error of SQLite by its message. diesel does not expose the result code, but the messages are constants
+/// of the bundled library, which has no translations.
+fn sqlite_condition(message: &str) -> Condition {
+    let is_any_of = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+    if is_any_of(&["database is locked", "database table is locked", "database is busy"]) {
+        Condition::Busy
+    } else if is_any_of(&["database or disk is full"]) {
+        Condition::DiskFull
+    } else if is_any_of(&["attempt to write a readonly database"]) {
+        Condition::ReadOnly
+    } else {
+        Condition::Other
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -89,5 +98,14 @@ mod tests {
             rollback_error: error("cannot rollback - no transaction is active"),
         };
         assert!(matches!(Error::from(error), Error::Full(_)));
+    }
+
+    #[test]
+    fn errors_without_a_sqlstate_are_classified_by_kind() {
+        for kind in [DatabaseErrorKind::ClosedConnection, DatabaseErrorKind::UnableToSendCommand] {
+            let error = DieselError::DatabaseError(kind, Box::new("Verbindung verloren".to_owned()));
+            assert!(matches!(Error::from(error), Error::Unreachable(_)));
+        }
+        assert!(matches!(Error::from(DieselError::BrokenTransactionManager), Error::Unreachable(_)));
     }
 }

@@ -8,17 +8,20 @@
 //! 3. Read the pending migrations again, because another instance may have applied some, and apply them.
 //! 4. If a table lock is not available within a second, roll back, wait a second, and start again at step 2.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection};
 use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::db::connection::{Backend, Connection, on};
 use crate::db::postgres::open::quote_identifier;
+use crate::db::postgres::sqlstate::{self, Condition};
 use crate::db::url::DatabaseUrl;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -51,24 +54,57 @@ diesel::table! {
 
 /// Why migrations could not be read or applied, with the remedy if the cause is known.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot migrate the database: {0}")]
-pub struct Error(String);
+#[error("cannot migrate the database: {message}")]
+pub struct Error {
+    message: String,
+    sqlstate: Option<String>,
+}
 
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        Self(error.to_string())
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        Self { message: error.to_string(), sqlstate: sqlstate::sqlstate(&error).map(str::to_owned) }
     }
 }
 
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
-        Self(error.to_string())
+        Self { message: error.to_string(), sqlstate: None }
     }
 }
 
 impl Error {
-    fn is_lock_timeout(&self) -> bool {
-        self.0.contains("due to lock timeout")
+    fn condition(&self) -> Option<Condition> {
+        self.sqlstate.as_deref().map(sqlstate::condition)
+    }
+
+    /// The remedy if operators can fix the cause. An unrelated table named `posts` is the most common one.
+    fn hint(&self) -> &'static str {
+        let already_exists = match self.sqlstate.as_deref() {
+            // duplicate_column, duplicate_object, duplicate_schema, duplicate_table, and duplicate_function.
+            Some(code) => matches!(code, "42701" | "42710" | "42P06" | "42P07" | "42723"),
+            // A message of SQLite, which is never translated.
+            None => self.message.contains("already exists"),
+        };
+        match self.condition() {
+            _ if already_exists => {
+                "; another program has created an object of this name: add schema=posts_api to the parameters of \
+                 DATABASE_URL to give this service a schema of its own"
+            }
+            // The name of the missing collation is in the message in every language.
+            _ if self.message.contains("und-x-icu") => {
+                "; this server was built without ICU, which versions before PostgreSQL 17 need: use a build with ICU, \
+                 or PostgreSQL 17 or newer"
+            }
+            Some(Condition::Busy) => {
+                "; nothing was changed, because another transaction holds a table lock: end it (see pg_stat_activity) \
+                 or wait for it, then start again"
+            }
+            Some(Condition::ReadOnly) => {
+                "; the server is a standby, or default_transaction_read_only is on: name the primary in the URL, or \
+                 wait until the server accepts writes"
+            }
+            _ => "",
+        }
     }
 }
 
@@ -83,7 +119,7 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
     let mut result = apply(conn, url);
     for _ in 1..MAX_ATTEMPTS {
         match &result {
-            Err(error) if error.is_lock_timeout() => {
+            Err(error) if error.condition() == Some(Condition::Busy) => {
                 tracing::warn!(%error, "failed to lock a table for a migration; will retry");
             }
             _ => break,
@@ -95,39 +131,41 @@ pub fn run(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Erro
 }
 
 fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error> {
-    conn.transaction(|conn| {
+    let sqlstate = record_sqlstate(conn);
+    let result = conn.transaction(|conn| {
         prepare(conn, url)?;
         let mut migrations = embedded(conn)?;
         let applied = match &mut conn.backend {
             Backend::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(|applied| versions(&applied)),
             Backend::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|applied| versions(&applied)),
-        }
-        .map_err(with_hint)?;
+        }?;
         migrations.retain(|(version, _)| applied.contains(version));
         Ok(migrations.into_iter().map(|(_, name)| name).collect())
+    });
+    result.map_err(|mut error: Error| {
+        error.sqlstate = sqlstate.get().cloned();
+        error.message.push_str(error.hint());
+        error
     })
+}
+
+/// Records the SQLSTATE of the first statement that fails: the errors of `diesel_migrations` contain its message only.
+fn record_sqlstate(conn: &mut Connection) -> Arc<OnceLock<String>> {
+    let recorded = Arc::new(OnceLock::new());
+    let recorder = Arc::clone(&recorded);
+    let listener = move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = event
+            && let Some(code) = sqlstate::sqlstate(error)
+        {
+            let _ = recorder.set(code.to_owned());
+        }
+    };
+    on!(conn, conn => conn.set_instrumentation(listener));
+    recorded
 }
 
 fn versions(applied: &[MigrationVersion<'_>]) -> Vec<String> {
     applied.iter().map(ToString::to_string).collect()
-}
-
-/// Adds the remedy to errors that operators can fix. An unrelated table named `posts` is the most common one.
-fn with_hint(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    let message = error.to_string();
-    let hint = if message.contains("already exists") {
-        "; another program has created an object of this name: add schema=posts_api to the parameters of DATABASE_URL \
-         to give this service a schema of its own"
-    } else if message.contains("und-x-icu") {
-        "; this server was built without ICU, which versions before PostgreSQL 17 need: use a build with ICU, or \
-         PostgreSQL 17 or newer"
-    } else if message.contains("due to lock timeout") {
-        "; nothing was changed, because another transaction holds a table lock: end it (see pg_stat_activity) or wait \
-         for it, then start again"
-    } else {
-        ""
-    };
-    Error(format!("{message}{hint}"))
 }
 
 /// Returns the names of the migrations that have not been applied, oldest first. Changes nothing.

@@ -7,8 +7,8 @@
 //!
 //! [`Pool::run_inline`] skips the queue and the thread when a connection is free.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -48,7 +48,7 @@ pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOpti
         .connection_timeout(options.wait)
         .test_on_check_out(true)
         .error_handler(Box::new(r2d2::LoggingErrorHandler))
-        .build_unchecked(ConnectionManager { url: url.clone(), purpose })
+        .build_unchecked(ConnectionManager { url: url.clone(), purpose, broken_at: Mutex::default() })
 }
 
 pub(crate) struct Pool {
@@ -211,6 +211,8 @@ impl Pool {
 pub(crate) struct ConnectionManager {
     url: DatabaseUrl,
     purpose: Purpose,
+    /// When a connection was last found broken. The others may be broken as well, so each is pinged before its next use.
+    broken_at: Mutex<Option<Instant>>,
 }
 
 /// A connection of the pool, with the time at which it last worked.
@@ -223,7 +225,11 @@ pub(crate) struct PooledConnection {
 impl PooledConnection {
     pub(crate) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
         self.verified_at = None;
-        let result = body(&mut self.connection).map_err(Error::from);
+        let result = body(&mut self.connection);
+        if let Err(error) = &result {
+            self.connection.record_error(error);
+        }
+        let result = result.map_err(Error::from);
         if !matches!(result, Err(Error::Unreachable(_))) {
             self.verified_at = Some(Instant::now());
         }
@@ -242,16 +248,21 @@ impl r2d2::ManageConnection for ConnectionManager {
 
     /// A ping costs a round trip to PostgreSQL, so a connection that worked within the last second is not pinged.
     fn is_valid(&self, pooled: &mut PooledConnection) -> Result<(), ManagerError> {
-        if pooled.verified_at.is_some_and(|verified_at| verified_at.elapsed() < PING_AFTER) {
+        let broken_at = *self.broken_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if pooled.verified_at.is_some_and(|at| at.elapsed() < PING_AFTER && Some(at) > broken_at) {
             return Ok(());
         }
-        pooled.connection.ping()?;
+        pooled.connection.ping_idle()?;
         pooled.verified_at = Some(Instant::now());
         Ok(())
     }
 
     fn has_broken(&self, pooled: &mut PooledConnection) -> bool {
-        pooled.connection.is_broken()
+        let is_broken = pooled.connection.is_broken();
+        if is_broken {
+            *self.broken_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        is_broken
     }
 }
 

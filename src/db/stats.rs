@@ -147,19 +147,20 @@ impl CommitStats {
 
 /// Database errors, by kind.
 #[derive(Debug, Default)]
-pub(crate) struct ErrorCounts([AtomicU64; 5]);
+pub(crate) struct ErrorCounts([AtomicU64; 6]);
 
 /// The kinds of errors, in the order of the counters. They are values of a metric label.
-const ERROR_KINDS: [&str; 5] = ["busy", "unreachable", "full", "deadline", "query"];
+const ERROR_KINDS: [&str; 6] = ["busy", "unreachable", "read_only", "full", "deadline", "query"];
 
 impl ErrorCounts {
     pub(crate) fn record(&self, error: &Error) {
         let index = match error {
             Error::Busy(_) => 0,
             Error::Unreachable(_) => 1,
-            Error::Full(_) => 2,
-            Error::Deadline => 3,
-            Error::Query(_) => 4,
+            Error::ReadOnly(_) => 2,
+            Error::Full(_) => 3,
+            Error::Deadline => 4,
+            Error::Query(_) => 5,
         };
         if let Some(count) = self.0.get(index) {
             count.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::Database;
+use crate::db::{self, Database};
 use crate::http::ApiError;
 
 /// Whether the service is stopping. Clones share the state.
@@ -54,7 +54,11 @@ pub async fn ready(database: web::Data<Database>, readiness: web::Data<Readiness
     }
     if let Err(error) = database.ping().await {
         tracing::warn!(%error, "readiness check failed");
-        return Err(ApiError::NotReady("the database does not respond".into()));
+        let reason = match error {
+            db::Error::ReadOnly(_) => "the database is read-only",
+            _ => "the database does not respond",
+        };
+        return Err(ApiError::NotReady(reason.into()));
     }
     Ok(HttpResponse::Ok().json(OK))
 }

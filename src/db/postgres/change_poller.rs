@@ -8,7 +8,9 @@
 //!    transaction that advanced the sequence is among them or has ended.
 //! 2. If it has not advanced, read the running transactions again. If a remembered one has ended, report a change.
 //! 3. After a report, first raise the LSN that the replica must have replayed, and then advance the revision.
-//! 4. Record the poll in the revision, which is unknown if polls stop for 100 ms.
+//! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
+//!    responses after a change that fires no trigger.
+//! 5. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
 //! Polling is used and not `LISTEN`/`NOTIFY`: PostgreSQL serializes the commits of transactions that notify, a dead
 //! connection looks like one without notifications, and transaction poolers do not deliver notifications.
@@ -33,6 +35,8 @@ use crate::db::url::DatabaseUrl;
 const INTERVAL: Duration = Duration::from_millis(25);
 /// How long a poll keeps the revision valid. Cached responses can be this much older than a commit by another process.
 pub(crate) const REVISION_TTL: Duration = Duration::from_millis(100);
+/// See step 4. A number of polls rather than a time, so that a slow machine does not read more often.
+const MAX_UNCHANGED_POLLS: u32 = 400;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Starts the thread. It ends when the revision is dropped.
@@ -79,12 +83,13 @@ fn poll_until_error(
             false
         }
     });
-    let mut detector = ChangeDetector::default();
+    let (mut detector, mut expiry) = (ChangeDetector::default(), Expiry::default());
     while let Some(revision) = revision.upgrade() {
         let now = Instant::now();
         let is_changed = detector.poll(conn).map_err(message)?;
         replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, is_changed)).map_err(message)?;
-        if is_changed {
+        let is_expired = expiry.is_due(is_changed);
+        if is_changed || is_expired {
             revision.advance();
         }
         revision.record_poll(now);
@@ -126,6 +131,24 @@ impl ChangeDetector {
     }
 }
 
+/// Counts the polls without a change.
+#[derive(Default)]
+struct Expiry {
+    unchanged_polls: u32,
+}
+
+impl Expiry {
+    /// Whether cached responses have reached their maximum age at this poll.
+    fn is_due(&mut self, is_changed: bool) -> bool {
+        self.unchanged_polls = if is_changed { 0 } else { self.unchanged_polls + 1 };
+        let is_due = self.unchanged_polls == MAX_UNCHANGED_POLLS;
+        if is_due {
+            self.unchanged_polls = 0;
+        }
+        is_due
+    }
+}
+
 /// The IDs of transactions that have written something and have not ended.
 fn running_transactions(conn: &mut PgConnection) -> QueryResult<Vec<u64>> {
     let snapshot: String = diesel::select(FixedSql::<Text>::new("pg_current_snapshot()::text")).get_result(conn)?;
@@ -149,7 +172,18 @@ diesel::table! {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_snapshot;
+    use super::{Expiry, MAX_UNCHANGED_POLLS, parse_snapshot};
+
+    #[test]
+    fn responses_expire_after_a_number_of_polls_without_change() {
+        let mut expiry = Expiry::default();
+        for _ in 0..2 {
+            assert!(!(1..MAX_UNCHANGED_POLLS).any(|_| expiry.is_due(false)));
+            assert!(!expiry.is_due(true));
+            assert!(!(1..MAX_UNCHANGED_POLLS).any(|_| expiry.is_due(false)));
+            assert!(expiry.is_due(false));
+        }
+    }
 
     #[test]
     fn snapshot_lists_running_transactions() {

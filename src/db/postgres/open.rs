@@ -1,9 +1,11 @@
 //! Opens a connection to PostgreSQL and configures its session.
 
-use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
-use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types::Bool;
 
+use crate::db::fixed_sql::FixedSql;
 use crate::db::options::Purpose;
 use crate::db::url::PostgresUrl;
 
@@ -30,6 +32,17 @@ pub(crate) fn open(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, 
         conn.batch_execute(&sql).map_err(|error| redact(&error))?;
     }
     Ok(conn)
+}
+
+/// One round trip to the server, which fails if the session is read-only: the server is a standby, or
+/// `default_transaction_read_only` is on.
+pub(crate) fn ping_writable(conn: &mut PgConnection) -> QueryResult<()> {
+    let is_read_only = FixedSql::<Bool>::new("current_setting('transaction_read_only')::boolean");
+    if diesel::select(is_read_only).get_result(conn)? {
+        let message = Box::new("the session is read-only".to_owned());
+        return Err(DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, message));
+    }
+    Ok(())
 }
 
 /// Quotes an SQL identifier, and doubles the quotes in it (PostgreSQL manual, section 4.1.1).

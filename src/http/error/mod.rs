@@ -187,7 +187,9 @@ impl From<db::Error> for ApiError {
     fn from(error: db::Error) -> Self {
         match error {
             db::Error::Busy(_) => Self::DatabaseBusy,
-            db::Error::Unreachable(_) | db::Error::Deadline => Self::DatabaseUnavailable { cause: error.to_string() },
+            db::Error::Unreachable(_) | db::Error::ReadOnly(_) | db::Error::Deadline => {
+                Self::DatabaseUnavailable { cause: error.to_string() }
+            }
             db::Error::Full(_) => Self::StorageFull { cause: error.to_string() },
             db::Error::Query(error) => Self::Internal { cause: error.to_string() },
         }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::faults::full_disk::SmallDisk;
 use crate::operations::metrics::{Samples, assert_value, scrape, scrape_at, start, start_with, value};
+use crate::postgres::read_only::make_read_only;
 use crate::support::cluster::Cluster;
 use crate::support::database::execute;
 use crate::support::program::Sandbox;
@@ -48,6 +49,21 @@ async fn metrics_report_database_outage_and_recovery() {
     wait_for_metrics(&api, "the database to be up again", |samples| value(samples, PRIMARY_UP) > 0.0).await;
     wait_until("readiness to recover", async || get("/health/ready").await.status == 200).await;
     wait_until("reads to recover", async || get("/api/posts?limit=7").await.status == 200).await;
+}
+
+#[tokio::test]
+async fn metrics_report_a_read_only_database_as_down() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    let api = start(database);
+    api.create(json!({"title": "Before", "published": true})).await;
+    make_read_only(&api.server.database);
+    let write = async || api.admin().post("/api/posts", &json!({"title": "After"})).await;
+    wait_until("writes to fail", async || write().await.status == 503).await;
+    wait_for_metrics(&api, "the database to be down", |samples| {
+        value(samples, PRIMARY_UP) == 0.0 && value(samples, "posts_api_db_errors_total{kind=\"read_only\"}") > 0.0
+    })
+    .await;
+    api.get("/api/posts").await.expect(200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::support::database::execute;
-use crate::support::{Api, Engine, Fixture, TestDatabase, ids, wait_until};
+use crate::support::{Api, Engine, Fixture, TestDatabase, ids, wait_for, wait_until};
 
 #[tokio::test]
 async fn columns_missing_in_an_insert_are_filled_in() {
@@ -84,4 +84,83 @@ async fn writes_work_without_the_schema_in_search_path() {
     let is_found = async || ids(&api.get("/api/posts?q=elan+vital").await.json(200)) == [1];
     wait_until("the search to find the post", is_found).await;
     api.editor().delete("/api/posts/1").await.expect(204);
+}
+
+/// Logical replication and tools that copy data set this, so that ordinary triggers and foreign keys do not fire.
+const REPLICA_ROLE: &str = "SET session_replication_role = replica";
+
+#[tokio::test]
+async fn every_trigger_fires_in_replication_sessions() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    let others = "SELECT count(*) AS number FROM pg_trigger
+        WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal AND tgenabled <> 'A'";
+    assert_eq!(api.server.database.query_number(others), 0);
+
+    let mut conn = api.server.database.connect();
+    execute(&mut conn, REPLICA_ROLE);
+    execute(&mut conn, "INSERT INTO posts (title, published) VALUES ('Copied post', true)");
+    execute(&mut conn, "UPDATE posts SET content = 'words' WHERE id = 1");
+    let post =
+        wait_for("the post to show", async || Some(api.get("/api/posts/1").await).filter(|reply| reply.status == 200))
+            .await
+            .json(200);
+    assert_eq!((&post["slug"], &post["version"]), (&json!("copied-post"), &json!(2)));
+    assert!(post["published_at"].is_string());
+    let is_found = async || ids(&api.get("/api/posts?q=words").await.json(200)) == [1];
+    wait_until("the search to find the post", is_found).await;
+}
+
+/// The revision of the published posts advances with every kind of statement that changes them.
+#[tokio::test]
+async fn every_kind_of_change_advances_the_revision() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    database.migrate();
+    let mut conn = database.connect();
+    let revision = || database.query_number("SELECT last_value AS number FROM posts_changes");
+    let insert = "INSERT INTO posts (id, slug, title, published) VALUES (1, 'a', 'A', true)";
+    for role in ["SET session_replication_role = origin", REPLICA_ROLE] {
+        execute(&mut conn, role);
+        for statement in [
+            insert,
+            "UPDATE posts SET title = 'B'",
+            "UPDATE posts SET published = false",
+            "UPDATE posts SET published = true",
+            "MERGE INTO posts USING (SELECT 'a' AS slug) AS given ON posts.slug = given.slug
+                WHEN MATCHED THEN UPDATE SET title = 'C'",
+            "INSERT INTO posts (slug, title) VALUES ('a', 'D') ON CONFLICT (slug) DO UPDATE SET title = excluded.title",
+            "WITH removed AS (DELETE FROM posts RETURNING id) SELECT count(*) FROM removed",
+            "COPY posts (slug, title, published) FROM PROGRAM 'echo copied,E,true' WITH (FORMAT csv)",
+            "DELETE FROM posts",
+            insert,
+            "TRUNCATE posts",
+        ] {
+            let before = revision();
+            execute(&mut conn, statement);
+            assert!(revision() > before, "{role}: {statement}");
+        }
+        for statement in ["INSERT INTO posts (slug, title) VALUES ('draft', 'Draft')", "DELETE FROM posts"] {
+            let before = revision();
+            execute(&mut conn, statement);
+            assert_eq!(revision(), before, "{role}: {statement}");
+        }
+    }
+}
+
+/// A superuser can disable triggers. Then responses expire by the number of polls.
+#[tokio::test]
+async fn change_without_triggers_shows_after_a_maximum_age() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    api.create(json!({"title": "Before", "published": true})).await;
+    let title = async || api.get("/api/posts/1").await.json(200)["title"].clone();
+    wait_until("the cache to serve", async || {
+        let before = api.server.cache.reads();
+        title().await;
+        api.server.cache.reads() == before
+    })
+    .await;
+    api.server.database.execute(
+        "DO $$ BEGIN ALTER TABLE posts DISABLE TRIGGER ALL; UPDATE posts SET title = 'After';
+         ALTER TABLE posts ENABLE TRIGGER ALL; END $$",
+    );
+    wait_until("the change to show", async || title().await == "After").await;
 }

@@ -1,13 +1,15 @@
-//! PostgreSQL only: several instances, replicas, failovers, poolers, TLS, external writers, servers
-//! without ICU, statement counts.
+//! PostgreSQL only: several instances, replicas, failovers, poolers, TLS, external writers, SQLSTATEs, read-only sessions,
+//! servers without ICU, statement counts.
 
 mod external_writers;
 #[cfg(target_os = "linux")]
 mod high_availability;
 mod multiple_instances;
 mod pooler;
+pub(crate) mod read_only;
 mod replica;
 mod replica_health;
+mod sqlstates;
 mod statement_counts;
 mod tls;
 mod without_icu;

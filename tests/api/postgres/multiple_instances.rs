@@ -1,7 +1,7 @@
 //! Three instances share one PostgreSQL database, and no state is local to one of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -72,6 +72,41 @@ async fn writes_show_at_once_here_and_within_100_ms_elsewhere() {
         stale += stale_counts.iter().sum::<usize>();
     }
     report_figures(&format!("{ROUNDS} writes shown by two other instances after {stale} stale responses"));
+}
+
+/// Clients of one instance read one URL while another instance changes it. A response that a client requests after any
+/// client has received a version contains at least this version. Across URLs and instances, this does not hold.
+#[tokio::test]
+async fn one_instance_never_goes_back_to_an_older_version() {
+    const WRITES: i64 = 100;
+    let Some(database) = TestDatabase::create(Engine::Postgres).map(Arc::new) else { return };
+    let [reader, writer] = [(); 2].map(|()| Api::start(&database, |_| ()));
+    writer.create(json!({"title": "Shared", "slug": "shared", "published": true})).await;
+    for path in ["/api/posts", "/api/posts/1", "/api/posts/by-slug/shared"] {
+        let (newest, is_done) = (AtomicI64::new(0), AtomicBool::new(false));
+        let read = async || {
+            while !is_done.load(Ordering::Relaxed) {
+                let minimum = newest.load(Ordering::SeqCst);
+                let body = reader.get(path).await.json(200);
+                let post = body["items"].as_array().map_or(&body, |items| &items[0]);
+                let version = post["version"].as_i64().unwrap();
+                assert!(version >= minimum, "{path}: version {version} after {minimum}");
+                newest.fetch_max(version, Ordering::SeqCst);
+            }
+        };
+        let write = async {
+            for number in 0..WRITES {
+                let patch = json!({"title": format!("{path} {number}")});
+                let version = writer.admin().patch("/api/posts/1", &patch).await.json(200)["version"].as_i64().unwrap();
+                // Every other change is followed by the next one before all readers have seen it.
+                if number % 2 == 0 {
+                    wait_until("the change to show", async || newest.load(Ordering::SeqCst) >= version).await;
+                }
+            }
+            is_done.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(join_all((0..8).map(|_| read())), write);
+    }
 }
 
 #[tokio::test]

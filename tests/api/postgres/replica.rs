@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use diesel::dsl::sql;
+use diesel::sql_types::Bool;
+use diesel::{RunQueryDsl, sql_query};
 use futures_util::future::join_all;
 use posts_api::config::Config;
-use posts_api::db::{DatabaseUrl, ReplicaOptions};
+use posts_api::db::{Backend, DatabaseUrl, ReplicaOptions};
 use serde_json::json;
 
 use crate::support::cluster::Cluster;
@@ -50,12 +53,13 @@ impl Pair {
         })
     }
 
-    /// Changes a title without the triggers, so that no instance notices. A response with this title comes from the
+    /// Changes a title without the trigger that reports changes, so that no instance notices. A response with this title comes from the
     /// primary.
     fn change_unnoticed(&self, id: i64, title: &str) {
         self.database.execute(&format!(
-            "DO $$ BEGIN SET LOCAL session_replication_role = replica;
-             UPDATE posts SET title = '{title}' WHERE id = {id}; END $$"
+            "DO $$ BEGIN ALTER TABLE posts DISABLE TRIGGER posts_count_update;
+             UPDATE posts SET title = '{title}' WHERE id = {id};
+             ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_count_update; END $$"
         ));
     }
 }
@@ -255,5 +259,29 @@ async fn reads_never_go_back_while_the_replica_lags() {
     for (api, initial) in apis.iter().zip(initial) {
         assert!(replica_reads(api) > initial, "the replica served nothing");
         assert!(api.server.cache.reads() > replica_reads(api), "the primary served nothing");
+    }
+}
+
+/// Any error of a standby that the primary may not have, whatever its language: a recovery conflict, a canceled
+/// statement, a lack of memory, a schema that is older, a shutdown.
+#[tokio::test]
+async fn reads_that_the_replica_fails_are_repeated_on_the_primary() {
+    let Some(pair) = Pair::start() else { return };
+    let api = pair.api(|_| {});
+    for sqlstate in ["40001", "40P01", "57014", "53200", "42P01", "57P01"] {
+        wait_for_replica(&api).await;
+        let failed = Arc::new(AtomicBool::new(false));
+        let is_failed = Arc::clone(&failed);
+        let read = api.server.connections.read_public(true, move |conn| {
+            let Backend::Postgres(conn) = &mut conn.backend else { panic!("expected PostgreSQL") };
+            if diesel::select(sql::<Bool>("pg_is_in_recovery()")).get_result(conn)? {
+                is_failed.store(true, Ordering::Relaxed);
+                let raise = format!("DO $$ BEGIN RAISE EXCEPTION 'Abbruch' USING ERRCODE = '{sqlstate}'; END $$");
+                sql_query(raise).execute(conn)?;
+            }
+            Ok("from the primary")
+        });
+        assert_eq!(read.await.unwrap(), "from the primary", "{sqlstate}");
+        assert!(failed.load(Ordering::Relaxed), "{sqlstate}: the replica was not asked");
     }
 }

@@ -22,13 +22,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::prelude::*;
-use diesel::result::Error as DieselError;
 
 use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose, ReplicaOptions};
 use crate::db::pool::Pool;
 use crate::db::postgres::replica::state::ReplicaState;
+use crate::db::postgres::sqlstate::{self, Condition};
 use crate::db::request_context::RequestContext;
 use crate::db::stats::PoolStats;
 use crate::db::url::DatabaseUrl;
@@ -118,7 +118,8 @@ impl Replica {
 }
 
 /// Runs `body` if the server of `conn` has replayed the WAL up to `min_lsn`. Otherwise returns `None`, also if the
-/// server cancels the query because of a recovery conflict (PostgreSQL manual, "Handling Query Conflicts").
+/// server reports an error that the primary may not have: a recovery conflict (40001, 40P01; PostgreSQL manual,
+/// "Handling Query Conflicts"), a canceled statement, a lack of resources, or a schema that is older.
 ///
 /// Behind a transaction pooler, the check and `body` share a transaction, so that they run on the same server. It is
 /// READ COMMITTED: the snapshot of `body` must be taken after the check.
@@ -134,7 +135,10 @@ fn read_from<T>(
     };
     let result = if is_pooled { conn.read_transaction(read) } else { read(conn) };
     match result {
-        Err(DieselError::DatabaseError(_, information)) if information.message().contains("conflict with recovery") => {
+        Err(error) if sqlstate::condition_of(&error).is_some_and(|condition| condition != Condition::SessionLost) => {
+            tracing::debug!(%error, "the replica failed to execute a read; reading from the primary");
+            // A recovery conflict may also have ended the session.
+            conn.record_error(&error);
             Ok(None)
         }
         result => result,

@@ -63,14 +63,15 @@ impl ReplicaState {
         Ok(())
     }
 
-    /// Raises the minimum LSN after a commit on `conn`. The caller advances the revision afterwards.
-    pub(crate) fn record_commit(&self, conn: &mut Connection) {
-        let Backend::Postgres(conn) = &mut conn.backend else { return };
+    /// Raises the minimum LSN after a commit on `connection`. The caller advances the revision afterwards.
+    pub(crate) fn record_commit(&self, connection: &mut Connection) {
+        let Backend::Postgres(conn) = &mut connection.backend else { return };
         match lsn::primary_end(conn) {
             Ok(lsn) => self.min_lsn.raise(lsn),
-            // The change is stored. If the connection is lost, its next user gets the error.
+            // The change is stored.
             Err(error) => {
                 tracing::debug!(%error, "failed to read the LSN of a commit; the next poll will read it");
+                connection.record_error(&error);
                 self.record_possible_commit();
             }
         }

@@ -32,7 +32,13 @@ pub(super) type CacheKey = Arc<str>;
 type FillResult = Result<Arc<Representation>, ApiError>;
 /// A read in progress: completes with its result.
 type Fill = Shared<oneshot::Receiver<FillResult>>;
-type Fills = HashMap<CacheKey, WeakShared<oneshot::Receiver<FillResult>>>;
+
+/// The reads in progress, by their keys. The numbers distinguish the reads of one key.
+#[derive(Default)]
+struct Fills {
+    by_key: HashMap<CacheKey, (u64, WeakShared<oneshot::Receiver<FillResult>>)>,
+    last_number: u64,
+}
 
 /// A response in the cache, or the read that will store it.
 enum Lookup {
@@ -79,22 +85,23 @@ impl Generation {
         cache_key: &str,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Lookup {
-        // A read stores its response before it is removed from `fills`. Under the lock, a read that has succeeded is
-        // therefore visible in at least one of the two.
+        // A read stores its response and is removed from `fills` under this lock.
         let mut fills = self.fills();
         if let Some(response) = self.responses.get(cache_key) {
             return Lookup::Stored(response);
         }
-        if let Some(fill) = fills.get(cache_key).and_then(WeakShared::upgrade) {
+        if let Some(fill) = fills.by_key.get(cache_key).and_then(|(_, fill)| fill.upgrade()) {
             return Lookup::InProgress(fill);
         }
         let cache_key = CacheKey::from(cache_key);
         let (mut sender, receiver) = oneshot::channel();
         let fill = receiver.shared();
+        fills.last_number += 1;
+        let number = fills.last_number;
         if let Some(fill) = fill.downgrade() {
-            fills.insert(Arc::clone(&cache_key), fill);
+            fills.by_key.insert(Arc::clone(&cache_key), (number, fill));
         }
-        let guard = RemoveOnDrop { generation: Arc::clone(self), cache_key };
+        let running = RunningFill { generation: Arc::clone(self), cache_key, number };
         // The read runs in the context of the request that started it.
         actix_web::rt::spawn(RequestContext::current().run(async move {
             let result = tokio::select! {
@@ -102,13 +109,21 @@ impl Generation {
                 () = sender.closed() => return,
             };
             if let Ok(response) = &result {
-                guard.generation.responses.insert(Arc::clone(&guard.cache_key), Arc::clone(response));
+                running.store(response);
             }
-            drop(guard);
+            drop(running);
             // Fails if all waiting requests have been canceled.
             let _ = sender.send(result);
         }));
         Lookup::InProgress(fill)
+    }
+
+    /// Removes the stored response, and prevents the read in progress from storing its own. Requests that already wait
+    /// for this read still get its result.
+    pub(super) fn forget(&self, cache_key: &str) {
+        let mut fills = self.fills();
+        fills.by_key.remove(cache_key);
+        self.responses.remove(cache_key);
     }
 
     fn fills(&self) -> MutexGuard<'_, Fills> {
@@ -116,21 +131,40 @@ impl Generation {
     }
 }
 
-/// Removes a fill from the map when it ends, even by a panic. If all waiting requests were canceled and another request
-/// has started a new fill in the meantime, this removes the new one, which costs one additional read.
-struct RemoveOnDrop {
+/// A read in progress. Its drop removes it from the map, even after a panic.
+struct RunningFill {
     generation: Arc<Generation>,
     cache_key: CacheKey,
+    number: u64,
 }
 
-impl Drop for RemoveOnDrop {
+impl RunningFill {
+    /// Stores the response, unless the read was forgotten.
+    fn store(&self, response: &Arc<Representation>) {
+        let fills = self.generation.fills();
+        if self.is_registered(&fills) {
+            self.generation.responses.insert(Arc::clone(&self.cache_key), Arc::clone(response));
+        }
+    }
+
+    fn is_registered(&self, fills: &Fills) -> bool {
+        fills.by_key.get(&self.cache_key).is_some_and(|(number, _)| *number == self.number)
+    }
+}
+
+impl Drop for RunningFill {
     fn drop(&mut self) {
-        self.generation.fills().remove(&self.cache_key);
+        let mut fills = self.generation.fills();
+        if self.is_registered(&fills) {
+            fills.by_key.remove(&self.cache_key);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::StatusCode;
+
     use super::*;
 
     /// Sends a message when it is dropped.
@@ -159,9 +193,34 @@ mod tests {
         drop(first);
         actix_web::rt::task::yield_now().await;
         assert!(dropped.try_recv().is_err());
-        assert_eq!(generation.fills().len(), 1);
+        assert_eq!(generation.fills().by_key.len(), 1);
         drop(second);
         dropped.await.unwrap();
-        assert!(generation.fills().is_empty());
+        assert!(generation.fills().by_key.is_empty());
+    }
+    fn representation(body: &str) -> Representation {
+        Representation::of_write(StatusCode::OK, &body).unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_forgotten_read_serves_its_requests_but_is_not_stored() {
+        let generation = Arc::new(Generation::new(1, 1 << 20));
+        let (finish, wait) = oneshot::channel::<()>();
+        let read = async {
+            wait.await.unwrap();
+            Ok(representation("old"))
+        };
+        let mut waiting = Box::pin(Arc::clone(&generation).get_or_fill("/", read));
+        assert!((&mut waiting).now_or_never().is_none());
+        generation.forget("/");
+        // A new read does not wait for the forgotten one, and is not replaced by it.
+        Arc::clone(&generation).get_or_fill("/", async { Ok(representation("new")) }).await.unwrap();
+        let new = generation.responses.get("/").unwrap();
+        finish.send(()).unwrap();
+        let old = waiting.await.unwrap();
+        assert!(!Arc::ptr_eq(&old, &new));
+        assert!(Arc::ptr_eq(&generation.responses.get("/").unwrap(), &new));
+        generation.forget("/");
+        assert!(generation.responses.get("/").is_none());
     }
 }

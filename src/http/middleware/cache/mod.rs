@@ -113,10 +113,13 @@ impl Cache {
             }
             read.await
         };
-        let representation = match generation {
+        let representation = match &generation {
             None => Arc::new(read.await?),
-            Some(generation) => generation.get_or_fill(cache_key(request), read).await?,
+            Some(generation) => Arc::clone(generation).get_or_fill(cache_key(request), read).await?,
         };
+        if scope == CacheScope::Public {
+            self.forget_older(request, generation.as_deref());
+        }
         if let Some(response) = representation.respond(request.headers(), scope) {
             return Ok(response);
         }
@@ -131,6 +134,16 @@ impl Cache {
         let response = representation.respond(request.headers(), CacheScope::Public)?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
         Some(response)
+    }
+
+    /// Prevents later requests from getting an older state than the response that was just read in `generation`: if
+    /// another generation is current by now, or if there was none, that read may be more recent than the response that
+    /// the current generation stores for this request.
+    fn forget_older(&self, request: &HttpRequest, generation: Option<&Generation>) {
+        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        if generation.is_none_or(|generation| !std::ptr::eq(generation, Arc::as_ptr(&current))) {
+            current.forget(cache_key(request));
+        }
     }
 
     /// The generation of the current revision; `None` while nothing may be stored.

@@ -2,6 +2,8 @@
 //!
 //! This module implements transactions and SQLite's PRAGMAs. It does not depend on pools, queues, or tables.
 
+use std::sync::Arc;
+
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -9,6 +11,7 @@ use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::instrumentation::QueryListener;
+use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
 use crate::db::sqlite::open::BUSY_TIMEOUT;
 use crate::db::url::DatabaseUrl;
@@ -23,6 +26,8 @@ pub struct Connection {
     data_version: Option<i64>,
     /// The last known replay LSN of the standby that this connection leads to; 0 on every other server.
     pub(crate) replayed_lsn: i64,
+    /// Lets other threads cancel a statement, and close the connection.
+    pub(crate) interrupt: Arc<Interrupt>,
 }
 
 /// diesel's connection to either database.
@@ -72,15 +77,20 @@ impl Connection {
     }
 
     pub(crate) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
+        let interrupt = Arc::new(Interrupt::default());
         let result = match url {
             DatabaseUrl::Sqlite { path } if purpose == Purpose::Inspect => {
                 sqlite::open::open_read_only(path).map(Backend::Sqlite)
             }
             DatabaseUrl::Sqlite { path } => sqlite::open::open(path, purpose).map(Backend::Sqlite),
-            DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose).map(Backend::Postgres),
+            DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose, &interrupt).map(Backend::Postgres),
         };
         let backend = result.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
-        let mut connection = Self { backend, visibility: None, data_version: None, replayed_lsn: 0 };
+        let mut connection = Self { backend, visibility: None, data_version: None, replayed_lsn: 0, interrupt };
+        if let Backend::Sqlite(conn) = &mut connection.backend {
+            let registered = sqlite::cancel::register(conn, &connection.interrupt);
+            registered.map_err(|error| ConnectError { url: url.clone(), reason: error.to_string() })?;
+        }
         if purpose != Purpose::Command {
             connection.instrument();
         }
@@ -118,12 +128,38 @@ impl Connection {
     }
 
     /// Runs `body`, which only reads, in a transaction, so that a transaction pooler sends all of its statements to one
-    /// server. On PostgreSQL its statements do not share a snapshot.
+    /// server. On PostgreSQL its statements do not share a snapshot. Begins no transaction inside of another one.
     pub(crate) fn read_transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.run_transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body)
+        let depth = on!(self, conn => {
+            AnsiTransactionManager::transaction_manager_status_mut(conn).transaction_depth()
+        });
+        match depth? {
+            Some(_) => body(self),
+            None => self.run_transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body),
+        }
+    }
+
+    /// [`Connection::read_transaction`] for a statement that may take long behind a transaction pooler: the server ends
+    /// it after `timeout`, and other threads may cancel it. `end` runs after `body`, before the transaction ends.
+    pub(crate) fn long_read_transaction<T>(
+        &mut self,
+        timeout: &'static str,
+        body: impl FnOnce(&mut Self) -> QueryResult<T>,
+        end: impl FnOnce(),
+    ) -> QueryResult<T> {
+        self.run_transaction(timeout, "BEGIN", |connection| {
+            if let Backend::Postgres(conn) = &mut connection.backend {
+                let session = postgres::session::transaction_session(conn)?;
+                connection.interrupt.set_session(Some(session));
+            }
+            let result = body(connection);
+            end();
+            connection.interrupt.set_session(None);
+            result
+        })
     }
 
     fn run_transaction<T, E: From<diesel::result::Error>>(
@@ -213,9 +249,9 @@ impl Connection {
         Ok(is_busy? == [0])
     }
 
-    /// Whether a transaction was left open, or its state is unknown.
+    /// Whether a transaction was left open or its state is unknown, or the connection was closed by another thread.
     pub(crate) fn is_broken(&mut self) -> bool {
-        on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
+        self.interrupt.is_unusable() || on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
     }
 
     /// One round trip to the database.

@@ -17,6 +17,9 @@ pub enum Error {
     /// The call exceeded the request's time budget or the server's statement timeout. A write may have been stored.
     #[error("the database did not respond in time")]
     Deadline,
+    /// A read of a caller without a key ran longer than such a read may.
+    #[error("the query took too long for a caller without a key")]
+    TooExpensive,
     /// The query itself failed.
     #[error(transparent)]
     Query(DieselError),
@@ -31,6 +34,7 @@ impl Error {
             Self::Unreachable(reason) => Self::Unreachable(reason.clone()),
             Self::Full(reason) => Self::Full(reason.clone()),
             Self::Deadline => Self::Deadline,
+            Self::TooExpensive => Self::TooExpensive,
             Self::Query(error) => {
                 Self::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(error.to_string())))
             }

@@ -1,21 +1,26 @@
 //! Opens a connection to PostgreSQL and configures its session.
 
+use std::sync::Arc;
+
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 
+use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
+use crate::db::postgres::session;
 use crate::db::url::PostgresUrl;
 
 /// Limits how long a statement holds its connection, and how long the transaction of a stopped or lost instance holds
-/// its locks.
-const TIMEOUTS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
+/// its locks. A statement uses one core only, so that a share of the connections is a share of the server's cores.
+const SESSION: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
+                       SET max_parallel_workers_per_gather = 0";
 
 /// Opens a connection. Errors do not contain the password.
 ///
 /// Behind a transaction pooler each transaction may run in another server session. The session is therefore not
 /// configured, and no statements are prepared in it: there is no statement timeout then.
-pub(crate) fn open(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, String> {
+pub(crate) fn open(url: &PostgresUrl, purpose: Purpose, interrupt: &Arc<Interrupt>) -> Result<PgConnection, String> {
     let redact = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
     let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| redact(&error))?;
     if url.transaction_pooling {
@@ -23,11 +28,18 @@ pub(crate) fn open(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, 
         return Ok(conn);
     }
     if purpose != Purpose::Command {
-        conn.batch_execute(TIMEOUTS).map_err(|error| redact(&error))?;
+        conn.batch_execute(SESSION).map_err(|error| redact(&error))?;
     }
     if let Some(schema) = &url.schema {
         let sql = format!("SET search_path TO {}", quote_identifier(schema));
         conn.batch_execute(&sql).map_err(|error| redact(&error))?;
+    }
+    if purpose != Purpose::Command {
+        match session::connection_session(&mut conn) {
+            Ok(found) => interrupt.set_session(Some(found)),
+            // A server that only implements PostgreSQL's protocol. Its own timeout ends its statements.
+            Err(error) => tracing::debug!(%error, "cannot identify the server session; statements are not canceled"),
+        }
     }
     Ok(conn)
 }

@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
-use crate::db::{Backend, BindValue, Connection, FixedSql, on};
+use crate::db::{Backend, BindValue, Connection, FixedSql, not_canceled_on_sqlite, on};
 use crate::posts::list::query::{Column, Filter, IndexScan, ListItem, Order, SearchFilter, SortKey, Tier, View};
 use crate::posts::list::search::{Search, SearchScope};
 use crate::posts::model::{Post, PostSummary};
@@ -109,7 +109,10 @@ pub(crate) fn count(conn: &mut Connection, filter: &Filter, published: bool) -> 
     if filter.search == SearchFilter::Nothing {
         return Ok(0);
     }
-    let search = conditions(conn, filter, Tier::All);
+    let mut search = conditions(conn, filter, Tier::All);
+    if matches!(conn.backend, Backend::Sqlite(_)) && filter.is_indexed() {
+        search.push(not_canceled_on_sqlite());
+    }
     on!(conn, conn => {
         filtered!(posts::table.count().into_boxed(), filter, published, &search).get_result(conn)
     })
@@ -162,6 +165,15 @@ fn by_id(conn: &Connection, order: Order) -> FixedSql<BigInt> {
 /// The statements are not cached, so PostgreSQL plans each one with its bound values. The planner can then evaluate
 /// immutable functions such as `posts_fold` once, and estimate how many posts contain the words.
 fn conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bool>> {
+    let mut conditions = search_conditions(conn, filter, tier);
+    // Indexed lists read few rows, and their statements are cached.
+    if matches!(conn.backend, Backend::Sqlite(_)) && !filter.is_indexed() {
+        conditions.push(not_canceled_on_sqlite());
+    }
+    conditions
+}
+
+fn search_conditions(conn: &Connection, filter: &Filter, tier: Tier) -> Vec<FixedSql<Bool>> {
     let SearchFilter::For(search) = &filter.search else { return Vec::new() };
     let conditions = match (&conn.backend, tier) {
         (Backend::Postgres(_), Tier::All) => vec![in_post_on_postgres(search)],

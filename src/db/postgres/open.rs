@@ -1,6 +1,7 @@
 //! Opens a connection to PostgreSQL and configures its session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
@@ -10,11 +11,15 @@ use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
 use crate::db::postgres::session;
 use crate::db::url::PostgresUrl;
+use crate::db::watchdog;
 
 /// Limits how long a statement holds its connection, and how long the transaction of a stopped or lost instance holds
 /// its locks. A statement uses one core only, so that a share of the connections is a share of the server's cores.
 const SESSION: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
                        SET max_parallel_workers_per_gather = 0";
+
+/// A connection that takes longer to configure is shut down.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens a connection. Errors do not contain the password.
 ///
@@ -23,6 +28,8 @@ const SESSION: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_se
 pub(crate) fn open(url: &PostgresUrl, purpose: Purpose, interrupt: &Arc<Interrupt>) -> Result<PgConnection, String> {
     let redact = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
     let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| redact(&error))?;
+    interrupt.set_socket(pq_sys::take_socket());
+    let _guard = (purpose != Purpose::Command).then(|| watchdog::watch_connection(interrupt, SETUP_TIMEOUT));
     if url.transaction_pooling {
         conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         return Ok(conn);

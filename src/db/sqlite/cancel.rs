@@ -47,3 +47,59 @@ impl ToSql<Bool, Sqlite> for Check {
         Ok(IsNull::No)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Backend, Connection, DatabaseUrl, Timestamp, migrations};
+    use crate::posts::list;
+    use crate::posts::list::count::{self, Count};
+    use crate::posts::list::query::{Column, Filter, ListQuery, Order, Sort, View};
+
+    /// Any statement that visits many rows must stop, so each kind of list and count must contain the condition.
+    #[test]
+    fn long_lists_and_counts_stop_when_canceled() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite { path: directory.path().join("posts.db") };
+        let mut conn = Connection::open(&url).unwrap();
+        migrations::run(&mut conn, &url).unwrap();
+        diesel::sql_query(
+            "INSERT INTO posts (slug, title, published, published_at, created_at, updated_at)
+             VALUES ('a-post', 'A post', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+             '2026-01-01T00:00:00.000000Z')",
+        )
+        .execute(match &mut conn.backend {
+            Backend::Sqlite(conn) => conn,
+            Backend::Postgres(_) => unreachable!(),
+        })
+        .unwrap();
+        let published = Filter { published: Some(true), ..Filter::default() };
+        let time = Some(Timestamp::MIN);
+        let long = [
+            Filter { updated_after: time, ..published.clone() },
+            Filter { published_after: time, ..published.clone() },
+            Filter { slugs: vec!["a-post".into()], ..published.clone() },
+        ];
+        let read = |conn: &mut Connection, filter: &Filter| {
+            let query = ListQuery {
+                filter: filter.clone(),
+                sort: Sort::By(Column::Title, Order::Ascending),
+                limit: 20,
+                position: None,
+                view: View::Summary,
+            };
+            list::read_page(conn, &query).map(|page| page.items.len())
+        };
+        for filter in &long {
+            assert_eq!(read(&mut conn, filter), Ok(1));
+        }
+        conn.interrupt.set_canceled(true);
+        for filter in &long {
+            assert!(read(&mut conn, filter).is_err(), "{filter:?}");
+            assert!(count::total(&mut conn, filter, Count::Exact).is_err(), "{filter:?}");
+        }
+        assert!(count::total(&mut conn, &published, Count::Exact).is_err());
+        // Reads few rows, and is not worth the check.
+        assert_eq!(read(&mut conn, &published), Ok(1));
+    }
+}

@@ -189,7 +189,7 @@ async fn abandoned_statement_ends_first(api: &Api) -> bool {
              AND wait_event_type = 'Lock' AND query LIKE '%WHERE%{column}%'"
         ))
     };
-    wait_until("earlier statements to end", async || waiting("") == 0).await;
+    wait_until("earlier statements to end", async || waiting("updated_at") + waiting("slug") == 0).await;
     let control = reader.get("/api/posts?sort=title&updated_after=2020-01-01T00:00:00Z").into_future();
     let abandon = async {
         wait_until("the control request to wait", async || waiting("updated_at") == 1).await;

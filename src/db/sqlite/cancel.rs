@@ -96,9 +96,9 @@ mod tests {
         conn.interrupt.set_canceled(true);
         for filter in &long {
             assert!(read(&mut conn, filter).is_err(), "{filter:?}");
-            assert!(count::total(&mut conn, filter, Count::Exact).is_err(), "{filter:?}");
+            assert!(count::total(&mut conn, filter, Count::Exact, None).is_err(), "{filter:?}");
         }
-        assert!(count::total(&mut conn, &published, Count::Exact).is_err());
+        assert!(count::total(&mut conn, &published, Count::Exact, None).is_err());
         // Reads few rows, and is not worth the check.
         assert_eq!(read(&mut conn, &published), Ok(1));
     }

@@ -91,7 +91,7 @@ fn start_api(
     let server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .worker_max_blocking_threads(blocking_threads(config.pool.size))
+        .worker_max_blocking_threads(blocking_threads(config.pool.size * pools))
         .max_concurrent_connections(clients_per_worker(config.pool.size * pools));
     let stopping = server.graceful_shutdown_signal();
     let service_factory = move || {

@@ -93,7 +93,8 @@ settings! {
             "Connections in the database pool";
             "an integer between 1 and 1000";
             "On SQLite they serve reads, on PostgreSQL reads and writes. On PostgreSQL, one more connection polls for \
-             changes, and a replica has a pool of the same size. If the URL has the parameter `connection_limit`, its \
+             changes, one cancels statements while there are any to cancel, and a replica has a pool of the same size. With \
+             1, long reads have one more connection. If the URL has the parameter `connection_limit`, its \
              value is the default";
     }
     "Network" {

@@ -2,6 +2,7 @@
 //!
 //! This module implements transactions and SQLite's PRAGMAs. It does not depend on pools, queues, or tables.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
@@ -11,6 +12,7 @@ use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::instrumentation::QueryListener;
+use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
 use crate::db::postgres::sqlstate::{self, Condition};
 use crate::db::sqlite::open::BUSY_TIMEOUT;
@@ -30,6 +32,8 @@ pub struct Connection {
     opened_at: Instant,
     /// Whether an error has shown that this connection must not be used again.
     is_lost: bool,
+    /// Lets other threads cancel a statement, and close the connection.
+    pub(crate) interrupt: Arc<Interrupt>,
 }
 
 /// While the server is read-only, each connection is replaced at most this often, because a new one is no better.
@@ -82,12 +86,13 @@ impl Connection {
     }
 
     pub(crate) fn open_for(url: &DatabaseUrl, purpose: Purpose) -> Result<Self, ConnectError> {
+        let interrupt = Arc::new(Interrupt::default());
         let result = match url {
             DatabaseUrl::Sqlite { path } if purpose == Purpose::Inspect => {
                 sqlite::open::open_read_only(path).map(Backend::Sqlite)
             }
             DatabaseUrl::Sqlite { path } => sqlite::open::open(path, purpose).map(Backend::Sqlite),
-            DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose).map(Backend::Postgres),
+            DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose, &interrupt).map(Backend::Postgres),
         };
         let backend = result.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
         let mut connection = Self {
@@ -98,7 +103,12 @@ impl Connection {
             purpose,
             opened_at: Instant::now(),
             is_lost: false,
+            interrupt,
         };
+        if let Backend::Sqlite(conn) = &mut connection.backend {
+            let registered = sqlite::cancel::register(conn, &connection.interrupt);
+            registered.map_err(|error| ConnectError { url: url.clone(), reason: error.to_string() })?;
+        }
         if purpose != Purpose::Command {
             connection.instrument();
         }
@@ -136,12 +146,38 @@ impl Connection {
     }
 
     /// Runs `body`, which only reads, in a transaction, so that a transaction pooler sends all of its statements to one
-    /// server. On PostgreSQL its statements do not share a snapshot.
+    /// server. On PostgreSQL its statements do not share a snapshot. Begins no transaction inside of another one.
     pub(crate) fn read_transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.run_transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body)
+        let depth = on!(self, conn => {
+            AnsiTransactionManager::transaction_manager_status_mut(conn).transaction_depth()
+        });
+        match depth? {
+            Some(_) => body(self),
+            None => self.run_transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body),
+        }
+    }
+
+    /// [`Connection::read_transaction`] for a statement that may take long behind a transaction pooler: the server ends
+    /// it after `timeout`, and other threads may cancel it. `end` runs after `body`, before the transaction ends.
+    pub(crate) fn long_read_transaction<T>(
+        &mut self,
+        timeout: &'static str,
+        body: impl FnOnce(&mut Self) -> QueryResult<T>,
+        end: impl FnOnce(),
+    ) -> QueryResult<T> {
+        self.run_transaction(timeout, "BEGIN", |connection| {
+            if let Backend::Postgres(conn) = &mut connection.backend {
+                let session = postgres::session::transaction_session(conn)?;
+                connection.interrupt.set_session(Some(session));
+            }
+            let result = body(connection);
+            end();
+            connection.interrupt.set_session(None);
+            result
+        })
     }
 
     fn run_transaction<T, E: From<diesel::result::Error>>(
@@ -231,9 +267,12 @@ impl Connection {
         Ok(is_busy? == [0])
     }
 
-    /// Whether a transaction was left open, its state is unknown, or an error has ended the session.
+    /// Whether a transaction was left open, its state is unknown, an error has ended the session, or another thread has
+    /// closed the connection.
     pub(crate) fn is_broken(&mut self) -> bool {
-        self.is_lost || on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
+        self.is_lost
+            || self.interrupt.is_unusable()
+            || on!(self, conn => AnsiTransactionManager::is_broken_transaction_manager(conn))
     }
 
     /// Marks the connection as broken if `error` means that another connection may work where this one does not.

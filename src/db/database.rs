@@ -13,8 +13,9 @@ use tracing::Instrument;
 use crate::db::connection::{Connection, Visibility};
 use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
+use crate::db::long_reads::Requester;
 use crate::db::options::{Endpoints, PoolOptions, Purpose};
-use crate::db::pool::Pool;
+use crate::db::pool::{CallKind, Pool};
 use crate::db::postgres::change_poller;
 use crate::db::postgres::replica::Replica;
 use crate::db::request_context::RequestContext;
@@ -57,8 +58,8 @@ impl Database {
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
                 let revision = Arc::new(Revision::new(SQLITE_REVISION_TTL));
-                let pool = Pool::new("read", url, Purpose::Read, options);
-                let wal = Wal::new(path, pool.long_reads());
+                let pool = Pool::new("read", url, None, Purpose::Read, options)?;
+                let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
                 DatabaseInner { pool, writer, replica: None, revision, errors: ErrorCounts::default() }
             }
@@ -71,7 +72,7 @@ impl Database {
                     let state = replica.as_ref().map(|replica| Arc::clone(replica.state()));
                     change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, state)?;
                 }
-                let pool = Pool::new("primary", url, Purpose::Write, options);
+                let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
                 DatabaseInner { pool, writer: None, replica, revision, errors: ErrorCounts::default() }
             }
         })))
@@ -113,8 +114,8 @@ impl Database {
         self.0.writer.as_ref().map(Writer::stats)
     }
 
-    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `read_only`, `full`, `deadline`, and
-    /// `query`.
+    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `read_only`, `full`, `deadline`, `query`,
+    /// and `too_expensive`.
     #[must_use]
     pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
         self.0.errors.snapshot()
@@ -134,15 +135,23 @@ impl Database {
         [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
     }
 
-    /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot.
-    /// On SQLite it may first wait until the writer has truncated the write-ahead log.
+    /// Runs `body`, which only reads and may take long, on a blocking thread. Such reads leave at least one connection
+    /// to other calls. Statements do not share a snapshot. `body` is canceled if the caller drops the future. On SQLite it may first wait until the writer has truncated the write-ahead log.
     pub async fn read<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
+        self.read_long(Requester::Trusted, body).await
+    }
+
+    async fn read_long<T: Send + 'static>(
+        &self,
+        requester: Requester,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
         let span = spans::database("read");
         let body = RequestContext::in_span(&span).wrap(body);
-        self.count_error(self.0.pool.run_long(body).instrument(span).await)
+        self.count_error(self.0.pool.run_long(requester, body).instrument(span).await)
     }
 
     /// Like [`Database::read`], for a `body` that reads a few rows by index. On SQLite it runs on the caller's thread:
@@ -154,14 +163,21 @@ impl Database {
     ) -> Result<T, Error> {
         let span = spans::database("read inline");
         let (pool, body) = (&self.0.pool, RequestContext::in_span(&span).wrap(body));
-        let read = async { if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(body).await } };
+        let read = async {
+            if self.0.writer.is_some() { pool.run_inline(body).await } else { pool.run(CallKind::Read, body).await }
+        };
         self.count_error(read.instrument(span).await)
     }
 
     /// Reads public data, from the replica if it has replayed every known change, otherwise from the primary. The
     /// result includes every change that [`Database::revision`] covers at the time of the call. `body` may run twice.
     ///
-    /// Without a replica this is [`Database::read_inline`] if `is_indexed`, otherwise [`Database::read`].
+    /// Without a replica this is [`Database::read_inline`] if `is_indexed`. Otherwise it is [`Database::read`] with
+    /// stricter limits, because the caller is anonymous: all such reads get at most half of the connections, and each may
+    /// run for 2 seconds.
+    ///
+    /// # Errors
+    /// [`Error::TooExpensive`] if the read takes longer.
     pub async fn read_public<T: Send + 'static>(
         &self,
         is_indexed: bool,
@@ -174,15 +190,19 @@ impl Database {
                 let span = spans::database("read public");
                 let (context, body) = (RequestContext::in_span(&span), Arc::new(body));
                 let read = async {
-                    match replica.read(context.clone(), Arc::clone(&body)).await? {
-                        Some(read) => Ok(read),
-                        None => self.0.pool.run(context.wrap(move |conn: &mut Connection| body(conn))).await,
+                    if let Some(read) = replica.read(is_indexed, context.clone(), Arc::clone(&body)).await? {
+                        return Ok(read);
+                    }
+                    let body = context.wrap(move |conn: &mut Connection| body(conn));
+                    match is_indexed {
+                        true => self.0.pool.run(CallKind::Read, body).await,
+                        false => self.0.pool.run_long(Requester::Anonymous, body).await,
                     }
                 };
                 self.count_error(within_deadline(read).instrument(span).await)
             }
             _ if is_indexed => self.read_inline(body).await,
-            _ => self.read(body).await,
+            _ => self.read_long(Requester::Anonymous, body).await,
         }
     }
 
@@ -266,7 +286,7 @@ impl Database {
                 Err(Abort::Failed(error)) => Err(error),
             }
         };
-        self.count_error(self.0.pool.run(run).instrument(span).await)
+        self.count_error(self.0.pool.run(CallKind::Write, run).instrument(span).await)
     }
 
     fn count_error<T>(&self, result: Result<T, Error>) -> Result<T, Error> {

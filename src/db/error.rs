@@ -23,6 +23,9 @@ pub enum Error {
     /// statement. A write may have been stored.
     #[error("the database did not respond in time")]
     Deadline,
+    /// A read of a caller without a key ran longer than such a read may.
+    #[error("the query took too long for a caller without a key")]
+    TooExpensive,
     /// The query itself failed.
     #[error(transparent)]
     Query(DieselError),
@@ -38,6 +41,7 @@ impl Error {
             Self::ReadOnly(reason) => Self::ReadOnly(reason.clone()),
             Self::Full(reason) => Self::Full(reason.clone()),
             Self::Deadline => Self::Deadline,
+            Self::TooExpensive => Self::TooExpensive,
             Self::Query(error) => {
                 Self::Query(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(error.to_string())))
             }

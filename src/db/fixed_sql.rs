@@ -1,4 +1,4 @@
-//! [`FixedSql`]: SQL expressions whose text is part of this source, so that their statements can be cached.
+//! [`FixedSql`]: SQL expressions and statements whose text is part of this source, so that they can be cached.
 //!
 //! `diesel::dsl::sql` excludes its statement from the prepared-statement cache, because its text may be dynamic.
 //! Parsing such a statement on each call costs more than running it.
@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use diesel::backend::Backend;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Text};
 
@@ -18,7 +18,7 @@ use crate::db::timestamp::{Timestamp, Timestamptz};
 #[derive(Debug, Clone)]
 pub struct FixedSql<ST> {
     head: &'static str,
-    tail: Vec<(BindValue, &'static str)>,
+    tail: Vec<(Option<BindValue>, &'static str)>,
     is_cached: bool,
     sql_type: PhantomData<ST>,
 }
@@ -40,7 +40,23 @@ impl<ST> FixedSql<ST> {
     /// Appends a bind parameter and the text that follows it.
     #[must_use]
     pub(crate) fn bind(mut self, value: BindValue, text: &'static str) -> Self {
-        self.tail.push((value, text));
+        self.tail.push((Some(value), text));
+        self
+    }
+
+    /// Appends text.
+    #[must_use]
+    pub(crate) fn text(mut self, text: &'static str) -> Self {
+        self.tail.push((None, text));
+        self
+    }
+
+    /// Appends another expression. The statement is cached if both allow it.
+    #[must_use]
+    pub(crate) fn append<T>(mut self, other: FixedSql<T>) -> Self {
+        self.tail.push((None, other.head));
+        self.tail.extend(other.tail);
+        self.is_cached &= other.is_cached;
         self
     }
 
@@ -67,9 +83,10 @@ where
         out.push_sql(self.head);
         for (value, text) in &self.tail {
             match value {
-                BindValue::Integer(number) => out.push_bind_param::<BigInt, _>(number)?,
-                BindValue::Text(text) => out.push_bind_param::<Text, _>(text)?,
-                BindValue::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
+                Some(BindValue::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                Some(BindValue::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+                Some(BindValue::Time(time)) => out.push_bind_param::<Timestamptz, _>(time)?,
+                None => {}
             }
             out.push_sql(text);
         }
@@ -80,6 +97,13 @@ where
 impl<ST: diesel::sql_types::SqlType + diesel::expression::TypedExpressionType> Expression for FixedSql<ST> {
     type SqlType = ST;
 }
+
+/// A whole statement whose rows have the type `ST`.
+impl<ST> Query for FixedSql<ST> {
+    type SqlType = ST;
+}
+
+impl<ST, C> RunQueryDsl<C> for FixedSql<ST> {}
 
 /// The text is not part of the type, so the cache key must be the SQL text.
 impl<ST> QueryId for FixedSql<ST> {

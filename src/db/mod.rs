@@ -8,6 +8,7 @@
 //! This module contains the names of the tables, but no columns, no queries on posts or keys, and no HTTP types. Its
 //! files import each other by module, never through the re-exports below.
 
+mod call;
 pub(crate) mod connection;
 mod database;
 mod deadline;
@@ -15,9 +16,12 @@ mod error;
 mod fixed_sql;
 pub mod inspect;
 mod instrumentation;
+mod interrupt;
+mod long_reads;
 pub mod migrations;
 mod options;
 mod pool;
+mod pooled_connection;
 pub mod postgres;
 mod request_context;
 mod revision;
@@ -27,6 +31,7 @@ mod stats;
 mod tables;
 pub(crate) mod timestamp;
 mod url;
+mod watchdog;
 mod write;
 
 pub(crate) use connection::on;
@@ -41,7 +46,8 @@ pub use postgres::identity::is_same_database;
 pub use request_context::{RequestContext, with_request_id};
 pub use sequences::{MAX_ID, Sequence};
 pub use sqlite::backup::{Backup, BackupError};
-pub use stats::{EndpointStatus, PoolStats, WriterStats};
+pub(crate) use sqlite::cancel::condition as not_canceled_on_sqlite;
+pub use stats::{CallCounts, EndpointStatus, PoolStats, WriterStats};
 pub use tables::Table;
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};

@@ -2,59 +2,48 @@
 //!
 //! 1. A call enters the queue. A full queue rejects it at once.
 //! 2. It waits for a permit, of which there is one per connection. This wait costs no thread; a wait inside r2d2 would.
+//!    A long read first waits for its share of the permits; see [`LongReads`].
 //! 3. A blocking thread takes a connection from r2d2 and runs the call. The permit is held until the call ends, even if
 //!    its caller has been canceled, so abandoned calls cannot occupy more threads than there are connections.
+//! 4. A read whose caller has been canceled is canceled in the database, too. The watchdog does the same to every read
+//!    after the request's deadline. It shuts down the connection of every call after twice that time.
 //!
 //! [`Pool::run_inline`] skips the queue and the thread when a connection is free.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, RwLock, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::db::connection::{ConnectError, Connection};
-use crate::db::deadline::within_deadline;
+use crate::db::call::{Call, CancelOnDrop, CancelQueue};
+use crate::db::connection::Connection;
+use crate::db::deadline::{DEADLINE, within_deadline};
 use crate::db::error::Error;
+use crate::db::long_reads::{ANONYMOUS_TIME, LongReadLock, LongReads, Requester};
 use crate::db::options::{PoolOptions, Purpose};
-use crate::db::stats::{PoolStats, QueueStats};
+use crate::db::pooled_connection::{Connections, connections};
+use crate::db::postgres::cancel;
+use crate::db::stats::{CallStats, PoolStats, QueueStats};
 use crate::db::url::DatabaseUrl;
+use crate::db::watchdog;
 
 /// The maximum number of calls that wait for a connection.
 pub(crate) const QUEUE_LIMIT: usize = 1024;
-/// A connection that has been idle for longer is pinged before use.
-const PING_AFTER: Duration = Duration::from_secs(1);
+/// A call whose connection does not respond loses it after this time.
+const CLOSE_AFTER: Duration = DEADLINE.saturating_mul(2);
 
 /// An inline read blocks the other requests of its thread. If one takes longer than this, the disk may be slow, and
 /// reads run on blocking threads for [`INLINE_PAUSE`].
 const SLOW_INLINE_READ: Duration = Duration::from_millis(20);
 const INLINE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Long reads share the read lock. Truncating the write-ahead log takes the write lock.
-pub(crate) type LongReads = Arc<RwLock<()>>;
-
-pub(crate) type Connections = r2d2::Pool<ConnectionManager>;
-
-/// An r2d2 pool that opens each connection on first use.
-///
-/// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it if a ping hangs, so callers have
-/// a timeout of their own.
-pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
-    r2d2::Pool::builder()
-        .max_size(options.size)
-        .min_idle(Some(0))
-        .connection_timeout(options.wait)
-        .test_on_check_out(true)
-        .error_handler(Box::new(r2d2::LoggingErrorHandler))
-        .build_unchecked(ConnectionManager { url: url.clone(), purpose, broken_at: Mutex::default() })
-}
-
 pub(crate) struct Pool {
     name: &'static str,
     connections: Connections,
-    /// One permit per connection.
+    /// One permit per connection, except for one that only long reads use.
     permits: Arc<Semaphore>,
     /// One permit per call that runs or waits.
     queue: Arc<Semaphore>,
@@ -62,7 +51,23 @@ pub(crate) struct Pool {
     wait: Duration,
     inline_pause: InlinePause,
     long_reads: LongReads,
+    /// Whether a transaction pooler lends a server session to each transaction.
+    is_pooled: bool,
+    /// Cancels statements on PostgreSQL.
+    cancel_queue: Option<CancelQueue>,
     stats: QueueStats,
+    call_stats: Arc<CallStats>,
+}
+
+/// What happens to a call whose caller no longer waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallKind {
+    /// It is canceled.
+    Read,
+    /// It is never canceled. The client may have sent it without waiting for the response, and PostgreSQL must not cancel
+    /// a commit that waits for a synchronous standby: the commit would become visible without being replicated. The
+    /// server's statement timeout ends a write that does not get as far as its commit.
+    Write,
 }
 
 /// A period without inline reads, which begins after a slow one.
@@ -85,53 +90,109 @@ impl InlinePause {
 }
 
 impl Pool {
-    /// `name` is the pool's label in metrics.
-    pub(crate) fn new(name: &'static str, url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Self {
-        let connections = connections(url, purpose, options);
+    /// `name` is the pool's label in metrics. `direct` is the URL of the same server without the pooler, if it is set.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub(crate) fn new(
+        name: &'static str,
+        url: &DatabaseUrl,
+        direct: Option<&DatabaseUrl>,
+        purpose: Purpose,
+        options: PoolOptions,
+    ) -> std::io::Result<Self> {
+        let (is_pooled, is_single_session) = match url {
+            DatabaseUrl::Postgres(url) => (url.transaction_pooling, url.has_single_session),
+            DatabaseUrl::Sqlite { .. } => (false, false),
+        };
+        let long_reads = LongReads::new(options.size, is_single_session);
+        let cancel_queue = cancel_url(url, direct).map(cancel::start).transpose()?;
+        let total = options.size.saturating_add(long_reads.has_own_connection().into());
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);
-        Self {
+        Ok(Self {
             name,
-            connections,
+            connections: connections(url, purpose, PoolOptions { size: total, ..options }),
             permits: Arc::new(Semaphore::new(size)),
             queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE_LIMIT))),
             wait: options.wait,
             inline_pause: InlinePause { start: Instant::now(), until: AtomicU64::new(0) },
-            long_reads: Arc::new(RwLock::new(())),
+            long_reads,
+            is_pooled,
+            cancel_queue,
             stats: QueueStats::new(),
-        }
+            call_stats: Arc::default(),
+        })
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
         let (size, state) = (self.connections.max_size(), self.connections.state());
         let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
-        self.stats.snapshot(self.name, size.into(), state.connections.into(), size.saturating_sub(free).into())
+        let shared = size - u32::from(self.long_reads.has_own_connection());
+        let in_use = shared.saturating_sub(free) + self.long_reads.own_connections_in_use();
+        PoolStats {
+            calls: self.call_stats.snapshot(),
+            ..self.stats.snapshot(self.name, size.into(), state.connections.into(), in_use.into())
+        }
     }
 
     /// The lock whose read side each [`Pool::run_long`] holds while it runs.
-    pub(crate) fn long_reads(&self) -> LongReads {
-        Arc::clone(&self.long_reads)
+    pub(crate) fn long_read_lock(&self) -> LongReadLock {
+        Arc::clone(&self.long_reads.lock)
     }
 
-    /// Like [`Pool::run`], for a `body` that may take long. It waits while another task holds or awaits the write side
-    /// of [`Pool::long_reads`], and occupies no connection during this wait.
+    /// Like [`Pool::run`], for a read that may take long. It gets a share of the connections only, and may not run
+    /// longer than 2 seconds for an anonymous requester. It waits while another task holds or awaits the write side of
+    /// [`Pool::long_read_lock`], and occupies no connection during this wait.
     pub(crate) async fn run_long<T: Send + 'static>(
         &self,
+        requester: Requester,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         within_deadline(async {
+            let place =
+                self.long_reads.enter_queue(requester).inspect_err(|_| self.call_stats.record_rejected_full())?;
             let (slot, timer) = (self.enter_queue()?, self.stats.start_wait());
+            let share = timeout(self.wait, self.long_reads.acquire(requester)).await.map_err(|_| {
+                self.call_stats.record_rejected_timeout();
+                Error::Busy("timed out waiting for a connection for long reads".into())
+            })??;
             let (lock, permit) = loop {
                 // Wait for the lock without a permit, so that other calls can use the connection.
-                drop(self.long_reads.read().await);
-                let permit = self.acquire_permit().await?;
-                if let Ok(lock) = Arc::clone(&self.long_reads).try_read_owned() {
+                drop(self.long_reads.lock.read().await);
+                let permit =
+                    if self.long_reads.has_own_connection() { None } else { Some(self.acquire_permit().await?) };
+                if let Ok(lock) = Arc::clone(&self.long_reads.lock).try_read_owned() {
                     break (lock, permit);
                 }
             };
             timer.finish();
-            self.run_blocking((slot, permit, lock), body).await
+            self.run_long_blocking((place, slot, share, permit, lock), requester, body).await
         })
         .await
+    }
+
+    async fn run_long_blocking<T: Send + 'static>(
+        &self,
+        guards: impl Send + 'static,
+        requester: Requester,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let is_pooled = self.is_pooled;
+        let call = self.begin_call();
+        let running = Arc::clone(&call);
+        let body = move |conn: &mut Connection| match is_pooled {
+            true => conn.long_read_transaction(transaction_start(requester), body, || running.end_body()),
+            false => body(conn),
+        };
+        let run = self.run_blocking(guards, call, CallKind::Read, body);
+        match requester {
+            Requester::Trusted => run.await,
+            Requester::Anonymous => match timeout(ANONYMOUS_TIME, run).await {
+                // The server's own timeout may be the first to expire.
+                Err(_) | Ok(Err(Error::Deadline)) => Err(Error::TooExpensive),
+                Ok(result) => result,
+            },
+        }
     }
 
     /// Runs `body` on the caller's thread. Falls back to [`Pool::run`] if no open connection is free, or if inline
@@ -144,7 +205,7 @@ impl Pool {
         let permit = if self.inline_pause.is_over(now) { self.permits.try_acquire().ok() } else { None };
         // `try_get` opens no connection, which would block this thread.
         let open = permit.and_then(|permit| Some((self.connections.try_get()?, permit)));
-        let Some((mut pooled, _permit)) = open else { return self.run(body).await };
+        let Some((mut pooled, _permit)) = open else { return self.run(CallKind::Read, body).await };
         self.stats.record_wait(Duration::ZERO);
         let result = pooled.run(body);
         if now.elapsed() > SLOW_INLINE_READ {
@@ -156,15 +217,20 @@ impl Pool {
     /// Runs `body` with a connection on a blocking thread.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        kind: CallKind,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         within_deadline(async {
             let (slot, timer) = (self.enter_queue()?, self.stats.start_wait());
             let permit = self.acquire_permit().await?;
             timer.finish();
-            self.run_blocking((slot, permit), body).await
+            self.run_blocking((slot, permit), self.begin_call(), kind, body).await
         })
         .await
+    }
+
+    fn begin_call(&self) -> Arc<Call> {
+        Call::new(self.cancel_queue.clone(), Arc::clone(&self.call_stats))
     }
 
     fn enter_queue(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -189,15 +255,29 @@ impl Pool {
     async fn run_blocking<T: Send + 'static>(
         &self,
         guards: impl Send + 'static,
+        call: Arc<Call>,
+        kind: CallKind,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let connections = self.connections.clone();
+        let cancel = CancelOnDrop::new(&call);
         let task = tokio::task::spawn_blocking(move || {
             let _guards = guards;
             let mut pooled = connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
-            pooled.run(body)
+            // Dropped before the connection returns to the pool.
+            let _watch = watchdog::watch(&call, (kind == CallKind::Read).then_some(DEADLINE), CLOSE_AFTER);
+            pooled.run_call(&call, body)
         });
-        match task.await {
+        let cancel = match kind {
+            CallKind::Read => Some(cancel),
+            CallKind::Write => {
+                cancel.disarm();
+                None
+            }
+        };
+        let result = task.await;
+        cancel.map(CancelOnDrop::disarm);
+        match result {
             Ok(result) => result,
             Err(join_error) => match join_error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -207,69 +287,28 @@ impl Pool {
     }
 }
 
-/// Opens and checks connections for r2d2.
-pub(crate) struct ConnectionManager {
-    url: DatabaseUrl,
-    purpose: Purpose,
-    /// When a connection was last found broken. The others may be broken as well, so each is pinged before its next use.
-    broken_at: Mutex<Option<Instant>>,
-}
-
-/// A connection of the pool, with the time at which it last worked.
-pub(crate) struct PooledConnection {
-    connection: Connection,
-    /// `None` after a lost connection or a panic: the next use pings first.
-    verified_at: Option<Instant>,
-}
-
-impl PooledConnection {
-    pub(crate) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
-        self.verified_at = None;
-        let result = body(&mut self.connection);
-        if let Err(error) = &result {
-            self.connection.record_error(error);
-        }
-        let result = result.map_err(Error::from);
-        if !matches!(result, Err(Error::Unreachable(_))) {
-            self.verified_at = Some(Instant::now());
-        }
-        result
+/// The URL of the connection that cancels statements. `None` if statements cannot be canceled: on SQLite, on a server
+/// with a single session, and behind a pooler without a direct URL. The pooler would let the cancellation wait for the
+/// transaction that it is to cancel.
+fn cancel_url<'a>(url: &'a DatabaseUrl, direct: Option<&'a DatabaseUrl>) -> Option<&'a DatabaseUrl> {
+    match url {
+        DatabaseUrl::Sqlite { .. } => None,
+        DatabaseUrl::Postgres(postgres) if postgres.has_single_session => None,
+        DatabaseUrl::Postgres(postgres) if postgres.transaction_pooling => direct,
+        DatabaseUrl::Postgres(_) => direct.or(Some(url)),
     }
 }
 
-impl r2d2::ManageConnection for ConnectionManager {
-    type Connection = PooledConnection;
-    type Error = ManagerError;
-
-    fn connect(&self) -> Result<PooledConnection, ManagerError> {
-        let connection = Connection::open_for(&self.url, self.purpose)?;
-        Ok(PooledConnection { connection, verified_at: Some(Instant::now()) })
-    }
-
-    /// A ping costs a round trip to PostgreSQL, so a connection that worked within the last second is not pinged.
-    fn is_valid(&self, pooled: &mut PooledConnection) -> Result<(), ManagerError> {
-        let broken_at = *self.broken_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if pooled.verified_at.is_some_and(|at| at.elapsed() < PING_AFTER && Some(at) > broken_at) {
-            return Ok(());
+/// The start of a long read's transaction behind a pooler, where a session has no timeout.
+fn transaction_start(requester: Requester) -> &'static str {
+    match requester {
+        Requester::Anonymous => {
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '2s'; \
+             SET LOCAL max_parallel_workers_per_gather = 0"
         }
-        pooled.connection.ping_idle()?;
-        pooled.verified_at = Some(Instant::now());
-        Ok(())
-    }
-
-    fn has_broken(&self, pooled: &mut PooledConnection) -> bool {
-        let is_broken = pooled.connection.is_broken();
-        if is_broken {
-            *self.broken_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Requester::Trusted => {
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '10s'; \
+             SET LOCAL max_parallel_workers_per_gather = 0"
         }
-        is_broken
     }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ManagerError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Ping(#[from] diesel::result::Error),
 }

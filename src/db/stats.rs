@@ -30,6 +30,20 @@ pub struct PoolStats {
     pub rejected_full: u64,
     /// Calls that were rejected after the maximum wait.
     pub rejected_timeout: u64,
+    pub calls: CallCounts,
+}
+
+/// How often calls of a pool did not run to their end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Statements that were canceled, because their client had disconnected or their deadline had passed.
+    pub canceled: u64,
+    /// Connections that were shut down, because the database did not respond on them.
+    pub closed: u64,
+    /// Long reads that were rejected because too many were waiting.
+    pub long_rejected_full: u64,
+    /// Long reads that were rejected after the maximum wait for their share of the connections.
+    pub long_rejected_timeout: u64,
 }
 
 /// SQLite's writer at one moment.
@@ -99,6 +113,45 @@ impl QueueStats {
             wait_times: self.wait_times.snapshot(),
             rejected_full: self.rejected_full.load(Ordering::Relaxed),
             rejected_timeout: self.rejected_timeout.load(Ordering::Relaxed),
+            calls: CallCounts::default(),
+        }
+    }
+}
+
+/// The counters of the calls of a pool.
+#[derive(Debug, Default)]
+pub(crate) struct CallStats {
+    canceled: AtomicU64,
+    closed: AtomicU64,
+    rejected_full: AtomicU64,
+    rejected_timeout: AtomicU64,
+}
+
+impl CallStats {
+    pub(crate) fn record_canceled(&self) {
+        self.canceled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn record_closed(&self) {
+        self.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Records a long read that found its queue full.
+    pub(crate) fn record_rejected_full(&self) {
+        self.rejected_full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Records a long read that got no share of the connections in time.
+    pub(crate) fn record_rejected_timeout(&self) {
+        self.rejected_timeout.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> CallCounts {
+        CallCounts {
+            canceled: self.canceled.load(Ordering::Relaxed),
+            closed: self.closed.load(Ordering::Relaxed),
+            long_rejected_full: self.rejected_full.load(Ordering::Relaxed),
+            long_rejected_timeout: self.rejected_timeout.load(Ordering::Relaxed),
         }
     }
 }
@@ -147,10 +200,10 @@ impl CommitStats {
 
 /// Database errors, by kind.
 #[derive(Debug, Default)]
-pub(crate) struct ErrorCounts([AtomicU64; 6]);
+pub(crate) struct ErrorCounts([AtomicU64; 7]);
 
 /// The kinds of errors, in the order of the counters. They are values of a metric label.
-const ERROR_KINDS: [&str; 6] = ["busy", "unreachable", "read_only", "full", "deadline", "query"];
+const ERROR_KINDS: [&str; 7] = ["busy", "unreachable", "read_only", "full", "deadline", "query", "too_expensive"];
 
 impl ErrorCounts {
     pub(crate) fn record(&self, error: &Error) {
@@ -161,6 +214,7 @@ impl ErrorCounts {
             Error::Full(_) => 3,
             Error::Deadline => 4,
             Error::Query(_) => 5,
+            Error::TooExpensive => 6,
         };
         if let Some(count) = self.0.get(index) {
             count.fetch_add(1, Ordering::Relaxed);

@@ -32,7 +32,7 @@ fn matches(conn: &mut SqliteConnection, query: &str) -> i64 {
 fn is_tsquery(query: &str) -> bool {
     query.split('\'').enumerate().all(|(index, part)| {
         if index % 2 == 0 {
-            part.bytes().all(|byte| b" ()&<->:*A".contains(&byte)) && (index == 0 || part.starts_with(':'))
+            part.bytes().all(|byte| b" ()&<->:*!".contains(&byte)) && (index == 0 || part.starts_with(':'))
         } else {
             !part.is_empty() && !part.contains(['\\', '\0', ' '])
         }
@@ -48,10 +48,15 @@ fn is_in_unicode_6_1(c: char) -> bool {
 pub fn check(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(search) = Search::parse(text) else { return };
-    let scopes = [SearchScope::Post, SearchScope::Title];
-    let (fts5, tsquery) = (scopes.map(|scope| search.fts5(scope)), scopes.map(|scope| search.tsquery(scope)));
-    assert!(tsquery.iter().all(|query| is_tsquery(query)), "{tsquery:?}");
-    assert!(search.without_positions().is_none_or(|(query, _)| is_tsquery(query.strip_prefix("'|+' & ").unwrap())));
+    let fts5 = [SearchScope::Post, SearchScope::Title].map(|scope| search.fts5(scope));
+    let not_title = search.fts5(SearchScope::NotTitle);
+    for scope in [SearchScope::Post, SearchScope::Title, SearchScope::NotTitle] {
+        for has_phrases in [true, false] {
+            let tsquery = search.tsquery(scope, has_phrases);
+            assert!(is_tsquery(&tsquery), "{tsquery}");
+        }
+    }
+    assert!(search.phrases().all(|phrase| !phrase.contains('\0')));
     DATABASE.with_borrow_mut(|conn| {
         let insert = diesel::sql_query("INSERT INTO search (title, content) VALUES (?, '')").bind::<Text, _>(text);
         if text.chars().all(is_in_unicode_6_1) {
@@ -59,9 +64,10 @@ pub fn check(bytes: &[u8]) {
             for query in &fts5 {
                 assert_eq!(matches(conn, query), 1, "{query}");
             }
+            assert_eq!(matches(conn, &not_title), 0, "{not_title}");
             conn.batch_execute("DELETE FROM search").unwrap();
         }
-        for query in &fts5 {
+        for query in fts5.iter().chain([&not_title]) {
             assert_eq!(matches(conn, query), 0);
         }
     });

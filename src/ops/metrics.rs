@@ -193,6 +193,25 @@ fn pools(out: &mut MetricWriter, pools: &[PoolStats]) -> fmt::Result {
         "db_pool_refusals",
         "Calls that got no connection, by reason. full: too many calls were waiting; timeout: the wait took too long.",
         refused,
+    )?;
+    let refused = pools.iter().flat_map(|pool| {
+        let labels = |reason| [("pool", pool.name), ("reason", reason)];
+        [(labels("full"), pool.calls.long_rejected_full), (labels("timeout"), pool.calls.long_rejected_timeout)]
+    });
+    out.counter(
+        "db_long_read_refusals",
+        "Unindexed lists, searches, and counts that got no share of the connections, by reason, as in db_pool_refusals.",
+        refused,
+    )?;
+    out.counter(
+        "db_canceled_statements",
+        "Statements that were canceled because their client had disconnected or their deadline had passed.",
+        in_pools(|pool| pool.calls.canceled),
+    )?;
+    out.counter(
+        "db_closed_connections",
+        "Connections that were closed because the database did not respond on them.",
+        in_pools(|pool| pool.calls.closed),
     )
 }
 

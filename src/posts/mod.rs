@@ -15,7 +15,9 @@ pub mod scheduler;
 pub mod slug;
 pub mod store;
 
-use crate::http::error::code::{INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND};
+use crate::http::error::code::{
+    INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND, QUERY_TOO_EXPENSIVE,
+};
 use crate::posts::errors::SLUG_TAKEN;
 use crate::routing::{Access, Operation, Role, operation};
 
@@ -24,7 +26,12 @@ const EDITOR: Access = Access::AtLeast(Role::Editor);
 
 /// The routes of posts. `/batch` and `/by-slug/…` precede `/{id}`, which would match them too.
 pub const ROUTES: &[Operation] = &[
-    operation!(ANYONE, posts::handlers, list_posts, [INVALID_PARAMETER, INVALID_CURSOR, KEY_REQUIRED]),
+    operation!(
+        ANYONE,
+        posts::handlers,
+        list_posts,
+        [INVALID_PARAMETER, INVALID_CURSOR, KEY_REQUIRED, QUERY_TOO_EXPENSIVE]
+    ),
     operation!(EDITOR, posts::handlers, create_post, [SLUG_TAKEN]),
     operation!(EDITOR, posts::handlers, create_posts, [SLUG_TAKEN]),
     operation!(ANYONE, posts::handlers, get_post_by_slug, [NOT_FOUND]),

@@ -55,8 +55,10 @@ pub(crate) async fn page(
     query_string: &str,
 ) -> Result<Representation, ApiError> {
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
-    let read_page =
-        move |conn: &mut Connection| Ok((list::read_page(conn, &query)?, count::total(conn, &query.filter, count)?));
+    let max_exact = (caller == Caller::Anonymous).then_some(count::EXACT_WITHOUT_KEY);
+    let read_page = move |conn: &mut Connection| {
+        Ok((list::read_page(conn, &query)?, count::total(conn, &query.filter, count, max_exact)?))
+    };
     let (page, total) = read(database, caller, is_indexed, read_page).await?;
     let page = PostPage::new(&request, page, total);
     Representation::of_read(page.etag(), page.link(path, query_string), &page)

@@ -77,8 +77,9 @@ pub async fn poll(database: Database, stats: Arc<SchedulerStats>) {
 /// Publishes at most [`BATCH`] due posts, and returns how many.
 async fn publish_batch(database: &Database, stats: &SchedulerStats) -> Result<usize, Error> {
     let now = Timestamp::now();
-    // Reads first, so that a poll without due posts does not queue a write.
-    let ids = database.read(move |conn| publish::find_due(conn, now, BATCH)).await?;
+    // Reads first, so that a poll without due posts does not queue a write. Few rows by index, so it does not wait for
+    // long reads.
+    let ids = database.read_inline(move |conn| publish::find_due(conn, now, BATCH)).await?;
     if ids.is_empty() {
         return Ok(0);
     }

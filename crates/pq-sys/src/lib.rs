@@ -1,4 +1,5 @@
-//! The bindings of pq-sys to the bundled libpq. The SQLSTATE of an error replaces its column name: see README.md.
+//! The bindings of pq-sys to the bundled libpq. The SQLSTATE of an error replaces its column name, and the socket of a
+//! connection can be duplicated: see README.md.
 
 // Links libpq.
 extern crate pq_src;
@@ -7,10 +8,12 @@ extern crate pq_src;
 #[cfg_attr(windows, path = "bindings_windows.rs")]
 #[expect(non_camel_case_types, non_upper_case_globals, non_snake_case, reason = "the names are libpq's")]
 mod bindings;
+mod socket;
 
 use std::ffi::{c_char, c_int};
 
 pub use bindings::*;
+pub use socket::{PQconnectdb, take_socket};
 
 /// libpq's function of this name, except that `PG_DIAG_COLUMN_NAME` returns the SQLSTATE. Shadows the binding.
 ///

@@ -25,78 +25,63 @@ CREATE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRI
         ELSE regexp_replace(posts_fold(given) COLLATE "und-x-icu", '[^[:alnum:]]+', ' ', 'g') COLLATE "C"
     END;
 
--- The tsvector of a post, from the words of its title (weight A) and of its content.
---   1. The lexeme '|' stands between the title and the content, so that no phrase spans both.
---   2. A tsvector stores at most 255 positions per lexeme, and no position above 16,383. If positions may have been
---      dropped, the lexeme '|+' says so, and the service checks phrases against posts_text() instead.
+-- The tsvector of a post, from the words of its title and of its content.
+--   1. Each word of the title is there twice: as it is, and with the prefix '|'. The second lexeme answers whether the
+--      title contains a word, also with NOT, from the index alone. Weights would need the row.
+--   2. The lexeme '|' stands between the title and the content, so that no phrase spans both.
 --   3. A tsvector holds at most 1 MiB, which some 100,000 different words of three bytes exceed. Of such a content, the
 --      first 65,536 characters are indexed. Words of up to 262,144 bytes, half of the largest content, always fit.
---
--- A client may write to posts without having this schema in its search_path: Prisma with its parameter `schema`, or
--- pg_restore. PL/pgSQL resolves names at run time, a SQL-standard function body at creation time. So calls of functions
--- of this schema are in the SQL function, and the PL/pgSQL function receives words.
-CREATE FUNCTION posts_vector_from_words(title text, content text) RETURNS tsvector
+CREATE FUNCTION posts_vector(title text, content text) RETURNS tsvector
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-    head CONSTANT tsvector := setweight(to_tsvector('pg_catalog.simple', title), 'A') || '''|'':1';
+    title_vector CONSTANT tsvector := to_tsvector('pg_catalog.simple', title);
+    -- A tsvector as text is 'a':1 'b':2, and its lexemes contain neither spaces nor quotes.
+    head CONSTANT tsvector :=
+        title_vector || replace(' ' || title_vector::text, ' ''', ' ''|')::tsvector || '''|'':1';
     words CONSTANT text := coalesce(content, '');
-    vector tsvector;
 BEGIN
     IF octet_length(words) <= 262144 THEN
-        vector := head || to_tsvector('pg_catalog.simple', words);
-    ELSE
-        BEGIN
-            vector := head || to_tsvector('pg_catalog.simple', words);
-        EXCEPTION WHEN program_limit_exceeded THEN
-            vector := head || to_tsvector('pg_catalog.simple', left(words, 65536));
-        END;
+        RETURN head || to_tsvector('pg_catalog.simple', words);
     END IF;
-    IF octet_length(words) > 512 AND (
-        octet_length(words) > 32766 OR EXISTS (SELECT FROM unnest(vector) WHERE cardinality(positions) >= 255)
-    ) THEN
-        RETURN vector || '''|+'':1';
-    END IF;
-    RETURN vector;
-END
-$$;
-CREATE FUNCTION posts_vector(title text, content text) RETURNS tsvector
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN posts_vector_from_words(posts_words(title), posts_words(content));
-
--- The words of a post with a space around each one: a phrase is found in it with LIKE.
-CREATE FUNCTION posts_text(title text, content text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-    ' ' || posts_words(title) || ' | ' || coalesce(posts_words(content), '') || ' ';
-
--- The words of the title alone. It is PL/pgSQL and has a high cost so that the planner neither inlines it nor prefers
--- to walk all posts in order and call it for each one: the index posts_search_title is cheaper.
-CREATE FUNCTION posts_title_vector(search tsvector) RETURNS tsvector
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS $$
-BEGIN
-    RETURN ts_filter(search, '{a}');
+    BEGIN
+        RETURN head || to_tsvector('pg_catalog.simple', words);
+    EXCEPTION WHEN program_limit_exceeded THEN
+        RETURN head || to_tsvector('pg_catalog.simple', left(words, 65536));
+    END;
 END
 $$;
 
--- Not a generated column: PostgreSQL recomputes those at every UPDATE of a table with a BEFORE UPDATE trigger, so that
--- publishing a post would parse its content again. The trigger runs only for statements that set title, content, or
--- search; a value that a client assigns to search is replaced.
-ALTER TABLE posts ADD COLUMN search tsvector NOT NULL;
+-- search: the words of the post, for the index.
+-- search_text: the words of a longer post as text, with a space around each one; null for other posts. A phrase is
+-- looked up in it, for two reasons. A tsvector stores at most 255 positions per lexeme and no position above 16,383, so
+-- it may lack positions. And reading the tsvector of a long post costs several times as much as reading its text, which
+-- is stored uncompressed for that purpose. A word needs at least 2 bytes, so a lexeme has fewer than 255 positions in
+-- 512 bytes.
+--
+-- They are not generated columns: PostgreSQL recomputes those at every UPDATE of a table with a BEFORE UPDATE trigger, so
+-- that publishing a post would parse its content again. The trigger runs only for statements that set title, content,
+-- or one of these columns; a value that a client assigns to them is replaced.
+ALTER TABLE posts ADD COLUMN search tsvector NOT NULL, ADD COLUMN search_text text COLLATE "C";
+ALTER TABLE posts ALTER COLUMN search_text SET STORAGE EXTERNAL;
 CREATE FUNCTION posts_set_search() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    title CONSTANT text := posts_words(NEW.title);
+    content CONSTANT text := posts_words(NEW.content);
 BEGIN
-    NEW.search := posts_vector(NEW.title, NEW.content);
+    NEW.search := posts_vector(title, content);
+    NEW.search_text := CASE WHEN octet_length(content) > 4096 OR octet_length(content) > 512 AND EXISTS (
+        SELECT FROM unnest(NEW.search) WHERE cardinality(positions) >= 255
+    ) THEN ' ' || title || ' | ' || content || ' ' END;
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER posts_set_search BEFORE INSERT OR UPDATE OF title, content, search ON posts FOR EACH ROW
+CREATE TRIGGER posts_set_search BEFORE INSERT OR UPDATE OF title, content, search, search_text ON posts FOR EACH ROW
     EXECUTE FUNCTION posts_set_search();
 
--- A search by relevance first asks for posts that have the words in their title. posts_search finds all posts that have
--- them anywhere, and leaves the weights to be checked row by row; posts_search_title has the words of titles only.
---
 -- New words wait in a pending list until PostgreSQL sorts them into the index, and every search scans that list. At the
 -- default of 4 MB, which some thousand new posts fill, a search took four times as long. At 256 kB writes cost no more.
 CREATE INDEX posts_search ON posts USING gin (search) WITH (gin_pending_list_limit = 256);
-CREATE INDEX posts_search_title ON posts USING gin (posts_title_vector(search)) WITH (gin_pending_list_limit = 256);
 
 -- The planner chooses between the index and a walk in sort order by the number of posts that have a word. By default it
 -- knows the 1,000 most frequent lexemes and assumes that one post in 200 has any other one.
 ALTER TABLE posts ALTER COLUMN search SET STATISTICS 1000;
-ALTER INDEX posts_search_title ALTER COLUMN 1 SET STATISTICS 1000;

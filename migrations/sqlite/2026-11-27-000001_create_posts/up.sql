@@ -3,7 +3,8 @@
 -- the id of a deleted post.
 -- excerpt: null until it is computed; the service then derives it from the content at each read.
 -- version: starts at 1 and increases with every change. ETags contain it.
--- published_key: replaces a null published_at by the year 1, because keyset pagination needs a value in every row.
+-- published_key: replaces a null published_at by a value before every time, because keyset pagination needs a value in
+-- every row.
 -- content: must stay the last column. SQLite reads a row from its start, so queries that need only the columns before
 -- it skip the overflow pages of a long content.
 CREATE TABLE posts (
@@ -19,14 +20,15 @@ CREATE TABLE posts (
     updated_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
     version       INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
     published_key TEXT NOT NULL
-                  GENERATED ALWAYS AS (coalesce(published_at, '0001-01-01T00:00:00.000000Z')) VIRTUAL,
+                  GENERATED ALWAYS AS (coalesce(published_at, '')) VIRTUAL,
     content       TEXT
 ) STRICT;
 
 -- One index per sort order, with the id as the tiebreaker. "published" is the first column, so that a list of published
--- posts never scans drafts.
-CREATE INDEX posts_published_id ON posts (published, id);
-CREATE INDEX posts_published_published_key ON posts (published, published_key, id);
-CREATE INDEX posts_published_updated_at ON posts (published, updated_at, id);
-CREATE INDEX posts_published_title ON posts (published, title, id);
+-- posts never scans drafts. The last columns are those that lists filter by: a list that scans one of these indexes
+-- rejects a post without reading its row, so that a scan of all posts stays cheap.
+CREATE INDEX posts_published_id ON posts (published, id, published_key, updated_at);
+CREATE INDEX posts_published_published_key ON posts (published, published_key, id, updated_at);
+CREATE INDEX posts_published_updated_at ON posts (published, updated_at, id, published_key);
+CREATE INDEX posts_published_title ON posts (published, title, id, published_key, updated_at);
 CREATE INDEX posts_scheduled_for ON posts (scheduled_for) WHERE scheduled_for IS NOT NULL;

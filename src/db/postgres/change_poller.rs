@@ -12,6 +12,8 @@
 //!    responses after a change that fires no trigger.
 //! 5. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
+//! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one.
+//!
 //! Polling is used and not `LISTEN`/`NOTIFY`: PostgreSQL serializes the commits of transactions that notify, a dead
 //! connection looks like one without notifications, and transaction poolers do not deliver notifications.
 
@@ -30,6 +32,7 @@ use crate::db::options::Purpose;
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::revision::Revision;
 use crate::db::url::DatabaseUrl;
+use crate::db::watchdog;
 
 /// A poll reads one row that PostgreSQL has in memory.
 const INTERVAL: Duration = Duration::from_millis(25);
@@ -38,6 +41,8 @@ pub(crate) const REVISION_TTL: Duration = Duration::from_millis(100);
 /// See step 4. A number of polls rather than a time, so that a slow machine does not read more often.
 const MAX_UNCHANGED_POLLS: u32 = 400;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// A connection on which a poll takes longer is shut down and replaced.
+const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the thread. It ends when the revision is dropped.
 pub(crate) fn start(
@@ -75,7 +80,9 @@ fn poll_until_error(
 ) -> Result<(), String> {
     let message = |error: diesel::result::Error| Error::from(error).to_string();
     let mut connection = Connection::open_for(url, Purpose::Read).map_err(|error| error.to_string())?;
+    let interrupt = Arc::clone(&connection.interrupt);
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
+    let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
     let replica = replica.filter(|replica| match replica.record_primary_connection(conn) {
         Ok(()) => true,
         Err(error) => {
@@ -83,9 +90,11 @@ fn poll_until_error(
             false
         }
     });
+    drop(guard);
     let (mut detector, mut expiry) = (ChangeDetector::default(), Expiry::default());
     while let Some(revision) = revision.upgrade() {
         let now = Instant::now();
+        let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
         let is_changed = detector.poll(conn).map_err(message)?;
         replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, is_changed)).map_err(message)?;
         let is_expired = expiry.is_due(is_changed);
@@ -96,7 +105,7 @@ fn poll_until_error(
         if std::mem::take(was_down) {
             tracing::info!("polling PostgreSQL for changes again; caching is enabled");
         }
-        drop(revision);
+        drop((revision, guard));
         thread::park_timeout(INTERVAL);
     }
     Ok(())

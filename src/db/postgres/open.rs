@@ -1,35 +1,54 @@
 //! Opens a connection to PostgreSQL and configures its session.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Bool;
 
 use crate::db::fixed_sql::FixedSql;
+use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
+use crate::db::postgres::session;
 use crate::db::url::PostgresUrl;
+use crate::db::watchdog;
 
 /// Limits how long a statement holds its connection, and how long the transaction of a stopped or lost instance holds
-/// its locks.
-const TIMEOUTS: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
+/// its locks. A statement uses one core only, so that a share of the connections is a share of the server's cores.
+const SESSION: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
+                       SET max_parallel_workers_per_gather = 0";
+
+/// A connection that takes longer to configure is shut down.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens a connection. Errors do not contain the password.
 ///
 /// Behind a transaction pooler each transaction may run in another server session. The session is therefore not
 /// configured, and no statements are prepared in it: there is no statement timeout then.
-pub(crate) fn open(url: &PostgresUrl, purpose: Purpose) -> Result<PgConnection, String> {
+pub(crate) fn open(url: &PostgresUrl, purpose: Purpose, interrupt: &Arc<Interrupt>) -> Result<PgConnection, String> {
     let redact = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
     let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| redact(&error))?;
+    interrupt.set_socket(pq_sys::take_socket());
+    let _guard = (purpose != Purpose::Command).then(|| watchdog::watch_connection(interrupt, SETUP_TIMEOUT));
     if url.transaction_pooling {
         conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         return Ok(conn);
     }
     if purpose != Purpose::Command {
-        conn.batch_execute(TIMEOUTS).map_err(|error| redact(&error))?;
+        conn.batch_execute(SESSION).map_err(|error| redact(&error))?;
     }
     if let Some(schema) = &url.schema {
         let sql = format!("SET search_path TO {}", quote_identifier(schema));
         conn.batch_execute(&sql).map_err(|error| redact(&error))?;
+    }
+    if purpose != Purpose::Command {
+        match session::connection_session(&mut conn) {
+            Ok(found) => interrupt.set_session(Some(found)),
+            // A server that only implements PostgreSQL's protocol. Its own timeout ends its statements.
+            Err(error) => tracing::debug!(%error, "cannot identify the server session; statements are not canceled"),
+        }
     }
     Ok(conn)
 }

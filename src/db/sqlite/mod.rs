@@ -1,6 +1,7 @@
 //! SQLite only: opening the file, the writer thread, the write-ahead log, and backups.
 
 pub(crate) mod backup;
+pub(crate) mod cancel;
 pub mod open;
 mod queued_write;
 pub(crate) mod wal;

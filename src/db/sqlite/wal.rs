@@ -23,7 +23,8 @@ use tokio::sync::OwnedRwLockWriteGuard;
 
 use crate::db::connection::Connection;
 use crate::db::error::Error;
-use crate::db::pool::{Connections, LongReads};
+use crate::db::long_reads::LongReadLock;
+use crate::db::pooled_connection::Connections;
 use crate::db::sqlite::open::sidecar_path;
 
 const MIB: u64 = 1024 * 1024;
@@ -42,7 +43,7 @@ pub(crate) struct Wal {
     database: PathBuf,
     /// The path of the WAL. `None` until the database exists: SQLite resolves symbolic links before it appends `-wal`.
     path: Option<PathBuf>,
-    long_reads: LongReads,
+    long_reads: LongReadLock,
     drain: Option<ReadDrain>,
     backoff: Duration,
     retry_at: Instant,
@@ -59,7 +60,7 @@ struct ReadDrain {
 }
 
 impl Wal {
-    pub(crate) fn new(database: &Path, long_reads: LongReads) -> Self {
+    pub(crate) fn new(database: &Path, long_reads: LongReadLock) -> Self {
         Self {
             database: database.to_owned(),
             path: None,

@@ -24,7 +24,7 @@ use diesel::result::Error as DieselError;
 
 use crate::db::connection::{Connection, Visibility};
 use crate::db::error::Error;
-use crate::db::pool::Connections;
+use crate::db::pooled_connection::Connections;
 use crate::db::revision::Revision;
 use crate::db::sqlite::queued_write::Job;
 use crate::db::sqlite::wal::Wal;

@@ -110,6 +110,10 @@ error_codes! {
          that id.",
     DATABASE_BUSY "database_busy" SERVICE_UNAVAILABLE "Database busy"
         "Too many requests are waiting for the database. Wait for `Retry-After` seconds, then try again.",
+    QUERY_TOO_EXPENSIVE "query_too_expensive" SERVICE_UNAVAILABLE "Query too expensive"
+        "The query took longer than 2 seconds, the limit for requests without an API key, and was canceled. Narrow its \
+         filters, sort by the column that they limit, or use `count=estimated` instead of `count=exact`. A request with \
+         an API key may run for 10 seconds.",
     DATABASE_UNAVAILABLE "database_unavailable" SERVICE_UNAVAILABLE "Database unavailable"
         "The database did not respond. The outcome of a change is unknown: read the resource before repeating it, or \
          use an `Idempotency-Key`.",

@@ -63,6 +63,11 @@ pub enum ApiError {
     TooManyInvalidKeys(RateLimitStatus),
     #[error("too many requests are waiting for the database")]
     DatabaseBusy,
+    #[error(
+        "the query took too long; narrow its filters, sort by the column that they limit, use count=estimated instead of \
+         count=exact, or send an API key"
+    )]
+    QueryTooExpensive,
     #[error("the database did not respond")]
     DatabaseUnavailable { cause: String },
     #[error("the disk of the database is full; nothing was stored")]
@@ -103,6 +108,7 @@ impl ApiError {
             Self::ValidationFailed(_) => code::VALIDATION_FAILED,
             Self::RateLimited(_) | Self::TooManyInvalidKeys(_) => code::RATE_LIMITED,
             Self::DatabaseBusy => code::DATABASE_BUSY,
+            Self::QueryTooExpensive => code::QUERY_TOO_EXPENSIVE,
             Self::DatabaseUnavailable { .. } => code::DATABASE_UNAVAILABLE,
             Self::StorageFull { .. } => code::STORAGE_FULL,
             Self::NotReady(_) => code::NOT_READY,
@@ -157,9 +163,11 @@ impl ApiError {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")))
             }
             Self::MethodNotAllowed { allow } => HeaderValue::from_str(allow).ok().map(|allow| (header::ALLOW, allow)),
-            Self::DatabaseBusy | Self::IdempotencyKeyInUse | Self::DatabaseUnavailable { .. } | Self::NotReady(_) => {
-                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
-            }
+            Self::DatabaseBusy
+            | Self::QueryTooExpensive
+            | Self::IdempotencyKeyInUse
+            | Self::DatabaseUnavailable { .. }
+            | Self::NotReady(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         }
     }
@@ -187,6 +195,7 @@ impl From<db::Error> for ApiError {
     fn from(error: db::Error) -> Self {
         match error {
             db::Error::Busy(_) => Self::DatabaseBusy,
+            db::Error::TooExpensive => Self::QueryTooExpensive,
             db::Error::Unreachable(_) | db::Error::ReadOnly(_) | db::Error::Deadline => {
                 Self::DatabaseUnavailable { cause: error.to_string() }
             }

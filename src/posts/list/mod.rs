@@ -4,12 +4,15 @@
 //! costs as much as page 1, and posts that are created or deleted between two requests do not shift the pages. `sql.rs`
 //! contains the SQL, and `params.rs` parses the query string.
 
+mod conditions;
 pub mod count;
 pub mod page;
 pub mod params;
+mod postgres;
 pub mod query;
 pub mod search;
 mod sql;
+mod sqlite;
 
 use diesel::QueryResult;
 
@@ -36,7 +39,11 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery) -> QueryResult<ListPa
     let backwards = query.position.as_ref().is_some_and(|position| position.backwards);
     let limit = usize::from(query.limit);
     // One post more than the page holds shows whether there is another page.
-    let mut found = read_items(conn, query, backwards, limit + 1)?;
+    let mut found = if sql::has_two_steps(conn, &query.filter) {
+        conn.snapshot(|conn| read_in_two_steps(conn, query, backwards, limit + 1))?
+    } else {
+        read_items(conn, query, backwards, limit + 1)?
+    };
     let sizes = found.iter().scan(0, |bytes, (_, item)| {
         *bytes += item.content_bytes();
         Some(*bytes)
@@ -96,6 +103,47 @@ fn read_items(
                 position = None;
                 break;
             }
+        }
+    }
+    Ok(found)
+}
+
+/// Like [`read_items`]: finds the ids of the whole page first, then reads the posts. Both must see the same snapshot.
+fn read_in_two_steps(
+    conn: &mut Connection,
+    query: &ListQuery,
+    backwards: bool,
+    limit: usize,
+) -> QueryResult<Vec<(Tier, ListItem)>> {
+    let mut ids: Vec<(Tier, i64)> = Vec::new();
+    let mut after = query.position.as_ref();
+    for tier in query.sort.remaining_tiers(after, backwards) {
+        let (column, order) = query.sort.column_and_order();
+        let order = if backwards { order.reversed() } else { order };
+        let mut positions = Vec::new();
+        for published in query.filter.published.map_or(vec![true, false], |published| vec![published]) {
+            let scan = IndexScan { query, published, tier, column, order, after, limit: limit - ids.len() };
+            positions.extend(sql::positions(conn, &scan)?);
+        }
+        positions.sort_unstable();
+        if order == Order::Descending {
+            positions.reverse();
+        }
+        positions.truncate(limit - ids.len());
+        ids.extend(positions.into_iter().map(|(_, id)| (tier, id)));
+        if ids.len() == limit {
+            break;
+        }
+        after = None;
+    }
+    let chunk = if query.view == View::Full { CHUNK } else { limit };
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for ids in ids.chunks(chunk) {
+        let items = sql::by_ids(conn, query.view, &ids.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
+        bytes += items.iter().map(ListItem::content_bytes).sum::<usize>();
+        found.extend(ids.iter().map(|(tier, _)| *tier).zip(items));
+        if bytes > MAX_PAGE_CONTENT {
+            break;
         }
     }
     Ok(found)

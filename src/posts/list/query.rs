@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::db::Timestamp;
-use crate::posts::list::search::Search;
+use crate::posts::list::search::{Search, SearchScope};
 use crate::posts::model::{Post, PostSummary};
 
 /// A page of a list.
@@ -65,7 +65,7 @@ pub enum Sort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Column {
     Id,
-    /// A post without `published_at` sorts as if it had the earliest time.
+    /// A post without `published_at` sorts before all others.
     PublishedAt,
     UpdatedAt,
     /// Compared by bytes, so ASCII capital letters sort before small letters.
@@ -106,6 +106,9 @@ pub enum SortKey {
     /// The list is sorted by id. The value is [`CursorPosition::id`].
     #[serde(rename = "i")]
     Id,
+    /// The list is sorted by `published_at`, which is null. Sorts before every time.
+    #[serde(rename = "n")]
+    Null,
     #[serde(rename = "t")]
     Time(Timestamp),
     #[serde(rename = "x")]
@@ -169,7 +172,9 @@ impl Sort {
     #[must_use]
     pub fn accepts(self, position: &CursorPosition) -> bool {
         match (self.column_and_order().0, &position.key) {
-            (Column::Id, SortKey::Id) | (Column::PublishedAt | Column::UpdatedAt, SortKey::Time(_)) => true,
+            (Column::Id, SortKey::Id)
+            | (Column::PublishedAt, SortKey::Null)
+            | (Column::PublishedAt | Column::UpdatedAt, SortKey::Time(_)) => true,
             (Column::Title, SortKey::Text(title)) => !title.contains('\0'),
             _ => false,
         }
@@ -187,6 +192,16 @@ impl Sort {
     pub(crate) fn position(self, backwards: bool, tier: Tier, item: &ListItem) -> CursorPosition {
         let key = item.key(self.column_and_order().0);
         CursorPosition { backwards, is_other_tier: tier == Tier::Other, key, id: item.id() }
+    }
+}
+
+impl Tier {
+    pub(crate) fn search_scope(self) -> SearchScope {
+        match self {
+            Self::All => SearchScope::Post,
+            Self::Title => SearchScope::Title,
+            Self::Other => SearchScope::NotTitle,
+        }
     }
 }
 
@@ -227,7 +242,7 @@ impl ListItem {
     pub(crate) fn key(&self, column: Column) -> SortKey {
         match column {
             Column::Id => SortKey::Id,
-            Column::PublishedAt => SortKey::Time(shared_field!(self, published_at).unwrap_or(Timestamp::MIN)),
+            Column::PublishedAt => shared_field!(self, published_at).map_or(SortKey::Null, SortKey::Time),
             Column::UpdatedAt => SortKey::Time(*shared_field!(self, updated_at)),
             Column::Title => SortKey::Text(shared_field!(self, title).clone()),
         }

@@ -14,6 +14,9 @@ const MAX_WORDS: usize = 20;
 /// The maximum number of prefixes: each one matches many words.
 const MAX_PREFIXES: usize = 4;
 
+/// On PostgreSQL, begins the lexemes of the title in the search vector.
+const TITLE_PREFIX: &str = "|";
+
 /// Why a search text cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchError {
@@ -40,6 +43,8 @@ pub enum SearchScope {
     /// Anywhere in title and content. A phrase must be within one of them.
     Post,
     Title,
+    /// Anywhere, except that [`SearchScope::Title`] does not match.
+    NotTitle,
 }
 
 impl Search {
@@ -71,40 +76,35 @@ impl Search {
         match scope {
             SearchScope::Post => all,
             SearchScope::Title => format!("{{title}} : ({all})"),
+            SearchScope::NotTitle => format!("({all}) NOT ({{title}} : ({all}))"),
         }
     }
 
-    /// The `tsquery` for PostgreSQL (manual, section 8.11.2).
-    pub(crate) fn tsquery(&self, scope: SearchScope) -> String {
-        // In the search vector, only the words of the title have weight A.
-        let weight = if scope == SearchScope::Title { "A" } else { "" };
+    /// The `tsquery` for PostgreSQL (manual, section 8.11.2) that matches all words. A phrase matches only if
+    /// `has_phrases`; otherwise its words may be anywhere, so that the index has the answer without reading the post.
+    pub(crate) fn tsquery(&self, scope: SearchScope, has_phrases: bool) -> String {
+        match scope {
+            SearchScope::Post => self.tsquery_of("", has_phrases),
+            SearchScope::Title => self.tsquery_of(TITLE_PREFIX, has_phrases),
+            SearchScope::NotTitle => {
+                format!("({}) & !({})", self.tsquery_of("", has_phrases), self.tsquery_of(TITLE_PREFIX, has_phrases))
+            }
+        }
+    }
+
+    fn tsquery_of(&self, prefix: &str, has_phrases: bool) -> String {
+        let operator = if has_phrases { " <-> " } else { " & " };
         self.join(" & ", |phrase| {
-            let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':{weight}")).collect();
-            format!("({}{})", words.join(" <-> "), if phrase.is_prefix { "*" } else { "" })
+            let words: Vec<String> = phrase.words.iter().map(|word| format!("'{prefix}{word}':")).collect();
+            format!("({}{})", words.join(operator), if phrase.is_prefix { "*" } else { "" })
         })
     }
 
-    /// Returns the query for long posts on PostgreSQL, whose search vector lacks word positions. [`Self::tsquery`] may
-    /// fail to match a phrase in such a post. The two parts of the query are:
-    ///
-    /// 1. A `tsquery` for the words. It matches only such posts, because it requires the marker `|+`, which is documented
-    ///    with the SQL function `posts_vector_from_words`.
-    /// 2. A `LIKE` pattern for each phrase, separated by `|`.
-    ///
-    /// Returns `None` if the search has no phrase, because only phrases need positions.
-    pub(crate) fn without_positions(&self) -> Option<(String, String)> {
-        let is_phrase = |phrase: &&Phrase| phrase.words.len() > 1;
-        if !self.0.iter().any(|phrase| is_phrase(&phrase)) {
-            return None;
-        }
-        let words = self.join(" & ", |phrase| {
-            let words: Vec<String> = phrase.words.iter().map(|word| format!("'{word}':")).collect();
-            format!("{}{}", words.join(" & "), if phrase.is_prefix { "*" } else { "" })
-        });
-        let pattern =
-            |phrase: &Phrase| format!("% {}{}%", phrase.words.join(" "), if phrase.is_prefix { "" } else { " " });
-        let patterns: Vec<String> = self.0.iter().filter(is_phrase).map(pattern).collect();
-        Some((format!("'|+' & {words}"), patterns.join("|")))
+    /// Each phrase of several words, as it occurs in a text with a space around each word.
+    pub(crate) fn phrases(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter(|phrase| phrase.words.len() > 1).map(|phrase| {
+            format!(" {}{}", phrase.words.join(" "), if phrase.is_prefix { "" } else { " " })
+        })
     }
 
     fn join(&self, separator: &str, render: impl Fn(&Phrase) -> String) -> String {
@@ -145,7 +145,7 @@ mod tests {
 
     fn queries(text: &str) -> (String, String) {
         let search = Search::parse(text).unwrap();
-        (search.fts5(SearchScope::Post), search.tsquery(SearchScope::Post))
+        (search.fts5(SearchScope::Post), search.tsquery(SearchScope::Post, true))
     }
 
     #[test]

@@ -143,10 +143,10 @@ async fn long_reads_do_not_delay_short_reads() {
         .await;
 }
 
-/// Runs long reads on all connections but one, and short reads beside them. Returns whether every long read was still
+/// Runs long reads on half of the connections, and searches and short reads beside them. Returns whether every long read was still
 /// running when the last short one ended.
 async fn short_reads_end_first(api: &Api, id: &Value) -> bool {
-    const LONG_READS: u32 = 3;
+    const LONG_READS: u32 = 2;
     let (end, until_end) = mpsc::channel::<()>();
     let until_end = Arc::new(Mutex::new(until_end));
     let started = Arc::new(AtomicU32::new(0));

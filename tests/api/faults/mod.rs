@@ -3,7 +3,9 @@
 mod busy_database;
 mod database_deadline;
 pub(crate) mod full_disk;
+mod hung_connections;
 mod kill;
+mod long_reads;
 mod overload;
 mod panics;
 mod postgres_restart;

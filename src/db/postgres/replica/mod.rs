@@ -25,8 +25,9 @@ use diesel::prelude::*;
 
 use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
+use crate::db::long_reads::Requester;
 use crate::db::options::{PoolOptions, Purpose, ReplicaOptions};
-use crate::db::pool::Pool;
+use crate::db::pool::{CallKind, Pool};
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::postgres::sqlstate::{self, Condition};
 use crate::db::request_context::RequestContext;
@@ -51,7 +52,7 @@ impl Replica {
         monitor::start(options, &state)?;
         let is_pooled = matches!(&options.url, DatabaseUrl::Postgres(url) if url.transaction_pooling);
         Ok(Self {
-            pool: Pool::new("replica", &options.url, Purpose::Read, pool),
+            pool: Pool::new("replica", &options.url, None, Purpose::Read, pool)?,
             state,
             is_pooled,
             reads: AtomicU64::new(0),
@@ -76,9 +77,10 @@ impl Replica {
         self.state.health.is_healthy()
     }
 
-    /// Runs `body` on the replica. Returns `None` if the replica cannot serve the read, or becomes unhealthy meanwhile.
+    /// Runs `body` on the replica, as a long read unless `is_indexed`. Returns `None` if the replica cannot serve the read, or becomes unhealthy meanwhile.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
+        is_indexed: bool,
         context: RequestContext,
         body: Arc<impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static>,
     ) -> Result<Option<T>, Error> {
@@ -88,7 +90,13 @@ impl Replica {
         let Some(min_lsn) = self.state.min_lsn.get() else { return Ok(None) };
         let is_pooled = self.is_pooled;
         let read = move |conn: &mut Connection| read_from(conn, min_lsn, is_pooled, &*body);
-        let read = self.pool.run(context.wrap(read));
+        let read = context.wrap(read);
+        let read = async {
+            match is_indexed {
+                true => self.pool.run(CallKind::Read, read).await,
+                false => self.pool.run_long(Requester::Anonymous, read).await,
+            }
+        };
         let result = tokio::select! {
             result = read => result,
             () = self.wait_until_unhealthy() => return Ok(None),

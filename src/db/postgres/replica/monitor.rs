@@ -14,9 +14,12 @@ use crate::db::postgres::identity::identity;
 use crate::db::postgres::replica::lsn;
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::url::DatabaseUrl;
+use crate::db::watchdog;
 
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// A connection on which a check takes longer is shut down and replaced.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the thread. It ends when the state is dropped.
 pub(crate) fn start(options: &ReplicaOptions, state: &Arc<ReplicaState>) -> std::io::Result<()> {
@@ -46,13 +49,16 @@ fn check_until_error(
     first: Arc<ReplicaState>,
 ) -> Result<(), String> {
     let mut connection = Connection::open_for(url, Purpose::Read).map_err(|error| error.to_string())?;
+    let interrupt = Arc::clone(&connection.interrupt);
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
     let mut replica_identity = None;
     let mut next = Some(first);
     while let Some(current) = next.take() {
         let started = Instant::now();
         current.health.begin_check(started);
+        let guard = watchdog::watch_connection(&interrupt, CHECK_TIMEOUT);
         let lag = check(conn, &current, &mut replica_identity)?;
+        drop(guard);
         current.health.end_check();
         // An unhealthy replica becomes healthy again only below half the limit, so that it does not alternate between
         // the two states.

@@ -1,0 +1,105 @@
+//! Cancels statements on SQLite.
+//!
+//! diesel exposes neither `sqlite3_interrupt` nor a progress handler. Instead, long statements call an SQL function for
+//! each row that they visit. It fails once the call is canceled, and SQLite ends the statement with its error. The
+//! function is registered as nondeterministic, so SQLite neither evaluates it once per statement nor uses it to choose
+//! a plan.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::Bool;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+
+use crate::db::fixed_sql::FixedSql;
+use crate::db::interrupt::Interrupt;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// True, or an error after the call has been canceled.
+    fn check_canceled() -> Bool;
+}
+
+/// A condition that is true until the call is canceled, and then fails.
+pub(crate) fn condition() -> FixedSql<Bool> {
+    FixedSql::new("check_canceled()")
+}
+
+/// Defines the function of [`condition`] for this connection.
+pub(crate) fn register(conn: &mut SqliteConnection, interrupt: &Arc<Interrupt>) -> QueryResult<()> {
+    let interrupt = Arc::clone(interrupt);
+    let check = move || Check { is_canceled: interrupt.is_canceled() };
+    check_canceled_utils::register_nondeterministic_impl(conn, check)
+}
+
+#[derive(Debug)]
+struct Check {
+    is_canceled: bool,
+}
+
+impl ToSql<Bool, Sqlite> for Check {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        if self.is_canceled {
+            return Err("the call was canceled".into());
+        }
+        out.set_value(1);
+        Ok(IsNull::No)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Backend, Connection, DatabaseUrl, Timestamp, migrations};
+    use crate::posts::list;
+    use crate::posts::list::count::{self, Count};
+    use crate::posts::list::query::{Column, Filter, ListQuery, Order, Sort, View};
+
+    /// Any statement that visits many rows must stop, so each kind of list and count must contain the condition.
+    #[test]
+    fn long_lists_and_counts_stop_when_canceled() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite { path: directory.path().join("posts.db") };
+        let mut conn = Connection::open(&url).unwrap();
+        migrations::run(&mut conn, &url).unwrap();
+        diesel::sql_query(
+            "INSERT INTO posts (slug, title, published, published_at, created_at, updated_at)
+             VALUES ('a-post', 'A post', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+             '2026-01-01T00:00:00.000000Z')",
+        )
+        .execute(match &mut conn.backend {
+            Backend::Sqlite(conn) => conn,
+            Backend::Postgres(_) => unreachable!(),
+        })
+        .unwrap();
+        let published = Filter { published: Some(true), ..Filter::default() };
+        let time = Some(Timestamp::MIN);
+        let long = [
+            Filter { updated_after: time, ..published.clone() },
+            Filter { published_after: time, ..published.clone() },
+            Filter { slugs: vec!["a-post".into()], ..published.clone() },
+        ];
+        let read = |conn: &mut Connection, filter: &Filter| {
+            let query = ListQuery {
+                filter: filter.clone(),
+                sort: Sort::By(Column::Title, Order::Ascending),
+                limit: 20,
+                position: None,
+                view: View::Summary,
+            };
+            list::read_page(conn, &query).map(|page| page.items.len())
+        };
+        for filter in &long {
+            assert_eq!(read(&mut conn, filter), Ok(1));
+        }
+        conn.interrupt.set_canceled(true);
+        for filter in &long {
+            assert!(read(&mut conn, filter).is_err(), "{filter:?}");
+            assert!(count::total(&mut conn, filter, Count::Exact, None).is_err(), "{filter:?}");
+        }
+        assert!(count::total(&mut conn, &published, Count::Exact, None).is_err());
+        // Reads few rows, and is not worth the check.
+        assert_eq!(read(&mut conn, &published), Ok(1));
+    }
+}

@@ -1,0 +1,144 @@
+//! The parts of list statements that both databases share: conditions and orders as SQL text with bound values.
+
+use diesel::sql_types::{BigInt, Bool};
+
+use crate::db::{BindValue, FixedSql};
+use crate::posts::list::query::{Column, CursorPosition, Filter, IndexScan, Order, SortKey, Tier};
+
+/// Posts to find: those of `filter` that are in `tier`, either the published ones or the drafts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    pub(crate) filter: &'a Filter,
+    pub(crate) published: bool,
+    pub(crate) tier: Tier,
+}
+
+/// The order in which posts are found, and where to begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence<'a> {
+    pub(crate) column: Column,
+    pub(crate) order: Order,
+    pub(crate) after: Option<&'a CursorPosition>,
+}
+
+impl<'a> IndexScan<'a> {
+    pub(crate) fn selection(&self) -> Selection<'a> {
+        Selection { filter: &self.query.filter, published: self.published, tier: self.tier }
+    }
+
+    pub(crate) fn sequence(&self) -> Sequence<'a> {
+        Sequence { column: self.column, order: self.order, after: self.after }
+    }
+}
+
+/// How the SQL of the two databases differs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dialect {
+    /// The key of a post without `published_at`, as a literal. It is before every time.
+    pub(crate) null_key: &'static str,
+    /// What follows `posts.id ASC` and `posts.id DESC` in a list by id.
+    pub(crate) nulls: (&'static str, &'static str),
+}
+
+pub(crate) const SQLITE: Dialect = Dialect { null_key: "''", nulls: ("", "") };
+
+/// `NULLS FIRST` and `NULLS LAST` do not change the order, because ids are never null. They match the index
+/// `posts_published_id` and not the primary key. With the primary key, the planner could choose a scan that also reads
+/// all drafts.
+pub(crate) const POSTGRES: Dialect = Dialect { null_key: "'-infinity'", nulls: (" NULLS FIRST", " NULLS LAST") };
+
+/// The names of the sort column and of the id, in conditions and orders. On SQLite, `+` prevents the use of an index.
+pub(crate) type SortColumns = (&'static str, &'static str);
+
+pub(crate) fn published(is_published: bool) -> FixedSql<Bool> {
+    FixedSql::new(if is_published { "posts.published = TRUE" } else { "posts.published = FALSE" })
+}
+
+/// The column, such that an index may serve the expression, or on SQLite such that no index does.
+pub(crate) fn name(column: Column, is_indexed: bool) -> &'static str {
+    match (column, is_indexed) {
+        (Column::Id, true) => "posts.id",
+        (Column::Id, false) => "+posts.id",
+        (Column::PublishedAt, true) => "posts.published_key",
+        (Column::PublishedAt, false) => "+posts.published_key",
+        (Column::UpdatedAt, true) => "posts.updated_at",
+        (Column::UpdatedAt, false) => "+posts.updated_at",
+        (Column::Title, true) => "posts.title",
+        (Column::Title, false) => "+posts.title",
+    }
+}
+
+pub(crate) fn sort_columns(column: Column, is_indexed: bool) -> SortColumns {
+    (name(column, is_indexed), name(Column::Id, is_indexed))
+}
+
+/// The columns of the time filters.
+pub(crate) fn time_columns(filter: &Filter) -> impl Iterator<Item = Column> {
+    let is_filtered = [
+        (Column::PublishedAt, filter.published_after.or(filter.published_before)),
+        (Column::UpdatedAt, filter.updated_after.or(filter.updated_before)),
+    ];
+    is_filtered.into_iter().filter_map(|(column, time)| time.map(|_| column))
+}
+
+/// Appends the filters on a time column, each with ` AND ` before it.
+pub(crate) fn and_time_range<T>(
+    mut sql: FixedSql<T>,
+    filter: &Filter,
+    column: Column,
+    is_indexed: bool,
+    dialect: Dialect,
+) -> FixedSql<T> {
+    let (after, before) = match column {
+        Column::PublishedAt => (filter.published_after, filter.published_before),
+        Column::UpdatedAt => (filter.updated_after, filter.updated_before),
+        Column::Id | Column::Title => (None, None),
+    };
+    let column_name = name(column, is_indexed);
+    if let Some(time) = after {
+        sql = sql.text(" AND ").text(column_name).text(" > ").bind(BindValue::Time(time), "");
+    }
+    if let Some(time) = before {
+        sql = sql.text(" AND ").text(column_name).text(" < ").bind(BindValue::Time(time), "");
+        if column == Column::PublishedAt && after.is_none() {
+            sql = sql.text(" AND ").text(column_name).text(" > ").text(dialect.null_key);
+        }
+    }
+    sql
+}
+
+/// Appends the condition for the posts that follow the position of the sequence, with ` AND ` before it.
+///
+/// A row comparison such as `(title, id) < (?, ?)` lets both databases seek in the index to the beginning of the page.
+/// `title <= ? AND …` would scan all posts with the same title.
+pub(crate) fn and_after<T>(
+    sql: FixedSql<T>,
+    columns: SortColumns,
+    sequence: Sequence<'_>,
+    dialect: Dialect,
+) -> FixedSql<T> {
+    let Some(position) = sequence.after else { return sql };
+    let operator = if sequence.order == Order::Ascending { " > " } else { " < " };
+    let id = BindValue::Integer(position.id);
+    if sequence.column == Column::Id {
+        return sql.text(" AND ").text(columns.1).text(operator).bind(id, "");
+    }
+    let sql = sql.text(" AND (").text(columns.0).text(", ").text(columns.1).text(")").text(operator).text("(");
+    let sql = match &position.key {
+        SortKey::Time(time) => sql.bind(BindValue::Time(*time), ""),
+        SortKey::Text(text) => sql.bind(BindValue::Text(text.clone()), ""),
+        SortKey::Id | SortKey::Null => sql.text(dialect.null_key),
+    };
+    sql.text(", ").bind(id, ")")
+}
+
+/// The `ORDER BY` expressions of the sequence.
+pub(crate) fn order(columns: SortColumns, sequence: Sequence<'_>, dialect: Dialect) -> FixedSql<BigInt> {
+    let is_ascending = sequence.order == Order::Ascending;
+    let direction = if is_ascending { " ASC" } else { " DESC" };
+    if sequence.column == Column::Id {
+        let nulls = if is_ascending { dialect.nulls.0 } else { dialect.nulls.1 };
+        return FixedSql::new(columns.1).text(direction).text(nulls);
+    }
+    FixedSql::new(columns.0).text(direction).text(", ").text(columns.1).text(direction)
+}

@@ -1,0 +1,168 @@
+//! Finds the posts of a search on PostgreSQL.
+//!
+//! The planner estimates how many posts match a search as if its words were independent of each other and of the sort
+//! order. For words that never occur together it would scan a million posts in sort order and find none. So it may not
+//! choose: [`in_page`] tries a bounded scan, and then reads the matches from the search index.
+//!
+//! Other filters need no such care. Each sort index contains the columns that lists filter by, and PostgreSQL checks
+//! them before it reads a row, so that even the wrong index answers in time.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text};
+
+use crate::db::{BindValue, FixedSql};
+use crate::posts::list::conditions::{
+    POSTGRES, Selection, Sequence, and_after, and_time_range, order, published, sort_columns,
+};
+use crate::posts::list::query::{Column, Order, SearchFilter, Tier};
+use crate::posts::list::search::{Search, SearchScope};
+
+/// The number of posts, at most `limit`.
+pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: usize) -> QueryResult<i64> {
+    let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (SELECT 1 FROM posts WHERE ");
+    let mut sql = sql.append(selected_as(selection, IsPlanned::No));
+    if selection.filter.search == SearchFilter::Off {
+        // The index on the id has the order of the table. In any other order, checking which rows are visible takes
+        // several times as long.
+        let sequence = Sequence { column: Column::Id, order: Order::Ascending, after: None };
+        sql = sql.text(" ORDER BY ").append(order(sort_columns(Column::Id, true), sequence, POSTGRES));
+    }
+    and_limit(sql, limit).text(") AS found").get_result(conn)
+}
+
+/// The ids of at most `limit` posts, in this order.
+pub(crate) fn ids(
+    conn: &mut PgConnection,
+    selection: Selection<'_>,
+    sequence: Sequence<'_>,
+    limit: usize,
+) -> QueryResult<Vec<i64>> {
+    let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ").append(selected(selection));
+    let sql = sql.text(" ORDER BY ").append(order(sort_columns(sequence.column, true), sequence, POSTGRES));
+    and_limit(sql, limit).load(conn)
+}
+
+/// The number of posts that the planner expects.
+pub(crate) fn estimate(conn: &mut PgConnection, selection: Selection<'_>) -> QueryResult<i64> {
+    let sql = FixedSql::<Text>::new("EXPLAIN (FORMAT JSON) SELECT FROM posts WHERE ");
+    let plan: String = sql.append(selected(selection)).uncached().get_result(conn)?;
+    let plan: serde_json::Value = serde_json::from_str(&plan).unwrap_or_default();
+    let rows = plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64);
+    Ok(rows.map_or(0, |rows| rows as i64))
+}
+
+/// Whether the planner may estimate how many posts match a search. Otherwise it assumes that few do, and uses the search
+/// index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IsPlanned {
+    Yes,
+    No,
+}
+
+/// The number of posts in which a scan looks for the first match. Without one, the search is not worth a longer scan.
+const SAMPLE: usize = 64;
+
+/// The number of posts in which a scan looks for the matches of a page.
+const SCAN: usize = 3000;
+
+/// The condition for the posts of a page of at most `limit` posts.
+///
+/// 1. `sample` and `scan` test the first posts in sort order. For a common word, they fill the page.
+/// 2. If they do not, `matches` reads all matches from the search index, and `sorted` takes the first ones.
+pub(crate) fn in_page(selection: Selection<'_>, sequence: Sequence<'_>, limit: usize) -> FixedSql<Bool> {
+    let by = || order(sort_columns(sequence.column, true), sequence, POSTGRES);
+    let first = |posts| {
+        let sql = and_after(listed(selection), sort_columns(sequence.column, true), sequence, POSTGRES);
+        let sql = FixedSql::<Bool>::new("(SELECT posts.* FROM posts WHERE ").append(sql).text(" ORDER BY ").append(by());
+        and_limit(sql, posts).text(") AS posts WHERE ")
+    };
+    let search = |is_planned| searched(selection, is_planned);
+    let sql = FixedSql::new("posts.id IN (WITH sample AS MATERIALIZED (SELECT posts.id FROM ").append(first(SAMPLE));
+    let sql = sql.append(search(IsPlanned::Yes)).text("), scan AS MATERIALIZED (SELECT posts.id FROM ");
+    let sql = sql.append(first(SCAN)).text("(SELECT count(*) FROM sample) > 0 AND ").append(search(IsPlanned::Yes));
+    let sql = and_limit(sql.text(" ORDER BY ").append(by()), limit);
+    let sql = sql
+        .text("), matches AS MATERIALIZED (SELECT posts.id, posts.published_key, posts.updated_at, posts.title ")
+        .text("FROM posts WHERE (SELECT count(*) FROM scan) < ")
+        .bind(integer(limit), " AND ")
+        .append(listed(selection));
+    let sql = and_after(sql, sort_columns(sequence.column, true), sequence, POSTGRES);
+    let sql = sql.text(" AND ").append(search(IsPlanned::No));
+    let sql = sql.text("), sorted AS (SELECT posts.id FROM matches AS posts ORDER BY ").append(by());
+    and_limit(sql, limit)
+        .text(") SELECT id FROM scan WHERE (SELECT count(*) FROM scan) >= ")
+        .bind(integer(limit), " UNION ALL SELECT id FROM sorted)")
+}
+
+/// The conditions of the selection except its search and slugs.
+fn listed(selection: Selection<'_>) -> FixedSql<Bool> {
+    [Column::PublishedAt, Column::UpdatedAt].into_iter().fold(published(selection.published), |sql, column| {
+        and_time_range(sql, selection.filter, column, true, POSTGRES)
+    })
+}
+
+/// All conditions of the selection. The planner chooses the indexes.
+pub(crate) fn selected(selection: Selection<'_>) -> FixedSql<Bool> {
+    selected_as(selection, IsPlanned::Yes)
+}
+
+fn selected_as(selection: Selection<'_>, is_planned: IsPlanned) -> FixedSql<Bool> {
+    let mut sql = listed(selection);
+    if !selection.filter.slugs.is_empty() {
+        sql = sql.text(" AND posts.slug IN (");
+        for (index, slug) in selection.filter.slugs.iter().enumerate() {
+            sql = sql.text(if index == 0 { "" } else { ", " }).bind(BindValue::Text(slug.clone()), "");
+        }
+        sql = sql.text(")");
+    }
+    match selection.filter.search {
+        SearchFilter::Off => sql,
+        _ => sql.text(" AND ").append(searched(selection, is_planned)),
+    }
+}
+
+/// The condition of the search.
+fn searched(selection: Selection<'_>, is_planned: IsPlanned) -> FixedSql<Bool> {
+    let SearchFilter::For(search) = &selection.filter.search else { return FixedSql::new("FALSE") };
+    let has_phrases = search.phrases().next().is_some();
+    let indexed = |scope| {
+        let (head, tail) = match is_planned {
+            IsPlanned::Yes => ("posts.search @@ posts_fold(", ")::tsquery"),
+            IsPlanned::No => ("posts.search @@ (SELECT posts_fold(", ")::tsquery)"),
+        };
+        FixedSql::new(head).bind(BindValue::Text(search.tsquery(scope, false)), tail)
+    };
+    if !has_phrases {
+        return indexed(selection.tier.search_scope());
+    }
+    let in_post = || indexed(SearchScope::Post).text(" AND ").append(phrases(search, SearchScope::Post));
+    let in_title = || indexed(SearchScope::Title).text(" AND ").append(phrases(search, SearchScope::Title));
+    match selection.tier {
+        Tier::All => in_post(),
+        Tier::Title => in_title(),
+        Tier::Other => in_post().text(" AND NOT (").append(in_title()).text(")"),
+    }
+}
+
+/// The condition that the post contains each phrase. The migration describes `search_text`.
+fn phrases(search: &Search, scope: SearchScope) -> FixedSql<Bool> {
+    let text = match scope {
+        SearchScope::Title => "' ' || posts_words(posts.title) || ' '",
+        SearchScope::Post | SearchScope::NotTitle => "posts.search_text",
+    };
+    let mut sql = FixedSql::new("CASE WHEN posts.search_text IS NULL THEN posts.search @@ posts_fold(")
+        .bind(BindValue::Text(search.tsquery(scope, true)), ")::tsquery ELSE TRUE");
+    for phrase in search.phrases() {
+        sql = sql.text(" AND strpos(").text(text).text(", posts_fold(").bind(BindValue::Text(phrase), ")) > 0");
+    }
+    sql.text(" END")
+}
+
+fn integer(number: usize) -> BindValue {
+    BindValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Searches are planned with their values: their statements are not cached.
+fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
+    sql.text(" LIMIT ").bind(integer(limit), "").uncached()
+}

@@ -10,7 +10,7 @@ use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, Valid
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType, Text};
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Text};
 
 use crate::db::timestamp::{Timestamp, Timestamptz};
 
@@ -26,6 +26,7 @@ pub struct FixedSql<ST> {
 /// A value for a bind parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BindValue {
+    Bool(bool),
     Integer(i64),
     Text(String),
     Time(Timestamp),
@@ -71,7 +72,8 @@ impl<ST> FixedSql<ST> {
 
 impl<ST, DB> QueryFragment<DB> for FixedSql<ST>
 where
-    DB: Backend + HasSqlType<Timestamptz>,
+    DB: Backend + HasSqlType<Bool> + HasSqlType<Timestamptz>,
+    bool: ToSql<Bool, DB>,
     i64: ToSql<BigInt, DB>,
     String: ToSql<Text, DB>,
     Timestamp: ToSql<Timestamptz, DB>,
@@ -83,6 +85,7 @@ where
         out.push_sql(self.head);
         for (value, text) in &self.tail {
             match value {
+                Some(BindValue::Bool(value)) => out.push_bind_param::<Bool, _>(value)?,
                 Some(BindValue::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
                 Some(BindValue::Text(text)) => out.push_bind_param::<Text, _>(text)?,
                 Some(BindValue::Time(time)) => out.push_bind_param::<Timestamptz, _>(time)?,

@@ -50,8 +50,9 @@ pub(crate) const POSTGRES: Dialect = Dialect { null_key: "'-infinity'", nulls: (
 /// The names of the sort column and of the id, in conditions and orders. On SQLite, `+` prevents the use of an index.
 pub(crate) type SortColumns = (&'static str, &'static str);
 
+/// A bound value: with a literal, statistics of SQLite could make the planner prefer another index.
 pub(crate) fn published(is_published: bool) -> FixedSql<Bool> {
-    FixedSql::new(if is_published { "posts.published = TRUE" } else { "posts.published = FALSE" })
+    FixedSql::new("posts.published = ").bind(BindValue::Bool(is_published), "")
 }
 
 /// The column, such that an index may serve the expression, or on SQLite such that no index does.

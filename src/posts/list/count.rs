@@ -43,7 +43,7 @@ pub fn total(
         Count::Exact => max_exact,
     };
     let mut total = Total { posts: 0, is_estimate: false };
-    for published in filter.published.map_or(vec![true, false], |published| vec![published]) {
+    for published in filter.published_values() {
         let counted = count_up_to(conn, Selection { filter, published, tier: Tier::All }, max_exact)?;
         total.posts += counted.posts;
         total.is_estimate |= counted.is_estimate;

@@ -115,27 +115,7 @@ fn read_in_two_steps(
     backwards: bool,
     limit: usize,
 ) -> QueryResult<Vec<(Tier, ListItem)>> {
-    let mut ids: Vec<(Tier, i64)> = Vec::new();
-    let mut after = query.position.as_ref();
-    for tier in query.sort.remaining_tiers(after, backwards) {
-        let (column, order) = query.sort.column_and_order();
-        let order = if backwards { order.reversed() } else { order };
-        let mut positions = Vec::new();
-        for published in query.filter.published.map_or(vec![true, false], |published| vec![published]) {
-            let scan = IndexScan { query, published, tier, column, order, after, limit: limit - ids.len() };
-            positions.extend(sql::positions(conn, &scan)?);
-        }
-        positions.sort_unstable();
-        if order == Order::Descending {
-            positions.reverse();
-        }
-        positions.truncate(limit - ids.len());
-        ids.extend(positions.into_iter().map(|(_, id)| (tier, id)));
-        if ids.len() == limit {
-            break;
-        }
-        after = None;
-    }
+    let ids = find_ids(conn, query, backwards, limit)?;
     let chunk = if query.view == View::Full { CHUNK } else { limit };
     let (mut found, mut bytes) = (Vec::new(), 0);
     for ids in ids.chunks(chunk) {
@@ -147,6 +127,29 @@ fn read_in_two_steps(
         }
     }
     Ok(found)
+}
+
+fn find_ids(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: usize) -> QueryResult<Vec<(Tier, i64)>> {
+    let (column, order) = query.sort.column_and_order();
+    let order = if backwards { order.reversed() } else { order };
+    let mut after = query.position.as_ref();
+    let mut ids = Vec::new();
+    for tier in query.sort.remaining_tiers(after, backwards) {
+        let limit = limit - ids.len();
+        let mut positions = Vec::new();
+        for published in query.filter.published_values() {
+            let scan = IndexScan { query, published, tier, column, order, after, limit };
+            positions.extend(sql::positions(conn, &scan)?);
+        }
+        positions.sort_unstable();
+        if order == Order::Descending {
+            positions.reverse();
+        }
+        ids.extend(positions.into_iter().take(limit).map(|(_, id)| (tier, id)));
+        // The next tier is read from its beginning.
+        after = None;
+    }
+    Ok(ids)
 }
 
 /// Reads the published posts of a scan, the drafts, or both, depending on the filter. Ignores `scan.published`.

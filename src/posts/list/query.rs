@@ -33,6 +33,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The values of `published` that posts in the list may have.
+    pub(crate) fn published_values(&self) -> impl Iterator<Item = bool> {
+        [true, false].into_iter().filter(|value| self.published.is_none_or(|published| published == *value))
+    }
+
     /// Whether the list consists of all published posts, all drafts, or both. Its posts are then adjacent in an index.
     #[must_use]
     pub fn is_indexed(&self) -> bool {

@@ -102,9 +102,10 @@ impl Search {
 
     /// Each phrase of several words, as it occurs in a text with a space around each word.
     pub(crate) fn phrases(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter(|phrase| phrase.words.len() > 1).map(|phrase| {
-            format!(" {}{}", phrase.words.join(" "), if phrase.is_prefix { "" } else { " " })
-        })
+        self.0
+            .iter()
+            .filter(|phrase| phrase.words.len() > 1)
+            .map(|phrase| format!(" {}{}", phrase.words.join(" "), if phrase.is_prefix { "" } else { " " }))
     }
 
     fn join(&self, separator: &str, render: impl Fn(&Phrase) -> String) -> String {

@@ -206,12 +206,12 @@ async fn time_range_is_read_from_an_index(database: TestDatabase) {
         for column in ["published", "updated"] {
             let text = format!("sort={sort}&{column}_after={from}&{column}_before={to}");
             let (_, statements) = capture_list(&mut conn, &ListRequest::parse(&text).unwrap().query);
-            for sql in &statements {
+            for sql in statements.iter().filter(|sql| sql.starts_with("SELECT")) {
                 if sort.contains(column) {
                     assert_index_scan(&mut conn, sql, &text);
                 }
                 let plan = plan(&mut conn, sql);
-                assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "{text}\n{plan}");
+                assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN posts"), "{text}\n{plan}");
             }
         }
     }

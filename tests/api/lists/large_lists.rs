@@ -1,0 +1,214 @@
+//! Lists of 12,000 posts return the same pages as a model in memory. Short lists are read in other ways:
+//! `model_check` covers these.
+
+use posts_api::db::{Backend, Connection, Timestamp};
+use posts_api::posts::list;
+use posts_api::posts::list::count;
+use posts_api::posts::list::params::ListRequest;
+use posts_api::posts::list::query::{CursorPosition, ListItem, ListQuery, SortKey};
+
+use crate::support::database::execute;
+use crate::support::{TestDatabase, on_both};
+
+const POSTS: i64 = 12_000;
+const LIMIT: usize = 40;
+const EPOCH: i64 = 1_600_000_000;
+
+const SORTS: [&str; 9] =
+    ["-id", "title", "-published_at", "updated_at", "relevance", "id", "-title", "published_at", "-updated_at"];
+
+/// Time filters as minutes since [`EPOCH`]: published after and before, updated after and before. Wide, narrow, and empty
+/// ranges, and combinations of these.
+const TIMES: [[Option<i64>; 4]; 9] = [
+    [None, None, None, None],
+    [Some(-1), None, None, None],
+    [None, Some(300), None, None],
+    [Some(11_000), Some(11_200), None, None],
+    [None, None, Some(100), None],
+    [None, None, None, Some(500)],
+    [Some(100), None, Some(11_900), None],
+    [Some(2000), None, None, Some(10_000)],
+    [None, Some(500), Some(20_000), None],
+];
+
+/// Searches as words and phrases, which all must match.
+const SEARCHES: [&[&str]; 10] = [
+    &[],
+    &["all"],
+    &["few7"],
+    &["even", "odd"],
+    &["early", "late"],
+    &["early"],
+    &["all even"],
+    &["even all"],
+    &["red"],
+    &["title", "all"],
+];
+
+/// The post with this id. [`fill`] computes the same in SQL.
+struct Model {
+    id: i64,
+    title: String,
+    content: String,
+    published: bool,
+    /// In minutes since [`EPOCH`], like `updated`. Null for some drafts.
+    published_at: Option<i64>,
+    updated: i64,
+}
+
+impl Model {
+    fn new(id: i64) -> Self {
+        Self {
+            id,
+            title: format!("Title {}{}", (id * 31) % 5000, if id % 3 == 0 { " red" } else { "" }),
+            content: format!(
+                "all {} {} few{}",
+                if id % 2 == 0 { "even" } else { "odd" },
+                if id <= POSTS / 2 { "early" } else { "late" },
+                id % 100
+            ),
+            published: id % 10 != 0,
+            published_at: (id % 20 != 0).then_some(id),
+            updated: (id * 7919) % POSTS,
+        }
+    }
+
+    fn contains(&self, term: &str) -> bool {
+        let in_text = |text: &str| format!(" {} ", text.to_lowercase()).contains(&format!(" {term} "));
+        in_text(&self.title) || in_text(&self.content)
+    }
+
+    fn title_contains(&self, terms: &[&str]) -> bool {
+        let title = format!(" {} ", self.title.to_lowercase());
+        terms.iter().all(|term| title.contains(&format!(" {term} ")))
+    }
+
+    fn matches(&self, published: Option<bool>, times: [Option<i64>; 4], terms: &[&str]) -> bool {
+        let [published_after, published_before, updated_after, updated_before] = times;
+        published.is_none_or(|published| self.published == published)
+            && published_after.is_none_or(|time| self.published_at.is_some_and(|at| at > time))
+            && published_before.is_none_or(|time| self.published_at.is_some_and(|at| at < time))
+            && updated_after.is_none_or(|time| self.updated > time)
+            && updated_before.is_none_or(|time| self.updated < time)
+            && terms.iter().all(|term| self.contains(term))
+    }
+
+    /// The position of this post as the last one of a page.
+    fn position(&self, sort: &str, terms: &[&str], backwards: bool) -> CursorPosition {
+        let key = match sort.trim_start_matches('-') {
+            "title" => SortKey::Text(self.title.clone()),
+            "published_at" => self.published_at.map_or(SortKey::Null, |at| SortKey::Time(time(at))),
+            "updated_at" => SortKey::Time(time(self.updated)),
+            _ => SortKey::Id,
+        };
+        let is_other_tier = sort == "relevance" && !self.title_contains(terms);
+        CursorPosition { backwards, is_other_tier, key, id: self.id }
+    }
+}
+
+fn time(minutes: i64) -> Timestamp {
+    Timestamp::from_microseconds((EPOCH + minutes * 60) * 1_000_000).unwrap()
+}
+
+pub(super) fn fill(conn: &mut Connection) {
+    let (numbers, time) = match &conn.backend {
+        Backend::Sqlite(_) => (
+            format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {POSTS})"),
+            ("strftime('%Y-%m-%dT%H:%M:%S', 1600000000 + 60 * ", ", 'unixepoch') || '.000000Z'"),
+        ),
+        Backend::Postgres(_) => {
+            (format!("WITH n (n) AS (SELECT generate_series(1, {POSTS}))"), ("to_timestamp(1600000000 + 60 * ", ")"))
+        }
+    };
+    let time = |minutes: &str| format!("{}{minutes}{}", time.0, time.1);
+    execute(
+        conn,
+        &format!(
+            "INSERT INTO posts (id, slug, title, content, published, published_at, updated_at) {numbers} SELECT n,
+             'post-' || n,
+             'Title ' || ((n * 31) % 5000) || CASE WHEN n % 3 = 0 THEN ' red' ELSE '' END,
+             'all ' || CASE WHEN n % 2 = 0 THEN 'even' ELSE 'odd' END
+                 || CASE WHEN n <= {POSTS} / 2 THEN ' early' ELSE ' late' END || ' few' || (n % 100),
+             n % 10 <> 0, CASE WHEN n % 20 <> 0 THEN {} END, {} FROM n",
+            time("n"),
+            time(&format!("((n * 7919) % {POSTS})")),
+        ),
+    );
+    execute(conn, "ANALYZE");
+}
+
+fn sort(posts: &mut [&Model], sort: &str, terms: &[&str]) {
+    match sort.trim_start_matches('-') {
+        "id" => posts.sort_by_key(|post| post.id),
+        "title" => posts.sort_by_key(|post| (&post.title, post.id)),
+        "published_at" => posts.sort_by_key(|post| (post.published_at, post.id)),
+        "updated_at" => posts.sort_by_key(|post| (post.updated, post.id)),
+        _ => posts.sort_by_key(|post| (!post.title_contains(terms), -post.id)),
+    }
+    if sort.starts_with('-') {
+        posts.reverse();
+    }
+}
+
+fn parse(sort: &str, published: &str, times: [Option<i64>; 4], terms: &[&str]) -> ListQuery {
+    let mut text = url::form_urlencoded::Serializer::new(format!("limit={LIMIT}&view=summary"));
+    text.append_pair("sort", sort).append_pair("published", published);
+    let names = ["published_after", "published_before", "updated_after", "updated_before"];
+    text.extend_pairs(names.iter().zip(times).filter_map(|(name, at)| Some((name, time(at?).to_string()))));
+    if !terms.is_empty() {
+        text.append_pair("q", &terms.iter().map(|term| format!("\"{term}\"")).collect::<Vec<_>>().join(" "));
+    }
+    ListRequest::parse(&text.finish()).unwrap().query
+}
+
+/// Checks the first page, and the pages before and after a post in the middle of the list.
+fn check(conn: &mut Connection, posts: &[&Model], query: &mut ListQuery, name: &str, terms: &[&str], text: &str) {
+    let ids = |posts: &[&Model]| posts.iter().map(|post| post.id).collect::<Vec<i64>>();
+    let mut read = |query: &ListQuery| -> Vec<i64> {
+        let id = |item: ListItem| match item {
+            ListItem::Full(post) => post.id,
+            ListItem::Summary(summary) => summary.id,
+        };
+        list::read_page(conn, query).unwrap().items.into_iter().map(id).collect()
+    };
+    assert_eq!(read(query), ids(&posts[..posts.len().min(LIMIT)]), "first page: {text}");
+    let middle = posts.len() / 2;
+    let Some(post) = posts.get(middle) else { return };
+    query.position = Some(post.position(name, terms, false));
+    let after = &posts[middle + 1..];
+    assert_eq!(read(query), ids(&after[..after.len().min(LIMIT)]), "page after {}: {text}", post.id);
+    query.position = Some(post.position(name, terms, true));
+    assert_eq!(read(query), ids(&posts[middle.saturating_sub(LIMIT)..middle]), "page before {}: {text}", post.id);
+}
+
+#[on_both]
+async fn long_lists_match_the_model(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    let models: Vec<Model> = (1..=POSTS).map(Model::new).collect();
+    let mut rotation = 0;
+    for times in TIMES {
+        for terms in SEARCHES {
+            rotation += 1;
+            let sorts = SORTS.iter().cycle().skip(rotation).filter(|sort| **sort != "relevance" || !terms.is_empty());
+            let published = ["true", "true", "any", "false"][rotation % 4];
+            let is_published = published.parse::<bool>().ok();
+            let matching: Vec<&Model> = models.iter().filter(|post| post.matches(is_published, times, terms)).collect();
+            for name in sorts.take(3) {
+                let text = format!("sort={name} published={published} {times:?} {terms:?}");
+                let mut expected = matching.clone();
+                sort(&mut expected, name, terms);
+                let mut query = parse(name, published, times, terms);
+                check(&mut conn, &expected, &mut query, name, terms, &text);
+            }
+            let query = parse("-id", published, times, terms);
+            let total = count::total(&mut conn, &query.filter, count::Count::Exact, None).unwrap().unwrap();
+            assert_eq!(
+                (total.posts, total.is_estimate),
+                (matching.len() as i64, false),
+                "{published} {times:?} {terms:?}"
+            );
+        }
+    }
+}

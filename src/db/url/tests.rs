@@ -172,7 +172,6 @@ fn every_parameter_of_libpq_is_passed_on() {
         let (url, warnings) = postgres_url(&format!("postgres:///?{name}={value}&sslkey=x"));
         assert!(url.connection_string().contains(&format!("{name}='{value}'")), "{name}");
         assert!(warnings.is_empty(), "{name}: {warnings:?}");
-        assert_eq!(url.to_client_url().contains("x"), true, "{name}");
     }
     for secret in libpq::SECRETS {
         let (url, _) = postgres_url(&format!("postgres:///?{secret}=hush"));

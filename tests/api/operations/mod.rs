@@ -4,6 +4,7 @@ mod backup;
 mod dashboard;
 mod doctor;
 mod doctor_postgres;
+mod env_file;
 mod health;
 mod logs;
 pub(crate) mod metrics;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use posts_api::config::Settings;
-use posts_api::db::DatabaseUrl;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -102,6 +101,7 @@ fn configuration_output_hides_keys_and_passwords() {
     let variable = |name: &str| match name {
         "DATABASE_URL" => Some(url.clone()),
         "ADMIN_API_KEY" => Some(ADMIN_KEY.to_owned()),
+        "SENTRY_DSN" => Some("https://hushpublic:hushsecret@sentry.example/1".to_owned()),
         _ => None,
     };
     let config = Settings::default().check(variable).unwrap();
@@ -123,9 +123,6 @@ fn invalid_url_errors_hide_the_password() {
     ] {
         let url = url.replace("<>", PASSWORD_IN_URL);
         let sandbox = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("RUST_LOG", "trace")]);
-        if DatabaseUrl::parse(&url).is_ok_and(|(url, _)| matches!(url, DatabaseUrl::Sqlite { .. })) {
-            continue;
-        }
         for command in [&["serve"][..], &["migrate"], &["keys", "list"], &["export"]] {
             let outcome = sandbox.run(command);
             assert!(!outcome.status.success(), "{url}");

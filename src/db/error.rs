@@ -69,10 +69,11 @@ const BUSY: &[&str] = &["deadlock detected", "database is locked", "database tab
 const FULL: &[&str] = &["database or disk is full", "No space left on device"];
 /// PostgreSQL's 57014 (`query_canceled`) and 55P03 (`lock_not_available`), when a timeout is the cause.
 const DEADLINE: &[&str] = &["due to statement timeout", "due to lock timeout"];
-/// libpq's messages for a lost connection, and PostgreSQL's 57P01 to 57P03 (shutdown, crash, and startup).
+/// SQLite's `SQLITE_IOERR`, `SQLITE_READONLY`, and `SQLITE_CANTOPEN`, libpq's messages for a lost connection, and PostgreSQL's 57P01 to 57P03 (shutdown, crash, and startup).
 const UNREACHABLE: &[&str] = &[
     "server closed the connection", "terminating connection", "no connection to the server", "could not receive data",
-    "could not send data", "the database system is",
+    "could not send data", "the database system is", "disk I/O error", "attempt to write a readonly database",
+    "unable to open database file",
 ];
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod backup;
 mod dashboard;
-mod doctor;
+pub(crate) mod doctor;
 mod doctor_postgres;
 mod env_file;
 mod health;

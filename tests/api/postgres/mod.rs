@@ -7,3 +7,4 @@ mod replica;
 mod replica_health;
 mod statement_counts;
 mod tls;
+mod url_forms;

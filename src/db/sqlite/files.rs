@@ -89,9 +89,9 @@ impl OpenFiles {
                 (Err(error), None) if error.kind() == ErrorKind::NotFound => continue,
                 (Err(error), _) => return Err(format!("{}: {error}", file.path.display())),
             };
-            self.mark_lost(format!("{} was {change} while it was in use; restart the service", file.path.display()));
+            return Err(self.mark_lost(format!("{} was {change} while it was in use; restart", file.path.display())));
         }
-        self.ensure_intact()
+        Ok(())
     }
 
     /// Compares the files with the record, and checks that they can be written.
@@ -114,12 +114,14 @@ impl OpenFiles {
         self.lost.get().map_or(Ok(()), |reason| Err(reason.clone()))
     }
 
-    fn mark_lost(self: &Arc<Self>, reason: String) {
-        tracing::error!(%reason, "the files of the SQLite database have changed; rejecting all reads and writes");
-        if self.lost.set(reason).is_ok() {
+    /// Makes every later check fail. Returns the reason.
+    fn mark_lost(self: &Arc<Self>, reason: String) -> String {
+        if self.lost.set(reason.clone()).is_ok() {
+            tracing::error!(%reason, "the files of the SQLite database have changed; rejecting all reads and writes");
             // Keeps the record when all connections have closed. Otherwise the next one would use the other file.
             std::mem::forget(Arc::clone(self));
         }
+        reason
     }
 }
 

@@ -4,7 +4,7 @@ use crate::support::program::Sandbox;
 
 /// Starts the service, kills it while `-wal` and `-shm` exist, and prints the modes of the files.
 const SERVE_AND_KILL: &str = "umask 000
-posts-api --port 0 2>log & pid=$!
+posts-api --port 0 >/dev/null 2>log & pid=$!
 until grep -q 'listening on' log; do kill -0 $pid; done
 kill -KILL $pid
 wait $pid || true

@@ -97,17 +97,6 @@ async fn link_to_another_file_is_noticed() {
 }
 
 #[tokio::test]
-async fn writes_before_the_log_was_removed_survive_a_restart() {
-    let mut service = Service::start("sqlite://data/posts.db").await;
-    service.sandbox.shell("rm data/posts.db-wal").success();
-    assert_eq!(service.create("after").await, 503);
-    service.server.signal("TERM");
-    service.server.wait_for_exit().await;
-    let posts = service.sandbox.run(&["export"]).success();
-    assert!(posts.contains(r#""slug":"before""#), "{posts}");
-}
-
-#[tokio::test]
 async fn other_programs_may_use_the_database() {
     let service = Service::start("sqlite://data/posts.db").await;
     for number in 0..3 {

@@ -43,7 +43,7 @@ impl DatabaseUrl {
                 reject(format!("unknown scheme {scheme:?}; use postgres:// or sqlite://"))
             }
             // Not echoed: in a URL without a scheme, the text before the first colon may be a user name or a key.
-            _ => reject("unknown scheme; use postgres:// or sqlite://, in lower case"),
+            _ => reject("unknown scheme; use postgres:// or sqlite://, in lower case and without quotes"),
         }
     }
 }

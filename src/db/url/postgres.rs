@@ -123,6 +123,8 @@ impl PostgresUrl {
     /// Replaces the values of secret parameters in `text`, plain or percent-encoded, with `***`.
     pub(crate) fn redact(&self, text: &str) -> String {
         let secrets = libpq::SECRETS.iter().filter_map(|name| self.parameters.get(name));
+        let names = ["user", "dbname"].iter().filter_map(|name| self.parameters.get(name));
+        let secrets = secrets.chain(names.filter(|name| !uri::is_printable_name(name)));
         secrets.filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| {
             let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
             text.replace(secret, "***").replace(&encoded, "***")

@@ -105,6 +105,12 @@ fn password_is_redacted() {
     assert_eq!(format!("{url:?}"), "postgres://me@host:1/db");
     let (url, _) = postgres_url("postgres://me:p%40ss@host:1/db");
     assert_eq!(url.redact("p@ss and p%40ss"), "*** and ***");
+    let (url, _) = postgres_url("postgres://me%3Ahush@h/db%3Fpassword%3Dhush");
+    assert_eq!(url.to_message(), "postgres://***@h/***");
+    assert_eq!(
+        url.redact("no role \"me:hush\", no database \"db?password=hush\""),
+        "no role \"***\", no database \"***\""
+    );
 }
 
 #[test]
@@ -146,7 +152,8 @@ fn url_forms_of_psql_are_accepted() {
             "postgres://old:pw@a/x?user=me&host=b&dbname=y", "user='me' password='pw' host='b' dbname='y'",
             "postgres://me@b/y",
         ),
-        ("postgres://h/a%20b%2F%27", r"host='h' dbname='a b/\''", "postgres://h/a%20b%2F%27"),
+        ("postgres://h/a%20b%2F%27", r"host='h' dbname='a b/\''", "postgres://h/***"),
+        ("postgres://a%40b@h/a-b", "user='a@b' host='h' dbname='a-b'", "postgres://a%40b@h/a-b"),
         ("postgres://h?password=a%20b+c%5C", r"host='h' password='a b+c\\'", "postgres://h"),
         ("postgres://h/db?ssl=true", "host='h' dbname='db' sslmode='require'", "postgres://h/db"),
         ("postgres://h/db?sslmode=allow&sslmode=allow&", "host='h' dbname='db' sslmode='allow'", "postgres://h/db"),

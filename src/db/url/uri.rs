@@ -81,10 +81,12 @@ impl Uri {
         Ok(uri)
     }
 
-    /// Formats parameters as a URI. `query` are the names to include in the query. The password is not included.
+    /// Formats parameters as a URI for messages. `query` are the names to include in the query. The password is not
+    /// included.
     pub(crate) fn format(parameters: &Parameters, query: &[&str]) -> String {
         let encode = |text: &str| utf8_percent_encode(text, ENCODE_SET).to_string();
-        let user = parameters.get("user").map(|user| encode(user) + "@").unwrap_or_default();
+        let encode_name = |name: &str| if is_printable_name(name) { encode(name) } else { "***".to_owned() };
+        let user = parameters.get("user").map(|user| encode_name(user) + "@").unwrap_or_default();
         let ports: Vec<&str> = parameters.get("port").unwrap_or_default().split(',').collect();
         let hosts = parameters.get("host").unwrap_or_default().split(',').enumerate().map(|(index, host)| {
             let host = if is_ipv6(host) { format!("[{}]", host.replace('%', "%25")) } else { encode(host) };
@@ -95,12 +97,18 @@ impl Uri {
             }
         });
         let hosts = hosts.collect::<Vec<_>>().join(",");
-        let database = parameters.get("dbname").map(|name| format!("/{}", encode(name))).unwrap_or_default();
+        let database = parameters.get("dbname").map(|name| format!("/{}", encode_name(name))).unwrap_or_default();
         let pairs = parameters.iter().filter(|(name, _)| query.contains(name));
         let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("postgres://{user}{hosts}{database}{mark}{}", pairs.join("&"))
     }
+}
+
+/// Whether a message may contain this name of a user or a database. If a delimiter was percent-encoded by mistake, as in
+/// `user%3Apassword@host`, the name contains the password.
+pub(crate) fn is_printable_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@'))
 }
 
 /// Splits `host:port,[::1]:port` into the list of hosts and the list of ports, as libpq expects them.

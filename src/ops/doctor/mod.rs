@@ -53,10 +53,10 @@ impl Check {
             Ok(config) => config,
             Err(error) => return Self::error(NAME, error),
         };
-        let file = config.env_file.as_ref().map_or_else(|| "there is no .env file".to_owned(), ToString::to_string);
+        let file = config.env_file.as_ref().map(|file| format!("; {file}")).unwrap_or_default();
         match config.warnings.as_slice() {
-            [] => Self::ok(NAME, format!("all settings are valid; {file}")),
-            warnings => Self::warning(NAME, format!("{}; {file}", warnings.join("; "))),
+            [] => Self::ok(NAME, format!("all settings are valid{file}")),
+            warnings => Self::warning(NAME, format!("{}{file}", warnings.join("; "))),
         }
     }
 }

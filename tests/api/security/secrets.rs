@@ -134,6 +134,25 @@ fn invalid_url_errors_hide_the_password() {
     }
 }
 
+#[test]
+fn unencoded_special_characters_reveal_no_part() {
+    for special in ["#", "/", "?", "@", ":", "%", "[", "]", "&", " ", ",", "'", "\\"] {
+        let password = ["hush", "husk", "husl"].join(special);
+        for url in ["postgres://user:<>@127.0.0.1:9/posts", "postgresql://127.0.0.1:9/posts?user=user&password=<>"] {
+            let url = url.replace("<>", &password);
+            let names = ["DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_READ_URL"];
+            let mut sandbox = Sandbox::new([("DATABASE_URL", "postgres://127.0.0.1:9/posts"), ("RUST_LOG", "trace")]);
+            for (name, command) in names.iter().zip([&["serve"][..], &["doctor"], &["doctor", "--json"]]) {
+                sandbox.set(name, &url);
+                let outcome = sandbox.run(command);
+                assert!(!outcome.status.success(), "{url}");
+                let output = outcome.stdout + &outcome.stderr;
+                assert!(!output.contains("hus"), "{name}={url}: {output}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn lost_database_errors_hide_the_password() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use posts_api::config::{Settings, environment};
+use posts_api::config::Settings;
 use posts_api::transfer::Contents;
 use posts_api::{db, openapi, routes};
 
@@ -77,7 +77,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match load_env_file().and_then(|()| parse()).and_then(run) {
+    match parse().and_then(run) {
         Ok(code) => code,
         // The program that reads the output, such as `head`, has closed the pipe. This is not an error.
         Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
@@ -94,18 +94,6 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>())
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-/// Loads `.env` if it exists. The message for a syntax error omits the line, which could contain a password.
-fn load_env_file() -> Result<()> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(dotenvy::Error::LineParse(_, index)) => {
-            Err(format!("failed to parse .env: syntax error at character {index} of a line").into())
-        }
-        Err(error) => Err(format!("failed to read .env: {error}").into()),
-    }
 }
 
 /// Parses the command line. Reports an invalid value as one line, like other startup errors. clap prints help, usage,
@@ -127,13 +115,16 @@ fn run(arguments: CommandLine) -> Result<ExitCode> {
         print(&openapi::to_json(&routes::document())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = arguments.settings.check(environment);
+    let config = arguments.settings.load();
     // This command runs even if a setting is invalid, and reports the error.
     if let Command::Doctor { json } = command {
         return doctor::doctor(config, json);
     }
     let config = config?;
     let _exporters = logging::start(&config)?;
+    if let Some(file) = &config.env_file {
+        tracing::debug!("{file}");
+    }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

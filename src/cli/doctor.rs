@@ -17,11 +17,11 @@ pub(crate) fn doctor(config: std::result::Result<Config, ConfigError>, as_json: 
         .and_then(|config| logging::start(&config).map(|exporters| (config, exporters)));
     let checks = match &config {
         Ok((config, _exporters)) => {
-            let mut checks = vec![Check::of_settings(None, &config.warnings)];
+            let mut checks = vec![Check::of_settings(Ok(config))];
             checks.extend(doctor::run_checks(config));
             checks
         }
-        Err(error) => vec![Check::of_settings(Some(error), &[])],
+        Err(error) => vec![Check::of_settings(Err(error))],
     };
     let is_ok = checks.iter().all(|check| check.status != Status::Error);
     if as_json {

@@ -3,12 +3,14 @@
 //! Flags take precedence over environment variables, and environment variables over `.env`. `settings` declares the
 //! settings, `parse` parses their values, and [`Settings::check`] validates them and returns a [`Config`].
 
+mod env_file;
 mod parse;
 mod rate_limit;
 #[cfg(test)]
 mod reference;
 mod settings;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,13 +22,16 @@ use crate::db::{DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions};
 use parse::RawSetting;
 use settings::Setting;
 
+pub use env_file::EnvFile;
 pub use parse::{AdminApiKey, ConfigError, LogFormat};
 pub use rate_limit::{Rate, RateLimit};
 pub use settings::Settings;
 
 /// The validated settings.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
+    /// The `.env` file that some of the settings may come from.
+    pub env_file: Option<EnvFile>,
     pub database: DatabaseUrl,
     /// Further URLs of `database`: without the pooler, and of a replica.
     pub endpoints: Endpoints,
@@ -62,55 +67,76 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+impl fmt::Debug for Config {
+    /// Omits the settings that contain secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { database, endpoints, host, port, .. } = self;
+        let mut debug = f.debug_struct("Config");
+        debug.field("database", database).field("endpoints", endpoints).field("host", host).field("port", port);
+        debug.finish_non_exhaustive()
+    }
+}
+
 /// How long a request waits for a connection, unless the database URL sets `pool_timeout`.
 const POOL_WAIT: Duration = Duration::from_secs(2);
 
 impl Settings {
-    /// Validates every setting. A setting without a flag is looked up in `environment`.
+    /// Adds the variables of `.env` to the environment of the process, then validates every setting. Must run before the
+    /// process starts threads.
+    ///
+    /// # Errors
+    /// `.env` or a setting is invalid.
+    pub fn load(self) -> Result<Config, ConfigError> {
+        let env_file = env_file::load()?;
+        Ok(Config { env_file, ..self.check(environment)? })
+    }
+
+    /// Validates every setting. A setting without a flag is looked up in `environment`. White space at both ends of a
+    /// value is removed, and an empty value counts as unset.
     ///
     /// # Errors
     /// A setting has an invalid value. The error names the first such setting.
     pub fn check(self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
-        let raw = |flag: Option<String>, setting: &'static Setting| RawSetting {
-            setting,
-            text: flag.or_else(|| environment(setting.variable)).filter(|value| !value.is_empty()),
+        let raw = |flag: Option<String>, setting: &'static Setting| {
+            RawSetting::new(setting, flag.or_else(|| environment(setting.variable)))
         };
         let mut warnings = Vec::new();
-        let database = raw(self.database_url, &settings::DATABASE_URL)
+        let database = raw(self.database_url, &settings::DATABASE_URL)?
             .url(&mut warnings)?
             .map_or_else(|| DatabaseUrl::parse(settings::DATABASE_URL.default).map(|(url, _)| url), Ok)?;
-        let max_lag = raw(self.max_replica_lag, &settings::MAX_REPLICA_LAG).or_default(parse::seconds(1))?;
-        let direct = raw(self.database_direct_url, &settings::DATABASE_DIRECT_URL);
+        let max_lag = raw(self.max_replica_lag, &settings::MAX_REPLICA_LAG)?.or_default(parse::seconds(1))?;
+        let direct = raw(self.database_direct_url, &settings::DATABASE_DIRECT_URL)?;
         let direct = direct.endpoint(&database, &mut warnings)?;
-        let replica = raw(self.database_read_url, &settings::DATABASE_READ_URL);
+        let replica = raw(self.database_read_url, &settings::DATABASE_READ_URL)?;
         let replica = replica.endpoint(&database, &mut warnings)?;
         let (limit, wait) = match &database {
             DatabaseUrl::Postgres(url) => (url.connection_limit, url.pool_timeout),
             DatabaseUrl::Sqlite { .. } => (None, None),
         };
-        let mut size = raw(self.db_pool_size, &settings::DB_POOL_SIZE);
+        let mut size = raw(self.db_pool_size, &settings::DB_POOL_SIZE)?;
         size.text = size.text.or_else(|| limit.map(|limit| limit.to_string()));
         Ok(Config {
+            env_file: None,
             pool: PoolOptions { size: size.or_default(parse::pool_size)?, wait: wait.unwrap_or(POOL_WAIT) },
-            host: raw(self.host, &settings::HOST).or_default(parse::address)?,
-            port: raw(self.port, &settings::PORT).or_default(|text| text.parse().ok())?,
-            admin_port: raw(self.admin_port, &settings::ADMIN_PORT).optional(|text| text.parse().ok())?,
-            admin_host: raw(self.admin_host, &settings::ADMIN_HOST).or_default(parse::address)?,
-            admin_api_key: raw(self.admin_api_key, &settings::ADMIN_API_KEY).optional(|text| text.parse().ok())?,
-            require_if_match: raw(self.require_if_match, &settings::REQUIRE_IF_MATCH).or_default(parse::boolean)?,
-            cors_allowed_origins: raw(self.cors_allowed_origins, &settings::CORS_ALLOWED_ORIGINS).origins()?,
-            cache_bytes: raw(self.cache_bytes, &settings::CACHE_BYTES).or_default(|text| text.parse().ok())?,
-            rate_limit: raw(self.rate_limit, &settings::RATE_LIMIT).or_default(RateLimit::parse)?,
-            trusted_proxies: raw(self.trusted_proxies, &settings::TRUSTED_PROXIES)
+            host: raw(self.host, &settings::HOST)?.or_default(parse::address)?,
+            port: raw(self.port, &settings::PORT)?.or_default(|text| text.parse().ok())?,
+            admin_port: raw(self.admin_port, &settings::ADMIN_PORT)?.optional(|text| text.parse().ok())?,
+            admin_host: raw(self.admin_host, &settings::ADMIN_HOST)?.or_default(parse::address)?,
+            admin_api_key: raw(self.admin_api_key, &settings::ADMIN_API_KEY)?.optional(|text| text.parse().ok())?,
+            require_if_match: raw(self.require_if_match, &settings::REQUIRE_IF_MATCH)?.or_default(parse::boolean)?,
+            cors_allowed_origins: raw(self.cors_allowed_origins, &settings::CORS_ALLOWED_ORIGINS)?.origins()?,
+            cache_bytes: raw(self.cache_bytes, &settings::CACHE_BYTES)?.or_default(|text| text.parse().ok())?,
+            rate_limit: raw(self.rate_limit, &settings::RATE_LIMIT)?.or_default(RateLimit::parse)?,
+            trusted_proxies: raw(self.trusted_proxies, &settings::TRUSTED_PROXIES)?
                 .optional(parse::networks)?
                 .unwrap_or_default(),
-            shutdown_grace: raw(self.shutdown_grace, &settings::SHUTDOWN_GRACE).or_default(parse::seconds(0))?,
-            log: raw(self.log, &settings::RUST_LOG).or_default(|text| Some(text.to_owned()))?,
-            log_format: raw(self.log_format, &settings::LOG_FORMAT).or_default(parse::log_format)?,
-            slow_query: raw(self.slow_query_ms, &settings::SLOW_QUERY_MS).optional(parse::milliseconds)?,
-            otlp_endpoint: raw(self.otel_exporter_otlp_endpoint, &settings::OTEL_EXPORTER_OTLP_ENDPOINT)
+            shutdown_grace: raw(self.shutdown_grace, &settings::SHUTDOWN_GRACE)?.or_default(parse::seconds(0))?,
+            log: raw(self.log, &settings::RUST_LOG)?.or_default(|text| Some(text.to_owned()))?,
+            log_format: raw(self.log_format, &settings::LOG_FORMAT)?.or_default(parse::log_format)?,
+            slow_query: raw(self.slow_query_ms, &settings::SLOW_QUERY_MS)?.optional(parse::milliseconds)?,
+            otlp_endpoint: raw(self.otel_exporter_otlp_endpoint, &settings::OTEL_EXPORTER_OTLP_ENDPOINT)?
                 .optional(parse::http_url)?,
-            sentry_dsn: raw(self.sentry_dsn, &settings::SENTRY_DSN).optional(|text| text.parse().ok())?,
+            sentry_dsn: raw(self.sentry_dsn, &settings::SENTRY_DSN)?.optional(|text| text.parse().ok())?,
             database,
             endpoints: Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) },
             warnings,
@@ -126,9 +152,9 @@ impl Config {
     }
 }
 
-/// Reads an environment variable of the process. `main` has added the variables of `.env` to them.
+/// Reads an environment variable of the process. U+FFFD replaces what is not UTF-8.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

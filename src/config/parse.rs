@@ -1,9 +1,10 @@
 //! Parses the text of a setting into its value, or returns a [`ConfigError`].
 
-use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+use std::{fmt, io};
 
 use ipnet::IpNet;
 use url::Url;
@@ -49,8 +50,18 @@ pub enum ConfigError {
     /// Omits the value, because it may be a secret that was assigned to the wrong setting.
     #[error("{name}: must be {accepts}")]
     Value { name: &'static str, accepts: &'static str },
-    #[error("CORS_ALLOWED_ORIGINS: {0:?} is not an origin; use scheme, host, and port, such as https://example.org")]
-    Origin(String),
+    #[error("{0}: must not contain control characters or characters that are not UTF-8")]
+    Characters(&'static str),
+    /// Contains the position of the origin in the list.
+    #[error(
+        "CORS_ALLOWED_ORIGINS: entry {0} is not an origin; use scheme, host, and port, such as https://example.org"
+    )]
+    Origin(usize),
+    #[error("failed to read {}: {error}", path.display())]
+    EnvFile { path: PathBuf, error: io::Error },
+    /// A line of `.env` is invalid. The reason contains no part of the line.
+    #[error("{}, line {line}: {reason}", path.display())]
+    EnvLine { path: PathBuf, line: usize, reason: String },
 }
 
 /// A setting and its unparsed value.
@@ -62,6 +73,18 @@ pub(super) struct RawSetting {
 }
 
 impl RawSetting {
+    /// Removes white space at both ends of the value. With it, `sqlite://posts.db ` would name another file.
+    ///
+    /// # Errors
+    /// The text contains control characters, or U+FFFD in place of what is not UTF-8.
+    pub(super) fn new(setting: &'static Setting, text: Option<String>) -> Result<Self, ConfigError> {
+        let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        if text.as_ref().is_some_and(|text| text.contains(|c: char| c.is_control() || c == '\u{fffd}')) {
+            return Err(ConfigError::Characters(setting.variable));
+        }
+        Ok(Self { setting, text })
+    }
+
     /// Parses the value, or returns `None` if the setting is unset.
     ///
     /// # Errors
@@ -168,7 +191,10 @@ pub(super) fn pool_size(text: &str) -> Option<u32> {
 }
 
 pub(super) fn http_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none())
+    Url::parse(text).ok().filter(|url| {
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        matches!(url.scheme(), "http" | "https") && url.query().is_none() && !has_credentials
+    })
 }
 
 /// Parses a list of networks. An address without a prefix length is a network with one address.
@@ -180,9 +206,10 @@ pub(super) fn networks(list: &str) -> Option<Vec<IpNet>> {
 fn origins(list: &str) -> Result<Vec<String>, ConfigError> {
     list.split(',')
         .map(str::trim)
-        .map(|origin| match Url::parse(origin) {
+        .zip(1..)
+        .map(|(origin, position)| match Url::parse(origin) {
             Ok(url) if url.origin().is_tuple() && url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
-            _ => Err(ConfigError::Origin(origin.to_owned())),
+            _ => Err(ConfigError::Origin(position)),
         })
         .collect()
 }

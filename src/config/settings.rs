@@ -35,7 +35,7 @@ macro_rules! settings {
         $help:literal; $accepts:literal; $details:literal;
     )+ })+) => {
         /// The flags of the command line. [`Settings::check`] adds the values from the environment.
-        #[derive(Debug, Default, Args)]
+        #[derive(Default, Args)]
         pub struct Settings { $($(
             #[arg(
                 long, global = true, value_name = $value_name, help_heading = $section,
@@ -64,7 +64,6 @@ macro_rules! settings {
             };
         )+)+
 
-        #[cfg(test)]
         pub(super) const ALL: &[&Setting] = &[$($(&$constant,)+)+];
     };
 }
@@ -74,8 +73,9 @@ settings! {
         database_url DATABASE_URL = "DATABASE_URL", "URL", default "sqlite://posts.db":
             "Database to store posts in";
             "`sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`";
-            "The file is created if it is missing; a PostgreSQL database must exist. Percent-encode characters that a \
-             URL cannot contain, such as `@` in a password";
+            "The file is created if it is missing; a PostgreSQL database must exist. Percent-encode special characters \
+             in user name and password: `#` as `%23`, `%` as `%25`, `/` as `%2F`, `:` as `%3A`, `?` as `%3F`, and `@` \
+             as `%40`";
         database_direct_url DATABASE_DIRECT_URL = "DATABASE_DIRECT_URL", "URL", default "none":
             "URL of the same PostgreSQL database without the pooler of `DATABASE_URL`";
             "a `postgres://` URL of the same database and schema as `DATABASE_URL`";
@@ -164,7 +164,7 @@ settings! {
             "Choose an address that only your monitoring system can reach";
         otel_exporter_otlp_endpoint OTEL_EXPORTER_OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT", "URL", default "none":
             "OpenTelemetry collector that receives traces by OTLP over HTTP";
-            "an http or https URL such as `http://127.0.0.1:4318`";
+            "an http or https URL without user name and password, such as `http://127.0.0.1:4318`";
             "Other environment variables of OpenTelemetry also apply, such as `OTEL_EXPORTER_OTLP_HEADERS`, \
              `OTEL_TRACES_SAMPLER`, and `OTEL_SERVICE_NAME`";
         sentry_dsn SENTRY_DSN = "SENTRY_DSN", "DSN", default "none":

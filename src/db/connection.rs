@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
+use diesel::result::DatabaseErrorKind;
 use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
@@ -15,12 +16,15 @@ use crate::db::instrumentation::QueryListener;
 use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
 use crate::db::postgres::sqlstate::{self, Condition};
+use crate::db::sqlite::files::OpenFiles;
 use crate::db::sqlite::open::BUSY_TIMEOUT;
 use crate::db::url::DatabaseUrl;
 use crate::db::{postgres, sqlite};
 
 /// A connection to SQLite or PostgreSQL.
 pub struct Connection {
+    /// The files of SQLite. Dropped before `backend` closes, because SQLite may then remove some of the files.
+    files: Option<Arc<OpenFiles>>,
     pub backend: Backend,
     /// What the current write has changed so far, by [`Connection::mark_changed`]. `None` if it has marked nothing.
     visibility: Option<Visibility>,
@@ -89,13 +93,18 @@ impl Connection {
         let interrupt = Arc::new(Interrupt::default());
         let result = match url {
             DatabaseUrl::Sqlite { path } if purpose == Purpose::Inspect => {
-                sqlite::open::open_read_only(path).map(Backend::Sqlite)
+                sqlite::open::open_read_only(path).map(|conn| (Backend::Sqlite(conn), None))
             }
-            DatabaseUrl::Sqlite { path } => sqlite::open::open(path, purpose).map(Backend::Sqlite),
-            DatabaseUrl::Postgres(url) => postgres::open::open(url, purpose, &interrupt).map(Backend::Postgres),
+            DatabaseUrl::Sqlite { path } => {
+                sqlite::open::open(path, purpose).map(|(conn, files)| (Backend::Sqlite(conn), Some(files)))
+            }
+            DatabaseUrl::Postgres(url) => {
+                postgres::open::open(url, purpose, &interrupt).map(|conn| (Backend::Postgres(conn), None))
+            }
         };
-        let backend = result.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
+        let (backend, files) = result.map_err(|reason| ConnectError { url: url.clone(), reason: one_line(&reason) })?;
         let mut connection = Self {
+            files,
             backend,
             visibility: None,
             data_version: None,
@@ -129,12 +138,15 @@ impl Connection {
     /// Runs `body` in a transaction: commits if it returns `Ok`, rolls back if it returns an error.
     ///
     /// On SQLite the transaction takes the write lock at its start (`BEGIN IMMEDIATE`). A deferred transaction that
-    /// reads before it writes fails if another connection has written in between.
+    /// reads before it writes fails if another connection has written in between. A commit to files that were removed or
+    /// replaced is an error.
     pub fn transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.run_transaction("BEGIN", "BEGIN IMMEDIATE", body)
+        let value = self.run_transaction("BEGIN", "BEGIN IMMEDIATE", body)?;
+        self.verify_files()?;
+        Ok(value)
     }
 
     /// Runs `body`, which only reads, in a transaction whose statements share one snapshot.
@@ -267,6 +279,20 @@ impl Connection {
         Ok(is_busy? == [0])
     }
 
+    /// Checks that SQLite's files are those that were opened. Does nothing on PostgreSQL.
+    ///
+    /// # Errors
+    /// A file was removed or replaced.
+    pub(crate) fn verify_files(&self) -> QueryResult<()> {
+        self.files.as_ref().map_or(Ok(()), OpenFiles::verify).map_err(closed)
+    }
+
+    /// # Errors
+    /// An earlier check has found that SQLite's files were removed or replaced.
+    pub(crate) fn ensure_files_intact(&self) -> QueryResult<()> {
+        self.files.as_ref().map_or(Ok(()), |files| files.ensure_intact()).map_err(closed)
+    }
+
     /// Whether a transaction was left open, its state is unknown, an error has ended the session, or another thread has
     /// closed the connection.
     pub(crate) fn is_broken(&mut self) -> bool {
@@ -285,6 +311,12 @@ impl Connection {
         is_read_only && self.opened_at.elapsed() < READ_ONLY_RECHECK
     }
 
+    /// Checks that the database can be read, and that the files of SQLite can be written.
+    pub(crate) fn check_readiness(&mut self) -> QueryResult<()> {
+        self.files.as_ref().map_or(Ok(()), OpenFiles::verify_writable).map_err(closed)?;
+        self.ping()
+    }
+
     /// One round trip to the database.
     ///
     /// # Errors
@@ -301,6 +333,11 @@ impl Connection {
     pub(crate) fn ping_idle(&mut self) -> QueryResult<()> {
         self.ping().or_else(|error| if self.is_recently_opened_and_read_only(&error) { Ok(()) } else { Err(error) })
     }
+}
+
+/// The error of a connection that cannot be used any more.
+fn closed(reason: String) -> diesel::result::Error {
+    diesel::result::Error::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(reason))
 }
 
 /// Joins the lines of an error: libpq reports one per address that it tried.

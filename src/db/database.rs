@@ -293,8 +293,9 @@ impl Database {
         result.inspect_err(|error| self.0.errors.record(error))
     }
 
-    /// Makes one round trip to the database, to check that it responds.
+    /// Makes one round trip to the database, to check that it responds. On SQLite also checks that its files are neither
+    /// removed, nor replaced, nor read-only.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read_inline(Connection::ping).await
+        self.read_inline(Connection::check_readiness).await
     }
 }

@@ -83,6 +83,8 @@ fn sqlite_condition(message: &str) -> Condition {
         Condition::DiskFull
     } else if is_any_of(&["attempt to write a readonly database"]) {
         Condition::ReadOnly
+    } else if is_any_of(&["disk I/O error", "unable to open database file"]) {
+        Condition::SessionLost
     } else {
         Condition::Other
     }

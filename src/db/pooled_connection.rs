@@ -50,6 +50,7 @@ pub(crate) struct PooledConnection {
 
 impl PooledConnection {
     pub(crate) fn run<T>(&mut self, body: impl FnOnce(&mut Connection) -> QueryResult<T>) -> Result<T, Error> {
+        self.connection.ensure_files_intact()?;
         self.verified_at = None;
         let result = body(&mut self.connection);
         if let Err(error) = &result {

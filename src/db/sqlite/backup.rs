@@ -20,7 +20,7 @@ use tempfile::TempPath;
 
 use crate::db::connection::{ConnectError, Connection, on};
 use crate::db::error::Error;
-use crate::db::sqlite::open::sidecar_path;
+use crate::db::sqlite::files::sidecar_path;
 use crate::db::url::{DatabaseUrl, PostgresUrl};
 
 /// Why a backup could not be made.

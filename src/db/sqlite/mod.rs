@@ -1,8 +1,9 @@
-//! SQLite only: opening the file, the writer thread, the write-ahead log, and backups.
+//! SQLite only: opening and watching the files, the writer thread, the write-ahead log, and backups.
 
 pub(crate) mod backup;
 pub(crate) mod cancel;
-pub mod open;
+pub(crate) mod files;
+pub(crate) mod open;
 mod queued_write;
 pub(crate) mod wal;
 pub(crate) mod writer;

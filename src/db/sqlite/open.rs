@@ -1,6 +1,7 @@
 //! Opens a SQLite file for reading, for writing, or for inspection.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::Connection as _;
@@ -10,19 +11,21 @@ use diesel::sqlite::SqliteConnection;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::db::options::Purpose;
+use crate::db::sqlite::files::{OpenFiles, sidecar_path};
 
 /// How long a PRAGMA is retried while another process has the file locked.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another connection's lock: 5 s.
 pub(crate) const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 
-/// Opens the file and creates it if it is missing.
-pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<SqliteConnection, String> {
+/// Opens the file and creates it if it is missing, unless the process has a connection to a file that was removed.
+pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<(SqliteConnection, Arc<OpenFiles>), String> {
+    OpenFiles::check(path)?;
     create_private(path).map_err(|error| error.to_string())?;
-    // diesel interprets `file:…` as a URI with parameters. A leading `./` makes it a path.
-    let path = path.to_str().ok_or("the path is not UTF-8")?;
-    let path = if path.starts_with("file:") { format!("./{path}") } else { path.to_owned() };
-    let mut conn = SqliteConnection::establish(&path).map_err(|error| error.to_string())?;
+    // diesel interprets `file:…` and `sqlite://…` as URIs with parameters. A leading `./` makes them paths.
+    let name = Path::new(".").join(path);
+    let name = name.to_str().ok_or("the path is not UTF-8")?;
+    let mut conn = SqliteConnection::establish(name).map_err(|error| error.to_string())?;
     // One statement each, in this order: without busy_timeout the next PRAGMA fails while another process writes.
     // synchronous = FULL makes each commit durable. journal_size_limit is 64 MiB.
     for pragma in [
@@ -38,7 +41,7 @@ pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<SqliteConnection, St
             conn.batch_execute(pragma).map_err(|error| error.to_string())?;
         }
     }
-    Ok(conn)
+    Ok((conn, OpenFiles::register(path)?))
 }
 
 /// Retries while the file is locked. While another process switches the file to WAL mode, SQLite reports "locked" at
@@ -55,8 +58,8 @@ fn set_pragma(conn: &mut SqliteConnection, pragma: &str) -> QueryResult<()> {
     }
 }
 
-/// Creates a missing file with mode 0600, because drafts and key hashes are confidential. SQLite gives the WAL the same
-/// mode.
+/// Creates a missing file with mode 0600, whatever the umask, because drafts and key hashes are confidential. SQLite
+/// gives the `-wal` and `-shm` files the same mode. An existing file keeps its mode.
 ///
 /// An existing file is not opened. Closing any descriptor of a file releases all of the process's POSIX locks on it
 /// (`fcntl`). If another program then closes the database, it does not see those locks, considers its connection the
@@ -68,11 +71,33 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.create_new(true).append(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE);
+    match options.open(link_target(path)) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        created => created.map(drop),
+        Err(error) => Err(error),
+        #[cfg(unix)]
+        Ok(file) => file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE)),
+        #[cfg(not(unix))]
+        Ok(_) => Ok(()),
     }
+}
+
+/// Readable and writable by the owner only.
+#[cfg(unix)]
+const PRIVATE: u32 = 0o600;
+
+/// Follows symbolic links to the file, which may be missing. `create_new` does not follow links, but SQLite does: it
+/// would create the target of a link with the mode of the umask.
+fn link_target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // The limit of Linux. Opening a longer chain fails.
+    for _ in 0..40 {
+        match path.read_link() {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => break,
+        }
+    }
+    path
 }
 
 /// The characters to percent-encode in the path of a URI.
@@ -95,13 +120,4 @@ pub(crate) fn open_read_only(path: &Path) -> Result<SqliteConnection, String> {
     // SQLite opens any file. The first read fails if it is not a database.
     diesel::sql_query("SELECT 1 FROM sqlite_master").execute(&mut conn).map_err(|error| error.to_string())?;
     Ok(conn)
-}
-
-/// The path of one of SQLite's files beside the database: `-wal` is the write-ahead log, `-shm` its index, and
-/// `-journal` the rollback journal.
-#[must_use]
-pub fn sidecar_path(database: &Path, suffix: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
 }

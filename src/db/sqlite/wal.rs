@@ -25,7 +25,7 @@ use crate::db::connection::Connection;
 use crate::db::error::Error;
 use crate::db::long_reads::LongReadLock;
 use crate::db::pooled_connection::Connections;
-use crate::db::sqlite::open::sidecar_path;
+use crate::db::sqlite::files::sidecar_path;
 
 const MIB: u64 = 1024 * 1024;
 /// Without readers, SQLite restarts the WAL at about 4 MiB.

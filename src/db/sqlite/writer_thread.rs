@@ -8,10 +8,10 @@
 //! 3. It runs the write in a savepoint, so that a write that fails or panics is rolled back alone.
 //! 4. It takes the next write and repeats step 3, until the queue is empty, the batch has 128 writes, or 10 ms have
 //!    passed: the first caller waits for the last write.
-//! 5. It commits, advances the revision, and only then replies to the callers. A client that has its response therefore
+//! 5. It commits, checks that the database was not removed or replaced, advances the revision, and only then replies to the callers. A client that has its response therefore
 //!    never reads older data from a cache. A failed commit advances the revision too, because it may have been stored.
 //!
-//! While the queue is empty, the thread checks for external changes every 25 ms. After each batch and each check it
+//! While the queue is empty, the thread checks for external changes and the files every 25 ms. After each batch and each check it
 //! shortens the write-ahead log.
 
 use std::sync::Arc;
@@ -148,10 +148,10 @@ impl WriterThread {
 
     fn poll_changes(&self) {
         let now = Instant::now();
-        let result =
-            self.connections.get().map_err(|error| error.to_string()).and_then(|mut pooled| {
-                pooled.run(|conn| self.check_changes(conn, now)).map_err(|error| error.to_string())
-            });
+        let result = self.connections.get().map_err(|error| error.to_string()).and_then(|mut pooled| {
+            let check = |conn: &mut Connection| conn.verify_files().and_then(|()| self.check_changes(conn, now));
+            pooled.run(check).map_err(|error| error.to_string())
+        });
         if let Err(error) = result {
             tracing::debug!(error, "failed to poll SQLite for external changes; will retry");
         }

@@ -10,11 +10,17 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use crate::db::url::error::{InvalidUrl, reject};
-use crate::db::url::libpq;
+use crate::db::url::uri::{Parameters, is_socket};
 
-/// The database of the local server, as a URL path. Other servers do not use `template1` for data, because PostgreSQL
-/// copies new databases from it.
-const LOCAL_DATABASE: &str = "/template1";
+/// The database of the local server. Other servers do not use `template1` for data, because PostgreSQL copies new
+/// databases from it.
+const LOCAL_DATABASE: &str = "template1";
+
+/// Prisma's parameters that the service ignores with a warning. They neither select a database nor affect security.
+const IGNORED: [&str; 5] = [
+    "max_connection_lifetime", "max_idle_connection_lifetime", "single_use_connections", "socket_timeout",
+    "statement_cache_size",
+];
 
 /// The content of `api_key` in a `prisma+postgres://` URL: JSON in base64url.
 #[derive(Deserialize)]
@@ -23,75 +29,76 @@ struct LocalServerKey {
     database_url: String,
 }
 
-/// Whether the URL leads to Prisma's local server.
-pub(crate) fn is_local_server(url: &Url) -> bool {
-    url.path() == LOCAL_DATABASE && is_loopback(url)
+/// Whether the parameters lead to Prisma's local server.
+pub(crate) fn is_local_server(parameters: &Parameters) -> bool {
+    let is_loopback = |host: &str| !is_socket(host) && is_loopback(host);
+    parameters.get("dbname") == Some(LOCAL_DATABASE)
+        && parameters.get("hostaddr").or(parameters.get("host")).is_some_and(|hosts| hosts.split(',').all(is_loopback))
 }
 
 /// Returns the PostgreSQL URL that `prisma+postgres://localhost:51213/?api_key=…` contains. `prisma init` writes such a
 /// URL to `.env`. `None` for any other URL, such as one of Prisma Accelerate.
 pub(crate) fn local_server_url(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok().filter(is_loopback)?;
-    let (_, key) = url.query_pairs().find(|(name, _)| name == "api_key")?;
-    let json = BASE64URL_NOPAD.decode(key.trim_end_matches('=').as_bytes()).ok()?;
-    let key: LocalServerKey = serde_json::from_slice(&json).ok()?;
-    Url::parse(&key.database_url).ok().filter(is_local_server).map(String::from)
-}
-
-/// Whether the host is the loopback interface. `Url` parses an IPv4 address as a domain if it does not know the scheme.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => matches!(name, "localhost" | "127.0.0.1"),
+    let url = Url::parse(text).ok().filter(|url| match url.host() {
+        // `Url` parses an IPv4 address as a domain if it does not know the scheme.
+        Some(Host::Domain(name)) => is_loopback(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    }
+    })?;
+    let (_, key) = url.query_pairs().find(|(name, _)| name == "api_key")?;
+    let json = BASE64URL_NOPAD.decode(key.trim_end_matches('=').as_bytes()).ok()?;
+    serde_json::from_slice(&json).ok().map(|key: LocalServerKey| key.database_url)
 }
 
-/// A URL's parameters, separated into those of Prisma and those of libpq.
-#[derive(Default)]
+/// Whether the host is the loopback interface.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The settings from Prisma's parameters.
+#[derive(Clone, Default)]
 pub(crate) struct PrismaParameters {
     pub(crate) schema: Option<String>,
     pub(crate) connection_limit: Option<u32>,
     pub(crate) pool_timeout: Option<Duration>,
     pub(crate) transaction_pooling: bool,
-    pub(crate) libpq: Vec<(String, String)>,
+    /// `sslaccept=strict`.
+    pub(crate) requires_verification: bool,
+    /// `sslaccept=accept_invalid_certs`.
+    pub(crate) accepts_invalid_certs: bool,
     /// One per ignored parameter. Each follows the name of the setting and a colon.
     pub(crate) warnings: Vec<String>,
 }
 
 impl PrismaParameters {
-    /// Reads Prisma's parameters, translates those that have another name in libpq, and ignores unknown ones.
-    pub(crate) fn parse(url: &Url) -> Result<Self, InvalidUrl> {
-        let pairs: Vec<(String, String)> =
-            url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-        // To Prisma, `sslcert` is the server's certificate authority. To libpq, it is the client's own certificate,
-        // which requires an `sslkey`.
-        let has_client_key = pairs.iter().any(|(name, _)| name == "sslkey");
-        let accepts_invalid_certs =
-            pairs.iter().any(|(name, value)| name == "sslaccept" && value == "accept_invalid_certs");
-        let mut parsed = Self::default();
-        for (name, value) in pairs {
-            match name.as_str() {
-                "schema" => parsed.schema = Some(value).filter(|schema| schema != "public"),
-                "connection_limit" => parsed.connection_limit = Some(number(&name, &value)?),
-                // To Prisma, 0 is an unlimited wait, which this service does not support.
-                "pool_timeout" if value == "0" => {
-                    parsed.warnings.push("pool_timeout=0 is not supported; using 2 s".to_owned());
-                }
-                "pool_timeout" => parsed.pool_timeout = Some(Duration::from_secs(number(&name, &value)?.into())),
-                "pgbouncer" => parsed.transaction_pooling = value == "true",
-                "sslaccept" if value == "strict" => parsed.libpq.push(("sslmode".into(), "verify-full".into())),
-                // Prisma's default verifies no certificate, like libpq's `sslmode=require`.
-                "sslaccept" => {}
-                // With `sslrootcert`, libpq would verify the certificate even with `sslmode=require`.
-                "sslcert" if !has_client_key && accepts_invalid_certs => {}
-                "sslcert" if !has_client_key => parsed.libpq.push(("sslrootcert".into(), value)),
-                parameter if libpq::PARAMETERS.contains(&parameter) => parsed.libpq.push((name, value)),
-                _ => parsed.warnings.push(format!("ignored the unknown parameter {name}")),
+    /// Reads one parameter. Returns `false` if it is not one of Prisma's.
+    pub(crate) fn read(&mut self, name: &str, value: &str) -> Result<bool, InvalidUrl> {
+        match (name, value) {
+            ("schema", "") => return reject("the parameter schema must not be empty"),
+            ("schema", _) => self.schema = Some(value.to_owned()).filter(|schema| schema != "public"),
+            ("connection_limit", _) => self.connection_limit = Some(number(name, value)?),
+            // To Prisma, 0 is an unlimited wait, which this service does not support.
+            ("pool_timeout", "0") => self.warnings.push("pool_timeout=0 is not supported; using 2 s".to_owned()),
+            ("pool_timeout", _) => self.pool_timeout = Some(Duration::from_secs(number(name, value)?.into())),
+            ("pgbouncer", "true" | "false") => self.transaction_pooling = value == "true",
+            ("pgbouncer", _) => return reject("the parameter pgbouncer must be true or false"),
+            ("sslaccept", "strict") => self.requires_verification = true,
+            // Prisma's default verifies no certificate, like libpq's `sslmode=require`.
+            ("sslaccept", "accept_invalid_certs") => self.accepts_invalid_certs = true,
+            ("sslaccept", _) => return reject("the parameter sslaccept must be strict or accept_invalid_certs"),
+            ("sslidentity", _) => {
+                return reject(
+                    "the parameter sslidentity is not supported, because libpq reads no PKCS #12 files; use sslcert and \
+                     sslkey",
+                );
             }
+            _ if IGNORED.contains(&name) => {
+                self.warnings.push(format!("ignored the parameter {name}, which applies to Prisma only"));
+            }
+            _ => return Ok(false),
         }
-        Ok(parsed)
+        Ok(true)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::{Metadata, OpenOptions};
 use std::path::Path;
 
-use crate::db::sqlite::open::sidecar_path;
+use crate::db::sqlite::files::sidecar_path;
 use crate::ops::doctor::Check;
 
 pub(crate) const FILE: &str = "file";

@@ -45,14 +45,18 @@ impl Check {
         Self::new(name, Status::Error, message)
     }
 
-    /// The check of the settings. `error` is the reason why they are invalid, if they are.
+    /// The check of the settings. The error is the reason why they are invalid.
     #[must_use]
-    pub fn of_settings(error: Option<&str>, warnings: &[String]) -> Self {
+    pub fn of_settings(config: Result<&Config, &str>) -> Self {
         const NAME: &str = "settings";
-        match (error, warnings) {
-            (Some(error), _) => Self::error(NAME, error),
-            (None, []) => Self::ok(NAME, "all settings are valid"),
-            (None, warnings) => Self::warning(NAME, warnings.join("; ")),
+        let config = match config {
+            Ok(config) => config,
+            Err(error) => return Self::error(NAME, error),
+        };
+        let file = config.env_file.as_ref().map(|file| format!("; {file}")).unwrap_or_default();
+        match config.warnings.as_slice() {
+            [] => Self::ok(NAME, format!("all settings are valid{file}")),
+            warnings => Self::warning(NAME, format!("{}{file}", warnings.join("; "))),
         }
     }
 }

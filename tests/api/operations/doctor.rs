@@ -116,7 +116,7 @@ async fn unusable_settings_fail_and_unusual_ones_warn(database: TestDatabase) {
     }
     if database.engine == Engine::Postgres {
         sandbox.set("DATABASE_URL", &format!("{}?socket_timeout=3", database.url));
-        assert_check(&run_doctor(&sandbox), "settings", "warning", "the unknown parameter socket_timeout");
+        assert_check(&run_doctor(&sandbox), "settings", "warning", "the parameter socket_timeout");
     }
 }
 

@@ -51,10 +51,10 @@ async fn request_id_is_the_trace_id_or_generated(api: Api) {
 async fn json_log_has_one_object_per_line(database: TestDatabase) {
     let mut sandbox = sandbox(&database);
     sandbox.set("LOG_FORMAT", "json");
-    // An unknown parameter causes a warning during startup, which must be JSON too.
+    // An ignored parameter causes a warning during startup, which must be JSON too.
     sandbox.set(
         "DATABASE_URL",
-        &format!("{}{}", database.url, if database.url.starts_with("postgres") { "?unknown=1" } else { "" }),
+        &format!("{}{}", database.url, if database.url.starts_with("postgres") { "?socket_timeout=1" } else { "" }),
     );
     let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;

@@ -2,8 +2,9 @@
 
 mod backup;
 mod dashboard;
-mod doctor;
+pub(crate) mod doctor;
 mod doctor_postgres;
+mod env_file;
 mod health;
 mod logs;
 pub(crate) mod metrics;

@@ -31,6 +31,11 @@ fn database_url_without_a_database_is_refused() {
         ("sqlite://".into(), "no file"),
         ("sqlite::memory:".into(), "memory"),
         ("sqlite://posts.db?mode=rwc".into(), "parameters"),
+        (format!("sqlite://user:{SECRET}@127.0.0.1/db"), "names a file"),
+        (format!("postgres://user:{SECRET}#1@127.0.0.1/db"), "percent-encode"),
+        (format!("postgresql:user:{SECRET}@127.0.0.1/db"), "slashes"),
+        (format!("host=127.0.0.1 password={SECRET}"), "no scheme"),
+        (format!("postgres://user:{SECRET}@127.0.0.1/db?sslmod=require"), "URL parameter 1"),
         (format!("prisma+postgres://accelerate.example/?api_key={SECRET}"), "Accelerate"),
         (format!("postgres://user:{SECRET}@127.0.0.1:99999/db"), "not a valid URL"),
         (format!("postgres://user:{SECRET}@127.0.0.1/db?connection_limit=0"), "connection_limit"),
@@ -112,7 +117,10 @@ fn invalid_value_is_reported_with_the_setting_name() {
         (
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             "--otel-exporter-otlp-endpoint",
-            vec!["127.0.0.1:4318", "ftp://127.0.0.1", "grpc://127.0.0.1:4317", "http://"],
+            vec![
+                "127.0.0.1:4318", "ftp://127.0.0.1", "grpc://127.0.0.1:4317", "http://",
+                "http://user:pass@127.0.0.1:4318",
+            ],
         ),
         (
             "SENTRY_DSN",
@@ -125,19 +133,11 @@ fn invalid_value_is_reported_with_the_setting_name() {
         for value in values {
             let line = startup_error(&[(name, value)], &[]);
             assert!(line.contains(name) || line.contains(flag), "{name}={value}: {line}");
-            assert!(name != "ADMIN_API_KEY" || !line.contains(value), "{line}");
+            assert!(!["ADMIN_API_KEY", "SENTRY_DSN"].contains(&name) || !line.contains(value), "{line}");
+            assert!(!line.contains("user:pass"), "{line}");
             startup_error(&[], &[&format!("{flag}={value}")]);
         }
     }
-}
-
-#[test]
-fn malformed_env_file_is_reported_without_its_content() {
-    let sandbox = Sandbox::new([]);
-    sandbox.write(".env", &format!("DATABASE_URL='postgres://user:{SECRET}@127.0.0.1/db\n"));
-    let line = sandbox.run(&[]).error_line();
-    assert!(line.contains(".env") && !line.contains(SECRET), "{line}");
-    assert_eq!(sandbox.files(), [".env"]);
 }
 
 #[test]
@@ -150,6 +150,24 @@ fn empty_setting_counts_as_unset() {
     let sandbox = Sandbox::new(names.map(|name| (name, "")));
     sandbox.run(&["migrate"]).success();
     assert!(sandbox.files().contains(&"posts.db".to_owned()), "{:?}", sandbox.files());
+}
+
+#[test]
+fn white_space_around_a_value_is_removed() {
+    let mut sandbox = Sandbox::new([("DATABASE_URL", " sqlite://posts.db\t\r\n"), ("PORT", " 0 ")]);
+    sandbox.run(&["migrate"]).success();
+    sandbox.set("DATABASE_URL", "  ");
+    sandbox.run(&["--database-url", "sqlite:posts.db ", "migrate"]).success();
+    sandbox.run(&["migrate"]).success();
+    assert_eq!(sandbox.files(), ["posts.db"]);
+}
+
+#[test]
+fn setting_with_invalid_characters_is_refused() {
+    for value in ["sqlite://posts\n.db", "sqlite://posts\u{7}.db", "sqlite://posts\u{fffd}.db"] {
+        let line = startup_error(&[("DATABASE_URL", value)], &[]);
+        assert!(line.contains("DATABASE_URL: must not contain"), "{line}");
+    }
 }
 
 #[test]

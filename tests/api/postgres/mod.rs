@@ -12,4 +12,5 @@ mod replica_health;
 mod sqlstates;
 mod statement_counts;
 mod tls;
+mod url_forms;
 mod without_icu;

@@ -1,4 +1,6 @@
-//! SQLite only: the write-ahead log and group commit.
+//! SQLite only: the write-ahead log, group commit, and the files of the database.
 
+mod file_modes;
 mod group_commit;
+mod replaced_files;
 mod wal;

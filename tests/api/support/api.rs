@@ -43,6 +43,7 @@ impl Api {
 
     pub(crate) fn start_unmigrated(database: &Arc<TestDatabase>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
+            env_file: None,
             database: database.parsed(),
             endpoints: Endpoints::default(),
             pool: PoolOptions { size: 4, wait: POOL_WAIT },

@@ -8,4 +8,5 @@ mod idempotency;
 mod schedule;
 mod slugs;
 mod sql_slugs;
+mod tag_histories;
 mod upsert;

@@ -120,7 +120,7 @@ CREATE FUNCTION posts_set_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.published_key := OLD.published_key;
     IF NEW *<> OLD THEN
-        NEW.version := least(OLD.version + 1, 9007199254740991);
+        NEW.version := least(OLD.version, 9007199254740990) + 1;
         IF NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at THEN
             NEW.updated_at := clock_timestamp();
         END IF;

@@ -5,6 +5,7 @@ mod batch;
 mod conditional_requests;
 mod crud;
 mod idempotency;
+mod preconditions;
 mod schedule;
 mod slugs;
 mod sql_slugs;

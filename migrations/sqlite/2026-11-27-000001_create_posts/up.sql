@@ -3,7 +3,7 @@
 -- the id of a deleted post.
 -- excerpt: null until it is computed; the service then derives it from the content at each read.
 -- version: starts at 1 and increases with every change, up to 2^53 - 1.
--- published_key: replaces a null published_at by the year 1, because keyset pagination needs a value in every row.
+-- published_key: replaces a null published_at by the beginning of the year 0, because keyset pagination needs a value in every row.
 -- content: must stay the last column. SQLite reads a row from its start, so queries that need only the columns before
 -- it skip the overflow pages of a long content.
 CREATE TABLE posts (
@@ -19,7 +19,7 @@ CREATE TABLE posts (
     updated_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
     version       INTEGER NOT NULL DEFAULT 1 CHECK (version BETWEEN 1 AND 9007199254740991),
     published_key TEXT NOT NULL
-                  GENERATED ALWAYS AS (coalesce(published_at, '0001-01-01T00:00:00.000000Z')) VIRTUAL,
+                  GENERATED ALWAYS AS (coalesce(published_at, '0000-01-01T00:00:00.000000Z')) VIRTUAL,
     content       TEXT
 ) STRICT;
 

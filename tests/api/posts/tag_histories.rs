@@ -143,8 +143,8 @@ async fn another_excerpt_changes_the_tag_of_the_list(database: TestDatabase) {
 
 fn time() -> impl Strategy<Value = String> {
     let known = [
-        "0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z", "1582-10-04T00:00:00.5Z",
-        "9999-12-30T22:00:00Z", "2026-03-29T02:30:00.000001+02:00",
+        "0000-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00Z", "1582-10-04T00:00:00.5Z",
+        "9999-12-31T23:59:59.999999Z", "2026-03-29T02:30:00.000001+02:00",
     ];
     proptest::sample::select(known.map(str::to_owned).to_vec())
 }

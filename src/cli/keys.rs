@@ -6,6 +6,7 @@ use clap::Subcommand;
 use posts_api::db::{Connection, Timestamp};
 use posts_api::keys;
 use posts_api::keys::model::{CreateApiKey, SecretKey};
+use posts_api::resource::versioned::Preconditions;
 use posts_api::routing::Role;
 
 use crate::cli::{Result, print};
@@ -53,7 +54,8 @@ pub(crate) fn run(conn: &mut Connection, command: KeysCommand) -> Result<ExitCod
         }
         KeysCommand::Revoke { id } => {
             // Permits revoking the last admin key, because the operator can create another one with this command.
-            let revoked = conn.transaction(|conn| keys::store::revoke(conn, id, true, Timestamp::now()))?;
+            let none = Preconditions::default();
+            let revoked = conn.transaction(|conn| keys::store::revoke(conn, id, &none, true, Timestamp::now()))?;
             if revoked.is_err() {
                 return Err(format!("key {id} does not exist or is already revoked; run posts-api keys list").into());
             }

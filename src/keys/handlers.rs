@@ -5,14 +5,16 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::{Database, Timestamp};
+use crate::db::{Connection, Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::extract::json::Json;
+use crate::http::extract::preconditions::{CollectionPreconditions, PreconditionHeaders};
 use crate::keys::auth::{Caller, EnvironmentKey};
 use crate::keys::model::{ApiKey, CreateApiKey, CreatedApiKey, SecretKey};
 use crate::keys::store::NotRevoked;
 use crate::keys::{errors, store};
 use crate::resource::path::IdPath;
+use crate::resource::versioned::Preconditions;
 
 /// All API keys.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,6 +43,7 @@ pub async fn create_key(
     caller: Caller,
     database: web::Data<Database>,
     Json(key): Json<CreateApiKey>,
+    _: CollectionPreconditions,
 ) -> Result<HttpResponse, ApiError> {
     let secret = SecretKey::generate().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let hash = SecretKey::hash(secret.reveal());
@@ -65,14 +68,17 @@ pub async fn revoke_key(
     database: web::Data<Database>,
     environment: web::Data<EnvironmentKey>,
     IdPath { id }: IdPath,
+    headers: PreconditionHeaders,
 ) -> Result<HttpResponse, ApiError> {
+    let preconditions = Preconditions::from(headers);
     let may_revoke_last_admin = environment.0.is_some();
-    database.write(move |conn| store::revoke(conn, id, may_revoke_last_admin, Timestamp::now())).await?.map_err(
-        |reason| match reason {
-            NotRevoked::Missing => ApiError::NotFound("key"),
-            NotRevoked::LastAdmin => errors::last_admin_key(),
-        },
-    )?;
+    let revoke =
+        move |conn: &mut Connection| store::revoke(conn, id, &preconditions, may_revoke_last_admin, Timestamp::now());
+    database.write(revoke).await?.map_err(|reason| match reason {
+        NotRevoked::Missing => ApiError::NotFound("key"),
+        NotRevoked::LastAdmin => errors::last_admin_key(),
+        NotRevoked::PreconditionFailed => ApiError::PreconditionFailed,
+    })?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use crate::db::{Backend, Connection, Sequence, Timestamp, Visibility, on};
 use crate::keys::model::{ApiKey, CreateApiKey, KeyHash, StoredKey};
+use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
 use crate::schema::api_keys;
 
@@ -104,18 +105,26 @@ pub enum NotRevoked {
     Missing,
     /// The key is the last valid admin key.
     LastAdmin,
+    /// The key exists, but the request does not meet its preconditions.
+    PreconditionFailed,
 }
 
 /// Revokes a key. Call it in a transaction. `may_be_last` permits revoking the last admin key, for callers with another
-/// way to manage keys: `ADMIN_API_KEY` or the command line.
+/// way to manage keys: `ADMIN_API_KEY` or the command line. A key has no entity tag.
 pub fn revoke(
     conn: &mut Connection,
     id: i64,
+    preconditions: &Preconditions,
     may_be_last: bool,
     now: Timestamp,
 ) -> QueryResult<Result<(), NotRevoked>> {
     conn.mark_changed(Visibility::Private);
     lock(conn)?;
+    if !preconditions.allow_untagged() {
+        let key = api_keys::table.find(id).filter(api_keys::revoked_at.is_null()).select(api_keys::id);
+        let existing: Option<i64> = on!(conn, conn => key.first(conn).optional())?;
+        return Ok(Err(existing.map_or(NotRevoked::Missing, |_| NotRevoked::PreconditionFailed)));
+    }
     let admins: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => api_keys::table
         .filter(api_keys::revoked_at.is_null())
         .filter(api_keys::role.eq(Role::Admin))

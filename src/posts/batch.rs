@@ -13,7 +13,7 @@ use crate::posts::input::{Batch, CreatePost, OnConflict};
 use crate::posts::model::{NewPost, Post};
 use crate::posts::slug;
 use crate::posts::slug::FreeNumberSearch;
-use crate::posts::store::{find_by_slugs, may_have_been_public, slug_exists, upsert};
+use crate::posts::store::{find_by_slugs, is_new, may_have_been_public, slug_exists, upsert};
 use crate::schema::posts;
 
 /// A post of a batch.
@@ -63,7 +63,10 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
     }
     let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
     let posts = find_by_slugs(conn, &slugs)?;
-    conn.mark_changed(Visibility::of(posts.iter().any(may_have_been_public)));
+    let skipped = outcomes.iter().filter(|(outcome, _)| *outcome == BatchOutcome::Skipped);
+    let skipped: HashSet<&str> = skipped.map(|(_, slug)| slug.as_str()).collect();
+    let mut changed = posts.iter().filter(|post| !skipped.contains(post.slug.as_str()));
+    conn.mark_changed(Visibility::of(changed.any(may_have_been_public)));
     Ok((outcomes, posts))
 }
 
@@ -246,7 +249,7 @@ fn replace(
     outcomes: &mut [(BatchOutcome, String)],
 ) -> QueryResult<()> {
     let posts = upsert(conn, entries.iter().map(|(_, entry)| &entry.row).collect())?;
-    let created: HashSet<&str> = posts.iter().filter(|post| post.version == 1).map(|post| post.slug.as_str()).collect();
+    let created: HashSet<&str> = posts.iter().filter(|post| is_new(post)).map(|post| post.slug.as_str()).collect();
     for (index, entry) in entries {
         let outcome =
             if created.contains(entry.row.slug.as_str()) { BatchOutcome::Created } else { BatchOutcome::Replaced };

@@ -6,7 +6,9 @@ use crate::db::{Atomicity, Connection, Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::extract::idempotency_key::{IdempotencyKey, Idempotent};
 use crate::http::extract::json::{Json, OptionalJson};
-use crate::http::extract::preconditions::{IfMatch, IfNoneMatch, PutPrecondition};
+use crate::http::extract::preconditions::{
+    ChangePreconditions, CollectionPreconditions, IfNoneMatch, PreconditionHeaders, PutPreconditions,
+};
 use crate::http::extract::query::invalid_parameter;
 use crate::http::middleware::cache::Cache;
 use crate::http::representation::Representation;
@@ -21,7 +23,7 @@ use crate::posts::responses::{
 };
 use crate::posts::{batch, examples, model, publish, responses, store};
 use crate::resource::path::{IdPath, SlugPath};
-use crate::resource::versioned::{expected_versions, put_condition};
+use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
 
 /// List posts
@@ -123,6 +125,7 @@ pub async fn create_post(
     caller: Caller,
     database: web::Data<Database>,
     Idempotent { body: post, key }: Idempotent<CreatePost>,
+    _: CollectionPreconditions,
 ) -> Result<Representation, ApiError> {
     let create = move |conn: &mut Connection| Ok(into_result(store::create(conn, post, Timestamp::now())?));
     key.execute(&database, caller.id(), Atomicity::Statement, create, created).await
@@ -133,7 +136,7 @@ pub async fn create_post(
 /// Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post; in
 /// particular, omitting `published` makes the post a draft.
 #[utoipa::path(
-    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, PutPrecondition), request_body = PutPost,
+    put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, PutPreconditions), request_body = PutPost,
     responses(
         (status = 200, description = "The replaced post", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
         (
@@ -144,13 +147,13 @@ pub async fn create_post(
 )]
 pub async fn put_post(
     SlugPath { slug }: SlugPath,
-    precondition: PutPrecondition,
+    headers: PutPreconditions,
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
 ) -> Result<Representation, ApiError> {
     let slug = model::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
-    let condition = put_condition(&precondition);
-    let put = move |conn: &mut Connection| store::put(conn, slug, post, &condition, Timestamp::now());
+    let preconditions = Preconditions::from(PreconditionHeaders::from(headers));
+    let put = move |conn: &mut Connection| store::put(conn, slug, post, &preconditions, Timestamp::now());
     responses::put(into_result(database.write_each(put).await?)?)
 }
 
@@ -168,6 +171,7 @@ pub async fn create_posts(
     caller: Caller,
     database: web::Data<Database>,
     Idempotent { body: batch, key }: Idempotent<Batch, BATCH_LIMIT>,
+    _: CollectionPreconditions,
 ) -> Result<Representation, ApiError> {
     let create = move |conn: &mut Connection| Ok(BatchResponse::new(batch::create(conn, batch, Timestamp::now())?));
     key.execute(&database, caller.id(), Atomicity::Body, create, BatchResponse::render).await
@@ -180,18 +184,18 @@ const BATCH_LIMIT: usize = 16 * 1024 * 1024;
 ///
 /// Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null clears a field.
 #[utoipa::path(
-    patch, path = "/api/posts/{id}", tag = "posts", params(IdPath, IfMatch),
+    patch, path = "/api/posts/{id}", tag = "posts", params(IdPath, ChangePreconditions),
     request_body(content((UpdatePost = "application/merge-patch+json"), (UpdatePost = "application/json"))),
     responses((status = 200, description = "The updated post", body = Post, headers(("ETag" = String, description = "For `If-Match`")))),
 )]
 pub async fn update_post(
     IdPath { id }: IdPath,
-    condition: IfMatch,
+    ChangePreconditions { headers }: ChangePreconditions,
     database: web::Data<Database>,
     Json(patch): Json<UpdatePost>,
 ) -> Result<Representation, ApiError> {
-    let expected = expected_versions(id, &condition);
-    let update = move |conn: &mut Connection| store::update(conn, id, &expected, patch, Timestamp::now());
+    let preconditions = Preconditions::from(headers);
+    let update = move |conn: &mut Connection| store::update(conn, id, &preconditions, patch, Timestamp::now());
     changed(into_result(database.write_each(update).await?)?)
 }
 
@@ -199,16 +203,16 @@ pub async fn update_post(
 ///
 /// A deleted post cannot be restored. To remove it only from the public list, unpublish it.
 #[utoipa::path(
-    delete, path = "/api/posts/{id}", tag = "posts", params(IdPath, IfMatch),
+    delete, path = "/api/posts/{id}", tag = "posts", params(IdPath, ChangePreconditions),
     responses((status = 204, description = "Deleted")),
 )]
 pub async fn delete_post(
     IdPath { id }: IdPath,
-    condition: IfMatch,
+    ChangePreconditions { headers }: ChangePreconditions,
     database: web::Data<Database>,
 ) -> Result<HttpResponse, ApiError> {
-    let expected = expected_versions(id, &condition);
-    into_result(database.write_each(move |conn| store::delete(conn, id, &expected)).await?)?;
+    let preconditions = Preconditions::from(headers);
+    into_result(database.write_each(move |conn| store::delete(conn, id, &preconditions)).await?)?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -217,7 +221,7 @@ pub async fn delete_post(
 /// Publishes the post at once, or schedules it for the time `at`; until then it stays a draft. Publishing a published
 /// post changes nothing. A post that is published again keeps its first `published_at`, unless `at` sets another.
 #[utoipa::path(
-    post, path = "/api/posts/{id}/publish", tag = "posts", params(IdPath, IfMatch),
+    post, path = "/api/posts/{id}/publish", tag = "posts", params(IdPath, ChangePreconditions),
     request_body(
         content = Option<Publish>,
         description = "Optional. Without a body or with `{}`, the post is published at once; with \
@@ -227,14 +231,14 @@ pub async fn delete_post(
 )]
 pub async fn publish_post(
     IdPath { id }: IdPath,
-    condition: IfMatch,
+    ChangePreconditions { headers }: ChangePreconditions,
     database: web::Data<Database>,
     OptionalJson(publish): OptionalJson<Publish>,
 ) -> Result<Representation, ApiError> {
-    let expected = expected_versions(id, &condition);
+    let preconditions = Preconditions::from(headers);
     let publish = move |conn: &mut Connection| {
         let now = Timestamp::now();
-        publish::set_state(conn, id, &expected, PostState::publish(publish.unwrap_or_default().at, now), now)
+        publish::set_state(conn, id, &preconditions, PostState::publish(publish.unwrap_or_default().at, now), now)
     };
     changed(into_result(database.write_each(publish).await?)?)
 }
@@ -243,7 +247,7 @@ pub async fn publish_post(
 ///
 /// Makes a published post a draft, and cancels a scheduled publication. A draft that is not scheduled is not changed.
 #[utoipa::path(
-    post, path = "/api/posts/{id}/unpublish", tag = "posts", params(IdPath, IfMatch),
+    post, path = "/api/posts/{id}/unpublish", tag = "posts", params(IdPath, ChangePreconditions),
     responses((
         status = 200, description = "The post", body = Post,
         headers(("ETag" = String, description = "For `If-Match`")), example = json!(examples::draft()),
@@ -251,11 +255,11 @@ pub async fn publish_post(
 )]
 pub async fn unpublish_post(
     IdPath { id }: IdPath,
-    condition: IfMatch,
+    ChangePreconditions { headers }: ChangePreconditions,
     database: web::Data<Database>,
 ) -> Result<Representation, ApiError> {
-    let expected = expected_versions(id, &condition);
+    let preconditions = Preconditions::from(headers);
     let unpublish =
-        move |conn: &mut Connection| publish::set_state(conn, id, &expected, PostState::Draft, Timestamp::now());
+        move |conn: &mut Connection| publish::set_state(conn, id, &preconditions, PostState::Draft, Timestamp::now());
     changed(into_result(database.write_each(unpublish).await?)?)
 }

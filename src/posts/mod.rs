@@ -1,7 +1,9 @@
 //! Posts: the model, the routes, and the storage.
 
 pub mod batch;
+mod column_text;
 pub mod errors;
+pub mod etag;
 mod examples;
 pub mod excerpt;
 pub mod handlers;
@@ -16,7 +18,7 @@ pub mod slug;
 pub mod store;
 
 use crate::http::error::code::{
-    INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND, QUERY_TOO_EXPENSIVE,
+    INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE,
 };
 use crate::posts::errors::SLUG_TAKEN;
 use crate::routing::{Access, Operation, Role, operation};
@@ -30,13 +32,15 @@ pub const ROUTES: &[Operation] = &[
         ANYONE,
         posts::handlers,
         list_posts,
-        [INVALID_PARAMETER, INVALID_CURSOR, KEY_REQUIRED, QUERY_TOO_EXPENSIVE]
+        [
+            INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, KEY_REQUIRED, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE,
+        ]
     ),
-    operation!(EDITOR, posts::handlers, create_post, [SLUG_TAKEN]),
-    operation!(EDITOR, posts::handlers, create_posts, [SLUG_TAKEN]),
-    operation!(ANYONE, posts::handlers, get_post_by_slug, [NOT_FOUND]),
-    operation!(EDITOR, posts::handlers, put_post, [INVALID_PARAMETER, INVALID_HEADER]),
-    operation!(ANYONE, posts::handlers, get_post, [NOT_FOUND]),
+    operation!(EDITOR, posts::handlers, create_post, [PRECONDITION_FAILED, SLUG_TAKEN]),
+    operation!(EDITOR, posts::handlers, create_posts, [PRECONDITION_FAILED, SLUG_TAKEN]),
+    operation!(ANYONE, posts::handlers, get_post_by_slug, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
+    operation!(EDITOR, posts::handlers, put_post, [INVALID_PARAMETER]),
+    operation!(ANYONE, posts::handlers, get_post, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
     operation!(EDITOR, posts::handlers, update_post, [NOT_FOUND, SLUG_TAKEN]),
     operation!(EDITOR, posts::handlers, delete_post, [NOT_FOUND]),
     operation!(EDITOR, posts::handlers, publish_post, [NOT_FOUND]),

@@ -1,10 +1,14 @@
 //! The fields of a post: their columns, their JSON, and their limits. Queries and request bodies are in other modules.
 
+use std::borrow::Cow;
+
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::{InvalidTimestamp, Timestamp};
+use crate::db::{FixedSql, InvalidTimestamp, Timestamp};
+use crate::posts::column_text::ColumnText;
 use crate::posts::excerpt;
 use crate::posts::excerpt::{StoredExcerpt, StoredExcerptColumns};
 use crate::schema::posts;
@@ -61,6 +65,23 @@ macro_rules! post_types {
             $(pub $after: $after_type,)*
         }
 
+        impl Post {
+            /// The columns that determine the JSON of a post, as SQL expressions of type text.
+            pub(crate) fn columns_as_text() -> Vec<String> {
+                vec![
+                    <i64 as ColumnText>::sql("posts.id"),
+                    $(<$before_type as ColumnText>::sql(concat!("posts.", stringify!($before))),)*
+                    <Option<String> as ColumnText>::sql("posts.content"),
+                    $(<$after_type as ColumnText>::sql(concat!("posts.", stringify!($after))),)*
+                ]
+            }
+
+            /// The values of [`Post::columns_as_text`].
+            pub(crate) fn values_as_text(&self) -> Vec<Option<Cow<'_, str>>> {
+                vec![self.id.text(), $(self.$before.text(),)* self.content.text(), $(self.$after.text(),)*]
+            }
+        }
+
         impl NewPost {
             pub(crate) fn to_post(&self, id: i64) -> Post {
                 let Self { $($before,)* content, $($after,)* excerpt: _ } = self.clone();
@@ -101,7 +122,7 @@ post_types! {
         #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
         updated_at: Timestamp,
         /// The number of the current version: 1 at creation, incremented by every change.
-        #[schema(example = 1, minimum = 1)]
+        #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
         version: i64,
     }
 }
@@ -138,11 +159,21 @@ macro_rules! replacement {
             posts::published_at.eq(coalesce(posts::published_at, $new!(published_at))),
             posts::scheduled_for.eq(None::<Timestamp>),
             posts::updated_at.eq($new!(updated_at)),
-            posts::version.eq(posts::version + 1),
+            posts::version.eq(next_version()),
         )
     };
 }
 pub(crate) use replacement;
+
+/// The version that follows the current one. It stays at 2^53 - 1, the largest that the column accepts, so that a post
+/// which was imported with that version can still be changed. A version outside the range of the column, which an external
+/// writer has forced, returns to it.
+pub(crate) fn next_version() -> FixedSql<BigInt> {
+    FixedSql::new(
+        "CASE WHEN posts.version < 1 THEN 2 WHEN posts.version < 9007199254740991 THEN posts.version + 1 \
+         ELSE 9007199254740991 END",
+    )
+}
 
 /// The maximum length of a title in characters (Unicode scalar values), after trimming.
 pub const MAX_TITLE: usize = 200;

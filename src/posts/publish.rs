@@ -3,9 +3,10 @@
 use diesel::prelude::*;
 
 use crate::db::{Connection, Timestamp, Visibility, on};
-use crate::posts::model::Post;
-use crate::posts::store::{coalesce, explain_unchanged};
-use crate::resource::versioned::{Change, Expected};
+use crate::posts::etag;
+use crate::posts::model::{Post, next_version};
+use crate::posts::store::{ReadScope, coalesce, explain_unchanged, find};
+use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::posts;
 
 /// The requested state of a post.
@@ -43,17 +44,17 @@ impl PostState {
 pub fn set_state(
     conn: &mut Connection,
     id: i64,
-    expected: &Expected,
+    preconditions: &Preconditions,
     state: PostState,
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
     loop {
-        if let Some(post) = try_set_state(conn, id, expected, state, now)? {
+        if let Some(post) = try_set_state(conn, id, preconditions, state, now)? {
             // Only a draft can be scheduled, and drafts are not public.
             conn.mark_changed(Visibility::of(!matches!(state, PostState::Scheduled(_))));
             return Ok(Change::Done(post));
         }
-        match explain_unchanged(conn, id, expected)? {
+        match explain_unchanged(conn, id, preconditions)? {
             // Another writer changed the post between the two statements.
             Change::Done(post) if !state.is_state_of(&post) => {}
             outcome => return Ok(outcome),
@@ -61,11 +62,11 @@ pub fn set_state(
     }
 }
 
-/// Returns `None` if the post is missing, is at an unexpected version, or already has the state.
+/// Returns `None` if the post is missing, does not meet the preconditions, or already has the state.
 fn try_set_state(
     conn: &mut Connection,
     id: i64,
-    expected: &Expected,
+    preconditions: &Preconditions,
     state: PostState,
     now: Timestamp,
 ) -> QueryResult<Option<Post>> {
@@ -83,13 +84,11 @@ fn try_set_state(
         posts::scheduled_for.eq(scheduled_for),
         published_at.map(|at| posts::published_at.eq(coalesce(at, coalesce(posts::published_at, Some(now))))),
         posts::updated_at.eq(now),
-        posts::version.eq(posts::version + 1),
+        posts::version.eq(next_version()),
     );
+    let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
     on!(conn, conn => {
-        let mut update = diesel::update(posts::table.find(id)).set(changes).into_boxed();
-        if let Some(versions) = expected {
-            update = update.filter(posts::version.eq_any(versions.clone()));
-        }
+        let update = diesel::update(posts::table.find(id)).filter(condition).set(changes).into_boxed();
         match state {
             PostState::Published { .. } => update.filter(posts::published.eq(false)),
             PostState::Scheduled(at) => update
@@ -128,7 +127,7 @@ pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryR
             posts::published_at.eq(posts::scheduled_for),
             posts::scheduled_for.eq(None::<Timestamp>),
             posts::updated_at.eq(now),
-            posts::version.eq(posts::version + 1),
+            posts::version.eq(next_version()),
         ))
         .returning(posts::published_at)
         .get_results(conn))?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::EntityTag;
 use diesel::QueryResult;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,9 +17,9 @@ use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
 use crate::posts::model::Post;
-use crate::posts::store::ReadScope;
-use crate::posts::{errors, list};
-use crate::resource::versioned::{Change, etag};
+use crate::posts::store::{ReadScope, is_new};
+use crate::posts::{errors, etag, list};
+use crate::resource::versioned::Change;
 use crate::validation::FieldError;
 
 /// The posts that the caller may see.
@@ -61,13 +62,17 @@ pub(crate) async fn page(
     };
     let (page, total) = read(database, caller, is_indexed, read_page).await?;
     let page = PostPage::new(&request, page, total);
-    Representation::of_read(page.etag(), page.link(path, query_string), &page)
+    Representation::of_hashed_read(page.link(path, query_string), &page)
 }
 
 /// 200 with the post, or 404 if there is none.
 pub(crate) fn into_representation(post: Option<Post>) -> Result<Representation, ApiError> {
     let post = post.ok_or(NOT_FOUND)?;
-    Representation::of_read(etag(post.id, post.version), None, &post)
+    Representation::of_read(tag(&post), None, &post)
+}
+
+fn tag(post: &Post) -> EntityTag {
+    EntityTag::new_strong(etag::of(post))
 }
 
 pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("post");
@@ -83,19 +88,19 @@ pub(crate) fn into_result<T>(change: Change<T>) -> Result<T, ApiError> {
 
 /// 200 with the post as it is after a change.
 pub(crate) fn changed(post: Post) -> Result<Representation, ApiError> {
-    Representation::of_write(StatusCode::OK, &post)?.with_etag(etag(post.id, post.version))
+    Representation::of_write(StatusCode::OK, &post)?.with_etag(tag(&post))
 }
 
 /// 201 with the new post and its path.
 pub(crate) fn created(post: Post) -> Result<Representation, ApiError> {
     Representation::of_write(StatusCode::CREATED, &post)?
-        .with_etag(etag(post.id, post.version))?
+        .with_etag(tag(&post))?
         .with_location(format!("/api/posts/{}", post.id))
 }
 
 /// 201 if a `PUT` created the post, otherwise 200.
 pub(crate) fn put(post: Post) -> Result<Representation, ApiError> {
-    if post.version == 1 { created(post) } else { changed(post) }
+    if is_new(&post) { created(post) } else { changed(post) }
 }
 
 /// The outcome of each post in a batch.

@@ -1,7 +1,7 @@
 //! Queries that read and change one post. They do not depend on HTTP.
 //!
-//! Every change is one `UPDATE` or `DELETE` with the expected versions in its `WHERE` clause, so exactly one of several
-//! concurrent writers succeeds. If the statement changes no row, a second query determines the reason.
+//! Every change is one `UPDATE` or `DELETE` with the preconditions in its `WHERE` clause, so exactly one of several
+//! concurrent writers with the same `If-Match` succeeds. If the statement changes no row, a second query determines the reason.
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -10,9 +10,9 @@ use diesel::upsert::excluded;
 
 use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::input::{CreatePost, PutPost, UpdatePost};
-use crate::posts::model::{NewPost, Post, replacement};
-use crate::posts::{excerpt, slug};
-use crate::resource::versioned::{Change, Expected, PutCondition};
+use crate::posts::model::{NewPost, Post, next_version, replacement};
+use crate::posts::{etag, excerpt, slug};
+use crate::resource::versioned::{Change, Preconditions, TagSet};
 use crate::schema::posts;
 
 diesel::define_sql_function! {
@@ -96,21 +96,21 @@ pub(crate) fn slug_exists(conn: &mut Connection, slug: &str) -> QueryResult<bool
 pub fn update(
     conn: &mut Connection,
     id: i64,
-    expected: &Expected,
+    preconditions: &Preconditions,
     patch: UpdatePost,
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
     if patch == UpdatePost::default() {
-        return explain_unchanged(conn, id, expected);
+        return explain_unchanged(conn, id, preconditions);
     }
     let sets_state = patch.published.is_some();
-    match try_update(conn, id, expected, patch, now) {
+    match try_update(conn, id, preconditions, patch, now) {
         Ok(Some(post)) => {
             conn.mark_changed(Visibility::of(sets_state || post.published));
             Ok(Change::Done(post))
         }
-        Ok(None) => explain_unchanged(conn, id, expected).map(|reason| match reason {
-            // The post was at another version when the UPDATE ran.
+        Ok(None) => explain_unchanged(conn, id, preconditions).map(|reason| match reason {
+            // The post was different when the UPDATE ran.
             Change::Done(_) => Change::Stale,
             reason => reason,
         }),
@@ -123,11 +123,11 @@ pub fn update(
     }
 }
 
-/// Returns `None` if the post is missing or at an unexpected version.
+/// Returns `None` if the post is missing or does not meet the preconditions.
 fn try_update(
     conn: &mut Connection,
     id: i64,
-    expected: &Expected,
+    preconditions: &Preconditions,
     patch: UpdatePost,
     now: Timestamp,
 ) -> QueryResult<Option<Post>> {
@@ -139,15 +139,15 @@ fn try_update(
         published.map(|_| posts::scheduled_for.eq(None::<Timestamp>)),
         (published == Some(true)).then(|| posts::published_at.eq(coalesce(posts::published_at, Some(now)))),
         posts::updated_at.eq(now),
-        posts::version.eq(posts::version + 1),
+        posts::version.eq(next_version()),
     );
-    on!(conn, conn => {
-        let mut update = diesel::update(posts::table.find(id)).set(changes).into_boxed();
-        if let Some(versions) = expected {
-            update = update.filter(posts::version.eq_any(versions.clone()));
-        }
-        update.returning(Post::as_returning()).get_result(conn).optional()
-    })
+    let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
+    on!(conn, conn => diesel::update(posts::table.find(id))
+        .filter(condition)
+        .set(changes)
+        .returning(Post::as_returning())
+        .get_result(conn)
+        .optional())
 }
 
 /// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced post
@@ -156,29 +156,36 @@ pub fn put(
     conn: &mut Connection,
     slug: String,
     post: PutPost,
-    condition: &PutCondition,
+    preconditions: &Preconditions,
     now: Timestamp,
 ) -> QueryResult<Change<Post>> {
     let row = CreatePost::from(post).into_row(slug, now);
-    let done = match condition {
-        PutCondition::Absent => Ok(insert(conn, &row)?.map_or(Change::Stale, Change::Done)),
-        PutCondition::Unconditional => {
-            upsert(conn, vec![&row]).map(|mut posts| posts.pop().map_or(Change::Missing, Change::Done))
+    let stored = match preconditions {
+        Preconditions { if_match: None, if_none_match: None } => upsert(conn, vec![&row])?.pop(),
+        Preconditions { if_match: None, if_none_match: Some(TagSet::Any) } => insert(conn, &row)?,
+        // `If-Match` is not met by a missing post.
+        Preconditions { if_match: Some(_), .. } => replace(conn, &row, preconditions)?,
+        Preconditions { if_match: None, if_none_match: Some(TagSet::Tags(_)) } => {
+            match replace(conn, &row, preconditions)? {
+                None => insert(conn, &row)?,
+                replaced => replaced,
+            }
         }
-        PutCondition::Exists => replace(conn, &row, None),
-        PutCondition::Is(tags) => match find_by_slug(conn, &row.slug, ReadScope::All)? {
-            Some(post) if tags.contains(&(post.id, post.version)) => replace(conn, &row, Some(&post)),
-            _ => Ok(Change::Stale),
-        },
-    }?;
-    conn.mark_changed(Visibility::of(matches!(&done, Change::Done(post) if may_have_been_public(post))));
-    Ok(done)
+    };
+    conn.mark_changed(Visibility::of(stored.as_ref().is_some_and(may_have_been_public)));
+    Ok(stored.map_or(Change::Stale, Change::Done))
 }
 
-/// Whether the post is public now, or may have been public before its last change. `published_at` does not determine
-/// this, because an external writer can publish a post without setting `published_at`.
+/// Whether a write has created the post, rather than replaced one. The version alone does not determine this, because an
+/// external writer may have set it: a replaced post has an earlier `created_at`.
+pub(crate) fn is_new(post: &Post) -> bool {
+    post.version == 1 && post.created_at == post.updated_at
+}
+
+/// Whether a post that [`upsert`] has stored is public now, or may have been public before. `published_at` does not
+/// determine this, because an external writer can publish a post without setting `published_at`.
 pub(crate) fn may_have_been_public(post: &Post) -> bool {
-    post.published || post.version != 1
+    post.published || !is_new(post)
 }
 
 /// Inserts each row, or replaces the post that has its slug; see [`replacement`]. A created post is at version 1.
@@ -200,50 +207,51 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
         .get_results(conn))
 }
 
-/// Replaces the post that has the row's slug; see [`replacement`]. With `seen`, only if that post did not change since.
-fn replace(conn: &mut Connection, row: &NewPost, seen: Option<&Post>) -> QueryResult<Change<Post>> {
+/// Replaces the post that has the row's slug; see [`replacement`]. Returns `None` if there is none that meets the
+/// preconditions.
+fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) -> QueryResult<Option<Post>> {
     macro_rules! new {
         ($column:ident) => {
             &row.$column
         };
     }
-    let replaced: Option<Post> = on!(conn, conn => {
-        let mut update =
-            diesel::update(posts::table.filter(posts::slug.eq(&row.slug))).set(replacement!(new)).into_boxed();
-        if let Some(seen) = seen {
-            update = update.filter(posts::id.eq(seen.id)).filter(posts::version.eq(seen.version));
-        }
-        update.returning(Post::as_returning()).get_result(conn).optional()
-    })?;
-    Ok(replaced.map_or(Change::Stale, Change::Done))
+    let condition = etag::condition(conn, preconditions, |conn| find_by_slug(conn, &row.slug, ReadScope::All))?;
+    on!(conn, conn => diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
+        .set(replacement!(new))
+        .returning(Post::as_returning())
+        .get_result(conn)
+        .optional())
 }
 
 /// Deletes the post.
-pub fn delete(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<()>> {
-    let deleted: Option<bool> = on!(conn, conn => {
-        let mut delete = diesel::delete(posts::table.find(id)).into_boxed();
-        if let Some(versions) = expected {
-            delete = delete.filter(posts::version.eq_any(versions.clone()));
-        }
-        delete.returning(posts::published).get_result(conn).optional()
-    })?;
+pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> QueryResult<Change<()>> {
+    let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
+    let deleted: Option<bool> = on!(conn, conn => diesel::delete(posts::table.find(id))
+        .filter(condition)
+        .returning(posts::published)
+        .get_result(conn)
+        .optional())?;
     if let Some(was_published) = deleted {
         conn.mark_changed(Visibility::of(was_published));
         return Ok(Change::Done(()));
     }
-    explain_unchanged(conn, id, expected).map(|reason| match reason {
+    explain_unchanged(conn, id, preconditions).map(|reason| match reason {
         Change::Missing => Change::Missing,
         _ => Change::Stale,
     })
 }
 
 /// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing or
-/// at an unexpected version, otherwise [`Change::Done`] with the current post.
-pub(crate) fn explain_unchanged(conn: &mut Connection, id: i64, expected: &Expected) -> QueryResult<Change<Post>> {
+/// does not meet the preconditions, otherwise [`Change::Done`] with the current post.
+pub(crate) fn explain_unchanged(
+    conn: &mut Connection,
+    id: i64,
+    preconditions: &Preconditions,
+) -> QueryResult<Change<Post>> {
     conn.mark_changed(Visibility::Private);
     Ok(match find(conn, id, ReadScope::All)? {
         None => Change::Missing,
-        Some(post) if expected.as_ref().is_some_and(|versions| !versions.contains(&post.version)) => Change::Stale,
+        Some(post) if !etag::allow(preconditions, &post) => Change::Stale,
         Some(post) => Change::Done(post),
     })
 }

@@ -1,23 +1,24 @@
-//! Versioned resources: the entity tag of a version, and changes that depend on it.
-
-use actix_web::http::header::EntityTag;
+//! Versioned resources: changes that depend on the entity tag of a resource.
 
 use crate::http::content_coding::uncompressed_tag;
-use crate::http::extract::preconditions::{IfMatch, PutPrecondition};
+use crate::http::extract::preconditions::{PreconditionHeaders, TagCondition};
 
-/// The versions of a resource to which a change may be applied. `None`: any version.
-pub type Expected = Option<Vec<i64>>;
+/// The preconditions of a change (RFC 9110, section 13). Tags are without quotes, and those of the uncompressed
+/// representation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preconditions {
+    /// `If-Match`: the resource must exist, with one of these tags.
+    pub if_match: Option<TagSet>,
+    /// `If-None-Match`: the resource must not exist with one of these tags.
+    pub if_none_match: Option<TagSet>,
+}
 
-/// The condition under which a `PUT` is applied.
+/// The entity tags that a precondition names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PutCondition {
-    Unconditional,
-    /// The resource does not exist.
-    Absent,
-    /// The resource exists, in any version.
-    Exists,
-    /// The resource has one of these pairs of id and version.
-    Is(Vec<(i64, i64)>),
+pub enum TagSet {
+    /// `*`: every tag.
+    Any,
+    Tags(Vec<String>),
 }
 
 /// The outcome of a change.
@@ -26,48 +27,55 @@ pub enum Change<T> {
     Done(T),
     /// The resource does not exist.
     Missing,
-    /// The resource does not meet the condition of the request. Nothing was changed.
+    /// The resource does not meet the preconditions of the request. Nothing was changed.
     Stale,
     /// A value that must be unique, such as the slug, is used by another resource.
     Conflict,
 }
 
-/// The strong entity tag of a version: two responses with the same tag have the same bytes. It contains the id as well,
-/// because a URL with a slug can identify different resources over time.
-#[must_use]
-pub fn etag(id: i64, version: i64) -> EntityTag {
-    EntityTag::new_strong(format_tag(id, version))
+impl TagSet {
+    fn contains(&self, tag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tags(tags) => tags.iter().any(|listed| listed == tag),
+        }
+    }
 }
 
-fn format_tag(id: i64, version: i64) -> String {
-    format!("{id}-{version}")
+impl Preconditions {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the change may be applied to an existing resource with this tag.
+    #[must_use]
+    pub fn allow(&self, tag: &str) -> bool {
+        self.if_match.as_ref().is_none_or(|tags| tags.contains(tag))
+            && !self.if_none_match.as_ref().is_some_and(|tags| tags.contains(tag))
+    }
+
+    /// Whether the change may be applied to an existing resource that has no tag. `*` matches it, and no tag does.
+    #[must_use]
+    pub fn allow_untagged(&self) -> bool {
+        self.if_match.as_ref().is_none_or(|tags| *tags == TagSet::Any) && self.if_none_match != Some(TagSet::Any)
+    }
 }
 
-/// The id and the version in a tag that [`etag`] has created, without its quotes. `None` for any other tag.
-#[must_use]
-pub fn parse_tag(tag: &str) -> Option<(i64, i64)> {
-    let tag = uncompressed_tag(tag);
-    let (id, version) = tag.split_once('-')?;
-    let (id, version) = (id.parse().ok()?, version.parse().ok()?);
-    // Tags are compared by their characters: "+1-01" differs from "1-1".
-    (format_tag(id, version) == tag).then_some((id, version))
-}
-
-/// The versions of the resource `id` that `If-Match` lists.
-#[must_use]
-pub fn expected_versions(id: i64, condition: &IfMatch) -> Expected {
-    let version = |tag: &str| parse_tag(tag).filter(|(tag_id, _)| *tag_id == id).map(|(_, version)| version);
-    condition.tags().map(|tags| tags.iter().filter_map(|tag| version(tag)).collect())
-}
-
-/// The condition in the headers of a `PUT`.
-#[must_use]
-pub fn put_condition(precondition: &PutPrecondition) -> PutCondition {
-    match &precondition.if_match {
-        None if precondition.if_none_match => PutCondition::Absent,
-        None => PutCondition::Unconditional,
-        Some(if_match) => if_match.tags().map_or(PutCondition::Exists, |tags| {
-            PutCondition::Is(tags.iter().filter_map(|tag| parse_tag(tag)).collect())
-        }),
+impl From<PreconditionHeaders> for Preconditions {
+    /// `If-Match` compares tags strongly, so weak ones match nothing. `If-None-Match` compares weakly (RFC 9110, section
+    /// 8.8.3.2).
+    fn from(headers: PreconditionHeaders) -> Self {
+        let set = |condition: TagCondition, accepts_weak: bool| match condition {
+            TagCondition::Any => TagSet::Any,
+            TagCondition::Tags(tags) => {
+                let tags = tags.into_iter().filter(|(is_weak, _)| accepts_weak || !is_weak);
+                TagSet::Tags(tags.map(|(_, tag)| uncompressed_tag(&tag).to_owned()).collect())
+            }
+        };
+        Self {
+            if_match: headers.if_match.map(|condition| set(condition, false)),
+            if_none_match: headers.if_none_match.map(|condition| set(condition, true)),
+        }
     }
 }

@@ -1,7 +1,7 @@
 -- Text columns that are sorted or compared use the "C" collation, which orders by bytes as SQLite does.
 -- id: 9007199254740991 is 2^53 - 1, the largest integer that JavaScript represents exactly.
 -- excerpt: null until it is computed; the service then derives it from the content at each read.
--- version: starts at 1 and increases with every change. ETags contain it.
+-- version: starts at 1 and increases with every change, up to 2^53 - 1.
 -- published_key: replaces a null published_at by a value before every time, because keyset pagination needs a value in
 -- every row.
 CREATE TABLE posts (
@@ -15,7 +15,7 @@ CREATE TABLE posts (
     scheduled_for timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
-    version       bigint NOT NULL DEFAULT 1 CHECK (version >= 1),
+    version       bigint NOT NULL DEFAULT 1 CHECK (version BETWEEN 1 AND 9007199254740991),
     published_key timestamptz NOT NULL
                   GENERATED ALWAYS AS (coalesce(published_at, timestamptz '-infinity')) STORED,
     content       text

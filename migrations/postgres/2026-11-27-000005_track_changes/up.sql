@@ -110,7 +110,7 @@ CREATE TRIGGER posts_set_published_at BEFORE INSERT OR UPDATE ON posts FOR EACH 
     EXECUTE FUNCTION posts_set_published_at();
 
 -- Raises the version, and sets updated_at, if an external writer changed the row and did not raise the version itself.
--- ETags contain the version, so a changed row must not keep it.
+-- The largest version stays as it is.
 --
 -- The function compares whole rows, so a new column needs no change here. The WHEN condition cannot do that: PostgreSQL
 -- forbids whole rows with generated columns there. In a BEFORE trigger the generated columns of NEW are null, and
@@ -120,7 +120,7 @@ CREATE FUNCTION posts_set_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.published_key := OLD.published_key;
     IF NEW *<> OLD THEN
-        NEW.version := OLD.version + 1;
+        NEW.version := least(OLD.version, 9007199254740990) + 1;
         IF NEW.updated_at IS NOT DISTINCT FROM OLD.updated_at THEN
             NEW.updated_at := clock_timestamp();
         END IF;

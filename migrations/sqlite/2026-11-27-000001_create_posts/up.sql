@@ -2,7 +2,7 @@
 -- id: 9007199254740991 is 2^53 - 1, the largest integer that JavaScript represents exactly. AUTOINCREMENT never reuses
 -- the id of a deleted post.
 -- excerpt: null until it is computed; the service then derives it from the content at each read.
--- version: starts at 1 and increases with every change. ETags contain it.
+-- version: starts at 1 and increases with every change, up to 2^53 - 1.
 -- published_key: replaces a null published_at by a value before every time, because keyset pagination needs a value in
 -- every row.
 -- content: must stay the last column. SQLite reads a row from its start, so queries that need only the columns before
@@ -18,7 +18,7 @@ CREATE TABLE posts (
     scheduled_for TEXT,
     created_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
     updated_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
-    version       INTEGER NOT NULL DEFAULT 1 CHECK (version >= 1),
+    version       INTEGER NOT NULL DEFAULT 1 CHECK (version BETWEEN 1 AND 9007199254740991),
     published_key TEXT NOT NULL
                   GENERATED ALWAYS AS (coalesce(published_at, '')) VIRTUAL,
     content       TEXT

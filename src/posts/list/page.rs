@@ -1,11 +1,9 @@
-//! The response of the list: its JSON, entity tag, and `Link` header.
+//! The response of the list: its JSON and its `Link` header.
 
 use std::borrow::Cow;
 
-use actix_web::http::header::{EntityTag, HeaderValue};
-use data_encoding::HEXLOWER;
+use actix_web::http::header::HeaderValue;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
@@ -89,26 +87,6 @@ impl PostPage {
             total: total.map(|total| total.posts),
             total_is_estimate: total.map(|total| total.is_estimate),
         }
-    }
-
-    /// Returns a strong entity tag: a hash of the views, ids, and versions of the posts, the cursors, and the total. The
-    /// contents need not be hashed, because a version of a post always has the same JSON.
-    #[must_use]
-    pub fn etag(&self) -> EntityTag {
-        let mut digest = Sha256::new();
-        for item in &self.items {
-            let (view, id, version) = item.identity();
-            digest.update([view]);
-            digest.update(id.to_be_bytes());
-            digest.update(version.to_be_bytes());
-        }
-        for cursor in [&self.next_cursor, &self.prev_cursor] {
-            digest.update(cursor.as_deref().unwrap_or_default());
-            digest.update([0]);
-        }
-        digest.update(format!("{:?} {:?}", self.total, self.total_is_estimate));
-        let digest: [u8; 32] = digest.finalize().into();
-        EntityTag::new_strong(HEXLOWER.encode(digest.first_chunk::<16>().unwrap_or(&[0; 16])))
     }
 
     /// The `Link` header (RFC 8288) with the URLs of the first, next, and previous pages.

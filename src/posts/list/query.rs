@@ -230,16 +230,6 @@ macro_rules! shared_field {
 }
 
 impl ListItem {
-    /// The view, the id, and the version, which together determine the JSON of the item.
-    #[must_use]
-    pub fn identity(&self) -> (u8, i64, i64) {
-        let view = match self {
-            Self::Full(_) => 0,
-            Self::Summary(_) => 1,
-        };
-        (view, self.id(), *shared_field!(self, version))
-    }
-
     pub(crate) fn id(&self) -> i64 {
         *shared_field!(self, id)
     }

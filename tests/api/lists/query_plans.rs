@@ -9,7 +9,7 @@ use posts_api::posts::list::ListPage;
 use posts_api::posts::list::params::ListRequest;
 use posts_api::posts::list::query::ListQuery;
 use posts_api::posts::{list, publish, store};
-use posts_api::resource::versioned::Change;
+use posts_api::resource::versioned::{Change, Preconditions};
 
 use crate::support::{Engine, TestDatabase, on_both, statements};
 
@@ -292,10 +292,10 @@ async fn publishing_does_not_recompute_search_words(database: TestDatabase) {
         "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT RETURN (1 / 0)::text",
     );
     let state = publish::PostState::Published { at: None };
-    let change = publish::set_state(&mut conn, 1, &None, state, Timestamp::now()).unwrap();
+    let change = publish::set_state(&mut conn, 1, &Preconditions::default(), state, Timestamp::now()).unwrap();
     assert!(matches!(change, Change::Done(post) if post.published));
     let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
-    assert!(store::update(&mut conn, 1, &None, patch, Timestamp::now()).is_err());
+    assert!(store::update(&mut conn, 1, &Preconditions::default(), patch, Timestamp::now()).is_err());
 }
 
 #[on_both]

@@ -51,7 +51,7 @@ async fn requests_send_the_expected_statements() {
         let titled = |what: &str| json!({"title": format!("{what} {round}"), "published": true});
         let post = ask("create", admin.post("/api/posts", &titled("Create")), 201).await;
         let path = format!("/api/posts/{}", post["id"]);
-        let tag = format!("\"{}-{}\"", post["id"], post["version"]);
+        let tag = api.get(&path).await.header("etag").unwrap().to_owned();
         ask("with a key", editor.post("/api/posts", &titled("Key")), 201).await;
         let taken = json!({"title": "Taken", "slug": post["slug"]});
         ask("slug taken", admin.post("/api/posts", &taken), 409).await;
@@ -63,6 +63,8 @@ async fn requests_send_the_expected_statements() {
         let by_slug = format!("/api/posts/by-slug/put-{round}");
         ask("put, new", admin.put(&by_slug, &titled("Put")), 201).await;
         ask("put, again", admin.put(&by_slug, &titled("Put")), 200).await;
+        let put_tag = api.get(&by_slug).await.header("etag").unwrap().to_owned();
+        ask("put, if match", admin.put(&by_slug, &titled("Put")).header("if-match", &put_tag), 200).await;
         ask("patch", admin.patch(&path, &json!({"title": "Patched"})).header("if-match", &tag), 200).await;
         ask("patch, stale", admin.patch(&path, &json!({"title": "Stale"})).header("if-match", &tag), 412).await;
         ask("unpublish", admin.post_empty(&format!("{path}/unpublish")), 200).await;
@@ -86,6 +88,7 @@ async fn requests_send_the_expected_statements() {
         // diesel prepares updates and upserts on every execution (`UpdateStatement`, `DO UPDATE`), the others once.
         ("put, new", "PREPARE INSERT"),
         ("put, again", "PREPARE INSERT"),
+        ("put, if match", "PREPARE UPDATE"),
         ("patch", "PREPARE UPDATE"),
         // The second statement finds out why the update changed no row.
         ("patch, stale", "PREPARE UPDATE SELECT"),

@@ -71,14 +71,27 @@ async fn if_none_match_star_only_creates(api: Api) {
 }
 
 #[on_both]
-async fn invalid_if_none_match_is_rejected(api: Api) {
-    for value in ["\"1-1\"", "W/\"x\"", "garbage"] {
-        let reply = api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", value).await;
-        reply.problem(400, "invalid_header");
+async fn invalid_preconditions_are_rejected(api: Api) {
+    for name in ["if-match", "if-none-match"] {
+        for value in ["garbage", "1-1", "*, \"a\"", "W/a"] {
+            let reply = api.editor().put(PATH, &json!({"title": "T"})).header(name, value).await;
+            reply.problem(400, "invalid_header");
+        }
     }
-    let both =
-        api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", "*").header("if-match", "*").await;
-    both.problem(400, "invalid_header");
+    assert_eq!(total(&api).await, 0);
+}
+
+#[on_both]
+async fn if_none_match_with_tags_protects_these_versions(api: Api) {
+    let put_unless =
+        async |tag: &str| api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", tag).await;
+    let first = etag(&put_unless("\"other\"").await.expect(201));
+    for listed in [first.clone(), format!("W/{first}"), format!("\"other\", {first}")] {
+        put_unless(&listed).await.problem(412, "precondition_failed");
+    }
+    let second = etag(&put_unless("\"other\", W/\"x\"").await.expect(200));
+    put_unless(&first).await.expect(200);
+    put_unless(&second).await.expect(200);
 }
 
 #[on_both]

@@ -55,23 +55,23 @@ async fn two_writing_processes_lose_and_refuse_no_write() {
             request = request.json(&body);
         }
         let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+        let etag = response.headers().get("etag").map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), etag, response.json::<Value>().await.unwrap())
     };
-    let (status, shared) = send(0, Method::POST, "/api/posts", None, Some(json!({"title": "0"}))).await;
+    let (status, _, shared) = send(0, Method::POST, "/api/posts", None, Some(json!({"title": "0"}))).await;
     assert_eq!(status, 201, "{shared}");
     let shared = format!("/api/posts/{}", shared["id"]);
     join_all((0..WRITERS).map(async |writer| {
         for number in 0..WRITES {
             let post = json!({"title": format!("Writer {writer}, post {number}")});
-            let (status, post) = send(writer, Method::POST, "/api/posts", None, Some(post)).await;
+            let (status, _, post) = send(writer, Method::POST, "/api/posts", None, Some(post)).await;
             assert_eq!(status, 201, "{post}");
             // Increments a counter, and retries if another writer has incremented it in between.
             loop {
-                let (_, read) = send(writer, Method::GET, &shared, None, None).await;
+                let (_, tag, read) = send(writer, Method::GET, &shared, None, None).await;
                 let next = read["title"].as_str().unwrap().parse::<usize>().unwrap() + 1;
-                let tag = format!("\"{}-{}\"", read["id"], read["version"]);
                 let change = json!({"title": next.to_string()});
-                let (status, response) = send(writer, Method::PATCH, &shared, Some(&tag), Some(change)).await;
+                let (status, _, response) = send(writer, Method::PATCH, &shared, tag.as_deref(), Some(change)).await;
                 match status {
                     200 => break,
                     412 => {}
@@ -81,7 +81,7 @@ async fn two_writing_processes_lose_and_refuse_no_write() {
         }
     }))
     .await;
-    let (_, counter) = send(0, Method::GET, &shared, None, None).await;
+    let (_, _, counter) = send(0, Method::GET, &shared, None, None).await;
     assert_eq!(counter["title"], (WRITERS * WRITES).to_string());
     drop(servers);
     let database = TestDatabase::at(&sandbox.path("posts.db"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use diesel::deserialize::QueryableByName;
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
-use diesel::{RunQueryDsl, sql_query};
+use diesel::{QueryResult, RunQueryDsl, sql_query};
 use posts_api::db::{Backend, Connection, Database, DatabaseUrl, migrations};
 use posts_api::transfer;
 use serde_json::Value;
@@ -154,11 +154,15 @@ impl Drop for TestDatabase {
 }
 
 pub(crate) fn execute(conn: &mut Connection, sql: &str) {
+    try_execute(conn, sql).unwrap();
+}
+
+pub(crate) fn try_execute(conn: &mut Connection, sql: &str) -> QueryResult<()> {
     match &mut conn.backend {
         Backend::Postgres(conn) => sql_query(sql).execute(conn),
         Backend::Sqlite(conn) => sql_query(sql).execute(conn),
     }
-    .unwrap();
+    .map(drop)
 }
 
 /// The number of commits by the writer of SQLite; `None` on PostgreSQL.

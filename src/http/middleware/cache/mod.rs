@@ -93,7 +93,7 @@ impl Cache {
     /// `read`.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// Those of `read`. 412 if the response does not meet `If-Match`.
     pub async fn respond(
         &self,
         request: &HttpRequest,
@@ -119,6 +119,9 @@ impl Cache {
         };
         if scope == CacheScope::Public {
             self.forget_older(request, generation.as_deref());
+        }
+        if !representation.meets_if_match(request.headers())? {
+            return Err(ApiError::PreconditionFailed);
         }
         if let Some(response) = representation.respond(request.headers(), scope) {
             return Ok(response);
@@ -183,8 +186,10 @@ pub async fn serve_cached<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    // `Cache::respond` evaluates `If-Match`, which reads rarely have.
     let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
-    let cache = request.app_data::<web::Data<Cache>>().filter(|_| is_read && is_anonymous);
+    let is_plain = is_anonymous && !request.headers().contains_key(header::IF_MATCH);
+    let cache = request.app_data::<web::Data<Cache>>().filter(|_| is_read && is_plain);
     match cache.and_then(|cache| cache.lookup(request.request())) {
         Some(response) => Ok(request.into_response(response).map_into_right_body()),
         None => next.call(request).await.map(ServiceResponse::map_into_left_body),

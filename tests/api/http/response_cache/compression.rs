@@ -49,7 +49,7 @@ async fn etag_of_a_compressed_post_works_with_if_match(api: Api) {
     fill(&api, 1).await;
     let post = read_compressed(&api, "/api/posts/1").await;
     let etag = post.header("etag").unwrap().to_owned();
-    assert_eq!(etag, "\"1-1-gzip\"");
+    assert!(etag.ends_with("-gzip\""), "{etag}");
     api.editor().patch("/api/posts/1", &json!({"title": "x"})).header("if-match", &etag).await.expect(200);
     api.editor().patch("/api/posts/1", &json!({"title": "y"})).header("if-match", &etag).await.expect(412);
 }

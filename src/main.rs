@@ -13,7 +13,7 @@ use posts_api::{db, openapi, routes};
 use cli::command_line::{Command, parse, print_report};
 use cli::database::open_existing;
 use cli::logging::LogMode;
-use cli::output::{is_broken_pipe, print};
+use cli::output::{is_broken_pipe, output_error, print};
 use cli::{Result, backup, doctor, import_export, keys, logging, manual, migrate, serve};
 
 /// mimalloc, because responses consist of many small strings and one large one. glibc's allocator makes too many system
@@ -24,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let result = match parse() {
         Ok((settings, command)) => run(settings, command),
-        Err(report) => print_report(&report).map(ExitCode::from).map_err(Into::into),
+        Err(report) => print_report(&report).map(ExitCode::from).map_err(output_error),
     };
     match result {
         Ok(code) => code,

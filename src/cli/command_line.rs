@@ -19,7 +19,7 @@ use crate::cli::keys::KeysCommand;
 #[command(
     name = "posts-api",
     version,
-    after_help = "Without a command, posts-api runs `serve` and accepts the options that `posts-api serve --help` \
+    after_help = "Without a command, posts-api runs `serve` and accepts the settings that `posts-api serve --help` \
                   lists.\n\nSettings are options, environment variables, or lines of .env, in this order of \
                   precedence.\n\nExit status: 0 if the command succeeded, 1 if it failed, 2 if the command line is \
                   invalid."

@@ -10,5 +10,6 @@ use crate::cli::output::confirm;
 pub(crate) fn migrate(config: &Config) -> Result<()> {
     let mut conn = Connection::open(config.direct())?;
     let applied = migrations::run(&mut conn, config.direct())?;
-    confirm(&format!("applied {} migrations: {}", applied.len(), applied.join(", ")))
+    let names = if applied.is_empty() { String::new() } else { format!(": {}", applied.join(", ")) };
+    confirm(&format!("applied {} migrations{names}", applied.len()))
 }

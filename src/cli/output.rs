@@ -18,7 +18,7 @@ pub(crate) fn stdout() -> io::Result<File> {
 
 /// Writes the output of a command.
 pub(crate) fn print(text: &str) -> Result<()> {
-    write_to_stdout(text).map_err(|error| OutputError { error, done: String::new() }.into())
+    write_to_stdout(text).map_err(output_error)
 }
 
 /// Writes what a command has done, as one line. If this fails, the error contains the text, because the command itself
@@ -26,6 +26,11 @@ pub(crate) fn print(text: &str) -> Result<()> {
 pub(crate) fn confirm(text: &str) -> Result<()> {
     let done = format!("{text}, but ");
     write_to_stdout(&format!("{}\n", escape(text))).map_err(|error| OutputError { error, done }.into())
+}
+
+/// The error of output that another library has written.
+pub(crate) fn output_error(error: io::Error) -> Box<dyn std::error::Error> {
+    OutputError { error, done: String::new() }.into()
 }
 
 fn write_to_stdout(text: &str) -> io::Result<()> {

@@ -1,10 +1,13 @@
 //! Running the program: startup, settings, shutdown, health, metrics, logs, traces, doctor, backup.
 
 mod backup;
+mod broken_output;
+mod command_line;
 mod dashboard;
 mod doctor;
 mod doctor_postgres;
 mod health;
+mod log_pipe;
 mod logs;
 pub(crate) mod metrics;
 mod metrics_database;
@@ -12,6 +15,7 @@ mod migrations;
 mod restore_drill;
 mod schema;
 mod sentry;
+mod sentry_malformed_requests;
 mod settings;
 mod shutdown;
 mod startup;

@@ -7,7 +7,7 @@ use crate::support::program::Sandbox;
 use crate::support::receiver::Receiver;
 use crate::support::{Engine, TestDatabase, on_both, wait_for};
 
-fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbox {
+pub(super) fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbox {
     let dsn = format!("{scheme}://public-key@{}/42", receiver.address);
     Sandbox::new([
         ("DATABASE_URL", database.url.as_str()),
@@ -19,7 +19,7 @@ fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbo
 }
 
 /// The events in the received envelopes. An envelope has a header line, and each item a header line and a content line.
-fn events(receiver: &Receiver) -> Vec<Value> {
+pub(super) fn events(receiver: &Receiver) -> Vec<Value> {
     let mut events = Vec::new();
     for request in receiver.received() {
         assert_eq!(request.line, "POST /api/42/envelope/");
@@ -45,14 +45,14 @@ fn level(event: &Value) -> &str {
 }
 
 /// Sends a request whose query, key, and headers contain secrets, and returns its status.
-async fn get_status(base: &str, path: &str) -> u16 {
+pub(super) async fn get_status(base: &str, path: &str) -> u16 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request =
         client.get(format!("{base}{path}?q=hush-query")).bearer_auth(ADMIN_KEY).header("x-hush", "hush-header");
     request.send().await.unwrap().status().as_u16()
 }
 
-async fn failure_event(receiver: &Receiver) -> Value {
+pub(super) async fn failure_event(receiver: &Receiver) -> Value {
     wait_for("the failure event", async || {
         events(receiver).into_iter().find(|event| event["message"] == "request failed")
     })

@@ -13,7 +13,10 @@ use crate::cli::output::{confirm, print};
 pub(crate) fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut documentation(), "posts-api", &mut script);
-    print(&String::from_utf8(script)?)
+    let script = String::from_utf8(script)?;
+    // clap_complete 4.6 spells a program name with a hyphen in two ways, so no case of the bash script matches
+    // (clap-rs/clap#6421).
+    print(&script.replace("posts__subcmd__api", "posts__api"))
 }
 
 /// Prints the manual page of `posts-api`. With a directory, writes the pages of all commands to it.
@@ -24,6 +27,7 @@ pub(crate) fn man(directory: Option<&Path>) -> Result<()> {
         return confirm(&format!("wrote the manual pages to {name}"));
     }
     let mut page = Vec::new();
-    Man::new(documentation()).render(&mut page)?;
+    // `generate_to` disables the help subcommands too.
+    Man::new(documentation().disable_help_subcommand(true)).render(&mut page)?;
     print(&String::from_utf8(page)?)
 }

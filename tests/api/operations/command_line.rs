@@ -43,7 +43,9 @@ fn help_wraps_at_the_width_of_the_terminal() {
         let sandbox = Sandbox::new([("COLUMNS", width.to_string().as_str())]);
         for command in COMMANDS {
             let help = help(&sandbox, command, "-h");
-            let longest = help.lines().map(|line| line.chars().count()).max().unwrap();
+            // clap does not wrap the usage.
+            let lines = help.lines().filter(|line| !line.starts_with("Usage: "));
+            let longest = lines.map(|line| line.chars().count()).max().unwrap();
             assert!(longest <= width, "{command} at {width}: {help}");
             assert!(command != "serve" || longest > width - 15, "{command} at {width}: {longest}");
         }

@@ -86,11 +86,6 @@ pub(crate) enum Command {
 
 /// The settings that affect every command that opens the database.
 const COMMAND_SETTINGS: &[&str] = &["database_url", "database_direct_url", "log", "log_format"];
-/// The settings that `doctor` uses. It checks all others too, as far as the environment sets them.
-const DOCTOR_SETTINGS: &[&str] = &[
-    "database_url", "database_direct_url", "database_read_url", "max_replica_lag", "db_pool_size", "log", "log_format",
-];
-
 /// Which settings a command shows.
 #[derive(Clone, Copy)]
 enum Shown {
@@ -101,8 +96,8 @@ enum Shown {
 impl Shown {
     fn of_command(name: &str) -> Self {
         match name {
-            "serve" => Self::All,
-            "doctor" => Self::These(DOCTOR_SETTINGS),
+            // `doctor` checks the settings of `serve`.
+            "serve" | "doctor" => Self::All,
             "migrate" | "keys" | "import" | "export" | "backup" => Self::These(COMMAND_SETTINGS),
             _ => Self::These(&[]),
         }
@@ -195,7 +190,7 @@ mod tests {
     #[test]
     fn every_shown_setting_exists() {
         let settings = Settings::augment_args(clap::Command::new("settings"));
-        for id in COMMAND_SETTINGS.iter().chain(DOCTOR_SETTINGS) {
+        for id in COMMAND_SETTINGS {
             assert!(settings.get_arguments().any(|arg| arg.get_id() == id), "{id}");
         }
     }

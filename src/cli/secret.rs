@@ -5,7 +5,7 @@
 //!
 //! 1. Begin a transaction, and store the hash of the key.
 //! 2. Print the secret. If the output is closed, full, or not read, roll back.
-//! 3. Commit. If this fails, the error says that the printed key does not work.
+//! 3. Commit. If this fails, the error says that the printed key may not work.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -28,7 +28,8 @@ pub(crate) enum SecretError {
     /// Not a source: `main` ends quietly after a broken pipe, but not here.
     #[error("failed to print the key, so it was not stored: {0}")]
     NotPrinted(io::Error),
-    #[error("the printed key does not work, because it could not be stored: {0}")]
+    /// If the connection was lost during the commit, the key may be stored.
+    #[error("the printed key may not work, because storing it failed: {0}; see posts-api keys list")]
     NotCommitted(diesel::result::Error),
     #[error("failed to store the key: {0}")]
     NotStored(#[from] diesel::result::Error),

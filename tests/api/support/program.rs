@@ -240,6 +240,13 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Stops the server and returns its log. While the server runs, the log may lack the last lines.
+    pub(crate) async fn final_log(&mut self) -> String {
+        self.signal("TERM");
+        assert!(self.wait_for_exit().await.success(), "{}", self.stderr());
+        self.stderr()
+    }
+
     pub(crate) async fn wait_for_exit(&mut self) -> ExitStatus {
         wait_for("the server to exit", async || self.child.try_wait().unwrap()).await
     }

@@ -156,7 +156,9 @@ fn export_to(conn: &mut Connection, mut out: impl Write, contents: Contents) -> 
 
 fn print_diagnostics(diagnostics: &Diagnostics) {
     let first = diagnostics.first();
-    first.iter().for_each(|diagnostic| print_note(&diagnostic.to_string()));
+    for diagnostic in first {
+        print_note(&diagnostic.to_string());
+    }
     let more = diagnostics.count() - first.len() as u64;
     if more > 0 {
         print_note(&format!("and {more} more"));

@@ -25,12 +25,12 @@ pub(crate) fn print(text: &str) -> Result<()> {
 /// has succeeded.
 pub(crate) fn confirm(text: &str) -> Result<()> {
     let done = format!("{text}, but ");
-    write_to_stdout(&format!("{}\n", escape(text))).map_err(|error| OutputError { error, done }.into())
+    write_to_stdout(&format!("{}\n", escape(text))).map_err(|error| OutputError { done, error }.into())
 }
 
 /// The error of output that another library has written.
 pub(crate) fn output_error(error: io::Error) -> Box<dyn std::error::Error> {
-    OutputError { error, done: String::new() }.into()
+    OutputError { done: String::new(), error }.into()
 }
 
 fn write_to_stdout(text: &str) -> io::Result<()> {

@@ -27,12 +27,12 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) enum SecretError {
     /// Not a source: `main` ends quietly after a broken pipe, but not here.
     #[error("failed to print the key, so it was not stored: {0}")]
-    NotPrinted(io::Error),
+    Print(io::Error),
     /// If the connection was lost during the commit, the key may be stored.
     #[error("the printed key may not work, because storing it failed: {0}; see posts-api keys list")]
-    NotCommitted(diesel::result::Error),
+    Commit(diesel::result::Error),
     #[error("failed to store the key: {0}")]
-    NotStored(#[from] diesel::result::Error),
+    Store(#[from] diesel::result::Error),
 }
 
 /// Calls `store` and, if it has stored a key, prints `text`. Returns whether a key was stored.
@@ -44,13 +44,13 @@ pub(crate) fn store_and_print(
     let mut is_printed = false;
     let result = conn.transaction(|conn| {
         if store(conn)?.is_some() {
-            print_within_timeout(text).map_err(SecretError::NotPrinted)?;
+            print_within_timeout(text).map_err(SecretError::Print)?;
             is_printed = true;
         }
         Ok(is_printed)
     });
     match result {
-        Err(SecretError::NotStored(error)) if is_printed => Err(SecretError::NotCommitted(error)),
+        Err(SecretError::Store(error)) if is_printed => Err(SecretError::Commit(error)),
         result => result,
     }
 }

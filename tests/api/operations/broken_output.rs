@@ -6,6 +6,8 @@ use std::process::Stdio;
 use crate::support::program::Sandbox;
 use crate::support::{Engine, TestDatabase, on_both, wait_until};
 
+const CREATE: &str = "posts-api keys create --role admin --name x";
+
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0")])
 }
@@ -68,7 +70,6 @@ async fn first_start_without_any_output_stores_no_key(database: TestDatabase) {
 async fn keys_create_stores_no_key_that_it_cannot_print(database: TestDatabase) {
     let sandbox = sandbox(&database);
     sandbox.run(&["migrate"]).success();
-    const CREATE: &str = "posts-api keys create --role admin --name x";
     for redirection in [">/dev/full", ">/dev/null", ">&-", "1</dev/full"] {
         let line = sandbox.shell(&format!("{CREATE} {redirection}")).error_line();
         assert!(line.contains("not stored"), "{redirection}: {line}");

@@ -57,7 +57,7 @@ fn read(mut pipe: PipeReader) -> Arc<Mutex<Vec<u8>>> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let copy = Arc::clone(&log);
     std::thread::spawn(move || {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = pipe.read(&mut buffer) {
             copy.lock().unwrap().extend_from_slice(&buffer[..length]);
         }

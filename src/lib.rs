@@ -15,6 +15,7 @@
 
 pub mod config;
 pub mod db;
+pub mod escape;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,4 +1,4 @@
-//! The HTTP server: binds the addresses, assembles middleware and routes, and starts the background tasks.
+//! The HTTP server: assembles middleware and routes, and starts the background tasks.
 //!
 //! `posts-api serve` and the tests start the server with the same function, [`serve`].
 
@@ -22,7 +22,8 @@ use crate::http::middleware::envelope::envelope;
 use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
-use crate::http::transport::listen::{blocking_threads, clients_per_worker, listen};
+use crate::http::transport::listen::{blocking_threads, clients_per_worker};
+use crate::http::transport::listeners::Listeners;
 use crate::http::transport::timeout_stream::http_service;
 use crate::keys::auth::EnvironmentKey;
 use crate::keys::model::SecretKey;
@@ -48,12 +49,12 @@ pub struct Service {
     pub handle: ServerHandle,
 }
 
-/// Binds the addresses, assembles the server, and starts the background tasks, which end with the runtime. Call it
-/// within an actix runtime.
+/// Assembles the server on `listeners`, and starts the background tasks, which end with the runtime. Call it within an
+/// actix runtime.
 ///
 /// # Errors
-/// An address cannot be bound.
-pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
+/// A listener cannot be used, or the API document cannot be rendered.
+pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::io::Result<Service> {
     let readiness = Readiness::default();
     let schedule = Arc::new(scheduler::SchedulerStats::default());
     actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
@@ -61,10 +62,9 @@ pub fn serve(config: &Config, database: Database) -> std::io::Result<Service> {
     let cache = Cache::new(database.clone(), config.cache_bytes);
     let sources = metric_sources(config, &database, &cache, &schedule);
     let app_data = AppData::new(config, database, readiness.clone(), &sources)?;
-    let listener = listen((config.host, config.port).into())?;
-    let address = listener.local_addr()?;
-    let admin = config.admin_port.map(|port| start_admin((config.admin_host, port).into(), sources)).transpose()?;
-    let server = start_api(config, listener, app_data, readiness.clone())?;
+    let address = listeners.api.local_addr()?;
+    let admin = listeners.admin.map(|listener| start_admin(listener, sources)).transpose()?;
+    let server = start_api(config, listeners.api, app_data, readiness.clone())?;
     let handle = server.handle();
     let (admin, admin_address) = admin.unzip();
     let server = Box::pin(async move {
@@ -138,11 +138,7 @@ fn metric_sources(
 }
 
 /// Starts the admin server, and returns its handle and address.
-fn start_admin(address: SocketAddr, sources: MetricSources) -> std::io::Result<(ServerHandle, SocketAddr)> {
-    let name_setting = |error: std::io::Error| {
-        std::io::Error::new(error.kind(), format!("ADMIN_PORT: cannot listen on {address}: {error}"))
-    };
-    let listener = listen(address).map_err(name_setting)?;
+fn start_admin(listener: TcpListener, sources: MetricSources) -> std::io::Result<(ServerHandle, SocketAddr)> {
     let address = listener.local_addr()?;
     let server = admin::serve(listener, sources)?;
     let handle = server.handle();

@@ -6,7 +6,8 @@ use posts_api::config::Config;
 use posts_api::db::Backup;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{Result, print};
+use crate::cli::Result;
+use crate::cli::output::confirm;
 
 /// Copies the database to `file`. On SIGTERM and SIGINT, removes the partial copy and exits. A signal that arrives after
 /// the copy was renamed to `file` has no effect.
@@ -29,8 +30,7 @@ pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()
             _ => std::process::exit(INTERRUPTED),
         }
     })?;
-    print(&format!("backed up to {}: {bytes} bytes\n", path.display()))?;
-    Ok(())
+    confirm(&format!("backed up to {}: {bytes} bytes", path.display()))
 }
 
 /// The exit status that shells use for a process ended by SIGINT: 128 + 2.

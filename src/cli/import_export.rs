@@ -1,17 +1,21 @@
 //! `posts-api import` and `posts-api export`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use posts_api::config::Config;
 use posts_api::db::Connection;
+use posts_api::escape::{JsonEscapingWriter, escape};
 use posts_api::transfer;
 use posts_api::transfer::{Contents, Diagnostics, Error, Format, Options, Report};
 
+use crate::cli::Result;
+use crate::cli::database::open_migrated;
+use crate::cli::output::{confirm, stdout};
 use crate::cli::progress::{ProgressReporter, TransferJob};
-use crate::cli::{Result, print};
 
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -47,11 +51,13 @@ enum SourceFormat {
 }
 
 impl ImportArgs {
-    pub(crate) fn run(&self, conn: &mut Connection) -> Result<ExitCode> {
+    pub(crate) fn run(&self, config: &Config) -> Result<ExitCode> {
+        // Before the database, so that a wrong file name does not create one.
         let (reader, size) = self.open()?;
+        let mut conn = open_migrated(config)?;
         let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
         let on_progress = |progress| reporter.update(progress);
-        let outcome = transfer::import(conn, BufReader::new(reader), self.options(), on_progress);
+        let outcome = transfer::import(&mut conn, BufReader::new(reader), self.options(), on_progress);
         reporter.finish(outcome.as_ref().ok().map(|report| report.imported));
         match outcome {
             Ok(report) => {
@@ -59,7 +65,7 @@ impl ImportArgs {
                 Ok(ExitCode::SUCCESS)
             }
             Err(Error::Invalid { diagnostics, report }) => {
-                print_diagnostics(&diagnostics)?;
+                print_diagnostics(&diagnostics);
                 Err(self.invalid_message(diagnostics.count(), &report).into())
             }
             Err(error) => Err(error.into()),
@@ -91,11 +97,10 @@ impl ImportArgs {
     }
 
     fn print_report(&self, report: &Report) -> Result<()> {
-        print_diagnostics(&report.notes)?;
-        print_diagnostics(&report.skipped)?;
-        let mut err = std::io::stderr().lock();
+        print_diagnostics(&report.notes);
+        print_diagnostics(&report.skipped);
         for (description, count) in report.unmapped.iter() {
-            writeln!(err, "{description}: {count}")?;
+            print_note(&format!("{description}: {count}"));
         }
         let Report { imported, already_stored, keys, skipped, .. } = report;
         let keys = if self.keys { format!(" and {keys} API keys") } else { String::new() };
@@ -105,8 +110,7 @@ impl ImportArgs {
             String::new()
         };
         let (skipped, units) = (skipped.count(), self.units());
-        print(&format!("imported {imported} posts{keys}{already_stored}, skipped {skipped} {units}\n"))?;
-        Ok(())
+        confirm(&format!("imported {imported} posts{keys}{already_stored}, skipped {skipped} {units}"))
     }
 
     /// The error message of an import with `count` invalid items. `committed` is the report of the batches that a
@@ -135,7 +139,13 @@ impl ImportArgs {
 }
 
 pub(crate) fn export(conn: &mut Connection, contents: Contents) -> Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let out = stdout()?;
+    let is_terminal = out.is_terminal();
+    let out = BufWriter::new(out);
+    if is_terminal { export_to(conn, JsonEscapingWriter(out), contents) } else { export_to(conn, out, contents) }
+}
+
+fn export_to(conn: &mut Connection, mut out: impl Write, contents: Contents) -> Result<()> {
     let mut reporter = ProgressReporter::start(TransferJob::Export);
     let exported = transfer::export(conn, &mut out, contents, |progress| reporter.update(progress));
     reporter.finish(exported.as_ref().ok().copied());
@@ -144,12 +154,18 @@ pub(crate) fn export(conn: &mut Connection, contents: Contents) -> Result<()> {
     Ok(())
 }
 
-fn print_diagnostics(diagnostics: &Diagnostics) -> std::io::Result<()> {
-    let mut err = std::io::stderr().lock();
+fn print_diagnostics(diagnostics: &Diagnostics) {
     let first = diagnostics.first();
-    first.iter().try_for_each(|diagnostic| writeln!(err, "{diagnostic}"))?;
-    match diagnostics.count() - first.len() as u64 {
-        0 => Ok(()),
-        more => writeln!(err, "and {more} more"),
+    for diagnostic in first {
+        print_note(&diagnostic.to_string());
     }
+    let more = diagnostics.count() - first.len() as u64;
+    if more > 0 {
+        print_note(&format!("and {more} more"));
+    }
+}
+
+/// Prints one line on standard error. Ignores errors, because the outcome of the import does not depend on them.
+fn print_note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", escape(text));
 }

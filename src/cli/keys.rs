@@ -1,15 +1,21 @@
 //! `posts-api keys`.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use posts_api::config::Config;
 use posts_api::db::{Connection, Timestamp};
+use posts_api::escape::escape;
 use posts_api::keys;
-use posts_api::keys::model::{CreateApiKey, SecretKey};
+use posts_api::keys::model::{ApiKey, CreateApiKey, SecretKey};
 use posts_api::resource::versioned::Preconditions;
 use posts_api::routing::Role;
 
-use crate::cli::{Result, print};
+use crate::cli::Result;
+use crate::cli::database::{open_existing, open_migrated};
+use crate::cli::output::{confirm, print};
+use crate::cli::secret::store_and_print;
 
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
@@ -34,35 +40,57 @@ pub(crate) enum KeysCommand {
     },
 }
 
-/// Runs the command. The database must be migrated.
-pub(crate) fn run(conn: &mut Connection, command: KeysCommand) -> Result<ExitCode> {
+pub(crate) fn run(config: &Config, command: KeysCommand) -> Result<ExitCode> {
     match command {
         KeysCommand::Create { role, name, expires_at } => {
             let secret = SecretKey::generate()?;
-            let hash = SecretKey::hash(secret.reveal());
-            keys::store::create(conn, &CreateApiKey { name, role, expires_at }, &hash, None, Timestamp::now())?;
-            print(&format!("{}\n", secret.reveal()))?;
+            let (hash, text) = (SecretKey::hash(secret.reveal()), format!("{}\n", secret.reveal()));
+            let key = CreateApiKey { name, role, expires_at };
+            let store =
+                |conn: &mut Connection| keys::store::create(conn, &key, &hash, None, Timestamp::now()).map(Some);
+            store_and_print(&mut open_migrated(config)?, store, &text)?;
         }
-        KeysCommand::List => {
-            print("id\trole\tcreated_at\texpires_at\tlast_used_on\tname\n")?;
-            for key in keys::store::list(conn)? {
-                let expires_at = key.expires_at.map_or("-".to_owned(), |time| time.to_string());
-                let last_used_on = key.last_used_on.as_deref().unwrap_or("-");
-                let (id, role, created_at, name) = (key.id, key.role, key.created_at, key.name);
-                print(&format!("{id}\t{role}\t{created_at}\t{expires_at}\t{last_used_on}\t{name}\n"))?;
-            }
-        }
+        KeysCommand::List => print(&table(&keys::store::list(&mut open_existing(config)?)?))?,
         KeysCommand::Revoke { id } => {
             // Permits revoking the last admin key, because the operator can create another one with this command.
             let none = Preconditions::default();
-            let revoked = conn.transaction(|conn| keys::store::revoke(conn, id, &none, true, Timestamp::now()))?;
+            let revoked = open_existing(config)?
+                .transaction(|conn| keys::store::revoke(conn, id, &none, true, Timestamp::now()))?;
             if revoked.is_err() {
                 return Err(format!("key {id} does not exist or is already revoked; run posts-api keys list").into());
             }
-            print(&format!("revoked key {id}\n"))?;
+            confirm(&format!("revoked key {id}"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Formats the keys in columns. The name is last, because it can contain any character, also spaces and wide ones.
+fn table(keys: &[ApiKey]) -> String {
+    let header = ["id", "role", "created_at", "expires_at", "last_used_on", "name"].map(str::to_owned);
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let rows = keys.iter().map(|key| {
+        [
+            key.id.to_string(),
+            key.role.to_string(),
+            key.created_at.to_string(),
+            or_dash(key.expires_at.map(|time| time.to_string())),
+            or_dash(key.last_used_on.clone()),
+            escape(&key.name).into_owned(),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..5).map(width).collect();
+    let mut text = String::new();
+    for [cells @ .., name] in &rows {
+        for (cell, width) in cells.iter().zip(&widths) {
+            let _ = write!(text, "{cell:<width$}  ");
+        }
+        text.extend([name, "\n"]);
+    }
+    text
 }
 
 fn role(text: &str) -> std::result::Result<Role, String> {

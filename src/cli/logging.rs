@@ -1,4 +1,4 @@
-//! Logging: writes each event to stderr as one line, and installs the exporters for traces and errors.
+//! Logging: writes each event to standard error as one line, and installs the exporters for traces and errors.
 
 use std::fmt::{self, Write};
 use std::io::{self, IsTerminal};
@@ -6,6 +6,7 @@ use std::panic::PanicHookInfo;
 
 use opentelemetry_sdk::trace::Tracer;
 use posts_api::config::{Config, LogFormat};
+use posts_api::escape::{EscapingWriter, JsonEscapingWriter};
 use posts_api::telemetry::spans;
 use sentry::integrations::tracing::ErrorLayer;
 use tracing::field::Field;
@@ -20,22 +21,39 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::cli::exporters::{SentryExporter, TraceExporter, agent};
+use crate::cli::log_writer::{DROPPED_LINES_TARGET, LogGuard, LogWriter};
 
-/// The running exporters. Dropping them at the end of the process sends the buffered spans and errors.
-pub(crate) struct ExporterGuards {
+/// The running exporters and the log. Dropping them at the end of the process sends the buffered spans and errors, and
+/// writes the last log lines.
+pub(crate) struct LoggingGuards {
     _traces: Option<TraceExporter>,
     _errors: Option<SentryExporter>,
+    /// Dropped last, because the exporters log too.
+    _log: Option<LogGuard>,
+}
+
+/// How log lines reach standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogMode {
+    /// Each thread writes its lines itself, and waits if standard error is not read. For commands.
+    Blocking,
+    /// A thread of its own writes the lines. Lines are dropped if standard error is not read. For the server.
+    NonBlocking,
 }
 
 /// Starts logging and the configured exporters. Call it once per process.
 ///
 /// # Errors
 /// The filter is invalid, or an exporter cannot be set up.
-pub(crate) fn start(config: &Config) -> Result<ExporterGuards, String> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("RUST_LOG: {error}"))?;
-    let format = match config.log_format {
-        LogFormat::Pretty => pretty(io::stderr, io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => json(io::stderr).boxed(),
+pub(crate) fn start(config: &Config, mode: LogMode) -> Result<LoggingGuards, String> {
+    let filter = EnvFilter::try_new(format!("{DROPPED_LINES_TARGET}=warn,{}", config.log))
+        .map_err(|error| format!("RUST_LOG: {error}"))?;
+    let (format, log) = match mode {
+        LogMode::Blocking => (format(config.log_format, io::stderr), None),
+        LogMode::NonBlocking => {
+            let (writer, guard) = LogWriter::start(io::stderr());
+            (format(config.log_format, move || writer.clone()), Some(guard))
+        }
     };
     let traces = config.otlp_endpoint.as_ref().map(|endpoint| TraceExporter::start(endpoint, agent()?)).transpose()?;
     let errors =
@@ -52,11 +70,34 @@ pub(crate) fn start(config: &Config) -> Result<ExporterGuards, String> {
         layers.push(spans(traces.tracer()).boxed());
     }
     if errors.is_some() {
-        layers.push(ErrorLayer::new().with_filter(LevelFilter::ERROR).boxed());
+        let is_fault = dynamic_filter_fn(|metadata: &Metadata<'_>, _| is_fault(metadata));
+        layers.push(ErrorLayer::new().with_filter(is_fault.with_max_level_hint(LevelFilter::ERROR)).boxed());
     }
     tracing_subscriber::registry().with(layers).init();
     std::panic::set_hook(Box::new(log_panic));
-    Ok(ExporterGuards { _traces: traces, _errors: errors })
+    Ok(LoggingGuards { _traces: traces, _errors: errors, _log: log })
+}
+
+/// Whether an event is a fault of the service: an error that its own modules log, or a panic. The HTTP libraries log
+/// malformed requests as errors, but any client can send those. Independent of `RUST_LOG`, which selects what to log.
+fn is_fault(metadata: &Metadata<'_>) -> bool {
+    let is_own = |target: &str| {
+        let crate_name = target.split("::").next();
+        crate_name == Some("posts_api") || target == PANIC_TARGET
+    };
+    metadata.is_event() && *metadata.level() == Level::ERROR && is_own(metadata.target())
+}
+
+/// The layer that writes events in the configured format.
+fn format<S, W>(format: LogFormat, writer: impl Fn() -> W + Send + Sync + 'static) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: io::Write + 'static,
+{
+    match format {
+        LogFormat::Pretty => pretty(writer, io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => json(writer).boxed(),
+    }
 }
 
 /// Exports the spans of this service, and the warnings and errors logged within them.
@@ -98,13 +139,16 @@ where
         .with_writer(move || JsonEscapingWriter(writer()))
 }
 
+/// The target of panics.
+const PANIC_TARGET: &str = "panic";
+
 /// Logs a panic as one event in the configured format.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
     let backtrace = std::backtrace::Backtrace::capture();
     let is_captured = backtrace.status() == std::backtrace::BacktraceStatus::Captured;
     tracing::error!(
-        target: "panic",
+        target: PANIC_TARGET,
         location,
         backtrace = is_captured.then(|| tracing::field::display(backtrace)),
         "{}",
@@ -125,71 +169,11 @@ fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
     .delimited(" ")
 }
 
-/// Escapes unsafe characters as in Rust.
-struct EscapingWriter<'a, W>(&'a mut W);
-
-impl<W: Write> Write for EscapingWriter<'_, W> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for part in text.split_inclusive(is_unsafe) {
-            match part.chars().next_back().filter(|last| is_unsafe(*last)) {
-                Some(last) => {
-                    self.0.write_str(part.strip_suffix(last).unwrap_or(part))?;
-                    write!(self.0, "{}", last.escape_default())?;
-                }
-                None => self.0.write_str(part)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Escapes the unsafe characters that JSON strings may contain, such as C1 control and bidirectional characters, as
-/// `\uXXXX`.
-struct JsonEscapingWriter<W>(W);
-
-impl<W: io::Write> io::Write for JsonEscapingWriter<W> {
-    /// Receives one whole event, so no character is split between two calls.
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(event);
-        if text.contains(is_unsafe_in_json) {
-            let mut units = [0; 2];
-            let mut escaped = String::with_capacity(text.len() + 32);
-            for character in text.chars() {
-                if is_unsafe_in_json(character) {
-                    for unit in character.encode_utf16(&mut units) {
-                        // Writing to a string cannot fail.
-                        let _ = write!(escaped, "\\u{unit:04x}");
-                    }
-                } else {
-                    escaped.push(character);
-                }
-            }
-            self.0.write_all(escaped.as_bytes())?;
-        } else {
-            self.0.write_all(event)?;
-        }
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// Excludes the ASCII characters except DEL. JSON already escapes other ASCII control characters in strings, and the line
-/// feed after the object must not be escaped.
-fn is_unsafe_in_json(character: char) -> bool {
-    is_unsafe(character) && !character.is_ascii() || character == '\u{7f}'
-}
-
-/// Control characters, Unicode line separators, and bidirectional formatting characters.
-fn is_unsafe(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
+
+    use posts_api::escape::is_unsafe;
 
     use super::*;
 

@@ -1,21 +1,15 @@
-//! `posts-api migrate`, and connections to a migrated database for the other commands.
+//! `posts-api migrate`.
 
 use posts_api::config::Config;
 use posts_api::db::{Connection, migrations};
 
-use crate::cli::{Result, print};
+use crate::cli::Result;
+use crate::cli::output::confirm;
 
 /// Applies the pending migrations and prints their versions.
 pub(crate) fn migrate(config: &Config) -> Result<()> {
     let mut conn = Connection::open(config.direct())?;
     let applied = migrations::run(&mut conn, config.direct())?;
-    print(&format!("applied {} migrations: {}\n", applied.len(), applied.join(", ")))?;
-    Ok(())
-}
-
-/// Opens a connection and applies the pending migrations.
-pub(crate) fn open_migrated(config: &Config) -> Result<Connection> {
-    let mut conn = Connection::open(config.direct())?;
-    migrations::run(&mut conn, config.direct())?;
-    Ok(conn)
+    let names = if applied.is_empty() { String::new() } else { format!(": {}", applied.join(", ")) };
+    confirm(&format!("applied {} migrations{names}", applied.len()))
 }

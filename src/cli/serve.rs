@@ -1,18 +1,23 @@
 //! `posts-api serve`.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use posts_api::config::Config;
 use posts_api::db::{Connection, Database, Timestamp, is_same_database, migrations};
+use posts_api::http::transport::listeners::Listeners;
 use posts_api::keys::model::{CreateApiKey, SecretKey};
 use posts_api::ops::shutdown;
 use posts_api::routing::Role;
 use posts_api::{keys, server};
 
-use crate::cli::{Result, print};
+use crate::cli::Result;
+use crate::cli::secret::{SecretError, store_and_print};
 
 /// Serves the API until a signal stops it.
 pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
+    // Before the database is opened, so that a start that fails here changes nothing in it.
+    let listeners = Listeners::bind(config)?;
     let mut conn = Connection::open(config.direct())?;
     prepare_schema(&mut conn, config, no_migrate)?;
     // The change poller uses the direct URL. On another database it would miss the changes of other instances, and the
@@ -21,7 +26,7 @@ pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
         return Err("DATABASE_DIRECT_URL names a different database than DATABASE_URL; both must name the same".into());
     }
     let system = actix_web::rt::System::new();
-    let result = system.block_on(run_server(config, conn));
+    let result = system.block_on(run_server(config, listeners, conn));
     exit_after(QUERY_TIMEOUT);
     // Closes the connections, which waits for running queries.
     drop(system);
@@ -44,19 +49,18 @@ fn prepare_schema(conn: &mut Connection, config: &Config, no_migrate: bool) -> R
     Ok(())
 }
 
-async fn run_server(config: &Config, mut conn: Connection) -> Result<()> {
-    let service = server::serve(config, Database::new(&config.database, &config.endpoints, config.pool)?)?;
-    // Created only after the address is bound: a failed start would store a key that it never prints.
-    let first_key = if config.admin_api_key.is_none() { create_first_key(&mut conn)? } else { None };
-    drop(conn);
+async fn run_server(config: &Config, listeners: Listeners, mut conn: Connection) -> Result<()> {
+    let database = Database::new(&config.database, &config.endpoints, config.pool)?;
+    let service = server::serve(config, listeners, database)?;
     let shutdown = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
     actix_web::rt::spawn(shutdown);
+    if config.admin_api_key.is_none() {
+        create_first_key(&mut conn, service.address)?;
+    }
+    drop(conn);
     tracing::info!(database = %config.database, "listening on http://{}", service.address);
     if let Some(address) = service.admin_address {
         tracing::info!("serving metrics on http://{address}/metrics");
-    }
-    if let Some(key) = first_key {
-        print(&welcome_text(key.reveal(), &service.address.to_string()))?;
     }
     service.server.await?;
     Ok(())
@@ -77,15 +81,27 @@ fn exit_after(timeout: Duration) {
     });
 }
 
-/// Creates an admin key if the database has never had a key.
-fn create_first_key(conn: &mut Connection) -> Result<Option<SecretKey>> {
+/// Creates an admin key and prints it if the database has never had a key. If the key cannot be printed, it is not
+/// stored, and the service runs without it.
+fn create_first_key(conn: &mut Connection, address: SocketAddr) -> Result<()> {
     let secret = SecretKey::generate()?;
+    let hash = SecretKey::hash(secret.reveal());
     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
-    let created = keys::store::create_first(conn, &key, &SecretKey::hash(secret.reveal()), Timestamp::now())?;
-    Ok(created.map(|_| secret))
+    let store = |conn: &mut Connection| keys::store::create_first(conn, &key, &hash, Timestamp::now());
+    match store_and_print(conn, store, &welcome_text(secret.reveal(), address)) {
+        Err(SecretError::Print(error)) => {
+            tracing::error!(
+                %error,
+                "created no admin key, because it could not be printed; set ADMIN_API_KEY, run \
+                 posts-api keys create --role admin --name NAME, or start with another standard output"
+            );
+            Ok(())
+        }
+        result => Ok(result.map(drop)?),
+    }
 }
 
-fn welcome_text(key: &str, address: &str) -> String {
+fn welcome_text(key: &str, address: SocketAddr) -> String {
     format!(
         "\nAdmin API key (shown only once):\n\n  {key}\n\nCreate a post:\n\n  \
          curl -X POST http://{address}/api/posts -H 'Authorization: Bearer {key}' \\\n    \

@@ -149,17 +149,15 @@ fn lock(conn: &mut Connection) -> QueryResult<()> {
     diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }
 
-/// Stores the first key of a database. Returns `None` if the database contains a key, even a revoked one. If several
-/// instances start at once, only one of them stores a key.
+/// Stores the first key of a database. Returns `None` if the database contains a key, even a revoked one. Call it in a
+/// transaction. If several instances start at once, only one of them stores a key.
 pub fn create_first(
     conn: &mut Connection,
     key: &CreateApiKey,
     hash: &KeyHash,
     now: Timestamp,
 ) -> QueryResult<Option<ApiKey>> {
-    conn.transaction(|conn| {
-        lock(conn)?;
-        let existing: Option<i64> = on!(conn, conn => api_keys::table.select(api_keys::id).first(conn).optional())?;
-        if existing.is_some() { Ok(None) } else { create(conn, key, hash, None, now).map(Some) }
-    })
+    lock(conn)?;
+    let existing: Option<i64> = on!(conn, conn => api_keys::table.select(api_keys::id).first(conn).optional())?;
+    if existing.is_some() { Ok(None) } else { create(conn, key, hash, None, now).map(Some) }
 }

@@ -23,6 +23,7 @@ use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::posts::scheduler::SchedulerStats;
+use crate::telemetry::dropped_log_lines;
 use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
@@ -81,7 +82,12 @@ impl Collector for MetricCollector {
         if let Some(stats) = sources.database.writer_stats() {
             sqlite(&mut out, &stats)?;
         }
-        schedule(&mut out, &sources.schedule)
+        schedule(&mut out, &sources.schedule)?;
+        out.counter(
+            "log_lines_dropped",
+            "Log lines that were not written because standard error was not read in time or failed.",
+            [([], dropped_log_lines::count())],
+        )
     }
 }
 

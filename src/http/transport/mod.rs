@@ -2,5 +2,6 @@
 
 pub mod client_ip;
 pub mod listen;
+pub mod listeners;
 pub mod request_body;
 pub mod timeout_stream;

@@ -95,7 +95,8 @@ async fn concurrent_first_starts_create_one_key(database: TestDatabase) {
                     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
                     let hash = SecretKey::hash(&number.to_string());
                     barrier.wait();
-                    keys::store::create_first(&mut conn, &key, &hash, Timestamp::now()).unwrap().is_some()
+                    let now = Timestamp::now();
+                    conn.transaction(|conn| keys::store::create_first(conn, &key, &hash, now)).unwrap().is_some()
                 })
             })
             .collect();

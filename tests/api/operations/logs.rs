@@ -60,7 +60,7 @@ async fn json_log_has_one_object_per_line(database: TestDatabase) {
     let base = server.base_url().await;
     assert_eq!(send(Method::POST, format!("{base}/api/posts"), &json!({"title": "One"})).await, 201);
     assert_eq!(send(Method::DELETE, format!("{base}/nowhere/%0a\u{9b}\u{2028}"), &json!({})).await, 404);
-    let log = server.stderr();
+    let log = server.final_log().await;
     let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for event in &events {
         for member in ["timestamp", "level", "target", "message"] {
@@ -93,7 +93,7 @@ async fn slow_query_is_logged_with_its_request_without_values(database: TestData
     for body in [json!({"title": "hush", "content": "hush"}), json!({"title": "hush", "slug": "hush-1"})] {
         send(Method::POST, format!("{base}/api/posts"), &body).await;
     }
-    let log = server.stderr();
+    let log = server.final_log().await;
     assert!(!log.contains("hush"), "{log}");
     let line = slow_query_lines(&server).into_iter().find(|line| line.contains(TRACE)).unwrap();
     assert!(line.contains("slow query milliseconds=") && line.contains(" query=\""), "{line}");
@@ -108,6 +108,7 @@ async fn queries_are_not_logged_by_default(database: TestDatabase) {
         let base = server.base_url().await;
         assert_eq!(send(Method::POST, format!("{base}/api/posts"), &json!({"title": "One"})).await, 201);
         assert_eq!(send(Method::GET, format!("{base}/api/posts?q=one"), &Value::Null).await, 200);
-        assert!(!server.stderr().contains("slow_query"), "{}", server.stderr());
+        let log = server.final_log().await;
+        assert!(!log.contains("slow_query"), "{log}");
     }
 }

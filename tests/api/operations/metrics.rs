@@ -242,7 +242,8 @@ async fn admin_listener_is_off_by_default() {
     let mut sandbox = Sandbox::new([("PORT", "0")]);
     let mut server = sandbox.start("without", &[]);
     server.base_url().await;
-    assert!(!server.stderr().contains("/metrics"), "{}", server.stderr());
+    let log = server.final_log().await;
+    assert!(!log.contains("/metrics"), "{log}");
     sandbox.set("ADMIN_PORT", "0");
     let mut server = sandbox.start("with", &[]);
     server.base_url().await;

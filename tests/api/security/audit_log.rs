@@ -21,9 +21,8 @@ fn sandbox(database: &TestDatabase) -> Sandbox {
     ])
 }
 
-/// The audit lines so far, without time and target. The server writes each before it sends the response.
-fn audit_lines(server: &Process) -> Vec<String> {
-    let log = server.stderr();
+/// The audit lines of a log, without time and target.
+fn audit_lines(log: &str) -> Vec<String> {
     log.lines().filter_map(|line| line.split_once(" INFO audit: ")).map(|(_, entry)| entry.to_owned()).collect()
 }
 
@@ -134,8 +133,8 @@ async fn every_change_and_failed_authentication_is_logged(database: TestDatabase
             ));
         }
     }
-    assert_eq!(audit_lines(&server), expected);
-    let log = server.stderr();
+    let log = server.final_log().await;
+    assert_eq!(audit_lines(&log), expected);
     for secret in [ADMIN, reader, editor, "guess"] {
         assert!(!log.contains(secret), "{log}");
     }
@@ -156,7 +155,7 @@ async fn blocked_guesses_are_logged_with_the_client_ip(database: TestDatabase) {
         }
         assert_eq!(request.send().await.unwrap().status(), status);
     }
-    let lines = audit_lines(&server);
+    let lines = audit_lines(&server.final_log().await);
     // The third request only exceeds the read limit, which is not a failed authentication.
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(lines.iter().all(|line| line.contains(" peer=2001:db8::7 ")), "{lines:#?}");
@@ -186,7 +185,7 @@ async fn change_is_logged_after_the_client_disconnects(database: TestDatabase) {
     stream.peek(&mut [0]).unwrap();
     // The unread response makes the kernel reset the connection rather than close it.
     drop(stream);
-    let line = wait_for("the audit line", async || audit_lines(&server).pop()).await;
+    let line = wait_for("the audit line", async || audit_lines(&server.stderr()).pop()).await;
     assert!(line.contains(" key=environment ") && line.ends_with(" outcome=\"abandoned\""), "{line}");
     execute(&mut lock, "ROLLBACK");
     // The SQLite writer drops a queued write when its client disconnects. PostgreSQL completes the statement.
@@ -239,7 +238,7 @@ async fn input_cannot_forge_a_line(database: TestDatabase) {
     assert_eq!(status, 201);
     let (status, _) = client.send(Method::POST, "/api/keys", ADMIN, &json!({"name": title, "role": title})).await;
     assert_eq!(status, 422);
-    let log = server.stderr();
+    let log = server.final_log().await;
     assert!(!log.chars().any(|character| character.is_control() && character != '\n'), "{log:?}");
     assert!(!log.contains(['\u{202e}', '\u{2028}']), "{log:?}");
     // Every line starts with a time and a level, and every audit line has its own request id.
@@ -247,12 +246,12 @@ async fn input_cannot_forge_a_line(database: TestDatabase) {
         let mut words = line.split_whitespace();
         assert!(words.next().unwrap().ends_with('Z') && ["INFO", "ERROR"].contains(&words.next().unwrap()), "{line:?}");
     }
-    let ids: std::collections::BTreeSet<_> = audit_lines(&server)
+    let ids: std::collections::BTreeSet<_> = audit_lines(&log)
         .iter()
         .map(|entry| entry.split('"').nth(1).unwrap().to_owned())
         .inspect(|id| assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}"))
         .collect();
-    assert_eq!(ids.len(), audit_lines(&server).len());
+    assert_eq!(ids.len(), audit_lines(&log).len());
     assert_eq!(ids.len(), not_found + 4, "{log}");
 }
 
@@ -265,6 +264,6 @@ async fn audit_lines_are_filtered_by_their_own_target(database: TestDatabase) {
         let mut server = sandbox.start("server", &[]);
         let client = Client::connect(&mut server).await;
         assert_eq!(client.send(Method::POST, "/api/posts", "", &json!({})).await.0, 401);
-        assert_eq!(audit_lines(&server).len(), lines, "{filter}");
+        assert_eq!(audit_lines(&server.final_log().await).len(), lines, "{filter}");
     }
 }

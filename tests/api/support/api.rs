@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use posts_api::config::{Config, LogFormat};
 use posts_api::db::{Database, Endpoints, PoolOptions, Timestamp};
 use posts_api::http::middleware::cache::Cache;
+use posts_api::http::transport::listeners::Listeners;
 use posts_api::keys::model::{CreateApiKey, SecretKey};
 use posts_api::ops::health::Readiness;
 use posts_api::posts::scheduler;
@@ -178,9 +179,10 @@ impl Server {
         let (started, wait) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
+                let listeners = Listeners::bind(&config).unwrap();
                 let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
                 let Service { server, address, admin_address, readiness, cache, schedule, handle } =
-                    server::serve(&config, connections.clone()).unwrap();
+                    server::serve(&config, listeners, connections.clone()).unwrap();
                 let addresses = (address, admin_address);
                 started.send((addresses, readiness, schedule, cache, connections, handle)).unwrap();
                 server.await.unwrap();

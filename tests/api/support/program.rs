@@ -136,17 +136,32 @@ impl Sandbox {
         (running, stdin)
     }
 
+    /// Starts the program with other outputs than files. `None` is a file, which [`Process`] reads.
+    pub(crate) fn start_with_outputs(&self, name: &str, stdout: Option<Stdio>, stderr: Option<Stdio>) -> Process {
+        self.spawn_with_outputs(name, &[], Stdio::null(), stdout, stderr)
+    }
+
     fn spawn(&self, name: &str, arguments: &[&str], stdin: Stdio) -> Process {
-        let output = |stream: &str| self.path(&format!("{name}.{stream}"));
-        let (stdout, stderr) = (output("stdout"), output("stderr"));
-        let child = self
-            .command(arguments)
-            .stdin(stdin)
-            .stdout(File::create(&stdout).unwrap())
-            .stderr(File::create(&stderr).unwrap())
-            .spawn()
-            .unwrap();
-        Process { child, stdout, stderr }
+        self.spawn_with_outputs(name, arguments, stdin, None, None)
+    }
+
+    fn spawn_with_outputs(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        stdin: Stdio,
+        stdout: Option<Stdio>,
+        stderr: Option<Stdio>,
+    ) -> Process {
+        let file = |stream: &str| {
+            let path = self.path(&format!("{name}.{stream}"));
+            let file = Stdio::from(File::create(&path).unwrap());
+            (path, file)
+        };
+        let ((stdout_path, stdout_file), (stderr_path, stderr_file)) = (file("stdout"), file("stderr"));
+        let mut command = self.command(arguments);
+        command.stdin(stdin).stdout(stdout.unwrap_or(stdout_file)).stderr(stderr.unwrap_or(stderr_file));
+        Process { child: command.spawn().unwrap(), stdout: stdout_path, stderr: stderr_path }
     }
 }
 
@@ -205,6 +220,15 @@ impl Process {
         (kibibytes("VmRSS:") * 1024, kibibytes("VmHWM:") * 1024)
     }
 
+    /// Whether the program handles SIGTERM, which otherwise ends it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn handles_sigterm(&self) -> bool {
+        const SIGTERM_BIT: u64 = 1 << 14;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & SIGTERM_BIT != 0
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
@@ -214,6 +238,13 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Stops the server and returns its log. While the server runs, the log may lack the last lines.
+    pub(crate) async fn final_log(&mut self) -> String {
+        self.signal("TERM");
+        assert!(self.wait_for_exit().await.success(), "{}", self.stderr());
+        self.stderr()
     }
 
     pub(crate) async fn wait_for_exit(&mut self) -> ExitStatus {

@@ -194,7 +194,7 @@ pub(super) fn networks(list: &str) -> Option<Vec<IpNet>> {
         let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
         let address: IpAddr = address.split_once('%').map_or(address, |(address, _zone)| address).parse().ok()?;
         match length {
-            Some(length) => IpNet::new(address, length.parse().ok()?).ok(),
+            Some(length) => format!("{address}/{length}").parse().ok(),
             None => Some(address.into()),
         }
     };

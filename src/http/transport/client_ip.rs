@@ -121,10 +121,11 @@ fn parse_node(node: &str) -> Option<IpAddr> {
 
 /// Whether the text is a port, or hides one (RFC 7239, section 6.3).
 fn is_port(text: &str) -> bool {
-    let is_hidden = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    text.strip_prefix('_').map_or_else(|| text.parse::<u16>().is_ok(), is_hidden)
+    let is_all = |text: &str, allowed: fn(u8) -> bool| !text.is_empty() && text.bytes().all(allowed);
+    match text.strip_prefix('_') {
+        Some(name) => is_all(name, |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
+        None => is_all(text, |byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok(),
+    }
 }
 
 #[cfg(test)]

@@ -153,6 +153,7 @@ fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static Er
     if operation.access != Access::Unchecked {
         codes.extend([code::INTERNAL_ERROR, code::DATABASE_BUSY, code::DATABASE_UNAVAILABLE]);
     }
+    codes.push(code::SERVER_BUSY);
     codes
 }
 

@@ -22,10 +22,13 @@ use crate::http::middleware::envelope::envelope;
 use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
+use crate::http::transport::connections::Connections;
 use crate::http::transport::listen::{blocking_threads, clients_per_worker};
 use crate::http::transport::listeners::Listeners;
+use crate::http::transport::memory_budget::MemoryBudget;
 use crate::http::transport::timeout_stream::http_service;
 use crate::keys::auth::EnvironmentKey;
+use crate::keys::existence::ExistenceCheck;
 use crate::keys::model::SecretKey;
 use crate::ops::docs::{Document, ErrorCatalog};
 use crate::ops::health::Readiness;
@@ -59,12 +62,15 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     let schedule = Arc::new(scheduler::SchedulerStats::default());
     actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
-    let cache = Cache::new(database.clone(), config.cache_bytes);
-    let sources = metric_sources(config, &database, &cache, &schedule);
+    let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
+    let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());
+    let proxies = TrustedProxies(config.trusted_proxies.clone());
+    let connections = Connections::new(Some(budget), config.connections_per_ip, proxies);
+    let sources = metric_sources(config, &database, &cache, &schedule, connections.clone());
     let app_data = AppData::new(config, database, readiness.clone(), &sources)?;
     let address = listeners.api.local_addr()?;
     let admin = listeners.admin.map(|listener| start_admin(listener, sources)).transpose()?;
-    let server = start_api(config, listeners.api, app_data, readiness.clone())?;
+    let server = start_api(config, listeners.api, app_data, readiness.clone(), connections)?;
     let handle = server.handle();
     let (admin, admin_address) = admin.unzip();
     let server = Box::pin(async move {
@@ -84,6 +90,7 @@ fn start_api(
     listener: TcpListener,
     app_data: AppData,
     readiness: Readiness,
+    connections: Connections,
 ) -> std::io::Result<Server> {
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
     let pools = 1 + u32::from(config.endpoints.replica.is_some());
@@ -107,7 +114,7 @@ fn start_api(
             .wrap(from_fn(envelope))
             .wrap_fn(move |request, service| shutdown::close_when_draining(readiness.clone(), service.call(request)));
         let stopping = stopping.clone();
-        http_service(app, move || {
+        http_service(app, connections.clone(), move || {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })
@@ -121,6 +128,7 @@ fn metric_sources(
     database: &Database,
     cache: &Cache,
     schedule: &Arc<scheduler::SchedulerStats>,
+    connections: Connections,
 ) -> MetricSources {
     MetricSources {
         database: database.clone(),
@@ -129,6 +137,7 @@ fn metric_sources(
             DatabaseUrl::Postgres(_) => "postgresql",
         },
         cache: cache.clone(),
+        connections,
         requests: web::Data::new(RequestMetrics::new(routes::templates(), routes::error_codes())),
         limits: web::Data::new(RateLimiter::new(config.rate_limit)),
         replays: web::Data::default(),
@@ -162,8 +171,10 @@ const SHUTDOWN_TIMEOUT: u64 = 30;
 #[derive(Clone)]
 struct AppData {
     cache: web::Data<Cache>,
+    budget: web::Data<MemoryBudget>,
     database: web::Data<Database>,
     environment_key: web::Data<EnvironmentKey>,
+    existence: web::Data<ExistenceCheck>,
     require_if_match: web::Data<RequireIfMatch>,
     document: web::Data<Document>,
     catalog: web::Data<ErrorCatalog>,
@@ -187,6 +198,8 @@ impl AppData {
         let is_counting = config.admin_port.is_some() || config.otlp_endpoint.is_some();
         Ok(Self {
             cache: web::Data::new(sources.cache.clone()),
+            budget: web::Data::new(sources.cache.budget().clone()),
+            existence: web::Data::new(ExistenceCheck::new(database.clone())),
             database: web::Data::new(database),
             environment_key: web::Data::new(EnvironmentKey(admin_key)),
             require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
@@ -203,8 +216,10 @@ impl AppData {
     fn register(&self, app: &mut web::ServiceConfig) {
         let Self {
             cache,
+            budget,
             database,
             environment_key,
+            existence,
             require_if_match,
             document,
             catalog,
@@ -215,8 +230,10 @@ impl AppData {
             proxies,
         } = self.clone();
         app.app_data(cache)
+            .app_data(budget)
             .app_data(database)
             .app_data(environment_key)
+            .app_data(existence)
             .app_data(require_if_match)
             .app_data(document)
             .app_data(catalog)

@@ -48,6 +48,10 @@ pub struct Config {
     pub cors_allowed_origins: Option<Vec<String>>,
     /// The maximum size of the response cache in bytes. 0 disables the cache.
     pub cache_bytes: u64,
+    /// The maximum size of requests and responses in progress in bytes, in addition to `cache_bytes`.
+    pub response_bytes: u64,
+    /// The maximum number of connections of each client address. 0 disables the limit.
+    pub connections_per_ip: usize,
     /// `None` disables rate limits.
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
@@ -127,6 +131,9 @@ impl Settings {
             cors_allowed_origins: raw(self.cors_allowed_origins, &settings::CORS_ALLOWED_ORIGINS)?.origins()?,
             cache_bytes: raw(self.cache_bytes, &settings::CACHE_BYTES)?.or_default(|text| text.parse().ok())?,
             rate_limit: raw(self.rate_limit, &settings::RATE_LIMIT)?.or_default(RateLimit::parse)?,
+            response_bytes: raw(self.response_bytes, &settings::RESPONSE_BYTES)?.or_default(parse::response_bytes)?,
+            connections_per_ip: raw(self.connections_per_ip, &settings::CONNECTIONS_PER_IP)?
+                .or_default(|text| text.parse().ok())?,
             trusted_proxies: raw(self.trusted_proxies, &settings::TRUSTED_PROXIES)?
                 .optional(parse::networks)?
                 .unwrap_or_default(),

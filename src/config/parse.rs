@@ -156,8 +156,16 @@ impl FromStr for AdminApiKey {
     }
 }
 
+/// Parses an address to listen on. IPv6 may be in brackets. An IPv4 address that is mapped to IPv6 is the IPv4 address.
 pub(super) fn address(text: &str) -> Option<IpAddr> {
-    if text == "localhost" { Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)) } else { text.parse().ok() }
+    if text == "localhost" {
+        return Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    }
+    let address = match text.strip_prefix('[') {
+        Some(rest) => IpAddr::V6(rest.strip_suffix(']')?.parse().ok()?),
+        None => text.parse().ok()?,
+    };
+    Some(address.to_canonical())
 }
 
 pub(super) fn boolean(text: &str) -> Option<bool> {
@@ -186,6 +194,13 @@ pub(super) fn milliseconds(text: &str) -> Option<Duration> {
     text.parse().ok().filter(|milliseconds| (1..=3_600_000).contains(milliseconds)).map(Duration::from_millis)
 }
 
+/// The minimum of `RESPONSE_BYTES`: the largest request body, a batch of 16 MiB.
+const MIN_RESPONSE_BYTES: u64 = 16 * 1024 * 1024;
+
+pub(super) fn response_bytes(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|bytes| *bytes >= MIN_RESPONSE_BYTES)
+}
+
 pub(super) fn pool_size(text: &str) -> Option<u32> {
     text.parse().ok().filter(|size| (1..=1000).contains(size))
 }
@@ -197,9 +212,18 @@ pub(super) fn http_url(text: &str) -> Option<Url> {
     })
 }
 
-/// Parses a list of networks. An address without a prefix length is a network with one address.
+/// Parses a list of networks. An address without a prefix length is a network with one address. IPv6 may be in brackets,
+/// and a zone is ignored.
 pub(super) fn networks(list: &str) -> Option<Vec<IpNet>> {
-    let network = |text: &str| text.parse().ok().or_else(|| text.parse().ok().map(IpAddr::into));
+    let network = |text: &str| {
+        let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+        let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+        let address: IpAddr = address.split_once('%').map_or(address, |(address, _zone)| address).parse().ok()?;
+        match length {
+            Some(length) => format!("{address}/{length}").parse().ok(),
+            None => Some(address.into()),
+        }
+    };
     list.split(',').map(|text| network(text.trim())).collect()
 }
 
@@ -230,7 +254,34 @@ mod tests {
     #[test]
     fn a_proxy_is_an_address_or_a_network() {
         assert_eq!(networks("10.0.0.0/8, ::1").unwrap(), ["10.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap()));
-        assert_eq!(networks("10.0.0.0/33"), None);
+        for (list, network) in [
+            ("[2001:db8::1]", "2001:db8::1/128"),
+            ("[2001:db8::]/32", "2001:db8::/32"),
+            ("fe80::1%eth0", "fe80::1/128"),
+            ("::ffff:10.0.0.0/104", "::ffff:10.0.0.0/104"),
+        ] {
+            assert_eq!(networks(list), Some(vec![network.parse().unwrap()]), "{list}");
+        }
+        for list in ["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "", "10.0.0.1,", "example.org", "[::1"] {
+            assert_eq!(networks(list), None, "{list}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_on_has_one_meaning() {
+        for (text, expected) in [
+            ("localhost", "127.0.0.1"),
+            ("::1", "::1"),
+            ("[::1]", "::1"),
+            ("::ffff:127.0.0.1", "127.0.0.1"),
+            ("[::ffff:127.0.0.1]", "127.0.0.1"),
+            ("::", "::"),
+        ] {
+            assert_eq!(address(text), expected.parse().ok(), "{text}");
+        }
+        for text in ["", "[127.0.0.1]", "[::1", "::1]", "127.0.0.1:80", "example.org"] {
+            assert_eq!(address(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -111,6 +111,10 @@ settings! {
             "IP addresses and networks separated by commas, such as `10.0.0.0/8,::1`";
             "Without it, all clients behind a proxy share its address and its rate limit. The proxy must set one of the \
              two headers, or append to it";
+        connections_per_ip CONNECTIONS_PER_IP = "CONNECTIONS_PER_IP", "N", default "512":
+            "Connections that each client IP may have open";
+            "an integer number of connections, or 0 for no limit";
+            "Connections from this machine and from `TRUSTED_PROXIES` are not limited. An IPv6 client is its /64 network";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";
@@ -140,6 +144,11 @@ settings! {
             "Bytes of memory for cached responses to requests without an API key";
             "an integer number of bytes, or 0 to disable the cache";
             "The default is 64 MiB";
+        response_bytes RESPONSE_BYTES = "RESPONSE_BYTES", "BYTES", default "67108864":
+            "Bytes of memory for requests and responses in progress, in addition to `CACHE_BYTES`";
+            "an integer number of bytes, at least 16777216";
+            "The default is 64 MiB. Beyond it, the response is 503. Responses of more than 64 KiB to clients without \
+             an API key may use half of it, shorter ones seven eighths";
     }
     "Logs, metrics, and traces" {
         log RUST_LOG = "RUST_LOG", "FILTER", default "info,actix_server=warn":

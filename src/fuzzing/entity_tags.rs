@@ -9,6 +9,7 @@ use actix_web::test::TestRequest;
 use crate::http::entity_tag::{Tag, parse_list};
 use crate::http::extract::preconditions::{PreconditionHeaders, TagCondition};
 use crate::http::representation::{CacheScope, Representation};
+use crate::http::transport::memory_budget::MemoryBudget;
 
 fn serialize(tags: &[Tag<'_>]) -> String {
     let serialize_tag = |tag: &Tag<'_>| format!("{}\"{}\"", if tag.is_weak { "W/" } else { "" }, tag.opaque);
@@ -18,7 +19,8 @@ fn serialize(tags: &[Tag<'_>]) -> String {
 fn is_not_modified(tag: &str, if_none_match: &HeaderValue) -> bool {
     let mut headers = HeaderMap::new();
     headers.insert(header::IF_NONE_MATCH, if_none_match.clone());
-    let representation = Representation::of_read(EntityTag::new_strong(tag.to_owned()), None, &()).unwrap();
+    let memory = MemoryBudget::new(0, 1024).count(0);
+    let representation = Representation::of_read(EntityTag::new_strong(tag.to_owned()), None, &(), memory).unwrap();
     representation.respond(&headers, CacheScope::Private).unwrap().status() == StatusCode::NOT_MODIFIED
 }
 

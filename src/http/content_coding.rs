@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::web::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -26,47 +25,98 @@ pub(crate) fn compressed_tag(tag: &HeaderValue) -> Option<HeaderValue> {
 }
 
 /// Compresses the body. `None` if it is shorter than 1024 bytes, or if compression does not halve it.
-pub(crate) fn gzip(body: &[u8]) -> Option<Bytes> {
+pub(crate) fn gzip(body: &[u8]) -> Option<Vec<u8>> {
     if body.len() < MIN_LENGTH {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).ok()?;
-    let compressed = encoder.finish().ok()?;
-    (compressed.len() <= body.len() / 2).then(|| Bytes::from(compressed.into_boxed_slice()))
+    encoder.finish().ok().filter(|compressed| compressed.len() <= body.len() / 2)
 }
 
-/// Whether `Accept-Encoding` lists gzip with a weight above 0 (RFC 9110, section 12.5.3).
+/// Whether `Accept-Encoding` prefers gzip, or accepts it as much as the uncompressed body (RFC 9110, section 12.5.3).
+///
+/// All lines of the header are one list. An element with an invalid weight is ignored. If a coding is listed twice, its
+/// lower weight counts.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok()).any(|list| {
-        list.split(',').any(|item| {
-            let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
-            let is_zero = weight
-                .trim()
-                .strip_prefix("q=")
-                .is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-            coding.trim().eq_ignore_ascii_case("gzip") && !is_zero
-        })
-    })
+    let [mut gzip, mut identity, mut any] = [None; 3];
+    let lists = headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+    for item in lists.flat_map(|list| list.split(',')) {
+        let (coding, weight) = item.split_once(';').map_or((item, None), |(coding, weight)| (coding, Some(weight)));
+        let Some(weight) = weight.map_or(Some(MAX_WEIGHT), parse_weight) else { continue };
+        let listed = match coding.trim_matches(OWS).to_ascii_lowercase().as_str() {
+            // The same coding (RFC 9110, section 8.4.1.3).
+            "gzip" | "x-gzip" => &mut gzip,
+            "identity" => &mut identity,
+            "*" => &mut any,
+            _ => continue,
+        };
+        *listed = Some(listed.map_or(weight, |other: u16| other.min(weight)));
+    }
+    // Without a weight of its own, the uncompressed body is acceptable, but every listed coding is preferred to it.
+    gzip.or(any).is_some_and(|weight| weight > 0 && weight >= identity.unwrap_or(0))
+}
+
+/// Optional white space (RFC 9110, section 5.6.3).
+const OWS: [char; 2] = [' ', '\t'];
+const MAX_WEIGHT: u16 = 1000;
+
+/// Parses a weight such as `q=0.5`, in thousandths: 0 to 1, with at most three digits after the point (RFC 9110,
+/// section 12.4.2).
+fn parse_weight(text: &str) -> Option<u16> {
+    let (name, value) = text.trim_matches(OWS).split_once('=')?;
+    if !name.eq_ignore_ascii_case("q") {
+        return None;
+    }
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = format!("{fraction:0<3}").parse().ok()?;
+    match (whole, thousandths) {
+        ("0", thousandths) => Some(thousandths),
+        ("1", 0) => Some(MAX_WEIGHT),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn accepts(lines: &[&'static str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static(line));
+        }
+        accepts_gzip(&headers)
+    }
+
     #[test]
     fn gzip_is_sent_only_if_accepted() {
-        for (list, accepted) in [
-            ("gzip", true),
-            ("br, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("gzip; q=0.000", false),
-            ("identity, br", false),
-            ("", false),
+        for list in [
+            "gzip", "br, GZIP;q=0.5", "x-gzip", "X-GZip;q=1.000", "gzip;q=1.", "gzip;Q=0.001", "gzip ; q=1", "*",
+            "\tgzip\t;\tq=0.5\t,br", "br,,gzip", "*;q=0.1", "identity;q=0.5, gzip;q=0.5", "identity;q=0, *",
+            "*;q=0, gzip", "identity;q=2, gzip;q=0.1",
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(list));
-            assert_eq!(accepts_gzip(&headers), accepted, "{list}");
+            assert!(accepts(&[list]), "{list}");
         }
+        for list in [
+            "", "gzip;q=0", "gzip; q=0.000", "gzip;Q=0", "gzip ;\tQ=0.0", "gzip;q=0.", "x-gzip;q=0", "identity, br",
+            "*;q=0", "gzip;q=0, *", "gzipped", "identity, gzip;q=0.5", "identity;q=0.6, *;q=0.5", "gzip, gzip;q=0",
+            // Not weights.
+            "gzip;q=2", "gzip;q=1.001", "gzip;q=0.0001", "gzip;q=-1", "gzip;q=", "gzip;q", "gzip;", "gzip;q = 1",
+            "gzip;q=.5", "gzip;q=1e0", "gzip;q=\"1\"", "gzip;x=1", "gzip;q=0;x=1", "gzip;q=NaN", "gzip;q=+1",
+        ] {
+            assert!(!accepts(&[list]), "{list}");
+        }
+    }
+
+    #[test]
+    fn all_lines_are_one_list() {
+        assert!(accepts(&["br", "gzip"]));
+        assert!(!accepts(&["gzip", "gzip;q=0"]));
+        assert!(!accepts(&["gzip;q=0", "*"]));
+        assert!(!accepts(&[]));
     }
 }

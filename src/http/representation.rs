@@ -13,6 +13,7 @@ use crate::http::ApiError;
 use crate::http::content_coding::{accepts_gzip, compressed_tag, gzip, uncompressed_tag};
 use crate::http::extract::preconditions::{IfNoneMatch, TagCondition, parse_if_match};
 use crate::http::idempotency_store::StoredResponse;
+use crate::http::transport::memory_budget::Reservation;
 
 /// Initial capacity for the body of a read, in bytes: enough for most pages. Longer bodies grow it.
 const TYPICAL_BODY: usize = 16 * 1024;
@@ -42,6 +43,14 @@ pub struct Representation {
     is_replay: bool,
     /// Empty until [`Representation::compress`] has succeeded. `None` if compression does not halve the body.
     gzip: OnceCell<Option<Gzip>>,
+    /// From which [`Representation::compress`] reserves memory. `None` for a body that is not counted.
+    compressed_memory: Option<Reservation>,
+}
+
+fn serialize_read(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::with_capacity(TYPICAL_BODY);
+    serde_json::to_writer(&mut body, value).map_err(|error| internal(&error))?;
+    Ok(body)
 }
 
 #[derive(Debug)]
@@ -51,32 +60,38 @@ struct Gzip {
 }
 
 impl Representation {
-    /// The response to a read.
+    /// The response to a read. `memory` counts the memory of `value`, and then that of the body.
     ///
     /// # Errors
-    /// The value cannot be serialized.
-    pub fn of_read(etag: EntityTag, link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
-        Self { link, ..Self::of_bytes(StatusCode::OK, Self::serialize_read(value)?) }.with_etag(etag)
+    /// The value cannot be serialized, or no memory is left for the body.
+    pub fn of_read(
+        etag: EntityTag,
+        link: Option<HeaderValue>,
+        value: &impl Serialize,
+        memory: Reservation,
+    ) -> Result<Self, ApiError> {
+        let compressed_memory = Some(memory.reserve_more(0)?);
+        let body = memory.attach(serialize_read(value)?)?;
+        Self { link, compressed_memory, ..Self::of_bytes(StatusCode::OK, body) }.with_etag(etag)
     }
 
-    /// The response to a read, whose entity tag is a hash of the body. Any change of the bytes therefore changes the tag,
-    /// whatever caused it.
+    /// Like [`Representation::of_read`], with a hash of the body as its entity tag. Any change of the bytes therefore
+    /// changes the tag, whatever caused it.
     ///
     /// # Errors
-    /// The value cannot be serialized.
-    pub fn of_hashed_read(link: Option<HeaderValue>, value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = Self::serialize_read(value)?;
+    /// The value cannot be serialized, or no memory is left for the body.
+    pub fn of_hashed_read(
+        link: Option<HeaderValue>,
+        value: &impl Serialize,
+        memory: Reservation,
+    ) -> Result<Self, ApiError> {
+        let compressed_memory = Some(memory.reserve_more(0)?);
+        let body = serialize_read(value)?;
         // BLAKE3 hashes a page four times as fast as SHA-256. Half of its 64 digits still make a collision infeasible.
         let digits = blake3::hash(&body).to_hex();
         let etag = EntityTag::new_strong(digits.chars().take(32).collect());
-        Self { link, ..Self::of_bytes(StatusCode::OK, body) }.with_etag(etag)
-    }
-
-    fn serialize_read(value: &impl Serialize) -> Result<Bytes, ApiError> {
-        let mut body = Vec::with_capacity(TYPICAL_BODY);
-        serde_json::to_writer(&mut body, value).map_err(|error| internal(&error))?;
-        // Boxing frees the unused capacity, which `weight` does not count.
-        Ok(body.into_boxed_slice().into())
+        let body = memory.attach(body)?;
+        Self { link, compressed_memory, ..Self::of_bytes(StatusCode::OK, body) }.with_etag(etag)
     }
 
     /// The response to a write.
@@ -102,7 +117,7 @@ impl Representation {
 
     fn of_bytes(status: StatusCode, body: Bytes) -> Self {
         let gzip = OnceCell::new();
-        Self { status, body, etag: None, location: None, link: None, is_replay: false, gzip }
+        Self { status, body, etag: None, location: None, link: None, is_replay: false, gzip, compressed_memory: None }
     }
 
     /// # Errors
@@ -137,16 +152,25 @@ impl Representation {
         self.body.len() + self.body.len() / 2 + self.link.as_ref().map_or(0, HeaderValue::len)
     }
 
-    /// Compresses the body, once, on a blocking thread. Does nothing while two other bodies are being compressed.
+    /// Compresses the body, once, on a blocking thread. Does nothing while two other bodies are being compressed, or if
+    /// no memory is left.
     pub async fn compress(&self) {
         let compress = || async {
             let permit = COMPRESSION_PERMITS.try_acquire().map_err(drop)?;
+            let reserve = |memory: &Reservation| memory.reserve_more(self.body.len() / 2);
+            let memory = self.compressed_memory.as_ref().map(reserve).transpose().map_err(drop)?;
             let body = self.body.clone();
             // The closure owns the permit, so that it lasts as long as the work even if the client disconnects.
             let work = move || (gzip(&body), permit);
             let (body, _permit) = tokio::task::spawn_blocking(work).await.map_err(drop)?;
+            let Some(body) = body else { return Ok(None) };
+            let body = match memory {
+                // A compressed body is at most half as long, so this does not fail.
+                Some(memory) => memory.attach(body).map_err(drop)?,
+                None => body.into(),
+            };
             let compressed = |body| Some(Gzip { body, etag: compressed_tag(self.etag.as_ref()?)? });
-            Ok::<_, ()>(body.and_then(compressed))
+            Ok::<_, ()>(compressed(body))
         };
         // After a failure, a later request tries again.
         let _ = self.gzip.get_or_try_init(compress).await;

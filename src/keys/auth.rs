@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 use crate::db::{Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::middleware::{audit, rate_limit};
+use crate::keys::existence::ExistenceCheck;
 use crate::keys::model::{KeyHash, SecretKey};
 use crate::keys::store;
 use crate::routing::{Access, Role};
@@ -123,7 +124,9 @@ fn bearer_token(authorization: &str) -> Option<&str> {
 /// Looks up the key, and counts the request for the rate limits: for a valid key, or as a failure of the address.
 async fn authenticate_key(key: &str, request: &ServiceRequest) -> Result<Caller, ApiError> {
     let hash = SecretKey::hash(key);
-    rate_limit::check_failures(request, &hash)?;
+    if rate_limit::has_too_many_failures(request, &hash) && !exists(hash, request).await? {
+        return Err(rate_limit::refuse_invalid_key(request));
+    }
     match look_up(hash, request).await {
         Ok(caller) => {
             audit::identify(request, caller.id());
@@ -139,11 +142,27 @@ async fn authenticate_key(key: &str, request: &ServiceRequest) -> Result<Caller,
     }
 }
 
+/// Whether the key is valid. Checks it together with others, because this address is sending many invalid keys.
+async fn exists(hash: KeyHash, request: &ServiceRequest) -> Result<bool, ApiError> {
+    if is_environment_key(hash, request) {
+        return Ok(true);
+    }
+    match request.app_data::<web::Data<ExistenceCheck>>() {
+        Some(check) => check.exists(hash).await,
+        None => Ok(false),
+    }
+}
+
+/// Whether the key is `ADMIN_API_KEY`.
+fn is_environment_key(hash: KeyHash, request: &ServiceRequest) -> bool {
+    let expected = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
+    expected.is_some_and(|expected| bool::from(expected.ct_eq(&hash)))
+}
+
 /// Finds the caller with this key. It reads the database at every request, so every instance rejects a revoked key
 /// immediately.
 async fn look_up(hash: KeyHash, request: &ServiceRequest) -> Result<Caller, ApiError> {
-    let environment_key = request.app_data::<web::Data<EnvironmentKey>>().and_then(|key| key.0);
-    if environment_key.is_some_and(|expected| bool::from(expected.ct_eq(&hash))) {
+    if is_environment_key(hash, request) {
         let id = i64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default()) | i64::MIN;
         return Ok(Caller::Key { id, role: Role::Admin });
     }

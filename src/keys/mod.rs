@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod errors;
+pub mod existence;
 pub mod handlers;
 pub mod model;
 pub mod store;

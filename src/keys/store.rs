@@ -1,5 +1,7 @@
 //! API keys in the database.
 
+use std::collections::HashSet;
+
 use diesel::QueryResult;
 use diesel::prelude::*;
 
@@ -46,6 +48,18 @@ pub fn find(conn: &mut Connection, hash: &KeyHash, now: Timestamp) -> QueryResul
         .first(conn)
         .optional())?;
     Ok(key.filter(|key| key.expires_at.is_none_or(|expires_at| now < expires_at)))
+}
+
+/// Of these hashes, those whose keys are neither revoked nor expired.
+pub fn existing(conn: &mut Connection, hashes: &[KeyHash], now: Timestamp) -> QueryResult<HashSet<KeyHash>> {
+    let hashes: Vec<&[u8]> = hashes.iter().map(KeyHash::as_slice).collect();
+    let found: Vec<Vec<u8>> = on!(conn, conn => api_keys::table
+        .filter(api_keys::hash.eq_any(&hashes))
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now)))
+        .select(api_keys::hash)
+        .load(conn))?;
+    Ok(found.into_iter().filter_map(|hash| hash.try_into().ok()).collect())
 }
 
 /// Records that the key was used on this day.

@@ -10,6 +10,8 @@ use actix_web::{App, HttpResponse, web};
 
 use crate::http::ApiError;
 use crate::http::middleware::envelope::envelope;
+use crate::http::transport::client_ip::TrustedProxies;
+use crate::http::transport::connections::Connections;
 use crate::http::transport::timeout_stream::http_service;
 use crate::ops::metrics::{MetricSources, get_metrics};
 
@@ -24,6 +26,8 @@ pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<S
     let sources = web::Data::new(sources);
     let server = Server::build().workers(1).disable_signals().max_concurrent_connections(MAX_CONNECTIONS);
     let stopping = server.graceful_shutdown_signal();
+    // The number of connections is limited above, whichever client they belong to.
+    let connections = Connections::new(None, 0, TrustedProxies::default());
     let app = move || {
         let metrics = web::resource("/metrics")
             .route(web::get().to(get_metrics))
@@ -35,7 +39,7 @@ pub fn serve(listener: TcpListener, sources: MetricSources) -> std::io::Result<S
             .default_service(web::to(not_found))
             .wrap(from_fn(envelope));
         let stopping = stopping.clone();
-        http_service(app, move || {
+        http_service(app, connections.clone(), move || {
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })

@@ -1,6 +1,7 @@
 //! API documentation: the OpenAPI document, Swagger UI, and the explanations of the error codes. All files are part of
 //! the binary, so the pages work offline.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -82,7 +83,12 @@ fn file(name: &str) -> Result<HttpResponse, ApiError> {
     let config = Arc::new(Config::from("/api/openapi.json").try_it_out_enabled(true));
     let file = serve(name, config).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let file = file.ok_or(ApiError::NotFound("file"))?;
-    let bytes = if name == "index.html" { with_base(&file.bytes) } else { file.bytes.into_owned() };
+    let bytes = match file.bytes {
+        bytes if name == "index.html" => with_base(&bytes).into(),
+        // The script has more than a megabyte: a copy for each client would occupy too much memory.
+        Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
     Ok(HttpResponse::Ok().insert_header(CSP).insert_header(REFERRER_POLICY).content_type(file.content_type).body(bytes))
 }
 

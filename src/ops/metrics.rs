@@ -22,6 +22,7 @@ use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
+use crate::http::transport::connections::Connections;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
 use crate::telemetry::histogram::HistogramSnapshot;
@@ -36,6 +37,7 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
+    pub connections: Connections,
     pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
@@ -76,6 +78,7 @@ impl Collector for MetricCollector {
         let sources = &self.sources;
         build(&mut out, sources)?;
         requests(&mut out, sources)?;
+        connections(&mut out, sources)?;
         cache(&mut out, sources)?;
         database(&mut out, &sources.database, &self.endpoints)?;
         pools(&mut out, &self.pools)?;
@@ -128,6 +131,36 @@ fn requests(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
         "idempotency_replays",
         "Requests answered with the stored response of their Idempotency-Key.",
         [([], sources.replays.count())],
+    )
+}
+
+fn connections(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
+    let (connections, budget) = (&sources.connections, sources.cache.budget());
+    out.gauge("http_connections", "Open client connections.", [([], connections.open())])?;
+    out.counter(
+        "http_connections_refused",
+        "Connections refused because their client IP had too many open (CONNECTIONS_PER_IP).",
+        [([], connections.refused())],
+    )?;
+    out.counter(
+        "http_slow_clients",
+        "Connections closed because the client read its response too slowly.",
+        [([], connections.too_slow())],
+    )?;
+    out.gauge(
+        "response_memory_bytes",
+        "Memory of requests and responses in progress and of the cached responses, in bytes.",
+        [([], budget.used())],
+    )?;
+    out.gauge(
+        "response_memory_limit_bytes",
+        "Limit on response_memory_bytes: CACHE_BYTES and RESPONSE_BYTES together.",
+        [([], budget.limit())],
+    )?;
+    out.counter(
+        "response_memory_refusals",
+        "Times that a request or response got no memory because the limit was reached.",
+        [([], budget.refusals())],
     )
 }
 

@@ -18,9 +18,7 @@ use crate::posts::list::page::PostList;
 use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
-use crate::posts::responses::{
-    BatchResponse, NOT_FOUND, cache_scope, changed, created, into_representation, into_result, scope,
-};
+use crate::posts::responses::{BatchResponse, NOT_FOUND, cache_scope, changed, created, into_result, scope};
 use crate::posts::{batch, examples, model, publish, responses, store};
 use crate::resource::path::{IdPath, SlugPath};
 use crate::resource::versioned::Preconditions;
@@ -54,7 +52,8 @@ pub async fn list_posts(
         caller.require(Role::Reader)?;
     }
     let (path, query) = (request.path().to_owned(), request.query_string().to_owned());
-    let read = async move { responses::page(&database, caller, list, &path, &query).await };
+    let budget = cache.budget().clone();
+    let read = async move { responses::page(&database, &budget, caller, list, &path, &query).await };
     cache.respond(&request, cache_scope(caller), read).await
 }
 
@@ -76,7 +75,8 @@ pub async fn get_post(
     cache: web::Data<Cache>,
 ) -> Result<HttpResponse, ApiError> {
     let find = move |conn: &mut Connection| store::find(conn, id, scope(caller));
-    let read = async move { into_representation(responses::read(&database, caller, true, find).await?) };
+    let budget = cache.budget().clone();
+    let read = async move { responses::post(&database, &budget, caller, find).await };
     cache.respond(&request, cache_scope(caller), read).await
 }
 
@@ -102,7 +102,8 @@ pub async fn get_post_by_slug(
         return Err(NOT_FOUND);
     }
     let find = move |conn: &mut Connection| store::find_by_slug(conn, &slug, scope(caller));
-    let read = async move { into_representation(responses::read(&database, caller, true, find).await?) };
+    let budget = cache.budget().clone();
+    let read = async move { responses::post(&database, &budget, caller, find).await };
     cache.respond(&request, cache_scope(caller), read).await
 }
 

@@ -8,15 +8,17 @@ use diesel::QueryResult;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::{Connection, Database, Error};
+use crate::db::{Connection, Database};
 use crate::http::ApiError;
 use crate::http::representation::{CacheScope, Representation};
+use crate::http::transport::memory_budget::{BudgetExhausted, MemoryBudget, Reservation, Share};
 use crate::keys::auth::Caller;
 use crate::posts::batch::{BatchOutcome, BatchOutcomes};
 use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
-use crate::posts::model::Post;
+use crate::posts::list::query::ListItem;
+use crate::posts::model::{MAX_CONTENT, Post};
 use crate::posts::store::{ReadScope, is_new};
 use crate::posts::{errors, etag, list};
 use crate::resource::versioned::Change;
@@ -32,47 +34,87 @@ pub(crate) fn cache_scope(caller: Caller) -> CacheScope {
     if caller == Caller::Anonymous { CacheScope::Public } else { CacheScope::Private }
 }
 
+/// Whose memory a read occupies.
+fn share(caller: Caller) -> Share {
+    if caller == Caller::Anonymous { Share::Public } else { Share::Keyed }
+}
+
+/// A value that was read, and the memory that it occupies.
+type Counted<T> = (T, Reservation);
+
 /// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads only
-/// a few rows by index, so it may run inline.
-pub(crate) async fn read<T: Send + 'static>(
+/// a few rows by index, so it may run inline. `body` receives a reservation for its memory and adjusts it.
+async fn read<T: Send + 'static>(
     database: &Database,
     caller: Caller,
     is_indexed: bool,
-    body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
-) -> Result<T, Error> {
-    match cache_scope(caller) {
+    body: impl Fn(&mut Connection) -> QueryResult<Result<Counted<T>, BudgetExhausted>> + Send + Sync + 'static,
+) -> Result<Counted<T>, ApiError> {
+    let result = match cache_scope(caller) {
         CacheScope::Public => database.read_public(is_indexed, body).await,
         CacheScope::Private if is_indexed => database.read_inline(body).await,
         CacheScope::Private => database.read(body).await,
-    }
+    };
+    Ok(result??)
+}
+
+/// Reads one post for the caller.
+pub(crate) async fn post(
+    database: &Database,
+    budget: &MemoryBudget,
+    caller: Caller,
+    find: impl Fn(&mut Connection) -> QueryResult<Option<Post>> + Send + Sync + 'static,
+) -> Result<Representation, ApiError> {
+    let budget = budget.clone();
+    let share = share(caller);
+    // Memory is reserved when a connection is available: requests that wait for one occupy none.
+    let read_post = move |conn: &mut Connection| {
+        let mut memory = match budget.reserve_read(share, MAX_CONTENT) {
+            Ok(memory) => memory,
+            Err(exhausted) => return Ok(Err(exhausted)),
+        };
+        let post = find(conn)?;
+        let bytes = post.as_ref().and_then(|post| post.content.as_ref()).map_or(0, String::len);
+        Ok(memory.resize(bytes).map(|()| (post, memory)))
+    };
+    let (post, memory) = read(database, caller, true, read_post).await?;
+    let post = post.ok_or(NOT_FOUND)?;
+    Representation::of_read(tag(&post), None, &post, memory)
+}
+
+fn tag(post: &Post) -> EntityTag {
+    EntityTag::new_strong(etag::of(post))
 }
 
 /// The page that a list request asks for.
 pub(crate) async fn page(
     database: &Database,
+    budget: &MemoryBudget,
     caller: Caller,
     request: ListRequest,
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
-    let max_exact = (caller == Caller::Anonymous).then_some(count::EXACT_WITHOUT_KEY);
-    let read_page = move |conn: &mut Connection| {
-        Ok((list::read_page(conn, &query)?, count::total(conn, &query.filter, count, max_exact)?))
+    let budget = budget.clone();
+    let share = share(caller);
+    let (max_content, max_exact) = match share {
+        Share::Public => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
+        Share::Keyed => (list::MAX_PAGE_CONTENT, None),
     };
-    let (page, total) = read(database, caller, is_indexed, read_page).await?;
+    let read_page = move |conn: &mut Connection| {
+        let mut memory = match budget.reserve_read(share, max_content) {
+            Ok(memory) => memory,
+            Err(exhausted) => return Ok(Err(exhausted)),
+        };
+        let page = list::read_page(conn, &query, max_content)?;
+        let bytes = page.items.iter().map(ListItem::memory).sum();
+        let total = count::total(conn, &query.filter, count, max_exact)?;
+        Ok(memory.resize(bytes).map(|()| ((page, total), memory)))
+    };
+    let ((page, total), memory) = read(database, caller, is_indexed, read_page).await?;
     let page = PostPage::new(&request, page, total);
-    Representation::of_hashed_read(page.link(path, query_string), &page)
-}
-
-/// 200 with the post, or 404 if there is none.
-pub(crate) fn into_representation(post: Option<Post>) -> Result<Representation, ApiError> {
-    let post = post.ok_or(NOT_FOUND)?;
-    Representation::of_read(tag(&post), None, &post)
-}
-
-fn tag(post: &Post) -> EntityTag {
-    EntityTag::new_strong(etag::of(post))
+    Representation::of_hashed_read(page.link(path, query_string), &page, memory)
 }
 
 pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("post");

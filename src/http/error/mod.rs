@@ -15,6 +15,7 @@ use crate::db;
 use crate::http::error::code::ErrorCode;
 use crate::http::error::problem::Problem;
 use crate::http::rate_limit_status::RateLimitStatus;
+use crate::http::transport::memory_budget::BudgetExhausted;
 use crate::validation::FieldError;
 
 /// The error of one request. `Display` writes the member `detail` of the response.
@@ -61,6 +62,9 @@ pub enum ApiError {
     RateLimited(RateLimitStatus),
     #[error("too many invalid API keys from this address: {0}")]
     TooManyInvalidKeys(RateLimitStatus),
+    /// What is exhausted: memory or connections.
+    #[error("{0}")]
+    ServerBusy(&'static str),
     #[error("too many requests are waiting for the database")]
     DatabaseBusy,
     #[error(
@@ -107,6 +111,7 @@ impl ApiError {
             Self::UnsupportedContentEncoding => code::UNSUPPORTED_CONTENT_ENCODING,
             Self::ValidationFailed(_) => code::VALIDATION_FAILED,
             Self::RateLimited(_) | Self::TooManyInvalidKeys(_) => code::RATE_LIMITED,
+            Self::ServerBusy(_) => code::SERVER_BUSY,
             Self::DatabaseBusy => code::DATABASE_BUSY,
             Self::QueryTooExpensive => code::QUERY_TOO_EXPENSIVE,
             Self::DatabaseUnavailable { .. } => code::DATABASE_UNAVAILABLE,
@@ -163,7 +168,8 @@ impl ApiError {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")))
             }
             Self::MethodNotAllowed { allow } => HeaderValue::from_str(allow).ok().map(|allow| (header::ALLOW, allow)),
-            Self::DatabaseBusy
+            Self::ServerBusy(_)
+            | Self::DatabaseBusy
             | Self::QueryTooExpensive
             | Self::IdempotencyKeyInUse
             | Self::DatabaseUnavailable { .. }
@@ -188,6 +194,12 @@ impl ResponseError for ApiError {
             status.write_refusal_headers(response.headers_mut());
         }
         response
+    }
+}
+
+impl From<BudgetExhausted> for ApiError {
+    fn from(_: BudgetExhausted) -> Self {
+        Self::ServerBusy("the responses in progress use all memory that is reserved for them")
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -12,6 +13,8 @@ use futures_util::StreamExt;
 
 use crate::http::ApiError;
 use crate::http::extract::json_tree;
+use crate::http::transport::memory_budget::BudgetExhausted;
+use crate::http::transport::request_body::is_out_of_memory;
 use crate::validation;
 use crate::validation::Input;
 
@@ -96,12 +99,18 @@ fn check_headers(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
     Ok(())
 }
 
+fn read_error(error: PayloadError) -> ApiError {
+    if is_out_of_memory(&error) {
+        return BudgetExhausted.into();
+    }
+    ApiError::MalformedJson(format!("the request body ended early: {error}"))
+}
+
 async fn read_payload(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk =
-                chunk.map_err(|error| ApiError::MalformedJson(format!("the request body ended early: {error}")))?;
+            let chunk = chunk.map_err(read_error)?;
             if body.len() + chunk.len() > limit {
                 return Err(ApiError::BodyTooLarge { limit });
             }

@@ -3,12 +3,26 @@
 
 use actix_cors::Cors;
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 const READ: [Method; 2] = [Method::GET, Method::HEAD];
 const WRITE: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 /// How long a browser may cache the response to a preflight, in seconds.
 const MAX_AGE: usize = 3600;
+
+/// Request headers that scripts may send, in a fixed order. Browser SDKs add headers for tracing, and HTTP clients some
+/// for caches; the service ignores most of them. A browser sends a request only if all of its headers are listed.
+///
+/// Not listed: headers of proxies such as `X-Forwarded-For`, which a page must not forge.
+const ALLOWED: HeaderValue = HeaderValue::from_static(
+    "accept, accept-language, authorization, b3, baggage, cache-control, content-language, content-type, \
+     elastic-apm-traceparent, idempotency-key, if-match, if-modified-since, if-none-match, if-range, if-unmodified-since, \
+     newrelic, pragma, priority, range, request-context, request-id, sentry-trace, traceparent, tracestate, \
+     uber-trace-id, user-agent, x-amzn-trace-id, x-b3-flags, x-b3-parentspanid, x-b3-sampled, x-b3-spanid, \
+     x-b3-traceid, x-client-info, x-cloud-trace-context, x-correlation-id, x-csrf-token, x-datadog-origin, \
+     x-datadog-parent-id, x-datadog-sampling-priority, x-datadog-tags, x-datadog-trace-id, x-dtpc, x-dtreferer, \
+     x-honeycomb-trace, x-instana-l, x-instana-s, x-instana-t, x-request-id, x-requested-with, x-xsrf-token",
+);
 
 /// Response headers that scripts may read, in a fixed order.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -17,22 +31,16 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// Without a list of origins, any origin may read and none may write. With one, only its origins may read and write.
 pub fn cors(origins: Option<&[String]>) -> Cors {
-    let cors = Cors::default()
-        .allowed_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_MATCH,
-            header::IF_NONE_MATCH,
-            HeaderName::from_static("idempotency-key"),
-        ])
-        .max_age(MAX_AGE);
+    // A preflight that asks for other headers is not an error: `order_headers` lists those that are allowed, and the
+    // browser decides.
+    let cors = Cors::default().allow_any_header().max_age(MAX_AGE);
     match origins {
         None => cors.allow_any_origin().send_wildcard().disable_vary_header().allowed_methods(READ),
         Some(origins) => origins.iter().fold(cors.allowed_methods(WRITE), |cors, origin| cors.allowed_origin(origin)),
     }
 }
 
-/// Sorts the lists in CORS headers. actix-cors stores them in hash sets, whose order differs between workers. Without a
+/// Sets the lists in CORS headers. actix-cors stores them in hash sets, whose order differs between workers. Without a
 /// fixed order, the responses to identical requests would differ.
 pub(crate) fn order_headers(method: &Method, headers: &mut HeaderMap) {
     if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
@@ -42,10 +50,9 @@ pub(crate) fn order_headers(method: &Method, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         return;
     }
-    for name in [header::ACCESS_CONTROL_ALLOW_HEADERS, header::ACCESS_CONTROL_ALLOW_METHODS] {
-        if let Some(sorted) = headers.get(&name).and_then(sorted) {
-            headers.insert(name, sorted);
-        }
+    if let Some(sorted) = headers.get(header::ACCESS_CONTROL_ALLOW_METHODS).and_then(sorted) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, sorted);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
     }
 }
 

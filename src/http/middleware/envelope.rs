@@ -5,12 +5,12 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::{Error, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use tracing::{Instrument, Span};
 
@@ -23,8 +23,9 @@ use crate::http::middleware::audit::AuditedChange;
 use crate::http::middleware::request_id::{request_id, trace_id};
 use crate::http::middleware::request_metrics::RequestTimer;
 use crate::http::middleware::{audit, cors, trace};
-use crate::http::transport::request_body::{HoldingBody, RequestBody};
-use crate::http::transport::timeout_stream::{BusyGuard, ConnectionState};
+use crate::http::transport::connection_state::{BusyGuard, ConnectionState, SendGuard};
+use crate::http::transport::memory_budget::{MemoryBudget, Reservation};
+use crate::http::transport::request_body::{Held, HoldingBody, RequestBody};
 use crate::telemetry::spans;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,13 +38,14 @@ const CSP_NONE: HeaderValue = HeaderValue::from_static("default-src 'none'; fram
 /// Handles a request in these steps:
 ///
 /// 1. Determine the request id, and hold the request body (see `transport::request_body`).
-/// 2. Reject a request that follows the last one of its connection (RFC 9112, section 9.6).
+/// 2. Reject a request that follows the last one of its connection (RFC 9112, section 9.6), and every request of a
+///    client that has too many connections.
 /// 3. Start measuring, auditing, and tracing the request, and run it.
 /// 4. Turn an error into a problem response, and add the headers that every response has.
 ///
 /// # Errors
-/// After a panic, or for a request that follows the last one of its connection. The error renders itself as a problem
-/// response. Other errors of the application are returned unchanged.
+/// After a panic, or for a request that was rejected in step 2. The error renders itself as a problem response. Other
+/// errors of the application are returned unchanged.
 pub async fn envelope<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -59,18 +61,24 @@ pub async fn envelope<B: MessageBody + 'static>(
             return Err(EnvelopeError { error, request_id: id, request_body }.into());
         }
     };
+    let offers_upgrade = request.head().connection_type() == ConnectionType::Upgrade;
     let observed = Observation::begin(&request, timer, id);
     let handler = AssertUnwindSafe(next.call(request).instrument(observed.span.clone())).catch_unwind();
     let result = if db::is_instrumented() { db::with_request_id(&observed.id, handler).await } else { handler.await };
     match result {
         Ok(Ok(response)) => {
-            let response = observed.finish(response);
+            let mut response = observed.finish(response);
             if let (Some(busy), Some(request_body)) = (&busy, &request_body)
                 && !request_body.is_complete()
             {
                 busy.discard_unread();
             }
-            Ok(response.map_body(|_, body| HoldingBody::new(body, request_body)))
+            if offers_upgrade {
+                // actix-http would close the connection without saying so.
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            let held = Held { memory: write_memory(&response), sending: send_guard(busy.as_ref()), request_body };
+            Ok(response.map_body(|_, body| HoldingBody::new(body, held)))
         }
         Ok(Err(error)) => {
             end_timer(observed.timer, error.as_response_error().status_code(), None);
@@ -137,16 +145,34 @@ impl Observation {
 /// Marks the connection as busy until the guard is dropped. `None` if the server does not track connections.
 ///
 /// # Errors
-/// 400 if the connection has received its last request before this one.
+/// 400 if the connection has received its last request before this one. 503 if its client has too many connections.
 fn mark_connection_busy(request: &ServiceRequest) -> Result<Option<BusyGuard>, ApiError> {
     let Some(connection) = request.conn_data::<Rc<ConnectionState>>().cloned() else { return Ok(None) };
     if connection.is_closing() {
         return Err(ApiError::Framework(code::BAD_REQUEST));
     }
-    if request.head().connection_type() == ConnectionType::Close {
+    if connection.is_refused() {
+        return Err(ApiError::ServerBusy("too many connections from this address; close some, or reuse them"));
+    }
+    // An upgrade is ignored. The protocol of what follows it is unknown.
+    if matches!(request.head().connection_type(), ConnectionType::Close | ConnectionType::Upgrade) {
         connection.close_after_request();
     }
     Ok(Some(connection.begin_request()))
+}
+
+/// Marks the connection as sending a response body.
+fn send_guard(busy: Option<&BusyGuard>) -> Option<SendGuard> {
+    busy.map(BusyGuard::begin_response)
+}
+
+/// Counts the memory of the response to a write. It is never refused, because the change is already stored. The memory
+/// of other responses is counted where they are read.
+fn write_memory<B: MessageBody>(response: &ServiceResponse<B>) -> Option<Reservation> {
+    let request = response.request();
+    let BodySize::Sized(bytes) = response.response().body().size() else { return None };
+    let budget = request.app_data::<web::Data<MemoryBudget>>().filter(|_| !request.method().is_safe())?;
+    Some(budget.count(usize::try_from(bytes).unwrap_or(usize::MAX)))
 }
 
 /// The code of an error response; `None` for any other response.
@@ -236,12 +262,12 @@ impl ResponseError for EnvelopeError {
 
     fn error_response(&self) -> HttpResponse {
         let body = problem_body(self.error.problem(), &self.request_id);
-        let mut response = HttpResponse::build(self.status_code())
-            .insert_header((header::CONTENT_TYPE, PROBLEM_JSON))
-            .insert_header((header::CACHE_CONTROL, NO_STORE))
-            .force_close()
-            .body(HoldingBody::new(body, self.request_body.clone()));
+        let held = Held { request_body: self.request_body.clone(), ..Held::default() };
+        let mut response = self.error.error_response();
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
         add_common_headers(response.headers_mut(), &self.request_id);
-        response
+        response.set_body(HoldingBody::new(body, held)).map_into_boxed_body()
     }
 }

@@ -8,12 +8,12 @@
 //! processor. A script that writes one post per request sends some hundreds of requests a second. One that needs more
 //! can use the batch operations.
 //!
-//! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Until then, its keys are
-//! rejected without a database query, except for keys that were valid within the last hour. A client that guesses keys
-//! therefore locks out other clients at its address for some seconds only, and only those whose keys this instance has
-//! not accepted within the last hour.
+//! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Until then, its keys no longer
+//! get a database query each, except for keys that were valid within the last hour: `keys::existence` checks all of them
+//! together. Valid keys are accepted, so a client that guesses keys does not lock out others at its address. The limit
+//! protects the database, and makes guessing visible. It need not protect the keys, which have too many random bits to be
+//! guessed.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -79,16 +79,22 @@ impl RateLimiter {
     }
 }
 
-/// Checks the failure limit before a key is looked up; `key` is its hash.
-///
-/// # Errors
-/// The address has sent too many invalid keys, and this key was not valid within the last hour.
-pub fn check_failures(request: &ServiceRequest, key: &[u8; 32]) -> Result<(), ApiError> {
-    let Some(limits) = limits(request) else { return Ok(()) };
-    let now = limits.now();
-    let status = limits.failures.status(address_id(request), now);
-    let is_allowed = status.remaining > 0 || limits.known_keys.time(hash_id(key)) > now;
-    if is_allowed { Ok(()) } else { Err(ApiError::TooManyInvalidKeys(limits.failures.refuse(status))) }
+/// Whether the address has sent too many invalid keys, and this key was not valid within the last hour. `key` is its
+/// hash.
+pub fn has_too_many_failures(request: &ServiceRequest, key: &[u8; 32]) -> bool {
+    limits(request).is_some_and(|limits| {
+        let now = limits.now();
+        let status = limits.failures.status(address_id(request), now);
+        status.remaining == 0 && limits.known_keys.time(hash_id(key)) <= now
+    })
+}
+
+/// The error for an invalid key of an address that has sent too many of them.
+pub fn refuse_invalid_key(request: &ServiceRequest) -> ApiError {
+    limits(request).map_or(ApiError::KeyInvalid, |limits| {
+        let status = limits.failures.status(address_id(request), limits.now());
+        ApiError::TooManyInvalidKeys(limits.failures.refuse(status))
+    })
 }
 
 /// Counts an invalid key.
@@ -161,10 +167,7 @@ impl Limit {
 
 /// The number under which an address is counted. Differs from every [`key_id`].
 fn address_id(request: &ServiceRequest) -> u128 {
-    match client_ip::address(request.request()) {
-        IpAddr::V4(address) => address.to_bits().into(),
-        IpAddr::V6(address) => 1 << 64 | address.to_bits() >> 64,
-    }
+    client_ip::network_id(client_ip::address(request.request()))
 }
 
 /// The number under which an API key is counted.

@@ -15,12 +15,20 @@ pub fn blocking_threads(connections: u32) -> usize {
 /// The maximum number of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
+/// How many response bytes the kernel buffers beyond those that it may send at once. Its own limit is several megabytes
+/// for each connection. The socket accepts more bytes when half of them have been sent.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_UNSENT: u32 = 64 * 1024;
+
 /// Binds the address and listens on it.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Lets the service restart while old sockets are in TIME_WAIT. On Windows, the option has another meaning.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    // Accepted connections inherit the option.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(MAX_UNSENT)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

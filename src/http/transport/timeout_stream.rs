@@ -1,10 +1,10 @@
 //! Timeouts of a client connection that actix-http lacks.
 //!
 //! actix-http limits the time for the head of the first request of a connection. It waits indefinitely for a later
-//! head, and for a client that does not read its response. [`TimeoutStream`] wraps the socket and limits both. The
-//! envelope middleware reports the start and the end of each request through [`ConnectionState`].
+//! head, and for a client that does not read its response. It also reads many requests ahead, and continues to read while
+//! the client reads no response. [`TimeoutStream`] wraps the socket and limits all of these. The envelope middleware
+//! reports the start and the end of each request through [`ConnectionState`].
 
-use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::ready;
 use std::io;
@@ -22,125 +22,46 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long the head of a request may take, from its first byte. If the first request of a connection exceeds it, the
-/// response is 408. If a later request exceeds it, the connection is closed, which RFC 9110, section 15.5.9 permits.
-pub const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a connection stays open without another request.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// A connection whose client reads nothing of its response for this long is closed.
-pub const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+use crate::http::transport::connection_state::{ConnectionState, HEAD_DEADLINE, Readable};
+use crate::http::transport::connections::{Admission, Connections, OpenConnection};
+
 /// After the last response of a connection, whatever the client still sends is read and discarded for this long.
 /// Closing at once could destroy the response on its way (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
-/// The maximum length of an unread request body that is read and discarded, in bytes: twice the largest body of any
-/// route.
-const LINGER_BYTES: usize = 32 * 1024 * 1024;
 /// How often the deadlines are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The state of one connection.
-#[derive(Debug, Default)]
-pub struct ConnectionState {
-    /// Whether a request is being executed. Its body and the database have their own deadlines.
-    is_busy: Cell<bool>,
-    /// When the last request ended or the last byte was written, whichever is later.
-    idle_since: Cell<Option<Instant>>,
-    /// When the first byte of the next head was read, or later, if the previous response was written after that. `None`
-    /// if no head has begun.
-    head_since: Cell<Option<Instant>>,
-    /// When the socket's send buffer became full, because the client reads nothing. `None` if it is not full.
-    stalled_since: Cell<Option<Instant>>,
-    is_closing: Cell<bool>,
-    /// How many bytes may still be read before the next request begins. `None`: no limit.
-    unread_budget: Cell<Option<usize>>,
-}
-
-impl ConnectionState {
-    /// Records that the head of a request is complete. The connection is busy until the guard is dropped.
-    pub fn begin_request(self: Rc<Self>) -> BusyGuard {
-        self.is_busy.set(true);
-        self.head_since.set(None);
-        self.unread_budget.set(None);
-        BusyGuard(self)
-    }
-
-    /// Records that the current request is the last one of the connection.
-    pub fn close_after_request(&self) {
-        self.is_closing.set(true);
-    }
-
-    /// Whether the last request has arrived. Whatever follows must not be executed (RFC 9112, section 9.6).
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.is_closing.get()
-    }
-
-    fn is_overdue(&self, now: Instant) -> bool {
-        let exceeds = |since: Option<Instant>, limit| since.is_some_and(|since| now.duration_since(since) >= limit);
-        let (stalled, head) = (self.stalled_since.get(), self.head_since.get());
-        let is_next_request_late =
-            if head.is_some() { exceeds(head, HEAD_DEADLINE) } else { exceeds(self.idle_since.get(), KEEP_ALIVE) };
-        // While a response is being written, the next head may wait behind it, so that time does not count.
-        exceeds(stalled, WRITE_DEADLINE) || (!self.is_busy.get() && stalled.is_none() && is_next_request_late)
-    }
-
-    /// Whether no request is being executed, no response is waiting to be written, and no head has begun to arrive.
-    fn is_idle(&self) -> bool {
-        !self.is_busy.get() && self.head_since.get().is_none() && self.stalled_since.get().is_none()
-    }
-
-    fn record_read(&self, count: usize) {
-        self.unread_budget.set(self.unread_budget.get().map(|budget| budget.saturating_sub(count)));
-        if !self.is_busy.get() && self.head_since.get().is_none() {
-            self.head_since.set(Some(Instant::now()));
-        }
-    }
-
-    fn record_written(&self) {
-        self.stalled_since.set(None);
-        let now = Some(Instant::now());
-        self.idle_since.set(now);
-        // A head that waited behind the response gets its full time again.
-        if self.head_since.get().is_some() {
-            self.head_since.set(now);
-        }
-    }
-
-    fn record_stalled(&self) {
-        if self.stalled_since.get().is_none() {
-            self.stalled_since.set(Some(Instant::now()));
-        }
-    }
-}
-
-/// Marks the connection as busy until it is dropped.
-#[derive(Debug)]
-pub struct BusyGuard(Rc<ConnectionState>);
-
-impl BusyGuard {
-    /// Limits how much of the request body is still read, because the response is ready and the rest is discarded.
-    pub fn discard_unread(&self) {
-        self.0.unread_budget.set(Some(LINGER_BYTES));
-    }
-}
-
-impl Drop for BusyGuard {
-    fn drop(&mut self) {
-        self.0.is_busy.set(false);
-        self.0.idle_since.set(Some(Instant::now()));
-    }
-}
+/// The number of response bytes that actix-http buffers before it writes them to the socket. It also buffers one chunk of
+/// a response body, see [`CHUNK`](crate::http::transport::request_body::CHUNK).
+const WRITE_BUFFER: usize = 32 * 1024;
 
 /// A socket with deadlines for its client.
 pub struct TimeoutStream {
     socket: TcpStream,
     connection: Rc<ConnectionState>,
+    connections: Connections,
+    _open: OpenConnection,
     next_check: Pin<Box<Sleep>>,
+    /// Whether the last read returned as much as it could. The requests that it contained are executed before the next
+    /// read.
+    must_yield: bool,
 }
 
 impl TimeoutStream {
-    fn new(socket: TcpStream) -> Self {
-        Self { socket, connection: Rc::default(), next_check: Box::pin(sleep(CHECK_INTERVAL)) }
+    /// `None` if the connection is to be closed at once.
+    fn new(socket: TcpStream, connections: &Connections) -> Option<Self> {
+        let (open, is_refused) = match connections.admit(socket.peer_addr().ok().map(|peer| peer.ip())) {
+            Admission::Accepted(open) => (open, false),
+            Admission::Refused(open) => (open, true),
+            Admission::Closed => return None,
+        };
+        Some(Self {
+            socket,
+            connection: Rc::new(ConnectionState::new(connections.budget().cloned(), is_refused)),
+            connections: connections.clone(),
+            _open: open,
+            next_check: Box::pin(sleep(CHECK_INTERVAL)),
+            must_yield: false,
+        })
     }
 
     /// Stays true once it is true.
@@ -155,26 +76,49 @@ impl TimeoutStream {
         false
     }
 
+    /// Reads at most `limit` bytes, and then lets the connection execute the requests in them.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, limit: usize) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.must_yield) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let offered = limit.min(buf.remaining());
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(offered));
+        let read = Pin::new(&mut self.socket).poll_read(cx, &mut part);
+        let count = part.filled().len();
+        buf.advance(count);
+        self.must_yield = count == offered;
+        read
+    }
+
     fn track_write(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.connection.record_written();
-            return written;
+        if let Poll::Ready(result) = written {
+            self.connection.record_written(*result.as_ref().unwrap_or(&0));
+            return Poll::Ready(result);
         }
         self.connection.record_stalled();
-        if self.is_overdue(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+        if self.is_overdue(cx) {
+            self.connections.record_too_slow();
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
     }
 }
 
 impl AsyncRead for TimeoutStream {
-    /// Reports end of file if the head is overdue, or if the limit of discarded bytes is reached. A request that
-    /// arrived before this thread checked the deadline is still read.
+    /// Reports end of file if the head is overdue, if the limit of discarded bytes is reached, or if no memory is left
+    /// for a long head. A request that arrived before this thread checked the deadline is still read.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let is_overdue = self.is_overdue(cx);
-        if (is_overdue && !self.connection.is_idle()) || self.connection.unread_budget.get() == Some(0) {
+        if (is_overdue && !self.connection.is_idle()) || self.connection.is_input_exhausted() {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        let read = match self.connection.readable(cx) {
+            Readable::All => Pin::new(&mut self.socket).poll_read(cx, buf),
+            Readable::AtMost(limit) => self.poll_read_ahead(cx, buf, limit),
+            Readable::Nothing => Poll::Pending,
+        };
         let count = buf.filled().len() - before;
         if count > 0 {
             self.connection.record_read(count);
@@ -189,7 +133,9 @@ impl AsyncWrite for TimeoutStream {
         self.track_write(cx, written)
     }
 
+    /// actix-http calls this after the socket has accepted all bytes.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.record_flushed();
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
@@ -198,10 +144,12 @@ impl AsyncWrite for TimeoutStream {
     }
 }
 
-/// Serves `app` over HTTP/1 like actix's `HttpServer`, but wraps each socket in a [`TimeoutStream`]. When the future of
-/// `stopping` completes, idle connections are closed, and busy ones after their request.
+/// Serves `app` over HTTP/1 like actix's `HttpServer`, but counts each socket in `connections` and wraps it in a
+/// [`TimeoutStream`]. When the future of `stopping` completes, idle connections are closed, and busy ones after their
+/// request.
 pub fn http_service<S, B, F>(
     app: impl IntoServiceFactory<S, Request>,
+    connections: Connections,
     stopping: impl Fn() -> F + 'static,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
@@ -217,15 +165,17 @@ where
         // actix-http would restart its own timer whenever `TimeoutStream` checks the deadlines.
         .keep_alive(KeepAlive::Os)
         .client_request_timeout(HEAD_DEADLINE)
+        .h1_write_buffer_size(WRITE_BUFFER)
         .client_disconnect_timeout(LINGER)
         // A client that closes its side has disconnected: its request is canceled and leaves the queue.
         .h1_allow_half_closed(false)
         .graceful_shutdown_signal(stopping)
         .on_connect_ext(|stream: &TimeoutStream, extensions| drop(extensions.insert(Rc::clone(&stream.connection))))
         .h1(map_config(app, |()| AppConfig::default()));
-    fn_service(|socket: TcpStream| {
+    fn_service(move |socket: TcpStream| {
         let peer = socket.peer_addr().ok();
-        ready(Ok((TimeoutStream::new(socket), peer)))
+        let stream = TimeoutStream::new(socket, &connections);
+        ready(stream.map(|stream| (stream, peer)).ok_or(DispatchError::Io(io::ErrorKind::ConnectionRefused.into())))
     })
     .and_then(http1)
 }
@@ -237,13 +187,16 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::http::transport::client_ip::TrustedProxies;
+    use crate::http::transport::connection_state::KEEP_ALIVE;
 
     /// A connection whose keep-alive time has passed, and its client.
     async fn overdue_connection() -> (TimeoutStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut stream = TimeoutStream::new(listener.accept().await.unwrap().0);
-        stream.connection.idle_since.set(Instant::now().checked_sub(KEEP_ALIVE));
+        let connections = Connections::new(None, 0, TrustedProxies::default());
+        let mut stream = TimeoutStream::new(listener.accept().await.unwrap().0, &connections).unwrap();
+        stream.connection.set_idle_since(Instant::now() - KEEP_ALIVE);
         stream.next_check = Box::pin(sleep(Duration::ZERO));
         stream.next_check.as_mut().await;
         (stream, client)

@@ -14,6 +14,8 @@ pub mod search;
 mod sql;
 mod sqlite;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use diesel::QueryResult;
 
 use crate::db::Connection;
@@ -22,9 +24,14 @@ use crate::posts::list::query::{Column, CursorPosition, IndexScan, ListItem, Lis
 /// The maximum total size of the contents on a page, in bytes. A page ends before the post that would exceed it, but
 /// always has the first post.
 pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
+/// The same for callers without a key: twice the largest content of a post.
+pub const MAX_PUBLIC_PAGE_CONTENT: usize = 1024 * 1024;
 
-/// The number of full posts that one query reads. Enough for most pages, and few enough to bound the memory: 16 MiB.
+/// The maximum number of full posts that one query reads. Enough for most pages, and few enough to bound the memory:
+/// 16 MiB. If recent posts were long, a query reads fewer.
 const CHUNK: usize = 32;
+/// The average size of the contents that recent queries read, in bytes. Rises at once and falls slowly.
+static CONTENT_SIZE: AtomicUsize = AtomicUsize::new(0);
 
 /// The posts of a page, and the cursor positions of the adjacent pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,21 +41,21 @@ pub struct ListPage {
     pub previous: Option<CursorPosition>,
 }
 
-/// Reads the page that the query describes.
-pub fn read_page(conn: &mut Connection, query: &ListQuery) -> QueryResult<ListPage> {
+/// Reads the page that the query describes. `max_content` is the maximum total size of its contents.
+pub fn read_page(conn: &mut Connection, query: &ListQuery, max_content: usize) -> QueryResult<ListPage> {
     let backwards = query.position.as_ref().is_some_and(|position| position.backwards);
     let limit = usize::from(query.limit);
     // One post more than the page holds shows whether there is another page.
     let mut found = if sql::has_two_steps(conn, &query.filter) {
-        conn.snapshot(|conn| read_in_two_steps(conn, query, backwards, limit + 1))?
+        conn.snapshot(|conn| read_in_two_steps(conn, query, backwards, limit + 1, max_content))?
     } else {
-        read_items(conn, query, backwards, limit + 1)?
+        read_items(conn, query, backwards, limit + 1, max_content)?
     };
     let sizes = found.iter().scan(0, |bytes, (_, item)| {
         *bytes += item.content_bytes();
         Some(*bytes)
     });
-    let length = sizes.take(limit).take_while(|bytes| *bytes <= MAX_PAGE_CONTENT).count().max(1);
+    let length = sizes.take(limit).take_while(|bytes| *bytes <= max_content).count().max(1);
     let has_more = found.len() > length;
     found.truncate(length);
     if backwards {
@@ -71,12 +78,13 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery) -> QueryResult<ListPa
 }
 
 /// Reads at most `limit` posts from the cursor position on, in the direction that `backwards` gives. Stops early once
-/// their contents exceed [`MAX_PAGE_CONTENT`].
+/// their contents exceed `max_content` bytes.
 fn read_items(
     conn: &mut Connection,
     query: &ListQuery,
     backwards: bool,
     limit: usize,
+    max_content: usize,
 ) -> QueryResult<Vec<(Tier, ListItem)>> {
     let (column, order) = query.sort.column_and_order();
     let order = if backwards { order.reversed() } else { order };
@@ -86,16 +94,18 @@ fn read_items(
     for tier in query.sort.remaining_tiers(query.position.as_ref(), backwards) {
         loop {
             let remaining = limit - found.len();
-            let scan_limit = if query.view == View::Full { CHUNK.min(remaining) } else { remaining };
+            let scan_limit = if query.view == View::Full { chunk(max_content).min(remaining) } else { remaining };
             let after = position.as_ref();
             // `read_scan` replaces `published`.
             let scan = IndexScan { query, published: true, tier, column, order, after, limit: scan_limit };
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));
-            bytes += items.iter().map(ListItem::content_bytes).sum::<usize>();
+            let read: usize = items.iter().map(ListItem::content_bytes).sum();
+            record_content_size(read, items.len());
+            bytes += read;
             found.extend(items.into_iter().map(|item| (tier, item)));
-            if found.len() == limit || bytes > MAX_PAGE_CONTENT {
+            if found.len() == limit || bytes > max_content {
                 return Ok(found);
             }
             if is_end {
@@ -114,17 +124,19 @@ fn read_in_two_steps(
     query: &ListQuery,
     backwards: bool,
     limit: usize,
+    max_content: usize,
 ) -> QueryResult<Vec<(Tier, ListItem)>> {
     let ids = find_ids(conn, query, backwards, limit)?;
-    let chunk = if query.view == View::Full { CHUNK } else { limit };
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    for ids in ids.chunks(chunk) {
-        let items = sql::by_ids(conn, query.view, &ids.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
-        bytes += items.iter().map(ListItem::content_bytes).sum::<usize>();
-        found.extend(ids.iter().map(|(tier, _)| *tier).zip(items));
-        if bytes > MAX_PAGE_CONTENT {
-            break;
-        }
+    let (mut ids, mut found, mut bytes) = (ids.as_slice(), Vec::new(), 0);
+    while !ids.is_empty() && bytes <= max_content {
+        let length = if query.view == View::Full { chunk(max_content).min(ids.len()) } else { ids.len() };
+        let (next, rest) = ids.split_at(length);
+        let items = sql::by_ids(conn, query.view, &next.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
+        let read: usize = items.iter().map(ListItem::content_bytes).sum();
+        record_content_size(read, items.len());
+        bytes += read;
+        found.extend(next.iter().map(|(tier, _)| *tier).zip(items));
+        ids = rest;
     }
     Ok(found)
 }
@@ -150,6 +162,18 @@ fn find_ids(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: us
         after = None;
     }
     Ok(ids)
+}
+
+/// The number of full posts that the next query reads: about twice as many as a page of `max_content` bytes holds.
+fn chunk(max_content: usize) -> usize {
+    (2 * max_content / CONTENT_SIZE.load(Ordering::Relaxed).max(1)).clamp(2, CHUNK)
+}
+
+fn record_content_size(bytes: usize, posts: usize) {
+    if let Some(size) = bytes.checked_div(posts) {
+        let average = CONTENT_SIZE.load(Ordering::Relaxed);
+        CONTENT_SIZE.store(size.max(average - average / 16), Ordering::Relaxed);
+    }
 }
 
 /// Reads the published posts of a scan, the drafts, or both, depending on the filter. Ignores `scan.published`.

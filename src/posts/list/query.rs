@@ -243,6 +243,12 @@ impl ListItem {
         }
     }
 
+    /// The approximate size of the item in memory, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        const OTHER_FIELDS: usize = 1024;
+        OTHER_FIELDS + self.content_bytes()
+    }
+
     pub(crate) fn content_bytes(&self) -> usize {
         match self {
             Self::Full(post) => post.content.as_ref().map_or(0, String::len),

@@ -11,3 +11,4 @@ mod panics;
 mod postgres_restart;
 mod runbook;
 mod slow_clients;
+mod stalled_readers;

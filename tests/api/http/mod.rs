@@ -8,3 +8,4 @@ mod request_bodies;
 mod response_cache;
 mod routes;
 mod security_headers;
+mod upgrade;

@@ -36,7 +36,7 @@ fn fill(conn: &mut Connection) {
 
 /// Reads a page, and returns it with its SQL statements.
 fn capture_list(conn: &mut Connection, query: &ListQuery) -> (ListPage, Vec<String>) {
-    let (page, statements) = statements::capture(conn, |conn| list::read_page(conn, query));
+    let (page, statements) = statements::capture(conn, |conn| list::read_page(conn, query, list::MAX_PAGE_CONTENT));
     (page.unwrap(), statements)
 }
 
@@ -247,7 +247,7 @@ async fn search_reads_few_posts_for_rare_and_common_words(database: TestDatabase
     for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
         let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
         let read = conn.transaction(|conn| {
-            assert_eq!(list::read_page(conn, &query)?.items.len(), found);
+            assert_eq!(list::read_page(conn, &query, list::MAX_PAGE_CONTENT)?.items.len(), found);
             let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
             let counts =
                 ["fetched", "returned"].map(|kind| format!("pg_stat_get_xact_tuples_{kind}('posts'::regclass)"));

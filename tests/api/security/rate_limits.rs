@@ -1,13 +1,15 @@
 //! Rate limits: what counts, which requests belong to one client, and what a limited client receives.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use posts_api::config::{Config, Rate, RateLimit};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::program::Sandbox;
-use crate::support::{Api, Call, Engine, Reply, TestDatabase, on_both};
+use crate::support::{Api, Call, Engine, Reply, TestDatabase, on_both, wait_until};
 
 const HOUR: u32 = 3600;
 
@@ -213,19 +215,39 @@ async fn forwarded_address_is_trusted_only_from_a_proxy(database: TestDatabase) 
 }
 
 #[on_both]
-async fn key_guessing_is_blocked_before_the_database(database: TestDatabase) {
+async fn addresses_compare_by_meaning(database: TestDatabase) {
+    let database = Arc::new(database);
+    for proxy in ["127.0.0.1/32", "::ffff:127.0.0.1/128", "::ffff:127.0.0.0/104"] {
+        let api = Api::start(&database, with_proxies(&[proxy, "::ffff:10.0.0.0/104"], reads(1)));
+        from(api.get("/api/posts"), "192.0.2.1").await.expect(200);
+        for address in ["::ffff:192.0.2.1", "[::FFFF:c000:201]:4711", "192.0.2.1:80", "192.0.2.1, 10.0.0.7"] {
+            assert_limited(from(api.get("/api/posts"), address).await, "reads", 1);
+        }
+        for forwarded in [
+            "for=192.0.2.1", "for=\"192.0.2.1:_port\"", "for=\"[::ffff:192.0.2.1]:80\"",
+            "for=192.0.2.1;proto=https, for=\"[::ffff:10.1.2.3]\"", "for=\"\\[::ffff:192.0.2.1\\]\"",
+        ] {
+            assert_limited(api.get("/api/posts").header("forwarded", forwarded).await, "reads", 1);
+        }
+        from(api.get("/api/posts"), "fe80::1%eth0").await.expect(200);
+        assert_limited(from(api.get("/api/posts"), "[fe80::2%25en0]:80").await, "reads", 1);
+    }
+}
+
+#[on_both]
+async fn guessed_keys_are_limited_and_valid_keys_are_not(database: TestDatabase) {
     let api = start(database, failures(3));
     let (reader, editor) = (api.reader(), api.editor());
-    reader.get("/api/posts").await.expect(200);
     let guess = |number: usize| api.with_key(&format!("posts_guess{number}"));
     for number in 0..3 {
         guess(number).get("/api/posts").await.problem(401, "key_invalid");
     }
     assert_limited(guess(3).get("/api/posts").await, "failures", 3);
     assert_limited(guess(4).post("/api/posts", &json!({})).await, "failures", 3);
-    // A valid key that was not used before counts as a guess. One that was used before still works.
-    assert_limited(editor.get("/api/posts").await, "failures", 3);
-    reader.get("/api/posts").await.expect(200);
+    // Valid keys work, whether they were used before or not.
+    for client in [&reader, &editor, &api.admin(), &reader] {
+        client.get("/api/posts").await.expect(200);
+    }
     // Anonymous requests and other addresses are not limited.
     api.get("/api/posts").await.expect(200);
     from(editor.get("/api/posts"), "192.0.2.1").await.expect(200);
@@ -233,9 +255,55 @@ async fn key_guessing_is_blocked_before_the_database(database: TestDatabase) {
     from(guess(5).get("/api/posts"), "192.0.2.1").await.problem(401, "key_invalid");
     if api.engine() == Engine::Postgres {
         api.server.database.destroy();
-        reader.get("/api/posts").await.expect(503);
-        assert_limited(guess(6).get("/api/posts").await, "failures", 3);
+        for client in [&reader, &guess(6)] {
+            client.get("/api/posts").await.expect(503);
+        }
     }
+}
+
+/// Clients behind one address send invalid keys without pause, and one sends a valid key for the first time.
+#[on_both]
+async fn key_guessing_does_not_lock_out_a_valid_key(database: TestDatabase) {
+    let api = start(database, failures(20));
+    let admin = api.admin();
+    let key = async |name: &str, expires_at: Option<&str>| {
+        let body = json!({"name": name, "role": "editor", "expires_at": expires_at});
+        let created = admin.post("/api/keys", &body).await.json(201);
+        (created["id"].clone(), api.with_key(created["key"].as_str().unwrap()))
+    };
+    let mut unused = Vec::new();
+    for number in 0..20 {
+        unused.push(key(&format!("unused {number}"), None).await.1);
+    }
+    let (id, revoked) = key("revoked", None).await;
+    admin.delete(&format!("/api/keys/{id}")).await.expect(204);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let guessers: Vec<_> = (0..20)
+        .map(|guesser| {
+            let (api, is_over) = (api.clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let mut statuses = BTreeSet::new();
+                for number in 0.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    statuses.insert(api.with_key(&format!("wrong {guesser} {number}")).get("/api/posts").await.status);
+                }
+                statuses
+            })
+        })
+        .collect();
+    wait_until("the limit to be exceeded", async || api.with_key("wrong").get("/api/posts").await.status == 429).await;
+    for (number, client) in unused.iter().enumerate() {
+        client.post("/api/posts", &json!({"title": format!("Post {number}")})).await.expect(201);
+    }
+    assert_limited(revoked.get("/api/posts").await, "failures", 20);
+    is_over.store(true, Ordering::Relaxed);
+    let mut statuses = BTreeSet::new();
+    for guesser in guessers {
+        statuses.extend(guesser.await.unwrap());
+    }
+    assert!(statuses.contains(&429) && statuses.is_subset(&BTreeSet::from([401, 429])), "{statuses:?}");
 }
 
 #[on_both]

@@ -56,6 +56,8 @@ impl Api {
             require_if_match: false,
             cors_allowed_origins: None,
             cache_bytes: 64 * 1024 * 1024,
+            response_bytes: 64 * 1024 * 1024,
+            connections_per_ip: 512,
             rate_limit: None,
             trusted_proxies: Vec::new(),
             shutdown_grace: Duration::ZERO,

@@ -20,6 +20,7 @@ use crate::db::Database;
 use crate::http::ApiError;
 use crate::http::middleware::cache::generation::Generation;
 use crate::http::representation::{CacheScope, Representation};
+use crate::http::transport::memory_budget::MemoryBudget;
 
 /// A handle to the cache; clones share its contents.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ pub struct Cache(Arc<CacheInner>);
 
 struct CacheInner {
     database: Database,
+    budget: MemoryBudget,
     /// In bytes; 0 disables the cache.
     capacity: u64,
     current: RwLock<Arc<Generation>>,
@@ -57,12 +59,18 @@ pub struct CacheStats {
 }
 
 impl Cache {
-    /// Creates a cache of at most `capacity` bytes; 0 disables it.
+    /// Creates a cache of at most `capacity` bytes; 0 disables it. `budget` counts the responses that it stores.
     #[must_use]
-    pub fn new(database: Database, capacity: u64) -> Self {
+    pub fn new(database: Database, capacity: u64, budget: MemoryBudget) -> Self {
         let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
         let [reads, hits, misses, invalidations] = [(); 4].map(|()| AtomicU64::new(0));
-        Self(Arc::new(CacheInner { database, capacity, current, reads, hits, misses, invalidations }))
+        Self(Arc::new(CacheInner { database, budget, capacity, current, reads, hits, misses, invalidations }))
+    }
+
+    /// The budget that counts the memory of reads and their responses.
+    #[must_use]
+    pub fn budget(&self) -> &MemoryBudget {
+        &self.0.budget
     }
 
     /// A snapshot of the current state.

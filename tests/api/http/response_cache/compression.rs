@@ -40,8 +40,34 @@ async fn compressed_response_has_its_own_etag(api: Api) {
 #[on_both]
 async fn gzip_with_quality_0_is_not_used(api: Api) {
     fill(&api, 3).await;
-    let reply = api.get("/api/posts").header("accept-encoding", "gzip;q=0").await.expect(200);
-    assert_eq!(reply.header("content-encoding"), None);
+    // From here on, the cache has the compressed body.
+    read_compressed(&api, "/api/posts").await;
+    for list in [
+        "gzip;q=0", "gzip;Q=0", "gzip ; Q=0.000", "x-gzip;q=0", "*;q=0", "gzip;q=0, *", "identity, gzip;q=0.9",
+        "gzip;q=1.5", "gzip;q=x", "br", "",
+    ] {
+        let reply = api.get("/api/posts").header("accept-encoding", list).await.expect(200);
+        assert_eq!(reply.header("content-encoding"), None, "{list:?}");
+    }
+    for list in ["gzip;Q=0.001", "x-gzip", "*", "br, *;q=0.1", "gzip ;q=1.000", "identity;q=0.5, GZIP;Q=0.5"] {
+        let reply = api.get("/api/posts").header("accept-encoding", list).await.expect(200);
+        assert_eq!(reply.header("content-encoding"), Some("gzip"), "{list:?}");
+    }
+}
+
+#[on_both]
+async fn repeated_accept_encoding_is_one_list(api: Api) {
+    fill(&api, 3).await;
+    read_compressed(&api, "/api/posts").await;
+    for (lines, coding) in [
+        (["br", "gzip"], Some("gzip")),
+        (["gzip;q=0", "*"], None),
+        (["gzip", "gzip;q=0"], None),
+        (["identity", "gzip;q=0.5"], None),
+    ] {
+        let call = lines.iter().fold(api.get("/api/posts"), |call, line| call.header("accept-encoding", line));
+        assert_eq!(call.await.expect(200).header("content-encoding"), coding, "{lines:?}");
+    }
 }
 
 #[on_both]

@@ -36,7 +36,6 @@ impl Meter {
     pub(crate) fn begin_item(&self) {
         self.0.remaining.set(MAX_ITEM_BYTES);
     }
-
 }
 
 impl<R> MeteredReader<R> {

@@ -123,7 +123,8 @@ fn month_name(word: &str) -> Option<&str> {
 /// the common names that denote only one zone.
 fn zone_offset(zone: &str) -> String {
     // `+01:00`, and `GMT+0100` as JavaScript prints it.
-    let zone = zone.strip_prefix("GMT").or_else(|| zone.strip_prefix("UTC")).filter(|rest| !rest.is_empty()).unwrap_or(zone);
+    let zone =
+        zone.strip_prefix("GMT").or_else(|| zone.strip_prefix("UTC")).filter(|rest| !rest.is_empty()).unwrap_or(zone);
     let offset = match zone.to_ascii_uppercase().as_str() {
         "WEST" | "BST" | "CET" | "MET" => "+0100",
         "CEST" | "MEST" | "EET" => "+0200",
@@ -189,7 +190,8 @@ mod tests {
         for text in [
             "", " \n", "0000-00-00 00:00:00", "0000-00-00", "-0001-11-30 00:00:00", "-0001-11-30T00:00:00+00:00",
             "Wed, 30 Nov -0001 00:00:00 +0000", "Mon, 30 Nov 0000 00:00:00 +0000", "1970-01-01 00:00:00",
-            "Thu, 01 Jan 1970 00:00:00 +0000", "1999-11-30 00:00:00", "Tue, 30 Nov 1999 00:00:00 +0000", "000000000000",
+            "Thu, 01 Jan 1970 00:00:00 +0000", "1999-11-30 00:00:00", "Tue, 30 Nov 1999 00:00:00 +0000",
+            "000000000000",
         ] {
             assert_eq!(parse(text), Ok(None), "{text}");
         }

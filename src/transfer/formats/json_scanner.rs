@@ -239,9 +239,9 @@ mod tests {
 
     #[test]
     fn values_are_split_and_not_parsed() {
-        for value in [
-            "1e999", "-0", "null", "\"\"", "\"\\ud800\\\"}\"", "[[{\"a\":[1,{}]}],\"]\"]", "{\"a\": {\"}\": 1}}",
-        ] {
+        for value in
+            ["1e999", "-0", "null", "\"\"", "\"\\ud800\\\"}\"", "[[{\"a\":[1,{}]}],\"]\"]", "{\"a\": {\"}\": 1}}"]
+        {
             let json = format!(" {{ \"a\" : {value}, \"\\u0062\":{value} }} ");
             let value = value.to_owned();
             assert_eq!(members(&json).unwrap(), [("a".to_owned(), value.clone()), ("b".to_owned(), value)], "{json}");
@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn truncated_and_malformed_documents_are_refused() {
-        for json in ["", "[]", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":[", "{\"a\":\"\\", "{\"a\":1", "{}x", "{1:2}"] {
+        for json in ["", "[]", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":[", "{\"a\":\"\\", "{\"a\":1", "{}x", "{1:2}"]
+        {
             assert!(members(json).is_err(), "{json}");
         }
     }

@@ -69,8 +69,8 @@ fn skip_line(input: &mut impl BufRead) -> Result<(), Error> {
 }
 
 const NAMES: &[&str] = &[
-    "api_key", "last_ids", "id", "slug", "title", "content", "published", "published_at", "scheduled_for", "created_at",
-    "updated_at", "version",
+    "api_key", "last_ids", "id", "slug", "title", "content", "published", "published_at", "scheduled_for",
+    "created_at", "updated_at", "version",
 ];
 
 fn parse_line(line: &[u8]) -> Result<ImportRecord, String> {

@@ -23,8 +23,17 @@ async fn only_posts_for_everyone_become_public(database: TestDatabase) {
     ];
     for status in ["published", "scheduled"] {
         for (index, visibility) in [
-            json!("members"), json!("paid"), json!("tiers"), json!("filter"), json!("label:vip"), json!("Public"),
-            json!(""), json!(null), json!(1), json!(["public"]), json!({"public": true}),
+            json!("members"),
+            json!("paid"),
+            json!("tiers"),
+            json!("filter"),
+            json!("label:vip"),
+            json!("Public"),
+            json!(""),
+            json!(null),
+            json!(1),
+            json!(["public"]),
+            json!({"public": true}),
         ]
         .into_iter()
         .enumerate()
@@ -47,11 +56,9 @@ async fn only_posts_for_everyone_become_public(database: TestDatabase) {
     let outcome = import(&sandbox, "ghost", &[], &ghost(&posts));
     let messages: Vec<&str> = outcome.stderr.lines().collect();
     for expected in [
-        "email-only posts imported as drafts: 9",
-        "members-only posts imported as drafts: 6",
+        "email-only posts imported as drafts: 9", "members-only posts imported as drafts: 6",
         "posts with an unknown status imported as drafts: 4",
-        "posts with an unknown visibility imported as drafts: 16",
-        "post 7: the visibility \"filter\" is unknown",
+        "posts with an unknown visibility imported as drafts: 16", "post 7: the visibility \"filter\" is unknown",
         "post 8: the visibility \"label:vip\" is unknown",
     ] {
         assert!(messages.contains(&expected), "{expected}: {messages:#?}");
@@ -69,15 +76,15 @@ async fn other_tables_decide_wherever_they_are(database: TestDatabase) {
     let posts = json!([post(json!("a"), "by-text"), post(json!(7), "by-number"), post(json!("b"), "public")]);
     let meta = json!([{"post_id": "a", "email_only": true}, {"post_id": "7", "email_only": 1}, {"post_id": "b"}, 5]);
     // serde_json would sort the members.
-    for data in [
-        format!("{{\"posts\":{posts},\"posts_meta\":{meta}}}"),
-        format!("{{\"posts_meta\":{meta},\"posts\":{posts}}}"),
-    ] {
+    for data in
+        [format!("{{\"posts\":{posts},\"posts_meta\":{meta}}}"), format!("{{\"posts_meta\":{meta},\"posts\":{posts}}}")]
+    {
         import(&sandbox, "ghost", &[], &format!("{{\"data\":{data}}}")).success();
     }
     assert_eq!(public_slugs(&exported(&sandbox)), ["public", "public-2"]);
 
-    let private = format!("{{\"data\":{{\"posts\":{posts},\"settings\":[{{\"key\":\"is_private\",\"value\":\"true\"}}]}}}}");
+    let private =
+        format!("{{\"data\":{{\"posts\":{posts},\"settings\":[{{\"key\":\"is_private\",\"value\":\"true\"}}]}}}}");
     let outcome = import(&sandbox, "ghost", &[], &private);
     let message = "posts of a private site imported as drafts: 3";
     assert!(outcome.stderr.lines().any(|line| line == message), "{}", outcome.stderr);
@@ -90,7 +97,8 @@ async fn members_only_blocks_are_never_public(database: TestDatabase) {
     const BEGIN: &str = "<!--kg-gated-block:begin nonMember:false memberSegment:\"status:free\" -->";
     const END: &str = "<!--kg-gated-block:end-->";
     let sandbox = sandbox(&database);
-    let card = json!({"cards": [["markdown", {"markdown": format!("open {BEGIN}secret{END}")}]], "sections": [[10, 0]]});
+    let card =
+        json!({"cards": [["markdown", {"markdown": format!("open {BEGIN}secret{END}")}]], "sections": [[10, 0]]});
     let file = ghost(&[
         ghost_post(&json!({"slug": "block", "html": format!("<p>open</p>\n{BEGIN}<p>secret</p>{END}\n<p>end</p>")})),
         ghost_post(&json!({"slug": "unclosed", "html": format!("<p>open</p>{BEGIN}<p>secret</p>")})),
@@ -99,7 +107,9 @@ async fn members_only_blocks_are_never_public(database: TestDatabase) {
         ghost_post(&json!({"slug": "draft", "status": "draft", "html": format!("{BEGIN}secret{END}")})),
         // Ghost shows a public post in full, also below its paywall.
         ghost_post(&json!({"slug": "paywall", "html": "<p>open</p><!--members-only--><p>more</p>"})),
-        ghost_post(&json!({"slug": "paid", "visibility": "paid", "html": "<p>open</p><!--members-only--><p>secret</p>"})),
+        ghost_post(
+            &json!({"slug": "paid", "visibility": "paid", "html": "<p>open</p><!--members-only--><p>secret</p>"}),
+        ),
     ]);
     let outcome = import(&sandbox, "ghost", &[], &file);
     let notes: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("post ")).collect();

@@ -158,8 +158,10 @@ async fn ndjson_layout_changes_nothing() {
         format!("{blank}{{{blank}\"slug\":{blank}\"{slug}\"{separator}{}{blank}}}{blank}", members.join(&separator))
     };
     let plain = |members: &[&str]| [line(members, "a", ""), "\n".to_owned(), line(members, "b", "")].concat();
-    let members = ["\"title\":\"T\"", "\"published\":true", "\"created_at\":\"2020-01-02T03:04:05Z\"",
-        "\"published_at\":\"2020-01-02T03:04:05Z\"", "\"updated_at\":\"2020-01-02T03:04:05Z\""];
+    let members = [
+        "\"title\":\"T\"", "\"published\":true", "\"created_at\":\"2020-01-02T03:04:05Z\"",
+        "\"published_at\":\"2020-01-02T03:04:05Z\"", "\"updated_at\":\"2020-01-02T03:04:05Z\"",
+    ];
     check(
         &database,
         Format::Ndjson,

@@ -61,14 +61,9 @@ async fn invalid_ndjson_lines_are_skipped(database: TestDatabase) {
     assert_reports(
         &reports,
         &[
-            "line 3: the member name \"title\" is repeated",
-            "line 4: invalid JSON",
-            "line 5: invalid JSON",
-            "line 6: the member name \"published\" is repeated",
-            "line 7: /\\u{1b}[31mred: unknown field",
-            "line 8: invalid JSON",
-            "line 9: /title: must be a string",
-            "line 11: /api_key/name: is required",
+            "line 3: the member name \"title\" is repeated", "line 4: invalid JSON", "line 5: invalid JSON",
+            "line 6: the member name \"published\" is repeated", "line 7: /\\u{1b}[31mred: unknown field",
+            "line 8: invalid JSON", "line 9: /title: must be a string", "line 11: /api_key/name: is required",
             "line 12: the member name \"posts\" is repeated",
         ],
     );
@@ -123,7 +118,10 @@ async fn invalid_wordpress_items_are_skipped(database: TestDatabase) {
             titled(&"x".repeat(201)),
             item(&WordpressItem { date: "yesterday", ..POST }),
             item(&WordpressItem { more: "<wp:status>private</wp:status>", ..POST }),
-            item(&WordpressItem { more: "<wp:postmeta><wp:meta_value>\u{4}\u{5}</wp:meta_value></wp:postmeta>", ..POST }),
+            item(&WordpressItem {
+                more: "<wp:postmeta><wp:meta_value>\u{4}\u{5}</wp:meta_value></wp:postmeta>",
+                ..POST
+            }),
             titled("B"),
         ]
         .concat(),
@@ -134,10 +132,8 @@ async fn invalid_wordpress_items_are_skipped(database: TestDatabase) {
     assert_reports(
         &reports,
         &[
-            "item 2: <title> is not valid UTF-8",
-            "item 3: /title: must be at most 200 characters",
-            "item 4: <wp:post_date_gmt>: \"yesterday\" is not a date",
-            "item 5: the element <wp:status> is repeated",
+            "item 2: <title> is not valid UTF-8", "item 3: /title: must be at most 200 characters",
+            "item 4: <wp:post_date_gmt>: \"yesterday\" is not a date", "item 5: the element <wp:status> is repeated",
         ],
     );
 }

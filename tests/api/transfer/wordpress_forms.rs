@@ -27,8 +27,11 @@ async fn titles_are_plain_text(database: TestDatabase) {
         ("no <b>CDATA</b> &lt;at&gt; all", "no CDATA <at> all"),
         ("bell\u{7} &#8;<![CDATA[\u{1b}[31m]]>", "bell [31m"),
     ];
-    let items: String =
-        titles.iter().enumerate().map(|(n, (title, _))| item(&WordpressItem { title, name: &format!("t-{n}"), ..POST })).collect();
+    let items: String = titles
+        .iter()
+        .enumerate()
+        .map(|(n, (title, _))| item(&WordpressItem { title, name: &format!("t-{n}"), ..POST }))
+        .collect();
     let outcome = import(&sandbox, "wordpress", &[], &wordpress(&items));
     assert!(outcome.stderr.contains("item 11: control characters removed: 3"), "{}", outcome.stderr);
     outcome.success();
@@ -69,11 +72,12 @@ async fn content_is_kept_in_every_form(database: TestDatabase) {
 #[on_both]
 async fn fillers_are_not_dates(database: TestDatabase) {
     let sandbox = sandbox(&database);
-    let date = |name: &str, gmt: &str, pub_date: &str, local: &str| {
-        item(&WordpressItem { name, date: gmt, ..POST })
-            .replace("Sat, 29 Feb 2020 23:59:59 +0000", pub_date)
-            .replacen(&format!("<wp:post_date><![CDATA[{gmt}]]>"), &format!("<wp:post_date><![CDATA[{local}]]>"), 1)
-    };
+    let date =
+        |name: &str, gmt: &str, pub_date: &str, local: &str| {
+            item(&WordpressItem { name, date: gmt, ..POST })
+                .replace("Sat, 29 Feb 2020 23:59:59 +0000", pub_date)
+                .replacen(&format!("<wp:post_date><![CDATA[{gmt}]]>"), &format!("<wp:post_date><![CDATA[{local}]]>"), 1)
+        };
     const FILLER: &str = "Wed, 30 Nov -0001 00:00:00 +0000";
     let file = wordpress(
         &[
@@ -94,9 +98,13 @@ async fn fillers_are_not_dates(database: TestDatabase) {
     assert_eq!(
         fields(&exported(&sandbox), &["slug", "published_at"]),
         json!([
-            ["gmt", "2020-01-02T03:04:05.000000Z"], ["rss", "2020-01-02T03:04:05.000000Z"],
-            ["zone", "2020-01-02T08:04:00.000000Z"], ["local", "2020-01-02T03:04:05.000000Z"],
-            ["none", null], ["epoch", null], ["php", null],
+            ["gmt", "2020-01-02T03:04:05.000000Z"],
+            ["rss", "2020-01-02T03:04:05.000000Z"],
+            ["zone", "2020-01-02T08:04:00.000000Z"],
+            ["local", "2020-01-02T03:04:05.000000Z"],
+            ["none", null],
+            ["epoch", null],
+            ["php", null],
         ])
     );
 }
@@ -116,10 +124,8 @@ async fn only_published_posts_become_public(database: TestDatabase) {
     let outcome = import(&sandbox, "wordpress", &[], &wordpress(&items));
     let messages: Vec<&str> = outcome.stderr.lines().collect();
     for expected in [
-        "password-protected posts imported as drafts: 3",
-        "posts pending review imported as drafts: 1",
-        "posts with an unknown status imported as drafts: 6",
-        "private posts imported as drafts: 1",
+        "password-protected posts imported as drafts: 3", "posts pending review imported as drafts: 1",
+        "posts with an unknown status imported as drafts: 6", "private posts imported as drafts: 1",
         "item 12: the status \"members\" is unknown",
     ] {
         assert!(messages.contains(&expected), "{expected}: {messages:#?}");
@@ -141,9 +147,13 @@ async fn prefixes_channels_and_versions_vary(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let whole = wordpress(&item(&POST));
     let renamed = whole
-        .replace("xmlns:wp=", "xmlns:w=").replace("<wp:", "<w:").replace("</wp:", "</w:")
-        .replace("xmlns:excerpt=", "xmlns:e=").replace("excerpt:encoded", "e:encoded")
-        .replace("xmlns:content=", "xmlns:c=").replace("content:encoded", "c:encoded");
+        .replace("xmlns:wp=", "xmlns:w=")
+        .replace("<wp:", "<w:")
+        .replace("</wp:", "</w:")
+        .replace("xmlns:excerpt=", "xmlns:e=")
+        .replace("excerpt:encoded", "e:encoded")
+        .replace("xmlns:content=", "xmlns:c=")
+        .replace("content:encoded", "c:encoded");
     let undeclared = whole.replace(" xmlns:wp=\"http://wordpress.org/export/1.2/\"", "");
     let old = whole.replace("/export/1.2/", "/export/1.0/").replace(">1.2<", ">1.0<");
     let https = whole.replace("http://wordpress.org", "https://wordpress.org");

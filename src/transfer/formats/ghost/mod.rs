@@ -21,12 +21,7 @@ use crate::transfer::report::Unmapped;
 use crate::transfer::source::{Sink, SourceItem};
 
 /// Passes each post to `sink` and counts everything else. `survey` is the result of the first reading.
-pub(crate) fn parse(
-    input: impl BufRead,
-    survey: &Survey,
-    with_pages: bool,
-    sink: Sink<'_>,
-) -> Result<Unmapped, Error> {
+pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
     let mut unmapped = Unmapped::default();
     read_tables(input, &mut |Row { table, number, json }| {
         match table {

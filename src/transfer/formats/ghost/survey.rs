@@ -23,12 +23,17 @@ impl Survey {
         let mut survey = Self::default();
         read_tables(input, &mut |Row { table, number, json }| {
             let RawJson::Text(json) = json else { return Ok(()) };
+            if !json.starts_with(b"{") {
+                return Ok(());
+            }
             let added = match table {
                 Table::PostsMeta => survey.add_meta(&json),
                 Table::Settings => survey.add_setting(&json),
                 _ => Ok(()),
             };
-            added.map_err(|reason| Error::Format(format!("row {number} of the table {} is invalid: {reason}", table.name())))
+            added.map_err(|reason| {
+                Error::Format(format!("row {number} of the table {} is invalid: {reason}", table.name()))
+            })
         })?;
         Ok(survey)
     }

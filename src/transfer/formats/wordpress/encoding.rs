@@ -21,7 +21,8 @@ pub(crate) fn decode<'a>(mut input: impl BufRead + 'a) -> Result<Box<dyn BufRead
             .ok_or_else(|| Error::Format(format!("the file declares the unknown encoding \"{label}\"")))?,
     };
     // A file that is read as ASCII cannot be UTF-16, whatever it declares.
-    if encoding.output_encoding() == UTF_8 && encoding == encoding.output_encoding() || !encoding.is_ascii_compatible() {
+    if encoding.output_encoding() == UTF_8 && encoding == encoding.output_encoding() || !encoding.is_ascii_compatible()
+    {
         return Ok(Box::new(input));
     }
     Ok(Box::new(DecodingReader::new(input, encoding)))

@@ -105,7 +105,8 @@ fn push_limited(text: &mut String, more: &str) {
 
 /// Removes the characters that XML 1.0 does not allow (section 2.2). WordPress exports them nevertheless.
 fn without_controls(text: &str) -> (Cow<'_, str>, u64) {
-    let is_allowed = |c: &char| !matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    let is_allowed =
+        |c: &char| !matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
     let removed = text.chars().filter(|c| !is_allowed(c)).count() as u64;
     if removed == 0 {
         return (Cow::Borrowed(text), 0);

@@ -36,7 +36,7 @@ pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: 
             Err(quick_xml::Error::Io(error)) => return Err(std::io::Error::other(error).into()),
             Err(error) => {
                 parser.position = start + reader.error_position();
-                return Err(parser.format_error(&error.to_string()));
+                return Err(parser.syntax_error(&error.to_string()));
             }
         };
         // A new reader continues after the malformed text. It also forgets the names of open tags, which the reader
@@ -109,7 +109,7 @@ impl WordPressParser {
                 }
                 Closed::ByParent(parent) => {
                     let tag = open.tag().to_owned();
-                    Err(self.format_error(&format!("expected </{tag}>, but found </{parent}>")))
+                    Err(self.syntax_error(&format!("expected </{tag}>, but found </{parent}>")))
                 }
             };
         }
@@ -179,7 +179,7 @@ impl WordPressParser {
                 Level::Document => "the end of the file".to_owned(),
                 level => format!("</{}>", level.element()),
             };
-            return Err(self.format_error(&format!("expected {expected}, but found </{name}>")));
+            return Err(self.syntax_error(&format!("expected {expected}, but found </{name}>")));
         }
         self.level = match self.level {
             Level::Document | Level::Rss => Level::Document,
@@ -221,7 +221,10 @@ impl WordPressParser {
     }
 
     fn format_error(&self, reason: &str) -> Error {
-        let Self { number, position, .. } = self;
-        Error::Format(format!("failed to parse the file as XML after item {number}: at byte {position}: {reason}"))
+        Error::Format(format!("failed to parse the file as XML after item {}: {reason}", self.number))
+    }
+
+    fn syntax_error(&self, reason: &str) -> Error {
+        self.format_error(&format!("at byte {}: {reason}", self.position))
     }
 }

@@ -37,7 +37,7 @@ pub struct Operation {
 /// `operation!(access, module, handler, [codes])` declares the [`Operation`] of a handler that has the attribute
 /// `#[utoipa::path]`.
 macro_rules! operation {
-    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:expr),*]) => {
+    ($access:expr, $($module:ident)::+, $handler:ident, [$($code:expr),* $(,)?]) => {
         pastey::paste! {
             $crate::routing::Operation {
                 path: <$crate::$($module)::+::[<__path_ $handler>] as utoipa::Path>::path,

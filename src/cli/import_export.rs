@@ -1,7 +1,7 @@
 //! `posts-api import` and `posts-api export`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{BufReader, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use posts_api::config::Config;
 use posts_api::db::Connection;
 use posts_api::escape::{JsonEscapingWriter, escape};
 use posts_api::transfer;
-use posts_api::transfer::{Contents, Diagnostics, Error, Format, Options, Report};
+use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Options, Report};
 
 use crate::cli::Result;
 use crate::cli::database::open_migrated;
@@ -53,11 +53,11 @@ enum SourceFormat {
 impl ImportArgs {
     pub(crate) fn run(&self, config: &Config) -> Result<ExitCode> {
         // Before the database, so that a wrong file name does not create one.
-        let (reader, size) = self.open()?;
+        let (input, size) = self.open()?;
         let mut conn = open_migrated(config)?;
         let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
         let on_progress = |progress| reporter.update(progress);
-        let outcome = transfer::import(&mut conn, BufReader::new(reader), self.options(), on_progress);
+        let outcome = transfer::import(&mut conn, input, self.options(), on_progress);
         reporter.finish(outcome.as_ref().ok().map(|report| report.imported));
         match outcome {
             Ok(report) => {
@@ -72,14 +72,17 @@ impl ImportArgs {
         }
     }
 
-    /// Opens the file. Returns its size, which is unknown for standard input.
-    fn open(&self) -> Result<(Box<dyn Read>, Option<u64>)> {
+    /// Opens the file. Returns its size, which is unknown for standard input and pipes.
+    fn open(&self) -> Result<(ImportInput<'static>, Option<u64>)> {
         if self.file.as_os_str() == "-" {
-            return Ok((Box::new(std::io::stdin()), None));
+            return Ok((ImportInput::Stream(Box::new(std::io::stdin().lock())), None));
         }
         let file = File::open(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
-        let size = file.metadata()?.len();
-        Ok((Box::new(file), Some(size)))
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            return Ok((ImportInput::File(file), Some(metadata.len())));
+        }
+        Ok((ImportInput::Stream(Box::new(BufReader::new(file))), None))
     }
 
     fn options(&self) -> Options {

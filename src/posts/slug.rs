@@ -14,11 +14,13 @@ const FALLBACK: &str = "post";
 /// one hyphen. Cuts a slug that is longer than [`MAX_SLUG`] at the end of a word. `posts_slug` in SQL.
 #[must_use]
 pub fn from_title(title: &str) -> String {
-    let slug = slug::slugify(title);
-    match cut(&slug, MAX_SLUG) {
-        "" => FALLBACK.to_owned(),
-        slug => slug.to_owned(),
-    }
+    transliterate(title).unwrap_or_else(|| FALLBACK.to_owned())
+}
+
+/// Like [`from_title`], but returns `None` if no character has an ASCII transliteration.
+pub(crate) fn transliterate(text: &str) -> Option<String> {
+    let slug = slug::slugify(text);
+    Some(cut(&slug, MAX_SLUG)).filter(|slug| !slug.is_empty()).map(str::to_owned)
 }
 
 /// `base`, `base-2`, `base-3`, …: the base is cut so that the result has at most [`MAX_SLUG`] bytes.

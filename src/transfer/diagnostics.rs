@@ -1,8 +1,10 @@
 //! Messages about single lines and items of an import file.
 
+use crate::transfer::printable::Printable;
+
 /// A message about one line or item.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{unit} {number}: {message}")]
+#[error("{unit} {number}: {}", Printable(message))]
 pub struct Diagnostic {
     /// The unit that the format is divided into: `line`, `item`, or `post`.
     pub unit: &'static str,

@@ -1,6 +1,7 @@
 //! The errors of exports and imports.
 
 use crate::transfer::diagnostics::Diagnostics;
+use crate::transfer::printable::Printable;
 use crate::transfer::report::Report;
 
 /// Why an export or import failed.
@@ -13,7 +14,7 @@ pub enum Error {
     #[error("database error: {0}")]
     Database(#[from] diesel::result::Error),
     /// The file does not match the given format, or it is truncated.
-    #[error("{0}")]
+    #[error("{}", Printable(.0))]
     Format(String),
     /// The file has invalid items. Nothing was stored, except for the earlier batches of a resumable import.
     #[error("{} of the items cannot be imported", diagnostics.count())]

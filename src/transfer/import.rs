@@ -1,27 +1,21 @@
 //! Import of a file: in one transaction, or batch by batch if the import is resumable.
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader, Seek};
 use std::time::Instant;
 
 use diesel::prelude::*;
 
 use crate::db::{Backend, Connection};
-use crate::keys::store as key_store;
-use crate::keys::store::Restored;
-use crate::posts::batch;
-use crate::posts::batch::{BatchEntry, BatchOutcome};
-use crate::posts::input::OnConflict;
 use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
 use crate::transfer::formats::{ghost, ndjson, wordpress};
-use crate::transfer::imported_post::ImportedPost;
-use crate::transfer::keys::ImportedKey;
+use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
 use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
 use crate::transfer::metered_reader::{Meter, MeteredReader};
 use crate::transfer::progress::TransferProgress;
 use crate::transfer::report::{Report, Unmapped};
-use crate::transfer::resume;
-use crate::transfer::source::{Format, ImportRecord, SourceItem};
+use crate::transfer::source::{Format, ImportRecord, Sink, SourceItem};
+use crate::transfer::store::{Located, store_records};
 
 /// How to import a file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,12 +40,13 @@ pub struct Options {
 ///
 /// # Errors
 /// The file cannot be read or parsed, it has invalid items, or a query failed.
-pub fn import(
+pub fn import<'a>(
     conn: &mut Connection,
-    input: impl BufRead,
+    input: impl Into<ImportInput<'a>>,
     options: Options,
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
+    let input = input.into();
     if options.resumable {
         return parse_and_store(conn, input, options, on_progress);
     }
@@ -63,11 +58,11 @@ pub fn import(
 
 fn parse_and_store(
     conn: &mut Connection,
-    input: impl BufRead,
+    input: ImportInput<'_>,
     options: Options,
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
-    let (input, meter) = MeteredReader::new(input);
+    let meter = Meter::new();
     let mut importer = Importer {
         conn,
         options,
@@ -77,15 +72,33 @@ fn parse_and_store(
         meter: meter.clone(),
         on_progress,
     };
-    let sink = &mut |item| importer.add(item);
-    let unmapped = match options.format {
-        Format::Ndjson => ndjson::parse(input, &meter, sink).map(|()| Unmapped::default()),
-        Format::WordPress => wordpress::parse(input, &meter, options.pages, sink),
-        Format::Ghost => ghost::parse(input, &meter, options.pages, sink),
-    }?;
+    let unmapped = parse(input, options, &meter, &mut |item| importer.add(item))?;
     importer.store_batch()?;
     importer.report.unmapped = unmapped;
     importer.finish()
+}
+
+fn parse(input: ImportInput<'_>, options: Options, meter: &Meter, sink: Sink<'_>) -> Result<Unmapped, Error> {
+    match options.format {
+        Format::Ndjson => {
+            let input = metered(input.into_reader(), meter)?;
+            ndjson::parse(input, options.skip_invalid, sink).map(|()| Unmapped::default())
+        }
+        Format::WordPress => {
+            let input = wordpress::decode(metered(input.into_reader(), meter)?)?;
+            wordpress::parse(input, meter, options.pages, sink)
+        }
+        Format::Ghost => {
+            let mut file = input.into_file()?;
+            let survey = ghost::Survey::read(skip_byte_order_mark(BufReader::new(&file))?)?;
+            file.rewind()?;
+            ghost::parse(metered(BufReader::new(file), meter)?, &survey, options.pages, sink)
+        }
+    }
+}
+
+fn metered<R: BufRead>(input: R, meter: &Meter) -> Result<Unmarked<MeteredReader<R>>, Error> {
+    skip_byte_order_mark(MeteredReader::new(input, meter.clone()))
 }
 
 /// Blocks other writers on PostgreSQL, so that none uses an id or a slug between the lookup and the insert. On SQLite,
@@ -106,31 +119,12 @@ struct Importer<'a, P> {
     on_progress: P,
 }
 
-/// A value with its position in the file.
-struct Located<T> {
-    unit: &'static str,
-    number: u64,
-    value: T,
-}
-
-impl<T> Located<T> {
-    fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { unit: self.unit, number: self.number, message: message.into() }
-    }
-}
-
 impl<P: FnMut(TransferProgress)> Importer<'_, P> {
     fn add(&mut self, item: SourceItem) -> Result<(), Error> {
         let SourceItem { unit, number, size, record, notes } = item;
-        let location = Located { unit, number, value: () };
         match record.and_then(|record| self.check(record)) {
-            Ok(record) => {
-                for note in notes {
-                    self.report.notes.push(location.diagnostic(note));
-                }
-                self.batch.push(Located { unit, number, value: record });
-            }
-            Err(reason) => self.report.skipped.push(location.diagnostic(reason)),
+            Ok(value) => self.batch.push(Located { unit, number, value, notes }),
+            Err(message) => self.report.skipped.push(Diagnostic { unit, number, message }),
         }
         self.batch_bytes += size;
         if self.batch.len() == usize::from(BATCH_SIZE) || self.batch_bytes > MAX_BATCH_BYTES {
@@ -194,6 +188,7 @@ impl<P: FnMut(TransferProgress)> Importer<'_, P> {
         self.report.imported += stored.imported;
         self.report.already_stored += stored.already_stored;
         self.report.keys += stored.keys;
+        self.report.notes.append(stored.notes);
         self.report.skipped.append(stored.skipped);
         Ok(())
     }
@@ -217,66 +212,3 @@ impl<P: FnMut(TransferProgress)> Importer<'_, P> {
 
 /// An import of at least this many posts can change word frequencies enough to affect query plans.
 const ANALYZE_THRESHOLD: u64 = 1000;
-
-fn store_records(
-    conn: &mut Connection,
-    batch: Vec<Located<ImportRecord>>,
-    is_resumable: bool,
-    report: &mut Report,
-) -> Result<(), Error> {
-    let (mut posts, mut others) = (Vec::new(), Vec::new());
-    for Located { unit, number, value } in batch {
-        match value {
-            ImportRecord::Post(post) => posts.push(Located { unit, number, value: *post }),
-            other => others.push(Located { unit, number, value: other }),
-        }
-    }
-    if is_resumable {
-        let candidates: Vec<&ImportedPost> = posts.iter().map(|post| &post.value).collect();
-        let stored = resume::find_stored(conn, &candidates)?;
-        report.already_stored += stored.len() as u64;
-        let mut indexes = 0..;
-        posts.retain(|_| indexes.next().is_none_or(|index| !stored.contains(&index)));
-    }
-    store_posts(conn, posts, report)?;
-    others.into_iter().try_for_each(|other| store_other(conn, &other, report))
-}
-
-fn store_posts(conn: &mut Connection, posts: Vec<Located<ImportedPost>>, report: &mut Report) -> Result<(), Error> {
-    if posts.is_empty() {
-        return Ok(());
-    }
-    let (ids, entries): (Vec<_>, Vec<BatchEntry>) = posts
-        .into_iter()
-        .map(|Located { unit, number, value }| (Located { unit, number, value: value.entry.id }, value.entry))
-        .unzip();
-    let outcomes = batch::store(conn, entries, OnConflict::Error)?;
-    for (id, (outcome, slug)) in ids.into_iter().zip(outcomes) {
-        let reason = match (outcome, id.value) {
-            (BatchOutcome::SlugTaken, _) => format!("/slug: {slug} is already in use"),
-            (BatchOutcome::IdTaken, Some(id)) => format!("/id: {id} is already in use"),
-            _ => {
-                report.imported += 1;
-                continue;
-            }
-        };
-        report.skipped.push(id.diagnostic(reason));
-    }
-    Ok(())
-}
-
-fn store_other(conn: &mut Connection, other: &Located<ImportRecord>, report: &mut Report) -> Result<(), Error> {
-    match &other.value {
-        ImportRecord::Key(ImportedKey(key)) => match key_store::restore(conn, key)? {
-            Restored::Stored => report.keys += 1,
-            Restored::AlreadyStored => report.already_stored += 1,
-            Restored::Conflict => {
-                let reason = format!("/api_key/id: {} is already in use by another key", key.id);
-                report.skipped.push(other.diagnostic(reason));
-            }
-        },
-        ImportRecord::LastIds(ids) => ids.store(conn)?,
-        ImportRecord::Post(_) => {}
-    }
-    Ok(())
-}

@@ -7,6 +7,7 @@ use crate::posts::batch::BatchEntry;
 use crate::posts::input::CreatePost;
 use crate::posts::model;
 use crate::transfer::limits::MAX_IMPORTED_ID;
+use crate::transfer::printable::quoted;
 use crate::validation;
 use crate::validation::{FieldError, Fields, Input, Invalid};
 
@@ -14,6 +15,45 @@ use crate::validation::{FieldError, Fields, Input, Invalid};
 pub(crate) struct ImportedPost {
     pub(crate) entry: BatchEntry,
     pub(crate) given_times: GivenTimes,
+    /// Set if the slug comes from another system. Such a slug may be changed, because it need not be unique there.
+    pub(crate) external_slug: Option<ExternalSlug>,
+}
+
+/// The slug of a post in another system.
+#[derive(Debug)]
+pub(crate) struct ExternalSlug {
+    pub(crate) given: String,
+    /// The valid slug derived from it. It is used as it is, or with a number appended.
+    pub(crate) base: String,
+    /// Why `base` differs from `given`. `None` if it does not.
+    pub(crate) problem: Option<&'static str>,
+}
+
+impl ExternalSlug {
+    /// A note if the stored slug differs from the given one.
+    pub(crate) fn note(&self, stored: &str) -> Option<String> {
+        if self.given == stored {
+            return None;
+        }
+        let problem = self.problem.unwrap_or("is already in use");
+        Some(format!("the slug {} {problem}; it becomes {stored}", quoted(&self.given)))
+    }
+}
+
+impl ImportedPost {
+    /// Replaces the slug. A valid slug is requested as it is; another one becomes the base of an unused slug.
+    pub(crate) fn with_external_slug(mut self, slug: Option<ExternalSlug>) -> Self {
+        match &slug {
+            Some(ExternalSlug { base, problem: None, .. }) => {
+                self.entry.row.slug.clone_from(base);
+                self.entry.base = None;
+            }
+            Some(ExternalSlug { base, .. }) => self.entry.base = Some(base.clone()),
+            None => {}
+        }
+        self.external_slug = slug;
+        self
+    }
 }
 
 /// Whether each time comes from the file. The other times default to the time of the import, so a repeated import cannot
@@ -48,7 +88,7 @@ impl Input for ImportedPost {
         row.created_at = created_at.unwrap_or(row.created_at);
         row.updated_at = updated_at.unwrap_or(row.updated_at);
         row.version = version.unwrap_or(row.version);
-        Some(Self { entry, given_times })
+        Some(Self { entry, given_times, external_slug: None })
     }
 }
 

@@ -13,11 +13,20 @@ use crate::validation::{Fields, Input, Invalid};
 
 pub(crate) struct ImportedKey(pub(crate) StoredKey);
 
+impl ImportedKey {
+    /// The member names of the JSON object.
+    pub(crate) const NAMES: &[&str] =
+        &["id", "name", "role", "hash", "created_at", "created_by", "expires_at", "last_used_on", "revoked_at"];
+}
+
 /// The largest id that each sequence has assigned, including ids of deleted rows. An import raises the sequences to
 /// them, so that the new database does not reuse an id.
 pub(crate) struct LastIds(Vec<(Sequence, i64)>);
 
 impl LastIds {
+    /// The member names of the JSON object.
+    pub(crate) const NAMES: &[&str] = &["posts", "api_keys"];
+
     pub(crate) fn load(conn: &mut Connection) -> QueryResult<Self> {
         Sequence::ALL
             .into_iter()

@@ -8,6 +8,8 @@ pub(crate) const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// The longest line or element of an import file. JSON escapes make a post of 512 KiB at most six times as long.
 pub(crate) const MAX_ITEM_BYTES: u64 = 16 * 1024 * 1024;
+/// [`MAX_ITEM_BYTES`] in messages.
+pub(crate) const MAX_ITEM: &str = "16 MiB";
 
 /// The largest id that an import accepts: 2^52. All ids are below 2^53, so 2^52 ids remain for later posts.
 pub(crate) const MAX_IMPORTED_ID: i64 = 1 << 52;

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::io::{BufRead, Read};
 use std::rc::Rc;
 
-use crate::transfer::limits::MAX_ITEM_BYTES;
+use crate::transfer::limits::{MAX_ITEM, MAX_ITEM_BYTES};
 
 /// Counts the bytes that a parser reads. Fails if one item exceeds [`MAX_ITEM_BYTES`], which bounds the memory use of
-/// an import.
+/// an import. There is no limit before the first call of [`Meter::begin_item`].
 pub(crate) struct MeteredReader<R> {
     inner: R,
     meter: Meter,
@@ -24,6 +24,10 @@ struct Counters {
 }
 
 impl Meter {
+    pub(crate) fn new() -> Self {
+        Self(Rc::new(Counters { read: Cell::new(0), remaining: Cell::new(u64::MAX) }))
+    }
+
     pub(crate) fn bytes_read(&self) -> u64 {
         self.0.read.get()
     }
@@ -32,17 +36,11 @@ impl Meter {
     pub(crate) fn begin_item(&self) {
         self.0.remaining.set(MAX_ITEM_BYTES);
     }
-
-    /// Lifts the limit. The parser skips the bytes from here on without storing them.
-    pub(crate) fn end_item(&self) {
-        self.0.remaining.set(u64::MAX);
-    }
 }
 
 impl<R> MeteredReader<R> {
-    pub(crate) fn new(inner: R) -> (Self, Meter) {
-        let meter = Meter(Rc::new(Counters { read: Cell::new(0), remaining: Cell::new(u64::MAX) }));
-        (Self { inner, meter: meter.clone() }, meter)
+    pub(crate) fn new(inner: R, meter: Meter) -> Self {
+        Self { inner, meter }
     }
 }
 
@@ -61,7 +59,7 @@ impl<R: BufRead> Read for MeteredReader<R> {
 impl<R: BufRead> BufRead for MeteredReader<R> {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
         if self.meter.0.remaining.get() == 0 {
-            return Err(std::io::Error::other("an item is longer than 16 MiB"));
+            return Err(std::io::Error::other(format!("an item is longer than {MAX_ITEM}")));
         }
         self.inner.fill_buf()
     }
@@ -80,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_limit_applies_to_each_item_and_not_to_the_file() {
-        let (mut reader, meter) = MeteredReader::new(std::io::BufReader::new(std::io::repeat(b'x')));
+        let meter = Meter::new();
+        let mut reader = MeteredReader::new(std::io::BufReader::new(std::io::repeat(b'x')), meter.clone());
         let mut buffer = [0; 4096];
         for _ in 0..3 {
             meter.begin_item();

@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use crate::db::{Connection, on};
 use crate::posts::batch::BatchEntry;
 use crate::posts::model::PostSummary;
+use crate::posts::slug;
 use crate::schema::posts;
 use crate::transfer::imported_post::ImportedPost;
 
@@ -22,10 +23,10 @@ impl ImportedPost {
 
     /// Compares all fields, except the content and the excerpt derived from it.
     fn matches(&self, stored: &PostSummary) -> bool {
-        let Self { entry: BatchEntry { id, base, row }, given_times } = self;
-        let is_candidate = id.is_none_or(|id| id == stored.id)
-            && (base.is_some() || row.slug == stored.slug)
-            && row.title == stored.title;
+        let Self { entry: BatchEntry { id, base, row }, given_times, external_slug } = self;
+        let has_slug = row.slug == stored.slug || (external_slug.is_some() && is_numbered(&stored.slug, &row.slug));
+        let is_candidate =
+            id.is_none_or(|id| id == stored.id) && (base.is_some() || has_slug) && row.title == stored.title;
         if !is_candidate {
             return false;
         }
@@ -43,6 +44,12 @@ impl ImportedPost {
         }
         imported == *stored
     }
+}
+
+/// Whether the slug is the base with a number appended.
+fn is_numbered(slug: &str, base: &str) -> bool {
+    let number = slug.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    number.is_some_and(|number| number > 1 && slug::numbered(base, number) == slug)
 }
 
 /// Returns the indexes in `batch` of the posts that are stored unchanged. Each post must be identifiable.
@@ -69,13 +76,18 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
 
 fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
     let (mut ids, mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ImportedPost { entry: BatchEntry { id, base, row }, .. } in batch {
-        match (id, base) {
-            (Some(id), _) => ids.push(*id),
-            (None, None) => slugs.push(&row.slug),
-            (None, Some(_)) => {
-                titles.push(&row.title);
-                times.push(row.created_at);
+    for ImportedPost { entry: BatchEntry { id, base, row }, external_slug, .. } in batch {
+        match id {
+            Some(id) => ids.push(*id),
+            None => {
+                if base.is_none() {
+                    slugs.push(&row.slug);
+                }
+                // An earlier run may have appended a number to the slug.
+                if base.is_some() || external_slug.is_some() {
+                    titles.push(&row.title);
+                    times.push(row.created_at);
+                }
             }
         }
     }

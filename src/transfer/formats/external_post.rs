@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::db::Timestamp;
 use crate::posts::{model, slug};
 use crate::transfer::imported_post;
-use crate::transfer::imported_post::ImportedPost;
+use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
+use crate::transfer::printable::quoted;
 use crate::transfer::source::ImportRecord;
 
-/// A post of WordPress or Ghost. Its times are RFC 3339.
+/// A post of WordPress or Ghost.
 #[derive(Debug, Default)]
 pub(crate) struct ExternalPost {
     pub(crate) title: String,
@@ -16,8 +17,10 @@ pub(crate) struct ExternalPost {
     pub(crate) slug: String,
     pub(crate) content: Option<String>,
     pub(crate) status: ExternalStatus,
-    pub(crate) created_at: Option<String>,
-    pub(crate) updated_at: Option<String>,
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) updated_at: Option<Timestamp>,
+    /// How the post differs from the file.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The publication status, with the time of publication.
@@ -25,8 +28,8 @@ pub(crate) struct ExternalPost {
 pub(crate) enum ExternalStatus {
     #[default]
     Draft,
-    Published(String),
-    Scheduled(String),
+    Published(Timestamp),
+    Scheduled(Timestamp),
 }
 
 // Descriptions that `Unmapped` counts.
@@ -38,67 +41,45 @@ const UNTITLED: &str = "Untitled";
 
 impl ExternalPost {
     /// Converts the post. Returns the record or the reason why the post is invalid, and notes about changed fields.
-    pub(crate) fn into_record(self) -> (Result<ImportRecord, String>, Vec<String>) {
-        let mut notes = Vec::new();
-        let title = self.title_or_generated(&mut notes);
-        let (slug, base) = match self.slug.as_str() {
-            "" => (None, None),
-            given => match model::slug(given.to_owned()) {
-                Ok(slug) => (Some(slug), None),
-                Err(_) => (None, Some(slug::from_title(given))),
-            },
-        };
-        if let Some(base) = &base {
-            notes.push(format!(
-                "the slug {:?} is invalid; it becomes {base}, with a number appended if that is in use",
-                self.slug
-            ));
-        }
+    pub(crate) fn into_record(mut self) -> (Result<ImportRecord, String>, Vec<String>) {
+        let title = self.title_or_generated();
+        let external_slug = Some(ExternalSlug::new(&self.slug, &title)).filter(|slug| !slug.given.is_empty());
         let (published, published_at, scheduled_for) = match self.status {
             ExternalStatus::Draft => (false, None, None),
             ExternalStatus::Published(at) => (true, Some(at), None),
             ExternalStatus::Scheduled(at) => (false, None, Some(at)),
         };
         let post: Value = json!({
-            "title": title, "slug": slug, "content": self.content, "published": published,
-            "published_at": published_at, "scheduled_for": scheduled_for, "created_at": self.created_at,
-            "updated_at": self.updated_at,
+            "title": title, "content": self.content, "published": published, "published_at": published_at,
+            "scheduled_for": scheduled_for, "created_at": self.created_at, "updated_at": self.updated_at,
         });
-        let post = imported_post::parse::<ImportedPost>(post, "").map(|mut post| {
-            if base.is_some() {
-                post.entry.base = base;
-            }
-            ImportRecord::Post(Box::new(post))
-        });
-        (post, notes)
+        let post = imported_post::parse::<ImportedPost>(post, "")
+            .map(|post| ImportRecord::Post(Box::new(post.with_external_slug(external_slug))));
+        (post, self.notes)
     }
 
     /// The title, or one generated from the slug.
-    fn title_or_generated(&self, notes: &mut Vec<String>) -> String {
+    fn title_or_generated(&mut self) -> String {
         if !self.title.trim().is_empty() {
-            return self.title.clone();
+            return std::mem::take(&mut self.title);
         }
         let words = self.slug.replace('-', " ");
         let title = if words.trim().is_empty() { UNTITLED } else { words.trim() };
-        notes.push(format!("the post has no title; it becomes {title:?}"));
+        self.notes.push(format!("the post has no title; it becomes {}", quoted(title)));
         title.to_owned()
     }
 }
 
-/// Converts a UTC time in SQL format (`2026-01-31 12:00:00`) to RFC 3339. Returns `None` for an empty text and for
-/// `0000-00-00 00:00:00`, which WordPress stores for "no time".
-pub(crate) fn sql_time(text: &str) -> Option<String> {
-    let text = text.trim();
-    if text.is_empty() || text.starts_with("0000-") {
-        return None;
+impl ExternalSlug {
+    /// Derives the slug of a post with this title from its slug in another system.
+    fn new(given: &str, title: &str) -> Self {
+        let (base, problem) = match model::slug(given.to_owned()) {
+            Ok(slug) => (slug, None),
+            Err(_) => match slug::transliterate(given) {
+                Some(base) => (base, Some("is invalid")),
+                None => (slug::from_title(title), Some("has no ASCII spelling")),
+            },
+        };
+        Self { given: given.to_owned(), base, problem }
     }
-    match text.split_once(' ') {
-        Some((day, time)) => Some(format!("{day}T{time}Z")),
-        None => Some(text.to_owned()),
-    }
-}
-
-/// Converts a time in milliseconds since 1970 to RFC 3339. Returns `None` if it is out of range.
-pub(crate) fn millisecond_time(number: i64) -> Option<String> {
-    Timestamp::from_microseconds(number.checked_mul(1000)?).ok().map(|time| time.to_string())
 }

@@ -1,6 +1,10 @@
 //! Parsers for the file formats that an import reads. Each parser passes its items to a sink and uses no database.
 
+mod dates;
 mod external_post;
 pub(crate) mod ghost;
+mod html_text;
+mod json_members;
+mod json_scanner;
 pub(crate) mod ndjson;
 pub(crate) mod wordpress;

@@ -52,7 +52,7 @@ async fn wrong_or_truncated_files_store_nothing(database: TestDatabase) {
         ("wordpress", cut, "after item 2: unexpected end of file"),
         ("wordpress", &whole.replacen("</item>", "</items>", 1), "after item 1: at byte"),
         ("wordpress", &bomb, "document type"),
-        ("wordpress", &deep, "levels deep"),
+        ("wordpress", &deep, "expected </x>, but found </channel>"),
         ("wordpress", "<html><body/></html>", "not a WordPress export"),
         ("wordpress", "", "not a WordPress export"),
         ("wordpress", &wordpress(""), "has no <item>"),

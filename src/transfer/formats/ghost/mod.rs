@@ -1,0 +1,64 @@
+//! Ghost export files: the database tables as one JSON document.
+//!
+//! The file is read twice, because the rows of `posts_meta` and `settings` decide which posts are public, and they can
+//! follow the posts. Only one row is in memory at a time, so the file size does not affect memory use.
+
+mod documents;
+mod gating;
+mod post;
+mod survey;
+mod tables;
+
+use std::io::BufRead;
+
+use crate::transfer::error::Error;
+use crate::transfer::formats::ghost::post::GhostPost;
+pub(crate) use crate::transfer::formats::ghost::survey::Survey;
+use crate::transfer::formats::ghost::tables::{Row, Table, read_tables};
+use crate::transfer::formats::json_scanner::RawJson;
+use crate::transfer::limits::MAX_ITEM;
+use crate::transfer::report::Unmapped;
+use crate::transfer::source::{Sink, SourceItem};
+
+/// Passes each post to `sink` and counts everything else. `survey` is the result of the first reading.
+pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
+    let mut unmapped = Unmapped::default();
+    read_tables(input, &mut |Row { table, number, json }| {
+        match table {
+            Table::Posts => {
+                if let Some(item) = parse_post(number, json, survey, with_pages, &mut unmapped) {
+                    sink(item)?;
+                }
+            }
+            Table::Tags => unmapped.increment("tags not imported"),
+            Table::Users => unmapped.increment("authors not imported"),
+            Table::PostsMeta | Table::Settings => {}
+        }
+        Ok(())
+    })?;
+    Ok(unmapped)
+}
+
+/// Returns `None` if the row is a page that the import skips.
+fn parse_post(
+    number: u64,
+    json: RawJson,
+    survey: &Survey,
+    with_pages: bool,
+    unmapped: &mut Unmapped,
+) -> Option<SourceItem> {
+    let mut size = 0;
+    let post = match &json {
+        RawJson::Text(json) => {
+            size = json.len();
+            GhostPost::parse(json).and_then(|post| post.into_post(survey, with_pages, unmapped))
+        }
+        RawJson::TooLong => Err(format!("is longer than {MAX_ITEM}")),
+    };
+    let (record, notes) = match post {
+        Ok(Some(post)) => post.into_record(),
+        Ok(None) => return None,
+        Err(reason) => (Err(reason), Vec::new()),
+    };
+    Some(SourceItem { unit: "post", number, size, record, notes })
+}

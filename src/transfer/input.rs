@@ -1,0 +1,110 @@
+//! The input of an import: a file, which can be read twice, or a stream, which cannot.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek};
+
+use crate::transfer::error::Error;
+
+/// What an import reads.
+pub enum ImportInput<'a> {
+    /// A regular file.
+    File(File),
+    /// Standard input, a pipe, or text in memory.
+    Stream(Box<dyn BufRead + 'a>),
+}
+
+impl<'a> From<&'a [u8]> for ImportInput<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Stream(Box::new(bytes))
+    }
+}
+
+impl<'a> ImportInput<'a> {
+    /// A reader for formats that are read once.
+    pub(crate) fn into_reader(self) -> Box<dyn BufRead + 'a> {
+        match self {
+            Self::File(file) => Box::new(BufReader::new(file)),
+            Self::Stream(stream) => stream,
+        }
+    }
+
+    /// A file for formats that are read twice. Copies a stream to a temporary file, which nothing else can open.
+    pub(crate) fn into_file(self) -> std::io::Result<File> {
+        match self {
+            Self::File(file) => Ok(file),
+            Self::Stream(mut stream) => {
+                let mut file = tempfile::tempfile()?;
+                std::io::copy(&mut stream, &mut file)?;
+                file.rewind()?;
+                Ok(file)
+            }
+        }
+    }
+}
+
+/// The bytes that [`skip_byte_order_mark`] has read ahead, and the rest of the input.
+pub(crate) type Unmarked<R> = Chain<Cursor<Vec<u8>>, R>;
+
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Removes a byte order mark. Some editors and the PowerShell write one.
+///
+/// # Errors
+/// The input is UTF-16 or a compressed file.
+pub(crate) fn skip_byte_order_mark<R: BufRead>(mut input: R) -> Result<Unmarked<R>, Error> {
+    let mut start = Vec::new();
+    input.by_ref().take(4).read_to_end(&mut start)?;
+    if start.starts_with(UTF8_MARK) {
+        start.drain(..UTF8_MARK.len());
+    }
+    match start.as_slice() {
+        // With a byte order mark, or with an ASCII character as the first one. UTF-32 also matches.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [1..=0x7f, 0, ..] | [0, 0 | 0x20..=0x7f, ..] => {
+            Err(Error::Format("the file is encoded as UTF-16; convert it to UTF-8".into()))
+        }
+        [b'P', b'K', 3, 4] => Err(Error::Format("the file is a ZIP archive; extract the file in it".into())),
+        [0x1f, 0x8b, ..] => Err(Error::Format("the file is compressed with gzip; decompress it".into())),
+        _ => Ok(Cursor::new(start).chain(input)),
+    }
+}
+
+/// The line without a byte order mark, which also precedes the first line of each file that was appended to another.
+pub(crate) fn without_byte_order_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(UTF8_MARK).unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_byte_order_mark_is_skipped() {
+        for (bytes, expected) in [
+            (b"\xef\xbb\xbf{}".as_slice(), b"{}".as_slice()),
+            (b"\xef\xbb\xbf", b""),
+            (b"\xef\xbb", b"\xef\xbb"),
+            (b"", b""),
+            (b"{}\n{}", b"{}\n{}"),
+        ] {
+            let mut rest = Vec::new();
+            skip_byte_order_mark(bytes).unwrap().read_to_end(&mut rest).unwrap();
+            assert_eq!(rest, expected);
+        }
+    }
+
+    #[test]
+    fn other_encodings_and_archives_are_refused() {
+        for (bytes, expected) in [
+            (b"\xff\xfe{\0".as_slice(), "UTF-16"),
+            (b"\xfe\xff\0{", "UTF-16"),
+            (b"<\0?\0", "UTF-16"),
+            (b"\0<\0?", "UTF-16"),
+            (b"\xff\xfe\0\0", "UTF-16"),
+            (b"PK\x03\x04", "ZIP"),
+            (b"\x1f\x8b\x08\0", "gzip"),
+        ] {
+            let error = skip_byte_order_mark(bytes).err().unwrap().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

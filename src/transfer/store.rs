@@ -1,0 +1,142 @@
+//! Stores the parsed records of one batch.
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+
+use crate::db::{Connection, on};
+use crate::keys::store as key_store;
+use crate::keys::store::Restored;
+use crate::posts::batch;
+use crate::posts::batch::{BatchEntry, BatchOutcome};
+use crate::posts::input::OnConflict;
+use crate::schema::posts;
+use crate::transfer::diagnostics::Diagnostic;
+use crate::transfer::error::Error;
+use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
+use crate::transfer::keys::ImportedKey;
+use crate::transfer::report::Report;
+use crate::transfer::resume;
+use crate::transfer::source::ImportRecord;
+
+/// A value with its position in the file.
+pub(crate) struct Located<T> {
+    pub(crate) unit: &'static str,
+    pub(crate) number: u64,
+    pub(crate) value: T,
+    /// How the value differs from the file.
+    pub(crate) notes: Vec<String>,
+}
+
+impl<T> Located<T> {
+    pub(crate) fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { unit: self.unit, number: self.number, message: message.into() }
+    }
+
+    fn with_value<U>(self, value: U) -> (Located<U>, T) {
+        let Self { unit, number, value: old, notes } = self;
+        (Located { unit, number, value, notes }, old)
+    }
+}
+
+pub(crate) fn store_records(
+    conn: &mut Connection,
+    batch: Vec<Located<ImportRecord>>,
+    is_resumable: bool,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let (mut posts, mut others) = (Vec::new(), Vec::new());
+    for located in batch {
+        match located.with_value(()) {
+            (location, ImportRecord::Post(post)) => posts.push(location.with_value(*post).0),
+            (location, other) => others.push(location.with_value(other).0),
+        }
+    }
+    if is_resumable {
+        let candidates: Vec<&ImportedPost> = posts.iter().map(|post| &post.value).collect();
+        let stored = resume::find_stored(conn, &candidates)?;
+        report.already_stored += stored.len() as u64;
+        let mut indexes = 0..;
+        posts.retain(|_| indexes.next().is_none_or(|index| !stored.contains(&index)));
+    }
+    store_posts(conn, posts, is_resumable, report)?;
+    others.into_iter().try_for_each(|other| store_other(conn, &other, report))
+}
+
+/// What a post's outcome is reported with.
+struct Submitted {
+    id: Option<i64>,
+    slug: Option<ExternalSlug>,
+}
+
+fn store_posts(
+    conn: &mut Connection,
+    mut posts: Vec<Located<ImportedPost>>,
+    is_resumable: bool,
+    report: &mut Report,
+) -> Result<(), Error> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    number_slugs(conn, &mut posts, is_resumable)?;
+    let submit = |located: Located<ImportedPost>| {
+        let (location, ImportedPost { entry, external_slug, .. }) = located.with_value(());
+        (location.with_value(Submitted { id: entry.id, slug: external_slug }).0, entry)
+    };
+    let (submitted, entries): (Vec<Located<Submitted>>, Vec<BatchEntry>) = posts.into_iter().map(submit).unzip();
+    let outcomes = batch::store(conn, entries, OnConflict::Error)?;
+    for (mut post, (outcome, slug)) in submitted.into_iter().zip(outcomes) {
+        let reason = match (outcome, post.value.id) {
+            (BatchOutcome::SlugTaken, _) => format!("/slug: {slug} is already in use"),
+            (BatchOutcome::IdTaken, Some(id)) => format!("/id: {id} is already in use"),
+            _ => {
+                report.imported += 1;
+                let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
+                let notes: Vec<String> = slug_note.into_iter().chain(std::mem::take(&mut post.notes)).collect();
+                notes.into_iter().for_each(|note| report.notes.push(post.diagnostic(note)));
+                continue;
+            }
+        };
+        report.skipped.push(post.diagnostic(reason));
+    }
+    Ok(())
+}
+
+/// Lets the posts of other systems whose slug is in use, in the database or earlier in the batch, get a numbered slug.
+///
+/// In a resumable import, this is limited to posts by whose creation time a later run can recognize them.
+fn number_slugs(conn: &mut Connection, posts: &mut [Located<ImportedPost>], is_resumable: bool) -> QueryResult<()> {
+    let is_numbered = |post: &ImportedPost| {
+        post.external_slug.is_some() && (post.given_times.created_at || !is_resumable) && post.entry.base.is_none()
+    };
+    let requested = posts.iter().filter(|post| is_numbered(&post.value)).map(|post| &post.value.entry.row.slug);
+    let requested: Vec<&String> = requested.collect();
+    if requested.is_empty() {
+        return Ok(());
+    }
+    let used: Vec<String> =
+        on!(conn, conn => posts::table.filter(posts::slug.eq_any(&requested)).select(posts::slug).load(conn))?;
+    let mut used: HashSet<String> = used.into_iter().collect();
+    for Located { value: post, .. } in posts {
+        if post.entry.base.is_none() && !used.insert(post.entry.row.slug.clone()) && is_numbered(post) {
+            post.entry.base = Some(post.entry.row.slug.clone());
+        }
+    }
+    Ok(())
+}
+
+fn store_other(conn: &mut Connection, other: &Located<ImportRecord>, report: &mut Report) -> Result<(), Error> {
+    match &other.value {
+        ImportRecord::Key(ImportedKey(key)) => match key_store::restore(conn, key)? {
+            Restored::Stored => report.keys += 1,
+            Restored::AlreadyStored => report.already_stored += 1,
+            Restored::Conflict => {
+                let reason = format!("/api_key/id: {} is already in use by another key", key.id);
+                report.skipped.push(other.diagnostic(reason));
+            }
+        },
+        ImportRecord::LastIds(ids) => ids.store(conn)?,
+        ImportRecord::Post(_) => {}
+    }
+    Ok(())
+}

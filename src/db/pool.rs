@@ -10,8 +10,8 @@
 //!
 //! [`Pool::run_inline`] skips the queue and the thread when a connection is free.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;

@@ -18,7 +18,8 @@ pub mod slug;
 pub mod store;
 
 use crate::http::error::code::{
-    INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE,
+    INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND, PRECONDITION_FAILED,
+    QUERY_TOO_EXPENSIVE,
 };
 use crate::posts::errors::SLUG_TAKEN;
 use crate::routing::{Access, Operation, Role, operation};
@@ -32,9 +33,7 @@ pub const ROUTES: &[Operation] = &[
         ANYONE,
         posts::handlers,
         list_posts,
-        [
-            INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, KEY_REQUIRED, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE,
-        ]
+        [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, KEY_REQUIRED, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE,]
     ),
     operation!(EDITOR, posts::handlers, create_post, [PRECONDITION_FAILED, SLUG_TAKEN]),
     operation!(EDITOR, posts::handlers, create_posts, [PRECONDITION_FAILED, SLUG_TAKEN]),

@@ -88,7 +88,7 @@ mod tests {
                 position: None,
                 view: View::Summary,
             };
-            list::read_page(conn, &query).map(|page| page.items.len())
+            list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| page.items.len())
         };
         for filter in &long {
             assert_eq!(read(&mut conn, filter), Ok(1));

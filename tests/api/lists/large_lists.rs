@@ -169,7 +169,7 @@ fn check(conn: &mut Connection, posts: &[&Model], query: &mut ListQuery, name: &
             ListItem::Full(post) => post.id,
             ListItem::Summary(summary) => summary.id,
         };
-        list::read_page(conn, query).unwrap().items.into_iter().map(id).collect()
+        list::read_page(conn, query, list::MAX_PAGE_CONTENT).unwrap().items.into_iter().map(id).collect()
     };
     assert_eq!(read(query), ids(&posts[..posts.len().min(LIMIT)]), "first page: {text}");
     let middle = posts.len() / 2;

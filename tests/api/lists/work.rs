@@ -21,7 +21,7 @@ const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-update
 const OLD: &str = "published_before=2020-09-17T11:26:40Z";
 
 fn read(conn: &mut Connection, text: &str) -> QueryResult<usize> {
-    list::read_page(conn, &ListRequest::parse(text).unwrap().query).map(|page| page.items.len())
+    list::read_page(conn, &ListRequest::parse(text).unwrap().query, list::MAX_PAGE_CONTENT).map(|page| page.items.len())
 }
 
 fn total(conn: &mut Connection, text: &str) -> QueryResult<i64> {
@@ -129,7 +129,9 @@ fn postgres_search_reads_few_posts_if_statistics_mislead() {
         key: list::query::SortKey::Id,
         id: 1_000_000,
     });
-    let rows = rows_read(&mut conn, |conn| list::read_page(conn, &query).map(|page| assert_eq!(page.items, [])));
+    let rows = rows_read(&mut conn, |conn| {
+        list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| assert_eq!(page.items, []))
+    });
     assert!(rows < 300, "{rows} rows");
 }
 

@@ -52,11 +52,10 @@ END
 $$;
 
 -- search: the words of the post, for the index.
--- search_text: the words of a longer post as text, with a space around each one; null for other posts. A phrase is
--- looked up in it, for two reasons. A tsvector stores at most 255 positions per lexeme and no position above 16,383, so
--- it may lack positions. And reading the tsvector of a long post costs several times as much as reading its text, which
--- is stored uncompressed for that purpose. A word needs at least 2 bytes, so a lexeme has fewer than 255 positions in
--- 512 bytes.
+-- search_text: if search lacks positions, the words of the post as text, with a space around each one; otherwise null.
+-- A tsvector stores at most 255 positions per lexeme and no position above 16,383, so the service looks phrases up in
+-- this text instead. It is stored because to split 100 kB into words takes some 10 ms, and uncompressed because it is
+-- read to be searched once. A word needs at least 2 bytes, so 512 bytes have fewer than 255 positions per lexeme.
 --
 -- They are not generated columns: PostgreSQL recomputes those at every UPDATE of a table with a BEFORE UPDATE trigger, so
 -- that publishing a post would parse its content again. The trigger runs only for statements that set title, content,
@@ -69,8 +68,9 @@ DECLARE
     content CONSTANT text := posts_words(NEW.content);
 BEGIN
     NEW.search := posts_vector(title, content);
-    NEW.search_text := CASE WHEN octet_length(content) > 4096 OR octet_length(content) > 512 AND EXISTS (
-        SELECT FROM unnest(NEW.search) WHERE cardinality(positions) >= 255
+    NEW.search_text := CASE WHEN octet_length(content) > 262144 OR octet_length(content) > 512 AND EXISTS (
+        SELECT FROM unnest(NEW.search)
+        WHERE cardinality(positions) >= 255 OR positions[cardinality(positions)] >= 16383
     ) THEN ' ' || title || ' | ' || content || ' ' END;
     RETURN NEW;
 END

@@ -148,6 +148,9 @@ fn find_ids(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: us
     let mut ids = Vec::new();
     for tier in query.sort.remaining_tiers(after, backwards) {
         let limit = limit - ids.len();
+        if limit == 0 {
+            break;
+        }
         let mut positions = Vec::new();
         for published in query.filter.published_values() {
             let scan = IndexScan { query, published, tier, column, order, after, limit };

@@ -56,8 +56,8 @@ query_params! {
         /// `summary` returns an `excerpt` instead of the `content`.
         #[param(inline)]
         view: Option<ViewParam>,
-        /// Adds `total` and `total_is_estimate` to the response. An estimate is exact up to 10,000 posts, and its cost does
-        /// not depend on the number of posts.
+        /// Adds `total` and `total_is_estimate` to the response. `estimated` is exact up to 10,000 posts and costs less.
+        /// Without an API key, `exact` is exact up to 100,000 posts, and an estimate above.
         #[param(inline)]
         count: Option<CountParam>,
     }

@@ -93,9 +93,9 @@ pub(crate) async fn page(
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
     let budget = budget.clone();
     let share = share(caller);
-    let max_content = match share {
-        Share::Public => list::MAX_PUBLIC_PAGE_CONTENT,
-        Share::Keyed => list::MAX_PAGE_CONTENT,
+    let max_content = match caller {
+        Caller::Anonymous => list::MAX_PUBLIC_PAGE_CONTENT,
+        Caller::Key { .. } => list::MAX_PAGE_CONTENT,
     };
     let read_page = move |conn: &mut Connection| {
         let mut memory = match budget.reserve_read(share, max_content) {

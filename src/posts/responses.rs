@@ -98,9 +98,9 @@ pub(crate) async fn page(
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
     let budget = budget.clone();
     let share = share(caller);
-    let (max_content, max_exact) = match share {
-        Share::Public => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
-        Share::Keyed => (list::MAX_PAGE_CONTENT, None),
+    let (max_content, max_exact) = match caller {
+        Caller::Anonymous => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
+        Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
     };
     let read_page = move |conn: &mut Connection| {
         let mut memory = match budget.reserve_read(share, max_content) {

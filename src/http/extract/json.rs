@@ -7,14 +7,13 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header;
-use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use crate::http::ApiError;
 use crate::http::extract::json_tree;
 use crate::http::transport::memory_budget::BudgetExhausted;
-use crate::http::transport::request_body::is_out_of_memory;
+use crate::http::transport::request_body::{GROWTH, is_out_of_memory};
 use crate::validation;
 use crate::validation::Input;
 
@@ -75,7 +74,7 @@ pub(crate) fn collect(
     request: &HttpRequest,
     payload: &mut Payload,
     limit: usize,
-) -> impl Future<Output = Result<BytesMut, ApiError>> + use<> {
+) -> impl Future<Output = Result<Vec<u8>, ApiError>> + use<> {
     let headers_checked = check_headers(request, limit);
     let payload = payload.take();
     async move {
@@ -106,13 +105,17 @@ fn read_error(error: PayloadError) -> ApiError {
     ApiError::MalformedJson(format!("the request body ended early: {error}"))
 }
 
-async fn read_payload(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+async fn read_payload(mut payload: Payload, limit: usize) -> Result<Vec<u8>, ApiError> {
     let read = async {
-        let mut body = BytesMut::new();
+        let mut body = Vec::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(read_error)?;
             if body.len() + chunk.len() > limit {
                 return Err(ApiError::BodyTooLarge { limit });
+            }
+            // By default, the buffer would double, and occupy twice the memory that is counted.
+            if body.capacity() - body.len() < chunk.len() {
+                body.reserve_exact(chunk.len().max(body.len() / GROWTH));
             }
             body.extend_from_slice(&chunk);
         }

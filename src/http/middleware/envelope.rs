@@ -215,7 +215,12 @@ fn replace_body_with_problem<B: MessageBody>(
     if status.is_server_error() {
         let error = error.and_then(|error| error.as_error::<ApiError>());
         let cause = error.and_then(ApiError::cause).unwrap_or_default();
-        tracing::error!(request_id = id, request = request_line, status = status.as_u16(), cause, "request failed");
+        // Any client can cause this error, so it must not fill the log. Metrics count it.
+        if matches!(error, Some(ApiError::ServerBusy(_))) {
+            tracing::debug!(request_id = id, request = request_line, "no memory for the response");
+        } else {
+            tracing::error!(request_id = id, request = request_line, status = status.as_u16(), cause, "request failed");
+        }
     }
     let is_preflight = response.request().method() == Method::OPTIONS;
     let is_api_error = error.is_some_and(|error| error.as_error::<ApiError>().is_some());

@@ -24,6 +24,9 @@ const LINGER_BYTES: usize = 32 * 1024 * 1024;
 /// executes one. A client that pipelines can therefore occupy memory with about 40 of the shortest requests. actix-http
 /// would read 128 KiB, which become several megabytes once they are parsed.
 pub(crate) const READ_AHEAD: usize = 1024;
+/// How many bytes of a request body a connection reads before the handler takes them.
+pub(crate) const BODY_READ: usize = 8 * 1024;
+
 /// The state of one connection.
 #[derive(Debug, Default)]
 pub struct ConnectionState {
@@ -55,8 +58,6 @@ pub struct ConnectionState {
 /// What a connection may read from its socket now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readable {
-    /// Request bodies, and input that is discarded.
-    All,
     /// At most this many bytes.
     AtMost(usize),
     /// Nothing, until a request ends or the client reads its response.
@@ -131,7 +132,7 @@ impl ConnectionState {
             return Readable::Nothing;
         }
         if self.is_reading_body.get() || (self.unread_budget.get().is_some() && !is_responding) {
-            return Readable::All;
+            return Readable::AtMost(BODY_READ);
         }
         if !is_responding {
             self.read_ahead.set(0);
@@ -268,7 +269,7 @@ mod tests {
         connection.record_read(1);
         assert_eq!(connection.readable(&cx), Readable::Nothing);
         connection.set_reading_body(true);
-        assert_eq!(connection.readable(&cx), Readable::All);
+        assert_eq!(connection.readable(&cx), Readable::AtMost(BODY_READ));
         connection.set_reading_body(false);
         let sending = busy.begin_response();
         drop(busy);

@@ -37,7 +37,9 @@ struct BudgetInner {
 pub enum Share {
     /// A caller without a key: half for more than 64 KiB, and otherwise seven eighths.
     Public,
-    /// A caller with a key: all.
+    /// The request body of a caller with a key: three quarters.
+    Upload,
+    /// A response to a caller with a key: all.
     Keyed,
 }
 
@@ -112,6 +114,7 @@ impl MemoryBudget {
             + match share {
                 Share::Public if bytes > SHORT => responses / 2,
                 Share::Public => responses / 8 * 7,
+                Share::Upload => responses / 4 * 3,
                 Share::Keyed => responses,
             }
     }

@@ -28,6 +28,8 @@ use crate::http::transport::memory_budget::{MemoryBudget, Reservation, Share};
 
 /// The maximum length of a chunk of a response body, in bytes. Most pages fit into one chunk.
 pub const CHUNK: usize = 32 * 1024;
+/// A buffer that collects a request body grows by its length divided by this number.
+pub const GROWTH: usize = 4;
 
 /// The body of a request. The handler reads it through a second handle.
 #[derive(Clone)]
@@ -54,7 +56,7 @@ impl RequestBody {
             body: RefCell::new(payload),
             is_complete: Cell::new(false),
             connection: request.conn_data::<Rc<ConnectionState>>().cloned(),
-            memory: RefCell::new(budget.and_then(|budget| budget.reserve(Share::Keyed, 0).ok())),
+            memory: RefCell::new(budget.and_then(|budget| budget.reserve(Share::Upload, 0).ok())),
         }));
         request.set_payload(Payload::Stream { payload: Box::pin(request_body.clone()) });
         Some(request_body)
@@ -66,10 +68,10 @@ impl RequestBody {
         self.0.is_complete.get()
     }
 
-    /// Counts a chunk that the handler has received.
+    /// Counts a chunk that the handler has received, and the unused part of the buffer that collects the chunks.
     fn count(&self, chunk: &Bytes) -> Result<(), PayloadError> {
         let mut memory = self.0.memory.borrow_mut();
-        let counted = memory.as_mut().map_or(Ok(()), |memory| memory.grow(chunk.len()));
+        let counted = memory.as_mut().map_or(Ok(()), |memory| memory.grow(chunk.len() + chunk.len() / GROWTH));
         counted.map_err(|_exhausted| PayloadError::Io(io::ErrorKind::OutOfMemory.into()))
     }
 }

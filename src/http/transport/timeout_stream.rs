@@ -115,7 +115,6 @@ impl AsyncRead for TimeoutStream {
         }
         let before = buf.filled().len();
         let read = match self.connection.readable(cx) {
-            Readable::All => Pin::new(&mut self.socket).poll_read(cx, buf),
             Readable::AtMost(limit) => self.poll_read_ahead(cx, buf, limit),
             Readable::Nothing => Poll::Pending,
         };

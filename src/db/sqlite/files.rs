@@ -24,12 +24,12 @@ static OPEN: Mutex<BTreeMap<PathBuf, Weak<OpenFiles>>> = Mutex::new(BTreeMap::ne
 
 /// The files of a database that has at least one open connection.
 pub(crate) struct OpenFiles {
-    files: Mutex<[File; 3]>,
+    files: Mutex<[WatchedFile; 3]>,
     /// Why the files must not be used any more.
     lost: OnceLock<String>,
 }
 
-struct File {
+struct WatchedFile {
     path: PathBuf,
     /// `None` until the file exists: SQLite creates `-wal` and `-shm` when it needs them.
     identity: Option<Identity>,
@@ -68,7 +68,7 @@ impl OpenFiles {
         let resolved = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
         let absolute = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let paths = [absolute, sidecar_path(&resolved, "-wal"), sidecar_path(&resolved, "-shm")];
-        Ok(Self { files: Mutex::new(paths.map(|path| File { path, identity: None })), lost: OnceLock::new() })
+        Ok(Self { files: Mutex::new(paths.map(|path| WatchedFile { path, identity: None })), lost: OnceLock::new() })
     }
 
     /// Compares the files with the record.

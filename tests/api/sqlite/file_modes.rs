@@ -5,7 +5,7 @@ use crate::support::program::Sandbox;
 /// Starts the service, kills it while `-wal` and `-shm` exist, and prints the modes of the files.
 const SERVE_AND_KILL: &str = "umask 000
 posts-api --port 0 >/dev/null 2>log & pid=$!
-until grep -qs 'listening on' log && [ -e \"$FILE-wal\" ] && [ -e \"$FILE-shm\" ]; do kill -0 $pid; done
+until grep -qs 'listening on' log && [ -e \"$FILE-wal\" ] && [ -e \"$FILE-shm\" ]; do kill -0 $pid; sleep 0.05; done
 kill -KILL $pid
 wait $pid || true
 stat -c '%a %n' \"$FILE\" \"$FILE-wal\" \"$FILE-shm\"";

@@ -47,7 +47,8 @@ macro_rules! post_types {
             #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
             pub id: i64,
             $($(#[$before_attribute])* pub $before: $before_type,)*
-            /// The beginning of the content as plain text, cut at a word boundary.
+            /// The beginning of the content as plain text, without headings, code blocks, and images. It ends with `…` if
+            /// and only if it was cut: the text is longer than 200 characters, or the content is longer than 4096 bytes.
             #[schema(example = "My first post.", max_length = 200)]
             #[diesel(select_expression = excerpt::stored(), select_expression_type = StoredExcerptColumns)]
             #[diesel(deserialize_as = StoredExcerpt)]

@@ -1,5 +1,5 @@
 import { PostsApiError, unexpectedResponse } from './errors.js';
-import { type ETag, etagOf } from './etag.js';
+import { type ETag, etagOf, withETag } from './etag.js';
 import { type Client, createClient, createConfig } from './generated/client/index.js';
 import * as api from './generated/sdk.gen.js';
 import type {
@@ -198,7 +198,7 @@ export class Posts {
   get(id: number, options?: ReadOptions): Promise<Post>;
   get(id: number, options: ConditionalOptions | ReadOptions = {}): Promise<Post | null> {
     const call = { ...this.#call(this.#transport.idempotent, options), ...ifNoneMatch(options), path: { id } };
-    return nullIfNotModified(async () => (await api.getPost(call)).data);
+    return nullIfNotModified(async () => withETag(await api.getPost(call)));
   }
 
   /**
@@ -212,7 +212,7 @@ export class Posts {
   getBySlug(slug: string, options?: ReadOptions): Promise<Post>;
   getBySlug(slug: string, options: ConditionalOptions | ReadOptions = {}): Promise<Post | null> {
     const call = { ...this.#call(this.#transport.idempotent, options), ...ifNoneMatch(options) };
-    return nullIfNotModified(async () => (await api.getPostBySlug({ ...call, path: slugPath(slug) })).data);
+    return nullIfNotModified(async () => withETag(await api.getPostBySlug({ ...call, path: slugPath(slug) })));
   }
 
   /**
@@ -223,7 +223,7 @@ export class Posts {
    */
   async create(post: CreatePost, options: CreateOptions = {}): Promise<Post> {
     const call = this.#call(this.#transport.idempotent, options);
-    return (await api.createPost({ ...call, ...idempotencyKey(options), body: post })).data;
+    return withETag(await api.createPost({ ...call, ...idempotencyKey(options), body: post }));
   }
 
   /**
@@ -251,7 +251,7 @@ export class Posts {
   async putBySlug(slug: string, post: PutPost, options: PutOptions = {}): Promise<Post> {
     const headers = { ...ifMatch(options), ...(options.ifNoneMatch && { 'If-None-Match': options.ifNoneMatch }) };
     const call = this.#conditionalCall(options, options.ifNoneMatch === undefined);
-    return (await api.putPost({ ...call, headers, path: slugPath(slug), body: post })).data;
+    return withETag(await api.putPost({ ...call, headers, path: slugPath(slug), body: post }));
   }
 
   /**
@@ -264,7 +264,7 @@ export class Posts {
    */
   async update(id: number, patch: UpdatePost, options: ChangeOptions = {}): Promise<Post> {
     const call = { ...this.#call(this.#transport.nonIdempotent, options), headers: ifMatch(options), path: { id } };
-    return (await api.updatePost({ ...call, body: patch })).data;
+    return withETag(await api.updatePost({ ...call, body: patch }));
   }
 
   /**
@@ -291,7 +291,7 @@ export class Posts {
     const { at } = options;
     const body = at === undefined ? {} : { body: { at: typeof at === 'string' ? at : at.toISOString() } };
     const call = { ...this.#conditionalCall(options), headers: ifMatch(options), path: { id } };
-    return (await api.publishPost({ ...call, ...body })).data;
+    return withETag(await api.publishPost({ ...call, ...body }));
   }
 
   /**
@@ -302,7 +302,7 @@ export class Posts {
    */
   async unpublish(id: number, options: ChangeOptions = {}): Promise<Post> {
     const call = { ...this.#conditionalCall(options), headers: ifMatch(options), path: { id } };
-    return (await api.unpublishPost(call)).data;
+    return withETag(await api.unpublishPost(call));
   }
 
   #call(fetch: Fetch, { signal }: CallOptions) {

@@ -1,12 +1,30 @@
-/**
- * Identifies a version of a resource: an `ETag` string, or a `Post` or `PostSummary`, whose `ETag` is derived from it.
- */
-export type ETag = string | { readonly id: number; readonly version: number };
+import type { Post } from './generated/index.js';
 
 /**
- * Returns the `ETag` of a post, for `If-Match` and `If-None-Match`. The post may come from any response, including a
- * list. A string is returned unchanged.
+ * Identifies a version of a resource: an `ETag` string, or a `Post` that a method of the client returned. The posts of a
+ * list or of a batch have no `ETag`.
+ */
+export type ETag = string | Post;
+
+/** The `ETag` of the response that contained a post. */
+const tags = new WeakMap<Post, string>();
+
+/**
+ * Returns the `ETag` of a post, for `If-Match` and `If-None-Match`. The post must be the object that a method of the
+ * client returned. A string is returned unchanged.
+ *
+ * @throws TypeError if the `ETag` is unknown: the post is from a list or a batch, or it is a copy.
  */
 export function etagOf(tag: ETag): string {
-  return typeof tag === 'string' ? tag : `"${tag.id}-${tag.version}"`;
+  if (typeof tag === 'string') return tag;
+  const etag = tags.get(tag);
+  if (etag === undefined) throw new TypeError(`the ETag of post ${tag.id} is unknown: read the post with get()`);
+  return etag;
+}
+
+/** Returns the post of a response, and stores the response's `ETag` for {@link etagOf}. */
+export function withETag({ data, response }: { data: Post; response: Response }): Post {
+  const etag = response.headers.get('ETag');
+  if (etag !== null) tags.set(data, etag);
+  return data;
 }

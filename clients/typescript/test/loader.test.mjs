@@ -72,7 +72,7 @@ describe('postsLoader', { concurrency: true }, () => {
     const site = createSite();
     await load({ baseUrl }, site);
     const hello = site.entries.get('hello');
-    assert.deepEqual(hello.data, { ...post, excerpt: 'Hi A text.' });
+    assert.deepEqual(hello.data, { ...post, excerpt: 'A text.' });
     assert.equal(hello.body, post.content);
     assert.deepEqual(hello.rendered, { html: `<p>${post.content}</p>` });
     assert.deepEqual(site.entries.get('empty').data, { ...empty, excerpt: '' });

@@ -7,6 +7,7 @@ import { hangUp, json, problem, silence, startScripted } from './scripted.mjs';
 import { adminKey, startService } from './service.mjs';
 
 const post = { id: 1, slug: 'a', title: 'A', content: null, version: 1 };
+const tag = '"tag"';
 const success = json(post);
 const retryNow = { 'Retry-After': '0' };
 const unavailable = problem(503, 'database_busy', retryNow);
@@ -33,7 +34,7 @@ const idempotent = {
   create: (client) => client.posts.create({ title: 'A' }),
   batch: (client) => client.posts.batch({ posts: [{ title: 'A' }] }),
   putBySlug: (client) => client.posts.putBySlug('a', { title: 'A' }),
-  delete: (client) => client.posts.delete(1, { ifMatch: post }),
+  delete: (client) => client.posts.delete(1, { ifMatch: tag }),
   publish: (client) => client.posts.publish(1),
   unpublish: (client) => client.posts.unpublish(1),
   'keys.list': (client) => client.keys.list(),
@@ -42,11 +43,11 @@ const idempotent = {
 /** A second execution of these would change the post or key again, or fail because of the first. */
 const nonIdempotent = {
   update: (client) => client.posts.update(1, { title: 'A' }),
-  'update with a condition': (client) => client.posts.update(1, { title: 'A' }, { ifMatch: post }),
-  'putBySlug with If-Match': (client) => client.posts.putBySlug('a', { title: 'A' }, { ifMatch: post }),
+  'update with a condition': (client) => client.posts.update(1, { title: 'A' }, { ifMatch: tag }),
+  'putBySlug with If-Match': (client) => client.posts.putBySlug('a', { title: 'A' }, { ifMatch: tag }),
   'putBySlug with If-None-Match': (client) => client.posts.putBySlug('a', { title: 'A' }, { ifNoneMatch: '*' }),
-  'publish with a condition': (client) => client.posts.publish(1, { ifMatch: post }),
-  'unpublish with a condition': (client) => client.posts.unpublish(1, { ifMatch: post }),
+  'publish with a condition': (client) => client.posts.publish(1, { ifMatch: tag }),
+  'unpublish with a condition': (client) => client.posts.unpublish(1, { ifMatch: tag }),
   'keys.create': (client) => client.keys.create({ name: 'a', role: 'reader' }),
 };
 

@@ -85,7 +85,8 @@ error_codes! {
         "An `Idempotency-Key` identifies one request. Use a new key for a request with another method, path, or body.",
     PRECONDITION_FAILED "precondition_failed" PRECONDITION_FAILED "Precondition failed"
         "The `ETag` in `If-Match` is not the current one: the resource has changed since it was read. Read it again, and \
-         repeat the change with the new `ETag`. With `If-None-Match: *`, the resource already exists.",
+         repeat the change with the new `ETag`. With `If-None-Match: *`, the resource exists; with a list of tags, it has \
+         one of them.",
     BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "Request body too large"
         "The request body exceeds the limit of this route. `detail` gives the limit in bytes.",
     UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"

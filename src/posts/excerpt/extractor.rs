@@ -16,10 +16,10 @@ const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS);
 
 /// HTML elements that do not separate words.
-const INLINE: [&[u8]; 33] = [
+const INLINE: [&[u8]; 36] = [
     b"a", b"abbr", b"acronym", b"b", b"bdi", b"bdo", b"big", b"cite", b"code", b"data", b"del", b"dfn", b"em", b"font",
-    b"i", b"ins", b"kbd", b"label", b"mark", b"q", b"ruby", b"s", b"samp", b"small", b"span", b"strike", b"strong",
-    b"sub", b"sup", b"time", b"tt", b"u", b"var",
+    b"i", b"ins", b"kbd", b"label", b"mark", b"q", b"rp", b"rt", b"ruby", b"s", b"samp", b"small", b"span", b"strike",
+    b"strong", b"sub", b"sup", b"time", b"tt", b"u", b"var", b"wbr",
 ];
 
 /// HTML elements whose text is not part of the text of the post.

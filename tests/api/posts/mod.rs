@@ -4,6 +4,7 @@ mod backend_parity;
 mod batch;
 mod conditional_requests;
 mod crud;
+mod excerpts;
 mod idempotency;
 mod preconditions;
 mod schedule;

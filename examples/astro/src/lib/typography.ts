@@ -11,9 +11,3 @@ export function typeset(text: string): string {
     .replace(/(?<=\S) --? (?=\S)/g, ' – ')
     .replace(/\.\.\./g, '…');
 }
-
-/** Typesets an excerpt and appends an ellipsis unless it ends with a complete sentence. */
-export function typesetExcerpt(excerpt: string): string {
-  const text = typeset(excerpt);
-  return text === '' || /[.!?…][”’)]*$/.test(text) ? text : `${text.replace(/[\s,;:–—-]+$/, '')}\u00A0…`;
-}

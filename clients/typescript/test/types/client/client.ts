@@ -61,8 +61,10 @@ if (error instanceof PostsApiError) {
   same<typeof error.retryAfter, number | null>(true);
   same<NonNullable<typeof error.errors>[number]['pointer'], string>(true);
 }
-const tag: ETag = { id: 1, version: 1 };
+const tag: ETag = post;
 
+// @ts-expect-error -- a summary has no ETag
+const summaryTag: ETag = summaries.items[0];
 // @ts-expect-error -- content may be null
 post.content.length;
 // @ts-expect-error -- a summary has no content

@@ -1,5 +1,6 @@
 //! Import of a file: in one transaction, or batch by batch if the import is resumable.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Seek};
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use diesel::prelude::*;
 use crate::db::{Backend, Connection};
 use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
+use crate::transfer::formats::ghost::Survey;
 use crate::transfer::formats::{ghost, ndjson, wordpress};
 use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
 use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
@@ -46,7 +48,7 @@ pub fn import<'a>(
     options: Options,
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
-    let input = input.into();
+    let input = OpenInput::open(input.into(), options.format)?;
     if options.resumable {
         return parse_and_store(conn, input, options, on_progress);
     }
@@ -58,7 +60,7 @@ pub fn import<'a>(
 
 fn parse_and_store(
     conn: &mut Connection,
-    input: ImportInput<'_>,
+    input: OpenInput<'_>,
     options: Options,
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
@@ -72,27 +74,45 @@ fn parse_and_store(
         meter: meter.clone(),
         on_progress,
     };
-    let unmapped = parse(input, options, &meter, &mut |item| importer.add(item))?;
+    let unmapped = input.parse(options, &meter, &mut |item| importer.add(item))?;
     importer.store_batch()?;
     importer.report.unmapped = unmapped;
     importer.finish()
 }
 
-fn parse(input: ImportInput<'_>, options: Options, meter: &Meter, sink: Sink<'_>) -> Result<Unmapped, Error> {
-    match options.format {
-        Format::Ndjson => {
-            let input = metered(input.into_reader(), meter)?;
-            ndjson::parse(input, options.skip_invalid, sink).map(|()| Unmapped::default())
-        }
-        Format::WordPress => {
-            let input = wordpress::decode(metered(input.into_reader(), meter)?)?;
-            wordpress::parse(input, meter, options.pages, sink)
-        }
-        Format::Ghost => {
-            let mut file = input.into_file()?;
-            let survey = ghost::Survey::read(skip_byte_order_mark(BufReader::new(&file))?)?;
-            file.rewind()?;
-            ghost::parse(metered(BufReader::new(file), meter)?, &survey, options.pages, sink)
+/// The input, opened in the way that its format requires.
+enum OpenInput<'a> {
+    Ndjson(Box<dyn BufRead + 'a>),
+    WordPress(Box<dyn BufRead + 'a>),
+    Ghost(File, Survey),
+}
+
+impl<'a> OpenInput<'a> {
+    /// Opens the input before the transaction starts, because the first reading of a Ghost file can take long.
+    fn open(input: ImportInput<'a>, format: Format) -> Result<Self, Error> {
+        Ok(match format {
+            Format::Ndjson => Self::Ndjson(input.into_reader()),
+            Format::WordPress => Self::WordPress(input.into_reader()),
+            Format::Ghost => {
+                let mut file = input.into_file()?;
+                let survey = Survey::read(skip_byte_order_mark(BufReader::new(&file))?)?;
+                file.rewind()?;
+                Self::Ghost(file, survey)
+            }
+        })
+    }
+
+    fn parse(self, options: Options, meter: &Meter, sink: Sink<'_>) -> Result<Unmapped, Error> {
+        match self {
+            Self::Ndjson(input) => {
+                ndjson::parse(metered(input, meter)?, options.skip_invalid, sink).map(|()| Unmapped::default())
+            }
+            Self::WordPress(input) => {
+                wordpress::parse(wordpress::decode(metered(input, meter)?)?, meter, options.pages, sink)
+            }
+            Self::Ghost(file, survey) => {
+                ghost::parse(metered(BufReader::new(file), meter)?, &survey, options.pages, sink)
+            }
         }
     }
 }

@@ -50,17 +50,16 @@ fn from_microseconds(microseconds: i64) -> Result<Option<Timestamp>, ()> {
 /// Whether the year is 0 or negative. MySQL stores `0000-00-00 00:00:00` for "no date", and PHP prints it as
 /// `-0001-11-30` or `Wed, 30 Nov -0001`.
 fn has_no_year(text: &str) -> bool {
-    text.split([' ', '\t']).any(|word| {
-        let year = word.trim_start_matches('-');
-        let is_negative = word.starts_with('-') && !word.contains(':') && year.len() >= 4;
-        let is_zero = word == "0000" || word.starts_with("0000-");
-        (is_negative || is_zero) && year.bytes().take(4).all(|byte| byte.is_ascii_digit()) && !is_offset(word)
+    text.split_ascii_whitespace().any(|word| {
+        let unsigned = word.trim_start_matches('-');
+        let rest = unsigned.trim_start_matches(|c: char| c.is_ascii_digit());
+        let digits = unsigned.strip_suffix(rest).unwrap_or_default();
+        let is_year = digits.len() >= 4 && (rest.is_empty() || rest.starts_with('-'));
+        // A negative number by itself can also be the offset of a zone. There is none of less than an hour.
+        let is_negative = unsigned.len() < word.len() && (!rest.is_empty() || digits.starts_with("00"));
+        let is_zero = unsigned.len() == word.len() && digits.bytes().all(|digit| digit == b'0');
+        is_year && (is_negative || is_zero)
     })
-}
-
-/// `-0500`. The negative years that PHP prints are above -0060.
-fn is_offset(word: &str) -> bool {
-    word.len() == 5 && !word.starts_with("-00")
 }
 
 /// `2026-01-31T12:00:00Z`, `2026-01-31 12:00:00.123`, `2026-01-31 12:00:00 +0100`.

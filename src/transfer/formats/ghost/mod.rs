@@ -14,7 +14,7 @@ use std::io::BufRead;
 use crate::transfer::error::Error;
 use crate::transfer::formats::ghost::post::GhostPost;
 pub(crate) use crate::transfer::formats::ghost::survey::Survey;
-use crate::transfer::formats::ghost::tables::{Row, Table, read_tables};
+use crate::transfer::formats::ghost::tables::{GhostRow, GhostTable, read_tables};
 use crate::transfer::formats::json_scanner::RawJson;
 use crate::transfer::limits::MAX_ITEM;
 use crate::transfer::report::Unmapped;
@@ -23,16 +23,16 @@ use crate::transfer::source::{Sink, SourceItem};
 /// Passes each post to `sink` and counts everything else. `survey` is the result of the first reading.
 pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
     let mut unmapped = Unmapped::default();
-    read_tables(input, &mut |Row { table, number, json }| {
+    read_tables(input, &mut |GhostRow { table, number, json }| {
         match table {
-            Table::Posts => {
+            GhostTable::Posts => {
                 if let Some(item) = parse_post(number, json, survey, with_pages, &mut unmapped) {
                     sink(item)?;
                 }
             }
-            Table::Tags => unmapped.increment("tags not imported"),
-            Table::Users => unmapped.increment("authors not imported"),
-            Table::PostsMeta | Table::Settings => {}
+            GhostTable::Tags => unmapped.increment("tags not imported"),
+            GhostTable::Users => unmapped.increment("authors not imported"),
+            GhostTable::PostsMeta | GhostTable::Settings => {}
         }
         Ok(())
     })?;

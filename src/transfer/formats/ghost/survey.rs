@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::BufRead;
 
 use crate::transfer::error::Error;
-use crate::transfer::formats::ghost::tables::{Row, Table, read_tables};
+use crate::transfer::formats::ghost::tables::{GhostRow, GhostTable, read_tables};
 use crate::transfer::formats::json_members::JsonMembers;
 use crate::transfer::formats::json_scanner::RawJson;
 
@@ -21,14 +21,14 @@ impl Survey {
     /// Reads the whole file, so that a malformed file is refused before any post is stored.
     pub(crate) fn read(input: impl BufRead) -> Result<Self, Error> {
         let mut survey = Self::default();
-        read_tables(input, &mut |Row { table, number, json }| {
+        read_tables(input, &mut |GhostRow { table, number, json }| {
             let RawJson::Text(json) = json else { return Ok(()) };
             if !json.starts_with(b"{") {
                 return Ok(());
             }
             let added = match table {
-                Table::PostsMeta => survey.add_meta(&json),
-                Table::Settings => survey.add_setting(&json),
+                GhostTable::PostsMeta => survey.add_meta(&json),
+                GhostTable::Settings => survey.add_setting(&json),
                 _ => Ok(()),
             };
             added.map_err(|reason| {

@@ -9,7 +9,7 @@ use crate::transfer::limits::MAX_ITEM_BYTES;
 
 /// The tables that an import reads or counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
+pub(super) enum GhostTable {
     Posts,
     PostsMeta,
     Settings,
@@ -17,7 +17,7 @@ pub(super) enum Table {
     Users,
 }
 
-impl Table {
+impl GhostTable {
     const ALL: [Self; 5] = [Self::Posts, Self::PostsMeta, Self::Settings, Self::Tags, Self::Users];
 
     pub(super) fn name(self) -> &'static str {
@@ -41,15 +41,15 @@ impl Table {
 }
 
 /// A row of a table. `number` counts the rows of all tables of this name in the file, from 1.
-pub(super) struct Row {
-    pub(super) table: Table,
+pub(super) struct GhostRow {
+    pub(super) table: GhostTable,
     pub(super) number: u64,
     /// Empty if the rows of the table are only counted.
     pub(super) json: RawJson,
 }
 
 /// Receives the rows. The reader stops at the first error and returns it.
-type RowSink<'a> = &'a mut dyn FnMut(Row) -> Result<(), Error>;
+type RowSink<'a> = &'a mut dyn FnMut(GhostRow) -> Result<(), Error>;
 
 /// Passes each row of the tables to `sink`.
 pub(super) fn read_tables(input: impl BufRead, sink: RowSink<'_>) -> Result<(), Error> {
@@ -104,7 +104,7 @@ impl<R: BufRead> TableReader<'_, R> {
         self.scanner.open(b'{')?;
         let mut names = Vec::new();
         while let Some(name) = self.scanner.next_name()? {
-            match Table::of_name(&name) {
+            match GhostTable::of_name(&name) {
                 Some(table) if table.is_read() && !self.is_null()? => {
                     self.reject_repeated(name, &mut names)?;
                     self.rows(table)?;
@@ -116,18 +116,18 @@ impl<R: BufRead> TableReader<'_, R> {
         Ok(())
     }
 
-    fn rows(&mut self, table: Table) -> Result<(), Error> {
-        self.has_posts |= table == Table::Posts;
+    fn rows(&mut self, table: GhostTable) -> Result<(), Error> {
+        self.has_posts |= table == GhostTable::Posts;
         self.scanner.open(b'[')?;
         let max = if table.is_read() { usize::try_from(MAX_ITEM_BYTES).unwrap_or(usize::MAX) } else { 0 };
-        let mut number = if table == Table::Posts { self.posts } else { 0 };
+        let mut number = if table == GhostTable::Posts { self.posts } else { 0 };
         while self.scanner.next_element()? {
             let json = self.scanner.value(max)?;
             number += 1;
-            if table == Table::Posts {
+            if table == GhostTable::Posts {
                 self.posts = number;
             }
-            (self.sink)(Row { table, number, json })?;
+            (self.sink)(GhostRow { table, number, json })?;
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ struct DatabaseInner {
     /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
     replica: Option<Replica>,
     revision: Arc<Revision>,
+    /// Whether a poller renews the revision while the database responds.
+    is_polled: bool,
     errors: ErrorCounts,
 }
 
@@ -61,7 +63,7 @@ impl Database {
                 let pool = Pool::new("read", url, None, Purpose::Read, options)?;
                 let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
-                DatabaseInner { pool, writer, replica: None, revision, errors: ErrorCounts::default() }
+                DatabaseInner { pool, writer, replica: None, revision, is_polled: true, errors: ErrorCounts::default() }
             }
             DatabaseUrl::Postgres(postgres) => {
                 let revision = Arc::new(Revision::new(change_poller::REVISION_TTL));
@@ -73,7 +75,8 @@ impl Database {
                     change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, state)?;
                 }
                 let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
-                DatabaseInner { pool, writer: None, replica, revision, errors: ErrorCounts::default() }
+                let is_polled = !postgres.has_single_session;
+                DatabaseInner { pool, writer: None, replica, revision, is_polled, errors: ErrorCounts::default() }
             }
         })))
     }
@@ -94,8 +97,7 @@ impl Database {
         self.0.replica.as_ref().map(Replica::reads)
     }
 
-    /// Whether the replica may serve reads: it responds, is a standby of the primary, and its lag is within the limit.
-    /// `None` without a replica.
+    /// Whether the replica responds, is a standby of the primary, and lags within the limit. `None` without a replica.
     #[must_use]
     pub fn is_replica_healthy(&self) -> Option<bool> {
         self.0.replica.as_ref().map(Replica::is_healthy)
@@ -135,8 +137,9 @@ impl Database {
         [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
     }
 
-    /// Runs `body`, which only reads and may take long, on a blocking thread. Such reads leave at least one connection
-    /// to other calls. Statements do not share a snapshot. `body` is canceled if the caller drops the future. On SQLite it may first wait until the writer has truncated the write-ahead log.
+    /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot. Such
+    /// reads leave at least one connection to other calls, and are canceled if the future is dropped. On SQLite they may
+    /// first wait until the writer has truncated the write-ahead log.
     pub async fn read<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
@@ -172,12 +175,8 @@ impl Database {
     /// Reads public data, from the replica if it has replayed every known change, otherwise from the primary. The
     /// result includes every change that [`Database::revision`] covers at the time of the call. `body` may run twice.
     ///
-    /// Without a replica this is [`Database::read_inline`] if `is_indexed`. Otherwise it is [`Database::read`] with
-    /// stricter limits, because the caller is anonymous: all such reads get at most half of the connections, and each may
-    /// run for 2 seconds.
-    ///
-    /// # Errors
-    /// [`Error::TooExpensive`] if the read takes longer.
+    /// Without a replica this is [`Database::read_inline`] if `is_indexed`. Otherwise it is [`Database::read`] with at
+    /// most half of the connections for all such reads, and 2 seconds for each: then it is [`Error::TooExpensive`].
     pub async fn read_public<T: Send + 'static>(
         &self,
         is_indexed: bool,
@@ -194,10 +193,7 @@ impl Database {
                         return Ok(read);
                     }
                     let body = context.wrap(move |conn: &mut Connection| body(conn));
-                    match is_indexed {
-                        true => self.0.pool.run(CallKind::Read, body).await,
-                        false => self.0.pool.run_long(Requester::Anonymous, body).await,
-                    }
+                    self.0.pool.run_public(is_indexed, body).await
                 };
                 self.count_error(within_deadline(read).instrument(span).await)
             }
@@ -290,7 +286,11 @@ impl Database {
     }
 
     fn count_error<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        result.inspect_err(|error| self.0.errors.record(error))
+        // A query is not to blame for its time if the database does not respond to polls either.
+        let is_hanging = || self.0.is_polled && self.revision().is_none();
+        result
+            .map_err(|error| if matches!(error, Error::TooExpensive) && is_hanging() { Error::Deadline } else { error })
+            .inspect_err(|error| self.0.errors.record(error))
     }
 
     /// Makes one round trip to the database, to check that it responds. On SQLite also checks that its files are neither

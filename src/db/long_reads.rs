@@ -27,6 +27,22 @@ pub(crate) enum Requester {
     Trusted,
 }
 
+impl Requester {
+    /// The start of a long read's transaction behind a pooler, where a session has no timeout.
+    pub(crate) fn transaction_start(self) -> &'static str {
+        match self {
+            Self::Anonymous => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '2s'; \
+                 SET LOCAL max_parallel_workers_per_gather = 0"
+            }
+            Self::Trusted => {
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '10s'; \
+                 SET LOCAL max_parallel_workers_per_gather = 0"
+            }
+        }
+    }
+}
+
 /// Long reads share the read lock. Truncating the write-ahead log takes the write lock.
 pub(crate) type LongReadLock = Arc<RwLock<()>>;
 

@@ -106,7 +106,7 @@ impl Pool {
             DatabaseUrl::Sqlite { .. } => (false, false),
         };
         let long_reads = LongReads::new(options.size, is_single_session);
-        let cancel_queue = cancel_url(url, direct).map(cancel::start).transpose()?;
+        let cancel_queue = cancel::url(url, direct).map(cancel::start).transpose()?;
         let total = options.size.saturating_add(long_reads.has_own_connection().into());
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);
         Ok(Self {
@@ -181,7 +181,7 @@ impl Pool {
         let call = self.begin_call();
         let running = Arc::clone(&call);
         let body = move |conn: &mut Connection| match is_pooled {
-            true => conn.long_read_transaction(transaction_start(requester), body, || running.end_body()),
+            true => conn.long_read_transaction(requester.transaction_start(), body, || running.end_body()),
             false => body(conn),
         };
         let run = self.run_blocking(guards, call, CallKind::Read, body);
@@ -192,6 +192,18 @@ impl Pool {
                 Err(_) | Ok(Err(Error::Deadline)) => Err(Error::TooExpensive),
                 Ok(result) => result,
             },
+        }
+    }
+
+    /// A read of an anonymous requester: [`Pool::run`] if it `is_indexed`, else [`Pool::run_long`].
+    pub(crate) async fn run_public<T: Send + 'static>(
+        &self,
+        is_indexed: bool,
+        body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        match is_indexed {
+            true => self.run(CallKind::Read, body).await,
+            false => self.run_long(Requester::Anonymous, body).await,
         }
     }
 
@@ -283,32 +295,6 @@ impl Pool {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_cancelled) => Err(Error::Unreachable("the service is stopping".into())),
             },
-        }
-    }
-}
-
-/// The URL of the connection that cancels statements. `None` if statements cannot be canceled: on SQLite, on a server
-/// with a single session, and behind a pooler without a direct URL. The pooler would let the cancellation wait for the
-/// transaction that it is to cancel.
-fn cancel_url<'a>(url: &'a DatabaseUrl, direct: Option<&'a DatabaseUrl>) -> Option<&'a DatabaseUrl> {
-    match url {
-        DatabaseUrl::Sqlite { .. } => None,
-        DatabaseUrl::Postgres(postgres) if postgres.has_single_session => None,
-        DatabaseUrl::Postgres(postgres) if postgres.transaction_pooling => direct,
-        DatabaseUrl::Postgres(_) => direct.or(Some(url)),
-    }
-}
-
-/// The start of a long read's transaction behind a pooler, where a session has no timeout.
-fn transaction_start(requester: Requester) -> &'static str {
-    match requester {
-        Requester::Anonymous => {
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '2s'; \
-             SET LOCAL max_parallel_workers_per_gather = 0"
-        }
-        Requester::Trusted => {
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL statement_timeout = '10s'; \
-             SET LOCAL max_parallel_workers_per_gather = 0"
         }
     }
 }

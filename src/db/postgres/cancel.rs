@@ -26,6 +26,18 @@ const IDLE_TIME: Duration = Duration::from_secs(10);
 /// The connection is shut down if a cancellation takes longer. Its call waits for it.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The URL of the connection that cancels statements. `None` if statements cannot be canceled: on SQLite, on a server
+/// with a single session, and behind a pooler without a direct URL. The pooler would let the cancellation wait for the
+/// transaction that it is to cancel.
+pub(crate) fn url<'a>(url: &'a DatabaseUrl, direct: Option<&'a DatabaseUrl>) -> Option<&'a DatabaseUrl> {
+    match url {
+        DatabaseUrl::Sqlite { .. } => None,
+        DatabaseUrl::Postgres(postgres) if postgres.has_single_session => None,
+        DatabaseUrl::Postgres(postgres) if postgres.transaction_pooling => direct,
+        DatabaseUrl::Postgres(_) => direct.or(Some(url)),
+    }
+}
+
 /// Starts the thread. It ends when the queue and all of its clones are dropped.
 pub(crate) fn start(url: &DatabaseUrl) -> std::io::Result<CancelQueue> {
     let (sender, queue) = channel();

@@ -25,9 +25,8 @@ use diesel::prelude::*;
 
 use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
-use crate::db::long_reads::Requester;
 use crate::db::options::{PoolOptions, Purpose, ReplicaOptions};
-use crate::db::pool::{CallKind, Pool};
+use crate::db::pool::Pool;
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::postgres::sqlstate::{self, Condition};
 use crate::db::request_context::RequestContext;
@@ -90,13 +89,7 @@ impl Replica {
         let Some(min_lsn) = self.state.min_lsn.get() else { return Ok(None) };
         let is_pooled = self.is_pooled;
         let read = move |conn: &mut Connection| read_from(conn, min_lsn, is_pooled, &*body);
-        let read = context.wrap(read);
-        let read = async {
-            match is_indexed {
-                true => self.pool.run(CallKind::Read, read).await,
-                false => self.pool.run_long(Requester::Anonymous, read).await,
-            }
-        };
+        let read = self.pool.run_public(is_indexed, context.wrap(read));
         let result = tokio::select! {
             result = read => result,
             () = self.wait_until_unhealthy() => return Ok(None),

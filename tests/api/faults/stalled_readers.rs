@@ -213,17 +213,23 @@ async fn one_address_has_a_limited_number_of_connections(database: TestDatabase)
     });
     let address = SocketAddr::new(own.ip(), api.server.address.port());
     let request = b"GET /api/posts HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    let connect = || TcpStream::connect(address).unwrap();
-    let open: Vec<TcpStream> = (0..3).map(|_| connect()).collect();
-    let refused = raw::reply(address, request);
-    assert_eq!((refused.header("retry-after"), refused.header("connection")), (Some("1"), Some("close")));
-    refused.problem(503, "server_busy");
+    // The server counts a connection some time after the client has it.
+    let refused = wait_for("a connection to be refused", async || {
+        let open: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let response = String::from_utf8(raw::exchange(address, request)).unwrap();
+        drop(open);
+        response.starts_with("HTTP/1.1 503 ").then_some(response)
+    })
+    .await;
+    for expected in ["\r\nretry-after: 1\r\n", "\r\nconnection: close\r\n", "\"code\":\"server_busy\""] {
+        assert!(refused.contains(expected), "{expected:?}: {refused}");
+    }
     // Other addresses, and a proxy on this machine, are not affected.
     for _ in 0..10 {
         raw::reply(([127, 0, 0, 1], address.port()).into(), request).expect(200);
     }
-    drop(open);
-    wait_until("the connections to be closed", async || raw::reply(address, request).status == 200).await;
+    wait_until("the client to be served again", async || raw::exchange(address, request).starts_with(b"HTTP/1.1 200 "))
+        .await;
 }
 
 /// Requests that are sent without reading a response. The server must neither parse nor execute them far ahead.

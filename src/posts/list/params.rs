@@ -19,7 +19,7 @@ use crate::resource::paging;
 query_params! {
     /// The parameters of the list.
     pub(crate) struct ListParams {
-        /// The maximum number of posts on the page. A page also ends at 8 MiB of content.
+        /// The maximum number of posts on the page. A page also ends at 8 MiB of content, without an API key at 1 MiB.
         #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 20)]
         limit: Option<LimitParam>,
         /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from

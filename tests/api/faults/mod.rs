@@ -12,3 +12,4 @@ mod postgres_restart;
 mod runbook;
 mod slow_clients;
 mod stalled_readers;
+mod unreplicated_commit;

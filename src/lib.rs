@@ -2,7 +2,7 @@
 //!
 //! A request passes these modules, and imports point downward only (`scripts/check-layers`):
 //!
-//! 1. [`server`] binds the address and assembles the middleware; [`routes`] lists every route.
+//! 1. [`server`] assembles the middleware on bound listeners; [`routes`] lists every route.
 //! 2. [`http`] reads the request and renders responses and errors.
 //! 3. [`keys::auth`] authenticates the caller.
 //! 4. [`posts::handlers`] takes the request apart, calls the store once, and renders the result.

@@ -46,8 +46,7 @@ pub(crate) enum LogMode {
 /// # Errors
 /// The filter is invalid, or an exporter cannot be set up.
 pub(crate) fn start(config: &Config, mode: LogMode) -> Result<LoggingGuards, String> {
-    let filter = EnvFilter::try_new(format!("{DROPPED_LINES_TARGET}=warn,{}", config.log))
-        .map_err(|error| format!("RUST_LOG: {error}"))?;
+    let filter = filter(&config.log)?;
     let (format, log) = match mode {
         LogMode::Blocking => (format(config.log_format, io::stderr), None),
         LogMode::NonBlocking => {
@@ -76,6 +75,12 @@ pub(crate) fn start(config: &Config, mode: LogMode) -> Result<LoggingGuards, Str
     tracing_subscriber::registry().with(layers).init();
     std::panic::set_hook(Box::new(log_panic));
     Ok(LoggingGuards { _traces: traces, _errors: errors, _log: log })
+}
+
+/// Parses the directives of `RUST_LOG`. A later directive for the same target replaces the one for dropped lines.
+fn filter(directives: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(format!("{DROPPED_LINES_TARGET}=warn,{directives}"))
+        .map_err(|error| format!("RUST_LOG: {error}"))
 }
 
 /// Whether an event is a fault of the service: an error that its own modules log, or a panic. The HTTP libraries log
@@ -178,6 +183,25 @@ mod tests {
     use super::*;
 
     const INPUT: &str = "a\nb\r\u{1b}[31m\u{9b}\u{7}\u{7f}\u{202e}\u{2028}é\"";
+
+    #[test]
+    fn dropped_lines_are_reported_unless_the_filter_names_their_target() {
+        for (directives, is_reported) in
+            [("off", true), ("error", true), ("posts_api=debug", true), ("info,dropped_log_lines=off", false)]
+        {
+            let filter = filter(directives).unwrap();
+            let subscriber = tracing_subscriber::registry().with(filter);
+            tracing::subscriber::with_default(subscriber, || {
+                assert_eq!(tracing::enabled!(target: DROPPED_LINES_TARGET, Level::WARN), is_reported, "{directives}");
+                assert_eq!(
+                    tracing::enabled!(target: "other", Level::WARN),
+                    directives.contains("info"),
+                    "{directives}"
+                );
+            });
+        }
+        assert!(filter("a=b=c").is_err());
+    }
 
     #[test]
     fn control_characters_cannot_start_another_line() {

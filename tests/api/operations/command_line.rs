@@ -219,19 +219,25 @@ async fn keys_list_lines_up_and_escapes_names(database: TestDatabase) {
     assert_eq!(shown, escaped);
 }
 
-/// Text from arguments, the environment, file names, and files cannot control the terminal.
-#[test]
-fn no_output_contains_control_characters_from_outside() {
-    const HOSTILE: &str = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{2066}\r\u{7f}\u{2028}";
-    let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
-    sandbox.run(&["migrate"]).success();
+/// Control characters of a terminal, and characters that change the direction of the text.
+const HOSTILE: &str = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{2066}\r\u{7f}\u{2028}";
+
+fn write_hostile_imports(sandbox: &Sandbox) {
     let post = |slug: &str| json!({"title": HOSTILE, "slug": slug}).to_string();
+    let ghost = json!({"db": [{"data": {"posts": [{"title": HOSTILE, "slug": HOSTILE}]}}]});
     sandbox.write("slugs.ndjson", &format!("{}\n{}\n", post(HOSTILE), post("a")));
     sandbox.write("names.ndjson", &format!("{}\n", json!({"title": "x", HOSTILE: 1})));
     sandbox.write("raw.ndjson", &format!("{{\"title\": \"{HOSTILE}\n{HOSTILE}\n"));
     sandbox.write("posts.xml", &format!("<rss><channel><item><title>{HOSTILE}</title></item></channel></rss>"));
-    sandbox
-        .write("ghost.json", &json!({"db": [{"data": {"posts": [{"title": HOSTILE, "slug": HOSTILE}]}}]}).to_string());
+    sandbox.write("ghost.json", &ghost.to_string());
+}
+
+/// Text from arguments, the environment, file names, and files cannot control the terminal.
+#[test]
+fn no_output_contains_control_characters_from_outside() {
+    let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://posts.db")]);
+    sandbox.run(&["migrate"]).success();
+    write_hostile_imports(&sandbox);
     let hostile_url = format!("sqlite://{HOSTILE}.db");
     for arguments in [
         &["import", "slugs.ndjson"][..],

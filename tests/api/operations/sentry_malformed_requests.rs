@@ -7,41 +7,44 @@ use crate::support::raw::exchange;
 use crate::support::receiver::Receiver;
 use crate::support::{Engine, TestDatabase, wait_for};
 
+/// The first lines of requests that violate HTTP, or that the service rejects.
+const HEADS: [&str; 27] = [
+    "hush",
+    "GET",
+    "GET /hush",
+    "GET /hush HTTP/9.9",
+    "GET /hush HTTP/1.1 extra",
+    "GET hush HTTP/1.1",
+    "GET //hush:99999/ HTTP/1.1",
+    "GET http://[hush/ HTTP/1.1",
+    "GET /%hush HTTP/1.1",
+    "GET /hush\u{1b}[31m\u{0} HTTP/1.1",
+    "G@T /hush HTTP/1.1",
+    "CONNECT hush:443 HTTP/1.1",
+    "PRI * HTTP/2.0",
+    "GET /hush HTTP/1.1\r\nNo colon",
+    "GET /hush HTTP/1.1\r\n: no name",
+    "GET /hush HTTP/1.1\r\nX Name: hush",
+    "GET /hush HTTP/1.1\r\nX-Null: a\0b",
+    "GET /hush HTTP/1.1\r\n folded: hush",
+    "GET /hush HTTP/1.1\r\nUpgrade: h2c\r\nHTTP2-Settings: hush",
+    "POST /api/posts HTTP/1.1\r\nContent-Length: hush",
+    "POST /api/posts HTTP/1.1\r\nContent-Length: -1",
+    "POST /api/posts HTTP/1.1\r\nContent-Length: 99999999999999999999999",
+    "POST /api/posts HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4",
+    "POST /api/posts HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked",
+    "POST /api/posts HTTP/1.1\r\nTransfer-Encoding: hush",
+    "POST /api/posts HTTP/1.1\r\nContent-Encoding: hush\r\nContent-Length: 0",
+    "POST /api/posts HTTP/1.1\r\nExpect: hush\r\nContent-Length: 0",
+];
+
+fn head(lines: &str) -> String {
+    format!("{lines}\r\nHost: x\r\nX-Name: hush\r\nConnection: close\r\n\r\n")
+}
+
 /// Requests that violate HTTP, or that the service rejects. Each contains the word `hush`.
 fn malformed_requests() -> Vec<Vec<u8>> {
-    let head = |lines: &str| format!("{lines}\r\nHost: x\r\nX-Name: hush\r\nConnection: close\r\n\r\n");
-    let mut requests: Vec<Vec<u8>> = [
-        "hush",
-        "GET",
-        "GET /hush",
-        "GET /hush HTTP/9.9",
-        "GET /hush HTTP/1.1 extra",
-        "GET hush HTTP/1.1",
-        "GET //hush:99999/ HTTP/1.1",
-        "GET http://[hush/ HTTP/1.1",
-        "GET /%hush HTTP/1.1",
-        "GET /hush\u{1b}[31m\u{0} HTTP/1.1",
-        "G@T /hush HTTP/1.1",
-        "CONNECT hush:443 HTTP/1.1",
-        "PRI * HTTP/2.0",
-        "GET /hush HTTP/1.1\r\nNo colon",
-        "GET /hush HTTP/1.1\r\n: no name",
-        "GET /hush HTTP/1.1\r\nX Name: hush",
-        "GET /hush HTTP/1.1\r\nX-Null: a\0b",
-        "GET /hush HTTP/1.1\r\n folded: hush",
-        "GET /hush HTTP/1.1\r\nUpgrade: h2c\r\nHTTP2-Settings: hush",
-        "POST /api/posts HTTP/1.1\r\nContent-Length: hush",
-        "POST /api/posts HTTP/1.1\r\nContent-Length: -1",
-        "POST /api/posts HTTP/1.1\r\nContent-Length: 99999999999999999999999",
-        "POST /api/posts HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4",
-        "POST /api/posts HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked",
-        "POST /api/posts HTTP/1.1\r\nTransfer-Encoding: hush",
-        "POST /api/posts HTTP/1.1\r\nContent-Encoding: hush\r\nContent-Length: 0",
-        "POST /api/posts HTTP/1.1\r\nExpect: hush\r\nContent-Length: 0",
-    ]
-    .into_iter()
-    .map(|lines| head(lines).into_bytes())
-    .collect();
+    let mut requests: Vec<Vec<u8>> = HEADS.iter().map(|lines| head(lines).into_bytes()).collect();
     let chunked = head("POST /api/posts HTTP/1.1\r\nAuthorization: Bearer hush\r\nTransfer-Encoding: chunked");
     for chunk in
         ["hush\r\n", "fffffffffffffffff\r\n", "3\r\nabcd\r\n", "-1\r\n\r\n", "3;\0\r\nabc\r\n0\r\nhush\r\n\r\n"]

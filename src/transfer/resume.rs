@@ -77,18 +77,17 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
 fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
     let (mut ids, mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ImportedPost { entry: BatchEntry { id, base, row }, external_slug, .. } in batch {
-        match id {
-            Some(id) => ids.push(*id),
-            None => {
-                if base.is_none() {
-                    slugs.push(&row.slug);
-                }
-                // An earlier run may have appended a number to the slug.
-                if base.is_some() || external_slug.is_some() {
-                    titles.push(&row.title);
-                    times.push(row.created_at);
-                }
-            }
+        if let Some(id) = id {
+            ids.push(*id);
+            continue;
+        }
+        if base.is_none() {
+            slugs.push(&row.slug);
+        }
+        // An earlier run may have appended a number to the slug.
+        if base.is_some() || external_slug.is_some() {
+            titles.push(&row.title);
+            times.push(row.created_at);
         }
     }
     let mut candidates: Vec<PostSummary> = Vec::new();

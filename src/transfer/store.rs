@@ -92,8 +92,10 @@ fn store_posts(
             _ => {
                 report.imported += 1;
                 let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
-                let notes: Vec<String> = slug_note.into_iter().chain(std::mem::take(&mut post.notes)).collect();
-                notes.into_iter().for_each(|note| report.notes.push(post.diagnostic(note)));
+                let notes = std::mem::take(&mut post.notes);
+                for note in slug_note.into_iter().chain(notes) {
+                    report.notes.push(post.diagnostic(note));
+                }
                 continue;
             }
         };

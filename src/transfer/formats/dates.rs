@@ -14,12 +14,12 @@ use crate::db::Timestamp;
 /// Parses a date. Returns `None` for an empty text, and for a date that only fills a column without a value, such as
 /// `0000-00-00 00:00:00`.
 pub(super) fn parse(text: &str) -> Result<Option<Timestamp>, ()> {
+    // Shorter numbers are a date without hyphens: 20260131.
+    const MIN_MILLISECONDS: usize = 9;
     let text = text.trim();
     if text.is_empty() || has_no_year(text) {
         return Ok(None);
     }
-    // Shorter numbers are a date without hyphens: 20260131.
-    const MIN_MILLISECONDS: usize = 9;
     if text.len() >= MIN_MILLISECONDS && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map_err(|_| ()).and_then(from_milliseconds);
     }
@@ -47,7 +47,7 @@ fn from_microseconds(microseconds: i64) -> Result<Option<Timestamp>, ()> {
     Timestamp::from_microseconds(microseconds).map(Some).map_err(|_| ())
 }
 
-/// Whether the year is 0 or negative. MySQL stores `0000-00-00 00:00:00` for "no date", and PHP prints it as
+/// Whether the year is 0 or negative. `MySQL` stores `0000-00-00 00:00:00` for "no date", and PHP prints it as
 /// `-0001-11-30` or `Wed, 30 Nov -0001`.
 fn has_no_year(text: &str) -> bool {
     text.split_ascii_whitespace().any(|word| {
@@ -188,9 +188,9 @@ mod tests {
     fn fillers_are_no_date_and_other_text_is_an_error() {
         for text in [
             "", " \n", "0000-00-00 00:00:00", "0000-00-00", "-0001-11-30 00:00:00", "-0001-11-30T00:00:00+00:00",
-            "Wed, 30 Nov -0001 00:00:00 +0000", "Mon, 30 Nov 0000 00:00:00 +0000", "1970-01-01 00:00:00",
-            "Thu, 01 Jan 1970 00:00:00 +0000", "1999-11-30 00:00:00", "Tue, 30 Nov 1999 00:00:00 +0000",
-            "000000000000",
+            "-000001-11-30T00:00:00.000Z", "Wed, 30 Nov -0001 00:00:00 +0000", "Mon, 30 Nov 0000 00:00:00 +0000",
+            "1970-01-01 00:00:00", "Thu, 01 Jan 1970 00:00:00 +0000", "1999-11-30 00:00:00",
+            "Tue, 30 Nov 1999 00:00:00 +0000", "000000000000",
         ] {
             assert_eq!(parse(text), Ok(None), "{text}");
         }

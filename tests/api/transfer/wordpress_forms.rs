@@ -71,6 +71,7 @@ async fn content_is_kept_in_every_form(database: TestDatabase) {
 
 #[on_both]
 async fn fillers_are_not_dates(database: TestDatabase) {
+    const FILLER: &str = "Wed, 30 Nov -0001 00:00:00 +0000";
     let sandbox = sandbox(&database);
     let date =
         |name: &str, gmt: &str, pub_date: &str, local: &str| {
@@ -78,7 +79,6 @@ async fn fillers_are_not_dates(database: TestDatabase) {
                 .replace("Sat, 29 Feb 2020 23:59:59 +0000", pub_date)
                 .replacen(&format!("<wp:post_date><![CDATA[{gmt}]]>"), &format!("<wp:post_date><![CDATA[{local}]]>"), 1)
         };
-    const FILLER: &str = "Wed, 30 Nov -0001 00:00:00 +0000";
     let file = wordpress(
         &[
             date("gmt", " 2020-01-02 03:04:05\n", "Fri, 03 Jan 2020 00:00:00 +0000", "2020-01-02 05:04:05"),

@@ -4,7 +4,7 @@ use crate::db::Timestamp;
 use crate::transfer::formats::dates;
 use crate::transfer::formats::external_post::{EXCERPTS, ExternalPost, ExternalStatus, PAGES, UNDATED};
 use crate::transfer::formats::ghost::documents::{check_empty_lexical, markdown_in_mobiledoc};
-use crate::transfer::formats::ghost::gating::{MalformedBlocks, has_gated_blocks, public_html};
+use crate::transfer::formats::ghost::gating::{has_gated_blocks, public_html};
 use crate::transfer::formats::ghost::survey::{Survey, is_true, word};
 use crate::transfer::formats::json_members::JsonMembers;
 use crate::transfer::printable::quoted;
@@ -176,18 +176,14 @@ fn remove_gated_blocks(post: &mut ExternalPost) -> bool {
         post.notes.push("the draft has members-only blocks; remove them before you publish it".to_owned());
         return true;
     }
-    match public_html(content) {
-        Ok(public) => {
-            *content = public.html;
-            if public.removed > 0 {
-                post.notes.push(format!("members-only blocks removed: {}", public.removed));
-            }
-            true
-        }
-        Err(MalformedBlocks) => {
-            post.status = ExternalStatus::Draft;
-            post.notes.push("the post has malformed members-only blocks; it becomes a draft".to_owned());
-            false
-        }
+    let Ok(public) = public_html(content) else {
+        post.status = ExternalStatus::Draft;
+        post.notes.push("the post has malformed members-only blocks; it becomes a draft".to_owned());
+        return false;
+    };
+    *content = public.html;
+    if public.removed > 0 {
+        post.notes.push(format!("members-only blocks removed: {}", public.removed));
     }
+    true
 }

@@ -151,17 +151,17 @@ fn apply(conn: &mut Connection, url: &DatabaseUrl) -> Result<Vec<String>, Error>
 
 /// Records the SQLSTATE of the first statement that fails: the errors of `diesel_migrations` contain its message only.
 fn record_sqlstate(conn: &mut Connection) -> Arc<OnceLock<String>> {
-    let recorded = Arc::new(OnceLock::new());
-    let recorder = Arc::clone(&recorded);
+    let first = Arc::new(OnceLock::new());
+    let shared = Arc::clone(&first);
     let listener = move |event: InstrumentationEvent<'_>| {
         if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = event
             && let Some(code) = sqlstate::sqlstate(error)
         {
-            let _ = recorder.set(code.to_owned());
+            let _ = shared.set(code.to_owned());
         }
     };
     on!(conn, conn => conn.set_instrumentation(listener));
-    recorded
+    first
 }
 
 fn versions(applied: &[MigrationVersion<'_>]) -> Vec<String> {

@@ -49,11 +49,10 @@ pub(crate) fn condition(sqlstate: &str) -> Condition {
         "57014" => Condition::Canceled,
         // object_in_use, lock_not_available, and snapshot_too_old.
         "55006" | "55P03" | "72000" => Condition::Busy,
-        // statement_completion_unknown, and the timeouts that end a session.
-        "40003" | "25P03" | "25P04" => Condition::SessionLost,
-        // A prepared statement or a cursor that is missing, that exists already, or whose result type has changed
-        // (feature_not_supported), and a transaction that has failed earlier.
-        "26000" | "34000" | "42P05" | "0A000" | "25P02" => Condition::SessionLost,
+        // statement_completion_unknown, the timeouts that end a session, a transaction that has failed earlier, and a
+        // prepared statement or a cursor that is missing, that exists already, or whose result type has changed
+        // (feature_not_supported).
+        "40003" | "25P03" | "25P04" | "25P02" | "26000" | "34000" | "42P05" | "0A000" => Condition::SessionLost,
         _ => match sqlstate.get(..2) {
             // Rolled back because of other transactions, or out of memory, connections, or other resources.
             Some("40" | "53") => Condition::Busy,

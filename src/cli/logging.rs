@@ -185,7 +185,7 @@ mod tests {
     const INPUT: &str = "a\nb\r\u{1b}[31m\u{9b}\u{7}\u{7f}\u{202e}\u{2028}é\"";
 
     #[test]
-    fn dropped_lines_are_reported_unless_the_filter_names_their_target() {
+    fn only_a_filter_for_dropped_lines_hides_their_report() {
         for (directives, is_reported) in
             [("off", true), ("error", true), ("posts_api=debug", true), ("info,dropped_log_lines=off", false)]
         {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::process::Stdio;
 
 use crate::support::program::Sandbox;
-use crate::support::{Engine, TestDatabase, on_both, wait_until};
+use crate::support::{Engine, TestDatabase, on_both, wait_for, wait_until};
 
 const CREATE: &str = "posts-api keys create --role admin --name x";
 
@@ -61,8 +61,12 @@ async fn first_start_without_any_output_stores_no_key(database: TestDatabase) {
         sandbox.start_with_outputs("server", Some(unread_pipe_without_reader()), Some(unread_pipe_without_reader()));
     // The server logs nowhere, so the test waits for the signal handler, which is installed before the key is created.
     wait_until("the signal handler", async || server.handles_sigterm()).await;
-    server.signal("TERM");
-    assert!(server.wait_for_exit().await.success());
+    // Repeated, because a signal at the moment in which the handler is installed can be lost.
+    let status = wait_for("the exit", async || {
+        server.signal("TERM");
+        server.exit_status()
+    });
+    assert!(status.await.success());
     assert_eq!(key_count(&sandbox), 0);
 }
 

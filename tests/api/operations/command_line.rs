@@ -72,7 +72,7 @@ fn settings_are_accepted_before_and_after_the_command() {
 }
 
 #[test]
-fn exit_status_distinguishes_failures_from_invalid_command_lines() {
+fn exit_status_tells_failures_from_invalid_command_lines() {
     let sandbox = Sandbox::new([]);
     for (arguments, status) in [
         (&["--version"][..], 0),

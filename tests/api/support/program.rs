@@ -240,6 +240,11 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// The exit status, if the program has ended.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Stops the server and returns its log. While the server runs, the log may lack the last lines.
     pub(crate) async fn final_log(&mut self) -> String {
         self.signal("TERM");

@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use posts_api::config::Settings;
 use posts_api::escape::{escape, escape_lines};
@@ -170,11 +170,20 @@ pub(crate) fn print_report(report: &clap::Error) -> io::Result<u8> {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             escape(text.split("\n\n").next().unwrap_or_default()).into_owned() + "\n"
         }
-        _ => escape_lines(&text),
+        _ => escape_lines(&hide_url(report, text)),
     };
     // Nothing is left to do if this fails.
     let _ = io::Write::write_all(&mut io::stderr(), error.as_bytes());
     Ok(INVALID_COMMAND_LINE)
+}
+
+/// Removes an argument that may be a URL with a password, for example because the name of its setting is missing.
+fn hide_url(report: &clap::Error, text: String) -> String {
+    let arguments = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue];
+    arguments.into_iter().fold(text, |text, kind| match report.get(kind) {
+        Some(ContextValue::String(argument)) if argument.contains([':', '@', '/', '=']) => text.replace(argument, "***"),
+        _ => text,
+    })
 }
 
 #[cfg(test)]

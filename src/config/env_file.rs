@@ -166,8 +166,10 @@ fn setting_of(line: &str) -> Option<Cow<'static, str>> {
 mod tests {
     use super::*;
 
+    type Variables = Vec<(String, String)>;
+
     /// The variables and the skipped lines.
-    fn parsed(text: &str) -> Result<(Vec<(String, String)>, Vec<usize>), (usize, String)> {
+    fn parsed(text: &str) -> Result<(Variables, Vec<usize>), (usize, String)> {
         let mut variables = Vec::new();
         let skipped = read(text.as_bytes(), |name, value| variables.push((name.to_owned(), value.to_owned())))?;
         Ok((variables, skipped))

@@ -51,10 +51,10 @@ fn hex(hash: impl AsRef<[u8]>) -> String {
 
 /// SQL texts that compare [`of()`], computed by PostgreSQL, with a list of tags.
 struct Comparisons {
-    is_one_of: String,
-    is_none_of: String,
+    includes: String,
+    excludes: String,
     /// The end of a comparison, and the beginning of another one.
-    and_is_none_of: String,
+    and_excludes: String,
 }
 
 static COMPARISONS: LazyLock<Comparisons> = LazyLock::new(|| {
@@ -63,9 +63,9 @@ static COMPARISONS: LazyLock<Comparisons> = LazyLock::new(|| {
     let text = format!("concat('{}', {})", *FORMAT, values.join(", "));
     let digest = format!("left(encode(sha256(convert_to({text}, 'UTF8')), 'hex'), {DIGITS})");
     Comparisons {
-        is_one_of: format!("{digest} = ANY (string_to_array("),
-        is_none_of: format!("{digest} <> ALL (string_to_array("),
-        and_is_none_of: format!("{END} AND {digest} <> ALL (string_to_array("),
+        includes: format!("{digest} = ANY (string_to_array("),
+        excludes: format!("{digest} <> ALL (string_to_array("),
+        and_excludes: format!("{END} AND {digest} <> ALL (string_to_array("),
     }
 });
 
@@ -106,11 +106,11 @@ fn in_sql(preconditions: &Preconditions) -> FixedSql<Bool> {
         (_, Some(TagSet::Any)) => constant(false),
         (None | Some(TagSet::Any), None) => constant(true),
         (None | Some(TagSet::Any), Some(TagSet::Tags(tags))) => {
-            FixedSql::new(&COMPARISONS.is_none_of).bind(list(tags), END)
+            FixedSql::new(&COMPARISONS.excludes).bind(list(tags), END)
         }
-        (Some(TagSet::Tags(tags)), None) => FixedSql::new(&COMPARISONS.is_one_of).bind(list(tags), END),
+        (Some(TagSet::Tags(tags)), None) => FixedSql::new(&COMPARISONS.includes).bind(list(tags), END),
         (Some(TagSet::Tags(tags)), Some(TagSet::Tags(others))) => {
-            FixedSql::new(&COMPARISONS.is_one_of).bind(list(tags), &COMPARISONS.and_is_none_of).bind(list(others), END)
+            FixedSql::new(&COMPARISONS.includes).bind(list(tags), &COMPARISONS.and_excludes).bind(list(others), END)
         }
     }
 }

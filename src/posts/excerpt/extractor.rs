@@ -76,7 +76,7 @@ impl Extractor {
         let resolve = |link: BrokenLink<'_>| {
             // `[text]` alone is only a reference if it has a definition.
             let is_reference = is_beginning || !matches!(link.link_type, LinkType::Shortcut);
-            is_reference.then(|| (CowStr::Borrowed(""), CowStr::Borrowed("")))
+            is_reference.then_some((CowStr::Borrowed(""), CowStr::Borrowed("")))
         };
         for event in Parser::new_with_broken_link_callback(source, OPTIONS, Some(resolve)) {
             self.read_markdown(event, source);
@@ -153,17 +153,15 @@ impl Extractor {
         if !INLINE.contains(&name) {
             self.push_gap();
         }
-        match &mut self.omitted_element {
-            Some((omitted, depth)) if omitted == name => {
-                *depth -= 1;
-                if *depth == 0 {
-                    self.omitted_element = None;
-                }
+        if let Some((omitted, depth)) = &mut self.omitted_element {
+            *depth -= u32::from(omitted == name);
+            if *depth == 0 {
+                self.omitted_element = None;
             }
-            Some(_) => {}
-            None if HEADINGS.contains(&name) => self.in_heading = false,
-            None if CONTAINERS.contains(&name) => self.open_containers = self.open_containers.saturating_sub(1),
-            None => {}
+        } else if HEADINGS.contains(&name) {
+            self.in_heading = false;
+        } else if CONTAINERS.contains(&name) {
+            self.open_containers = self.open_containers.saturating_sub(1);
         }
     }
 

@@ -176,7 +176,7 @@ impl Database {
     /// result includes every change that [`Database::revision`] covers at the time of the call. `body` may run twice.
     ///
     /// Without a replica this is [`Database::read_inline`] if `is_indexed`. Otherwise it is [`Database::read`] with at
-    /// most half of the connections for all such reads, and 2 seconds for each: then it is [`Error::TooExpensive`].
+    /// most a quarter of the connections for all such reads, and 2 seconds for each: then it is [`Error::TooExpensive`].
     pub async fn read_public<T: Send + 'static>(
         &self,
         is_indexed: bool,

@@ -4,8 +4,14 @@
 //! |---|---|---|---|
 //! | 1 | 1, on an additional connection | 1 | 1 |
 //! | 2 | 1 | 1 | 1 to 2 |
-//! | n | n - 1 | n / 2 | 1 to n |
+//! | 3 to 7 | n - 1 | 1 | 1 to n |
+//! | n | n - 1 | n / 4 | 1 to n |
+//!
+//! SQLite runs statements on this machine's cores, so long reads of callers without a key use at most half of the cores.
+//! The share of a quarter was measured with `bench/attack`: with half of 8 connections, all of which use a core, other
+//! requests take two to five times as long on a machine with two cores.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,11 +68,11 @@ pub(crate) struct LongReadPermit {
 }
 
 impl LongReads {
-    /// `size` is the number of connections that other calls may use. With `is_single_session`, the server has one
-    /// session only, which all calls share.
-    pub(crate) fn new(size: u32, is_single_session: bool) -> Self {
+    /// `size` is the number of connections that other calls may use. `cores` is the number of this machine's cores if
+    /// they run the statements. With `is_single_session`, the server has one session only, which all calls share.
+    pub(crate) fn new(size: u32, cores: Option<NonZero<usize>>, is_single_session: bool) -> Self {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let anonymous = (size / 2).max(1);
+        let anonymous = (size / 4).min(cores.map_or(usize::MAX, |cores| cores.get() / 2)).max(1);
         Self {
             anonymous: Arc::new(Semaphore::new(anonymous)),
             anonymous_queue: Arc::new(Semaphore::new(anonymous.saturating_add(ANONYMOUS_QUEUE))),
@@ -116,13 +122,18 @@ mod tests {
     #[test]
     fn long_reads_leave_a_connection_to_other_calls() {
         for (size, all, anonymous, has_own) in
-            [(1, 1, 1, true), (2, 1, 1, false), (3, 2, 1, false), (8, 7, 4, false), (1000, 999, 500, false)]
+            [(1, 1, 1, true), (2, 1, 1, false), (3, 2, 1, false), (8, 7, 2, false), (1000, 999, 250, false)]
         {
-            let limits = LongReads::new(size, false);
+            let limits = LongReads::new(size, None, false);
             assert_eq!(limits.all.available_permits(), all, "{size}");
             assert_eq!(limits.anonymous.available_permits(), anonymous, "{size}");
             assert_eq!(limits.has_own_connection(), has_own, "{size}");
         }
-        assert!(!LongReads::new(1, true).has_own_connection());
+        assert!(!LongReads::new(1, None, true).has_own_connection());
+        for (cores, anonymous) in [(1, 1), (2, 1), (6, 3), (64, 8)] {
+            let limits = LongReads::new(32, NonZero::new(cores), false);
+            assert_eq!(limits.anonymous.available_permits(), anonymous, "{cores} cores");
+            assert_eq!(limits.all.available_permits(), 31);
+        }
     }
 }

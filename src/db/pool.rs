@@ -101,11 +101,11 @@ impl Pool {
         purpose: Purpose,
         options: PoolOptions,
     ) -> std::io::Result<Self> {
-        let (is_pooled, is_single_session) = match url {
-            DatabaseUrl::Postgres(url) => (url.transaction_pooling, url.has_single_session),
-            DatabaseUrl::Sqlite { .. } => (false, false),
+        let (is_pooled, is_single_session, cores) = match url {
+            DatabaseUrl::Postgres(url) => (url.transaction_pooling, url.has_single_session, None),
+            DatabaseUrl::Sqlite { .. } => (false, false, std::thread::available_parallelism().ok()),
         };
-        let long_reads = LongReads::new(options.size, is_single_session);
+        let long_reads = LongReads::new(options.size, cores, is_single_session);
         let cancel_queue = cancel::url(url, direct).map(cancel::start).transpose()?;
         let total = options.size.saturating_add(long_reads.has_own_connection().into());
         let size = usize::try_from(options.size).unwrap_or(usize::MAX);

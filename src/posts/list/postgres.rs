@@ -27,7 +27,8 @@ pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: us
         let sequence = Sequence { column: Column::Id, order: Order::Ascending, after: None };
         sql = sql.text(" ORDER BY ").append(order(sort_columns(Column::Id, true), sequence, POSTGRES));
     }
-    and_limit(sql, limit).text(") AS found").get_result(conn)
+    let sql = and_limit(sql, limit).text(") AS found");
+    if selection.filter.is_indexed() { sql.get_result(conn) } else { sql.uncached().get_result(conn) }
 }
 
 /// The ids of at most `limit` posts, in this order.
@@ -39,7 +40,7 @@ pub(crate) fn ids(
 ) -> QueryResult<Vec<i64>> {
     let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ").append(selected(selection));
     let sql = sql.text(" ORDER BY ").append(order(sort_columns(sequence.column, true), sequence, POSTGRES));
-    and_limit(sql, limit).load(conn)
+    and_limit(sql, limit).uncached().load(conn)
 }
 
 /// The number of posts that the planner expects.
@@ -89,7 +90,7 @@ pub(crate) fn in_page(selection: Selection<'_>, sequence: Sequence<'_>, limit: u
         .text(" FROM posts WHERE (SELECT count(*) FROM scan) < ")
         .bind(integer(limit), " AND ");
     let sql = sql.append(listed()).text(" AND ").append(searched());
-    and_limit(sql.text(" OFFSET 0) AS posts ORDER BY ").append(by()), limit).text("))")
+    and_limit(sql.text(" OFFSET 0) AS posts ORDER BY ").append(by()), limit).text("))").uncached()
 }
 
 /// The sort column, to select after the id.
@@ -170,7 +171,6 @@ fn integer(number: usize) -> BindValue {
     BindValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// Searches are planned with their values: their statements are not cached.
 fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
-    sql.text(" LIMIT ").bind(integer(limit), "").uncached()
+    sql.text(" LIMIT ").bind(integer(limit), "")
 }

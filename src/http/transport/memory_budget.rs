@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn callers_without_a_key_leave_a_part_for_those_with_one() {
-        const LONG: usize = 2 * SHORT as usize;
+        const LONG: usize = 128 * 1024;
         let budget = MemoryBudget::new(1 << 20, 1 << 20);
         let long: Vec<_> = (0..12).map(|_| budget.reserve(Share::Public, LONG).unwrap()).collect();
         assert_eq!(budget.reserve(Share::Public, LONG).unwrap_err(), BudgetExhausted);

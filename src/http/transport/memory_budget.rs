@@ -37,7 +37,7 @@ struct BudgetInner {
 pub enum Share {
     /// A caller without a key: half for more than 64 KiB, and otherwise seven eighths.
     Public,
-    /// The request body of a caller with a key: three quarters.
+    /// The request body of a caller with a key: half.
     Upload,
     /// A response to a caller with a key: all.
     Keyed,
@@ -114,7 +114,7 @@ impl MemoryBudget {
             + match share {
                 Share::Public if bytes > SHORT => responses / 2,
                 Share::Public => responses / 8 * 7,
-                Share::Upload => responses / 4 * 3,
+                Share::Upload => responses / 2,
                 Share::Keyed => responses,
             }
     }

@@ -194,8 +194,8 @@ pub(super) fn milliseconds(text: &str) -> Option<Duration> {
     text.parse().ok().filter(|milliseconds| (1..=3_600_000).contains(milliseconds)).map(Duration::from_millis)
 }
 
-/// The minimum of `RESPONSE_BYTES`. Three quarters of it are enough for the largest request body, a batch of 16 MiB.
-const MIN_RESPONSE_BYTES: u64 = 32 * 1024 * 1024;
+/// The minimum of `RESPONSE_BYTES`. Half of it is enough for the largest request body, a batch of 16 MiB, and its buffer.
+const MIN_RESPONSE_BYTES: u64 = 40 * 1024 * 1024;
 
 pub(super) fn response_bytes(text: &str) -> Option<u64> {
     text.parse().ok().filter(|bytes| *bytes >= MIN_RESPONSE_BYTES)

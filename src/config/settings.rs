@@ -146,7 +146,7 @@ settings! {
             "The default is 64 MiB";
         response_bytes RESPONSE_BYTES = "RESPONSE_BYTES", "BYTES", default "67108864":
             "Bytes of memory for requests and responses in progress, in addition to `CACHE_BYTES`";
-            "an integer number of bytes, at least 33554432";
+            "an integer number of bytes, at least 41943040";
             "The default is 64 MiB. Beyond it, the response is 503. Responses of more than 64 KiB to clients without \
              an API key may use half of it, shorter ones seven eighths";
     }

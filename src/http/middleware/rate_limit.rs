@@ -81,6 +81,7 @@ impl RateLimiter {
 
 /// Whether the address has sent too many invalid keys, and this key was not valid within the last hour. `key` is its
 /// hash.
+#[must_use]
 pub fn has_too_many_failures(request: &ServiceRequest, key: &[u8; 32]) -> bool {
     limits(request).is_some_and(|limits| {
         let now = limits.now();
@@ -90,6 +91,7 @@ pub fn has_too_many_failures(request: &ServiceRequest, key: &[u8; 32]) -> bool {
 }
 
 /// The error for an invalid key of an address that has sent too many of them.
+#[must_use]
 pub fn refuse_invalid_key(request: &ServiceRequest) -> ApiError {
     limits(request).map_or(ApiError::KeyInvalid, |limits| {
         let status = limits.failures.status(address_id(request), limits.now());

@@ -37,7 +37,7 @@ struct BudgetInner {
 pub enum Share {
     /// A caller without a key: half for more than 64 KiB, and otherwise seven eighths.
     Public,
-    /// The request body of a caller with a key: three quarters.
+    /// The request body of a caller with a key: half.
     Upload,
     /// A response to a caller with a key: all.
     Keyed,
@@ -114,7 +114,7 @@ impl MemoryBudget {
             + match share {
                 Share::Public if bytes > SHORT => responses / 2,
                 Share::Public => responses / 8 * 7,
-                Share::Upload => responses / 4 * 3,
+                Share::Upload => responses / 2,
                 Share::Keyed => responses,
             }
     }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn callers_without_a_key_leave_a_part_for_those_with_one() {
-        const LONG: usize = 2 * SHORT as usize;
+        const LONG: usize = 128 * 1024;
         let budget = MemoryBudget::new(1 << 20, 1 << 20);
         let long: Vec<_> = (0..12).map(|_| budget.reserve(Share::Public, LONG).unwrap()).collect();
         assert_eq!(budget.reserve(Share::Public, LONG).unwrap_err(), BudgetExhausted);

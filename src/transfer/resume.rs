@@ -75,12 +75,10 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
 }
 
 fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
-    let (mut ids, mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ImportedPost { entry: BatchEntry { id, base, row }, external_slug, .. } in batch {
-        if let Some(id) = id {
-            ids.push(*id);
-            continue;
-        }
+    let ids: Vec<i64> = batch.iter().filter_map(|post| post.entry.id).collect();
+    let (mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let without_id = batch.iter().filter(|post| post.entry.id.is_none());
+    for ImportedPost { entry: BatchEntry { base, row, .. }, external_slug, .. } in without_id {
         if base.is_none() {
             slugs.push(&row.slug);
         }

@@ -47,7 +47,7 @@ fn from_microseconds(microseconds: i64) -> Result<Option<Timestamp>, ()> {
     Timestamp::from_microseconds(microseconds).map(Some).map_err(|_| ())
 }
 
-/// Whether the year is 0 or negative. `MySQL` stores `0000-00-00 00:00:00` for "no date", and PHP prints it as
+/// Whether the year is 0 or negative. WordPress stores `0000-00-00 00:00:00` for "no date", and PHP prints it as
 /// `-0001-11-30` or `Wed, 30 Nov -0001`.
 fn has_no_year(text: &str) -> bool {
     text.split_ascii_whitespace().any(|word| {

@@ -76,7 +76,7 @@ async fn invalid_slugs_are_reported_as_given(database: TestDatabase) {
         (long.as_str(), "A title", &long[..200]),
         (" \n", "A title", "a-title-2"),
     ];
-    let items: String = given.iter().map(|(name, title, _)| item(&WordpressItem { name, title, ..POST })).collect();
+    let items: String = given.iter().map(|(name, title, _)| item(&WordpressItem { title, name, ..POST })).collect();
     let outcome = import(&sandbox, "wordpress", &[], &wordpress(&items));
     let hundred = "a".repeat(100);
     assert_eq!(

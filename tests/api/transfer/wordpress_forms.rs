@@ -158,8 +158,11 @@ async fn prefixes_channels_and_versions_vary(database: TestDatabase) {
     let old = whole.replace("/export/1.2/", "/export/1.0/").replace(">1.2<", ">1.0<");
     let https = whole.replace("http://wordpress.org", "https://wordpress.org");
     let channels = whole.replace("</channel>", &format!("</channel><channel>{}</channel>", item(&POST)));
+    let marked = format!("\u{feff}{whole}");
     let appended = format!("\n\n{whole}\n{whole}").replace('\n', "\r\n");
-    for (file, count) in [(&renamed, 1), (&undeclared, 1), (&old, 1), (&https, 1), (&channels, 2), (&appended, 2)] {
+    for (file, count) in
+        [(&renamed, 1), (&undeclared, 1), (&old, 1), (&https, 1), (&marked, 1), (&channels, 2), (&appended, 2)]
+    {
         let output = import(&sandbox, "wordpress", &[], file).success();
         assert_eq!(output, format!("imported {count} posts, skipped 0 items\n"), "{file}");
     }

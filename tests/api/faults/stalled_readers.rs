@@ -28,7 +28,7 @@ fn long_content(seed: i64) -> String {
     let mut state = seed.unsigned_abs() + 1;
     let mut letter = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b"abcd"[(state >> 62) as usize])
+        char::from(b"abcd"[usize::try_from(state >> 62).unwrap()])
     };
     (0..500_000).map(|_| letter()).collect()
 }
@@ -66,7 +66,7 @@ fn page(number: i64) -> String {
 async fn exhaust(api: &Api, path: impl Fn(i64) -> String) -> Vec<TcpStream> {
     let mut clients = Vec::new();
     let refused = wait_for("a long page to be refused", async || {
-        clients.push(stall(api.server.address, &path(clients.len() as i64), ""));
+        clients.push(stall(api.server.address, &path(i64::try_from(clients.len()).unwrap()), ""));
         assert!(budget(api).used() <= budget(api).limit());
         let reply = api.get("/api/posts?limit=99").await;
         (reply.status != 200).then_some(reply)

@@ -48,8 +48,7 @@ pub(crate) fn estimate(conn: &mut PgConnection, selection: Selection<'_>) -> Que
     let sql = FixedSql::<Text>::new("EXPLAIN (FORMAT JSON) SELECT FROM posts WHERE ");
     let plan: String = sql.append(selected(selection)).uncached().get_result(conn)?;
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap_or_default();
-    let rows = plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_f64);
-    Ok(rows.map_or(0, |rows| rows as i64))
+    Ok(plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_i64).unwrap_or(0))
 }
 
 /// Whether the planner estimates how many posts match a search, which takes it 0.2 ms. Otherwise it assumes that few do.

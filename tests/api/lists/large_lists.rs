@@ -205,10 +205,25 @@ async fn long_lists_match_the_model(database: TestDatabase) {
             let query = parse("-id", published, times, terms);
             let total = count::total(&mut conn, &query.filter, count::Count::Exact, None).unwrap().unwrap();
             assert_eq!(
-                (total.posts, total.is_estimate),
-                (matching.len() as i64, false),
+                (usize::try_from(total.posts).unwrap(), total.is_estimate),
+                (matching.len(), false),
                 "{published} {times:?} {terms:?}"
             );
         }
+    }
+}
+
+#[on_both]
+async fn estimated_total_of_a_search_is_close(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    for (terms, expected) in
+        [(&["all"][..], 10_001..12_000), (&["title", "all"][..], 10_001..12_000), (&["red"][..], 3600..3601)]
+    {
+        let query = parse("-id", "true", [None; 4], terms);
+        let total = count::total(&mut conn, &query.filter, count::Count::Estimated, None).unwrap().unwrap();
+        assert_eq!(total.is_estimate, total.posts > 10_000);
+        assert!(expected.contains(&total.posts), "{terms:?}: {total:?}");
     }
 }

@@ -76,18 +76,24 @@ fn sqlite_rejects_posts_without_reading_their_rows() {
     }
 }
 
-/// The number of rows of `posts` that PostgreSQL reads for `work`. PostgreSQL counts the rows that it finds in an index
-/// for the index.
+/// The number of rows of `posts` that PostgreSQL reads for `work`.
 pub(super) fn rows_read(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> QueryResult<()>) -> i64 {
-    let read: Result<i64, diesel::result::Error> = conn.transaction(|conn| {
+    let rows: Result<i64, diesel::result::Error> = conn.transaction(|conn| {
+        let before = count_rows_read(conn)?;
         work(conn)?;
-        let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
-        let rows = "(SELECT sum(pg_stat_get_xact_tuples_fetched(oid) + pg_stat_get_xact_tuples_returned(oid) \
-                    * (relkind = 'r')::int)::bigint FROM pg_class WHERE oid = 'posts'::regclass \
-                    OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'posts'::regclass))";
-        diesel::select(diesel::dsl::sql::<BigInt>(rows)).get_result(conn)
+        Ok(count_rows_read(conn)? - before)
     });
-    read.unwrap()
+    rows.unwrap()
+}
+
+/// The rows that PostgreSQL has read since it last published its counters. It counts a row that it finds in an index for
+/// the index.
+fn count_rows_read(conn: &mut Connection) -> QueryResult<i64> {
+    let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
+    let rows = "(SELECT sum(pg_stat_get_xact_tuples_fetched(oid) + pg_stat_get_xact_tuples_returned(oid) \
+                * (relkind = 'r')::int)::bigint FROM pg_class WHERE oid = 'posts'::regclass \
+                OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'posts'::regclass))";
+    diesel::select(diesel::dsl::sql::<BigInt>(rows)).get_result(conn)
 }
 
 fn filled_postgres() -> Option<TestDatabase> {

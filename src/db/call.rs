@@ -43,8 +43,8 @@ enum Phase {
 
 impl Call {
     pub(crate) fn new(queue: Option<CancelQueue>, stats: Arc<CallStats>) -> Arc<Self> {
-        let state = CallState { phase: Phase::Waiting, is_canceled: false, has_permit: false };
-        Arc::new(Self { state: Mutex::new(state), permit_returned: Condvar::new(), queue, stats })
+        let waiting = CallState { phase: Phase::Waiting, is_canceled: false, has_permit: false };
+        Arc::new(Self { state: Mutex::new(waiting), permit_returned: Condvar::new(), queue, stats })
     }
 
     /// Attaches the connection. Returns `false` if the call has been canceled.

@@ -144,7 +144,7 @@ impl Database {
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.read_long(Requester::Trusted, body).await
+        Box::pin(self.read_long(Requester::Trusted, body)).await
     }
 
     async fn read_long<T: Send + 'static>(
@@ -198,7 +198,7 @@ impl Database {
                 self.count_error(within_deadline(read).instrument(span).await)
             }
             _ if is_indexed => self.read_inline(body).await,
-            _ => self.read_long(Requester::Anonymous, body).await,
+            _ => Box::pin(self.read_long(Requester::Anonymous, body)).await,
         }
     }
 

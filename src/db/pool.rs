@@ -180,9 +180,11 @@ impl Pool {
         let is_pooled = self.is_pooled;
         let call = self.begin_call();
         let running = Arc::clone(&call);
-        let body = move |conn: &mut Connection| match is_pooled {
-            true => conn.long_read_transaction(requester.transaction_start(), body, || running.end_body()),
-            false => body(conn),
+        let body = move |conn: &mut Connection| {
+            if !is_pooled {
+                return body(conn);
+            }
+            conn.long_read_transaction(requester.transaction_start(), body, || running.end_body())
         };
         let run = self.run_blocking(guards, call, CallKind::Read, body);
         match requester {
@@ -201,10 +203,11 @@ impl Pool {
         is_indexed: bool,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
-        match is_indexed {
-            true => self.run(CallKind::Read, body).await,
-            false => self.run_long(Requester::Anonymous, body).await,
+        if is_indexed {
+            return self.run(CallKind::Read, body).await;
         }
+        // Boxed, because most reads do not need its large state.
+        Box::pin(self.run_long(Requester::Anonymous, body)).await
     }
 
     /// Runs `body` on the caller's thread. Falls back to [`Pool::run`] if no open connection is free, or if inline
@@ -272,7 +275,7 @@ impl Pool {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let connections = self.connections.clone();
-        let cancel = CancelOnDrop::new(&call);
+        let cancel = (kind == CallKind::Read).then(|| CancelOnDrop::new(&call));
         let task = tokio::task::spawn_blocking(move || {
             let _guards = guards;
             let mut pooled = connections.get().map_err(|error| Error::Unreachable(error.to_string()))?;
@@ -280,15 +283,10 @@ impl Pool {
             let _watch = watchdog::watch(&call, (kind == CallKind::Read).then_some(DEADLINE), CLOSE_AFTER);
             pooled.run_call(&call, body)
         });
-        let cancel = match kind {
-            CallKind::Read => Some(cancel),
-            CallKind::Write => {
-                cancel.disarm();
-                None
-            }
-        };
         let result = task.await;
-        cancel.map(CancelOnDrop::disarm);
+        if let Some(cancel) = cancel {
+            cancel.disarm();
+        }
         match result {
             Ok(result) => result,
             Err(join_error) => match join_error.try_into_panic() {

@@ -77,7 +77,7 @@ fn watched() -> MutexGuard<'static, Watched> {
 
 fn run() {
     loop {
-        thread::sleep(INTERVAL);
+        thread::park_timeout(INTERVAL);
         end_overdue(Instant::now());
     }
 }

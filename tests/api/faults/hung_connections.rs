@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::support::database::execute;
 use crate::support::stalling_proxy::StallingProxy;
 use crate::support::{Api, Engine, TestDatabase, postgres, wait_until};
 
@@ -46,31 +47,31 @@ async fn hung_connections_are_replaced() {
     assert_eq!(proxy.stalled(), 0);
 }
 
-/// A statement that runs when its connection hangs, not a ping before it.
+/// A statement that runs when its connection hangs, not a ping before it. The scheduler's statements hang, too.
 #[tokio::test]
 async fn a_call_on_a_hung_connection_ends() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let proxy = StallingProxy::start(&database.url);
     let api = Api::start(&Arc::new(database), |config| {
         config.database = postgres::parse(&proxy.url().parse().unwrap());
-        config.pool.size = 1;
+        config.pool.size = 2;
         config.cache_bytes = 0;
     });
     let post = api.create(json!({"title": "A post", "published": true})).await;
     let path = format!("/api/posts/{}", post["id"]);
     // The table is locked, so that the read is in the database when the proxy stalls.
     let mut lock = api.server.database.connect();
-    crate::support::database::execute(&mut lock, "BEGIN");
-    crate::support::database::execute(&mut lock, "LOCK TABLE posts IN ACCESS EXCLUSIVE MODE");
+    execute(&mut lock, "BEGIN");
+    execute(&mut lock, "LOCK TABLE posts IN ACCESS EXCLUSIVE MODE");
     let waiting = "SELECT count(*) AS number FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let stall = async {
         wait_until("the read to wait", async || api.server.database.query_number(waiting) > 0).await;
         proxy.stall();
-        crate::support::database::execute(&mut lock, "ROLLBACK");
+        execute(&mut lock, "ROLLBACK");
     };
     let (reply, ()) = tokio::join!(api.get(&path).into_future(), stall);
-    reply.problem(503, "database_unavailable");
+    reply.expect(503);
     wait_until("the connection to be replaced", async || api.get(&path).await.status == 200).await;
     assert!(closed(&api) > 0);
 }

@@ -121,7 +121,7 @@ async fn long_reads_beyond_the_queue_are_refused(database: TestDatabase) {
     let read = || api.server.connections.read_public(false, run_endless_query).boxed_local();
     let mut reads: Vec<_> = (0..200).map(|_| read()).collect();
     // Polls each read once: those that find the queue full end at once.
-    let refused = reads.iter_mut().filter_map(|read| read.now_or_never());
+    let refused = reads.iter_mut().filter_map(FutureExt::now_or_never);
     let refused: Vec<_> = refused.collect();
     assert!(refused.iter().all(|result| matches!(result, Err(Error::Busy(_)))));
     assert!((1..200).contains(&refused.len()), "{}", refused.len());
@@ -235,11 +235,11 @@ async fn cancellation_never_hits_a_later_query() {
 async fn cancellation_behind_a_pooler_hits_no_other_client() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     let Some(pooler) = Pooler::start(&database.url, 1) else { return };
-    let pooled = postgres::parse(&pooler.url.parse().unwrap());
-    let mut other = Connection::open(&pooled).unwrap();
+    let url = postgres::parse(&pooler.url.parse().unwrap());
+    let mut other = Connection::open(&url).unwrap();
     let direct = database.parsed();
     let api = Api::start(&Arc::new(database), |config| {
-        config.database = pooled;
+        config.database = url;
         config.endpoints.direct = Some(direct);
         config.pool = PoolOptions { size: 2, wait: POOL_WAIT };
     });

@@ -52,15 +52,27 @@ pub(crate) fn store_records(
             (location, other) => others.push(location.with_value(other).0),
         }
     }
-    if is_resumable {
-        let candidates: Vec<&ImportedPost> = posts.iter().map(|post| &post.value).collect();
-        let stored = resume::find_stored(conn, &candidates)?;
-        report.already_stored += stored.len() as u64;
-        let mut indexes = 0..;
-        posts.retain(|_| indexes.next().is_none_or(|index| !stored.contains(&index)));
-    }
+    report.already_stored += remove_stored(conn, &mut posts, is_resumable)?;
     store_posts(conn, posts, is_resumable, report)?;
     others.into_iter().try_for_each(|other| store_other(conn, &other, report))
+}
+
+/// Removes the posts that are stored already, and returns their number. Looks for all posts of a resumable import, and
+/// otherwise for those of other systems: a second import of the same file must not store them again under other slugs.
+fn remove_stored(
+    conn: &mut Connection,
+    posts: &mut Vec<Located<ImportedPost>>,
+    is_resumable: bool,
+) -> QueryResult<u64> {
+    let is_candidate = |post: &ImportedPost| is_resumable || (post.external_slug.is_some() && post.is_identifiable());
+    let (candidates, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(posts).into_iter().partition(|post| is_candidate(&post.value));
+    let values: Vec<&ImportedPost> = candidates.iter().map(|post| &post.value).collect();
+    let stored = if values.is_empty() { HashSet::new() } else { resume::find_stored(conn, &values)? };
+    let new = candidates.into_iter().enumerate().filter(|(index, _)| !stored.contains(index)).map(|(_, post)| post);
+    posts.extend(new.chain(rest));
+    posts.sort_by_key(|post| post.number);
+    Ok(stored.len() as u64)
 }
 
 /// What a post's outcome is reported with.

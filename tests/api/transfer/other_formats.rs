@@ -40,6 +40,24 @@ async fn interrupted_import_resumes_when_run_again(database: TestDatabase) {
     assert_eq!(again, "imported 0 posts, 2 already stored, skipped 0 posts\n");
 }
 
+/// Without `--resumable`, too: otherwise the second import would store a copy of each post under a numbered slug.
+#[on_both]
+async fn importing_a_file_twice_stores_each_post_once(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let page = item(&WordpressItem { title: "A page", name: "page", kind: "page", ..POST });
+    let wordpress = wordpress(&[item(&POST), page.clone(), page.replace("A page", "Another page")].concat());
+    let ghost = ghost(&[ghost_post(&json!({"slug": "b"})), ghost_post(&json!({"slug": "with_underscore"}))]);
+    for (format, file, imported, summary) in
+        [("wordpress", &wordpress, 3, "skipped 0 items\n"), ("ghost", &ghost, 2, "skipped 0 posts\n")]
+    {
+        let run = || import(&sandbox, format, if imported == 3 { &["--pages"] } else { &[] }, file).success();
+        assert_eq!(run(), format!("imported {imported} posts, {summary}"));
+        let stored = exported(&sandbox);
+        assert_eq!(run(), format!("imported 0 posts, {imported} already stored, {summary}"));
+        assert_eq!(exported(&sandbox), stored);
+    }
+}
+
 #[on_both]
 async fn wrong_or_truncated_files_store_nothing(database: TestDatabase) {
     let sandbox = sandbox(&database);

@@ -40,6 +40,10 @@ impl Running {
     fn run(&self, conn: &mut Connection) -> QueryResult<()> {
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.maximum.fetch_max(now, Ordering::SeqCst);
+        if let Backend::Postgres(conn) = &mut conn.backend {
+            // Otherwise the server would end the query by itself.
+            sql_query("SET statement_timeout = 0").execute(conn)?;
+        }
         let result = run_endless_query(conn);
         self.now.fetch_sub(1, Ordering::SeqCst);
         result
@@ -267,11 +271,16 @@ async fn pooled_reads_end_by_the_servers_timeout() {
         config.database = postgres::parse(&pooler.url.parse().unwrap());
         config.pool = PoolOptions { size: 2, wait: POOL_WAIT };
     });
-    let running = Arc::new(Running::default());
-    let running_read = Arc::clone(&running);
-    let result = api.server.connections.read_public(false, move |conn| running_read.run(conn)).await;
+    let has_ended = Arc::new(AtomicUsize::new(0));
+    let ended = Arc::clone(&has_ended);
+    let read = move |conn: &mut Connection| {
+        let result = run_endless_query(conn);
+        ended.fetch_add(1, Ordering::SeqCst);
+        result
+    };
+    let result = api.server.connections.read_public(false, read).await;
     assert!(matches!(result, Err(Error::TooExpensive | Error::Deadline)), "{result:?}");
-    wait_until("the query to end", async || running.now.load(Ordering::SeqCst) == 0).await;
+    wait_until("the query to end", async || has_ended.load(Ordering::SeqCst) == 1).await;
 }
 
 #[tokio::test]

@@ -181,7 +181,9 @@ pub(crate) fn print_report(report: &clap::Error) -> io::Result<u8> {
 fn hide_url(report: &clap::Error, text: String) -> String {
     let arguments = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue];
     arguments.into_iter().fold(text, |text, kind| match report.get(kind) {
-        Some(ContextValue::String(argument)) if argument.contains([':', '@', '/', '=']) => text.replace(argument, "***"),
+        Some(ContextValue::String(argument)) if argument.contains([':', '@', '/', '=']) => {
+            text.replace(argument, "***")
+        }
         _ => text,
     })
 }

@@ -276,10 +276,14 @@ async fn pipelined_requests_do_not_occupy_memory(database: TestDatabase) {
 #[on_both]
 async fn metrics_show_the_memory_of_responses(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.admin_port = Some(0));
-    api.get("/api/posts").await.expect(200);
     let url = format!("http://{}/metrics", api.server.admin_address.unwrap());
-    let text =
-        reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap().text().await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let text = wait_for("a response in the cache", async || {
+        api.get("/api/posts").await.expect(200);
+        let text = client.get(&url).send().await.unwrap().text().await.unwrap();
+        (!text.contains("posts_api_response_memory_bytes 0\n")).then_some(text)
+    })
+    .await;
     for (name, minimum) in [
         ("response_memory_bytes", 1.0),
         ("response_memory_limit_bytes", 134_217_728.0),

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
+use std::time::Instant;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::large_lists::fill;
 use crate::support::database::execute;
-use crate::support::{Api, Engine, TestDatabase, ids, on_both, statements};
+use crate::support::{Api, Engine, TestDatabase, WAIT_LIMIT, ids, on_both, statements};
 
 const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
 
@@ -100,9 +101,17 @@ fn filled_postgres() -> Option<TestDatabase> {
     let database = TestDatabase::create(Engine::Postgres)?;
     database.migrate();
     fill(&mut database.connect());
-    // Moves the pending list of the search index into the index, and marks all rows as visible.
-    database.execute("VACUUM ANALYZE posts");
-    Some(database)
+    let invisible = "SELECT (relpages - relallvisible)::bigint AS number FROM pg_class WHERE oid = 'posts'::regclass";
+    let began = Instant::now();
+    // Moves the pending list of the search index into the index, and marks all rows as visible. A session that another
+    // test is opening can prevent the latter.
+    loop {
+        database.execute("VACUUM ANALYZE posts");
+        if database.query_number(invisible) == 0 {
+            return Some(database);
+        }
+        assert!(began.elapsed() < WAIT_LIMIT, "timed out: VACUUM does not mark all rows as visible");
+    }
 }
 
 #[test]

@@ -21,7 +21,10 @@ class PostSummary:
 
     Attributes:
         created_at (datetime.datetime): When the post was created. Example: 2026-01-31T12:00:00.000000Z.
-        excerpt (str): The beginning of the content as plain text, cut at a word boundary. Example: My first post..
+        excerpt (str): The beginning of the content as plain text, without headings, code blocks, and images. It ends
+            with `…` if
+            and only if it was cut: the text is longer than 200 characters, or the content is longer than 4096 bytes.
+            Example: My first post..
         id (int): Unique identifier. The id of a deleted post is not used again. Example: 1.
         published (bool): Whether the post is public. A post that is not published is a draft.
         published_at (datetime.datetime | None): When the post was first published, or the time for which its

@@ -230,7 +230,8 @@ export type PostSummary = {
      */
     created_at: string;
     /**
-     * The beginning of the content as plain text, cut at a word boundary.
+     * The beginning of the content as plain text, without headings, code blocks, and images. It ends with `…` if
+     * and only if it was cut: the text is longer than 200 characters, or the content is longer than 4096 bytes.
      */
     excerpt: string;
     /**
@@ -401,7 +402,7 @@ export type ListKeysErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
 };
@@ -426,7 +427,7 @@ export type CreateKeyData = {
 
 export type CreateKeyErrors = {
     /**
-     * `malformed_json`: Malformed JSON
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
@@ -441,6 +442,10 @@ export type CreateKeyErrors = {
      * `request_timeout`: Request timeout
      */
     408: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
     /**
      * `body_too_large`: Request body too large
      */
@@ -462,7 +467,7 @@ export type CreateKeyErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -496,6 +501,10 @@ export type RevokeKeyData = {
 
 export type RevokeKeyErrors = {
     /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
      * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
@@ -512,6 +521,10 @@ export type RevokeKeyErrors = {
      */
     409: Problem;
     /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
      * `unsupported_content_encoding`: Content-Encoding not supported
      */
     415: Problem;
@@ -524,7 +537,7 @@ export type RevokeKeyErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -548,15 +561,14 @@ export type ListPostsData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of an earlier response, such as `"1-1"`. If the resource has not changed since, the response is 304 without
-         * a body.
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
          */
         'If-None-Match'?: string;
     };
     path?: never;
     query?: {
         /**
-         * The maximum number of posts on the page. A page also ends at 8 MiB of content.
+         * The maximum number of posts on the page. A page also ends at 8 MiB of content, without an API key at 1 MiB.
          */
         limit?: number;
         /**
@@ -604,8 +616,8 @@ export type ListPostsData = {
          */
         view?: 'full' | 'summary';
         /**
-         * Adds `total` and `total_is_estimate` to the response. An estimate is exact up to 10,000 posts, and its cost does
-         * not depend on the number of posts.
+         * Adds `total` and `total_is_estimate` to the response. `estimated` is exact up to 10,000 posts and costs less.
+         * Without an API key, `exact` is exact up to 100,000 posts, and an estimate above.
          */
         count?: 'none' | 'exact' | 'estimated';
     };
@@ -614,13 +626,17 @@ export type ListPostsData = {
 
 export type ListPostsErrors = {
     /**
-     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor
+     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
      */
     400: Problem;
     /**
      * `key_required`: API key required; `key_invalid`: Invalid API key
      */
     401: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
     /**
      * `rate_limited`: Too many requests
      */
@@ -630,7 +646,7 @@ export type ListPostsErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `query_too_expensive`: Query too expensive; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
 };
@@ -682,6 +698,10 @@ export type CreatePostErrors = {
      */
     409: Problem;
     /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
      * `body_too_large`: Request body too large
      */
     413: Problem;
@@ -702,7 +722,7 @@ export type CreatePostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -758,6 +778,10 @@ export type CreatePostsErrors = {
      */
     409: Problem;
     /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
      * `body_too_large`: Request body too large
      */
     413: Problem;
@@ -778,7 +802,7 @@ export type CreatePostsErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -802,8 +826,7 @@ export type GetPostBySlugData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of an earlier response, such as `"1-1"`. If the resource has not changed since, the response is 304 without
-         * a body.
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
          */
         'If-None-Match'?: string;
     };
@@ -819,6 +842,10 @@ export type GetPostBySlugData = {
 
 export type GetPostBySlugErrors = {
     /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
      * `key_invalid`: Invalid API key
      */
     401: Problem;
@@ -826,6 +853,10 @@ export type GetPostBySlugErrors = {
      * `not_found`: Not found
      */
     404: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
     /**
      * `rate_limited`: Too many requests
      */
@@ -835,7 +866,7 @@ export type GetPostBySlugErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
 };
@@ -855,11 +886,12 @@ export type PutPostData = {
     body: PutPost;
     headers?: {
         /**
-         * The `ETag` of the resource as last read, such as `"1-1"`. Replaces only that version; otherwise the response is 412.
+         * The `ETag` of the resource as last read. Replaces only that version; otherwise the response is 412.
          */
         'If-Match'?: string;
         /**
-         * `*` creates only: if the resource exists, the response is 412.
+         * `*` creates only: if the resource exists, the response is 412. With an `ETag`, the response is 412 if the resource
+         * exists with this `ETag`.
          */
         'If-None-Match'?: string;
     };
@@ -919,7 +951,7 @@ export type PutPostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -947,7 +979,7 @@ export type DeletePostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
@@ -999,7 +1031,7 @@ export type DeletePostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -1023,8 +1055,7 @@ export type GetPostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of an earlier response, such as `"1-1"`. If the resource has not changed since, the response is 304 without
-         * a body.
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
          */
         'If-None-Match'?: string;
     };
@@ -1040,6 +1071,10 @@ export type GetPostData = {
 
 export type GetPostErrors = {
     /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
      * `key_invalid`: Invalid API key
      */
     401: Problem;
@@ -1047,6 +1082,10 @@ export type GetPostErrors = {
      * `not_found`: Not found
      */
     404: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
     /**
      * `rate_limited`: Too many requests
      */
@@ -1056,7 +1095,7 @@ export type GetPostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
 };
@@ -1076,7 +1115,7 @@ export type UpdatePostData = {
     body: UpdatePost;
     headers?: {
         /**
-         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
@@ -1144,7 +1183,7 @@ export type UpdatePostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -1171,7 +1210,7 @@ export type PublishPostData = {
     body?: Publish;
     headers?: {
         /**
-         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
@@ -1235,7 +1274,7 @@ export type PublishPostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**
@@ -1259,7 +1298,7 @@ export type UnpublishPostData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the resource as last read, such as `"1-1"`. If the resource has changed since, the response is 412.
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
     };
@@ -1311,7 +1350,7 @@ export type UnpublishPostErrors = {
      */
     500: Problem;
     /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
     /**

@@ -93,8 +93,8 @@ pub fn escape_json(json: &str) -> String {
     escaped
 }
 
-/// Excludes the ASCII characters except DEL. JSON already escapes other ASCII control characters in strings, and the line
-/// feed after a value must not be escaped.
+/// Excludes the ASCII characters except DEL. JSON already escapes other ASCII control characters in strings, and the
+/// line feed after a value must not be escaped.
 fn is_unsafe_in_json(character: char) -> bool {
     is_unsafe(character) && !character.is_ascii() || character == '\u{7f}'
 }

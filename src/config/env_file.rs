@@ -35,8 +35,8 @@ impl fmt::Display for EnvFile {
     }
 }
 
-/// Reads `.env` of the working directory, or else of the nearest parent directory that has one. Variables of the process
-/// take precedence. An empty one counts as unset if it is a setting of this service.
+/// Reads `.env` of the working directory, or else of the nearest parent directory that has one. Variables of the
+/// process take precedence. An empty one counts as unset if it is a setting of this service.
 ///
 /// # Errors
 /// The file cannot be read, or a line about a setting is not valid.

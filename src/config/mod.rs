@@ -85,8 +85,8 @@ impl fmt::Debug for Config {
 const POOL_WAIT: Duration = Duration::from_secs(2);
 
 impl Settings {
-    /// Adds the variables of `.env` to the environment of the process, then validates every setting. Must run before the
-    /// process starts threads.
+    /// Adds the variables of `.env` to the environment of the process, then validates every setting. Must run before
+    /// the process starts threads.
     ///
     /// # Errors
     /// `.env` or a setting is invalid.

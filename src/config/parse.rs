@@ -194,7 +194,8 @@ pub(super) fn milliseconds(text: &str) -> Option<Duration> {
     text.parse().ok().filter(|milliseconds| (1..=3_600_000).contains(milliseconds)).map(Duration::from_millis)
 }
 
-/// The minimum of `RESPONSE_BYTES`. Half of it is enough for the largest request body, a batch of 16 MiB, and its buffer.
+/// The minimum of `RESPONSE_BYTES`. Half of it is enough for the largest request body, a batch of 16 MiB, and its
+/// buffer.
 const MIN_RESPONSE_BYTES: u64 = 40 * 1024 * 1024;
 
 pub(super) fn response_bytes(text: &str) -> Option<u64> {
@@ -212,8 +213,8 @@ pub(super) fn http_url(text: &str) -> Option<Url> {
     })
 }
 
-/// Parses a list of networks. An address without a prefix length is a network with one address. IPv6 may be in brackets,
-/// and a zone is ignored.
+/// Parses a list of networks. An address without a prefix length is a network with one address. IPv6 may be in
+/// brackets, and a zone is ignored.
 pub(super) fn networks(list: &str) -> Option<Vec<IpNet>> {
     let network = |text: &str| {
         let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));

@@ -138,8 +138,8 @@ impl Connection {
     /// Runs `body` in a transaction: commits if it returns `Ok`, rolls back if it returns an error.
     ///
     /// On SQLite the transaction takes the write lock at its start (`BEGIN IMMEDIATE`). A deferred transaction that
-    /// reads before it writes fails if another connection has written in between. A commit to files that were removed or
-    /// replaced is an error.
+    /// reads before it writes fails if another connection has written in between. A commit to files that were removed
+    /// or replaced is an error.
     pub fn transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,

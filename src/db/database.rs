@@ -116,8 +116,8 @@ impl Database {
         self.0.writer.as_ref().map(Writer::stats)
     }
 
-    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `read_only`, `full`, `deadline`, `query`,
-    /// and `too_expensive`.
+    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `read_only`, `full`, `deadline`,
+    /// `query`, and `too_expensive`.
     #[must_use]
     pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
         self.0.errors.snapshot()
@@ -137,9 +137,9 @@ impl Database {
         [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
     }
 
-    /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot. Such
-    /// reads leave at least one connection to other calls, and are canceled if the future is dropped. On SQLite they may
-    /// first wait until the writer has truncated the write-ahead log.
+    /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot.
+    /// Such reads leave at least one connection to other calls, and are canceled if the future is dropped. On SQLite
+    /// they may first wait until the writer has truncated the write-ahead log.
     pub async fn read<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
@@ -176,7 +176,8 @@ impl Database {
     /// result includes every change that [`Database::revision`] covers at the time of the call. `body` may run twice.
     ///
     /// Without a replica this is [`Database::read_inline`] if `is_indexed`. Otherwise it is [`Database::read`] with at
-    /// most a quarter of the connections for all such reads, and 2 seconds for each: then it is [`Error::TooExpensive`].
+    /// most a quarter of the connections for all such reads, and 2 seconds for each: then it is
+    /// [`Error::TooExpensive`].
     pub async fn read_public<T: Send + 'static>(
         &self,
         is_indexed: bool,
@@ -293,8 +294,8 @@ impl Database {
             .inspect_err(|error| self.0.errors.record(error))
     }
 
-    /// Makes one round trip to the database, to check that it responds. On SQLite also checks that its files are neither
-    /// removed, nor replaced, nor read-only.
+    /// Makes one round trip to the database, to check that it responds. On SQLite also checks that its files are
+    /// neither removed, nor replaced, nor read-only.
     pub async fn ping(&self) -> Result<(), Error> {
         self.read_inline(Connection::check_readiness).await
     }

@@ -7,9 +7,9 @@
 //! | 3 to 7 | n - 1 | 1 | 1 to n |
 //! | n | n - 1 | n / 4 | 1 to n |
 //!
-//! SQLite runs statements on this machine's cores, so long reads of callers without a key use at most half of the cores.
-//! The share of a quarter was measured with `bench/attack`: with half of 8 connections, all of which use a core, other
-//! requests take two to five times as long on a machine with two cores.
+//! SQLite runs statements on this machine's cores, so long reads of callers without a key use at most half of the
+//! cores. The share of a quarter was measured with `bench/attack`: with half of 8 connections, all of which use a core,
+//! other requests take two to five times as long on a machine with two cores.
 
 use std::num::NonZero;
 use std::sync::Arc;

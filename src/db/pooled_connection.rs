@@ -37,7 +37,8 @@ pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOpti
 pub(crate) struct ConnectionManager {
     url: DatabaseUrl,
     purpose: Purpose,
-    /// When a connection was last found broken. The others may be broken as well, so each is pinged before its next use.
+    /// When a connection was last found broken. The others may be broken as well, so each is pinged before its next
+    /// use.
     broken_at: Mutex<Option<Instant>>,
 }
 

@@ -224,7 +224,8 @@ impl Representation {
         response
     }
 
-    /// Whether the representation meets the `If-Match` of a read (RFC 9110, section 13.1.1). Either coding's tag matches.
+    /// Whether the representation meets the `If-Match` of a read (RFC 9110, section 13.1.1). Either coding's tag
+    /// matches.
     ///
     /// # Errors
     /// The header cannot be parsed.

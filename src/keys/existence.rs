@@ -1,8 +1,8 @@
 //! [`ExistenceCheck`]: finds out which of many API keys exist, with one query at a time.
 //!
-//! While a client guesses keys, its address may have other clients with valid keys. Every key of the address is therefore
-//! checked, but the checks must not occupy the database: they are collected while a query runs, and the next query checks
-//! all of them. The cost does not depend on how many clients wait, except for one index lookup per key.
+//! While a client guesses keys, its address may have other clients with valid keys. Every key of the address is
+//! therefore checked, but the checks must not occupy the database: they are collected while a query runs, and the next
+//! query checks all of them. The cost does not depend on how many clients wait, except for one index lookup per key.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

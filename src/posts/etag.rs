@@ -1,12 +1,12 @@
 //! The entity tag of a post, and the condition under which a change is applied to the post with a tag.
 //!
-//! The tag is a hash of all columns that the JSON of a post contains, so that a tag never identifies other bytes: not after
-//! a restore, not in another database, and not if an external writer changes a row without its version. Nothing is stored
-//! that could repeat.
+//! The tag is a hash of all columns that the JSON of a post contains, so that a tag never identifies other bytes: not
+//! after a restore, not in another database, and not if an external writer changes a row without its version. Nothing
+//! is stored that could repeat.
 //!
-//! PostgreSQL computes the same hash in the `WHERE` clause of a change. So the change needs no second statement that reads
-//! the post, and of several concurrent changes with one tag exactly one is applied. On SQLite, only one write runs at a
-//! time, so the service reads the post first.
+//! PostgreSQL computes the same hash in the `WHERE` clause of a change. So the change needs no second statement that
+//! reads the post, and of several concurrent changes with one tag exactly one is applied. On SQLite, only one write
+//! runs at a time, so the service reads the post first.
 
 use std::sync::LazyLock;
 
@@ -22,8 +22,8 @@ use crate::resource::versioned::{Preconditions, TagSet};
 /// The number of hexadecimal digits of a tag: 128 bits, which make a collision infeasible.
 const DIGITS: usize = 32;
 
-/// The JSON of a post in the examples, as the service renders it. It is part of each hash, so that a release that renders
-/// posts differently changes all tags.
+/// The JSON of a post in the examples, as the service renders it. It is part of each hash, so that a release that
+/// renders posts differently changes all tags.
 static FORMAT: LazyLock<String> =
     LazyLock::new(|| hex(Sha256::digest(serde_json::to_vec(&NewPost::example().to_post(1)).unwrap_or_default())));
 
@@ -72,8 +72,8 @@ static COMPARISONS: LazyLock<Comparisons> = LazyLock::new(|| {
 /// The end of a comparison. The tags of a list are joined by commas.
 const END: &str = ", ','))";
 
-/// The condition for a `WHERE` clause that the post meets the preconditions. `current` reads the post that the statement
-/// changes.
+/// The condition for a `WHERE` clause that the post meets the preconditions. `current` reads the post that the
+/// statement changes.
 pub(crate) fn condition(
     conn: &mut Connection,
     preconditions: &Preconditions,

@@ -167,8 +167,8 @@ macro_rules! replacement {
 pub(crate) use replacement;
 
 /// The version that follows the current one. It stays at 2^53 - 1, the largest that the column accepts, so that a post
-/// which was imported with that version can still be changed. A version outside the range of the column, which an external
-/// writer has forced, returns to it.
+/// which was imported with that version can still be changed. A version outside the range of the column, which an
+/// external writer has forced, returns to it.
 pub(crate) fn next_version() -> FixedSql<BigInt> {
     FixedSql::new(
         "CASE WHEN posts.version < 1 THEN 2 WHEN posts.version < 9007199254740991 THEN posts.version + 1 \

@@ -1,7 +1,8 @@
 //! Queries that read and change one post. They do not depend on HTTP.
 //!
 //! Every change is one `UPDATE` or `DELETE` with the preconditions in its `WHERE` clause, so exactly one of several
-//! concurrent writers with the same `If-Match` succeeds. If the statement changes no row, a second query determines the reason.
+//! concurrent writers with the same `If-Match` succeeds. If the statement changes no row, a second query determines the
+//! reason.
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -176,8 +177,8 @@ pub fn put(
     Ok(stored.map_or(Change::Stale, Change::Done))
 }
 
-/// Whether a write has created the post, rather than replaced one. The version alone does not determine this, because an
-/// external writer may have set it: a replaced post has an earlier `created_at`.
+/// Whether a write has created the post, rather than replaced one. The version alone does not determine this, because
+/// an external writer may have set it: a replaced post has an earlier `created_at`.
 pub(crate) fn is_new(post: &Post) -> bool {
     post.version == 1 && post.created_at == post.updated_at
 }

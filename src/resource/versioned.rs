@@ -63,8 +63,8 @@ impl Preconditions {
 }
 
 impl From<PreconditionHeaders> for Preconditions {
-    /// `If-Match` compares tags strongly, so weak ones match nothing. `If-None-Match` compares weakly (RFC 9110, section
-    /// 8.8.3.2).
+    /// `If-Match` compares tags strongly, so weak ones match nothing. `If-None-Match` compares weakly (RFC 9110,
+    /// section 8.8.3.2).
     fn from(headers: PreconditionHeaders) -> Self {
         let set = |condition: TagCondition, accepts_weak: bool| match condition {
             TagCondition::Any => TagSet::Any,

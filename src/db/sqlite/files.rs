@@ -7,8 +7,8 @@
 //!    files.
 //! 2. Each further connection to this path, each commit, each poll of the writer thread, and each readiness check
 //!    compares them with the files that are there now. This costs one `stat` per file.
-//! 3. After a difference, every use of a connection to this path fails until the process is restarted. It does not matter
-//!    if the files come back: another process may have changed them meanwhile, with locks of its own.
+//! 3. After a difference, every use of a connection to this path fails until the process is restarted. It does not
+//!    matter if the files come back: another process may have changed them meanwhile, with locks of its own.
 //! 4. When the last connection closes, SQLite removes `-wal` and `-shm`. The next connection records the files anew.
 //!
 //! The records are global, like SQLite's own locks: both apply to all connections of the process to a file.

@@ -8,11 +8,12 @@
 //! 3. It runs the write in a savepoint, so that a write that fails or panics is rolled back alone.
 //! 4. It takes the next write and repeats step 3, until the queue is empty, the batch has 128 writes, or 10 ms have
 //!    passed: the first caller waits for the last write.
-//! 5. It commits, checks that the database was not removed or replaced, advances the revision, and only then replies to the callers. A client that has its response therefore
-//!    never reads older data from a cache. A failed commit advances the revision too, because it may have been stored.
+//! 5. It commits, checks that the database was not removed or replaced, advances the revision, and only then replies to
+//!    the callers. A client that has its response therefore never reads older data from a cache. A failed commit
+//!    advances the revision too, because it may have been stored.
 //!
-//! While the queue is empty, the thread checks for external changes and the files every 25 ms. After each batch and each check it
-//! shortens the write-ahead log.
+//! While the queue is empty, the thread checks for external changes and the files every 25 ms. After each batch and
+//! each check it shortens the write-ahead log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

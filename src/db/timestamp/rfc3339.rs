@@ -42,8 +42,9 @@ fn digits(number: impl TryInto<u8>) -> [u8; 2] {
     [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
-/// Parses a `date-time` of RFC 3339, section 5.6, exactly: no space instead of `T`, no omitted part, no other digits than
-/// those of ASCII. Digits beyond microseconds are dropped, and a leap second becomes the last microsecond before it.
+/// Parses a `date-time` of RFC 3339, section 5.6, exactly: no space instead of `T`, no omitted part, no other digits
+/// than those of ASCII. Digits beyond microseconds are dropped, and a leap second becomes the last microsecond before
+/// it.
 pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let (time, rest) = rest.split_at_checked(9)?;
@@ -130,7 +131,8 @@ mod tests {
         [Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?
         ([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
-    /// What the crate `time` reads. It also accepts any character instead of `T`, and at most 9 digits of a fraction count.
+    /// What the crate `time` reads. It also accepts any character instead of `T`, and at most 9 digits of a fraction
+    /// count.
     fn expected(text: &str) -> Option<i64> {
         static REGEX: LazyLock<Regex> = LazyLock::new(|| Regex::new(GRAMMAR).unwrap());
         if !REGEX.is_match(text) {

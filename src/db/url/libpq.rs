@@ -45,8 +45,8 @@ pub(crate) const DEFAULTS: [(&str, &str); 6] = [
     ("application_name", "posts-api"),
 ];
 
-/// Where Debian, Red Hat, and others create the server's Unix socket, and where their psql looks for it. The compiled-in
-/// libpq looks in `/tmp` only, PostgreSQL's own default.
+/// Where Debian, Red Hat, and others create the server's Unix socket, and where their psql looks for it. The
+/// compiled-in libpq looks in `/tmp` only, PostgreSQL's own default.
 const SOCKET_DIRECTORY: &str = "/var/run/postgresql";
 
 /// Checks the value of a parameter. The error does not contain the value.

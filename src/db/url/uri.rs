@@ -1,8 +1,8 @@
 //! The syntax of libpq's connection URIs (PostgreSQL manual, section 32.1.1.2).
 //!
-//! libpq splits a URI at the first delimiter that it meets, so a password with an unencoded `/` or `@` becomes a host, a
-//! port, or a database name, and appears in messages. This parser rejects every URI that can be split in more than one
-//! way. Its errors contain no part of the URI.
+//! libpq splits a URI at the first delimiter that it meets, so a password with an unencoded `/` or `@` becomes a host,
+//! a port, or a database name, and appears in messages. This parser rejects every URI that can be split in more than
+//! one way. Its errors contain no part of the URI.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -105,8 +105,8 @@ impl Uri {
     }
 }
 
-/// Whether a message may contain this name of a user or a database. If a delimiter was percent-encoded by mistake, as in
-/// `user%3Apassword@host`, the name contains the password.
+/// Whether a message may contain this name of a user or a database. If a delimiter was percent-encoded by mistake, as
+/// in `user%3Apassword@host`, the name contains the password.
 pub(crate) fn is_printable_name(name: &str) -> bool {
     name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@'))
 }

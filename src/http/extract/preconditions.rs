@@ -44,9 +44,9 @@ pub enum TagCondition {
     Tags(Vec<(bool, String)>),
 }
 
-/// The preconditions of a request, as sent. `If-Modified-Since` applies to reads only, and `If-Unmodified-Since` only to
-/// resources with a modification date (RFC 9110, sections 13.1.3 and 13.1.4). The service sends no `Last-Modified`, so it
-/// ignores both.
+/// The preconditions of a request, as sent. `If-Modified-Since` applies to reads only, and `If-Unmodified-Since` only
+/// to resources with a modification date (RFC 9110, sections 13.1.3 and 13.1.4). The service sends no `Last-Modified`,
+/// so it ignores both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PreconditionHeaders {
     pub if_match: Option<TagCondition>,
@@ -86,8 +86,8 @@ pub struct PutPreconditions {
         pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
     )]
     pub if_match: Option<TagCondition>,
-    /// `*` creates only: if the resource exists, the response is 412. With an `ETag`, the response is 412 if the resource
-    /// exists with this `ETag`.
+    /// `*` creates only: if the resource exists, the response is 412. With an `ETag`, the response is 412 if the
+    /// resource exists with this `ETag`.
     #[param(
         rename = "If-None-Match",
         value_type = String,

@@ -8,11 +8,11 @@
 //! processor. A script that writes one post per request sends some hundreds of requests a second. One that needs more
 //! can use the batch operations.
 //!
-//! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Until then, its keys no longer
-//! get a database query each, except for keys that were valid within the last hour: `keys::existence` checks all of them
-//! together. Valid keys are accepted, so a client that guesses keys does not lock out others at its address. The limit
-//! protects the database, and makes guessing visible. It need not protect the keys, which have too many random bits to be
-//! guessed.
+//! **Guessing keys.** After 20 invalid keys, an address may try one more every 3 seconds. Until then, its keys no
+//! longer get a database query each, except for keys that were valid within the last hour: `keys::existence` checks all
+//! of them together. Valid keys are accepted, so a client that guesses keys does not lock out others at its address.
+//! The limit protects the database, and makes guessing visible. It need not protect the keys, which have too many
+//! random bits to be guessed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;

@@ -65,8 +65,8 @@ impl TrustedProxies {
         client
     }
 
-    /// Whether the address belongs to a trusted proxy. An IPv4 address and the IPv6 address that it is mapped to are the
-    /// same (RFC 4291, section 2.5.5.2), here and in the networks.
+    /// Whether the address belongs to a trusted proxy. An IPv4 address and the IPv6 address that it is mapped to are
+    /// the same (RFC 4291, section 2.5.5.2), here and in the networks.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let mapped = match address {

@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// The number of blocking threads of a worker: one for each database connection, one for the additional connection of a
-/// pool of one, and two for compression. More tasks never run at once. Without this limit, tokio would start a thread for each task that finds no idle thread, and each
-/// thread occupies memory. `connections` is the size of all database pools together.
+/// pool of one, and two for compression. More tasks never run at once. Without this limit, tokio would start a thread
+/// for each task that finds no idle thread, and each thread occupies memory. `connections` is the size of all database
+/// pools together.
 #[must_use]
 pub fn blocking_threads(connections: u32) -> usize {
     usize::try_from(connections).unwrap_or(usize::MAX).saturating_add(3)

@@ -73,8 +73,8 @@ impl MemoryBudget {
         Reservation { budget: self.clone(), share: Share::Keyed, bytes }
     }
 
-    /// Reserves memory for a read of unknown size: that of a short response, and at most `max` bytes. The reservation must
-    /// be resized after the read. The number of database connections limits how many reads are not counted yet.
+    /// Reserves memory for a read of unknown size: that of a short response, and at most `max` bytes. The reservation
+    /// must be resized after the read. The number of database connections limits how many reads are not counted yet.
     ///
     /// # Errors
     /// The budget is exhausted.

@@ -1,9 +1,9 @@
 //! Timeouts of a client connection that actix-http lacks.
 //!
 //! actix-http limits the time for the head of the first request of a connection. It waits indefinitely for a later
-//! head, and for a client that does not read its response. It also reads many requests ahead, and continues to read while
-//! the client reads no response. [`TimeoutStream`] wraps the socket and limits all of these. The envelope middleware
-//! reports the start and the end of each request through [`ConnectionState`].
+//! head, and for a client that does not read its response. It also reads many requests ahead, and continues to read
+//! while the client reads no response. [`TimeoutStream`] wraps the socket and limits all of these. The envelope
+//! middleware reports the start and the end of each request through [`ConnectionState`].
 
 use std::fmt::Debug;
 use std::future::ready;
@@ -30,8 +30,8 @@ use crate::http::transport::connections::{Admission, Connections, OpenConnection
 const LINGER: Duration = Duration::from_secs(1);
 /// How often the deadlines are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// The number of response bytes that actix-http buffers before it writes them to the socket. It also buffers one chunk of
-/// a response body, see [`CHUNK`](crate::http::transport::request_body::CHUNK).
+/// The number of response bytes that actix-http buffers before it writes them to the socket. It also buffers one chunk
+/// of a response body, see [`CHUNK`](crate::http::transport::request_body::CHUNK).
 const WRITE_BUFFER: usize = 32 * 1024;
 
 /// A socket with deadlines for its client.

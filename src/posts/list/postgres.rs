@@ -51,7 +51,8 @@ pub(crate) fn estimate(conn: &mut PgConnection, selection: Selection<'_>) -> Que
     Ok(plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_i64).unwrap_or(0))
 }
 
-/// Whether the planner estimates how many posts match a search, which takes it 0.2 ms. Otherwise it assumes that few do.
+/// Whether the planner estimates how many posts match a search, which takes it 0.2 ms. Otherwise it assumes that few
+/// do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum IsPlanned {
     Yes,

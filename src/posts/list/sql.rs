@@ -1,6 +1,7 @@
 //! The SQL of lists: executes an [`IndexScan`].
 //!
-//! The SQL text is fixed in this module and in `conditions`, `sqlite`, and `postgres`, and values from clients are bound.
+//! The SQL text is fixed in this module and in `conditions`, `sqlite`, and `postgres`, and values from clients are
+//! bound.
 
 use diesel::prelude::*;
 use diesel::sql_types::Bool;

@@ -5,8 +5,8 @@
 //! a unary `+` excludes a column from the choice of an index.
 //!
 //! 1. [`choose`] counts the posts in each time range and the matches of the search, up to [`FEW`].
-//! 2. [`positions`] reads the sort keys and ids of a page, and [`count`] counts, both from indexes. To reject a post does
-//!    not read its row: each sort index contains the columns that lists filter by.
+//! 2. [`positions`] reads the sort keys and ids of a page, and [`count`] counts, both from indexes. To reject a post
+//!    does not read its row: each sort index contains the columns that lists filter by.
 //! 3. The caller reads the rows of the page by id.
 
 use diesel::prelude::*;

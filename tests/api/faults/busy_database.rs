@@ -143,8 +143,8 @@ async fn long_reads_do_not_delay_short_reads() {
         .await;
 }
 
-/// Runs long reads on half of the connections, and searches and short reads beside them. Returns whether every long read was still
-/// running when the last short one ended.
+/// Runs long reads on half of the connections, and searches and short reads beside them. Returns whether every long
+/// read was still running when the last short one ended.
 async fn short_reads_end_first(api: &Api, id: &Value) -> bool {
     const LONG_READS: u32 = 2;
     let (end, until_end) = mpsc::channel::<()>();

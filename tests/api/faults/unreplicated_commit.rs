@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::support::cluster::Cluster;
 use crate::support::{Api, TestDatabase, wait_for, wait_until};
 
-/// A canceled commit would become visible without being on the standby. A retry with the same key would then be answered
-/// with the stored response, and a failover would lose the acknowledged post.
+/// A canceled commit would become visible without being on the standby. A retry with the same key would then be
+/// answered with the stored response, and a failover would lose the acknowledged post.
 #[tokio::test]
 async fn commit_without_its_standby_is_never_acknowledged() {
     let Some(cluster) = Cluster::durable() else { return };

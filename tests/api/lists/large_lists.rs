@@ -17,8 +17,8 @@ const EPOCH: i64 = 1_600_000_000;
 const SORTS: [&str; 9] =
     ["-id", "title", "-published_at", "updated_at", "relevance", "id", "-title", "published_at", "-updated_at"];
 
-/// Time filters as minutes since [`EPOCH`]: published after and before, updated after and before. Wide, narrow, and empty
-/// ranges, and combinations of these.
+/// Time filters as minutes since [`EPOCH`]: published after and before, updated after and before. Wide, narrow, and
+/// empty ranges, and combinations of these.
 const TIMES: [[Option<i64>; 4]; 9] = [
     [None, None, None, None],
     [Some(-1), None, None, None],

@@ -87,8 +87,8 @@ pub(super) fn rows_read(conn: &mut Connection, work: impl FnOnce(&mut Connection
     rows.unwrap()
 }
 
-/// The rows that PostgreSQL has read since it last published its counters. It counts a row that it finds in an index for
-/// the index.
+/// The rows that PostgreSQL has read since it last published its counters. It counts a row that it finds in an index
+/// for the index.
 fn count_rows_read(conn: &mut Connection) -> QueryResult<i64> {
     let Backend::Postgres(conn) = &mut conn.backend else { unreachable!() };
     let rows = "(SELECT sum(pg_stat_get_xact_tuples_fetched(oid) + pg_stat_get_xact_tuples_returned(oid) \

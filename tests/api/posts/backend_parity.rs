@@ -196,8 +196,8 @@ impl Backend {
         }
     }
 
-    /// The response without what may differ: times, request ids, post ids, cursors, which contain post ids, and tags, which
-    /// are hashes of all of this.
+    /// The response without what may differ: times, request ids, post ids, cursors, which contain post ids, and tags,
+    /// which are hashes of all of this.
     fn normalized(&self, reply: &Reply) -> Value {
         let mut body = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
         self.normalize_body(&mut body);

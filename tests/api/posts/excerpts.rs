@@ -9,8 +9,8 @@ async fn excerpts(api: &Api) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(|post| post["excerpt"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The service stores the excerpts of its own writes. For those of external writers it reads the beginning of the content
-/// only, with the same result.
+/// The service stores the excerpts of its own writes. For those of external writers it reads the beginning of the
+/// content only, with the same result.
 #[on_both]
 async fn derived_excerpts_equal_stored_ones(api: Api) {
     let long = |unit: &str, length: usize| format!("Text {}", unit.repeat(length));

@@ -82,8 +82,8 @@ async fn a_post_imported_again_under_its_id_has_another_tag(database: TestDataba
     assert_all_are_stale(&api, &past).await;
 }
 
-/// A restore brings back an older row, from which the next change makes the same version again. The same happens after a
-/// failover that loses commits, and in two databases that were restored from one backup.
+/// A restore brings back an older row, from which the next change makes the same version again. The same happens after
+/// a failover that loses commits, and in two databases that were restored from one backup.
 #[on_both]
 async fn a_restored_post_that_diverges_has_other_tags(database: TestDatabase) {
     let database = Arc::new(database);

@@ -1,4 +1,5 @@
-//! The database's files are removed or replaced while the service runs: it rejects reads and writes, and creates no file.
+//! The database's files are removed or replaced while the service runs: it rejects reads and writes, and creates no
+//! file.
 
 use reqwest::{Client, Method};
 use serde_json::json;

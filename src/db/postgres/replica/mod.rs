@@ -76,7 +76,8 @@ impl Replica {
         self.state.health.is_healthy()
     }
 
-    /// Runs `body` on the replica, as a long read unless `is_indexed`. Returns `None` if the replica cannot serve the read, or becomes unhealthy meanwhile.
+    /// Runs `body` on the replica, as a long read unless `is_indexed`. Returns `None` if the replica cannot serve the
+    /// read, or becomes unhealthy meanwhile.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         is_indexed: bool,

@@ -113,7 +113,7 @@ impl Shown {
 
 /// What a description of the command line is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+enum DescriptionPurpose {
     /// Each command accepts every setting, and hides those that do not affect it.
     Parsing,
     /// Each command has only the settings that affect it. For completions and manual pages.
@@ -122,10 +122,10 @@ enum Purpose {
 
 /// Describes the command line for completions and manual pages.
 pub(crate) fn documentation() -> clap::Command {
-    describe(Purpose::Documentation)
+    describe(DescriptionPurpose::Documentation)
 }
 
-fn describe(purpose: Purpose) -> clap::Command {
+fn describe(purpose: DescriptionPurpose) -> clap::Command {
     let settings = Settings::augment_args(clap::Command::new("settings"));
     let settings: Vec<&clap::Arg> = settings.get_arguments().collect();
     add_settings(CommandLine::command(), &settings, Shown::These(&[]), purpose).mut_subcommands(|command| {
@@ -135,12 +135,18 @@ fn describe(purpose: Purpose) -> clap::Command {
     })
 }
 
-fn add_settings(command: clap::Command, settings: &[&clap::Arg], shown: Shown, purpose: Purpose) -> clap::Command {
+fn add_settings(
+    command: clap::Command,
+    settings: &[&clap::Arg],
+    shown: Shown,
+    purpose: DescriptionPurpose,
+) -> clap::Command {
     let is_shown = |setting: &clap::Arg| shown.includes(setting.get_id().as_str());
-    let args = settings.iter().filter(|setting| purpose == Purpose::Parsing || is_shown(setting)).map(|setting| {
-        // clap passes the values of global arguments on, from and to each level of subcommands.
-        (*setting).clone().hide(!is_shown(setting)).global(purpose == Purpose::Parsing)
-    });
+    let args =
+        settings.iter().filter(|setting| purpose == DescriptionPurpose::Parsing || is_shown(setting)).map(|setting| {
+            // clap passes the values of global arguments on, from and to each level of subcommands.
+            (*setting).clone().hide(!is_shown(setting)).global(purpose == DescriptionPurpose::Parsing)
+        });
     command.args(args)
 }
 
@@ -149,7 +155,7 @@ fn add_settings(command: clap::Command, settings: &[&clap::Arg], shown: Shown, p
 /// # Errors
 /// The command line is invalid, or requests help or the version.
 pub(crate) fn parse() -> Result<(Settings, Command), clap::Error> {
-    let matches = describe(Purpose::Parsing).try_get_matches()?;
+    let matches = describe(DescriptionPurpose::Parsing).try_get_matches()?;
     let settings = Settings::from_arg_matches(&matches)?;
     let command = CommandLine::from_arg_matches(&matches)?.command;
     Ok((settings, command.unwrap_or(Command::Serve { no_migrate: false })))
@@ -194,8 +200,8 @@ mod tests {
 
     #[test]
     fn the_description_is_consistent() {
-        describe(Purpose::Parsing).debug_assert();
-        describe(Purpose::Documentation).debug_assert();
+        describe(DescriptionPurpose::Parsing).debug_assert();
+        describe(DescriptionPurpose::Documentation).debug_assert();
     }
 
     #[test]

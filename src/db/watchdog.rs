@@ -18,10 +18,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Default)]
 struct Watched {
     next_id: u64,
-    calls: HashMap<u64, Limits>,
+    calls: HashMap<u64, CallLimits>,
 }
 
-struct Limits {
+struct CallLimits {
     call: Arc<Call>,
     cancel_at: Option<Instant>,
     close_at: Instant,
@@ -36,7 +36,7 @@ pub(crate) struct WatchGuard {
 /// Cancels `call` after `cancel_after`, and shuts down its connection after `close_after`.
 pub(crate) fn watch(call: &Arc<Call>, cancel_after: Option<Duration>, close_after: Duration) -> WatchGuard {
     let now = Instant::now();
-    let limits = Limits {
+    let limits = CallLimits {
         call: Arc::clone(call),
         cancel_at: cancel_after.map(|after| now + after),
         close_at: now + close_after,

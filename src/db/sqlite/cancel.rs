@@ -29,16 +29,16 @@ pub(crate) fn condition() -> FixedSql<Bool> {
 /// Defines the function of [`condition`] for this connection.
 pub(crate) fn register(conn: &mut SqliteConnection, interrupt: &Arc<Interrupt>) -> QueryResult<()> {
     let interrupt = Arc::clone(interrupt);
-    let check = move || Check { is_canceled: interrupt.is_canceled() };
+    let check = move || CancelCheck { is_canceled: interrupt.is_canceled() };
     check_canceled_utils::register_nondeterministic_impl(conn, check)
 }
 
 #[derive(Debug)]
-struct Check {
+struct CancelCheck {
     is_canceled: bool,
 }
 
-impl ToSql<Bool, Sqlite> for Check {
+impl ToSql<Bool, Sqlite> for CancelCheck {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         if self.is_canceled {
             return Err("the call was canceled".into());
@@ -56,6 +56,28 @@ mod tests {
     use crate::posts::list::count::{self, Count};
     use crate::posts::list::query::{Column, Filter, ListQuery, Order, Sort, View};
 
+    fn insert_post(conn: &mut Connection) {
+        let insert = diesel::sql_query(
+            "INSERT INTO posts (slug, title, published, published_at, created_at, updated_at)
+             VALUES ('a-post', 'A post', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+             '2026-01-01T00:00:00.000000Z')",
+        );
+        let Backend::Sqlite(conn) = &mut conn.backend else { unreachable!() };
+        insert.execute(conn).unwrap();
+    }
+
+    /// The number of posts on the first page.
+    fn read(conn: &mut Connection, filter: &Filter) -> QueryResult<usize> {
+        let query = ListQuery {
+            filter: filter.clone(),
+            sort: Sort::By(Column::Title, Order::Ascending),
+            limit: 20,
+            position: None,
+            view: View::Summary,
+        };
+        list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| page.items.len())
+    }
+
     /// Any statement that visits many rows must stop, so each kind of list and count must contain the condition.
     #[test]
     fn long_lists_and_counts_stop_when_canceled() {
@@ -63,16 +85,7 @@ mod tests {
         let url = DatabaseUrl::Sqlite { path: directory.path().join("posts.db") };
         let mut conn = Connection::open(&url).unwrap();
         migrations::run(&mut conn, &url).unwrap();
-        diesel::sql_query(
-            "INSERT INTO posts (slug, title, published, published_at, created_at, updated_at)
-             VALUES ('a-post', 'A post', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
-             '2026-01-01T00:00:00.000000Z')",
-        )
-        .execute(match &mut conn.backend {
-            Backend::Sqlite(conn) => conn,
-            Backend::Postgres(_) => unreachable!(),
-        })
-        .unwrap();
+        insert_post(&mut conn);
         let published = Filter { published: Some(true), ..Filter::default() };
         let time = Some(Timestamp::MIN);
         let long = [
@@ -80,16 +93,6 @@ mod tests {
             Filter { published_after: time, ..published.clone() },
             Filter { slugs: vec!["a-post".into()], ..published.clone() },
         ];
-        let read = |conn: &mut Connection, filter: &Filter| {
-            let query = ListQuery {
-                filter: filter.clone(),
-                sort: Sort::By(Column::Title, Order::Ascending),
-                limit: 20,
-                position: None,
-                view: View::Summary,
-            };
-            list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| page.items.len())
-        };
         for filter in &long {
             assert_eq!(read(&mut conn, filter), Ok(1));
         }

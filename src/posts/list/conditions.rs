@@ -15,7 +15,7 @@ pub(crate) struct Selection<'a> {
 
 /// The order in which posts are found, and where to begin.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sequence<'a> {
+pub(crate) struct SortSequence<'a> {
     pub(crate) column: Column,
     pub(crate) order: Order,
     pub(crate) after: Option<&'a CursorPosition>,
@@ -26,8 +26,8 @@ impl<'a> IndexScan<'a> {
         Selection { filter: &self.query.filter, published: self.published, tier: self.tier }
     }
 
-    pub(crate) fn sequence(&self) -> Sequence<'a> {
-        Sequence { column: self.column, order: self.order, after: self.after }
+    pub(crate) fn sequence(&self) -> SortSequence<'a> {
+        SortSequence { column: self.column, order: self.order, after: self.after }
     }
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn and_time_range<T>(
 pub(crate) fn and_after<T>(
     sql: FixedSql<T>,
     columns: SortColumns,
-    sequence: Sequence<'_>,
+    sequence: SortSequence<'_>,
     dialect: Dialect,
 ) -> FixedSql<T> {
     let Some(position) = sequence.after else { return sql };
@@ -134,7 +134,7 @@ pub(crate) fn and_after<T>(
 }
 
 /// The `ORDER BY` expressions of the sequence.
-pub(crate) fn order(columns: SortColumns, sequence: Sequence<'_>, dialect: Dialect) -> FixedSql<BigInt> {
+pub(crate) fn order(columns: SortColumns, sequence: SortSequence<'_>, dialect: Dialect) -> FixedSql<BigInt> {
     let is_ascending = sequence.order == Order::Ascending;
     let direction = if is_ascending { " ASC" } else { " DESC" };
     if sequence.column == Column::Id {

@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::db::{BindValue, FixedSql};
 use crate::posts::list::conditions::{
-    POSTGRES, Selection, Sequence, and_after, and_time_range, order, published, sort_columns,
+    POSTGRES, Selection, SortSequence, and_after, and_time_range, order, published, sort_columns,
 };
 use crate::posts::list::query::{Column, Order, SearchFilter, Tier};
 use crate::posts::list::search::{Search, SearchScope};
@@ -24,7 +24,7 @@ pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: us
     if selection.filter.search == SearchFilter::Off {
         // The index on the id has the order of the table. In any other order, checking which rows are visible takes
         // several times as long.
-        let sequence = Sequence { column: Column::Id, order: Order::Ascending, after: None };
+        let sequence = SortSequence { column: Column::Id, order: Order::Ascending, after: None };
         sql = sql.text(" ORDER BY ").append(order(sort_columns(Column::Id, true), sequence, POSTGRES));
     }
     let sql = and_limit(sql, limit).text(") AS found");
@@ -35,7 +35,7 @@ pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: us
 pub(crate) fn ids(
     conn: &mut PgConnection,
     selection: Selection<'_>,
-    sequence: Sequence<'_>,
+    sequence: SortSequence<'_>,
     limit: usize,
 ) -> QueryResult<Vec<i64>> {
     let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ").append(selected(selection));
@@ -70,7 +70,7 @@ const SCAN: usize = 1000;
 /// 1. `sample` and `scan` test the first posts in sort order. For a common word, they fill the page.
 /// 2. If they do not, the last part reads all matches from the search index, and sorts them. `OFFSET 0` prevents the
 ///    planner from a scan in sort order.
-pub(crate) fn in_page(selection: Selection<'_>, sequence: Sequence<'_>, limit: usize) -> FixedSql<Bool> {
+pub(crate) fn in_page(selection: Selection<'_>, sequence: SortSequence<'_>, limit: usize) -> FixedSql<Bool> {
     let columns = sort_columns(sequence.column, true);
     let by = || order(columns, sequence, POSTGRES);
     let listed = || and_after(listed(selection), columns, sequence, POSTGRES);

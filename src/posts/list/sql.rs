@@ -8,7 +8,7 @@ use diesel::sql_types::Bool;
 
 use crate::db::{Backend, Connection, FixedSql, on};
 use crate::posts::list::conditions::{
-    POSTGRES, SQLITE, Selection, Sequence, and_after, order, published, sort_columns,
+    POSTGRES, SQLITE, Selection, SortSequence, and_after, order, published, sort_columns,
 };
 use crate::posts::list::query::{Column, Filter, IndexScan, ListItem, Order, SearchFilter, View};
 use crate::posts::list::{postgres, sqlite};
@@ -89,7 +89,7 @@ pub(crate) fn ids(
     order: Order,
     limit: usize,
 ) -> QueryResult<Vec<i64>> {
-    let sequence = Sequence { column: Column::Id, order, after: None };
+    let sequence = SortSequence { column: Column::Id, order, after: None };
     match &mut conn.backend {
         Backend::Sqlite(conn) => {
             let positions = sqlite::positions(conn, selection, sequence, limit)?;

@@ -14,7 +14,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use crate::db::{BindValue, FixedSql, not_canceled_on_sqlite};
 use crate::posts::list::conditions::{
-    SQLITE, Selection, Sequence, SortColumns, and_after, and_time_range, name, order, published, sort_columns,
+    SQLITE, Selection, SortColumns, SortSequence, and_after, and_time_range, name, order, published, sort_columns,
     time_columns,
 };
 use crate::posts::list::query::{Column, SearchFilter, Tier};
@@ -25,7 +25,7 @@ const FEW: usize = 5000;
 
 /// How a statement finds posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
+enum IndexAccess {
     /// Looks up each slug.
     Slugs,
     /// Reads the matches of the search by id, and looks up each post.
@@ -40,21 +40,21 @@ enum Access {
 pub(crate) fn positions(
     conn: &mut SqliteConnection,
     selection: Selection<'_>,
-    sequence: Sequence<'_>,
+    sequence: SortSequence<'_>,
     limit: usize,
 ) -> QueryResult<Vec<(String, i64)>> {
     let access = choose(conn, selection, sequence.column)?;
     let columns = match access {
-        Access::Matches if sequence.column == Column::Id => ("posts_search.rowid", "posts_search.rowid"),
-        _ => sort_columns(sequence.column, access == Access::Scan(sequence.column)),
+        IndexAccess::Matches if sequence.column == Column::Id => ("posts_search.rowid", "posts_search.rowid"),
+        _ => sort_columns(sequence.column, access == IndexAccess::Scan(sequence.column)),
     };
     positions_by(selection, sequence, access, columns, limit).load(conn)
 }
 
 fn positions_by(
     selection: Selection<'_>,
-    sequence: Sequence<'_>,
-    access: Access,
+    sequence: SortSequence<'_>,
+    access: IndexAccess,
     columns: SortColumns,
     limit: usize,
 ) -> FixedSql<(Text, BigInt)> {
@@ -67,7 +67,9 @@ fn positions_by(
 /// The number of posts, at most `limit`.
 pub(crate) fn count(conn: &mut SqliteConnection, selection: Selection<'_>, limit: usize) -> QueryResult<i64> {
     let access = match choose(conn, selection, Column::Id)? {
-        Access::Scan(_) => time_columns(selection.filter).next().map_or(Access::Scan(Column::Id), Access::Range),
+        IndexAccess::Scan(_) => {
+            time_columns(selection.filter).next().map_or(IndexAccess::Scan(Column::Id), IndexAccess::Range)
+        }
         access => access,
     };
     let sql = and_selected(FixedSql::<BigInt>::new("SELECT count(*) FROM (SELECT 1 FROM "), selection, access);
@@ -75,26 +77,26 @@ pub(crate) fn count(conn: &mut SqliteConnection, selection: Selection<'_>, limit
 }
 
 /// Chooses the access that reads the fewest posts. The cost of the choice does not depend on the number of posts.
-fn choose(conn: &mut SqliteConnection, selection: Selection<'_>, sort: Column) -> QueryResult<Access> {
+fn choose(conn: &mut SqliteConnection, selection: Selection<'_>, sort: Column) -> QueryResult<IndexAccess> {
     let filter = selection.filter;
     let columns: Vec<Column> = time_columns(filter).collect();
     if !filter.slugs.is_empty() {
-        return Ok(Access::Slugs);
+        return Ok(IndexAccess::Slugs);
     }
     if let SearchFilter::For(search) = &filter.search {
         // FTS5 returns matches by id and stops when the page is full.
         if (sort == Column::Id && columns.is_empty()) || has_few_matches(conn, search, selection.tier)? {
-            return Ok(Access::Matches);
+            return Ok(IndexAccess::Matches);
         }
     }
     if columns != [sort] {
         for column in columns {
             if is_narrow(conn, selection, column)? {
-                return Ok(if column == sort { Access::Scan(sort) } else { Access::Range(column) });
+                return Ok(if column == sort { IndexAccess::Scan(sort) } else { IndexAccess::Range(column) });
             }
         }
     }
-    Ok(Access::Scan(sort))
+    Ok(IndexAccess::Scan(sort))
 }
 
 /// Whether at most [`FEW`] posts match the search.
@@ -113,24 +115,24 @@ fn is_narrow(conn: &mut SqliteConnection, selection: Selection<'_>, column: Colu
 }
 
 /// Appends the tables that the access reads, and the conditions of the selection.
-fn and_selected<T>(mut sql: FixedSql<T>, selection: Selection<'_>, access: Access) -> FixedSql<T> {
+fn and_selected<T>(mut sql: FixedSql<T>, selection: Selection<'_>, access: IndexAccess) -> FixedSql<T> {
     let Selection { filter, tier, .. } = selection;
     // CROSS JOIN fixes the order of the tables.
     sql = match (access, &filter.search) {
-        (Access::Matches, SearchFilter::For(search)) => sql
+        (IndexAccess::Matches, SearchFilter::For(search)) => sql
             .text("posts_search CROSS JOIN posts ON posts.id = posts_search.rowid WHERE posts_search MATCH ")
             .bind(query(search, tier), " AND "),
         _ => sql.text("posts WHERE "),
     };
-    if matches!(access, Access::Slugs | Access::Matches) {
+    if matches!(access, IndexAccess::Slugs | IndexAccess::Matches) {
         sql = sql.text("+");
     }
     sql = sql.append(published(selection.published)).text(" AND ").append(not_canceled_on_sqlite());
     for column in [Column::PublishedAt, Column::UpdatedAt] {
-        let is_indexed = access == Access::Range(column) || access == Access::Scan(column);
+        let is_indexed = access == IndexAccess::Range(column) || access == IndexAccess::Scan(column);
         sql = and_time_range(sql, filter, column, is_indexed, SQLITE);
     }
-    if access == Access::Slugs {
+    if access == IndexAccess::Slugs {
         sql = sql.text(" AND posts.slug IN (");
         for (index, slug) in filter.slugs.iter().enumerate() {
             sql = sql.text(if index == 0 { "" } else { ", " }).bind(BindValue::Text(slug.clone()), "");
@@ -138,12 +140,12 @@ fn and_selected<T>(mut sql: FixedSql<T>, selection: Selection<'_>, access: Acces
         sql = sql.text(")");
     }
     match (&filter.search, access) {
-        (SearchFilter::Off, _) | (_, Access::Matches) => sql,
+        (SearchFilter::Off, _) | (_, IndexAccess::Matches) => sql,
         (SearchFilter::Nothing, _) => sql.text(" AND FALSE"),
-        (SearchFilter::For(search), Access::Slugs) => sql
+        (SearchFilter::For(search), IndexAccess::Slugs) => sql
             .text(" AND EXISTS (SELECT 1 FROM posts_search WHERE posts_search.rowid = posts.id AND posts_search MATCH ")
             .bind(query(search, tier), ")"),
-        (SearchFilter::For(search), Access::Range(_) | Access::Scan(_)) => sql
+        (SearchFilter::For(search), IndexAccess::Range(_) | IndexAccess::Scan(_)) => sql
             .text(" AND +posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ")
             .bind(query(search, tier), ")"),
     }

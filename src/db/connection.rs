@@ -1,6 +1,7 @@
 //! [`Connection`]: one connection to either database, and [`on!`], which expands a query for both.
 //!
-//! This module implements transactions and SQLite's PRAGMAs. It does not depend on pools, queues, or tables.
+//! This module implements health checks and SQLite's PRAGMAs; `transaction` implements transactions. Neither depends on
+//! pools, queues, or tables.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -135,120 +136,6 @@ impl Connection {
         }
     }
 
-    /// Runs `body` in a transaction: commits if it returns `Ok`, rolls back if it returns an error.
-    ///
-    /// On SQLite the transaction takes the write lock at its start (`BEGIN IMMEDIATE`). A deferred transaction that
-    /// reads before it writes fails if another connection has written in between. A commit to files that were removed
-    /// or replaced is an error.
-    pub fn transaction<T, E: From<diesel::result::Error>>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let value = self.run_transaction("BEGIN", "BEGIN IMMEDIATE", body)?;
-        self.verify_files()?;
-        Ok(value)
-    }
-
-    /// Runs `body`, which only reads, in a transaction whose statements share one snapshot.
-    pub fn snapshot<T, E: From<diesel::result::Error>>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.run_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN", body)
-    }
-
-    /// Runs `body`, which only reads, in a transaction, so that a transaction pooler sends all of its statements to one
-    /// server. On PostgreSQL its statements do not share a snapshot. Begins no transaction inside of another one.
-    pub(crate) fn read_transaction<T, E: From<diesel::result::Error>>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let depth = on!(self, conn => {
-            AnsiTransactionManager::transaction_manager_status_mut(conn).transaction_depth()
-        });
-        match depth? {
-            Some(_) => body(self),
-            None => self.run_transaction("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "BEGIN", body),
-        }
-    }
-
-    /// [`Connection::read_transaction`] for a statement that may take long behind a transaction pooler: the server ends
-    /// it after `timeout`, and other threads may cancel it. `end` runs after `body`, before the transaction ends.
-    pub(crate) fn long_read_transaction<T>(
-        &mut self,
-        timeout: &'static str,
-        body: impl FnOnce(&mut Self) -> QueryResult<T>,
-        end: impl FnOnce(),
-    ) -> QueryResult<T> {
-        self.run_transaction(timeout, "BEGIN", |connection| {
-            if let Backend::Postgres(conn) = &mut connection.backend {
-                let session = postgres::session::transaction_session(conn)?;
-                connection.interrupt.set_session(Some(session));
-            }
-            let result = body(connection);
-            end();
-            connection.interrupt.set_session(None);
-            result
-        })
-    }
-
-    fn run_transaction<T, E: From<diesel::result::Error>>(
-        &mut self,
-        postgres: &str,
-        sqlite: &str,
-        body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        match &mut self.backend {
-            Backend::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, postgres)?,
-            Backend::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, sqlite)?,
-        }
-        match body(self) {
-            Ok(value) => {
-                on!(self, conn => AnsiTransactionManager::commit_transaction(conn))?;
-                Ok(value)
-            }
-            Err(error) => {
-                // If the rollback fails, diesel marks the connection as broken, and the pool drops it. The caller gets
-                // the first error, which is the cause.
-                let _ = on!(self, conn => AnsiTransactionManager::rollback_transaction(conn));
-                Err(error)
-            }
-        }
-    }
-
-    /// Runs `body` in a savepoint of the open transaction. If `body` fails, only its own changes are rolled back, and
-    /// its error is the inner result.
-    ///
-    /// # Errors
-    /// The outer error means that the whole transaction is lost. If SQLite has rolled it back by itself, as it does
-    /// when the disk is full, the outer error is the one that `body` returned.
-    pub(crate) fn savepoint<T, E: From<diesel::result::Error>>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<Result<T, E>, E> {
-        on!(self, conn => AnsiTransactionManager::begin_transaction(conn))?;
-        match body(self) {
-            Ok(value) => {
-                on!(self, conn => AnsiTransactionManager::commit_transaction(conn))?;
-                Ok(Ok(value))
-            }
-            Err(error) => match on!(self, conn => AnsiTransactionManager::rollback_transaction(conn)) {
-                Ok(()) => Ok(Err(error)),
-                Err(_rollback_error) => Err(error),
-            },
-        }
-    }
-
-    /// Whether the transaction that was begun on SQLite is still open. After some errors, such as a full disk, SQLite
-    /// rolls back by itself. diesel does not expose `sqlite3_get_autocommit`, so this tries `BEGIN`, which fails inside
-    /// a transaction. Always true on PostgreSQL.
-    pub(crate) fn is_in_transaction(&mut self) -> bool {
-        let Backend::Sqlite(conn) = &mut self.backend else { return true };
-        let is_open = conn.batch_execute("BEGIN").is_err();
-        // Ends the transaction that the probe has begun. If this fails, the connection is in a transaction.
-        is_open || conn.batch_execute("ROLLBACK").is_err()
-    }
-
     /// Marks what the current write changes. A write with several marks is public if one of them is; a write without a
     /// mark counts as public.
     pub fn mark_changed(&mut self, visibility: Visibility) {
@@ -303,17 +190,21 @@ impl Connection {
 
     /// Marks the connection as broken if `error` means that another connection may work where this one does not.
     pub(crate) fn record_error(&mut self, error: &diesel::result::Error) {
-        self.is_lost |= sqlstate::ends_session(error) && !self.is_recently_opened_and_read_only(error);
+        self.is_lost |= sqlstate::ends_session(error) && !self.is_lastingly_read_only(error);
     }
 
-    fn is_recently_opened_and_read_only(&self, error: &diesel::result::Error) -> bool {
+    /// Whether `error` means that the database is read-only, and a new connection would probably be read-only as well:
+    /// this one is new, or the file system of SQLite is read-only.
+    fn is_lastingly_read_only(&self, error: &diesel::result::Error) -> bool {
         let is_read_only = sqlstate::condition_of(error) == Some(Condition::ReadOnly);
-        is_read_only && self.opened_at.elapsed() < READ_ONLY_RECHECK
+        let is_sqlite = matches!(self.backend, Backend::Sqlite(_));
+        is_read_only && (is_sqlite || self.opened_at.elapsed() < READ_ONLY_RECHECK)
     }
 
     /// Checks that the database can be read, and that the files of SQLite can be written.
     pub(crate) fn check_readiness(&mut self) -> QueryResult<()> {
-        self.files.as_ref().map_or(Ok(()), OpenFiles::verify_writable).map_err(closed)?;
+        self.verify_files()?;
+        self.files.as_ref().map_or(Ok(()), |files| files.ensure_writable()).map_err(read_only)?;
         self.ping()
     }
 
@@ -331,13 +222,17 @@ impl Connection {
 
     /// Like [`Connection::ping`], but succeeds if the session is read-only and a new one would probably be as well.
     pub(crate) fn ping_idle(&mut self) -> QueryResult<()> {
-        self.ping().or_else(|error| if self.is_recently_opened_and_read_only(&error) { Ok(()) } else { Err(error) })
+        self.ping().or_else(|error| if self.is_lastingly_read_only(&error) { Ok(()) } else { Err(error) })
     }
 }
 
 /// The error of a connection that cannot be used any more.
 fn closed(reason: String) -> diesel::result::Error {
     diesel::result::Error::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(reason))
+}
+
+fn read_only(reason: String) -> diesel::result::Error {
+    diesel::result::Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, Box::new(reason))
 }
 
 /// Joins the lines of an error: libpq reports one per address that it tried.

@@ -30,6 +30,7 @@ pub mod sqlite;
 mod stats;
 mod tables;
 pub(crate) mod timestamp;
+mod transaction;
 mod url;
 mod watchdog;
 mod write;

@@ -9,7 +9,7 @@
 //!    compares them with the files that are there now. This costs one `stat` per file.
 //! 3. After a difference, every use of a connection to this path fails until the process is restarted. It does not
 //!    matter if the files come back: another process may have changed them meanwhile, with locks of its own.
-//! 4. When the last connection closes, SQLite removes `-wal` and `-shm`. The next connection records the files anew.
+//! 4. When the last connection closes, SQLite removes `-wal` and `-shm`. The next connection records the files again.
 //!
 //! The records are global, like SQLite's own locks: both apply to all connections of the process to a file.
 
@@ -94,12 +94,9 @@ impl OpenFiles {
         Ok(())
     }
 
-    /// Compares the files with the record, and checks that they can be written.
-    ///
     /// # Errors
-    /// As [`OpenFiles::verify`], or the file system is mounted read-only, for example after an error of its disk.
-    pub(crate) fn verify_writable(self: &Arc<Self>) -> Result<(), String> {
-        self.verify()?;
+    /// The file system is mounted read-only, for example after an error of its disk.
+    pub(crate) fn ensure_writable(&self) -> Result<(), String> {
         match lock(&self.files).first() {
             Some(database) if is_read_only(&database.path) => {
                 Err(format!("the file system of {} is read-only", database.path.display()))

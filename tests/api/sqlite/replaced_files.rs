@@ -138,7 +138,11 @@ impl Drop for ReadOnly {
 async fn service_is_not_ready_on_a_read_only_file_system() {
     let service = Service::start("sqlite://data/posts.db").await;
     let Some(mounted) = ReadOnly::mount(service.sandbox.path("data")) else { return };
-    assert_eq!(service.get("/health/ready").await, 503);
+    let response = service.client.get(format!("{}/health/ready", service.base)).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    let problem: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(problem["detail"], "the database is read-only");
+    assert_eq!(service.get("/api/posts/1").await, 200);
     drop(mounted);
     wait_until("the service to be ready", async || service.get("/health/ready").await == 200).await;
     assert_eq!(service.create("after").await, 201);

@@ -4,6 +4,9 @@
 //! the names and labels, so these are as stable as the API. Clients cannot choose label values, so the number of series
 //! is bounded.
 
+mod database;
+mod writer;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,21 +14,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use crate::db::{Database, EndpointStatus, PoolStats, Timestamp, WriterStats};
+use crate::db::{Database, EndpointStatus, PoolStats, Timestamp};
 use crate::http::ApiError;
 use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
 use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::connections::Connections;
+use crate::ops::metrics::writer::MetricWriter;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
-use crate::telemetry::histogram::HistogramSnapshot;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -80,10 +82,10 @@ impl Collector for MetricCollector {
         requests(&mut out, sources)?;
         connections(&mut out, sources)?;
         cache(&mut out, sources)?;
-        database(&mut out, &sources.database, &self.endpoints)?;
-        pools(&mut out, &self.pools)?;
+        database::status(&mut out, &sources.database, &self.endpoints)?;
+        database::pools(&mut out, &self.pools)?;
         if let Some(stats) = sources.database.writer_stats() {
-            sqlite(&mut out, &stats)?;
+            database::sqlite(&mut out, &stats)?;
         }
         schedule(&mut out, &sources.schedule)?;
         out.counter(
@@ -195,75 +197,6 @@ fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     )
 }
 
-fn database(out: &mut MetricWriter, database: &Database, endpoints: &[EndpointStatus]) -> fmt::Result {
-    out.gauge(
-        "db_up",
-        "1 if the database responds.",
-        endpoints.iter().map(|endpoint| ([("database", endpoint.name)], u64::from(endpoint.is_up))),
-    )?;
-    out.counter(
-        "db_errors",
-        "Failed database calls, by kind of error.",
-        database.error_counts().into_iter().map(|(kind, count)| ([("kind", kind)], count)),
-    )?;
-    out.counter(
-        "db_replica_reads",
-        "Public reads that the replica served.",
-        database.replica_reads().into_iter().map(|count| ([], count)),
-    )
-}
-
-fn pools(out: &mut MetricWriter, pools: &[PoolStats]) -> fmt::Result {
-    let in_pools = |value: fn(&PoolStats) -> u64| pools.iter().map(move |pool| ([("pool", pool.name)], value(pool)));
-    out.gauge("db_pool_size", "Limit on the connections of the pool.", in_pools(|pool| pool.size))?;
-    out.gauge("db_pool_open", "Open connections.", in_pools(|pool| pool.open))?;
-    out.gauge("db_pool_in_use", "Connections in use.", in_pools(|pool| pool.in_use))?;
-    out.gauge("db_pool_waiting", "Calls waiting for a connection.", in_pools(|pool| pool.waiting))?;
-    out.histogram(
-        "db_pool_wait_seconds",
-        "Time that successful calls waited for a connection.",
-        pools.iter().map(|pool| ([("pool", pool.name)], &pool.wait_times)),
-    )?;
-    let refused = pools.iter().flat_map(|pool| {
-        let labels = |reason| [("pool", pool.name), ("reason", reason)];
-        [(labels("full"), pool.rejected_full), (labels("timeout"), pool.rejected_timeout)]
-    });
-    out.counter(
-        "db_pool_refusals",
-        "Calls that got no connection, by reason. full: too many calls were waiting; timeout: the wait took too long.",
-        refused,
-    )?;
-    let refused = pools.iter().flat_map(|pool| {
-        let labels = |reason| [("pool", pool.name), ("reason", reason)];
-        [(labels("full"), pool.calls.long_rejected_full), (labels("timeout"), pool.calls.long_rejected_timeout)]
-    });
-    out.counter(
-        "db_long_read_refusals",
-        "Unindexed lists, searches, and counts that got no share of the connections, by reason, as in db_pool_refusals.",
-        refused,
-    )?;
-    out.counter(
-        "db_canceled_statements",
-        "Statements that were canceled because their client had disconnected or their deadline had passed.",
-        in_pools(|pool| pool.calls.canceled),
-    )?;
-    out.counter(
-        "db_closed_connections",
-        "Connections that were closed because the database did not respond on them.",
-        in_pools(|pool| pool.calls.closed),
-    )
-}
-
-fn sqlite(out: &mut MetricWriter, stats: &WriterStats) -> fmt::Result {
-    out.histogram("db_group_commit_writes", "Writes per group commit, on SQLite.", [([], &stats.batch_sizes)])?;
-    out.histogram(
-        "db_group_commit_duration_seconds",
-        "Duration of a group commit transaction, including the commit.",
-        [([], &stats.commit_times)],
-    )?;
-    out.gauge("db_wal_bytes", "Size of SQLite's write-ahead log in bytes.", [([], stats.wal_bytes)])
-}
-
 fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
     let seconds = |time: Timestamp| Duration::from_micros(time.as_microseconds().unsigned_abs()).as_secs_f64();
     out.histogram(
@@ -276,55 +209,4 @@ fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
         "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
         [([], stats.polled_at().map_or(0.0, seconds))],
     )
-}
-
-/// Encodes metrics. Each method encodes one metric with all its samples.
-struct MetricWriter<'a>(DescriptorEncoder<'a>);
-
-impl MetricWriter<'_> {
-    /// The encoder appends `_total` to the name.
-    fn counter<'l, const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], u64)>,
-    ) -> fmt::Result {
-        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in samples {
-            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-        }
-        Ok(())
-    }
-
-    fn gauge<'l, const N: usize, V: EncodeGaugeValue>(
-        &mut self,
-        name: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], V)>,
-    ) -> fmt::Result {
-        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in samples {
-            metric.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-
-    fn histogram<'l, const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], &'l HistogramSnapshot)>,
-    ) -> fmt::Result {
-        let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, snapshot) in samples {
-            let HistogramSnapshot { sum, count, buckets } = snapshot;
-            metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
-        }
-        Ok(())
-    }
-
-    /// The encoder appends `_info` to the name.
-    fn info<const N: usize>(&mut self, name: &str, help: &str, labels: [(&str, &str); N]) -> fmt::Result {
-        self.0.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(&labels)
-    }
 }

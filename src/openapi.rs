@@ -114,6 +114,15 @@ fn remove_null(content: &mut RefOr<Content>) {
     }
 }
 
+/// The errors of each operation that has a request body.
+const BODY_CODES: [&ErrorCode; 5] = [
+    code::MALFORMED_JSON,
+    code::REQUEST_TIMEOUT,
+    code::BODY_TOO_LARGE,
+    code::UNSUPPORTED_MEDIA_TYPE,
+    code::VALIDATION_FAILED,
+];
+
 /// The errors that the operation declares, and those that are derived from its access, method, parameters, and body.
 fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static ErrorCode> {
     let has_parameter = |name: &str| {
@@ -139,13 +148,7 @@ fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static Er
         codes.extend([code::IDEMPOTENCY_KEY_IN_USE, code::IDEMPOTENCY_KEY_REUSED, code::INVALID_HEADER]);
     }
     if described.request_body.is_some() {
-        codes.extend([
-            code::MALFORMED_JSON,
-            code::REQUEST_TIMEOUT,
-            code::BODY_TOO_LARGE,
-            code::UNSUPPORTED_MEDIA_TYPE,
-            code::VALIDATION_FAILED,
-        ]);
+        codes.extend(BODY_CODES);
     }
     if !rate_limit::is_exempt(&(operation.path)()) {
         codes.push(code::RATE_LIMITED);

@@ -100,28 +100,15 @@ impl Settings {
     ///
     /// # Errors
     /// A setting has an invalid value. The error names the first such setting.
-    pub fn check(self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    pub fn check(mut self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
         let raw = |flag: Option<String>, setting: &'static Setting| {
             RawSetting::new(setting, flag.or_else(|| environment(setting.variable)))
         };
         let mut warnings = Vec::new();
-        let database = raw(self.database_url, &settings::DATABASE_URL)?
-            .url(&mut warnings)?
-            .map_or_else(|| DatabaseUrl::parse(settings::DATABASE_URL.default).map(|(url, _)| url), Ok)?;
-        let max_lag = raw(self.max_replica_lag, &settings::MAX_REPLICA_LAG)?.or_default(parse::seconds(1))?;
-        let direct = raw(self.database_direct_url, &settings::DATABASE_DIRECT_URL)?;
-        let direct = direct.endpoint(&database, &mut warnings)?;
-        let replica = raw(self.database_read_url, &settings::DATABASE_READ_URL)?;
-        let replica = replica.endpoint(&database, &mut warnings)?;
-        let (limit, wait) = match &database {
-            DatabaseUrl::Postgres(url) => (url.connection_limit, url.pool_timeout),
-            DatabaseUrl::Sqlite { .. } => (None, None),
-        };
-        let mut size = raw(self.db_pool_size, &settings::DB_POOL_SIZE)?;
-        size.text = size.text.or_else(|| limit.map(|limit| limit.to_string()));
+        let (database, endpoints, pool) = self.check_database(&raw, &mut warnings)?;
         Ok(Config {
             env_file: None,
-            pool: PoolOptions { size: size.or_default(parse::pool_size)?, wait: wait.unwrap_or(POOL_WAIT) },
+            pool,
             host: raw(self.host, &settings::HOST)?.or_default(parse::address)?,
             port: raw(self.port, &settings::PORT)?.or_default(|text| text.parse().ok())?,
             admin_port: raw(self.admin_port, &settings::ADMIN_PORT)?.optional(|text| text.parse().ok())?,
@@ -145,9 +132,34 @@ impl Settings {
                 .optional(parse::http_url)?,
             sentry_dsn: raw(self.sentry_dsn, &settings::SENTRY_DSN)?.optional(|text| text.parse().ok())?,
             database,
-            endpoints: Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) },
+            endpoints,
             warnings,
         })
+    }
+
+    /// Validates the settings of the database and of its connections.
+    fn check_database(
+        &mut self,
+        raw: &impl Fn(Option<String>, &'static Setting) -> Result<RawSetting, ConfigError>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(DatabaseUrl, Endpoints, PoolOptions), ConfigError> {
+        let database = raw(self.database_url.take(), &settings::DATABASE_URL)?
+            .url(warnings)?
+            .map_or_else(|| DatabaseUrl::parse(settings::DATABASE_URL.default).map(|(url, _)| url), Ok)?;
+        let max_lag = raw(self.max_replica_lag.take(), &settings::MAX_REPLICA_LAG)?.or_default(parse::seconds(1))?;
+        let direct = raw(self.database_direct_url.take(), &settings::DATABASE_DIRECT_URL)?;
+        let direct = direct.endpoint(&database, warnings)?;
+        let replica = raw(self.database_read_url.take(), &settings::DATABASE_READ_URL)?;
+        let replica = replica.endpoint(&database, warnings)?;
+        let (limit, wait) = match &database {
+            DatabaseUrl::Postgres(url) => (url.connection_limit, url.pool_timeout),
+            DatabaseUrl::Sqlite { .. } => (None, None),
+        };
+        let mut size = raw(self.db_pool_size.take(), &settings::DB_POOL_SIZE)?;
+        size.text = size.text.or_else(|| limit.map(|limit| limit.to_string()));
+        let endpoints = Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) };
+        let pool = PoolOptions { size: size.or_default(parse::pool_size)?, wait: wait.unwrap_or(POOL_WAIT) };
+        Ok((database, endpoints, pool))
     }
 }
 

@@ -32,7 +32,10 @@ pub enum BackupError {
          ~/.pgpass: {0}"
     )]
     NotSqlite(String),
-    #[error("there is no database at {}; check DATABASE_URL, or create a database with posts-api migrate", .0.display())]
+    #[error(
+        "there is no database at {}; check DATABASE_URL, or create a database with posts-api migrate",
+        .0.display()
+    )]
     Missing(PathBuf),
     #[error("{} already exists; choose another name, or replace it with --overwrite", .0.display())]
     Exists(PathBuf),

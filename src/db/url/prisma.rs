@@ -89,8 +89,8 @@ impl PrismaParameters {
             ("sslaccept", _) => return reject("the parameter sslaccept must be strict or accept_invalid_certs"),
             ("sslidentity", _) => {
                 return reject(
-                    "the parameter sslidentity is not supported, because libpq reads no PKCS #12 files; use sslcert and \
-                     sslkey",
+                    "the parameter sslidentity is not supported, because libpq reads no PKCS #12 files; use sslcert \
+                     and sslkey",
                 );
             }
             _ if IGNORED.contains(&name) => {

@@ -281,7 +281,8 @@ proptest::proptest! {
         let encoded = percent_encoding::utf8_percent_encode(&password, percent_encoding::NON_ALPHANUMERIC);
         let (url, _) = postgres_url(&format!("postgres://me:{encoded}@h/db"));
         let quoted = password.replace('\\', r"\\").replace('\'', r"\'");
-        proptest::prop_assert_eq!(libpq_parameters(&url), format!("user='me' password='{quoted}' host='h' dbname='db'"));
+        let expected = format!("user='me' password='{quoted}' host='h' dbname='db'");
+        proptest::prop_assert_eq!(libpq_parameters(&url), expected);
     }
 }
 

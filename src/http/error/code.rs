@@ -85,8 +85,8 @@ error_codes! {
         "An `Idempotency-Key` identifies one request. Use a new key for a request with another method, path, or body.",
     PRECONDITION_FAILED "precondition_failed" PRECONDITION_FAILED "Precondition failed"
         "The `ETag` in `If-Match` is not the current one: the resource has changed since it was read. Read it again, and \
-         repeat the change with the new `ETag`. With `If-None-Match: *`, the resource exists; with a list of tags, it has \
-         one of them.",
+         repeat the change with the new `ETag`. With `If-None-Match: *`, the resource exists; with a list of tags, it \
+         has one of them.",
     BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "Request body too large"
         "The request body exceeds the limit of this route. `detail` gives the limit in bytes.",
     UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
@@ -110,15 +110,15 @@ error_codes! {
         "The service failed unexpectedly. Report the `request_id` to the operator; the log contains the cause under \
          that id.",
     SERVER_BUSY "server_busy" SERVICE_UNAVAILABLE "Server busy"
-        "The responses in progress use all memory that is reserved for them, or too many connections are open from this \
-         IP address; `detail` gives the reason. Wait for `Retry-After` seconds, then try again. The operator sets the \
-         limits with `RESPONSE_BYTES` and `CONNECTIONS_PER_IP`.",
+        "The responses in progress use all memory that is reserved for them, or too many connections are open from \
+         this IP address; `detail` gives the reason. Wait for `Retry-After` seconds, then try again. The operator sets \
+         the limits with `RESPONSE_BYTES` and `CONNECTIONS_PER_IP`.",
     DATABASE_BUSY "database_busy" SERVICE_UNAVAILABLE "Database busy"
         "Too many requests are waiting for the database. Wait for `Retry-After` seconds, then try again.",
     QUERY_TOO_EXPENSIVE "query_too_expensive" SERVICE_UNAVAILABLE "Query too expensive"
         "The query took longer than 2 seconds, the limit for requests without an API key, and was canceled. Narrow its \
-         filters, sort by the column that they limit, or use `count=estimated` instead of `count=exact`. A request with \
-         an API key may run for 10 seconds.",
+         filters, sort by the column that they limit, or use `count=estimated` instead of `count=exact`. A request \
+         with an API key may run for 10 seconds.",
     DATABASE_UNAVAILABLE "database_unavailable" SERVICE_UNAVAILABLE "Database unavailable"
         "The database did not respond. The outcome of a change is unknown: read the resource before repeating it, or \
          use an `Idempotency-Key`.",

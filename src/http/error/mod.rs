@@ -68,8 +68,8 @@ pub enum ApiError {
     #[error("too many requests are waiting for the database")]
     DatabaseBusy,
     #[error(
-        "the query took too long; narrow its filters, sort by the column that they limit, use count=estimated instead of \
-         count=exact, or send an API key"
+        "the query took too long; narrow its filters, sort by the column that they limit, use count=estimated instead \
+         of count=exact, or send an API key"
     )]
     QueryTooExpensive,
     #[error("the database did not respond")]

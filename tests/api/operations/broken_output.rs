@@ -81,7 +81,8 @@ async fn keys_create_stores_no_key_that_it_cannot_print(database: TestDatabase) 
     }
     // The right side ends only when the left side has ended: nothing reads the pipe, and 64 KiB fill it.
     let unread = sandbox.shell(&format!(
-        "mkfifo gate; {{ head -c 65536 /dev/zero; {CREATE} || echo \"status $?\" >&2; echo > gate; }} | cat gate >/dev/null"
+        "mkfifo gate; {{ head -c 65536 /dev/zero; {CREATE} || echo \"status $?\" >&2; echo > gate; }} \
+         | cat gate >/dev/null"
     ));
     assert!(unread.stderr.contains("not stored") && unread.stderr.contains("status 1"), "{}", unread.stderr);
     // The left side starts after the right side has ended, so the pipe has no reader.
@@ -136,7 +137,9 @@ fn closed_pipe_ends_a_command_quietly_and_a_full_disk_does_not() {
     let outputs = ["openapi", "keys list", "export", "--help", "serve --help", "--version", "completions bash", "man"];
     for command in outputs {
         let closed = sandbox.shell(&format!(
-            "rm -f closed; mkfifo closed; {{ cat closed >/dev/null; posts-api {command} && echo 0 >&2 || echo $? >&2; }} | {{ exec <&-; : > closed; }}"
+            "rm -f closed; mkfifo closed; \
+             {{ cat closed >/dev/null; posts-api {command} && echo 0 >&2 || echo $? >&2; }} \
+             | {{ exec <&-; : > closed; }}"
         ));
         assert_eq!(closed.stderr, "0\n", "{command}");
     }
@@ -146,7 +149,8 @@ fn closed_pipe_ends_a_command_quietly_and_a_full_disk_does_not() {
     }
     // The exit status of doctor is the result of the checks, also if its output is cut off.
     let doctor = sandbox.shell(
-        "mkfifo doctor; { cat doctor >/dev/null; posts-api doctor --database-url sqlite://missing.db || echo \"status $?\" >&2; } \
+        "mkfifo doctor; \
+         { cat doctor >/dev/null; posts-api doctor --database-url sqlite://missing.db || echo \"status $?\" >&2; } \
          | { exec <&-; : > doctor; }",
     );
     assert_eq!(doctor.stderr, "status 1\n");

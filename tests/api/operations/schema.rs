@@ -55,8 +55,8 @@ fn print_schema(database: &TestDatabase) -> String {
         schema.push('\n');
         let columns: Vec<Column> = database.rows(&format!(
             "SELECT column_name::text AS name, initcap(udt_name) AS kind, is_nullable = 'YES' AS is_nullable
-             FROM information_schema.columns WHERE table_name = '{table}' AND column_name NOT IN ('search', 'search_text')
-             ORDER BY ordinal_position"
+             FROM information_schema.columns WHERE table_name = '{table}'
+             AND column_name NOT IN ('search', 'search_text') ORDER BY ordinal_position"
         ));
         writeln!(schema, "    {table} (id) {{").unwrap();
         for Column { name, kind, is_nullable } in columns {

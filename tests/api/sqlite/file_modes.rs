@@ -44,8 +44,8 @@ fn backups_and_restored_files_are_private() {
     sandbox.run(&["migrate"]).success();
     let backup = "umask 000; posts-api backup a.db >/dev/null; stat -c %a a.db";
     assert_eq!(sandbox.shell(backup).success(), "600\n");
-    let restored = "umask 000; posts-api export | posts-api --database-url sqlite://b.db import --resumable - 2>/dev/null \
-                    >/dev/null; stat -c %a b.db; ls";
+    let restored = "umask 000; posts-api export | posts-api --database-url sqlite://b.db import --resumable - \
+                    2>/dev/null >/dev/null; stat -c %a b.db; ls";
     assert_eq!(sandbox.shell(restored).success(), "600\na.db\nb.db\nposts.db\n");
 }
 

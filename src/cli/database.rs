@@ -16,7 +16,7 @@ pub(crate) fn open_migrated(config: &Config) -> Result<Connection> {
 pub(crate) fn open_existing(config: &Config) -> Result<Connection> {
     let url = config.direct();
     if let DatabaseUrl::Sqlite { path } = url
-        && !path.try_exists()?
+        && !path.try_exists().map_err(|error| format!("{}: {error}", path.display()))?
     {
         let path = std::path::absolute(path)?;
         let message = "check DATABASE_URL, or create a database with posts-api migrate";

@@ -19,7 +19,7 @@ use posts_api::keys::model::ApiKey;
 
 use crate::cli::output::stdout;
 
-/// How long to wait for the output. The transaction keeps others from writing in the meantime.
+/// How long to wait for the output. The transaction blocks other writers in the meantime.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Why a key was not stored.

@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// The number of blocking threads of a worker: one for each database connection, one for the additional connection of a
-/// pool of one, and two for compression. More tasks never run at once. Without this limit, tokio would start a thread
-/// for each task that finds no idle thread, and each thread occupies memory. `connections` is the size of all database
-/// pools together.
+/// pool of one, and two for compression. Further tasks wait. Without this limit, tokio would start a thread for each
+/// task that finds no idle thread, and each thread occupies memory. `connections` is the size of all database pools
+/// together.
 #[must_use]
 pub fn blocking_threads(connections: u32) -> usize {
     usize::try_from(connections).unwrap_or(usize::MAX).saturating_add(3)
@@ -37,7 +37,8 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// File descriptors that are reserved for everything but clients and the database.
 const RESERVED_DESCRIPTORS: u64 = 256;
-/// SQLite opens three files for a connection, PostgreSQL one socket.
+/// SQLite opens three files for a connection. PostgreSQL needs two descriptors: the socket, and its duplicate, which
+/// lets other threads shut the connection down.
 const DESCRIPTORS_PER_CONNECTION: u64 = 3;
 /// The default limit of actix.
 const MAX_CLIENTS_PER_WORKER: u64 = 25_000;

@@ -1,4 +1,4 @@
-//! Requests that offer to switch to another protocol: the service ignores the offer and says that it closes.
+//! Requests that offer to switch to another protocol: the service ignores the offer and sends `Connection: close`.
 
 use crate::support::{Api, on_both, raw};
 

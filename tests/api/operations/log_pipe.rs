@@ -1,4 +1,4 @@
-//! A log that nobody reads does not stop the service.
+//! An unread log does not stop the service.
 
 use std::io::{PipeReader, Read};
 use std::sync::{Arc, Mutex};

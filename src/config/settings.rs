@@ -79,7 +79,8 @@ settings! {
         database_direct_url DATABASE_DIRECT_URL = "DATABASE_DIRECT_URL", "URL", default "none":
             "URL of the same PostgreSQL database without the pooler of `DATABASE_URL`";
             "a `postgres://` URL of the same database and schema as `DATABASE_URL`";
-            "Used for migrations, commands, and change polling. Without it, these use `DATABASE_URL`";
+            "Used for migrations, commands, change polling, and the cancellation of statements. Without it, these use \
+             `DATABASE_URL`; behind a pooler, statements are then not canceled";
         database_read_url DATABASE_READ_URL = "DATABASE_READ_URL", "URL", default "none":
             "URL of a streaming replica that serves reads without an API key";
             "a `postgres://` URL of a standby of `DATABASE_URL`";
@@ -93,8 +94,8 @@ settings! {
             "Connections in the database pool";
             "an integer between 1 and 1000";
             "On SQLite they serve reads, on PostgreSQL reads and writes. On PostgreSQL, one more connection polls for \
-             changes, one cancels statements while there are any to cancel, and a replica has a pool of the same size. With \
-             1, long reads have one more connection. If the URL has the parameter `connection_limit`, its \
+             changes, one cancels statements while there are any to cancel, and a replica has a pool of the same size. \
+             With 1, long reads have one more connection. If the URL has the parameter `connection_limit`, its \
              value is the default";
     }
     "Network" {
@@ -114,7 +115,8 @@ settings! {
         connections_per_ip CONNECTIONS_PER_IP = "CONNECTIONS_PER_IP", "N", default "512":
             "Connections that each client IP may have open";
             "an integer number of connections, or 0 for no limit";
-            "Connections from this machine and from `TRUSTED_PROXIES` are not limited. An IPv6 client is its /64 network";
+            "Connections from this machine and from `TRUSTED_PROXIES` are not limited. An IPv6 client is its /64 \
+             network";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";

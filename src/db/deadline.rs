@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use crate::db::error::Error;
 
-/// The budget of a request. When it is used up, the current call fails with [`Error::Deadline`]. Its query is not
-/// canceled: the connection returns to the pool when the query ends.
+/// The budget of a request. When it is used up, the current call fails with [`Error::Deadline`]. A read is
+/// canceled then, and a write continues.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 tokio::task_local! {

@@ -72,8 +72,8 @@ impl Interrupt {
         *lock(&self.session) = session;
     }
 
-    pub(crate) fn set_socket(&self, socket: Option<ConnectionSocket>) {
-        *lock(&self.socket) = socket;
+    pub(crate) fn set_socket(&self, socket: ConnectionSocket) {
+        *lock(&self.socket) = Some(socket);
     }
 
     /// Ends the connection, even if the server does not respond: the call that waits for it fails at once.

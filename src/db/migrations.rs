@@ -95,7 +95,8 @@ impl Error {
                 "; this server was built without ICU, which versions before PostgreSQL 17 need: use a build with ICU, \
                  or PostgreSQL 17 or newer"
             }
-            Some(Condition::Busy) => {
+            // lock_not_available, deadlock_detected, and object_in_use.
+            _ if matches!(self.sqlstate.as_deref(), Some("55P03" | "40P01" | "55006")) => {
                 "; nothing was changed, because another transaction holds a table lock: end it (see pg_stat_activity) \
                  or wait for it, then start again"
             }

@@ -7,7 +7,8 @@ use crate::db::url::DatabaseUrl;
 /// The size of each pool, and how long a request may wait for a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
-    /// The maximum number of connections per pool. SQLite's writer and PostgreSQL's change poller have one more each.
+    /// The maximum number of connections per pool. SQLite's writer, PostgreSQL's change poller, and the thread that
+    /// cancels statements on PostgreSQL have one more each. A pool of one connection has another one for long reads.
     pub size: u32,
     /// A request that has waited this long for a connection fails with [`Error::Busy`](crate::db::error::Error::Busy).
     pub wait: Duration,
@@ -16,7 +17,8 @@ pub struct PoolOptions {
 /// The URLs of a PostgreSQL database in addition to `DATABASE_URL`.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
-    /// A URL that bypasses the pooler. The change poller uses it.
+    /// A URL that bypasses the pooler. The change poller uses it, and the thread that cancels
+    /// statements.
     pub direct: Option<DatabaseUrl>,
     pub replica: Option<ReplicaOptions>,
 }

@@ -24,7 +24,7 @@ use crate::db::deadline::{DEADLINE, within_deadline};
 use crate::db::error::Error;
 use crate::db::long_reads::{ANONYMOUS_TIME, LongReadLock, LongReads, Requester};
 use crate::db::options::{PoolOptions, Purpose};
-use crate::db::pooled_connection::{Connections, connections};
+use crate::db::pooled_connection::{ConnectionPool, connections};
 use crate::db::postgres::cancel;
 use crate::db::stats::{CallStats, PoolStats, QueueStats};
 use crate::db::url::DatabaseUrl;
@@ -42,7 +42,7 @@ const INLINE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Pool {
     name: &'static str,
-    connections: Connections,
+    connections: ConnectionPool,
     /// One permit per connection, except for one that only long reads use.
     permits: Arc<Semaphore>,
     /// One permit per call that runs or waits.

@@ -17,13 +17,13 @@ const PING_AFTER: Duration = Duration::from_secs(1);
 /// A connection whose ping takes longer is shut down and replaced.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) type Connections = r2d2::Pool<ConnectionManager>;
+pub(crate) type ConnectionPool = r2d2::Pool<ConnectionManager>;
 
 /// An r2d2 pool that opens each connection on first use.
 ///
 /// `connection_timeout` is set because r2d2's default is 30 s. The wait can exceed it if a ping hangs, so callers have
 /// a timeout of their own.
-pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> Connections {
+pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOptions) -> ConnectionPool {
     r2d2::Pool::builder()
         .max_size(options.size)
         .min_idle(Some(0))

@@ -13,7 +13,7 @@ mod socket;
 use std::ffi::{c_char, c_int};
 
 pub use bindings::*;
-pub use socket::{PQconnectdb, take_socket};
+pub use socket::{PQconnectdb, with_socket};
 
 /// libpq's function of this name, except that `PG_DIAG_COLUMN_NAME` returns the SQLSTATE. Shadows the binding.
 ///

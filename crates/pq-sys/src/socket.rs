@@ -1,6 +1,6 @@
 //! The socket of a new connection.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ffi::c_char;
 #[cfg(unix)]
 use std::os::fd::{BorrowedFd, OwnedFd as Socket};
@@ -10,19 +10,21 @@ use std::os::windows::io::{BorrowedSocket, OwnedSocket as Socket};
 use crate::bindings::{self, PGconn};
 
 thread_local! {
-    static LAST: Cell<Option<Socket>> = const { Cell::new(None) };
+    static RECEIVER: RefCell<Option<Box<dyn FnOnce(Socket)>>> = const { RefCell::new(None) };
 }
 
-/// A duplicate of the socket of the connection that this thread has opened last with [`PQconnectdb`]. `None` if there
-/// was none, or if it has been taken.
+/// Runs `connect`, and calls `receive` with a duplicate of the socket of the first connection that it opens with
+/// [`PQconnectdb`], as soon as the connection is open and before any statement runs on it.
 ///
-/// Shutting it down ends the connection at once, in whichever thread waits for it.
-#[must_use]
-pub fn take_socket() -> Option<Socket> {
-    LAST.take()
+/// Shutting the socket down ends the connection at once, in whichever thread waits for it.
+pub fn with_socket<T>(receive: impl FnOnce(Socket) + 'static, connect: impl FnOnce() -> T) -> T {
+    RECEIVER.set(Some(Box::new(receive)));
+    let result = connect();
+    RECEIVER.set(None);
+    result
 }
 
-/// libpq's function of this name. Also stores the socket for [`take_socket`]. Shadows the binding.
+/// libpq's function of this name. Also calls the function that [`with_socket`] has set. Shadows the binding.
 ///
 /// # Safety
 /// As for libpq's function: `conninfo` points to a string that ends with a NUL byte.
@@ -33,7 +35,12 @@ pub unsafe fn PQconnectdb(conninfo: *const c_char) -> *mut PGconn {
     // SAFETY: libpq accepts a null pointer, and the connection has just been opened.
     let socket = unsafe { bindings::PQsocket(connection) };
     // -1: the connection failed. Without a duplicate, the connection works all the same.
-    LAST.set(if socket < 0 { None } else { duplicate(socket) });
+    if socket >= 0
+        && let Some(receive) = RECEIVER.take()
+        && let Some(duplicate) = duplicate(socket)
+    {
+        receive(duplicate);
+    }
     connection
 }
 

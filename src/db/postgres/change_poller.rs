@@ -29,6 +29,7 @@ use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
 use crate::db::fixed_sql::FixedSql;
 use crate::db::options::Purpose;
+use crate::db::postgres::open;
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::revision::Revision;
 use crate::db::url::DatabaseUrl;
@@ -96,9 +97,14 @@ fn poll_until_error(
         let now = Instant::now();
         let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
         let is_changed = detector.poll(conn).map_err(message)?;
-        replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, is_changed)).map_err(message)?;
         let is_expired = expiry.is_due(is_changed);
-        if is_changed || is_expired {
+        if is_expired {
+            // After a failover, the old primary may still respond. Another connection leads to the new one.
+            open::ping_writable(conn).map_err(message)?;
+        }
+        let advances = is_changed || is_expired;
+        replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, advances)).map_err(message)?;
+        if advances {
             revision.advance();
         }
         revision.record_poll(now);

@@ -1,5 +1,7 @@
 //! Opens a connection to PostgreSQL and configures its session.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,9 +31,17 @@ const SETUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// configured, and no statements are prepared in it: there is no statement timeout then.
 pub(crate) fn open(url: &PostgresUrl, purpose: Purpose, interrupt: &Arc<Interrupt>) -> Result<PgConnection, String> {
     let redact = |error: &dyn std::fmt::Display| url.redact(&error.to_string());
-    let mut conn = PgConnection::establish(url.connection_string()).map_err(|error| redact(&error))?;
-    interrupt.set_socket(pq_sys::take_socket());
-    let _guard = (purpose != Purpose::Command).then(|| watchdog::watch_connection(interrupt, SETUP_TIMEOUT));
+    // diesel sends statements of its own before `establish` returns. Behind a pooler, the first one waits for a server.
+    let guard = Rc::new(RefCell::new(None));
+    let (slot, opened) = (Rc::clone(&guard), Arc::clone(interrupt));
+    let receive_socket = move |socket| {
+        opened.set_socket(socket);
+        if purpose != Purpose::Command {
+            slot.replace(Some(watchdog::watch_connection(&opened, SETUP_TIMEOUT)));
+        }
+    };
+    let establish = || PgConnection::establish(url.connection_string());
+    let mut conn = pq_sys::with_socket(receive_socket, establish).map_err(|error| redact(&error))?;
     if url.transaction_pooling {
         conn.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
         return Ok(conn);
@@ -43,7 +53,8 @@ pub(crate) fn open(url: &PostgresUrl, purpose: Purpose, interrupt: &Arc<Interrup
         let sql = format!("SET search_path TO {}", quote_identifier(schema));
         conn.batch_execute(&sql).map_err(|error| redact(&error))?;
     }
-    if purpose != Purpose::Command {
+    // A server with a single session, which all clients share, cannot cancel one of them.
+    if purpose != Purpose::Command && !url.has_single_session {
         match session::connection_session(&mut conn) {
             Ok(found) => interrupt.set_session(Some(found)),
             // A server that only implements PostgreSQL's protocol. Its own timeout ends its statements.

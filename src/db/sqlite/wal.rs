@@ -24,7 +24,7 @@ use tokio::sync::OwnedRwLockWriteGuard;
 use crate::db::connection::Connection;
 use crate::db::error::Error;
 use crate::db::long_reads::LongReadLock;
-use crate::db::pooled_connection::Connections;
+use crate::db::pooled_connection::ConnectionPool;
 use crate::db::sqlite::files::sidecar_path;
 
 const MIB: u64 = 1024 * 1024;
@@ -86,7 +86,7 @@ impl Wal {
 
     /// Advances the truncation by one step; see the module documentation. Takes up to 0.1 s. The caller must be outside
     /// of every transaction.
-    pub(crate) fn truncate_if_long(&mut self, connections: &Connections) {
+    pub(crate) fn truncate_if_long(&mut self, connections: &ConnectionPool) {
         let length = self.length();
         self.last_length.store(length, Ordering::Relaxed);
         if length <= if self.is_disk_full { 0 } else { TRUNCATE_ABOVE } {
@@ -143,7 +143,7 @@ impl Wal {
 
 /// Truncates the WAL. Retries until the short reads that use the WAL have ended, for up to 100 ms. Reads that begin
 /// later use the database file, because the first attempt has already copied the WAL.
-fn truncate(connections: &Connections) -> Result<(), String> {
+fn truncate(connections: &ConnectionPool) -> Result<(), String> {
     let started = Instant::now();
     let mut pooled = connections.get().map_err(|error| error.to_string())?;
     loop {

@@ -14,7 +14,7 @@ use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
 use crate::db::options::{PoolOptions, Purpose};
 use crate::db::pool::QUEUE_LIMIT;
-use crate::db::pooled_connection::{Connections, connections};
+use crate::db::pooled_connection::{ConnectionPool, connections};
 use crate::db::revision::Revision;
 use crate::db::sqlite::queued_write::{Claim, Job, QueuedWrite};
 use crate::db::sqlite::wal::Wal;
@@ -27,7 +27,7 @@ pub(crate) struct Writer {
     queue: SyncSender<Box<dyn Job>>,
     /// How long a write may wait in the queue.
     wait: Duration,
-    connections: Connections,
+    connections: ConnectionPool,
     activity: Arc<WriterActivity>,
     /// In bytes.
     wal_length: Arc<AtomicU64>,

@@ -25,7 +25,7 @@ use diesel::result::Error as DieselError;
 
 use crate::db::connection::{Connection, Visibility};
 use crate::db::error::Error;
-use crate::db::pooled_connection::Connections;
+use crate::db::pooled_connection::ConnectionPool;
 use crate::db::revision::Revision;
 use crate::db::sqlite::queued_write::Job;
 use crate::db::sqlite::wal::Wal;
@@ -37,7 +37,7 @@ const MAX_BATCH_TIME: Duration = Duration::from_millis(10);
 const CHANGE_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 pub(crate) struct WriterThread {
-    pub(crate) connections: Connections,
+    pub(crate) connections: ConnectionPool,
     pub(crate) queue: Receiver<Box<dyn Job>>,
     pub(crate) wal: Wal,
     pub(crate) revision: Arc<Revision>,

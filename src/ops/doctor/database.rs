@@ -222,8 +222,9 @@ fn check_local_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
 fn check_connections(info: &ServerInfo, pool: PoolOptions) -> Check {
     const NAME: &str = "connections";
     let (max, open) = (info.max_connections, info.connections);
-    // The change poller uses one connection in addition to the pool.
-    let needed = i64::from(pool.size) + 1;
+    // The change poller and the thread that cancels statements use one connection each. A pool of one connection has
+    // another one for long reads.
+    let needed = i64::from(pool.size) + 2 + i64::from(pool.size == 1);
     if needed > max {
         let message = format!(
             "an instance opens up to {needed} connections, but the server allows {max}; lower DB_POOL_SIZE or raise \

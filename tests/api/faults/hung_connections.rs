@@ -75,3 +75,21 @@ async fn a_call_on_a_hung_connection_ends() {
     wait_until("the connection to be replaced", async || api.get(&path).await.status == 200).await;
     assert!(closed(&api) > 0);
 }
+
+/// A pooler completes the login, and its server never responds. diesel sends statements while it opens a connection.
+#[tokio::test]
+async fn a_connection_that_hangs_while_it_opens_is_replaced() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    let proxy = StallingProxy::start(&database.url);
+    proxy.stall_queries(true);
+    let api = Api::start(&Arc::new(database), |config| {
+        config.database = postgres::parse(&proxy.url().parse().unwrap());
+        config.pool.size = 2;
+    });
+    let _ = tokio::join!(api.get("/api/posts"), api.get("/api/posts"), api.get("/api/posts"));
+    assert!(proxy.stalled() > 0);
+    proxy.stall_queries(false);
+    wait_until("the service to close the stalled connections", async || proxy.stalled() == 0).await;
+    wait_until("the service to read", async || api.get("/api/posts").await.status == 200).await;
+    wait_until("the poller to poll", async || api.server.connections.revision().is_some()).await;
+}

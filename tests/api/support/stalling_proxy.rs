@@ -1,5 +1,6 @@
 //! A TCP proxy in front of PostgreSQL whose connections can be stalled: they stay open, but forward nothing.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,6 +19,10 @@ struct Shared {
     accepted: AtomicUsize,
     /// Connections with a number below this one are stalled.
     stalled_below: AtomicUsize,
+    /// Whether a connection stalls when the client sends a query.
+    stalls_queries: AtomicBool,
+    /// The numbers of the connections that have stalled at a query.
+    stalled_at_query: Mutex<HashSet<usize>>,
     /// The numbers of the connections that the client has not closed.
     open: Mutex<Vec<usize>>,
     is_ended: AtomicBool,
@@ -25,7 +30,12 @@ struct Shared {
 
 impl Shared {
     fn is_stalled(&self, number: usize) -> bool {
-        number < self.stalled_below.load(Ordering::SeqCst)
+        number < self.stalled_below.load(Ordering::SeqCst) || self.stalled_at_query.lock().unwrap().contains(&number)
+    }
+
+    /// Whether `message` begins a query (PostgreSQL manual, section 55.7: Query or Parse) that stalls its connection.
+    fn stalls(&self, message: &[u8]) -> bool {
+        self.stalls_queries.load(Ordering::SeqCst) && matches!(message, [b'Q' | b'P', ..])
     }
 }
 
@@ -61,6 +71,11 @@ impl StallingProxy {
         self.stalled()
     }
 
+    /// From now on, or from now on no longer, a connection stalls when the client sends a query on it, after the login.
+    pub(crate) fn stall_queries(&self, is_on: bool) {
+        self.shared.stalls_queries.store(is_on, Ordering::SeqCst);
+    }
+
     /// The number of stalled connections that the client has not closed.
     pub(crate) fn stalled(&self) -> usize {
         let open = self.shared.open.lock().unwrap();
@@ -76,22 +91,25 @@ fn forward(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let (from_server, to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     let responses = Arc::clone(shared);
     thread::spawn(move || {
-        copy_unless_stalled(from_server, &to_client, number, &responses);
+        copy_unless_stalled(from_server, &to_client, number, &responses, false);
         if !responses.is_stalled(number) {
             let _ = to_client.shutdown(Shutdown::Both);
         }
     });
     let requests = Arc::clone(shared);
     thread::spawn(move || {
-        copy_unless_stalled(client, &server, number, &requests);
+        copy_unless_stalled(client, &server, number, &requests, true);
         requests.open.lock().unwrap().retain(|open| *open != number);
         let _ = server.shutdown(Shutdown::Both);
     });
 }
 
-fn copy_unless_stalled(mut from: TcpStream, mut to: &TcpStream, number: usize, shared: &Shared) {
+fn copy_unless_stalled(mut from: TcpStream, mut to: &TcpStream, number: usize, shared: &Shared, is_client: bool) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if is_client && shared.stalls(&buffer[..count]) {
+            shared.stalled_at_query.lock().unwrap().insert(number);
+        }
         if !shared.is_stalled(number) && to.write_all(&buffer[..count]).is_err() {
             return;
         }

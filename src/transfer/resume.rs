@@ -1,4 +1,4 @@
-//! Finds the posts of a batch that an earlier, interrupted run of the same import has stored.
+//! Finds the posts of a batch that an earlier import of the same file has stored.
 //!
 //! 1. `load_candidates` selects the stored posts with the same id, slug, or title and creation time, without content.
 //! 2. Each candidate is compared field by field with the post of the batch.
@@ -57,7 +57,8 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
     let candidates = load_candidates(conn, batch)?;
     let mut indexes: HashMap<i64, Vec<usize>> = HashMap::new();
     for (index, post) in batch.iter().enumerate() {
-        if let Some(matching) = candidates.iter().find(|stored| post.matches(stored)) {
+        // Several stored posts can differ in their content only.
+        for matching in candidates.iter().filter(|stored| post.matches(stored)) {
             indexes.entry(matching.id).or_default().push(index);
         }
     }

@@ -202,8 +202,14 @@ fn is_omitted(tag: &Tag<'_>) -> bool {
     matches!(tag, Tag::CodeBlock(_) | Tag::Image { .. } | Tag::FootnoteDefinition(_) | Tag::MetadataBlock(_))
 }
 
-/// Whether the element is a link to a footnote, as Markdown programs write it.
+/// Whether the element is a link to a footnote, as Markdown programs, GitHub, WordPress, and e-book programs write it.
 fn is_footnote(tag: &StartTag<()>) -> bool {
-    let href = tag.attributes.iter().find(|(name, _)| name.as_slice() == b"href").map(|(_, value)| value.as_slice());
-    tag.name.as_slice() == b"a" && href.is_some_and(|href| href.starts_with(b"#fn"))
+    let is_mark = |(name, value): (&[u8], &[u8])| match name {
+        b"href" => value.starts_with(b"#fn") || value.starts_with(b"#user-content-fn"),
+        b"role" => value == b"doc-noteref",
+        b"data-fn" | b"data-footnote-ref" => true,
+        _ => false,
+    };
+    matches!(tag.name.as_slice(), b"a" | b"sup")
+        && tag.attributes.iter().any(|(name, value)| is_mark((name.as_slice(), value.as_slice())))
 }

@@ -61,6 +61,12 @@ fn html_is_reduced_to_its_text() {
         ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
         ("<P>Upper <SCRIPT>no</SCRIPT>case</P>", "Upper case"),
         ("Text<sup id=\"fnref:1\"><a href=\"#fn:1\">1</a></sup> and x<sup>2</sup>", "Text and x2"),
+        (
+            "Text<sup data-fn=\"5e1\" class=\"fn\"><a href=\"#5e1\" id=\"5e1-link\">1</a></sup> and more",
+            "Text and more",
+        ),
+        ("Text<sup><a href=\"#user-content-fn-1\" data-footnote-ref>1</a></sup> and more", "Text and more"),
+        ("Text<a role=\"doc-noteref\" href=\"#n1\">1</a> and more", "Text and more"),
         ("<ruby>漢<rp>(</rp><rt>kan</rt></ruby>字", "漢字"),
         ("<p>Unclosed <b>tags<div>and", "Unclosed tags and"),
         ("<p>Cut tag <a href=\"https://exa", "Cut tag"),

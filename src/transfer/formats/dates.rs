@@ -55,8 +55,10 @@ fn has_no_year(text: &str) -> bool {
         let rest = unsigned.trim_start_matches(|c: char| c.is_ascii_digit());
         let digits = unsigned.strip_suffix(rest).unwrap_or_default();
         let is_year = digits.len() >= 4 && (rest.is_empty() || rest.starts_with('-'));
-        // A negative number by itself can also be the offset of a zone. There is none of less than an hour.
-        let is_negative = unsigned.len() < word.len() && (!rest.is_empty() || digits.starts_with("00"));
+        // A negative number by itself can also be the offset of a zone. "-0000" after a time is UTC (RFC 2822, section
+        // 3.3).
+        let is_utc = word == "-0000" && text.trim_end().ends_with(word) && text.contains(':');
+        let is_negative = unsigned.len() < word.len() && (!rest.is_empty() || digits.starts_with("00")) && !is_utc;
         let is_zero = unsigned.len() == word.len() && digits.bytes().all(|digit| digit == b'0');
         is_year && (is_negative || is_zero)
     })
@@ -162,6 +164,8 @@ mod tests {
             ("2020-01-02", "2020-01-02T00:00:00.000000Z"),
             ("1577934245000", "2020-01-02T03:04:05.000000Z"),
             ("Thu, 02 Jan 2020 03:04:05 +0000", "2020-01-02T03:04:05.000000Z"),
+            ("Thu, 02 Jan 2020 03:04:05 -0000", "2020-01-02T03:04:05.000000Z"),
+            ("2020-01-02 03:04:05 -0000", "2020-01-02T03:04:05.000000Z"),
             ("Thu, 2 Jan 2020 5:04:05 +0200", "2020-01-02T03:04:05.000000Z"),
             ("Mon, 02 Jan 2020 03:04 GMT", "2020-01-02T03:04:00.000000Z"),
             ("02 Jan 20 03:04:05 UT", "2020-01-02T03:04:05.000000Z"),

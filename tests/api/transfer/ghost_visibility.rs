@@ -80,8 +80,9 @@ async fn other_tables_decide_wherever_they_are(database: TestDatabase) {
         [format!("{{\"posts\":{posts},\"posts_meta\":{meta}}}"), format!("{{\"posts_meta\":{meta},\"posts\":{posts}}}")]
     {
         import(&sandbox, "ghost", &[], &format!("{{\"data\":{data}}}")).success();
+        assert_eq!(public_slugs(&exported(&sandbox)), ["public"]);
+        database.execute("DELETE FROM posts");
     }
-    assert_eq!(public_slugs(&exported(&sandbox)), ["public", "public-2"]);
 
     let private =
         format!("{{\"data\":{{\"posts\":{posts},\"settings\":[{{\"key\":\"is_private\",\"value\":\"true\"}}]}}}}");
@@ -89,7 +90,7 @@ async fn other_tables_decide_wherever_they_are(database: TestDatabase) {
     let message = "posts of a private site imported as drafts: 3";
     assert!(outcome.stderr.lines().any(|line| line == message), "{}", outcome.stderr);
     outcome.success();
-    assert_eq!(public_slugs(&exported(&sandbox)), ["public", "public-2"]);
+    assert_eq!(public_slugs(&exported(&sandbox)), [""; 0]);
 }
 
 #[on_both]

@@ -45,12 +45,14 @@ async fn interrupted_import_resumes_when_run_again(database: TestDatabase) {
 async fn importing_a_file_twice_stores_each_post_once(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let page = item(&WordpressItem { title: "A page", name: "page", kind: "page", ..POST });
-    let wordpress = wordpress(&[item(&POST), page.clone(), page.replace("A page", "Another page")].concat());
+    // The last two differ in their content only.
+    let pages = [page.clone(), page.replace("A page", "Another page"), page.replace("Text of", "More of")];
+    let wordpress = wordpress(&[vec![item(&POST)], pages.to_vec()].concat().concat());
     let ghost = ghost(&[ghost_post(&json!({"slug": "b"})), ghost_post(&json!({"slug": "with_underscore"}))]);
     for (format, file, imported, summary) in
-        [("wordpress", &wordpress, 3, "skipped 0 items\n"), ("ghost", &ghost, 2, "skipped 0 posts\n")]
+        [("wordpress", &wordpress, 4, "skipped 0 items\n"), ("ghost", &ghost, 2, "skipped 0 posts\n")]
     {
-        let run = || import(&sandbox, format, if imported == 3 { &["--pages"] } else { &[] }, file).success();
+        let run = || import(&sandbox, format, if imported == 4 { &["--pages"] } else { &[] }, file).success();
         assert_eq!(run(), format!("imported {imported} posts, {summary}"));
         let stored = exported(&sandbox);
         assert_eq!(run(), format!("imported 0 posts, {imported} already stored, {summary}"));

@@ -22,7 +22,15 @@ impl Survey {
     pub(crate) fn read(input: impl BufRead) -> Result<Self, Error> {
         let mut survey = Self::default();
         read_tables(input, &mut |GhostRow { table, number, json }| {
-            let RawJson::Text(json) = json else { return Ok(()) };
+            let RawJson::Text(json) = json else {
+                // The row may say that a post is not public.
+                return match table {
+                    GhostTable::PostsMeta | GhostTable::Settings => {
+                        Err(Error::Format(format!("row {number} of the table {} is too long", table.name())))
+                    }
+                    _ => Ok(()),
+                };
+            };
             if !json.starts_with(b"{") {
                 return Ok(());
             }

@@ -163,8 +163,9 @@ impl Reservation {
     /// # Errors
     /// The bytes are larger than the reservation, and the budget is exhausted.
     pub fn attach(mut self, bytes: Vec<u8>) -> Result<Bytes, BudgetExhausted> {
-        // Boxing frees the unused capacity.
-        let bytes = bytes.into_boxed_slice();
+        // Boxing does not free the unused capacity if it is less than half: the allocator keeps such a block as it is.
+        let has_slack = bytes.capacity() - bytes.len() > bytes.len() / 8;
+        let bytes = if has_slack { Box::from(bytes.as_slice()) } else { bytes.into_boxed_slice() };
         self.resize(bytes.len())?;
         Ok(Bytes::from_owner(CountedBytes { bytes, _reservation: self }))
     }

@@ -158,5 +158,9 @@ fn programs() -> Result<String, String> {
             return Err(format!("{program} is not installed"));
         }
     }
+    let has_module = Command::new("python3").args(["-c", "import etcd"]).stderr(Stdio::null()).status();
+    if !has_module.is_ok_and(|status| status.success()) {
+        return Err("Python's module etcd is not installed".to_owned());
+    }
     Ok(postgres::bin_directory()?.to_str().unwrap().to_owned())
 }

@@ -890,8 +890,8 @@ export type PutPostData = {
          */
         'If-Match'?: string;
         /**
-         * `*` creates only: if the resource exists, the response is 412. With an `ETag`, the response is 412 if the resource
-         * exists with this `ETag`.
+         * `*` creates only: if the resource exists, the response is 412. With an `ETag`, the response is 412 if the
+         * resource exists with this `ETag`.
          */
         'If-None-Match'?: string;
     };

@@ -34,6 +34,9 @@ pub struct Connection {
     /// The last known replay LSN of the standby that this connection leads to; 0 on every other server.
     pub(crate) replayed_lsn: i64,
     purpose: Purpose,
+    /// Whether all clients of the server share one session. A prepared statement, even an unnamed one, can then replace
+    /// that of another client between its preparation and its execution.
+    has_shared_session: bool,
     opened_at: Instant,
     /// Whether an error has shown that this connection must not be used again.
     is_lost: bool,
@@ -111,6 +114,7 @@ impl Connection {
             data_version: None,
             replayed_lsn: 0,
             purpose,
+            has_shared_session: matches!(url, DatabaseUrl::Postgres(url) if url.has_single_session),
             opened_at: Instant::now(),
             is_lost: false,
             interrupt,
@@ -214,7 +218,9 @@ impl Connection {
     /// Also fails if the connection is for writes on PostgreSQL and its session is read-only.
     pub(crate) fn ping(&mut self) -> QueryResult<()> {
         match &mut self.backend {
-            Backend::Postgres(conn) if self.purpose == Purpose::Write => postgres::open::ping_writable(conn),
+            Backend::Postgres(conn) if self.purpose == Purpose::Write && !self.has_shared_session => {
+                postgres::open::ping_writable(conn)
+            }
             Backend::Postgres(conn) => conn.batch_execute("SELECT 1"),
             Backend::Sqlite(conn) => conn.batch_execute("SELECT 1"),
         }

@@ -158,7 +158,9 @@ fn programs() -> Result<String, String> {
             return Err(format!("{program} is not installed"));
         }
     }
-    let has_module = Command::new("python3").args(["-c", "import etcd"]).stderr(Stdio::null()).status();
+    // Patroni may run on another Python than the one in PATH.
+    let has_module = "read -r line <\"$(command -v patroni)\" && ${line#??} -c 'import etcd'";
+    let has_module = Command::new("sh").args(["-c", has_module]).stderr(Stdio::null()).status();
     if !has_module.is_ok_and(|status| status.success()) {
         return Err("Python's module etcd is not installed".to_owned());
     }

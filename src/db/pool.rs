@@ -102,7 +102,10 @@ impl Pool {
         options: PoolOptions,
     ) -> std::io::Result<Self> {
         let (is_pooled, is_single_session, cores) = match url {
-            DatabaseUrl::Postgres(url) => (url.transaction_pooling, url.has_single_session, None),
+            // On a server with a single session, a transaction would delay every other client.
+            DatabaseUrl::Postgres(url) => {
+                (url.transaction_pooling && !url.has_single_session, url.has_single_session, None)
+            }
             DatabaseUrl::Sqlite { .. } => (false, false, std::thread::available_parallelism().ok()),
         };
         let long_reads = LongReads::new(options.size, cores, is_single_session);

@@ -8,8 +8,8 @@
 //! | n | n - 1 | n / 4 | 1 to n |
 //!
 //! SQLite runs statements on this machine's cores, so long reads of callers without a key use at most half of the
-//! cores. The share of a quarter was measured with `bench/attack`: with half of 8 connections, all of which use a core,
-//! other requests take two to five times as long on a machine with two cores.
+//! cores. With these shares, `bench/attack` at 1,000,000 posts makes other requests less than twice as slow, on a
+//! machine with two cores; docs/design/database-access.md has the figures.
 
 use std::num::NonZero;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use crate::http::error::problem::Problem;
 use crate::http::middleware::audit::AuditedChange;
 use crate::http::middleware::request_id::{request_id, trace_id};
 use crate::http::middleware::request_metrics::RequestTimer;
-use crate::http::middleware::{audit, cors, trace};
+use crate::http::middleware::{audit, cors, error_log, trace};
 use crate::http::transport::connection_state::{BusyGuard, ConnectionState, SendGuard};
 use crate::http::transport::memory_budget::{MemoryBudget, Reservation};
 use crate::http::transport::request_body::{Held, HoldingBody, RequestBody};
@@ -204,20 +204,6 @@ fn add_common_headers(headers: &mut header::HeaderMap, id: &str) {
     }
 }
 
-/// A client can cause an overload, which is not a fault of the service: it must not fill the log. Metrics count it.
-fn log_server_error(error: Option<&ApiError>, id: &str, request: &str, status: StatusCode, cause: &str) {
-    let status = status.as_u16();
-    match error {
-        Some(error @ (ApiError::ServerBusy(_) | ApiError::QueryTooExpensive)) => {
-            tracing::debug!(request_id = id, request, status, %error, "request refused");
-        }
-        Some(error @ ApiError::DatabaseBusy) => {
-            tracing::warn!(request_id = id, request, status, %error, "request refused");
-        }
-        _ => tracing::error!(request_id = id, request, status, cause, "request failed"),
-    }
-}
-
 /// Replaces the body of an error response; keeps its status and headers. Logs a server error with its cause.
 fn replace_body_with_problem<B: MessageBody>(
     response: ServiceResponse<B>,
@@ -229,7 +215,7 @@ fn replace_body_with_problem<B: MessageBody>(
     if status.is_server_error() {
         let error = error.and_then(|error| error.as_error::<ApiError>());
         let cause = error.and_then(ApiError::cause).unwrap_or_default();
-        log_server_error(error, id, request_line, status, cause);
+        error_log::log_server_error(error, id, request_line, status, cause);
     }
     let is_preflight = response.request().method() == Method::OPTIONS;
     let is_api_error = error.is_some_and(|error| error.as_error::<ApiError>().is_some());
@@ -283,46 +269,5 @@ impl ResponseError for EnvelopeError {
         response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
         add_common_headers(response.headers_mut(), &self.request_id);
         response.set_body(HoldingBody::new(body, held)).map_into_boxed_body()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn log_of(error: &ApiError) -> String {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
-            log_server_error(Some(error), "id", "GET /", StatusCode::SERVICE_UNAVAILABLE, "");
-        });
-        let bytes = log.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    /// Errors of this level become Sentry events, so clients must not be able to cause them at will.
-    #[test]
-    fn overload_by_clients_is_not_logged_as_an_error() {
-        for error in [ApiError::ServerBusy("no memory"), ApiError::QueryTooExpensive, ApiError::DatabaseBusy] {
-            assert!(!log_of(&error).contains("ERROR"), "{error}");
-        }
-        assert!(log_of(&ApiError::DatabaseUnavailable { cause: "lost".into() }).contains("ERROR"));
     }
 }

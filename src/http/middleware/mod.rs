@@ -4,6 +4,7 @@ pub mod audit;
 pub mod cache;
 pub mod cors;
 pub mod envelope;
+mod error_log;
 mod gcra;
 pub mod rate_limit;
 mod request_id;

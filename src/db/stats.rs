@@ -36,7 +36,7 @@ pub struct PoolStats {
 /// How often calls of a pool did not run to their end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallCounts {
-    /// Statements that were canceled, because their client had disconnected or their deadline had passed.
+    /// Reads that were canceled, because their client had disconnected or their deadline had passed.
     pub canceled: u64,
     /// Connections that were shut down, because the database did not respond on them.
     pub closed: u64,

@@ -55,7 +55,7 @@ pub(super) fn pools(out: &mut MetricWriter, pools: &[PoolStats]) -> fmt::Result 
     )?;
     out.counter(
         "db_canceled_statements",
-        "Statements that were canceled because their client had disconnected or their deadline had passed.",
+        "Reads that were canceled because their client had disconnected or their deadline had passed.",
         in_pools(|pool| pool.calls.canceled),
     )?;
     out.counter(

@@ -57,7 +57,7 @@ impl Words {
     pub(super) fn into_excerpt(self, has_more: bool) -> String {
         if !self.is_full && !has_more {
             let Some(text) = self.text.strip_suffix(ELLIPSIS) else { return self.text };
-            // The whole text ends with an ellipsis. Another spelling tells it from a cut one.
+            // The whole text ends with an ellipsis. Three periods distinguish it from a cut one.
             if self.characters + "...".len() - 1 <= MAX {
                 return format!("{text}...");
             }

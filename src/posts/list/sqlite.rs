@@ -155,7 +155,7 @@ fn query(search: &Search, tier: Tier) -> BindValue {
     BindValue::Text(search.fts5(tier.search_scope()))
 }
 
-/// The statements have so many variants that they are not cached.
+/// The statements are not cached, because they have many variants.
 fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
     sql.text(" LIMIT ").bind(BindValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), "").uncached()
 }

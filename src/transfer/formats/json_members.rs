@@ -1,6 +1,6 @@
 //! The members of a JSON object, each as its JSON text.
 //!
-//! Only the members that the import reads are kept and must not be repeated. The others can have any value: they are
+//! Stores only the members that the import reads, which must not be repeated. The others can have any value: they are
 //! neither stored nor validated.
 
 use std::collections::BTreeMap;

@@ -1,1 +1,2 @@
 DROP TABLE posts;
+DROP FUNCTION posts_is_string_array(text);

@@ -1,5 +1,12 @@
+-- Whether a text is a JSON array of strings. A text that is not JSON raises an error.
+CREATE FUNCTION posts_is_string_array(given text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
+    jsonb_typeof(given::jsonb) = 'array'
+    AND NOT jsonb_path_exists(given::jsonb, 'lax $[*] ? (@.type() != "string")');
+
 -- Text columns that are sorted or compared use the "C" collation, which orders by bytes as SQLite does.
 -- id: 9007199254740991 is 2^53 - 1, the largest integer that JavaScript represents exactly.
+-- tags, authors, metadata: JSON, in the text that the service has written. The type jsonb would reorder members and
+-- rewrite numbers, and the same post would have another entity tag than on SQLite.
 -- excerpt: null until it is computed; the service then derives it from the content at each read.
 -- version: starts at 1 and increases with every change, up to 2^53 - 1.
 -- published_key: replaces a null published_at by a value before every time, because keyset pagination needs a value in
@@ -9,6 +16,13 @@ CREATE TABLE posts (
                   CHECK (id BETWEEN 1 AND 9007199254740991),
     slug          text COLLATE "C" NOT NULL UNIQUE,
     title         text COLLATE "C" NOT NULL,
+    description   text,
+    tags          text COLLATE "C" NOT NULL DEFAULT '[]' CHECK (tags = '[]' OR posts_is_string_array(tags)),
+    authors       text COLLATE "C" NOT NULL DEFAULT '[]' CHECK (authors = '[]' OR posts_is_string_array(authors)),
+    image         text,
+    image_alt     text,
+    metadata      text COLLATE "C" NOT NULL DEFAULT '{}'
+                  CHECK (metadata = '{}' OR json_typeof(metadata::json) = 'object'),
     excerpt       text,
     published     boolean NOT NULL DEFAULT false,
     published_at  timestamptz,

@@ -5,6 +5,8 @@
 -- version: starts at 1 and increases with every change, up to 2^53 - 1.
 -- published_key: replaces a null published_at by a value before every time, because keyset pagination needs a value in
 -- every row.
+-- tags, authors, metadata: JSON, in the text that the service has written. The type of each tag and author is checked by
+-- triggers, because a CHECK of SQLite cannot read the items of an array.
 -- content: must stay the last column. SQLite reads a row from its start, so queries that need only the columns before
 -- it skip the overflow pages of a long content.
 CREATE TABLE posts (
@@ -12,6 +14,14 @@ CREATE TABLE posts (
                   CHECK (id BETWEEN 1 AND 9007199254740991),
     slug          TEXT NOT NULL UNIQUE,
     title         TEXT NOT NULL,
+    description   TEXT,
+    tags          TEXT NOT NULL DEFAULT '[]' CHECK (tags = '[]' OR (json_valid(tags) AND json_type(tags) = 'array')),
+    authors       TEXT NOT NULL DEFAULT '[]'
+                  CHECK (authors = '[]' OR (json_valid(authors) AND json_type(authors) = 'array')),
+    image         TEXT,
+    image_alt     TEXT,
+    metadata      TEXT NOT NULL DEFAULT '{}'
+                  CHECK (metadata = '{}' OR (json_valid(metadata) AND json_type(metadata) = 'object')),
     excerpt       TEXT,
     published     INTEGER NOT NULL DEFAULT FALSE CHECK (published IN (FALSE, TRUE)),
     published_at  TEXT,

@@ -35,16 +35,16 @@ pub(crate) fn cache_scope(caller: Caller) -> CacheScope {
 }
 
 /// Whose memory a read occupies.
-fn share(caller: Caller) -> Share {
+pub(crate) fn share(caller: Caller) -> Share {
     if caller == Caller::Anonymous { Share::Public } else { Share::Keyed }
 }
 
 /// A value that was read, and the memory that it occupies.
-type Counted<T> = (T, Reservation);
+pub(crate) type Counted<T> = (T, Reservation);
 
 /// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads only
 /// a few rows by index, so it may run inline. `body` receives a reservation for its memory and adjusts it.
-async fn read<T: Send + 'static>(
+pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     caller: Caller,
     is_indexed: bool,

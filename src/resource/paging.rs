@@ -2,10 +2,14 @@
 //!
 //! The checksum needs no secret: a forged cursor only requests another position in the same list.
 
+use std::borrow::Cow;
+
+use actix_web::http::header::HeaderValue;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use url::form_urlencoded;
 
 use crate::http::ApiError;
 
@@ -33,6 +37,25 @@ pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
         return Err(ApiError::InvalidCursor);
     }
     serde_json::from_slice(json).map_err(|_| ApiError::InvalidCursor)
+}
+
+/// The `Link` header (RFC 8288) with the URLs of the first, next, and previous pages.
+#[must_use]
+pub fn link(path: &str, query: &str, next: Option<&str>, previous: Option<&str>) -> Option<HeaderValue> {
+    let parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor").collect();
+    let link = |relation: &str, cursor: Option<&str>| {
+        let mut pairs = form_urlencoded::Serializer::new(String::new());
+        pairs.extend_pairs(&parameters).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        let query = pairs.finish();
+        let separator = if query.is_empty() { "" } else { "?" };
+        format!("<{path}{separator}{query}>; rel=\"{relation}\"")
+    };
+    let adjacent = [("next", next), ("prev", previous)]
+        .into_iter()
+        .filter_map(|(relation, cursor)| cursor.map(|cursor| link(relation, Some(cursor))));
+    let links: Vec<String> = std::iter::once(link("first", None)).chain(adjacent).collect();
+    HeaderValue::from_str(&links.join(", ")).ok()
 }
 
 /// The first bytes of the SHA-256 hash.

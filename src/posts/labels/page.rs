@@ -1,7 +1,6 @@
 //! The response of the lists of tags and authors.
 
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::db::{Connection, Database};

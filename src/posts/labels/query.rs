@@ -1,7 +1,6 @@
 //! The types of a list of tags or authors. They do not depend on SQL or HTTP.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::posts::labels::LabelKind;

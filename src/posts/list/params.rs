@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use crate::db::Timestamp;
 use crate::http::ApiError;
-use crate::http::extract::query::{QueryValue, invalid_parameter, query_params};
+use crate::http::extract::query::{QueryValue, enum_param, invalid_parameter, query_params};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
@@ -63,42 +62,6 @@ query_params! {
     }
 }
 
-/// Declares a parameter with a fixed set of values. The first one is the default.
-macro_rules! enum_param {
-    ($name:ident($type:ty) { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
-        pub(crate) struct $name($type);
-
-        impl QueryValue for $name {
-            fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
-                match text {
-                    $default => Ok(Self($value)),
-                    $($text => Ok(Self($other)),)*
-                    _ => Err(concat!("must be one of ", $default, $(", ", $text,)*).into()),
-                }
-            }
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self($value)
-            }
-        }
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                let values = [$default, $($text,)*];
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .enum_values(Some(values))
-                    .default(Some($default.into()))
-                    .into()
-            }
-        }
-
-        impl ToSchema for $name {}
-    };
-}
-
 enum_param! {
     SortParam(Sort) {
         "-id" => Sort::By(Column::Id, Order::Descending),
@@ -125,7 +88,7 @@ enum_param! {
     CountParam(Count) { "none" => Count::None, "exact" => Count::Exact, "estimated" => Count::Estimated, }
 }
 
-pub(crate) struct LimitParam(u8);
+pub(crate) struct LimitParam(pub(crate) u8);
 
 impl QueryValue for LimitParam {
     /// Rejects signs and leading zeros, so that each number has only one representation.

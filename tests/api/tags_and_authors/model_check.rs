@@ -44,14 +44,20 @@ fn fold(name: &str) -> String {
 fn names() -> impl Strategy<Value = Vec<&'static str>> {
     subsequence(NAMES, 0..=5).prop_shuffle().prop_map(|mut names| {
         let mut seen = Vec::new();
-        names.retain(|name| !seen.contains(&fold(name)) && { seen.push(fold(name)); true });
+        names.retain(|name| {
+            !seen.contains(&fold(name)) && {
+                seen.push(fold(name));
+                true
+            }
+        });
         names
     })
 }
 
 fn posts() -> impl Strategy<Value = Vec<Post>> {
     let post = (any::<bool>(), 1..4_u8, names(), names());
-    let post = post.prop_map(|(published, published_on, tags, authors)| Post { published, published_on, tags, authors });
+    let post =
+        post.prop_map(|(published, published_on, tags, authors)| Post { published, published_on, tags, authors });
     vec(post, 0..25)
 }
 

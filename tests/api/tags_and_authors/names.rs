@@ -91,7 +91,8 @@ async fn newest_published_post_determines_the_spelling(api: Api) {
 
 #[on_both]
 async fn names_differ_by_more_than_ascii_case(api: Api) {
-    for tags in [&["C", "c++", "É", "日本"][..], &["c", "C++", "C#", "é"], &["e\u{301}", "web  dev"], &["Web\tDev"]] {
+    for tags in [&["C", "c++", "É", "日本"][..], &["c", "C++", "C#", "é"], &["e\u{301}", "web  dev"], &["Web\tDev"]]
+    {
         create(&api, tags, true).await;
     }
     // In order of the bytes of the folded names.
@@ -104,8 +105,12 @@ async fn names_differ_by_more_than_ascii_case(api: Api) {
 
 #[on_both]
 async fn q_is_a_prefix_without_ascii_case(api: Api) {
-    create(&api, &["Rust", "rustlang", "Web dev", "webdev", "a_b", "axb", "100%", "100 km", "Café", "\u{10ffff}z"], true)
-        .await;
+    create(
+        &api,
+        &["Rust", "rustlang", "Web dev", "webdev", "a_b", "axb", "100%", "100 km", "Café", "\u{10ffff}z"],
+        true,
+    )
+    .await;
     for (q, expected) in [
         ("rust", vec!["Rust 1", "rustlang 1"]),
         ("RUSTL", vec!["rustlang 1"]),

@@ -44,7 +44,13 @@ async fn pages_follow_each_other_in_both_orders(api: Api) {
                     assert_eq!(page["next_cursor"].is_string(), next.is_some(), "{path}");
                     let Some(next) = next else { break };
                     assert_eq!(page["items"].as_array().unwrap().len(), limit, "{path}");
-                    assert_eq!(next, format!("/api/{list}?sort={sort}&limit={limit}&cursor={}", page["next_cursor"].as_str().unwrap()));
+                    assert_eq!(
+                        next,
+                        format!(
+                            "/api/{list}?sort={sort}&limit={limit}&cursor={}",
+                            page["next_cursor"].as_str().unwrap()
+                        )
+                    );
                     path = next;
                 }
                 assert_eq!(found, *expected, "{list} by {sort}, {limit} per page");

@@ -10,8 +10,8 @@ use crate::http::transport::memory_budget::MemoryBudget;
 use crate::keys::auth::Caller;
 use crate::posts::labels::params::LabelRequest;
 use crate::posts::labels::query::Label;
-use crate::posts::labels::store;
-use crate::posts::responses::{read, share};
+use crate::posts::labels::store::{self, FoundLabels};
+use crate::posts::responses::read;
 use crate::resource::paging;
 
 /// A page of tags or authors.
@@ -24,8 +24,8 @@ pub struct LabelPage {
     pub next_cursor: Option<String>,
 }
 
-/// The memory of a page with the longest names, in bytes.
-const MAX_MEMORY: usize = 256 * 1024;
+/// The memory of a page with the longest names, in bytes: 100 names of 200 characters of 4 bytes.
+const MAX_MEMORY: usize = 100 * (200 * 4 + size_of::<Label>());
 
 /// The page that the request asks for. Callers with a key get the same page as others.
 pub(crate) async fn of(
@@ -36,16 +36,11 @@ pub(crate) async fn of(
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let (query, budget, share) = (request.query.clone(), budget.clone(), share(caller));
-    let read_page = move |conn: &mut Connection| {
-        let memory = match budget.reserve_read(share, MAX_MEMORY) {
-            Ok(memory) => memory,
-            Err(exhausted) => return Ok(Err(exhausted)),
-        };
-        Ok(Ok((store::read_labels(conn, &query)?, memory)))
-    };
-    // A long read: the counts of common names read many index entries.
-    let ((items, next), memory) = read(database, caller, false, read_page).await?;
+    let query = request.query.clone();
+    let find = move |conn: &mut Connection| store::read_labels(conn, &query);
+    let bytes = |(labels, _): &FoundLabels| labels.iter().map(|label| size_of::<Label>() + label.name.len()).sum();
+    // A long read: to count the posts of common names takes many index entries.
+    let ((items, next), memory) = read(database, budget, caller, false, MAX_MEMORY, find, bytes).await?;
     let page = LabelPage { items, next_cursor: next.map(|position| request.cursor(&position)) };
     let link = paging::link(path, query_string, page.next_cursor.as_deref(), None);
     Representation::of_hashed_read(link, &page, memory)

@@ -1,14 +1,10 @@
 //! The query string of the lists of tags and authors: from text to a [`LabelRequest`].
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
 use crate::http::ApiError;
 use crate::http::extract::query::{enum_param, invalid_parameter, query_params};
 use crate::posts::labels::query::{LabelPosition, LabelQuery, LabelSort};
 use crate::posts::labels::{LabelKind, fold, name};
-use crate::posts::list::params::LimitParam;
-use crate::resource::paging;
+use crate::resource::paging::{LimitParam, ListId};
 
 query_params! {
     /// The parameters of the lists of tags and authors.
@@ -38,16 +34,7 @@ enum_param! {
 pub struct LabelRequest {
     pub query: LabelQuery,
     /// Part of each cursor, so that a cursor of another list is rejected.
-    list: u64,
-}
-
-/// The contents of a cursor.
-#[derive(Serialize, Deserialize)]
-struct LabelCursor<P> {
-    #[serde(rename = "l")]
-    list: u64,
-    #[serde(flatten)]
-    position: P,
+    list: ListId,
 }
 
 impl LabelRequest {
@@ -57,7 +44,7 @@ impl LabelRequest {
         let params = LabelParams::parse(query_string)?;
         let LabelSortParam(sort) = params.sort.unwrap_or_default();
         let prefix = params.q.map(|q| prefix(&q)).transpose()?.flatten();
-        let list = list_id(kind, sort, prefix.as_deref())?;
+        let list = ListId::of(&(kind, sort, &prefix))?;
         let position = params.cursor.map(|cursor| decode(&cursor, list)).transpose()?;
         let LimitParam(limit) = params.limit.unwrap_or(LimitParam(20));
         Ok(Self { query: LabelQuery { kind, sort, prefix, limit, position }, list })
@@ -66,7 +53,7 @@ impl LabelRequest {
     /// The cursor of the page after this position.
     #[must_use]
     pub fn cursor(&self, position: &LabelPosition) -> String {
-        paging::encode(&LabelCursor { list: self.list, position })
+        self.list.cursor(position)
     }
 }
 
@@ -79,23 +66,10 @@ fn prefix(q: &str) -> Result<Option<String>, ApiError> {
     name(LabelKind::Author, q).map(|name| Some(fold(&name))).map_err(|invalid| invalid_parameter("q", invalid.detail))
 }
 
-fn decode(cursor: &str, list: u64) -> Result<LabelPosition, ApiError> {
-    let cursor: LabelCursor<LabelPosition> = paging::decode(cursor)?;
+fn decode(cursor: &str, list: ListId) -> Result<LabelPosition, ApiError> {
+    let position: LabelPosition = list.position(cursor)?;
     // PostgreSQL rejects text with U+0000, which only a forged cursor contains.
-    if cursor.list == list && !cursor.position.label.contains('\0') {
-        Ok(cursor.position)
-    } else {
-        Err(ApiError::InvalidCursor)
-    }
-}
-
-/// The id of the list, which is the same on every instance.
-fn list_id(kind: LabelKind, sort: LabelSort, prefix: Option<&str>) -> Result<u64, ApiError> {
-    let list =
-        serde_json::to_vec(&(kind, sort, prefix)).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
-    let digest: [u8; 32] = Sha256::digest(list).into();
-    // Keeps 53 bits: every JSON parser preserves integers up to 2^53.
-    Ok(u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11)
+    if position.label.contains('\0') { Err(ApiError::InvalidCursor) } else { Ok(position) }
 }
 
 #[cfg(test)]

@@ -76,7 +76,8 @@ async fn unusual_json_gets_the_labels_that_it_stands_for(api: Api) {
     for (json, expected) in UNUSUAL {
         database.execute("DELETE FROM posts");
         database.execute(&insert(json, json));
-        let expected: Vec<String> = expected.iter().map(|name| format!("{name} 1")).collect();
+        let mut expected: Vec<String> = expected.iter().map(|name| format!("{name} 1")).collect();
+        expected.sort_by_key(|name| name.to_ascii_lowercase());
         for list in ["tags", "authors"] {
             for sort in ["name", "-posts"] {
                 assert_eq!(read(&reader, &format!("/api/{list}?sort={sort}")).await, expected, "{json}");
@@ -187,7 +188,7 @@ async fn every_kind_of_statement_keeps_the_labels_right(api: Api) {
         ("UPDATE posts SET id = id + 100 WHERE id <= 3", &["Rust 3", "t1 1", "t3 1", "t5 1"]),
         ("UPDATE posts SET tags = authors, authors = tags WHERE id > 100", &["Ada 2", "Rust 1", "t5 1"]),
         ("UPDATE posts SET tags = '[\"RUST\"]' WHERE id = 5", &["Ada 2", "RUST 1"]),
-        ("UPDATE posts SET id = id + 1000, published = TRUE, tags = '[\"b\"]', title = 'C' WHERE id > 5", &["b 4"]),
+        ("UPDATE posts SET id = id + 1000, published = TRUE, tags = '[\"b\"]', title = 'C' WHERE id > 5", &["b 4", "RUST 1"]),
         ("UPDATE posts SET tags = '[]', authors = '[]' WHERE id = 5", &[][..]),
         ("UPDATE posts SET tags = '[\"back\"]' WHERE id = 5", &[][..]),
         (

@@ -171,7 +171,7 @@ pub(crate) fn is_labeled(selection: Selection<'_>, kind: LabelKind, id: &'static
 
 /// Appends [`is_labeled`] for all labels of the list, with ` AND ` before each.
 pub(crate) fn and_labeled<T>(sql: FixedSql<T>, selection: Selection<'_>, id: &'static str) -> FixedSql<T> {
-    let mut kinds = selection.filter.label_kinds();
+    let kinds = selection.filter.label_kinds();
     kinds.fold(sql, |sql, kind| sql.text(" AND ").append(is_labeled(selection, kind, id)))
 }
 

@@ -1,7 +1,6 @@
 //! Lists of posts: pages, filters, counts, search, and the query plans behind them.
 
 mod large_lists;
-mod measure_tmp;
 mod model_check;
 mod pagination;
 pub(crate) mod query_plans;

@@ -10,7 +10,7 @@ use posts_api::config::Config;
 use posts_api::db::Connection;
 use posts_api::escape::{JsonEscapingWriter, escape};
 use posts_api::transfer;
-use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Mapping, Options, Report};
+use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Mapping, Options, Report, SiteUrl};
 
 use crate::cli::Result;
 use crate::cli::database::open_migrated;
@@ -38,9 +38,15 @@ pub(crate) struct ImportArgs {
     /// Also import the pages of WordPress and Ghost.
     #[arg(long)]
     pages: bool,
+    /// Leave out the categories of WordPress. Otherwise, they become tags.
+    #[arg(long)]
+    no_categories: bool,
+    /// URL of the Ghost site, which completes the URLs in its export.
+    #[arg(long, value_name = "URL")]
+    site_url: Option<SiteUrl>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SourceFormat {
     /// One JSON object per line, as `posts-api export` writes it.
     Ndjson,
@@ -53,6 +59,7 @@ enum SourceFormat {
 impl ImportArgs {
     pub(crate) fn run(&self, config: &Config) -> Result<ExitCode> {
         // Before the database, so that a wrong file name does not create one.
+        self.check_format()?;
         let (input, size) = self.open()?;
         let mut conn = open_migrated(config)?;
         let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
@@ -70,6 +77,20 @@ impl ImportArgs {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Refuses the options of other formats, which would have no effect.
+    fn check_format(&self) -> Result<()> {
+        for (is_given, option, format) in [
+            (self.no_categories, "--no-categories", SourceFormat::Wordpress),
+            (self.site_url.is_some(), "--site-url", SourceFormat::Ghost),
+        ] {
+            if is_given && self.format != format {
+                let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                return Err(format!("{option} is an option of --format {name}").into());
+            }
+        }
+        Ok(())
     }
 
     /// Opens the file. Returns its size, which is unknown for standard input and pipes.
@@ -96,6 +117,8 @@ impl ImportArgs {
             resumable: self.resumable,
             keys: self.keys,
             pages: self.pages,
+            no_categories: self.no_categories,
+            site_url: self.site_url.clone().unwrap_or_default(),
         }
     }
 

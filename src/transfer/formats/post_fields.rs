@@ -15,6 +15,9 @@ use crate::transfer::printable::quoted;
 use crate::transfer::report::Mapping;
 use crate::validation::Invalid;
 
+/// The maximum number of old slugs of a post.
+const MAX_ALIASES: usize = 50;
+
 /// Collects the values of one post.
 #[derive(Debug, Default)]
 pub(crate) struct PostFields {
@@ -96,6 +99,34 @@ impl PostFields {
         if let Some(problem) = problem {
             self.keep_invalid(field, key, json!(names), &problem);
         }
+    }
+
+    /// Sets the old slugs of the post, whose slug is `slug`. Those that are not valid as slugs become metadata. Returns
+    /// the number of the others.
+    pub(crate) fn set_aliases(&mut self, key: &str, slug: &str, old_slugs: &[String]) -> u64 {
+        let (mut aliases, mut invalid, mut problem) = (Vec::new(), Vec::new(), None);
+        for old in old_slugs.iter().filter(|old| !old.is_empty() && *old != slug) {
+            match model::slug(old.clone()) {
+                Ok(old) if aliases.contains(&old) => {}
+                Ok(old) if aliases.len() < MAX_ALIASES => aliases.push(old),
+                Ok(old) => {
+                    problem = problem.or(Some(format!("must have at most {MAX_ALIASES} items").into()));
+                    invalid.push(old);
+                }
+                Err(reason) => {
+                    problem = problem.or(Some(reason.detail));
+                    invalid.push(old.clone());
+                }
+            }
+        }
+        let count = aliases.len() as u64;
+        if !aliases.is_empty() {
+            self.members.insert("aliases".to_owned(), json!(aliases));
+        }
+        if let Some(problem) = problem {
+            self.keep_invalid("aliases", key, json!(invalid), &problem);
+        }
+        count
     }
 
     /// Adds a value that is invalid in its field to the metadata.
@@ -235,7 +266,9 @@ mod tests {
         assert_eq!(notes.len(), 5, "{notes:#?}");
         assert_eq!(
             notes.first().map(String::as_str),
-            Some("/description: must be at most 500 characters; the value in the file becomes the metadata \"excerpt_2\"")
+            Some(
+                "/description: must be at most 500 characters; the value in the file becomes the metadata \"excerpt_2\""
+            )
         );
     }
 
@@ -245,8 +278,14 @@ mod tests {
         let names = |members: &Value| members["metadata"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let (members, notes) = fitted(|fields| {
             for (name, value) in [
-                ("z", json!(1)), ("huge", big(20_000)), ("b", big(6_000)), ("deep", json!({"a": {"b": {"c": {"d": {}}}}})),
-                ("c", big(7_000)), ("d", big(5_000)), ("", json!(2)), ("a", json!(null)),
+                ("z", json!(1)),
+                ("huge", big(20_000)),
+                ("b", big(6_000)),
+                ("deep", json!({"a": {"b": {"c": {"d": {}}}}})),
+                ("c", big(7_000)),
+                ("d", big(5_000)),
+                ("", json!(2)),
+                ("a", json!(null)),
             ] {
                 fields.add_metadata(name, value);
             }

@@ -9,7 +9,11 @@ use clap::{Args, ValueEnum};
 use posts_api::config::Config;
 use posts_api::escape::escape;
 use posts_api::transfer;
+<<<<<<< HEAD:src/cli/import.rs
 use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Options, Report};
+=======
+use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Mapping, Options, Report};
+>>>>>>> wxr:src/cli/import_export.rs
 
 use crate::cli::Result;
 use crate::cli::database::open_migrated;
@@ -101,7 +105,8 @@ impl ImportArgs {
     fn print_report(&self, report: &Report) -> Result<()> {
         print_diagnostics(&report.notes);
         print_diagnostics(&report.skipped);
-        for (description, count) in report.unmapped.iter() {
+        let Mapping { mapped, unmapped } = &report.mapping;
+        for (description, count) in mapped.iter().chain(unmapped.iter()) {
             print_note(&format!("{description}: {count}"));
         }
         let Report { imported, already_stored, keys, skipped, .. } = report;

@@ -15,7 +15,7 @@ use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
 use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
 use crate::transfer::metered_reader::{Meter, MeteredReader};
 use crate::transfer::progress::TransferProgress;
-use crate::transfer::report::{Report, Unmapped};
+use crate::transfer::report::{Mapping, Report};
 use crate::transfer::source::{Format, ImportRecord, Sink, SourceItem};
 use crate::transfer::store::{Located, store_records};
 
@@ -74,9 +74,9 @@ fn parse_and_store(
         meter: meter.clone(),
         on_progress,
     };
-    let unmapped = input.parse(options, &meter, &mut |item| importer.add(item))?;
+    let mapping = input.parse(options, &meter, &mut |item| importer.add(item))?;
     importer.store_batch()?;
-    importer.report.unmapped = unmapped;
+    importer.report.mapping = mapping;
     importer.finish()
 }
 
@@ -102,10 +102,10 @@ impl<'a> OpenInput<'a> {
         })
     }
 
-    fn parse(self, options: Options, meter: &Meter, sink: Sink<'_>) -> Result<Unmapped, Error> {
+    fn parse(self, options: Options, meter: &Meter, sink: Sink<'_>) -> Result<Mapping, Error> {
         match self {
             Self::Ndjson(input) => {
-                ndjson::parse(metered(input, meter)?, options.skip_invalid, sink).map(|()| Unmapped::default())
+                ndjson::parse(metered(input, meter)?, options.skip_invalid, sink).map(|()| Mapping::default())
             }
             Self::WordPress(input) => {
                 wordpress::parse(wordpress::decode(metered(input, meter)?)?, meter, options.pages, sink)

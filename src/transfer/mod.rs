@@ -29,5 +29,5 @@ pub use export::{Contents, export};
 pub use import::{Options, import};
 pub use input::ImportInput;
 pub use progress::TransferProgress;
-pub use report::{Report, Unmapped};
+pub use report::{Counts, Mapping, Report};
 pub use source::Format;

@@ -32,7 +32,7 @@ pub(crate) enum ExternalStatus {
     Scheduled(Timestamp),
 }
 
-// Descriptions that `Unmapped` counts.
+// Descriptions that `Counts` counts.
 pub(crate) const UNDATED: &str = "published or scheduled posts without a date imported as drafts";
 pub(crate) const EXCERPTS: &str = "custom excerpts not imported";
 pub(crate) const PAGES: &str = "pages not imported (import them with --pages)";

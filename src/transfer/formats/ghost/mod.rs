@@ -17,12 +17,12 @@ pub(crate) use crate::transfer::formats::ghost::survey::Survey;
 use crate::transfer::formats::ghost::tables::{GhostRow, GhostTable, read_tables};
 use crate::transfer::formats::json_scanner::RawJson;
 use crate::transfer::limits::MAX_ITEM;
-use crate::transfer::report::Unmapped;
+use crate::transfer::report::{Counts, Mapping};
 use crate::transfer::source::{Sink, SourceItem};
 
 /// Passes each post to `sink` and counts everything else. `survey` is the result of the first reading.
-pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
-    let mut unmapped = Unmapped::default();
+pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink: Sink<'_>) -> Result<Mapping, Error> {
+    let mut unmapped = Counts::default();
     read_tables(input, &mut |GhostRow { table, number, json }| {
         match table {
             GhostTable::Posts => {
@@ -36,7 +36,7 @@ pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink
         }
         Ok(())
     })?;
-    Ok(unmapped)
+    Ok(Mapping { unmapped, ..Mapping::default() })
 }
 
 /// Returns `None` if the row is a page that the import skips.
@@ -45,7 +45,7 @@ fn parse_post(
     json: RawJson,
     survey: &Survey,
     with_pages: bool,
-    unmapped: &mut Unmapped,
+    unmapped: &mut Counts,
 ) -> Option<SourceItem> {
     let mut size = 0;
     let post = match &json {

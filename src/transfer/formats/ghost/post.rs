@@ -8,7 +8,7 @@ use crate::transfer::formats::ghost::gating::{has_gated_blocks, public_html};
 use crate::transfer::formats::ghost::survey::{Survey, is_true, word};
 use crate::transfer::formats::json_members::JsonMembers;
 use crate::transfer::printable::quoted;
-use crate::transfer::report::Unmapped;
+use crate::transfer::report::Counts;
 
 /// The columns that the import reads. Which of them exist depends on the version of Ghost.
 const COLUMNS: &[&str] = &[
@@ -38,7 +38,7 @@ impl<'a> GhostPost<'a> {
         self,
         survey: &Survey,
         with_pages: bool,
-        unmapped: &mut Unmapped,
+        unmapped: &mut Counts,
     ) -> Result<Option<ExternalPost>, String> {
         if let Some(reason) = self.skip_reason(with_pages) {
             unmapped.increment(reason);
@@ -86,7 +86,7 @@ impl<'a> GhostPost<'a> {
         at: Option<Timestamp>,
         survey: &Survey,
         notes: &mut Vec<String>,
-        unmapped: &mut Unmapped,
+        unmapped: &mut Counts,
     ) -> ExternalStatus {
         let status = self.word("status");
         let is_scheduled = match status.as_deref() {

@@ -10,7 +10,7 @@ use crate::transfer::formats::external_post::{EXCERPTS, ExternalPost, ExternalSt
 use crate::transfer::formats::html_text::{decode_references, without_tags};
 use crate::transfer::formats::wordpress::field_text::FieldText;
 use crate::transfer::printable::quoted;
-use crate::transfer::report::Unmapped;
+use crate::transfer::report::Counts;
 
 /// The elements of an item that the import reads.
 const FIELDS: &[&str] = &[
@@ -62,11 +62,7 @@ impl WordPressItem {
     }
 
     /// Converts the item to a post. If the item is not imported as a post, counts it in `unmapped` and returns `None`.
-    pub(super) fn into_post(
-        mut self,
-        with_pages: bool,
-        unmapped: &mut Unmapped,
-    ) -> Result<Option<ExternalPost>, String> {
+    pub(super) fn into_post(mut self, with_pages: bool, unmapped: &mut Counts) -> Result<Option<ExternalPost>, String> {
         let other = match self.word("wp:post_type") {
             "post" | "page" if self.word("wp:status") == "trash" => Some("posts in the trash not imported"),
             "page" if !with_pages => Some(PAGES),
@@ -118,7 +114,7 @@ impl WordPressItem {
     }
 
     /// The status, which is a draft unless WordPress shows the post to everyone.
-    fn status(&self, at: Option<Timestamp>, notes: &mut Vec<String>, unmapped: &mut Unmapped) -> ExternalStatus {
+    fn status(&self, at: Option<Timestamp>, notes: &mut Vec<String>, unmapped: &mut Counts) -> ExternalStatus {
         let password = self.fields.get("wp:post_password");
         let has_password = password.is_some_and(|password| password.has_cdata() || !password.word().is_empty());
         let reason = match (self.word("wp:status"), at) {

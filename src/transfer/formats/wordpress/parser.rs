@@ -10,11 +10,11 @@ use crate::transfer::formats::wordpress::item::WordPressItem;
 use crate::transfer::formats::wordpress::names::Namespaces;
 use crate::transfer::formats::wordpress::open_element::{Closed, OpenElement};
 use crate::transfer::metered_reader::Meter;
-use crate::transfer::report::Unmapped;
+use crate::transfer::report::{Counts, Mapping};
 use crate::transfer::source::{Sink, SourceItem};
 
 /// Passes each post to `sink` and counts everything else.
-pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: Sink<'_>) -> Result<Unmapped, Error> {
+pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: Sink<'_>) -> Result<Mapping, Error> {
     let mut reader = lenient_reader(input);
     let mut parser = WordPressParser { with_pages, ..WordPressParser::default() };
     let mut buffer = Vec::new();
@@ -95,7 +95,7 @@ struct WordPressParser {
     /// The number of items so far, including the current one.
     number: u64,
     position: u64,
-    unmapped: Unmapped,
+    unmapped: Counts,
 }
 
 impl WordPressParser {
@@ -210,14 +210,14 @@ impl WordPressParser {
         }
     }
 
-    fn finish(self) -> Result<Unmapped, Error> {
+    fn finish(self) -> Result<Mapping, Error> {
         if self.level != Level::Document || self.open.is_some() {
             return Err(self.format_error("unexpected end of file; the file may be truncated"));
         }
         if self.number == 0 {
             return Err(Error::Format("not a WordPress export: the file has no <item>".into()));
         }
-        Ok(self.unmapped)
+        Ok(Mapping { unmapped: self.unmapped, ..Mapping::default() })
     }
 
     fn format_error(&self, reason: &str) -> Error {

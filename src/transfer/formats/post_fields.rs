@@ -1,0 +1,265 @@
+//! Fits the values of another publishing system into the fields of a post.
+//!
+//! A value that breaks a rule of its field goes into the metadata as it is, under the name that it has in the file. The
+//! field gets the part that fits, such as the first 50 tags, or its default. Metadata over its own limits loses its
+//! largest members. Each such change is a note about the post and is counted. None makes the post invalid.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::posts::labels::LabelKind;
+use crate::posts::metadata::Metadata;
+use crate::posts::{image, labels, metadata, model};
+use crate::transfer::printable::quoted;
+use crate::transfer::report::Mapping;
+use crate::validation::Invalid;
+
+/// Collects the values of one post.
+#[derive(Debug, Default)]
+pub(crate) struct PostFields {
+    members: Map<String, Value>,
+    metadata: Metadata,
+    notes: Vec<String>,
+    mapping: Mapping,
+}
+
+/// The result of [`PostFields::fit`].
+#[derive(Debug, Default)]
+pub(crate) struct FittedFields {
+    /// The members of the post's JSON object that have a value. All of them are valid.
+    pub(crate) members: Map<String, Value>,
+    /// How the post differs from the file.
+    pub(crate) notes: Vec<String>,
+    /// The values that did not fit, counted.
+    pub(crate) mapping: Mapping,
+}
+
+impl PostFields {
+    /// Sets the description, with its lines joined. Ignores a blank text. Returns whether the post has a description now.
+    ///
+    /// In each of these functions, `key` is the name of the value in the file.
+    pub(crate) fn set_description(&mut self, key: &str, text: &str) -> bool {
+        !text.trim().is_empty() && self.set("description", key, text, |text| model::description(joined_lines(text)))
+    }
+
+    /// Sets the image. Ignores a blank text. Returns whether the post has an image now.
+    pub(crate) fn set_image(&mut self, key: &str, url: &str) -> bool {
+        !url.trim().is_empty() && self.set("image", key, url, |url| image::location(url.to_owned()))
+    }
+
+    /// Sets the alternative text of the image, with its lines joined. Returns whether the post has such a text now.
+    pub(crate) fn set_image_alt(&mut self, key: &str, text: &str) -> bool {
+        self.set("image_alt", key, text, |text| image::alt(joined_lines(text)))
+    }
+
+    fn set(
+        &mut self,
+        field: &'static str,
+        key: &str,
+        text: &str,
+        parse: impl FnOnce(&str) -> Result<String, Invalid>,
+    ) -> bool {
+        match parse(text) {
+            Ok(value) => {
+                self.members.insert(field.to_owned(), value.into());
+                true
+            }
+            Err(invalid) => {
+                self.keep_invalid(field, key, text.into(), &invalid.detail);
+                false
+            }
+        }
+    }
+
+    /// Sets the tags or the authors. Ignores blank names, and names that differ from an earlier one in ASCII case only.
+    pub(crate) fn set_labels(&mut self, kind: LabelKind, key: &str, names: &[String]) {
+        let field = match kind {
+            LabelKind::Tag => "tags",
+            LabelKind::Author => "authors",
+        };
+        let (mut valid, mut folded, mut problem) = (Vec::new(), HashSet::new(), None);
+        for name in names.iter().filter(|name| !name.trim().is_empty()) {
+            match labels::name(kind, name) {
+                Ok(name) if folded.insert(labels::fold(&name)) => valid.push(name),
+                Ok(_) => {}
+                Err(invalid) => problem = problem.or(Some(invalid.detail)),
+            }
+        }
+        if valid.len() > kind.max_count() {
+            valid.truncate(kind.max_count());
+            problem = problem.or(Some(format!("must have at most {} items", kind.max_count()).into()));
+        }
+        if !valid.is_empty() {
+            self.members.insert(field.to_owned(), json!(valid));
+        }
+        if let Some(problem) = problem {
+            self.keep_invalid(field, key, json!(names), &problem);
+        }
+    }
+
+    /// Adds a value that is invalid in its field to the metadata.
+    pub(crate) fn keep_invalid(&mut self, field: &'static str, key: &str, value: Value, problem: &str) {
+        let name = self.add_metadata(key, value);
+        self.notes.push(format!("/{field}: {problem}; the value in the file becomes the metadata {}", quoted(&name)));
+        self.mapping.unmapped.increment(format!("invalid values of {field} stored in metadata"));
+    }
+
+    /// Adds a member to the metadata, and returns its name. If the name is in use, appends a number to it.
+    pub(crate) fn add_metadata(&mut self, name: &str, value: Value) -> String {
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let mut names = std::iter::once(name.to_owned()).chain(numbered);
+        let unused = names.find(|name| !self.metadata.contains_key(name)).unwrap_or_default();
+        self.metadata.insert(unused.clone(), value);
+        unused
+    }
+
+    /// Fits the metadata into its limits.
+    pub(crate) fn fit(self) -> FittedFields {
+        let Self { mut members, metadata, mut notes, mut mapping } = self;
+        let (metadata, omitted) = fit_metadata(metadata);
+        for (name, bytes) in &omitted {
+            notes.push(format!("/metadata: {} with {bytes} bytes does not fit and is not imported", quoted(name)));
+        }
+        mapping.unmapped.add("values that do not fit into metadata not imported", omitted.len() as u64);
+        if !metadata.is_empty() {
+            members.insert("metadata".to_owned(), Value::Object(metadata));
+        }
+        FittedFields { members, notes, mapping }
+    }
+}
+
+/// Joins the lines of a text with spaces. A tab and the other control characters that are white space separate lines too.
+fn joined_lines(text: &str) -> String {
+    let separates = |c: char| c.is_whitespace() && c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(separates) {
+        return text.to_owned();
+    }
+    text.split(separates).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Omits the members that are invalid by themselves, and then the largest ones until the rest fits. Returns the metadata,
+/// and the name and size of each omitted member, in the order of the file.
+fn fit_metadata(mut metadata: Metadata) -> (Metadata, Vec<(String, usize)>) {
+    if let Ok(valid) = metadata::parse(Value::Object(metadata.clone())) {
+        return (valid, Vec::new());
+    }
+    let mut by_size: Vec<(usize, &String)> = metadata.iter().map(|(name, value)| (size(name, value), name)).collect();
+    by_size.retain(|(_, name)| is_valid(&metadata, &[name]));
+    by_size.sort_by_key(|(size, _)| *size);
+    let names: Vec<&String> = by_size.into_iter().map(|(_, name)| name).collect();
+    let counts: Vec<usize> = (1..=names.len()).collect();
+    let fitting = counts.partition_point(|count| is_valid(&metadata, names.get(..*count).unwrap_or_default()));
+    let fitting: HashSet<String> = names.into_iter().take(fitting).cloned().collect();
+    let mut omitted = Vec::new();
+    metadata.retain(|name, value| {
+        let fits = fitting.contains(name);
+        if !fits {
+            omitted.push((name.clone(), size(name, value)));
+        }
+        fits
+    });
+    (metadata, omitted)
+}
+
+/// Whether the members with these names are valid metadata.
+fn is_valid(metadata: &Metadata, names: &[&String]) -> bool {
+    let members = names.iter().filter_map(|name| Some(((*name).clone(), metadata.get(*name)?.clone())));
+    metadata::parse(Value::Object(members.collect())).is_ok()
+}
+
+/// The size of a member as JSON in bytes, without the comma after it.
+fn size(name: &str, value: &Value) -> usize {
+    json!({name: value}).to_string().len() - "{}".len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitted(set: impl FnOnce(&mut PostFields)) -> (Value, Vec<String>) {
+        let mut fields = PostFields::default();
+        set(&mut fields);
+        let FittedFields { members, notes, .. } = fields.fit();
+        (Value::Object(members), notes)
+    }
+
+    #[test]
+    fn valid_values_go_into_their_fields() {
+        let (members, notes) = fitted(|fields| {
+            assert!(fields.set_description("excerpt", " one\r\n\ttwo \u{2028} three  four "));
+            assert!(fields.set_image("cover", " /a.png\n"));
+            assert!(fields.set_image_alt("alt", ""));
+            let names = ["B", " a  b ", "", "A B", "b", "É", "é"].map(str::to_owned);
+            fields.set_labels(LabelKind::Tag, "tags", &names);
+            fields.set_labels(LabelKind::Author, "authors", &[" ".to_owned()]);
+            fields.add_metadata("x", json!({"y": null}));
+        });
+        let expected = json!({
+            "description": "one two three  four", "image": "/a.png", "image_alt": "", "tags": ["B", "a b", "É", "é"],
+            "metadata": {"x": {}},
+        });
+        assert_eq!((members, notes), (expected, Vec::new()));
+    }
+
+    #[test]
+    fn blank_values_are_ignored() {
+        let (members, notes) = fitted(|fields| {
+            assert!(!fields.set_description("excerpt", " \n"));
+            assert!(!fields.set_image("cover", " "));
+            fields.set_labels(LabelKind::Tag, "tags", &[]);
+        });
+        assert_eq!((members, notes), (json!({}), Vec::new()));
+    }
+
+    #[test]
+    fn invalid_values_go_into_the_metadata() {
+        let long = "x".repeat(501);
+        let many: Vec<String> = (0..60).map(|number| format!("t{number}")).collect();
+        let (members, notes) = fitted(|fields| {
+            fields.add_metadata("excerpt", json!("taken"));
+            assert!(!fields.set_description("excerpt", &long));
+            assert!(!fields.set_image("cover", "javascript:alert(1)"));
+            assert!(!fields.set_image_alt("alt", &format!("a\n{long}")));
+            fields.set_labels(LabelKind::Tag, "tags", &many);
+            fields.set_labels(LabelKind::Author, "author", &["\u{7}".to_owned(), "Ada".to_owned()]);
+        });
+        let expected = json!({
+            "tags": many.iter().take(50).collect::<Vec<_>>(), "authors": ["Ada"],
+            "metadata": {
+                "excerpt": "taken", "excerpt_2": long, "cover": "javascript:alert(1)", "alt": format!("a\n{long}"),
+                "tags": many, "author": ["\u{7}", "Ada"],
+            },
+        });
+        assert_eq!(members, expected);
+        assert_eq!(notes.len(), 5, "{notes:#?}");
+        assert_eq!(
+            notes.first().map(String::as_str),
+            Some("/description: must be at most 500 characters; the value in the file becomes the metadata \"excerpt_2\"")
+        );
+    }
+
+    #[test]
+    fn metadata_loses_its_largest_members() {
+        let big = |length: usize| json!("x".repeat(length));
+        let names = |members: &Value| members["metadata"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let (members, notes) = fitted(|fields| {
+            for (name, value) in [
+                ("z", json!(1)), ("huge", big(20_000)), ("b", big(6_000)), ("deep", json!({"a": {"b": {"c": {"d": {}}}}})),
+                ("c", big(7_000)), ("d", big(5_000)), ("", json!(2)), ("a", json!(null)),
+            ] {
+                fields.add_metadata(name, value);
+            }
+        });
+        assert_eq!(names(&members), ["z", "b", "d"]);
+        let omitted = |name: &str| notes.iter().any(|note| note.starts_with(&format!("/metadata: \"{name}\" with ")));
+        assert!(["huge", "deep", "c", ""].iter().all(|name| omitted(name)) && notes.len() == 4, "{notes:#?}");
+
+        let (members, notes) = fitted(|fields| {
+            (0..250).for_each(|number| drop(fields.add_metadata(&format!("m{number:03}"), json!(number))));
+            fields.add_metadata("list", json!(vec![0; 150]));
+        });
+        assert_eq!((names(&members).len(), notes.len()), (200, 51));
+        assert!(names(&members).contains(&"m199".to_owned()) && !names(&members).contains(&"list".to_owned()));
+    }
+}

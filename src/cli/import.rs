@@ -9,11 +9,7 @@ use clap::{Args, ValueEnum};
 use posts_api::config::Config;
 use posts_api::escape::escape;
 use posts_api::transfer;
-<<<<<<< HEAD:src/cli/import.rs
-use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Options, Report};
-=======
-use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Mapping, Options, Report};
->>>>>>> wxr:src/cli/import_export.rs
+use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Mapping, Options, Report};
 
 use crate::cli::Result;
 use crate::cli::database::open_migrated;

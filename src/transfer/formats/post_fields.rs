@@ -8,15 +8,13 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::posts::aliases::model::MAX_ALIASES;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::Metadata;
 use crate::posts::{image, labels, metadata, model};
 use crate::transfer::printable::quoted;
 use crate::transfer::report::Mapping;
 use crate::validation::Invalid;
-
-/// The maximum number of old slugs of a post.
-const MAX_ALIASES: usize = 50;
 
 /// Collects the values of one post.
 #[derive(Debug, Default)]
@@ -101,23 +99,24 @@ impl PostFields {
         }
     }
 
-    /// Sets the old slugs of the post, whose slug is `slug`. Those that are not valid as slugs become metadata. Returns
-    /// the number of the others.
+    /// Sets the old slugs of the post, whose slug is `slug`, the oldest first. Those that are not valid as slugs, and the
+    /// oldest if there are too many, become metadata. Returns the number of the others.
     pub(crate) fn set_aliases(&mut self, key: &str, slug: &str, old_slugs: &[String]) -> u64 {
         let (mut aliases, mut invalid, mut problem) = (Vec::new(), Vec::new(), None);
         for old in old_slugs.iter().filter(|old| !old.is_empty() && *old != slug) {
             match model::slug(old.clone()) {
                 Ok(old) if aliases.contains(&old) => {}
-                Ok(old) if aliases.len() < MAX_ALIASES => aliases.push(old),
-                Ok(old) => {
-                    problem = problem.or(Some(format!("must have at most {MAX_ALIASES} items").into()));
-                    invalid.push(old);
-                }
+                Ok(old) => aliases.push(old),
                 Err(reason) => {
                     problem = problem.or(Some(reason.detail));
                     invalid.push(old.clone());
                 }
             }
+        }
+        let excess = aliases.len().saturating_sub(MAX_ALIASES);
+        if excess > 0 {
+            invalid.extend(aliases.drain(..excess));
+            problem = problem.or(Some(format!("must have at most {MAX_ALIASES} items").into()));
         }
         let count = aliases.len() as u64;
         if !aliases.is_empty() {

@@ -1,20 +1,19 @@
-//! `posts-api import` and `posts-api export`.
+//! `posts-api import`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use posts_api::config::Config;
-use posts_api::db::Connection;
-use posts_api::escape::{JsonEscapingWriter, escape};
+use posts_api::escape::escape;
 use posts_api::transfer;
-use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Mapping, Options, Report, SiteUrl};
+use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Mapping, Options, Report, SiteUrl};
 
 use crate::cli::Result;
 use crate::cli::database::open_migrated;
-use crate::cli::output::{confirm, stdout};
+use crate::cli::output::confirm;
 use crate::cli::progress::{ProgressReporter, TransferJob};
 
 #[derive(Args)]
@@ -163,22 +162,6 @@ impl ImportArgs {
             SourceFormat::Ghost => "posts",
         }
     }
-}
-
-pub(crate) fn export(conn: &mut Connection, contents: Contents) -> Result<()> {
-    let out = stdout()?;
-    let is_terminal = out.is_terminal();
-    let out = BufWriter::new(out);
-    if is_terminal { export_to(conn, JsonEscapingWriter(out), contents) } else { export_to(conn, out, contents) }
-}
-
-fn export_to(conn: &mut Connection, mut out: impl Write, contents: Contents) -> Result<()> {
-    let mut reporter = ProgressReporter::start(TransferJob::Export);
-    let exported = transfer::export(conn, &mut out, contents, |progress| reporter.update(progress));
-    reporter.finish(exported.as_ref().ok().copied());
-    exported?;
-    out.flush()?;
-    Ok(())
 }
 
 fn print_diagnostics(diagnostics: &Diagnostics) {

@@ -189,7 +189,7 @@ fn fit_metadata(mut metadata: Metadata) -> (Metadata, Vec<(String, usize)>) {
         }
         fits
     });
-    (metadata, omitted)
+    (metadata::parse(Value::Object(metadata)).unwrap_or_default(), omitted)
 }
 
 /// Whether the members with these names are valid metadata.

@@ -29,6 +29,8 @@ pub(super) const CO_AUTHORS: &str = "author";
 pub(super) struct References {
     /// The names of the authors.
     pub(super) authors: Vec<String>,
+    /// The number of authors whose name is not in the file, and whose login is an email address.
+    pub(super) unnamed_authors: u64,
     pub(super) image: Option<String>,
     pub(super) image_alt: Option<String>,
 }
@@ -114,6 +116,7 @@ impl WordPressItem {
             tags.push(FEATURED.to_owned());
         }
         fields.set_labels(LabelKind::Tag, "tags", &tags);
+        mapping.unmapped.add("authors with only an email address not imported", references.unnamed_authors);
         mapping.mapped.add("authors imported", references.authors.len() as u64);
         fields.set_labels(LabelKind::Author, "authors", &references.authors);
         for (taxonomy, names) in others {

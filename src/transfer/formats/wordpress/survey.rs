@@ -41,8 +41,15 @@ impl WordPressSurvey {
             item.terms.iter().filter(|(taxonomy, _)| taxonomy == CO_AUTHORS).map(|(_, name)| name.as_str());
         let logins = std::iter::once(item.word("dc:creator")).chain(co_authors).filter(|login| !login.is_empty());
         for login in logins {
-            let name = table.value(AUTHOR, &login.to_lowercase())?;
-            let name = name.unwrap_or_else(|| login.to_owned());
+            let name = match table.value(AUTHOR, &login.to_lowercase())? {
+                Some(name) => name,
+                // Publishing the login would publish the address.
+                None if login.contains('@') => {
+                    references.unnamed_authors += 1;
+                    continue;
+                }
+                None => login.to_owned(),
+            };
             if !references.authors.contains(&name) {
                 references.authors.push(name);
             }

@@ -4,6 +4,8 @@
 //! field gets the part that fits, such as the first 50 tags, or its default. Metadata over its own limits loses its
 //! largest members. Each such change is a note about the post and is counted. None makes the post invalid.
 
+mod metadata;
+
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
@@ -11,7 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::posts::aliases::model::MAX_ALIASES;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::Metadata;
-use crate::posts::{image, labels, metadata, model};
+use crate::posts::{image, labels, model};
+use crate::transfer::formats::post_fields::metadata::fit_metadata;
 use crate::transfer::printable::quoted;
 use crate::transfer::report::Mapping;
 use crate::validation::Invalid;
@@ -21,6 +24,8 @@ use crate::validation::Invalid;
 pub(crate) struct PostFields {
     members: Map<String, Value>,
     metadata: Metadata,
+    /// The members of the metadata that are values of fields.
+    invalid: HashSet<String>,
     notes: Vec<String>,
     mapping: Mapping,
 }
@@ -133,6 +138,7 @@ impl PostFields {
         let name = self.add_metadata(key, value);
         self.notes.push(format!("/{field}: {problem}; the value in the file becomes the metadata {}", quoted(&name)));
         self.mapping.unmapped.increment(format!("invalid values of {field} stored in metadata"));
+        self.invalid.insert(name);
     }
 
     /// Adds a member to the metadata, and returns its name. If the name is in use, appends a number to it.
@@ -146,10 +152,17 @@ impl PostFields {
 
     /// Fits the metadata into its limits.
     pub(crate) fn fit(self) -> FittedFields {
-        let Self { mut members, metadata, mut notes, mut mapping } = self;
-        let (metadata, omitted) = fit_metadata(metadata);
-        for (name, bytes) in &omitted {
-            notes.push(format!("/metadata: {} with {bytes} bytes does not fit and is not imported", quoted(name)));
+        // Bounds the note about a post with very many members.
+        const MAX_LISTED: usize = 10;
+        let Self { mut members, metadata, invalid, mut notes, mut mapping } = self;
+        let (metadata, omitted) = fit_metadata(metadata, &invalid);
+        if !omitted.is_empty() {
+            let listed = omitted.iter().take(MAX_LISTED).map(|(name, bytes)| format!("{} ({bytes} bytes)", quoted(name)));
+            let mut list = listed.collect::<Vec<_>>().join(", ");
+            if omitted.len() > MAX_LISTED {
+                list = format!("{list}, and {} more", omitted.len() - MAX_LISTED);
+            }
+            notes.push(format!("/metadata: values that do not fit are not imported: {list}"));
         }
         mapping.unmapped.add("values that do not fit into metadata not imported", omitted.len() as u64);
         if !metadata.is_empty() {
@@ -166,41 +179,6 @@ fn joined_lines(text: &str) -> String {
         return text.to_owned();
     }
     text.split(separates).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Omits the members that are invalid by themselves, and then the largest ones until the rest fits. Returns the metadata,
-/// and the name and size of each omitted member, in the order of the file.
-fn fit_metadata(mut metadata: Metadata) -> (Metadata, Vec<(String, usize)>) {
-    if let Ok(valid) = metadata::parse(Value::Object(metadata.clone())) {
-        return (valid, Vec::new());
-    }
-    let mut by_size: Vec<(usize, &String)> = metadata.iter().map(|(name, value)| (size(name, value), name)).collect();
-    by_size.retain(|(_, name)| is_valid(&metadata, &[name]));
-    by_size.sort_by_key(|(size, _)| *size);
-    let names: Vec<&String> = by_size.into_iter().map(|(_, name)| name).collect();
-    let counts: Vec<usize> = (1..=names.len()).collect();
-    let fitting = counts.partition_point(|count| is_valid(&metadata, names.get(..*count).unwrap_or_default()));
-    let fitting: HashSet<String> = names.into_iter().take(fitting).cloned().collect();
-    let mut omitted = Vec::new();
-    metadata.retain(|name, value| {
-        let fits = fitting.contains(name);
-        if !fits {
-            omitted.push((name.clone(), size(name, value)));
-        }
-        fits
-    });
-    (metadata::parse(Value::Object(metadata)).unwrap_or_default(), omitted)
-}
-
-/// Whether the members with these names are valid metadata.
-fn is_valid(metadata: &Metadata, names: &[&String]) -> bool {
-    let members = names.iter().filter_map(|name| Some(((*name).clone(), metadata.get(*name)?.clone())));
-    metadata::parse(Value::Object(members.collect())).is_ok()
-}
-
-/// The size of a member as JSON in bytes, without the comma after it.
-fn size(name: &str, value: &Value) -> usize {
-    json!({name: value}).to_string().len() - "{}".len()
 }
 
 #[cfg(test)]
@@ -269,35 +247,5 @@ mod tests {
                 "/description: must be at most 500 characters; the value in the file becomes the metadata \"excerpt_2\""
             )
         );
-    }
-
-    #[test]
-    fn metadata_loses_its_largest_members() {
-        let big = |length: usize| json!("x".repeat(length));
-        let names = |members: &Value| members["metadata"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        let (members, notes) = fitted(|fields| {
-            for (name, value) in [
-                ("z", json!(1)),
-                ("huge", big(20_000)),
-                ("b", big(6_000)),
-                ("deep", json!({"a": {"b": {"c": {"d": {}}}}})),
-                ("c", big(7_000)),
-                ("d", big(5_000)),
-                ("", json!(2)),
-                ("a", json!(null)),
-            ] {
-                fields.add_metadata(name, value);
-            }
-        });
-        assert_eq!(names(&members), ["z", "b", "d"]);
-        let omitted = |name: &str| notes.iter().any(|note| note.starts_with(&format!("/metadata: \"{name}\" with ")));
-        assert!(["huge", "deep", "c", ""].iter().all(|name| omitted(name)) && notes.len() == 4, "{notes:#?}");
-
-        let (members, notes) = fitted(|fields| {
-            (0..250).for_each(|number| drop(fields.add_metadata(&format!("m{number:03}"), json!(number))));
-            fields.add_metadata("list", json!(vec![0; 150]));
-        });
-        assert_eq!((names(&members).len(), notes.len()), (200, 51));
-        assert!(names(&members).contains(&"m199".to_owned()) && !names(&members).contains(&"list".to_owned()));
     }
 }

@@ -14,7 +14,7 @@ use cli::command_line::{Command, parse, print_report};
 use cli::database::open_existing;
 use cli::logging::LogMode;
 use cli::output::{is_broken_pipe, output_error, print};
-use cli::{Result, backup, doctor, import_export, keys, logging, manual, migrate, serve};
+use cli::{Result, backup, doctor, export, keys, logging, manual, migrate, serve};
 
 /// mimalloc, because responses consist of many small strings and one large one. glibc's allocator makes too many system
 /// calls for this pattern.
@@ -74,7 +74,7 @@ fn run_with_settings(settings: Settings, command: Command) -> Result<ExitCode> {
         Command::Import(import) => return import.run(&config),
         Command::Export { keys } => {
             let contents = if keys { Contents::PostsAndKeys } else { Contents::Posts };
-            import_export::export(&mut open_existing(&config)?, contents)?;
+            export::export(&mut open_existing(&config)?, contents)?;
         }
         Command::Backup { file, overwrite } => backup::backup(&config, &file, overwrite)?,
         Command::Openapi | Command::Completions { .. } | Command::Man { .. } | Command::Doctor { .. } => {}

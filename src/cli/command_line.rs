@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use posts_api::config::Settings;
 use posts_api::escape::{escape, escape_lines};
 
-use crate::cli::import_export::ImportArgs;
+use crate::cli::import::ImportArgs;
 use crate::cli::keys::KeysCommand;
 
 /// A posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.

@@ -1,7 +1,7 @@
 //! Import of a file: in one transaction, or batch by batch if the import is resumable.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, BufReader};
 use std::time::Instant;
 
 use diesel::prelude::*;
@@ -9,18 +9,19 @@ use diesel::prelude::*;
 use crate::db::{Backend, Connection};
 use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
-use crate::transfer::formats::ghost::Survey;
+use crate::transfer::formats::ghost::{GhostSurvey, SiteUrl};
+use crate::transfer::formats::wordpress::{WordPressSelection, WordPressSurvey};
 use crate::transfer::formats::{ghost, ndjson, wordpress};
 use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
 use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
 use crate::transfer::metered_reader::{Meter, MeteredReader};
 use crate::transfer::progress::TransferProgress;
-use crate::transfer::report::{Report, Unmapped};
+use crate::transfer::report::{Mapping, Report};
 use crate::transfer::source::{Format, ImportRecord, Sink, SourceItem};
 use crate::transfer::store::{Located, store_records};
 
 /// How to import a file.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Options {
     pub format: Format,
@@ -33,6 +34,10 @@ pub struct Options {
     pub keys: bool,
     /// Also import the pages in a WordPress or Ghost file, as posts.
     pub pages: bool,
+    /// Leave out the categories of a WordPress file, which otherwise become tags.
+    pub no_categories: bool,
+    /// The URL of the site that a Ghost file comes from.
+    pub site_url: SiteUrl,
 }
 
 /// Stores the items of `input`.
@@ -50,18 +55,18 @@ pub fn import<'a>(
 ) -> Result<Report, Error> {
     let input = OpenInput::open(input.into(), options.format)?;
     if options.resumable {
-        return parse_and_store(conn, input, options, on_progress);
+        return parse_and_store(conn, input, &options, on_progress);
     }
     conn.transaction(|conn| {
         lock_posts(conn)?;
-        parse_and_store(conn, input, options, on_progress)
+        parse_and_store(conn, input, &options, on_progress)
     })
 }
 
 fn parse_and_store(
     conn: &mut Connection,
     input: OpenInput<'_>,
-    options: Options,
+    options: &Options,
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
     let meter = Meter::new();
@@ -74,44 +79,48 @@ fn parse_and_store(
         meter: meter.clone(),
         on_progress,
     };
-    let unmapped = input.parse(options, &meter, &mut |item| importer.add(item))?;
+    let mapping = input.parse(options, &meter, &mut |item| importer.add(item))?;
     importer.store_batch()?;
-    importer.report.unmapped = unmapped;
+    importer.report.mapping = mapping;
     importer.finish()
 }
 
 /// The input, opened in the way that its format requires.
 enum OpenInput<'a> {
     Ndjson(Box<dyn BufRead + 'a>),
-    WordPress(Box<dyn BufRead + 'a>),
-    Ghost(File, Survey),
+    WordPress(WordPressSurvey, File),
+    Ghost(GhostSurvey, File),
 }
 
 impl<'a> OpenInput<'a> {
-    /// Opens the input before the transaction starts, because the first reading of a Ghost file can take long.
+    /// Opens the input before the transaction starts, because the first reading of a file can take long.
     fn open(input: ImportInput<'a>, format: Format) -> Result<Self, Error> {
         Ok(match format {
             Format::Ndjson => Self::Ndjson(input.into_reader()),
-            Format::WordPress => Self::WordPress(input.into_reader()),
+            Format::WordPress => {
+                let meter = Meter::new();
+                let (survey, file) = input.survey(|input| WordPressSurvey::read(metered(input, &meter)?, &meter))?;
+                Self::WordPress(survey, file)
+            }
             Format::Ghost => {
-                let mut file = input.into_file()?;
-                let survey = Survey::read(skip_byte_order_mark(BufReader::new(&file))?)?;
-                file.rewind()?;
-                Self::Ghost(file, survey)
+                let (survey, file) = input.survey(|input| GhostSurvey::read(skip_byte_order_mark(input)?))?;
+                Self::Ghost(survey, file)
             }
         })
     }
 
-    fn parse(self, options: Options, meter: &Meter, sink: Sink<'_>) -> Result<Unmapped, Error> {
+    fn parse(self, options: &Options, meter: &Meter, sink: Sink<'_>) -> Result<Mapping, Error> {
         match self {
             Self::Ndjson(input) => {
-                ndjson::parse(metered(input, meter)?, options.skip_invalid, sink).map(|()| Unmapped::default())
+                ndjson::parse(metered(input, meter)?, options.skip_invalid, sink).map(|()| Mapping::default())
             }
-            Self::WordPress(input) => {
-                wordpress::parse(wordpress::decode(metered(input, meter)?)?, meter, options.pages, sink)
+            Self::WordPress(mut survey, file) => {
+                let selection = WordPressSelection { pages: options.pages, categories: !options.no_categories };
+                wordpress::parse(metered(BufReader::new(file), meter)?, meter, &mut survey, selection, sink)
             }
-            Self::Ghost(file, survey) => {
-                ghost::parse(metered(BufReader::new(file), meter)?, &survey, options.pages, sink)
+            Self::Ghost(mut survey, file) => {
+                let input = metered(BufReader::new(file), meter)?;
+                ghost::parse(input, &mut survey, options.pages, &options.site_url, sink)
             }
         }
     }
@@ -131,7 +140,7 @@ fn lock_posts(conn: &mut Connection) -> QueryResult<()> {
 /// Collects valid records into batches and stores them.
 struct Importer<'a, P> {
     conn: &'a mut Connection,
-    options: Options,
+    options: &'a Options,
     report: Report,
     batch: Vec<Located<ImportRecord>>,
     batch_bytes: usize,

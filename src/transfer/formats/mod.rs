@@ -7,4 +7,5 @@ mod html_text;
 mod json_members;
 mod json_scanner;
 pub(crate) mod ndjson;
+mod post_fields;
 pub(crate) mod wordpress;

@@ -78,7 +78,7 @@ fn ghost_file(noise: Option<[String; 3]>) -> Vec<u8> {
     let (mut members, mut columns, mut tables) = (String::new(), String::new(), String::new());
     if let Some([a, b, c]) = noise {
         members = format!("\"x\":{a},\"\\ud800\":{b},\"meta\":{c},\"x\":{b},");
-        columns = format!("\"uuid\":{a},\"plaintext\":{b},\"feature_image\":{c},\"custom_excerpt\":{a},\"uuid\":{c},");
+        columns = format!("\"uuid\":{a},\"plaintext\":{b},\"comment_id\":{c},\"newsletter_id\":{a},\"uuid\":{c},");
         tables = format!("\"tags\":{a},\"users\":[{b},{c}],\"benefits\":{c},");
     }
     let post = |slug: &str, more: &str| {

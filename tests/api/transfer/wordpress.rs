@@ -101,11 +101,12 @@ async fn wordpress_posts_keep_slug_html_state_and_times(database: TestDatabase) 
     assert_eq!(
         messages,
         [
-            "attachments not imported: 1",
-            "authors not imported: 1",
-            "categories and tags not imported: 2",
+            "authors imported: 6",
+            "categories imported as tags: 1",
+            "custom fields imported as metadata: 1",
+            "attachments not imported as posts: 1",
             "comments not imported: 1",
-            "custom fields not imported: 1",
+            "descriptions and parents of categories and tags not imported: 2",
             "items other than posts, such as menus, not imported: 1",
             "pages not imported (import them with --pages): 1",
             "password-protected posts imported as drafts: 1",
@@ -119,7 +120,8 @@ async fn wordpress_posts_keep_slug_html_state_and_times(database: TestDatabase) 
     assert_eq!(
         fields(&stored[0]),
         json!({
-            "slug": "a-post", "title": "A post", "content": "<p>Text of a-post</p>", "published": true,
+            "slug": "a-post", "title": "A post", "tags": ["News"], "authors": ["me"], "metadata": {"x": ""},
+            "content": "<p>Text of a-post</p>", "published": true,
             "published_at": "2020-02-29T23:59:59.000000Z",
             "created_at": "2020-02-29T23:59:59.000000Z", "updated_at": "2021-01-01T00:00:00.000000Z",
         })
@@ -227,7 +229,7 @@ async fn large_wordpress_file_uses_little_memory() {
     input.write_all(tail.as_bytes()).unwrap();
     drop(input);
     assert!(process.wait_for_exit().await.success(), "{}", process.stderr());
-    assert!(process.stderr().contains("attachments not imported: 200"), "{}", process.stderr());
+    assert!(process.stderr().contains("attachments not imported as posts: 200"), "{}", process.stderr());
 
     for (format, head) in
         [("wordpress", "<rss><channel><item><content:encoded><![CDATA["), ("ndjson", "{\"title\": \"")]

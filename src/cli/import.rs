@@ -1,20 +1,19 @@
-//! `posts-api import` and `posts-api export`.
+//! `posts-api import`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use posts_api::config::Config;
-use posts_api::db::Connection;
-use posts_api::escape::{JsonEscapingWriter, escape};
+use posts_api::escape::escape;
 use posts_api::transfer;
-use posts_api::transfer::{Contents, Diagnostics, Error, Format, ImportInput, Options, Report};
+use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Mapping, Options, Report, SiteUrl};
 
 use crate::cli::Result;
 use crate::cli::database::open_migrated;
-use crate::cli::output::{confirm, stdout};
+use crate::cli::output::confirm;
 use crate::cli::progress::{ProgressReporter, TransferJob};
 
 #[derive(Args)]
@@ -38,9 +37,15 @@ pub(crate) struct ImportArgs {
     /// Also import the pages of WordPress and Ghost.
     #[arg(long)]
     pages: bool,
+    /// Leave out the categories of WordPress. Otherwise, they become tags.
+    #[arg(long)]
+    no_categories: bool,
+    /// URL of the Ghost site, which completes the URLs in its export.
+    #[arg(long, value_name = "URL")]
+    site_url: Option<SiteUrl>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SourceFormat {
     /// One JSON object per line, as `posts-api export` writes it.
     Ndjson,
@@ -53,6 +58,7 @@ enum SourceFormat {
 impl ImportArgs {
     pub(crate) fn run(&self, config: &Config) -> Result<ExitCode> {
         // Before the database, so that a wrong file name does not create one.
+        self.check_format()?;
         let (input, size) = self.open()?;
         let mut conn = open_migrated(config)?;
         let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
@@ -70,6 +76,20 @@ impl ImportArgs {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Refuses the options of other formats, which would have no effect.
+    fn check_format(&self) -> Result<()> {
+        for (is_given, option, format) in [
+            (self.no_categories, "--no-categories", SourceFormat::Wordpress),
+            (self.site_url.is_some(), "--site-url", SourceFormat::Ghost),
+        ] {
+            if is_given && self.format != format {
+                let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                return Err(format!("{option} is an option of --format {name}").into());
+            }
+        }
+        Ok(())
     }
 
     /// Opens the file. Returns its size, which is unknown for standard input and pipes.
@@ -96,13 +116,16 @@ impl ImportArgs {
             resumable: self.resumable,
             keys: self.keys,
             pages: self.pages,
+            no_categories: self.no_categories,
+            site_url: self.site_url.clone().unwrap_or_default(),
         }
     }
 
     fn print_report(&self, report: &Report) -> Result<()> {
         print_diagnostics(&report.notes);
         print_diagnostics(&report.skipped);
-        for (description, count) in report.unmapped.iter() {
+        let Mapping { mapped, unmapped } = &report.mapping;
+        for (description, count) in mapped.iter().chain(unmapped.iter()) {
             print_note(&format!("{description}: {count}"));
         }
         let Report { imported, already_stored, keys, skipped, .. } = report;
@@ -139,22 +162,6 @@ impl ImportArgs {
             SourceFormat::Ghost => "posts",
         }
     }
-}
-
-pub(crate) fn export(conn: &mut Connection, contents: Contents) -> Result<()> {
-    let out = stdout()?;
-    let is_terminal = out.is_terminal();
-    let out = BufWriter::new(out);
-    if is_terminal { export_to(conn, JsonEscapingWriter(out), contents) } else { export_to(conn, out, contents) }
-}
-
-fn export_to(conn: &mut Connection, mut out: impl Write, contents: Contents) -> Result<()> {
-    let mut reporter = ProgressReporter::start(TransferJob::Export);
-    let exported = transfer::export(conn, &mut out, contents, |progress| reporter.update(progress));
-    reporter.finish(exported.as_ref().ok().copied());
-    exported?;
-    out.flush()?;
-    Ok(())
 }
 
 fn print_diagnostics(diagnostics: &Diagnostics) {

@@ -15,27 +15,36 @@ use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
 use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
 use crate::transfer::keys::ImportedKey;
+use crate::transfer::position::Position;
+use crate::transfer::replace::Replacer;
 use crate::transfer::report::Report;
 use crate::transfer::resume;
 use crate::transfer::source::ImportRecord;
 
-/// A value with its position in the file.
+/// A value with its position in the input.
 pub(crate) struct Located<T> {
-    pub(crate) unit: &'static str,
-    pub(crate) number: u64,
+    pub(crate) position: Position,
     pub(crate) value: T,
-    /// How the value differs from the file.
+    /// How the value differs from the input.
     pub(crate) notes: Vec<String>,
 }
 
 impl<T> Located<T> {
     pub(crate) fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { unit: self.unit, number: self.number, message: message.into() }
+        Diagnostic { position: self.position.clone(), message: message.into() }
+    }
+
+    /// Reports the notes of a stored post.
+    pub(crate) fn report_notes(&mut self, slug_note: Option<String>, report: &mut Report) {
+        let notes = std::mem::take(&mut self.notes);
+        for note in slug_note.into_iter().chain(notes) {
+            report.notes.push(self.diagnostic(note));
+        }
     }
 
     fn with_value<U>(self, value: U) -> (Located<U>, T) {
-        let Self { unit, number, value: old, notes } = self;
-        (Located { unit, number, value, notes }, old)
+        let Self { position, value: old, notes } = self;
+        (Located { position, value, notes }, old)
     }
 }
 
@@ -43,6 +52,7 @@ pub(crate) fn store_records(
     conn: &mut Connection,
     batch: Vec<Located<ImportRecord>>,
     is_resumable: bool,
+    mut replacer: Option<&mut Replacer>,
     report: &mut Report,
 ) -> Result<(), Error> {
     let (mut posts, mut others) = (Vec::new(), Vec::new());
@@ -52,26 +62,34 @@ pub(crate) fn store_records(
             (location, other) => others.push(location.with_value(other).0),
         }
     }
-    report.already_stored += remove_stored(conn, &mut posts, is_resumable)?;
-    store_posts(conn, posts, is_resumable, report)?;
+    if let Some(replacer) = replacer.as_deref_mut() {
+        replacer.replace_stored(conn, &mut posts, report)?;
+    }
+    let has_replacer = replacer.is_some();
+    report.already_stored += remove_stored(conn, &mut posts, |post| {
+        // The others were looked up by their slugs.
+        let is_candidate = !has_replacer || post.entry.base.is_some();
+        is_candidate && (is_resumable || (post.external_slug.is_some() && post.is_identifiable()))
+    })?;
+    store_posts(conn, posts, is_resumable, replacer, report)?;
     others.into_iter().try_for_each(|other| store_other(conn, &other, report))
 }
 
-/// Removes the posts that are stored already, and returns their number. Looks for all posts of a resumable import, and
-/// otherwise for those of other systems: a second import of the same file must not store them again under other slugs.
+/// Removes the candidates that are stored already, and returns their number. Candidates are all posts of a resumable
+/// import, and otherwise those of other systems: a second import of the same file must not store them again under other
+/// slugs.
 fn remove_stored(
     conn: &mut Connection,
     posts: &mut Vec<Located<ImportedPost>>,
-    is_resumable: bool,
+    is_candidate: impl Fn(&ImportedPost) -> bool,
 ) -> QueryResult<u64> {
-    let is_candidate = |post: &ImportedPost| is_resumable || (post.external_slug.is_some() && post.is_identifiable());
-    let (candidates, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(posts).into_iter().partition(|post| is_candidate(&post.value));
-    let values: Vec<&ImportedPost> = candidates.iter().map(|post| &post.value).collect();
-    let stored = if values.is_empty() { HashSet::new() } else { resume::find_stored(conn, &values)? };
-    let new = candidates.into_iter().enumerate().filter(|(index, _)| !stored.contains(index)).map(|(_, post)| post);
-    posts.extend(new.chain(rest));
-    posts.sort_by_key(|post| post.number);
+    let candidates: Vec<&ImportedPost> = posts.iter().map(|post| &post.value).filter(|post| is_candidate(post)).collect();
+    let stored = if candidates.is_empty() { HashSet::new() } else { resume::find_stored(conn, &candidates)? };
+    let mut number = 0..;
+    posts.retain(|post| {
+        let index = if is_candidate(&post.value) { number.next() } else { None };
+        index.is_none_or(|index| !stored.contains(&index))
+    });
     Ok(stored.len() as u64)
 }
 
@@ -85,6 +103,7 @@ fn store_posts(
     conn: &mut Connection,
     mut posts: Vec<Located<ImportedPost>>,
     is_resumable: bool,
+    mut replacer: Option<&mut Replacer>,
     report: &mut Report,
 ) -> Result<(), Error> {
     if posts.is_empty() {
@@ -103,11 +122,11 @@ fn store_posts(
             (BatchOutcome::IdTaken, Some(id)) => format!("/id: {id} is already in use"),
             _ => {
                 report.imported += 1;
-                let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
-                let notes = std::mem::take(&mut post.notes);
-                for note in slug_note.into_iter().chain(notes) {
-                    report.notes.push(post.diagnostic(note));
+                if let Some(replacer) = replacer.as_deref_mut() {
+                    replacer.record(&slug);
                 }
+                let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
+                post.report_notes(slug_note, report);
                 continue;
             }
         };

@@ -6,5 +6,6 @@ pub(crate) mod ghost;
 mod html_text;
 mod json_members;
 mod json_scanner;
+pub(crate) mod markdown;
 pub(crate) mod ndjson;
 pub(crate) mod wordpress;

@@ -17,6 +17,7 @@ pub(crate) use crate::transfer::formats::ghost::survey::Survey;
 use crate::transfer::formats::ghost::tables::{GhostRow, GhostTable, read_tables};
 use crate::transfer::formats::json_scanner::RawJson;
 use crate::transfer::limits::MAX_ITEM;
+use crate::transfer::position::Position;
 use crate::transfer::report::{Counts, Mapping};
 use crate::transfer::source::{Sink, SourceItem};
 
@@ -60,5 +61,5 @@ fn parse_post(
         Ok(None) => return None,
         Err(reason) => (Err(reason), Vec::new()),
     };
-    Some(SourceItem { unit: "post", number, size, record, notes })
+    Some(SourceItem { position: Position::Numbered { unit: "post", number }, size, record, notes })
 }

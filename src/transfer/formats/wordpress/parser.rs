@@ -10,6 +10,7 @@ use crate::transfer::formats::wordpress::item::WordPressItem;
 use crate::transfer::formats::wordpress::names::Namespaces;
 use crate::transfer::formats::wordpress::open_element::{Closed, OpenElement};
 use crate::transfer::metered_reader::Meter;
+use crate::transfer::position::Position;
 use crate::transfer::report::{Counts, Mapping};
 use crate::transfer::source::{Sink, SourceItem};
 
@@ -200,7 +201,7 @@ impl WordPressParser {
             Ok(None) => return Ok(()),
             Err(reason) => (Err(reason), Vec::new()),
         };
-        sink(SourceItem { unit: "item", number: self.number, size, record, notes })
+        sink(SourceItem { position: Position::Numbered { unit: "item", number: self.number }, size, record, notes })
     }
 
     /// Makes the item invalid, unless the malformed text is in an element that the import does not read.

@@ -8,4 +8,5 @@ mod json_members;
 mod json_scanner;
 pub(crate) mod markdown;
 pub(crate) mod ndjson;
+mod post_fields;
 pub(crate) mod wordpress;

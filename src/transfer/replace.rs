@@ -88,10 +88,7 @@ fn request_slug(post: &mut ImportedPost) {
     }
 }
 
-fn load_stored(
-    conn: &mut Connection,
-    batch: &[Located<ImportedPost>],
-) -> QueryResult<HashMap<String, PostSummary>> {
+fn load_stored(conn: &mut Connection, batch: &[Located<ImportedPost>]) -> QueryResult<HashMap<String, PostSummary>> {
     let entries = batch.iter().map(|post| &post.value.entry).filter(|entry| entry.base.is_none());
     let slugs: Vec<&String> = entries.map(|entry| &entry.row.slug).collect();
     if slugs.is_empty() {
@@ -109,7 +106,8 @@ fn replace_chunk(
     chunk: &mut [(Located<ImportedPost>, PostSummary)],
     report: &mut Report,
 ) -> Result<(), Error> {
-    let equal: Vec<i64> = chunk.iter().filter(|(post, stored)| post.value.equals(stored)).map(|(_, post)| post.id).collect();
+    let equal: Vec<i64> =
+        chunk.iter().filter(|(post, stored)| post.value.equals(stored)).map(|(_, post)| post.id).collect();
     let contents: Vec<(i64, Option<String>)> = on!(conn, conn => posts::table
         .filter(posts::id.eq_any(&equal))
         .select((posts::id, posts::content))

@@ -83,7 +83,8 @@ fn remove_stored(
     posts: &mut Vec<Located<ImportedPost>>,
     is_candidate: impl Fn(&ImportedPost) -> bool,
 ) -> QueryResult<u64> {
-    let candidates: Vec<&ImportedPost> = posts.iter().map(|post| &post.value).filter(|post| is_candidate(post)).collect();
+    let candidates: Vec<&ImportedPost> =
+        posts.iter().map(|post| &post.value).filter(|post| is_candidate(post)).collect();
     let stored = if candidates.is_empty() { HashSet::new() } else { resume::find_stored(conn, &candidates)? };
     let mut number = 0..;
     posts.retain(|post| {

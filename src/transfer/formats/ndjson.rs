@@ -35,7 +35,12 @@ pub(crate) fn parse(mut input: impl BufRead, skip_invalid: bool, sink: Sink<'_>)
             }
             LineStatus::TooLong => return Err(Error::Format(format!("line {number} is longer than {MAX_ITEM}"))),
         };
-        sink(SourceItem { position: Position::Numbered { unit: "line", number }, size: line.len(), record, notes: Vec::new() })?;
+        sink(SourceItem {
+            position: Position::Numbered { unit: "line", number },
+            size: line.len(),
+            record,
+            notes: Vec::new(),
+        })?;
     }
     Ok(())
 }

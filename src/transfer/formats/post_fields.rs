@@ -235,7 +235,9 @@ mod tests {
         assert_eq!(notes.len(), 5, "{notes:#?}");
         assert_eq!(
             notes.first().map(String::as_str),
-            Some("/description: must be at most 500 characters; the value in the file becomes the metadata \"excerpt_2\"")
+            Some(
+                "/description: must be at most 500 characters; the value in the file becomes the metadata \"excerpt_2\""
+            )
         );
     }
 
@@ -245,8 +247,14 @@ mod tests {
         let names = |members: &Value| members["metadata"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let (members, notes) = fitted(|fields| {
             for (name, value) in [
-                ("z", json!(1)), ("huge", big(20_000)), ("b", big(6_000)), ("deep", json!({"a": {"b": {"c": {"d": {}}}}})),
-                ("c", big(7_000)), ("d", big(5_000)), ("", json!(2)), ("a", json!(null)),
+                ("z", json!(1)),
+                ("huge", big(20_000)),
+                ("b", big(6_000)),
+                ("deep", json!({"a": {"b": {"c": {"d": {}}}}})),
+                ("c", big(7_000)),
+                ("d", big(5_000)),
+                ("", json!(2)),
+                ("a", json!(null)),
             ] {
                 fields.add_metadata(name, value);
             }

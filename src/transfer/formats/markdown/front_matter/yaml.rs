@@ -40,8 +40,16 @@ pub(super) fn at_line(line: usize, problem: &str) -> String {
 
 /// A collection whose end the parser has not reached.
 enum OpenCollection {
-    List { anchor: usize, items: Vec<FrontMatterValue> },
-    Object { anchor: usize, members: Vec<(String, FrontMatterValue)>, key: Option<String>, merged: Vec<FrontMatterValue> },
+    List {
+        anchor: usize,
+        items: Vec<FrontMatterValue>,
+    },
+    Object {
+        anchor: usize,
+        members: Vec<(String, FrontMatterValue)>,
+        key: Option<String>,
+        merged: Vec<FrontMatterValue>,
+    },
 }
 
 #[derive(Default)]
@@ -59,12 +67,9 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.add(anchor, scalar(&text, style, tag.as_deref())),
             Event::SequenceStart(anchor, _) => self.begin(OpenCollection::List { anchor, items: Vec::new() }),
-            Event::MappingStart(anchor, _) => self.begin(OpenCollection::Object {
-                anchor,
-                members: Vec::new(),
-                key: None,
-                merged: Vec::new(),
-            }),
+            Event::MappingStart(anchor, _) => {
+                self.begin(OpenCollection::Object { anchor, members: Vec::new(), key: None, merged: Vec::new() })
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).ok_or("an alias refers to a value that contains it")?.clone();

@@ -16,12 +16,13 @@ use crate::transfer::formats::ghost::Survey;
 use crate::transfer::formats::{ghost, markdown, ndjson, wordpress};
 use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
 use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
+use crate::transfer::located::Located;
 use crate::transfer::metered_reader::{Meter, MeteredReader};
 use crate::transfer::progress::TransferProgress;
 use crate::transfer::replace::Replacer;
 use crate::transfer::report::{Mapping, Report};
 use crate::transfer::source::{Format, ImportRecord, Sink, SourceItem};
-use crate::transfer::store::{Located, store_records};
+use crate::transfer::store::store_records;
 
 /// How to import.
 #[derive(Debug, Clone, Default)]

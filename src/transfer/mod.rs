@@ -6,6 +6,7 @@
 //!
 //! Dependencies point one way: `error`, `report`, `progress`, and `source` ← `formats` ← `import` and `export`.
 
+mod alias_store;
 mod diagnostics;
 mod error;
 mod export;
@@ -15,6 +16,7 @@ mod imported_post;
 mod input;
 mod keys;
 mod limits;
+mod located;
 mod metered_reader;
 mod position;
 mod printable;

@@ -18,10 +18,11 @@ use crate::db::{Connection, MAX_ID, Timestamp, on};
 use crate::posts::model::{NewPost, PostSummary};
 use crate::posts::store;
 use crate::schema::posts;
+use crate::transfer::alias_store::store_aliases;
 use crate::transfer::error::Error;
 use crate::transfer::imported_post::ImportedPost;
+use crate::transfer::located::Located;
 use crate::transfer::report::Report;
-use crate::transfer::store::Located;
 
 /// Replaces posts batch by batch.
 #[derive(Default)]
@@ -113,6 +114,7 @@ fn replace_chunk(
         .select((posts::id, posts::content))
         .load(conn))?;
     let contents: HashMap<i64, Option<String>> = contents.into_iter().collect();
+    let mut aliases = Vec::new();
     for (post, stored) in chunk {
         if contents.get(&stored.id).is_some_and(|content| *content == post.value.entry.row.content) {
             report.unchanged += 1;
@@ -122,8 +124,10 @@ fn replace_chunk(
         }
         let slug_note = post.value.external_slug.as_ref().and_then(|external| external.note(&stored.slug));
         post.report_notes(slug_note, report);
+        let location = Located { position: post.position.clone(), value: (), notes: Vec::new() };
+        aliases.push((location, stored.slug.clone(), std::mem::take(&mut post.value.aliases)));
     }
-    Ok(())
+    store_aliases(conn, &aliases, report)
 }
 
 impl ImportedPost {

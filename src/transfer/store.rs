@@ -11,42 +11,15 @@ use crate::posts::batch;
 use crate::posts::batch::{BatchEntry, BatchOutcome};
 use crate::posts::input::OnConflict;
 use crate::schema::posts;
-use crate::transfer::diagnostics::Diagnostic;
+use crate::transfer::alias_store::store_aliases;
 use crate::transfer::error::Error;
 use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
 use crate::transfer::keys::ImportedKey;
-use crate::transfer::position::Position;
+use crate::transfer::located::Located;
 use crate::transfer::replace::Replacer;
 use crate::transfer::report::Report;
 use crate::transfer::resume;
 use crate::transfer::source::ImportRecord;
-
-/// A value with its position in the input.
-pub(crate) struct Located<T> {
-    pub(crate) position: Position,
-    pub(crate) value: T,
-    /// How the value differs from the input.
-    pub(crate) notes: Vec<String>,
-}
-
-impl<T> Located<T> {
-    pub(crate) fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { position: self.position.clone(), message: message.into() }
-    }
-
-    /// Reports the notes of a stored post.
-    pub(crate) fn report_notes(&mut self, slug_note: Option<String>, report: &mut Report) {
-        let notes = std::mem::take(&mut self.notes);
-        for note in slug_note.into_iter().chain(notes) {
-            report.notes.push(self.diagnostic(note));
-        }
-    }
-
-    fn with_value<U>(self, value: U) -> (Located<U>, T) {
-        let Self { position, value: old, notes } = self;
-        (Located { position, value, notes }, old)
-    }
-}
 
 pub(crate) fn store_records(
     conn: &mut Connection,
@@ -98,6 +71,7 @@ fn remove_stored(
 struct Submitted {
     id: Option<i64>,
     slug: Option<ExternalSlug>,
+    aliases: Vec<String>,
 }
 
 fn store_posts(
@@ -112,11 +86,12 @@ fn store_posts(
     }
     number_slugs(conn, &mut posts, is_resumable)?;
     let submit = |located: Located<ImportedPost>| {
-        let (location, ImportedPost { entry, external_slug, .. }) = located.with_value(());
-        (location.with_value(Submitted { id: entry.id, slug: external_slug }).0, entry)
+        let (location, ImportedPost { entry, external_slug, aliases, .. }) = located.with_value(());
+        (location.with_value(Submitted { id: entry.id, slug: external_slug, aliases }).0, entry)
     };
     let (submitted, entries): (Vec<Located<Submitted>>, Vec<BatchEntry>) = posts.into_iter().map(submit).unzip();
     let outcomes = batch::store(conn, entries, OnConflict::Error)?;
+    let mut aliases = Vec::new();
     for (mut post, (outcome, slug)) in submitted.into_iter().zip(outcomes) {
         let reason = match (outcome, post.value.id) {
             (BatchOutcome::SlugTaken, _) => format!("/slug: {slug} is already in use"),
@@ -128,12 +103,15 @@ fn store_posts(
                 }
                 let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
                 post.report_notes(slug_note, report);
+                let given = std::mem::take(&mut post.value.aliases);
+                let (location, _) = post.with_value(());
+                aliases.push((location, slug, given));
                 continue;
             }
         };
         report.skipped.push(post.diagnostic(reason));
     }
-    Ok(())
+    store_aliases(conn, &aliases, report)
 }
 
 /// Lets the posts of other systems whose slug is in use, in the database or earlier in the batch, get a numbered slug.

@@ -24,7 +24,7 @@ use crate::db::Timestamp;
 use crate::posts::model::MAX_CONTENT;
 use crate::transfer::error::Error;
 use crate::transfer::formats::markdown::dates::DateParser;
-use crate::transfer::formats::markdown::front_matter::MAX_FRONT_MATTER;
+use crate::transfer::formats::markdown::front_matter::{MAX_FRONT_MATTER, has_front_matter};
 use crate::transfer::formats::markdown::post::MarkdownPost;
 use crate::transfer::formats::markdown::walker::{FoundFile, walk};
 use crate::transfer::input::skip_byte_order_mark;
@@ -47,13 +47,18 @@ pub(crate) fn parse(
     let mut dates = DateParser::new(zone.cloned().unwrap_or(TimeZone::UTC));
     let (mut mapping, mut skipped) = (Mapping::default(), Counts::default());
     walk(paths, &mut skipped, |found| {
+        let is_readme = matches!(found, FoundFile::Readme(_));
         let (path, text) = match found {
-            FoundFile::Markdown(path) => {
+            FoundFile::Markdown(path) | FoundFile::Readme(path) => {
                 let text = read_file(&path);
                 (path, text)
             }
             FoundFile::Unreadable { path, error } => (path, Err(error.to_string())),
         };
+        if is_readme && text.as_ref().is_ok_and(|text| !has_front_matter(text)) {
+            mapping.unmapped.increment("README files without front matter skipped");
+            return Ok(());
+        }
         let size = text.as_ref().map_or(0, String::len);
         meter.add(size as u64);
         let post = text.and_then(|text| post::read(&text, &path, &mut dates, now));

@@ -58,7 +58,7 @@ impl PostState {
         let schedule = take_date(members, keys::SCHEDULED_FOR, dates, report);
         let created = take_date(members, keys::CREATED, dates, report);
         let updated = take_date(members, keys::UPDATED, dates, report);
-        let (date, delayed) = publication_date(members, path, dates, now, report);
+        let (date, delayed) = publication_date(members, dates, now, report);
         if members.has_schedule {
             let published = !is_draft && schedule.is_none();
             return Self {
@@ -69,6 +69,8 @@ impl PostState {
                 updated_at: updated,
             };
         }
+        let date = date.or_else(|| dates.parse(path.date.as_deref()?));
+        let delayed = delayed.or(date.filter(|date| *date > now));
         let state = Self { created_at: created, updated_at: updated, ..Self::default() };
         if is_draft {
             return Self { created_at: created.or(date), updated_at: updated.or(date), ..state };
@@ -101,10 +103,9 @@ fn private_reason(members: &Members, dates: &mut DateParser, now: Timestamp) -> 
     is_expired.then_some("expired posts imported as drafts")
 }
 
-/// The date of publication, and the date in the future until which the post is not public.
+/// The date of publication, and a later one until which the post is not public.
 fn publication_date(
     members: &mut Members,
-    path: &SourcePath,
     dates: &mut DateParser,
     now: Timestamp,
     report: &mut FileReport,
@@ -119,17 +120,14 @@ fn publication_date(
     let is_delay = |date: &FileDate| date.at > now && keys::PUBLISH_DATE.contains(&folded(&date.key).as_str());
     let delayed = found.iter().filter(|date| is_delay(date)).map(|date| date.at).max();
     let mut found = found.into_iter();
-    let date = match found.next() {
-        Some(date) => {
-            report.count_mapped(&date.key, "published_at");
-            Some(date.at)
-        }
-        None => path.date.as_deref().and_then(|date| dates.parse(date)),
-    };
+    let date = found.next().map(|date| {
+        report.count_mapped(&date.key, "published_at");
+        date.at
+    });
     for FileDate { key, value, .. } in found {
         report.add_metadata(&key, value);
     }
-    (date, delayed.or(date.filter(|date| *date > now)))
+    (date, delayed)
 }
 
 fn take_date(

@@ -13,6 +13,8 @@ use crate::transfer::report::Counts;
 /// An entry of the walk.
 pub(super) enum FoundFile {
     Markdown(PathBuf),
+    /// A README, which is a post only if it has front matter.
+    Readme(PathBuf),
     /// A folder or file that cannot be read.
     Unreadable {
         path: PathBuf,
@@ -32,7 +34,7 @@ pub(super) fn walk<E>(
             match entry {
                 Ok(entry) => {
                     if let Some(file) = classify(&entry, skipped) {
-                        sink(FoundFile::Markdown(file))?;
+                        sink(file)?;
                     }
                 }
                 Err(error) => {
@@ -62,8 +64,8 @@ fn is_ignored(name: &[u8]) -> bool {
     name.starts_with(b".") || name == b"node_modules"
 }
 
-/// The path of a Markdown file with a post. Counts the other files.
-fn classify(entry: &DirEntry, skipped: &mut Counts) -> Option<PathBuf> {
+/// Returns a file that may have a post. Counts the others.
+fn classify(entry: &DirEntry, skipped: &mut Counts) -> Option<FoundFile> {
     let file_type = entry.file_type();
     if file_type.is_dir() {
         return None;
@@ -77,8 +79,10 @@ fn classify(entry: &DirEntry, skipped: &mut Counts) -> Option<PathBuf> {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
     let reason = match extension {
         "md" | "markdown" | "mdx" if is_named(stem, "_index") => "section pages (_index.md) skipped",
-        "md" | "markdown" | "mdx" if is_named(stem, "readme") => "README files skipped",
-        "md" | "markdown" | "mdx" => return Some(entry.path().to_owned()),
+        "md" | "markdown" | "mdx" if is_named(stem, "readme") => {
+            return Some(FoundFile::Readme(entry.path().to_owned()));
+        }
+        "md" | "markdown" | "mdx" => return Some(FoundFile::Markdown(entry.path().to_owned())),
         _ => "files other than .md, .markdown, and .mdx skipped",
     };
     skipped.increment(reason);

@@ -23,6 +23,10 @@ pub(super) struct Document<'a> {
     pub(super) body: &'a str,
 }
 
+pub(super) fn has_front_matter(text: &str) -> bool {
+    Fence::of(text).is_some() || json::is_json(text)
+}
+
 /// Divides the text of a file and parses its front matter. A text without front matter is content as a whole.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, String> {
     let (members, rest, line_end) = if let Some(fence) = Fence::of(text) {

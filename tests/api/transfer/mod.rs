@@ -7,6 +7,7 @@ mod ghost_visibility;
 mod ignored_input;
 mod import_export;
 mod keys;
+mod markdown;
 mod other_formats;
 mod resumable_import;
 mod round_trips;

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use posts_api::config::Config;
 use posts_api::escape::escape;
 use posts_api::transfer;
-use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Mapping, Options, Report};
+use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Mapping, Options, Report, SiteUrl};
 
 use crate::cli::Result;
 use crate::cli::database::{open_existing, open_migrated};
@@ -48,9 +48,15 @@ pub(crate) struct ImportArgs {
     /// Also import the pages of WordPress and Ghost.
     #[arg(long)]
     pages: bool,
+    /// Leave out the categories of WordPress. Otherwise, they become tags.
+    #[arg(long)]
+    no_categories: bool,
+    /// URL of the Ghost site, which completes the URLs in its export.
+    #[arg(long, value_name = "URL")]
+    site_url: Option<SiteUrl>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SourceFormat {
     /// One JSON object per line, as `posts-api export` writes it.
     Ndjson,
@@ -69,6 +75,7 @@ fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
 impl ImportArgs {
     pub(crate) fn run(&self, config: &Config) -> Result<ExitCode> {
         // Before the database, so that a wrong file name does not create one.
+        self.check_format()?;
         let (input, size) = self.open()?;
         let mut conn = if self.dry_run { open_existing(config)? } else { open_migrated(config)? };
         let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
@@ -88,6 +95,21 @@ impl ImportArgs {
         }
     }
 
+    /// Refuses the options of other formats, which would have no effect.
+    fn check_format(&self) -> Result<()> {
+        for (is_given, option, format) in [
+            (self.no_categories, "--no-categories", SourceFormat::Wordpress),
+            (self.site_url.is_some(), "--site-url", SourceFormat::Ghost),
+            (self.time_zone.is_some(), "--time-zone", SourceFormat::Markdown),
+        ] {
+            if is_given && self.format != format {
+                let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+                return Err(format!("{option} is an option of --format {name}").into());
+            }
+        }
+        Ok(())
+    }
+
     /// Opens the input. Returns its size, which is known for files only.
     fn open(&self) -> Result<(ImportInput<'static>, Option<u64>)> {
         if let SourceFormat::Markdown = self.format {
@@ -95,9 +117,6 @@ impl ImportArgs {
                 std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
             }
             return Ok((ImportInput::Paths(self.paths.clone()), None));
-        }
-        if self.time_zone.is_some() {
-            return Err("--time-zone requires --format markdown; the other formats have the zone of each date".into());
         }
         let [path] = self.paths.as_slice() else {
             return Err("only --format markdown accepts several paths; import one file at a time".into());
@@ -128,6 +147,8 @@ impl ImportArgs {
             keys: self.keys,
             pages: self.pages,
             time_zone: self.time_zone.clone(),
+            no_categories: self.no_categories,
+            site_url: self.site_url.clone().unwrap_or_default(),
         }
     }
 

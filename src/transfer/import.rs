@@ -1,7 +1,7 @@
 //! Import of posts: in one transaction, or batch by batch if the import is resumable.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,7 +12,8 @@ use crate::db::{Backend, Connection, Sequence};
 use crate::keys::store as key_store;
 use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
-use crate::transfer::formats::ghost::Survey;
+use crate::transfer::formats::ghost::{GhostSurvey, SiteUrl};
+use crate::transfer::formats::wordpress::{WordPressSelection, WordPressSurvey};
 use crate::transfer::formats::{ghost, markdown, ndjson, wordpress};
 use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
 use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
@@ -44,6 +45,10 @@ pub struct Options {
     pub pages: bool,
     /// The time zone of dates in Markdown files that have none. UTC by default.
     pub time_zone: Option<TimeZone>,
+    /// Leave out the categories of a WordPress file, which otherwise become tags.
+    pub no_categories: bool,
+    /// The URL of the site that a Ghost file comes from.
+    pub site_url: SiteUrl,
 }
 
 /// Stores the items of `input`.
@@ -123,22 +128,24 @@ fn parse_and_store(
 /// The input, opened in the way that its format requires.
 enum OpenInput<'a> {
     Ndjson(Box<dyn BufRead + 'a>),
-    WordPress(Box<dyn BufRead + 'a>),
-    Ghost(File, Survey),
+    WordPress(WordPressSurvey, File),
+    Ghost(GhostSurvey, File),
     Markdown(Vec<PathBuf>),
 }
 
 impl<'a> OpenInput<'a> {
-    /// Opens the input before the transaction starts, because the first reading of a Ghost file can take long.
+    /// Opens the input before the transaction starts, because the first reading of a file can take long.
     fn open(input: ImportInput<'a>, format: Format) -> Result<Self, Error> {
         Ok(match format {
             Format::Ndjson => Self::Ndjson(input.into_reader()?),
-            Format::WordPress => Self::WordPress(input.into_reader()?),
+            Format::WordPress => {
+                let meter = Meter::new();
+                let (survey, file) = input.survey(|input| WordPressSurvey::read(metered(input, &meter)?, &meter))?;
+                Self::WordPress(survey, file)
+            }
             Format::Ghost => {
-                let mut file = input.into_file()?;
-                let survey = Survey::read(skip_byte_order_mark(BufReader::new(&file))?)?;
-                file.rewind()?;
-                Self::Ghost(file, survey)
+                let (survey, file) = input.survey(|input| GhostSurvey::read(skip_byte_order_mark(input)?))?;
+                Self::Ghost(survey, file)
             }
             Format::Markdown => Self::Markdown(input.into_paths()?),
         })
@@ -149,12 +156,14 @@ impl<'a> OpenInput<'a> {
             Self::Ndjson(input) => {
                 ndjson::parse(metered(input, meter)?, options.skip_invalid, sink).map(|()| Mapping::default())
             }
-            Self::WordPress(input) => {
-                wordpress::parse(wordpress::decode(metered(input, meter)?)?, meter, options.pages, sink)
+            Self::WordPress(mut survey, file) => {
+                let selection = WordPressSelection { pages: options.pages, categories: !options.no_categories };
+                wordpress::parse(metered(BufReader::new(file), meter)?, meter, &mut survey, selection, sink)
             }
             Self::Markdown(paths) => markdown::parse(&paths, options.time_zone.as_ref(), meter, sink),
-            Self::Ghost(file, survey) => {
-                ghost::parse(metered(BufReader::new(file), meter)?, &survey, options.pages, sink)
+            Self::Ghost(mut survey, file) => {
+                let input = metered(BufReader::new(file), meter)?;
+                ghost::parse(input, &mut survey, options.pages, &options.site_url, sink)
             }
         }
     }

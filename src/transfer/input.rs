@@ -1,7 +1,7 @@
 //! The input of an import: a file, which can be read twice, a stream, which cannot, or paths.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek, Write};
 use std::path::PathBuf;
 
 use crate::transfer::error::Error;
@@ -44,18 +44,57 @@ impl<'a> ImportInput<'a> {
         std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this format is read from {expected}"))
     }
 
-    /// A file for formats that are read twice. Copies a stream to a temporary file, which nothing else can open.
-    pub(crate) fn into_file(self) -> std::io::Result<File> {
+    /// Reads a format that is read twice for the first time. Returns the result and a file for the second time.
+    ///
+    /// Copies a stream to a temporary file, which nothing else can open. The first reading gets the bytes as they come, so
+    /// that a wrong file is refused before all of it is copied.
+    pub(crate) fn survey<T>(self, read: impl FnOnce(&mut dyn BufRead) -> Result<T, Error>) -> Result<(T, File), Error> {
         match self {
-            Self::File(file) => Ok(file),
-            Self::Stream(mut stream) => {
-                let mut file = tempfile::tempfile()?;
-                std::io::copy(&mut stream, &mut file)?;
+            Self::File(mut file) => {
+                let result = read(&mut BufReader::new(&file))?;
                 file.rewind()?;
-                Ok(file)
+                Ok((result, file))
             }
-            Self::Paths(_) => Err(Self::unsupported("a file or a stream")),
+            Self::Stream(stream) => {
+                let mut reader = CopyingReader { inner: stream, copy: tempfile::tempfile()?, copied: 0 };
+                let result = read(&mut reader)?;
+                reader.copy.rewind()?;
+                Ok((result, reader.copy))
+            }
+            Self::Paths(_) => Err(Self::unsupported("a file or a stream").into()),
         }
+    }
+}
+
+/// Copies the bytes that are read to a file.
+struct CopyingReader<R> {
+    inner: R,
+    copy: File,
+    /// The number of bytes in the buffer of `inner` that have been copied.
+    copied: usize,
+}
+
+impl<R: BufRead> Read for CopyingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for CopyingReader<R> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        let bytes = self.inner.fill_buf()?;
+        if let Some(new) = bytes.get(self.copied..) {
+            self.copy.write_all(new)?;
+        }
+        self.copied = bytes.len();
+        Ok(bytes)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+        self.copied -= count;
     }
 }
 
@@ -93,6 +132,24 @@ pub(crate) fn without_byte_order_mark(line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn streams_are_copied_for_the_second_reading() {
+        for capacity in [1, 3, 100] {
+            let stream = BufReader::with_capacity(capacity, b"first line\nrest".as_slice());
+            let read = |reader: &mut dyn BufRead| {
+                let (mut line, mut rest) = (String::new(), Vec::new());
+                skip_byte_order_mark(&mut *reader)?.read_line(&mut line)?;
+                reader.read_to_end(&mut rest)?;
+                Ok((line, rest))
+            };
+            let ((line, rest), mut copy) = ImportInput::Stream(Box::new(stream)).survey(read).unwrap();
+            assert_eq!((line.as_str(), rest.as_slice()), ("first line\n", b"rest".as_slice()));
+            let mut text = String::new();
+            copy.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "first line\nrest");
+        }
+    }
 
     #[test]
     fn only_a_byte_order_mark_is_skipped() {

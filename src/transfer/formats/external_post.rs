@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::db::Timestamp;
 use crate::posts::{model, slug};
+use crate::transfer::formats::post_fields::{FittedFields, PostFields};
 use crate::transfer::imported_post;
 use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
 use crate::transfer::printable::quoted;
+use crate::transfer::report::Mapping;
 use crate::transfer::source::ImportRecord;
 
 /// A post of WordPress or Ghost.
@@ -19,6 +21,7 @@ pub(crate) struct ExternalPost {
     pub(crate) status: ExternalStatus,
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) fields: PostFields,
     /// How the post differs from the file.
     pub(crate) notes: Vec<String>,
 }
@@ -32,16 +35,17 @@ pub(crate) enum ExternalStatus {
     Scheduled(Timestamp),
 }
 
-// Descriptions that `Counts` counts.
+// Descriptions that the report counts.
 pub(crate) const UNDATED: &str = "published or scheduled posts without a date imported as drafts";
-pub(crate) const EXCERPTS: &str = "custom excerpts not imported";
 pub(crate) const PAGES: &str = "pages not imported (import them with --pages)";
+/// The tag of a post that the other system shows before the others.
+pub(crate) const FEATURED: &str = "featured";
 /// The title of a post that has neither title nor slug.
 const UNTITLED: &str = "Untitled";
 
 impl ExternalPost {
     /// Converts the post. Returns the record or the reason why the post is invalid, and notes about changed fields.
-    pub(crate) fn into_record(mut self) -> (Result<ImportRecord, String>, Vec<String>) {
+    pub(crate) fn into_record(mut self, mapping: &mut Mapping) -> (Result<ImportRecord, String>, Vec<String>) {
         let title = self.title_or_generated();
         let external_slug = Some(ExternalSlug::new(&self.slug, &title)).filter(|slug| !slug.given.is_empty());
         let (published, published_at, scheduled_for) = match self.status {
@@ -49,10 +53,16 @@ impl ExternalPost {
             ExternalStatus::Published(at) => (true, Some(at), None),
             ExternalStatus::Scheduled(at) => (false, None, Some(at)),
         };
-        let post: Value = json!({
+        let mut post: Value = json!({
             "title": title, "content": self.content, "published": published, "published_at": published_at,
             "scheduled_for": scheduled_for, "created_at": self.created_at, "updated_at": self.updated_at,
         });
+        let FittedFields { members, notes, mapping: not_fitted } = self.fields.fit();
+        if let Value::Object(post) = &mut post {
+            post.extend(members);
+        }
+        mapping.append(not_fitted);
+        self.notes.extend(notes);
         let post = imported_post::parse::<ImportedPost>(post, "")
             .map(|post| ImportRecord::Post(Box::new(post.with_external_slug(external_slug))));
         (post, self.notes)

@@ -1,8 +1,9 @@
-//! The text of an HTML fragment, for titles.
+//! The text of an HTML fragment, for titles and descriptions.
 
 use std::borrow::Cow;
 
 use encoding_rs::WINDOWS_1252;
+use html5gum::{DefaultEmitter, Token, Tokenizer};
 use quick_xml::escape::resolve_html5_entity;
 
 /// The tags that a title can have. Other text in angle brackets, such as `Vec<T>`, is not markup.
@@ -39,6 +40,31 @@ fn next_tag(html: &str) -> Option<(&str, &str, &str)> {
         let is_tag = TITLE_TAGS.iter().any(|known| known.eq_ignore_ascii_case(name)) && !tag.contains('<');
         is_tag.then_some((before, name, after))
     })
+}
+
+/// The text of a fragment with any elements, in one line: white space and the bounds of blocks become single spaces.
+pub(super) fn plain_text(html: &str) -> String {
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    let mut text = String::new();
+    let mut is_code = false;
+    for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
+        let tag = match &token {
+            Token::String(part) if !is_code => {
+                text.push_str(&String::from_utf8_lossy(part));
+                continue;
+            }
+            Token::StartTag(tag) => &tag.name,
+            Token::EndTag(tag) => &tag.name,
+            _ => continue,
+        };
+        let name = String::from_utf8_lossy(tag);
+        is_code = matches!(token, Token::StartTag(_)) && matches!(&*name, "script" | "style");
+        if name == "br" || !TITLE_TAGS.contains(&&*name) {
+            text.push(' ');
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Longer than the longest name of a character reference.
@@ -101,6 +127,19 @@ mod tests {
             ("plain", "plain"),
         ] {
             assert_eq!(decode_references(html), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn plain_text_has_no_markup() {
+        for (html, text) in [
+            ("<p>One\n two</p><p>th<b>ree</b> &amp; four<br/>five</p>", "One two three & four five"),
+            ("a < b &lt;c&gt; &#8217;", "a < b <c> ’"),
+            ("a<script>if (a < b) {}</script><!-- c --><style>p {}</style><ul><li>d</li><li>e", "a d e"),
+            ("a<img alt=\"x\"> <wbr>b", "a b"),
+            (" \n ", ""),
+        ] {
+            assert_eq!(plain_text(html), text, "{html}");
         }
     }
 

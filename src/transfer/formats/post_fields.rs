@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::posts::aliases::model::MAX_ALIASES;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::Metadata;
 use crate::posts::{image, labels, metadata, model};
@@ -98,6 +99,35 @@ impl PostFields {
         }
     }
 
+    /// Sets the old slugs of the post, whose slug is `slug`, the oldest first. Those that are not valid as slugs, and the
+    /// oldest if there are too many, become metadata. Returns the number of the others.
+    pub(crate) fn set_aliases(&mut self, key: &str, slug: &str, old_slugs: &[String]) -> u64 {
+        let (mut aliases, mut invalid, mut problem) = (Vec::new(), Vec::new(), None);
+        for old in old_slugs.iter().filter(|old| !old.is_empty() && *old != slug) {
+            match model::slug(old.clone()) {
+                Ok(old) if aliases.contains(&old) => {}
+                Ok(old) => aliases.push(old),
+                Err(reason) => {
+                    problem = problem.or(Some(reason.detail));
+                    invalid.push(old.clone());
+                }
+            }
+        }
+        let excess = aliases.len().saturating_sub(MAX_ALIASES);
+        if excess > 0 {
+            invalid.extend(aliases.drain(..excess));
+            problem = problem.or(Some(format!("must have at most {MAX_ALIASES} items").into()));
+        }
+        let count = aliases.len() as u64;
+        if !aliases.is_empty() {
+            self.members.insert("aliases".to_owned(), json!(aliases));
+        }
+        if let Some(problem) = problem {
+            self.keep_invalid("aliases", key, json!(invalid), &problem);
+        }
+        count
+    }
+
     /// Adds a value that is invalid in its field to the metadata.
     pub(crate) fn keep_invalid(&mut self, field: &'static str, key: &str, value: Value, problem: &str) {
         let name = self.add_metadata(key, value);
@@ -159,7 +189,7 @@ fn fit_metadata(mut metadata: Metadata) -> (Metadata, Vec<(String, usize)>) {
         }
         fits
     });
-    (metadata, omitted)
+    (metadata::parse(Value::Object(metadata)).unwrap_or_default(), omitted)
 }
 
 /// Whether the members with these names are valid metadata.

@@ -1,11 +1,13 @@
 //! Ghost export files: the database tables as one JSON document.
 //!
-//! The file is read twice, because the rows of `posts_meta` and `settings` decide which posts are public, and they can
-//! follow the posts. Only one row is in memory at a time, so the file size does not affect memory use.
+//! The file is read twice, because rows of other tables decide which posts are public and name their tags and authors,
+//! and they can follow the posts. Only one row is in memory at a time, so the file size does not affect memory use.
 
 mod documents;
+mod fields;
 mod gating;
 mod post;
+mod site_url;
 mod survey;
 mod tables;
 
@@ -13,53 +15,65 @@ use std::io::BufRead;
 
 use crate::transfer::error::Error;
 use crate::transfer::formats::ghost::post::GhostPost;
-pub(crate) use crate::transfer::formats::ghost::survey::Survey;
+pub use crate::transfer::formats::ghost::site_url::{InvalidSiteUrl, SiteUrl};
+pub(crate) use crate::transfer::formats::ghost::survey::GhostSurvey;
 use crate::transfer::formats::ghost::tables::{GhostRow, GhostTable, read_tables};
 use crate::transfer::formats::json_scanner::RawJson;
 use crate::transfer::limits::MAX_ITEM;
 use crate::transfer::position::Position;
-use crate::transfer::report::{Counts, Mapping};
-use crate::transfer::source::{Sink, SourceItem};
+use crate::transfer::report::Mapping;
+use crate::transfer::source::{ImportRecord, Sink, SourceItem};
 
 /// Passes each post to `sink` and counts everything else. `survey` is the result of the first reading.
-pub(crate) fn parse(input: impl BufRead, survey: &Survey, with_pages: bool, sink: Sink<'_>) -> Result<Mapping, Error> {
-    let mut unmapped = Counts::default();
+pub(crate) fn parse(
+    input: impl BufRead,
+    survey: &mut GhostSurvey,
+    with_pages: bool,
+    site: &SiteUrl,
+    sink: Sink<'_>,
+) -> Result<Mapping, Error> {
+    let mut mapping = Mapping::default();
     read_tables(input, &mut |GhostRow { table, number, json }| {
-        match table {
-            GhostTable::Posts => {
-                if let Some(item) = parse_post(number, json, survey, with_pages, &mut unmapped) {
-                    sink(item)?;
-                }
-            }
-            GhostTable::Tags => unmapped.increment("tags not imported"),
-            GhostTable::Users => unmapped.increment("authors not imported"),
-            GhostTable::PostsMeta | GhostTable::Settings => {}
+        if table != GhostTable::Posts {
+            return Ok(());
         }
-        Ok(())
+        let size = if let RawJson::Text(json) = &json { json.len() } else { 0 };
+        match parse_post(&json, survey, with_pages, site, &mut mapping)? {
+            Some((record, notes)) => {
+                sink(SourceItem { position: Position::Numbered { unit: "post", number }, size, record, notes })
+            }
+            None => Ok(()),
+        }
     })?;
-    Ok(Mapping { unmapped, ..Mapping::default() })
+    Ok(mapping)
 }
 
-/// Returns `None` if the row is a page that the import skips.
+/// The record or the reason why the post is invalid, and notes about changed fields.
+type ParsedPost = (Result<ImportRecord, String>, Vec<String>);
+
+/// Returns `None` if the import skips the row.
 fn parse_post(
-    number: u64,
-    json: RawJson,
-    survey: &Survey,
+    json: &RawJson,
+    survey: &mut GhostSurvey,
     with_pages: bool,
-    unmapped: &mut Counts,
-) -> Option<SourceItem> {
-    let mut size = 0;
-    let post = match &json {
-        RawJson::Text(json) => {
-            size = json.len();
-            GhostPost::parse(json).and_then(|post| post.into_post(survey, with_pages, unmapped))
-        }
+    site: &SiteUrl,
+    mapping: &mut Mapping,
+) -> Result<Option<ParsedPost>, Error> {
+    let row = match json {
+        RawJson::Text(json) => GhostPost::parse(json),
         RawJson::TooLong => Err(format!("is longer than {MAX_ITEM}")),
     };
-    let (record, notes) = match post {
-        Ok(Some(post)) => post.into_record(),
-        Ok(None) => return None,
-        Err(reason) => (Err(reason), Vec::new()),
+    let row = match row {
+        Ok(row) => row,
+        Err(reason) => return Ok(Some((Err(reason), Vec::new()))),
     };
-    Some(SourceItem { position: Position::Numbered { unit: "post", number }, size, record, notes })
+    if let Some(reason) = row.skip_reason(with_pages) {
+        mapping.unmapped.increment(reason);
+        return Ok(None);
+    }
+    let references = survey.references(&row.id(), row.author_id().as_deref())?;
+    Ok(Some(match row.into_post(&references, site, mapping) {
+        Ok(post) => post.into_record(mapping),
+        Err(reason) => (Err(reason), Vec::new()),
+    }))
 }

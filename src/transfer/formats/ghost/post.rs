@@ -2,22 +2,24 @@
 
 use crate::db::Timestamp;
 use crate::transfer::formats::dates;
-use crate::transfer::formats::external_post::{EXCERPTS, ExternalPost, ExternalStatus, PAGES, UNDATED};
+use crate::transfer::formats::external_post::{ExternalPost, ExternalStatus, PAGES, UNDATED};
 use crate::transfer::formats::ghost::documents::{check_empty_lexical, markdown_in_mobiledoc};
+use crate::transfer::formats::ghost::fields::GhostFields;
 use crate::transfer::formats::ghost::gating::{has_gated_blocks, public_html};
-use crate::transfer::formats::ghost::survey::{Survey, is_true, word};
+use crate::transfer::formats::ghost::site_url::SiteUrl;
+use crate::transfer::formats::ghost::survey::{GhostReferences, is_true, word};
 use crate::transfer::formats::json_members::JsonMembers;
 use crate::transfer::printable::quoted;
-use crate::transfer::report::Counts;
+use crate::transfer::report::{Counts, Mapping};
 
 /// The columns that the import reads. Which of them exist depends on the version of Ghost.
 const COLUMNS: &[&str] = &[
-    "id", "title", "slug", "html", "markdown", "mobiledoc", "lexical", "feature_image", "custom_excerpt", "status",
-    "visibility", "email_only", "type", "page", "created_at", "updated_at", "published_at",
+    "id", "title", "slug", "html", "markdown", "mobiledoc", "lexical", "status", "visibility", "email_only", "type",
+    "page", "created_at", "updated_at", "published_at", "author_id", "authors", "tags", "custom_excerpt", "featured",
+    "feature_image", "image", "canonical_url", "codeinjection_head", "codeinjection_foot", "custom_template", "locale",
+    "feature_image_alt", "feature_image_caption", "frontmatter", "meta_title", "meta_description", "og_image",
+    "og_title", "og_description", "twitter_image", "twitter_title", "twitter_description",
 ];
-
-/// The placeholder for the site's URL in Ghost exports.
-const SITE_URL: &str = "__GHOST_URL__";
 
 /// The columns of one post.
 pub(super) struct GhostPost<'a>(JsonMembers<'a>);
@@ -30,20 +32,16 @@ impl<'a> GhostPost<'a> {
         }
     }
 
-    /// Converts the post. Returns `None` if the import skips it.
+    /// Converts the post. `references` are the rows of other tables that belong to it.
     ///
     /// # Errors
     /// A column is invalid, or the post has content only in a format that Ghost alone can render.
     pub(super) fn into_post(
         self,
-        survey: &Survey,
-        with_pages: bool,
-        unmapped: &mut Counts,
-    ) -> Result<Option<ExternalPost>, String> {
-        if let Some(reason) = self.skip_reason(with_pages) {
-            unmapped.increment(reason);
-            return Ok(None);
-        }
+        references: &GhostReferences,
+        site: &SiteUrl,
+        mapping: &mut Mapping,
+    ) -> Result<ExternalPost, String> {
         let content = self.content()?;
         let published_at = self.time("published_at")?;
         let created_at = self.time("created_at")?.or(published_at);
@@ -51,25 +49,31 @@ impl<'a> GhostPost<'a> {
         let mut post = ExternalPost {
             title: self.0.text("title")?.unwrap_or_default(),
             slug: self.0.text("slug")?.unwrap_or_default().trim().to_owned(),
-            content,
+            content: content.map(|content| site.complete_content(content, mapping)),
             created_at,
             updated_at,
             ..ExternalPost::default()
         };
-        post.status = self.status(published_at.or(created_at), survey, &mut post.notes, unmapped);
+        let unmapped = &mut mapping.unmapped;
+        post.status = self.status(published_at.or(created_at), references, &mut post.notes, unmapped);
         if !remove_gated_blocks(&mut post) {
             unmapped.increment("posts with malformed members-only blocks imported as drafts");
         }
-        if post.content.as_ref().is_some_and(|content| content.contains(SITE_URL)) {
-            unmapped.increment("posts with the placeholder __GHOST_URL__ (replace it with the URL of the site)");
-        }
-        unmapped.add("feature images not imported", u64::from(!self.0.is_null("feature_image")));
-        unmapped.add(EXCERPTS, u64::from(!self.0.is_null("custom_excerpt")));
-        Ok(Some(post))
+        GhostFields { columns: &self.0, references, site, fields: &mut post.fields, mapping }.set()?;
+        Ok(post)
+    }
+
+    /// The id, by which other tables refer to the post.
+    pub(super) fn id(&self) -> String {
+        self.word("id").unwrap_or_default()
+    }
+
+    pub(super) fn author_id(&self) -> Option<String> {
+        self.word("author_id").filter(|_| !self.0.is_null("author_id"))
     }
 
     /// What the import counts instead of importing the row.
-    fn skip_reason(&self, with_pages: bool) -> Option<&'static str> {
+    pub(super) fn skip_reason(&self, with_pages: bool) -> Option<&'static str> {
         let is_page = match self.word("type").as_deref() {
             Some("post") => false,
             Some("page") => true,
@@ -84,7 +88,7 @@ impl<'a> GhostPost<'a> {
     fn status(
         &self,
         at: Option<Timestamp>,
-        survey: &Survey,
+        references: &GhostReferences,
         notes: &mut Vec<String>,
         unmapped: &mut Counts,
     ) -> ExternalStatus {
@@ -103,7 +107,7 @@ impl<'a> GhostPost<'a> {
                 return ExternalStatus::Draft;
             }
         };
-        let reason = self.private_reason(survey, notes);
+        let reason = self.private_reason(references, notes);
         match at {
             Some(at) if reason.is_none() && is_scheduled => ExternalStatus::Scheduled(at),
             Some(at) if reason.is_none() => ExternalStatus::Published(at),
@@ -115,14 +119,13 @@ impl<'a> GhostPost<'a> {
     }
 
     /// Why Ghost does not show the post to everyone. `None` if it does.
-    fn private_reason(&self, survey: &Survey, notes: &mut Vec<String>) -> Option<&'static str> {
-        let is_email_only = self.word("id").is_some_and(|id| survey.is_email_only(&id));
-        if is_email_only || is_true(self.0.raw("email_only")) {
+    fn private_reason(&self, references: &GhostReferences, notes: &mut Vec<String>) -> Option<&'static str> {
+        if references.is_email_only || is_true(self.0.raw("email_only")) {
             return Some(EMAIL_ONLY);
         }
         match self.word("visibility").as_deref() {
             // Old versions have no such column.
-            None | Some("public") if survey.is_private => Some("posts of a private site imported as drafts"),
+            None | Some("public") if references.is_private => Some("posts of a private site imported as drafts"),
             None | Some("public") => None,
             Some("members" | "paid" | "tiers") => Some("members-only posts imported as drafts"),
             Some(visibility) => {

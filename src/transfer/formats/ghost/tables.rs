@@ -7,23 +7,28 @@ use crate::transfer::error::Error;
 use crate::transfer::formats::json_scanner::{JsonScanner, RawJson};
 use crate::transfer::limits::MAX_ITEM_BYTES;
 
-/// The tables that an import reads or counts.
+/// The tables that an import reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GhostTable {
     Posts,
+    PostsAuthors,
     PostsMeta,
+    PostsTags,
     Settings,
     Tags,
     Users,
 }
 
 impl GhostTable {
-    const ALL: [Self; 5] = [Self::Posts, Self::PostsMeta, Self::Settings, Self::Tags, Self::Users];
+    const ALL: [Self; 7] =
+        [Self::Posts, Self::PostsAuthors, Self::PostsMeta, Self::PostsTags, Self::Settings, Self::Tags, Self::Users];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Posts => "posts",
+            Self::PostsAuthors => "posts_authors",
             Self::PostsMeta => "posts_meta",
+            Self::PostsTags => "posts_tags",
             Self::Settings => "settings",
             Self::Tags => "tags",
             Self::Users => "users",
@@ -34,8 +39,8 @@ impl GhostTable {
         Self::ALL.into_iter().find(|table| table.name() == name)
     }
 
-    /// Whether the content of the rows matters, and not only their number.
-    fn is_read(self) -> bool {
+    /// Whether the rows say which posts are public. Such a table must be valid.
+    pub(super) fn decides_visibility(self) -> bool {
         matches!(self, Self::Posts | Self::PostsMeta | Self::Settings)
     }
 }
@@ -44,7 +49,6 @@ impl GhostTable {
 pub(super) struct GhostRow {
     pub(super) table: GhostTable,
     pub(super) number: u64,
-    /// Empty if the rows of the table are only counted.
     pub(super) json: RawJson,
 }
 
@@ -105,7 +109,7 @@ impl<R: BufRead> TableReader<'_, R> {
         let mut names = Vec::new();
         while let Some(name) = self.scanner.next_name()? {
             match GhostTable::of_name(&name) {
-                Some(table) if table.is_read() && !self.is_null()? => {
+                Some(table) if table.decides_visibility() && !self.is_null()? => {
                     self.reject_repeated(name, &mut names)?;
                     self.rows(table)?;
                 }
@@ -119,7 +123,7 @@ impl<R: BufRead> TableReader<'_, R> {
     fn rows(&mut self, table: GhostTable) -> Result<(), Error> {
         self.has_posts |= table == GhostTable::Posts;
         self.scanner.open(b'[')?;
-        let max = if table.is_read() { usize::try_from(MAX_ITEM_BYTES).unwrap_or(usize::MAX) } else { 0 };
+        let max = usize::try_from(MAX_ITEM_BYTES).unwrap_or(usize::MAX);
         let mut number = if table == GhostTable::Posts { self.posts } else { 0 };
         while self.scanner.next_element()? {
             let json = self.scanner.value(max)?;

@@ -1,51 +1,98 @@
-//! An `<item>` of an export.
+//! An `<item>` of an export: a post, a page, an attachment, or something else. Collects the values of its elements.
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode_str;
-
 use crate::db::Timestamp;
 use crate::transfer::formats::dates;
-use crate::transfer::formats::external_post::{EXCERPTS, ExternalPost, ExternalStatus, PAGES, UNDATED};
-use crate::transfer::formats::html_text::{decode_references, without_tags};
+use crate::transfer::formats::external_post::PAGES;
+use crate::transfer::formats::html_text::decode_references;
 use crate::transfer::formats::wordpress::field_text::FieldText;
+use crate::transfer::formats::wordpress::group::Group;
 use crate::transfer::printable::quoted;
-use crate::transfer::report::Counts;
 
-/// The elements of an item that the import reads.
+/// The elements of an item that must not be repeated, and whose text must be valid.
 const FIELDS: &[&str] = &[
     "title", "content:encoded", "excerpt:encoded", "pubDate", "wp:post_date", "wp:post_date_gmt", "wp:post_modified",
     "wp:post_modified_gmt", "wp:post_name", "wp:status", "wp:post_type", "wp:post_password",
 ];
+/// The other elements that the import reads. If one is repeated, the first one counts.
+const OPTIONAL_FIELDS: &[&str] = &["dc:creator", "wp:attachment_url", "wp:is_sticky", "wp:post_id"];
+
+/// The size of all custom fields and terms of an item that the import reads, in bytes. More do not fit into a post.
+const MAX_EXTRAS: usize = 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct WordPressItem {
+    /// The position in the file, counted from 1.
+    pub(super) number: u64,
     fields: BTreeMap<&'static str, FieldText>,
-    comments: u64,
-    custom_fields: u64,
+    /// The names of categories, tags, and other terms, each with its taxonomy.
+    pub(super) terms: Vec<(String, String)>,
+    /// The custom fields in the order of the file.
+    pub(super) custom_fields: Vec<(String, String)>,
+    extras_size: usize,
+    pub(super) comments: u64,
+    /// The number of custom fields and terms that were left out because they are malformed or too large.
+    pub(super) omitted: u64,
+    /// The number of characters that were left out because XML does not allow them.
+    removed: u64,
     /// Why the item is invalid: the first error.
-    error: Option<String>,
+    pub(super) error: Option<String>,
 }
 
 impl WordPressItem {
+    pub(super) fn new(number: u64) -> Self {
+        Self { number, ..Self::default() }
+    }
+
     /// The field that an element is read into. `None` if the import does not read it.
     pub(super) fn field_name(element: &str) -> Option<&'static str> {
-        FIELDS.iter().find(|field| **field == element).copied()
+        FIELDS.iter().chain(OPTIONAL_FIELDS).find(|field| **field == element).copied()
+    }
+
+    /// Whether the item is invalid if the element is malformed or repeated.
+    pub(super) fn is_strict(field: &str) -> bool {
+        FIELDS.contains(&field)
     }
 
     pub(super) fn add_field(&mut self, name: &'static str, text: FieldText) {
-        if self.fields.insert(name, text).is_some() {
-            self.set_error(format!("the element <{name}> is repeated"));
+        self.removed += text.removed;
+        if Self::is_strict(name) {
+            if self.fields.insert(name, text).is_some() {
+                self.set_error(format!("the element <{name}> is repeated"));
+            }
+        } else {
+            self.fields.entry(name).or_insert(text);
         }
     }
 
-    /// Counts an element that is not imported.
-    pub(super) fn count(&mut self, element: &str) {
-        match element {
-            "wp:comment" => self.comments += 1,
-            "wp:postmeta" => self.custom_fields += 1,
-            _ => {}
+    pub(super) fn add_term(&mut self, taxonomy: String, name: FieldText) {
+        self.removed += name.removed;
+        let name = decode_references(name.word()).into_owned();
+        if !name.is_empty() && self.reserve(taxonomy.len() + name.len()) {
+            self.terms.push((taxonomy, name));
         }
+    }
+
+    pub(super) fn add_custom_field(&mut self, mut group: Group) {
+        let value = group.take("wp:meta_value").unwrap_or_default();
+        self.removed += value.removed;
+        let (key, value) = (group.word("wp:meta_key").to_owned(), value.into_html());
+        if !key.is_empty() && self.reserve(key.len() + value.len()) {
+            self.custom_fields.push((key, value));
+        }
+    }
+
+    /// Whether a term or custom field of this size is stored. Counts it otherwise.
+    fn reserve(&mut self, size: usize) -> bool {
+        // The size of an empty one in memory.
+        self.extras_size += size + 2 * size_of::<String>();
+        let fits = self.extras_size <= MAX_EXTRAS;
+        if !fits {
+            self.extras_size -= size + 2 * size_of::<String>();
+            self.omitted += 1;
+        }
+        fits
     }
 
     pub(super) fn set_error(&mut self, error: String) {
@@ -54,49 +101,50 @@ impl WordPressItem {
 
     /// The approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.fields.get("content:encoded").map_or(0, |content| content.word().len())
+        self.word("content:encoded").len() + self.word("excerpt:encoded").len() + self.extras_size
     }
 
-    fn word(&self, field: &str) -> &str {
+    pub(super) fn kind(&self) -> &str {
+        self.word("wp:post_type")
+    }
+
+    /// The text of a field without whitespace around it. Empty if the item has no such field.
+    pub(super) fn word(&self, field: &str) -> &str {
         self.fields.get(field).map_or("", FieldText::word)
     }
 
-    /// Converts the item to a post. If the item is not imported as a post, counts it in `unmapped` and returns `None`.
-    pub(super) fn into_post(mut self, with_pages: bool, unmapped: &mut Counts) -> Result<Option<ExternalPost>, String> {
-        let other = match self.word("wp:post_type") {
+    pub(super) fn field(&self, name: &str) -> Option<&FieldText> {
+        self.fields.get(name)
+    }
+
+    pub(super) fn take(&mut self, name: &str) -> Option<FieldText> {
+        self.fields.remove(name)
+    }
+
+    /// The first value of a custom field, without whitespace around it. Empty if there is none.
+    pub(super) fn custom_field(&self, key: &str) -> &str {
+        self.custom_fields.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value.trim())
+    }
+
+    /// The number of characters that were left out because XML does not allow them.
+    pub(super) fn removed_characters(&self) -> u64 {
+        self.removed
+    }
+
+    /// What the import counts instead of importing the item as a post.
+    pub(super) fn skip_reason(&self, with_pages: bool) -> Option<&'static str> {
+        match self.kind() {
             "post" | "page" if self.word("wp:status") == "trash" => Some("posts in the trash not imported"),
             "page" if !with_pages => Some(PAGES),
             "post" | "page" => None,
-            "attachment" => Some("attachments not imported"),
+            "attachment" => Some("attachments not imported as posts"),
             _ => Some("items other than posts, such as menus, not imported"),
-        };
-        if let Some(other) = other {
-            unmapped.increment(other);
-            return Ok(None);
         }
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        let created_at = self.first_time(&["wp:post_date_gmt", "pubDate", "wp:post_date"])?;
-        let updated_at = self.first_time(&["wp:post_modified_gmt", "wp:post_modified"])?.or(created_at);
-        let mut post = ExternalPost { slug: self.slug(), created_at, updated_at, ..ExternalPost::default() };
-        post.status = self.status(created_at, &mut post.notes, unmapped);
-        unmapped.add("comments not imported", self.comments);
-        unmapped.add("custom fields not imported", self.custom_fields);
-        unmapped.add(EXCERPTS, u64::from(!self.word("excerpt:encoded").is_empty()));
-        let removed = self.fields.values().map(|field| field.removed).sum::<u64>();
-        if removed > 0 {
-            post.notes.push(format!("control characters removed: {removed}"));
-        }
-        post.title = self.fields.remove("title").map(title).unwrap_or_default();
-        let content = self.fields.remove("content:encoded").map(FieldText::into_html);
-        post.content = content.filter(|content| !content.is_empty());
-        Ok(Some(post))
     }
 
     /// The first of the dates that the item has. A draft has only a local time, which is taken as UTC, because the file
     /// does not give the offset of the site.
-    fn first_time(&self, fields: &[&str]) -> Result<Option<Timestamp>, String> {
+    pub(super) fn first_time(&self, fields: &[&str]) -> Result<Option<Timestamp>, String> {
         for field in fields {
             let text = self.word(field);
             let time = dates::parse(text).map_err(|()| format!("<{field}>: {} is not a date", quoted(text)))?;
@@ -106,48 +154,4 @@ impl WordPressItem {
         }
         Ok(None)
     }
-
-    /// WordPress percent-encodes all non-ASCII letters of a slug.
-    fn slug(&self) -> String {
-        let name = self.word("wp:post_name");
-        percent_decode_str(name).decode_utf8().map_or_else(|_| name.to_owned(), |slug| slug.trim().to_owned())
-    }
-
-    /// The status, which is a draft unless WordPress shows the post to everyone.
-    fn status(&self, at: Option<Timestamp>, notes: &mut Vec<String>, unmapped: &mut Counts) -> ExternalStatus {
-        let password = self.fields.get("wp:post_password");
-        let has_password = password.is_some_and(|password| password.has_cdata() || !password.word().is_empty());
-        let reason = match (self.word("wp:status"), at) {
-            // Publishing the post here would remove its password protection.
-            ("publish" | "future", _) if has_password => "password-protected posts imported as drafts",
-            ("publish", Some(at)) => return ExternalStatus::Published(at),
-            ("future", Some(at)) => return ExternalStatus::Scheduled(at),
-            ("publish" | "future", None) => UNDATED,
-            ("draft" | "auto-draft", _) => return ExternalStatus::Draft,
-            ("pending", _) => "posts pending review imported as drafts",
-            ("private", _) => "private posts imported as drafts",
-            (status, _) => {
-                if !status.is_empty() {
-                    notes.push(format!("the status {} is unknown", quoted(status)));
-                }
-                "posts with an unknown status imported as drafts"
-            }
-        };
-        unmapped.increment(reason);
-        ExternalStatus::Draft
-    }
-}
-
-/// The text of a title, which WordPress stores as HTML. It exports the title in a CDATA section since version 5.7, and
-/// without tags before.
-fn title(field: FieldText) -> String {
-    // Longer than a valid title. Bounds the time.
-    const MAX_HTML: usize = 16 * 1024;
-    let has_cdata = field.has_cdata();
-    let html = field.into_text();
-    if html.len() > MAX_HTML {
-        return html;
-    }
-    let text = if has_cdata { without_tags(&html) } else { html.as_str().into() };
-    decode_references(&text).into_owned()
 }

@@ -48,6 +48,7 @@ fn usual_prefix(uri: &str) -> Option<&'static str> {
         Some(version) if version.ends_with("/excerpt") => Some("excerpt"),
         Some(_) => Some("wp"),
         None if address == "purl.org/rss/1.0/modules/content" => Some("content"),
+        None if address == "purl.org/dc/elements/1.1" => Some("dc"),
         None => None,
     }
 }
@@ -70,6 +71,7 @@ mod tests {
             ("e:encoded", "excerpt:encoded"),
             ("c:encoded", "content:encoded"),
             ("content:encoded", "content:encoded"),
+            ("d:creator xmlns:d=\"http://purl.org/dc/elements/1.1/\"", "dc:creator"),
             ("x:status", "x:status"),
             ("title", "title"),
             ("status xmlns=\"http://wordpress.org/export/1.1/\"", "wp:status"),

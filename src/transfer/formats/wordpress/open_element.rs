@@ -1,16 +1,55 @@
 //! An element in which only its own end tag matters.
 
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
+use crate::transfer::formats::html_text::decode_references;
 use crate::transfer::formats::wordpress::field_text::FieldText;
+use crate::transfer::formats::wordpress::group::Group;
+use crate::transfer::formats::wordpress::names::Namespaces;
 
-/// An element that the import reads into a field or skips, until its end tag.
+/// An element that the import reads or skips, until its end tag.
 #[derive(Debug)]
 pub(super) struct OpenElement {
     tag: String,
     /// The number of open elements inside with the same tag.
     nested: u64,
-    field: Option<(&'static str, FieldText)>,
+    content: Content,
+    /// The open element of a group.
+    child: Option<Box<OpenElement>>,
+}
+
+/// What the import reads from an element.
+#[derive(Debug)]
+pub(super) enum Content {
+    Skipped,
+    /// The text of the element with this name.
+    Field(&'static str, FieldText),
+    /// The name of a category, a tag, or another term.
+    Term {
+        taxonomy: String,
+        name: FieldText,
+    },
+    Group(Group),
+    /// The element has text that is not valid UTF-8, and the import can do without it.
+    Malformed,
+}
+
+impl Content {
+    pub(super) fn field(name: &'static str) -> Self {
+        Self::Field(name, FieldText::default())
+    }
+
+    /// The taxonomy is in the attribute `domain`. Old versions omit it for categories, and write `tag` for tags.
+    pub(super) fn term(element: &BytesStart<'_>) -> Self {
+        let mut attributes = element.html_attributes();
+        let domain = attributes.with_checks(false).flatten().find(|attribute| attribute.key.as_ref() == "domain");
+        let taxonomy = match domain.as_ref().map_or("", |domain| domain.value.trim()) {
+            "" => "category".to_owned(),
+            "tag" => "post_tag".to_owned(),
+            other => decode_references(other).into_owned(),
+        };
+        Self::Term { taxonomy, name: FieldText::default() }
+    }
 }
 
 /// Whether the element is closed.
@@ -22,25 +61,50 @@ pub(super) enum Closed {
 }
 
 impl OpenElement {
-    /// `field` is the name of the field to read. If it is `None`, the element is skipped.
-    pub(super) fn new(tag: &str, field: Option<&'static str>) -> Self {
-        Self { tag: tag.to_owned(), nested: 0, field: field.map(|name| (name, FieldText::default())) }
+    pub(super) fn new(tag: &str, content: Content) -> Self {
+        Self { tag: tag.to_owned(), nested: 0, content, child: None }
     }
 
     pub(super) fn tag(&self) -> &str {
         &self.tag
     }
 
-    pub(super) fn field_name(&self) -> Option<&'static str> {
-        self.field.as_ref().map(|(name, _)| *name)
+    pub(super) fn content(&self) -> &Content {
+        &self.content
     }
 
-    pub(super) fn into_field(self) -> Option<(&'static str, FieldText)> {
-        self.field
+    pub(super) fn into_content(self) -> Content {
+        self.content
     }
 
-    /// Adds the event to the field. `is_parent` says whether an element with this name is open around this one.
-    pub(super) fn handle(&mut self, event: &Event<'_>, is_parent: impl Fn(&str) -> bool) -> Closed {
+    /// Drops what the import has read. It skips the rest of the element.
+    pub(super) fn drop_content(&mut self) {
+        self.content = Content::Malformed;
+        self.child = None;
+    }
+
+    /// Adds the event to the content. `is_parent` says whether an element with this name is open around this one.
+    pub(super) fn handle(
+        &mut self,
+        event: &Event<'_>,
+        namespaces: &Namespaces,
+        is_parent: &dyn Fn(&str) -> bool,
+    ) -> Closed {
+        if let Some(child) = &mut self.child {
+            let tag = &self.tag;
+            let closed = child.handle(event, namespaces, &|name| name == tag || is_parent(name));
+            if matches!(closed, Closed::No) {
+                return Closed::No;
+            }
+            self.close_child();
+            if matches!(closed, Closed::Yes) {
+                return Closed::No;
+            }
+        } else if let Event::Start(element) = event
+            && self.open_child(element, namespaces)
+        {
+            return Closed::No;
+        }
         match event {
             Event::Start(element) if element.name().as_ref() == self.tag => self.nested += 1,
             Event::End(element) => {
@@ -54,10 +118,25 @@ impl OpenElement {
             }
             _ => {}
         }
-        if let Some((_, text)) = &mut self.field {
+        if let Content::Field(_, text) | Content::Term { name: text, .. } = &mut self.content {
             add(text, event);
         }
         Closed::No
+    }
+
+    /// Opens an element of a group. Returns `false` if the import does not read it.
+    fn open_child(&mut self, element: &BytesStart<'_>, namespaces: &Namespaces) -> bool {
+        let Content::Group(group) = &self.content else { return false };
+        let Some(field) = group.field_name(element, namespaces) else { return false };
+        self.child = Some(Box::new(Self::new(element.name().as_ref(), Content::field(field))));
+        true
+    }
+
+    fn close_child(&mut self) {
+        let content = self.child.take().map(|child| child.into_content());
+        if let (Content::Group(group), Some(Content::Field(name, text))) = (&mut self.content, content) {
+            group.add(name, text);
+        }
     }
 }
 

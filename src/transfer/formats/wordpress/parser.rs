@@ -6,18 +6,27 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::transfer::error::Error;
+use crate::transfer::formats::wordpress::group::{Group, GroupKind};
 use crate::transfer::formats::wordpress::item::WordPressItem;
 use crate::transfer::formats::wordpress::names::Namespaces;
-use crate::transfer::formats::wordpress::open_element::{Closed, OpenElement};
+use crate::transfer::formats::wordpress::open_element::{Closed, Content, OpenElement};
 use crate::transfer::metered_reader::Meter;
-use crate::transfer::position::Position;
-use crate::transfer::report::{Counts, Mapping};
-use crate::transfer::source::{Sink, SourceItem};
 
-/// Passes each post to `sink` and counts everything else.
-pub(crate) fn parse(input: impl BufRead, meter: &Meter, with_pages: bool, sink: Sink<'_>) -> Result<Mapping, Error> {
+/// An element that the file consists of.
+pub(super) enum Element {
+    Author(Group),
+    /// The definition of a category, a tag, or another term.
+    Term,
+    Item(Box<WordPressItem>),
+}
+
+/// Receives the elements in file order. The parser stops at the first error and returns it.
+type ElementSink<'a> = &'a mut dyn FnMut(Element) -> Result<(), Error>;
+
+/// Passes each element to `sink`.
+pub(super) fn read_elements(input: impl BufRead, meter: &Meter, sink: ElementSink<'_>) -> Result<(), Error> {
     let mut reader = lenient_reader(input);
-    let mut parser = WordPressParser { with_pages, ..WordPressParser::default() };
+    let mut parser = WordPressParser::default();
     let mut buffer = Vec::new();
     // The position of the reader's first byte.
     let mut start = 0;
@@ -87,7 +96,6 @@ impl Level {
 
 #[derive(Default)]
 struct WordPressParser {
-    with_pages: bool,
     level: Level,
     /// The open element below `level`.
     open: Option<OpenElement>,
@@ -96,18 +104,14 @@ struct WordPressParser {
     /// The number of items so far, including the current one.
     number: u64,
     position: u64,
-    unmapped: Counts,
 }
 
 impl WordPressParser {
-    fn handle(&mut self, event: Event<'_>, sink: Sink<'_>) -> Result<(), Error> {
+    fn handle(&mut self, event: Event<'_>, sink: ElementSink<'_>) -> Result<(), Error> {
         if let Some(open) = &mut self.open {
-            return match open.handle(&event, |element| self.level.is_inside(element)) {
+            return match open.handle(&event, &self.namespaces, &|element| self.level.is_inside(element)) {
                 Closed::No => Ok(()),
-                Closed::Yes => {
-                    self.close_field();
-                    Ok(())
-                }
+                Closed::Yes => self.close_element(sink),
                 Closed::ByParent(parent) => {
                     let tag = open.tag().to_owned();
                     Err(self.syntax_error(&format!("expected </{tag}>, but found </{parent}>")))
@@ -125,7 +129,7 @@ impl WordPressParser {
         }
     }
 
-    fn start(&mut self, element: &BytesStart<'_>, is_empty: bool, sink: Sink<'_>) -> Result<(), Error> {
+    fn start(&mut self, element: &BytesStart<'_>, is_empty: bool, sink: ElementSink<'_>) -> Result<(), Error> {
         let name = self.namespaces.usual_name(element);
         let level = match (self.level, name.as_str()) {
             (Level::Document, "rss") => Level::Rss,
@@ -134,47 +138,57 @@ impl WordPressParser {
             }
             (Level::Rss, "channel") => Level::Channel,
             (Level::Channel, "item") => Level::Item,
-            _ => {
-                self.open_element(element, &name, is_empty);
-                return Ok(());
-            }
+            _ => return self.open_element(element, &name, is_empty, sink),
         };
         self.namespaces.add(element);
         self.level = level;
         if level == Level::Item {
             self.number += 1;
-            self.item = WordPressItem::default();
+            self.item = WordPressItem::new(self.number);
         }
         if is_empty { self.end(level.element(), sink) } else { Ok(()) }
     }
 
-    /// Opens an element that the import reads, counts, or skips.
-    fn open_element(&mut self, element: &BytesStart<'_>, name: &str, is_empty: bool) {
-        let mut field = None;
-        match (self.level, name) {
-            (Level::Item, _) => {
-                self.item.count(name);
-                field = WordPressItem::field_name(name);
+    /// Opens an element that the import reads or skips.
+    fn open_element(
+        &mut self,
+        element: &BytesStart<'_>,
+        name: &str,
+        is_empty: bool,
+        sink: ElementSink<'_>,
+    ) -> Result<(), Error> {
+        let content = match (self.level, name) {
+            (Level::Item, "category") => Content::term(element),
+            (Level::Item, "wp:comment") => {
+                self.item.comments += 1;
+                Content::Skipped
             }
-            (Level::Channel, "wp:author") => self.unmapped.increment("authors not imported"),
+            (Level::Item, "wp:postmeta") => Content::Group(Group::new(GroupKind::PostMeta)),
+            (Level::Item, _) => WordPressItem::field_name(name).map_or(Content::Skipped, Content::field),
+            (Level::Channel, "wp:author") => Content::Group(Group::new(GroupKind::Author)),
             (Level::Channel, "wp:category" | "wp:tag" | "wp:term") => {
-                self.unmapped.increment("categories and tags not imported");
+                sink(Element::Term)?;
+                Content::Skipped
             }
-            _ => {}
-        }
-        self.open = Some(OpenElement::new(element.name().as_ref(), field));
-        if is_empty {
-            self.close_field();
-        }
+            _ => Content::Skipped,
+        };
+        self.open = Some(OpenElement::new(element.name().as_ref(), content));
+        if is_empty { self.close_element(sink) } else { Ok(()) }
     }
 
-    fn close_field(&mut self) {
-        if let Some((name, text)) = self.open.take().and_then(OpenElement::into_field) {
-            self.item.add_field(name, text);
+    fn close_element(&mut self, sink: ElementSink<'_>) -> Result<(), Error> {
+        match self.open.take().map(OpenElement::into_content) {
+            Some(Content::Field(name, text)) => self.item.add_field(name, text),
+            Some(Content::Term { taxonomy, name }) => self.item.add_term(taxonomy, name),
+            Some(Content::Group(group)) if self.level == Level::Item => self.item.add_custom_field(group),
+            Some(Content::Group(author)) => return sink(Element::Author(author)),
+            Some(Content::Malformed) => self.item.omitted += 1,
+            Some(Content::Skipped) | None => {}
         }
+        Ok(())
     }
 
-    fn end(&mut self, name: &str, sink: Sink<'_>) -> Result<(), Error> {
+    fn end(&mut self, name: &str, sink: ElementSink<'_>) -> Result<(), Error> {
         if name != self.level.element() {
             let expected = match self.level {
                 Level::Document => "the end of the file".to_owned(),
@@ -186,39 +200,33 @@ impl WordPressParser {
             Level::Document | Level::Rss => Level::Document,
             Level::Channel => Level::Rss,
             Level::Item => {
-                self.pass_item(sink)?;
+                sink(Element::Item(Box::new(std::mem::take(&mut self.item))))?;
                 Level::Channel
             }
         };
         Ok(())
     }
 
-    fn pass_item(&mut self, sink: Sink<'_>) -> Result<(), Error> {
-        let item = std::mem::take(&mut self.item);
-        let size = item.size();
-        let (record, notes) = match item.into_post(self.with_pages, &mut self.unmapped) {
-            Ok(Some(post)) => post.into_record(),
-            Ok(None) => return Ok(()),
-            Err(reason) => (Err(reason), Vec::new()),
-        };
-        sink(SourceItem { position: Position::Numbered { unit: "item", number: self.number }, size, record, notes })
-    }
-
-    /// Makes the item invalid, unless the malformed text is in an element that the import does not read.
+    /// Makes the item invalid if the malformed text is in an element that it needs. Drops another element.
     fn reject_field(&mut self, reason: &str) {
-        if let Some(name) = self.open.as_ref().and_then(OpenElement::field_name) {
-            self.item.set_error(format!("<{name}> {reason}"));
+        let Some(open) = &mut self.open else { return };
+        match open.content() {
+            Content::Skipped => {}
+            Content::Field(name, _) if WordPressItem::is_strict(name) => {
+                self.item.set_error(format!("<{name}> {reason}"));
+            }
+            _ => open.drop_content(),
         }
     }
 
-    fn finish(self) -> Result<Mapping, Error> {
+    fn finish(self) -> Result<(), Error> {
         if self.level != Level::Document || self.open.is_some() {
             return Err(self.format_error("unexpected end of file; the file may be truncated"));
         }
         if self.number == 0 {
             return Err(Error::Format("not a WordPress export: the file has no <item>".into()));
         }
-        Ok(Mapping { unmapped: self.unmapped, ..Mapping::default() })
+        Ok(())
     }
 
     fn format_error(&self, reason: &str) -> Error {

@@ -1,7 +1,6 @@
 //! Import and export of Markdown files.
 
 mod export;
-mod front_matter;
 mod generators;
 mod hostile;
 mod replace;

@@ -33,6 +33,11 @@ fn one_line() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), ""))
 }
 
+/// A name of a member, as metadata can have it.
+fn name() -> impl Strategy<Value = String> {
+    text().prop_map(|text| text.replace(char::is_control, "x"))
+}
+
 fn metadata() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         text().prop_map(|text| Value::from(text.replace('\0', ""))),
@@ -45,15 +50,11 @@ fn metadata() -> impl Strategy<Value = Value> {
     let value = scalar.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((text(), inner), 0..4).prop_map(|members| Value::Object(
-                members.into_iter().map(|(name, value)| (name.replace('\0', "x"), value)).collect()
-            )),
+            proptest::collection::vec((name(), inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     });
-    proptest::collection::vec((text(), value), 0..5).prop_map(|members| {
-        let members = members.into_iter().map(|(name, value)| (name.replace('\0', "x"), value));
-        Value::Object(members.collect::<Map<_, _>>())
-    })
+    proptest::collection::vec((name(), value), 0..5).prop_map(|members| Value::Object(members.into_iter().collect()))
 }
 
 fn content() -> impl Strategy<Value = Option<String>> {

@@ -156,7 +156,7 @@ impl ImportedPost {
         if !self.given_times.published_at || row.published_at.is_none() {
             row.published_at = stored.published_at.or(row.published_at);
         }
-        if !self.given_times.created_at {
+        if !self.given_times.has_created_at {
             row.created_at = stored.created_at;
         }
         row

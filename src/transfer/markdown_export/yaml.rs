@@ -77,8 +77,53 @@ fn is_printable(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
+    use proptest::sample::select;
     use serde_json::json;
+
+    use super::*;
+    use crate::transfer::formats::markdown::front_matter;
+    use crate::transfer::formats::markdown::front_matter::FrontMatterValue;
+
+    fn text() -> impl Strategy<Value = String> {
+        let special = vec![
+            "yes", "No", "null", "1.0", "1_000", "0x1F", "2020-01-01", "12:30", "---", "- ", "a: ", " #", "\"", "'",
+            "\\", "{", "}", "[", "]", "&a", "*a", "!", "|", ">", "%", "@", "`", ",", "?", ":", "=", "<<", " ", "\n",
+            "\r", "\t", "\u{85}", "\u{2028}", "\u{feff}", "\u{fffe}", "\u{7f}", "\u{200b}", "e\u{301}",
+        ];
+        vec(prop_oneof![select(special).prop_map(str::to_owned), any::<char>().prop_map(String::from)], 0..5)
+            .prop_map(|pieces| pieces.concat())
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            text().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(|number| json!(number)),
+        ];
+        scalar.prop_recursive(4, 30, 5, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(Value::from),
+                vec((text(), inner), 0..5).prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn front_matter_is_read_as_it_was_written(members in vec((text(), value()), 0..5)) {
+            let members: serde_json::Map<String, Value> = members.into_iter().collect();
+            let mut text = "---\n".to_owned();
+            members.iter().for_each(|(key, value)| write_member(&mut text, key, value, 0));
+            text.push_str("---\n");
+            let read = front_matter::parse(&text).map(|document| FrontMatterValue::Object(document.members).into_json());
+            // As text, so that the order and the types of numbers count.
+            prop_assert_eq!(read.map(|read| read.to_string()), Ok(Value::Object(members).to_string()), "{}", text);
+        }
+    }
 
     #[test]
     fn values_are_written_in_block_style() {

@@ -5,7 +5,7 @@
 
 mod dates;
 mod fields;
-mod front_matter;
+pub(crate) mod front_matter;
 mod keys;
 mod markup;
 mod post;

@@ -48,19 +48,13 @@ impl PostState {
         now: Timestamp,
         report: &mut FileReport,
     ) -> Self {
-        let draft = members.take(keys::DRAFT, |_, value| value.boolean());
-        let published = members.take(keys::PUBLISHED, |_, value| value.boolean());
-        let is_explicit = draft == Some(false) || published == Some(true);
-        let reason = private_reason(members, dates, now);
-        reason.iter().for_each(|reason| report.mapping.unmapped.increment(*reason));
-        let is_draft = draft == Some(true) || published == Some(false) || path.is_in_drafts || reason.is_some();
-
+        let switches = Switches::read(members, path, dates, now, report);
         let schedule = take_date(members, keys::SCHEDULED_FOR, dates, report);
         let created = take_date(members, keys::CREATED, dates, report);
         let updated = take_date(members, keys::UPDATED, dates, report);
         let (date, delayed) = publication_date(members, dates, now, report);
         if members.has_schedule {
-            let published = !is_draft && schedule.is_none();
+            let published = !switches.is_draft && schedule.is_none();
             return Self {
                 published,
                 published_at: date,
@@ -72,7 +66,7 @@ impl PostState {
         let date = date.or_else(|| dates.parse(path.date.as_deref()?));
         let delayed = delayed.or(date.filter(|date| *date > now));
         let state = Self { created_at: created, updated_at: updated, ..Self::default() };
-        if is_draft {
+        if switches.is_draft {
             return Self { created_at: created.or(date), updated_at: updated.or(date), ..state };
         }
         if let Some(at) = delayed {
@@ -80,15 +74,40 @@ impl PostState {
             return Self { scheduled_for: Some(at), ..state };
         }
         if date.is_none() {
-            let count = if is_explicit {
+            report.mapping.unmapped.increment(if switches.is_published {
                 "published posts without a date published at the time of the import"
             } else {
                 "posts without a date imported as drafts"
-            };
-            report.mapping.unmapped.increment(count);
+            });
         }
-        let published = date.is_some() || is_explicit;
+        let published = date.is_some() || switches.is_published;
         Self { published, published_at: date, updated_at: updated.or(date), ..state }
+    }
+}
+
+/// What the file says about the state, apart from dates of publication.
+struct Switches {
+    is_draft: bool,
+    /// Whether the file says that the post is published. It then needs no date.
+    is_published: bool,
+}
+
+impl Switches {
+    fn read(
+        members: &mut Members,
+        path: &SourcePath,
+        dates: &mut DateParser,
+        now: Timestamp,
+        report: &mut FileReport,
+    ) -> Self {
+        let draft = members.take(keys::DRAFT, |_, value| value.boolean());
+        let published = members.take(keys::PUBLISHED, |_, value| value.boolean());
+        let reason = private_reason(members, dates, now);
+        reason.iter().for_each(|reason| report.mapping.unmapped.increment(*reason));
+        Self {
+            is_draft: draft == Some(true) || published == Some(false) || path.is_in_drafts || reason.is_some(),
+            is_published: draft == Some(false) || published == Some(true),
+        }
     }
 }
 

@@ -60,7 +60,10 @@ async fn replaced_post_takes_the_given_times_and_state(database: TestDatabase) {
     write("---\ntitle: A\ndate: 2020-01-02\nupdated: 2020-02-02\n---\n");
     run();
     write("---\ntitle: A\ndate: 2020-01-03\nupdated: 2020-03-02\n---\n");
-    let times = json!({"published_at": "2020-01-03T00:00:00.000000Z", "updated_at": "2020-03-02T00:00:00.000000Z"});
+    let times = json!({
+        "published_at": "2020-01-03T00:00:00.000000Z", "updated_at": "2020-03-02T00:00:00.000000Z",
+        "created_at": "2020-01-02T00:00:00.000000Z",
+    });
     assert_fields(&run(), &times);
     // A draft keeps the time of its first publication.
     write("---\ntitle: A\ndraft: true\n---\n");
@@ -71,6 +74,20 @@ async fn replaced_post_takes_the_given_times_and_state(database: TestDatabase) {
     assert_fields(&run(), &scheduled);
     write("---\ntitle: A\n---\n");
     assert_fields(&run(), &json!({"published": false, "scheduled_for": null, "version": 5}));
+}
+
+/// The post was created before its publication, as a scheduled post was.
+#[on_both]
+async fn published_schedule_is_unchanged(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let post = json!({
+        "slug": "a", "title": "A", "published": true, "published_at": "2020-01-02T00:00:00Z",
+        "created_at": "2019-12-01T00:00:00Z",
+    });
+    sandbox.run_with_input(&["import", "-"], &post.to_string()).success();
+    write_files(&sandbox, &[("a.md", "---\ntitle: A\ndate: 2020-01-02\n---\n")]);
+    let output = import(&sandbox, &["--replace", "a.md"]).success();
+    assert_eq!(output, "imported 0 posts, replaced 0, 1 unchanged, skipped 0 files\n");
 }
 
 #[on_both]

@@ -74,11 +74,7 @@ impl PostState {
             return Self { scheduled_for: Some(at), ..state };
         }
         if date.is_none() {
-            report.mapping.unmapped.increment(if switches.is_published {
-                "published posts without a date published at the time of the import"
-            } else {
-                "posts without a date imported as drafts"
-            });
+            report.mapping.unmapped.increment(switches.undated());
         }
         let published = date.is_some() || switches.is_published;
         Self { published, published_at: date, updated_at: updated.or(date), ..state }
@@ -107,6 +103,15 @@ impl Switches {
         Self {
             is_draft: draft == Some(true) || published == Some(false) || path.is_in_drafts || reason.is_some(),
             is_published: draft == Some(false) || published == Some(true),
+        }
+    }
+
+    /// What becomes of a post without a date that is no draft.
+    fn undated(&self) -> &'static str {
+        if self.is_published {
+            "published posts without a date published at the time of the import"
+        } else {
+            "posts without a date imported as drafts"
         }
     }
 }

@@ -149,9 +149,10 @@ async fn unchanged_posts_keep_their_entity_tags(database: TestDatabase) {
     write_files(&sandbox, &[("a.md", "---\ntitle: A\ndate: 2020-01-02\n---\nText\n")]);
     import(&sandbox, &["a.md"]).success();
     let api = Api::start(&Arc::new(database), |_| {});
-    let tag = api.get("/api/posts/by-slug/a").await.header("etag").to_owned();
+    let before = api.get("/api/posts/by-slug/a").await;
     import(&sandbox, &["--replace", "a.md"]).success();
-    assert_eq!(api.get("/api/posts/by-slug/a").await.header("etag"), tag);
+    let after = api.get("/api/posts/by-slug/a").await;
+    assert_eq!(after.header("etag"), before.header("etag"));
 }
 
 #[on_both]

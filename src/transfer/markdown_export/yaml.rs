@@ -59,12 +59,12 @@ fn write_string(out: &mut String, text: &str) {
     }
 }
 
-/// Whether the text needs no quotation marks: a word or words that begin with a letter, without punctuation that has a
+/// Whether the text needs no quotation marks: a path, or words that begin with a letter, without punctuation that has a
 /// meaning.
 fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"];
     let is_safe = |c: char| c.is_alphanumeric() || " -_.,/()+!?".contains(c);
-    text.starts_with(char::is_alphabetic)
+    text.starts_with(|first: char| first.is_alphabetic() || first == '/')
         && !text.ends_with(' ')
         && text.chars().all(is_safe)
         && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))

@@ -159,7 +159,7 @@ async fn unchanged_posts_keep_their_entity_tags(database: TestDatabase) {
 async fn dry_run_reports_and_stores_nothing(database: TestDatabase) {
     let sandbox = sandbox(&database);
     write_files(&sandbox, &[("in/a.md", "---\ntitle: A\n---\n"), ("in/b.md", "---\ntitle: B\n---\n")]);
-    sandbox.run_with_input(&["import", "-"], "{\"title\": \"A\", \"slug\": \"a\", \"id\": 5}").success();
+    sandbox.run_with_input(&["import", "-"], "{\"title\": \"Old\", \"slug\": \"a\", \"id\": 5}").success();
     let before = sandbox.run(&["export", "--keys"]).success();
     let dry = import(&sandbox, &["--dry-run", "--replace", "in"]).success();
     assert_eq!(dry, "imported 1 posts, replaced 1, 0 unchanged, skipped 0 files (dry run: nothing was stored)\n");

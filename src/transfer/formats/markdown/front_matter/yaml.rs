@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScanError};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use crate::transfer::formats::markdown::front_matter::scalar::scalar;
 use crate::transfer::formats::markdown::front_matter::value::FrontMatterValue;
@@ -37,16 +37,15 @@ pub(super) fn at_line(line: usize, problem: &str) -> String {
 
 /// A collection whose end the parser has not reached.
 enum OpenCollection {
-    List {
-        anchor: usize,
-        items: Vec<FrontMatterValue>,
-    },
-    Object {
-        anchor: usize,
-        members: Vec<(String, FrontMatterValue)>,
-        key: Option<String>,
-        merged: Vec<FrontMatterValue>,
-    },
+    List { anchor: usize, items: Vec<FrontMatterValue> },
+    Object { anchor: usize, members: Vec<(String, FrontMatterValue)>, key: Option<Key>, merged: Vec<FrontMatterValue> },
+}
+
+/// A key whose value follows.
+enum Key {
+    Name(String),
+    /// [`MERGE_KEY`] without quotation marks.
+    Merge,
 }
 
 #[derive(Default)]
@@ -62,6 +61,10 @@ struct Builder {
 impl Builder {
     fn handle(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text == MERGE_KEY && self.expects_key() => {
+                self.begin_merge();
+                Ok(())
+            }
             Event::Scalar(text, style, anchor, tag) => self.add(anchor, scalar(&text, style, tag.as_deref())),
             Event::SequenceStart(anchor, _) => self.begin(OpenCollection::List { anchor, items: Vec::new() }),
             Event::MappingStart(anchor, _) => {
@@ -111,15 +114,25 @@ impl Builder {
             None => self.root = Some(value),
             Some(OpenCollection::List { items, .. }) => items.push(value),
             Some(OpenCollection::Object { members, key, merged, .. }) => match key.take() {
-                None => *key = Some(key_text(value)?),
-                Some(name) if name == MERGE_KEY => merged.push(value),
-                Some(name) if members.iter().any(|(member, _)| *member == name) => {
+                None => *key = Some(Key::Name(key_text(value)?)),
+                Some(Key::Merge) => merged.push(value),
+                Some(Key::Name(name)) if members.iter().any(|(member, _)| *member == name) => {
                     return Err(format!("the key \"{name}\" occurs twice"));
                 }
-                Some(name) => members.push((name, value)),
+                Some(Key::Name(name)) => members.push((name, value)),
             },
         }
         Ok(())
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.open.last(), Some(OpenCollection::Object { key: None, .. }))
+    }
+
+    fn begin_merge(&mut self) {
+        if let Some(OpenCollection::Object { key, .. }) = self.open.last_mut() {
+            *key = Some(Key::Merge);
+        }
     }
 
     fn count_repeated(&mut self, value: &FrontMatterValue) -> Result<(), String> {
@@ -188,12 +201,12 @@ mod tests {
 
     #[test]
     fn aliases_and_merge_keys_are_expanded() {
-        let text = "base: &base {a: 1, b: [x]}\nlist: &list [1, 2]\nown: {b: 2, <<: *base}\nboth: {<<: [*base]}\ncopy: *list\n";
+        let text = "base: &base {a: 1, b: [x]}\nlist: &list [1, 2]\nown: {b: 2, <<: *base}\nboth: {<<: [*base]}\ncopy: *list\nquoted: {\"<<\": 1}\n";
         assert_eq!(
             parsed(text),
             json!({
                 "base": {"a": 1, "b": ["x"]}, "list": [1, 2], "own": {"b": 2, "a": 1}, "both": {"a": 1, "b": ["x"]},
-                "copy": [1, 2],
+                "copy": [1, 2], "quoted": {"<<": 1},
             })
         );
     }

@@ -3,7 +3,7 @@
 mod large_lists;
 mod model_check;
 mod pagination;
-mod query_plans;
+pub(crate) mod query_plans;
 mod search;
 mod views_and_counts;
 mod work;

@@ -165,6 +165,47 @@ async fn draft_looks_like_a_missing_post(api: Api) {
     }
 }
 
+/// Drafts with old slugs, among which the first ones in the list of redirects, and drafts that took old slugs of public
+/// posts.
+#[on_both]
+async fn redirects_do_not_reveal_drafts(api: Api) {
+    let servers = start_both(api);
+    for api in &servers {
+        api.server
+            .database
+            .execute("INSERT INTO post_aliases (slug, post_id) SELECT 'old-' || slug, id FROM posts WHERE published");
+    }
+    let database = &servers[1].server.database;
+    for prefix in ["a", "old", "z"] {
+        database.execute(&format!(
+            "INSERT INTO post_aliases (slug, post_id) SELECT '{prefix}-' || slug, id FROM posts WHERE NOT published"
+        ));
+    }
+    for (id, number) in [(6, 1), (11, 2)] {
+        database.execute(&format!("UPDATE posts SET slug = 'old-public-{number}' WHERE id = {id}"));
+    }
+    for limit in [1, 3, 10, 100] {
+        let mut path = format!("/api/redirects?limit={limit}");
+        let mut found = 0;
+        loop {
+            let page = read_in_every_way(&servers, &path).await.json(200);
+            found += page["items"].as_array().unwrap().len();
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/redirects?limit={limit}&cursor={cursor}");
+        }
+        assert_eq!(found, 10);
+    }
+    for number in 1..=10 {
+        read_in_every_way(&servers, &format!("/api/posts/by-slug/old-public-{number}")).await.expect(301);
+    }
+    for slug in ["a-secret-3", "old-secret-4", "z-secret-25", "secret-1", "a-missing-3"] {
+        read_in_every_way(&servers, &format!("/api/posts/by-slug/{slug}")).await.problem(404, "not_found");
+    }
+    let reader = servers[1].reader();
+    reader.get("/api/posts/by-slug/old-secret-4").await.expect(301);
+    reader.get("/api/posts/by-slug/old-public-1").await.expect(200);
+}
+
 #[on_both]
 async fn rejections_do_not_reveal_drafts(api: Api) {
     let servers = start_both(api);

@@ -7,14 +7,12 @@ use std::process::ExitCode;
 
 use posts_api::config::Settings;
 use posts_api::escape::escape;
-use posts_api::transfer::Contents;
 use posts_api::{db, openapi, routes};
 
 use cli::command_line::{Command, parse, print_report};
-use cli::database::open_existing;
 use cli::logging::LogMode;
 use cli::output::{is_broken_pipe, output_error, print};
-use cli::{Result, backup, doctor, export, keys, logging, manual, migrate, serve};
+use cli::{Result, backup, doctor, keys, logging, manual, migrate, serve};
 
 /// mimalloc, because responses consist of many small strings and one large one. glibc's allocator makes too many system
 /// calls for this pattern.
@@ -72,10 +70,7 @@ fn run_with_settings(settings: Settings, command: Command) -> Result<ExitCode> {
         Command::Migrate => migrate::migrate(&config)?,
         Command::Keys { command } => return keys::run(&config, command),
         Command::Import(import) => return import.run(&config),
-        Command::Export { keys } => {
-            let contents = if keys { Contents::PostsAndKeys } else { Contents::Posts };
-            export::export(&mut open_existing(&config)?, contents)?;
-        }
+        Command::Export(export) => export.run(&config)?,
         Command::Backup { file, overwrite } => backup::backup(&config, &file, overwrite)?,
         Command::Openapi | Command::Completions { .. } | Command::Man { .. } | Command::Doctor { .. } => {}
     }

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use posts_api::config::Settings;
 use posts_api::escape::{escape, escape_lines};
 
+use crate::cli::export::ExportArgs;
 use crate::cli::import::ImportArgs;
 use crate::cli::keys::KeysCommand;
 
@@ -44,15 +45,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Import posts from a file. Stores all of them or none, unless an option says otherwise.
+    /// Import posts from a file or from folders. Stores all of them or none, unless an option says otherwise.
     Import(ImportArgs),
-    /// Export all posts to standard output as NDJSON.
-    Export {
-        /// Also export the API keys (as hashes) and the last assigned ids. An import of all these lines creates a full
-        /// copy of this database.
-        #[arg(long)]
-        keys: bool,
-    },
+    /// Export all posts to standard output as NDJSON, or to a folder of Markdown files.
+    Export(ExportArgs),
     /// Copy the SQLite database to a file while the service is running.
     Backup {
         /// File to create. It appears only once the copy is complete.

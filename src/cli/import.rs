@@ -6,22 +6,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
 use posts_api::config::Config;
 use posts_api::escape::escape;
 use posts_api::transfer;
 use posts_api::transfer::{Diagnostics, Error, Format, ImportInput, Mapping, Options, Report, SiteUrl};
 
 use crate::cli::Result;
-use crate::cli::database::open_migrated;
+use crate::cli::database::{open_existing, open_migrated};
 use crate::cli::output::confirm;
 use crate::cli::progress::{ProgressReporter, TransferJob};
 
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct ImportArgs {
-    /// File to import, or - for standard input.
-    file: PathBuf,
-    /// Format of the file.
+    /// File to import, or - for standard input. With `--format markdown`: folders and files.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Format of the input.
     #[arg(long, value_enum, default_value_t = SourceFormat::Ndjson)]
     format: SourceFormat,
     /// Skip invalid items and store the rest.
@@ -31,6 +33,15 @@ pub(crate) struct ImportArgs {
     /// already stored.
     #[arg(long)]
     resumable: bool,
+    /// Replace the stored posts that have the slugs of imported ones. Posts that are equal keep their version.
+    #[arg(long)]
+    replace: bool,
+    /// Report what the import would do, and store nothing. The database must exist.
+    #[arg(long)]
+    dry_run: bool,
+    /// Time zone of dates in Markdown files that have none, such as Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "NAME", value_parser = time_zone)]
+    time_zone: Option<TimeZone>,
     /// Also import API keys.
     #[arg(long)]
     keys: bool,
@@ -53,6 +64,12 @@ enum SourceFormat {
     Wordpress,
     /// Ghost export file (Settings, Export).
     Ghost,
+    /// Folders of Markdown files with front matter (Astro, Hugo, Jekyll, Zola, Hexo, dev.to, Hashnode).
+    Markdown,
+}
+
+fn time_zone(name: &str) -> std::result::Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| "unknown time zone; use a name such as Europe/Berlin".to_owned())
 }
 
 impl ImportArgs {
@@ -60,11 +77,11 @@ impl ImportArgs {
         // Before the database, so that a wrong file name does not create one.
         self.check_format()?;
         let (input, size) = self.open()?;
-        let mut conn = open_migrated(config)?;
+        let mut conn = if self.dry_run { open_existing(config)? } else { open_migrated(config)? };
         let mut reporter = ProgressReporter::start(TransferJob::Import { bytes: size });
         let on_progress = |progress| reporter.update(progress);
         let outcome = transfer::import(&mut conn, input, self.options(), on_progress);
-        reporter.finish(outcome.as_ref().ok().map(|report| report.imported));
+        reporter.finish(outcome.as_ref().ok().map(|report| report.imported + report.replaced));
         match outcome {
             Ok(report) => {
                 self.print_report(&report)?;
@@ -83,6 +100,7 @@ impl ImportArgs {
         for (is_given, option, format) in [
             (self.no_categories, "--no-categories", SourceFormat::Wordpress),
             (self.site_url.is_some(), "--site-url", SourceFormat::Ghost),
+            (self.time_zone.is_some(), "--time-zone", SourceFormat::Markdown),
         ] {
             if is_given && self.format != format {
                 let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
@@ -92,12 +110,21 @@ impl ImportArgs {
         Ok(())
     }
 
-    /// Opens the file. Returns its size, which is unknown for standard input and pipes.
+    /// Opens the input. Returns its size, which is known for files only.
     fn open(&self) -> Result<(ImportInput<'static>, Option<u64>)> {
-        if self.file.as_os_str() == "-" {
+        if let SourceFormat::Markdown = self.format {
+            for path in &self.paths {
+                std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+            return Ok((ImportInput::Paths(self.paths.clone()), None));
+        }
+        let [path] = self.paths.as_slice() else {
+            return Err("only --format markdown accepts several paths; import one file at a time".into());
+        };
+        if path.as_os_str() == "-" {
             return Ok((ImportInput::Stream(Box::new(std::io::stdin().lock())), None));
         }
-        let file = File::open(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
+        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let metadata = file.metadata()?;
         if metadata.is_file() {
             return Ok((ImportInput::File(file), Some(metadata.len())));
@@ -111,11 +138,15 @@ impl ImportArgs {
                 SourceFormat::Ndjson => Format::Ndjson,
                 SourceFormat::Wordpress => Format::WordPress,
                 SourceFormat::Ghost => Format::Ghost,
+                SourceFormat::Markdown => Format::Markdown,
             },
             skip_invalid: self.skip_invalid,
             resumable: self.resumable,
+            replace: self.replace,
+            dry_run: self.dry_run,
             keys: self.keys,
             pages: self.pages,
+            time_zone: self.time_zone.clone(),
             no_categories: self.no_categories,
             site_url: self.site_url.clone().unwrap_or_default(),
         }
@@ -128,15 +159,20 @@ impl ImportArgs {
         for (description, count) in mapped.iter().chain(unmapped.iter()) {
             print_note(&format!("{description}: {count}"));
         }
-        let Report { imported, already_stored, keys, skipped, .. } = report;
+        let Report { imported, replaced, unchanged, already_stored, keys, skipped, .. } = report;
         let keys = if self.keys { format!(" and {keys} API keys") } else { String::new() };
         let already_stored = if self.resumable || *already_stored > 0 {
             format!(", {already_stored} already stored")
         } else {
             String::new()
         };
+        let replaced =
+            if self.replace { format!(", replaced {replaced}, {unchanged} unchanged") } else { String::new() };
         let (skipped, units) = (skipped.count(), self.units());
-        confirm(&format!("imported {imported} posts{keys}{already_stored}, skipped {skipped} {units}"))
+        let dry_run = if self.dry_run { " (dry run: nothing was stored)" } else { "" };
+        confirm(&format!(
+            "imported {imported} posts{keys}{replaced}{already_stored}, skipped {skipped} {units}{dry_run}"
+        ))
     }
 
     /// The error message of an import with `count` invalid items. `committed` is the report of the batches that a
@@ -160,6 +196,7 @@ impl ImportArgs {
             SourceFormat::Ndjson => "lines",
             SourceFormat::Wordpress => "items",
             SourceFormat::Ghost => "posts",
+            SourceFormat::Markdown => "files",
         }
     }
 }

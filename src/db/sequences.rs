@@ -80,6 +80,20 @@ impl Sequence {
         }
         .map(drop)
     }
+
+    /// Sets PostgreSQL's sequence back to an earlier `last_id`, before a transaction is rolled back: a rollback does not
+    /// affect sequences. On SQLite, it does. The caller must prevent concurrent inserts.
+    pub(crate) fn reset_to(self, conn: &mut Connection, id: i64) -> QueryResult<()> {
+        if self.last_id(conn)? == id {
+            return Ok(());
+        }
+        let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
+        diesel::sql_query("SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2, 1), $2 > 0)")
+            .bind::<Text, _>(self.table().name())
+            .bind::<BigInt, _>(id)
+            .execute(conn)
+            .map(drop)
+    }
 }
 
 #[derive(QueryableByName)]

@@ -158,7 +158,7 @@ pub fn revoke(
 }
 
 /// Prevents concurrent changes of keys until the transaction ends. On SQLite, every write transaction is exclusive.
-fn lock(conn: &mut Connection) -> QueryResult<()> {
+pub(crate) fn lock(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
 }

@@ -60,8 +60,8 @@ macro_rules! post_types {
         }
 
         /// A row to insert. The database assigns the id.
-        #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
-        #[diesel(table_name = posts, treat_none_as_default_value = false)]
+        #[derive(Debug, Clone, PartialEq, Eq, Insertable, AsChangeset)]
+        #[diesel(table_name = posts, treat_none_as_default_value = false, treat_none_as_null = true)]
         pub struct NewPost {
             $(pub $before: $before_type,)*
             pub content: Option<String>,

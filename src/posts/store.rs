@@ -165,6 +165,11 @@ fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) 
         .optional())
 }
 
+/// Sets every column of a post, except its id, to the values of `row`. The caller increases the version.
+pub(crate) fn overwrite(conn: &mut Connection, id: i64, row: &NewPost) -> QueryResult<()> {
+    on!(conn, conn => diesel::update(posts::table.find(id)).set(row).execute(conn)).map(drop)
+}
+
 /// Deletes the post.
 pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> QueryResult<Change<()>> {
     let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;

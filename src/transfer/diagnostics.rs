@@ -1,15 +1,13 @@
-//! Messages about single lines and items of an import file.
+//! Messages about single lines, items, and files of an import.
 
+use crate::transfer::position::Position;
 use crate::transfer::printable::Printable;
 
-/// A message about one line or item.
+/// A message about one line, item, or file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{unit} {number}: {}", Printable(message))]
+#[error("{}: {}", Printable(&position.to_string()), Printable(message))]
 pub struct Diagnostic {
-    /// The unit that the format is divided into: `line`, `item`, or `post`.
-    pub unit: &'static str,
-    /// The position in the file, counted from 1.
-    pub number: u64,
+    pub position: Position,
     pub message: String,
 }
 

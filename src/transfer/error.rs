@@ -16,6 +16,12 @@ pub enum Error {
     /// The file does not match the given format, or it is truncated.
     #[error("{}", Printable(.0))]
     Format(String),
+    /// A file or folder of an export cannot be read or written.
+    #[error("{path}: {error}")]
+    Path { path: String, error: std::io::Error },
+    /// The folder of an export is not empty.
+    #[error("{path} is not empty; choose another folder, or replace the files of its posts with --force")]
+    NotEmpty { path: String },
     /// The file has invalid items. Nothing was stored, except for the earlier batches of a resumable import.
     #[error("{} of the items cannot be imported", diagnostics.count())]
     Invalid {

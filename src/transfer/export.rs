@@ -38,6 +38,19 @@ pub fn export(
     contents: Contents,
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<u64, Error> {
+    let (count, trailer) = read_posts(conn, contents, on_progress, |post| write_line(out, &post))?;
+    trailer.write(out)?;
+    Ok(count)
+}
+
+/// Passes all posts in ascending id order from one snapshot to `sink`. Returns their number, and the trailer from the same
+/// snapshot.
+pub(crate) fn read_posts(
+    conn: &mut Connection,
+    contents: Contents,
+    on_progress: impl FnMut(TransferProgress),
+    sink: impl FnMut(ExportedPost<'_>) -> Result<(), Error>,
+) -> Result<(u64, Trailer), Error> {
     let copied = copy_posts(conn, contents).unwrap_or_else(|error| {
         tracing::warn!(
             %error,
@@ -50,9 +63,7 @@ pub fn export(
             Some(trailer) => trailer,
             None => Trailer::load(conn, contents)?,
         };
-        let count = write_posts(conn, out, on_progress)?;
-        trailer.write(out)?;
-        Ok(count)
+        Ok((read_batches(conn, on_progress, sink)?, trailer))
     })
 }
 
@@ -82,7 +93,7 @@ fn copy_posts(conn: &mut Connection, contents: Contents) -> QueryResult<Option<T
 
 /// The lines after the posts.
 #[derive(Default)]
-struct Trailer {
+pub(crate) struct Trailer {
     keys: Vec<StoredKey>,
     last_ids: Option<LastIds>,
 }
@@ -102,10 +113,10 @@ impl Trailer {
     }
 }
 
-fn write_posts(
+fn read_batches(
     conn: &mut Connection,
-    out: &mut impl Write,
     mut on_progress: impl FnMut(TransferProgress),
+    mut sink: impl FnMut(ExportedPost<'_>) -> Result<(), Error>,
 ) -> Result<u64, Error> {
     let total: i64 = on!(conn, conn => posts::table.count().get_result(conn))?;
     let (mut count, mut after) = (0, 0);
@@ -120,21 +131,21 @@ fn write_posts(
         let mut aliases = aliases::store::of_posts(conn, first.id, last.id)?;
         after = last.id;
         for post in &batch {
-            write_line(out, &ExportedPost { post, aliases: aliases.remove(&post.id).unwrap_or_default() })?;
+            sink(ExportedPost { post, aliases: aliases.remove(&post.id).unwrap_or_default() })?;
             count += 1;
         }
         on_progress(TransferProgress { bytes: 0, posts: count, total: u64::try_from(total).ok() });
     }
 }
 
-/// The line of a post.
+/// A post with its aliases, as an export has it.
 #[derive(Serialize)]
-struct ExportedPost<'a> {
+pub(crate) struct ExportedPost<'a> {
     #[serde(flatten)]
-    post: &'a Post,
+    pub(crate) post: &'a Post,
     /// The oldest first. A draft has aliases if it was public before. Omitted if the post has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
 }
 
 fn write_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Error> {

@@ -64,6 +64,8 @@ impl ImportedPost {
 pub(crate) struct GivenTimes {
     pub(crate) published_at: bool,
     pub(crate) created_at: bool,
+    /// Whether the file has `created_at` itself, which defaults to `published_at`.
+    pub(crate) has_created_at: bool,
     pub(crate) updated_at: bool,
 }
 
@@ -73,7 +75,7 @@ impl Input for ImportedPost {
         let post = CreatePost::read(fields);
         let published_at = fields.nullable("published_at", model::time).flatten();
         let scheduled_for = fields.nullable("scheduled_for", model::time).flatten();
-        let created_at = fields.nullable("created_at", model::time).flatten().or(published_at);
+        let created_at = fields.nullable("created_at", model::time).flatten();
         let updated_at = fields.nullable("updated_at", model::time).flatten();
         let version = fields.optional("version", |version| in_range(version, MAX_ID));
         let aliases = aliases::model::read(fields);
@@ -83,13 +85,14 @@ impl Input for ImportedPost {
         let given_times = GivenTimes {
             // The `published_at` of a draft has no default.
             published_at: published_at.is_some() || !row.published,
-            created_at: created_at.is_some(),
+            created_at: created_at.or(published_at).is_some(),
+            has_created_at: created_at.is_some(),
             updated_at: updated_at.is_some(),
         };
         row.published_at = published_at.or(row.published_at);
         // A published post has no schedule.
         row.scheduled_for = scheduled_for.filter(|_| !row.published);
-        row.created_at = created_at.unwrap_or(row.created_at);
+        row.created_at = created_at.or(published_at).unwrap_or(row.created_at);
         row.updated_at = updated_at.unwrap_or(row.updated_at);
         row.version = version.unwrap_or(row.version);
         Some(Self { entry, aliases, given_times, external_slug: None })

@@ -1,7 +1,8 @@
-//! The input of an import: a file, which can be read twice, or a stream, which cannot.
+//! The input of an import: a file, which can be read twice, a stream, which cannot, or paths.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read, Seek, Write};
+use std::path::PathBuf;
 
 use crate::transfer::error::Error;
 
@@ -11,6 +12,8 @@ pub enum ImportInput<'a> {
     File(File),
     /// Standard input, a pipe, or text in memory.
     Stream(Box<dyn BufRead + 'a>),
+    /// Folders and files, for formats that have one file per post.
+    Paths(Vec<PathBuf>),
 }
 
 impl<'a> From<&'a [u8]> for ImportInput<'a> {
@@ -21,11 +24,24 @@ impl<'a> From<&'a [u8]> for ImportInput<'a> {
 
 impl<'a> ImportInput<'a> {
     /// A reader for formats that are read once.
-    pub(crate) fn into_reader(self) -> Box<dyn BufRead + 'a> {
+    pub(crate) fn into_reader(self) -> std::io::Result<Box<dyn BufRead + 'a>> {
         match self {
-            Self::File(file) => Box::new(BufReader::new(file)),
-            Self::Stream(stream) => stream,
+            Self::File(file) => Ok(Box::new(BufReader::new(file))),
+            Self::Stream(stream) => Ok(stream),
+            Self::Paths(_) => Err(Self::unsupported("a file or a stream")),
         }
+    }
+
+    /// The paths, for formats that have one file per post.
+    pub(crate) fn into_paths(self) -> std::io::Result<Vec<PathBuf>> {
+        match self {
+            Self::Paths(paths) => Ok(paths),
+            Self::File(_) | Self::Stream(_) => Err(Self::unsupported("paths")),
+        }
+    }
+
+    fn unsupported(expected: &str) -> std::io::Error {
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, format!("this format is read from {expected}"))
     }
 
     /// Reads a format that is read twice for the first time. Returns the result and a file for the second time.
@@ -45,6 +61,7 @@ impl<'a> ImportInput<'a> {
                 reader.copy.rewind()?;
                 Ok((result, reader.copy))
             }
+            Self::Paths(_) => Err(Self::unsupported("a file or a stream").into()),
         }
     }
 }

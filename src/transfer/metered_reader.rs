@@ -32,6 +32,11 @@ impl Meter {
         self.0.read.get()
     }
 
+    /// Counts the bytes of a file that was read as a whole.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.0.read.set(self.0.read.get() + bytes);
+    }
+
     /// Marks the start of an item: the limit applies to the bytes from here on.
     pub(crate) fn begin_item(&self) {
         self.0.remaining.set(MAX_ITEM_BYTES);

@@ -8,8 +8,12 @@ use crate::transfer::diagnostics::Diagnostics;
 /// What an import stored, skipped, and dropped.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Posts that were stored.
+    /// New posts that were stored.
     pub imported: u64,
+    /// Stored posts that an import with `replace` changed.
+    pub replaced: u64,
+    /// Stored posts that an import with `replace` left as they were, because they equal the input.
+    pub unchanged: u64,
     /// API keys that were stored.
     pub keys: u64,
     /// API keys that already existed. In a resumable import, also posts that already existed unchanged.
@@ -19,6 +23,25 @@ pub struct Report {
     /// Imported items that differ from the file, such as a post with a generated title.
     pub notes: Diagnostics,
     pub mapping: Mapping,
+}
+
+impl Report {
+    /// The posts that are stored as the input has them.
+    pub(crate) fn processed(&self) -> u64 {
+        self.imported + self.replaced + self.unchanged + self.already_stored
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        let Self { imported, replaced, unchanged, keys, already_stored, skipped, notes, mapping } = other;
+        self.imported += imported;
+        self.replaced += replaced;
+        self.unchanged += unchanged;
+        self.keys += keys;
+        self.already_stored += already_stored;
+        self.skipped.append(skipped);
+        self.notes.append(notes);
+        self.mapping.append(mapping);
+    }
 }
 
 /// What became of the parts of the file that are not fields of a post in this service.

@@ -3,6 +3,7 @@
 use crate::transfer::error::Error;
 use crate::transfer::imported_post::ImportedPost;
 use crate::transfer::keys::{ImportedKey, LastIds};
+use crate::transfer::position::Position;
 
 /// The format of an import file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,14 +15,13 @@ pub enum Format {
     WordPress,
     /// Ghost, "Settings → Export".
     Ghost,
+    /// Markdown files with front matter.
+    Markdown,
 }
 
-/// One line or item of the file, parsed.
+/// One line, item, or file of the input, parsed.
 pub(crate) struct SourceItem {
-    /// The unit that the format is divided into: `line`, `item`, or `post`.
-    pub(crate) unit: &'static str,
-    /// The position in the file, counted from 1.
-    pub(crate) number: u64,
+    pub(crate) position: Position,
     /// The approximate size in memory, in bytes.
     pub(crate) size: usize,
     /// The parsed record, or the reason why the item is invalid.

@@ -4,47 +4,28 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Connection, on};
 use crate::keys::store as key_store;
 use crate::keys::store::Restored;
-use crate::posts::aliases::store::NewAlias;
+use crate::posts::batch;
 use crate::posts::batch::{BatchEntry, BatchOutcome};
 use crate::posts::input::OnConflict;
-use crate::posts::{aliases, batch};
 use crate::schema::posts;
-use crate::transfer::diagnostics::Diagnostic;
+use crate::transfer::alias_store::store_aliases;
 use crate::transfer::error::Error;
 use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
 use crate::transfer::keys::ImportedKey;
-use crate::transfer::printable::quoted;
+use crate::transfer::located::Located;
+use crate::transfer::replace::Replacer;
 use crate::transfer::report::Report;
 use crate::transfer::resume;
 use crate::transfer::source::ImportRecord;
-
-/// A value with its position in the file.
-pub(crate) struct Located<T> {
-    pub(crate) unit: &'static str,
-    pub(crate) number: u64,
-    pub(crate) value: T,
-    /// How the value differs from the file.
-    pub(crate) notes: Vec<String>,
-}
-
-impl<T> Located<T> {
-    pub(crate) fn diagnostic(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { unit: self.unit, number: self.number, message: message.into() }
-    }
-
-    fn with_value<U>(self, value: U) -> (Located<U>, T) {
-        let Self { unit, number, value: old, notes } = self;
-        (Located { unit, number, value, notes }, old)
-    }
-}
 
 pub(crate) fn store_records(
     conn: &mut Connection,
     batch: Vec<Located<ImportRecord>>,
     is_resumable: bool,
+    mut replacer: Option<&mut Replacer>,
     report: &mut Report,
 ) -> Result<(), Error> {
     let (mut posts, mut others) = (Vec::new(), Vec::new());
@@ -54,26 +35,35 @@ pub(crate) fn store_records(
             (location, other) => others.push(location.with_value(other).0),
         }
     }
-    report.already_stored += remove_stored(conn, &mut posts, is_resumable)?;
-    store_posts(conn, posts, is_resumable, report)?;
+    if let Some(replacer) = replacer.as_deref_mut() {
+        replacer.replace_stored(conn, &mut posts, report)?;
+    }
+    let has_replacer = replacer.is_some();
+    report.already_stored += remove_stored(conn, &mut posts, |post| {
+        // The others were looked up by their slugs.
+        let is_candidate = !has_replacer || post.entry.base.is_some();
+        is_candidate && (is_resumable || (post.external_slug.is_some() && post.is_identifiable()))
+    })?;
+    store_posts(conn, posts, is_resumable, replacer, report)?;
     others.into_iter().try_for_each(|other| store_other(conn, &other, report))
 }
 
-/// Removes the posts that are stored already, and returns their number. Looks for all posts of a resumable import, and
-/// otherwise for those of other systems: a second import of the same file must not store them again under other slugs.
+/// Removes the candidates that are stored already, and returns their number. Candidates are all posts of a resumable
+/// import, and otherwise those of other systems: a second import of the same file must not store them again under other
+/// slugs.
 fn remove_stored(
     conn: &mut Connection,
     posts: &mut Vec<Located<ImportedPost>>,
-    is_resumable: bool,
+    is_candidate: impl Fn(&ImportedPost) -> bool,
 ) -> QueryResult<u64> {
-    let is_candidate = |post: &ImportedPost| is_resumable || (post.external_slug.is_some() && post.is_identifiable());
-    let (candidates, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(posts).into_iter().partition(|post| is_candidate(&post.value));
-    let values: Vec<&ImportedPost> = candidates.iter().map(|post| &post.value).collect();
-    let stored = if values.is_empty() { HashSet::new() } else { resume::find_stored(conn, &values)? };
-    let new = candidates.into_iter().enumerate().filter(|(index, _)| !stored.contains(index)).map(|(_, post)| post);
-    posts.extend(new.chain(rest));
-    posts.sort_by_key(|post| post.number);
+    let candidates: Vec<&ImportedPost> =
+        posts.iter().map(|post| &post.value).filter(|post| is_candidate(post)).collect();
+    let stored = if candidates.is_empty() { HashSet::new() } else { resume::find_stored(conn, &candidates)? };
+    let mut number = 0..;
+    posts.retain(|post| {
+        let index = if is_candidate(&post.value) { number.next() } else { None };
+        index.is_none_or(|index| !stored.contains(&index))
+    });
     Ok(stored.len() as u64)
 }
 
@@ -88,6 +78,7 @@ fn store_posts(
     conn: &mut Connection,
     mut posts: Vec<Located<ImportedPost>>,
     is_resumable: bool,
+    mut replacer: Option<&mut Replacer>,
     report: &mut Report,
 ) -> Result<(), Error> {
     if posts.is_empty() {
@@ -107,11 +98,11 @@ fn store_posts(
             (BatchOutcome::IdTaken, Some(id)) => format!("/id: {id} is already in use"),
             _ => {
                 report.imported += 1;
-                let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
-                let notes = std::mem::take(&mut post.notes);
-                for note in slug_note.into_iter().chain(notes) {
-                    report.notes.push(post.diagnostic(note));
+                if let Some(replacer) = replacer.as_deref_mut() {
+                    replacer.record(&slug);
                 }
+                let slug_note = post.value.slug.as_ref().and_then(|external| external.note(&slug));
+                post.report_notes(slug_note, report);
                 let given = std::mem::take(&mut post.value.aliases);
                 let (location, _) = post.with_value(());
                 aliases.push((location, slug, given));
@@ -121,25 +112,6 @@ fn store_posts(
         report.skipped.push(post.diagnostic(reason));
     }
     store_aliases(conn, &aliases, report)
-}
-
-/// Adds the aliases to the posts with these slugs, and reports those that were not stored.
-fn store_aliases(
-    conn: &mut Connection,
-    posts: &[(Located<()>, String, Vec<String>)],
-    report: &mut Report,
-) -> Result<(), Error> {
-    let new = posts.iter().flat_map(|(location, post, aliases)| {
-        aliases.iter().map(move |alias| NewAlias { item: location, post: post.clone(), alias: alias.clone() })
-    });
-    let new: Vec<_> = new.collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    for (NewAlias { item: location, alias, .. }, reason) in aliases::store::add(conn, new, Timestamp::now())? {
-        report.notes.push(location.diagnostic(format!("the alias {} {reason}; it was not stored", quoted(&alias))));
-    }
-    Ok(())
 }
 
 /// Lets the posts of other systems whose slug is in use, in the database or earlier in the batch, get a numbered slug.

@@ -1,8 +1,11 @@
 //! Dates in the forms in which other publishing systems and their databases write them.
 //!
-//! - RFC 3339 and SQL, with or without a fraction of a second. A date without a zone is UTC.
+//! - RFC 3339 and SQL, with or without a fraction of a second.
 //! - RFC 2822, with its obsolete forms, and the related forms of RFC 850 and C's `asctime`.
 //! - Milliseconds since 1970.
+//! - The name of the month with day and year: `Jan 31 2026`.
+//!
+//! A date without a zone is UTC, unless the caller gives another zone.
 
 use jiff::Timestamp as JiffTimestamp;
 use jiff::civil::DateTime;
@@ -23,8 +26,21 @@ pub(super) fn parse(text: &str) -> Result<Option<Timestamp>, ()> {
     if text.len() >= MIN_MILLISECONDS && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map_err(|_| ()).and_then(from_milliseconds);
     }
-    let time = iso_time(text).or_else(|| internet_time(text)).ok_or(())?;
-    from_microseconds(time.as_microsecond())
+    let time = parse_time(text, &TimeZone::UTC).ok_or(())?;
+    from_microseconds(time.at.as_microsecond())
+}
+
+/// A parsed date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ParsedTime {
+    pub(super) at: JiffTimestamp,
+    /// Whether the text names a zone. Otherwise, the date is in the zone that the caller gave.
+    pub(super) has_zone: bool,
+}
+
+/// Parses a date in any form except a number. A date without a zone is in `zone`.
+pub(super) fn parse_time(text: &str, zone: &TimeZone) -> Option<ParsedTime> {
+    iso_time(text, zone).or_else(|| internet_time(text, zone))
 }
 
 pub(super) fn from_milliseconds(milliseconds: f64) -> Result<Option<Timestamp>, ()> {
@@ -65,31 +81,35 @@ fn has_no_year(text: &str) -> bool {
 }
 
 /// `2026-01-31T12:00:00Z`, `2026-01-31 12:00:00.123`, `2026-01-31 12:00:00 +0100`.
-fn iso_time(text: &str) -> Option<JiffTimestamp> {
+fn iso_time(text: &str, zone: &TimeZone) -> Option<ParsedTime> {
     let joined = match text.rsplit_once(' ') {
         Some((time, "UTC" | "GMT" | "Z")) => format!("{time}Z"),
         Some((time, offset)) if offset.starts_with(['+', '-']) => format!("{time}{offset}"),
         _ => text.to_owned(),
     };
-    if let Ok(time) = joined.parse::<JiffTimestamp>() {
-        return Some(time);
+    if let Ok(at) = joined.parse::<JiffTimestamp>() {
+        return Some(ParsedTime { at, has_zone: true });
     }
-    let time: DateTime = joined.parse().ok()?;
-    time.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
+    local_time(joined.parse().ok()?, zone)
 }
 
-/// `Sat, 31 Jan 2026 12:00:00 +0100`, `Saturday, 31-Jan-26 12:00:00 GMT`, `Sat Jan 31 12:00:00 2026`.
+fn local_time(time: DateTime, zone: &TimeZone) -> Option<ParsedTime> {
+    let at = zone.to_timestamp(time).ok()?;
+    Some(ParsedTime { at, has_zone: false })
+}
+
+/// `Sat, 31 Jan 2026 12:00:00 +0100`, `Saturday, 31-Jan-26 12:00:00 GMT`, `Sat Jan 31 12:00:00 2026`, `January 31st, 2026`.
 ///
 /// Finds the parts of the date in any order, and passes them to the parser in the order of RFC 2822. The day of the week
 /// is ignored, because some programs write a wrong one.
-fn internet_time(text: &str) -> Option<JiffTimestamp> {
+fn internet_time(text: &str, zone: &TimeZone) -> Option<ParsedTime> {
     let without_comment = text.split('(').next().unwrap_or_default();
-    let (mut numbers, mut month, mut time, mut zone) = (Vec::new(), None, None, None);
+    let (mut numbers, mut month, mut time, mut offset) = (Vec::new(), None, None, None);
     for word in without_comment.split([' ', '\t', '\r', '\n', ',']).filter(|word| !word.is_empty()) {
         if word.contains(':') && time.is_none() {
             time = Some(word);
         } else if time.is_some() && (word.starts_with(['+', '-']) || month.is_some() && is_zone(word)) {
-            zone = Some(word);
+            offset = Some(word);
         } else {
             for part in word.split('-') {
                 if part.starts_with(|c: char| c.is_ascii_digit()) {
@@ -101,12 +121,16 @@ fn internet_time(text: &str) -> Option<JiffTimestamp> {
         }
     }
     let [day, year] = numbers.as_slice() else { return None };
-    let time = time?;
+    let day = day.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let time = time.unwrap_or("00:00");
     // Pads the hour of `9:05`.
     let time = if time.find(':') == Some(1) { format!("0{time}") } else { time.to_owned() };
-    let zone = zone.map_or("+0000".to_owned(), zone_offset);
-    let ordered = format!("{day} {} {year} {time} {zone}", month?);
-    rfc2822::DateTimeParser::new().parse_timestamp(&ordered).ok()
+    let ordered = format!("{day} {} {year} {time} {}", month?, offset.map_or("+0000".to_owned(), zone_offset));
+    let at = rfc2822::DateTimeParser::new().parse_timestamp(&ordered).ok()?;
+    if offset.is_some() {
+        return Some(ParsedTime { at, has_zone: true });
+    }
+    local_time(TimeZone::UTC.to_datetime(at), zone)
 }
 
 fn is_zone(word: &str) -> bool {
@@ -179,6 +203,10 @@ mod tests {
             ("Wed, 01 Jan 2020 22:04:05 -0500", "2020-01-02T03:04:05.000000Z"),
             ("Thu, 02 Jan 2020 04:04:05 CET", "2020-01-02T03:04:05.000000Z"),
             ("Thu, 02 Jan 2020 05:04:05 +02:00", "2020-01-02T03:04:05.000000Z"),
+            ("2 Jan 2020", "2020-01-02T00:00:00.000000Z"),
+            ("Jan 02 2020", "2020-01-02T00:00:00.000000Z"),
+            ("January 2nd, 2020", "2020-01-02T00:00:00.000000Z"),
+            ("Thu, Jan 2, 2020", "2020-01-02T00:00:00.000000Z"),
             ("1999-11-30 00:00:01", "1999-11-30T00:00:01.000000Z"),
             ("1969-12-31 23:59:59", "1969-12-31T23:59:59.000000Z"),
             ("0001-01-01 00:00:00", "0001-01-01T00:00:00.000000Z"),
@@ -201,7 +229,7 @@ mod tests {
         for text in [
             "yesterday", "2020-13-01 00:00:00", "2020-02-30", "Thu, 32 Jan 2020 03:04:05 +0000", "2020", "12:00",
             "99999999999999999999", "+10000-01-01T00:00:00Z", "9999-12-31 23:59:59", "Jan 2020 03:04:05", "-", "1e999",
-            "2020-01-02 25:00:00", "2 Jan 2020", "é, 2 Jan 2020",
+            "2020-01-02 25:00:00", "Jan 2020", "32 Jan 2020", "é, 2 2020", "2th Foo 2020",
         ] {
             assert_eq!(parse(text), Err(()), "{text}");
         }

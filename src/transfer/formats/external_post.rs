@@ -82,7 +82,7 @@ impl ExternalPost {
 
 impl ExternalSlug {
     /// Derives the slug of a post with this title from its slug in another system.
-    fn new(given: &str, title: &str) -> Self {
+    pub(super) fn new(given: &str, title: &str) -> Self {
         let (base, problem) = match model::slug(given.to_owned()) {
             Ok(slug) => (slug, None),
             Err(_) => match slug::transliterate(given) {

@@ -6,6 +6,7 @@ pub(crate) mod ghost;
 mod html_text;
 mod json_members;
 mod json_scanner;
+pub(crate) mod markdown;
 pub(crate) mod ndjson;
 mod post_fields;
 pub(crate) mod wordpress;

@@ -12,6 +12,7 @@ use crate::transfer::imported_post::ImportedPost;
 use crate::transfer::input::without_byte_order_mark;
 use crate::transfer::keys::{ImportedKey, LastIds};
 use crate::transfer::limits::{MAX_ITEM, MAX_ITEM_BYTES};
+use crate::transfer::position::Position;
 use crate::transfer::source::{ImportRecord, Sink, SourceItem};
 
 /// Parses all lines. Skips empty ones. If a line is too long, reports it as an invalid line if `skip_invalid` is set, or
@@ -34,7 +35,12 @@ pub(crate) fn parse(mut input: impl BufRead, skip_invalid: bool, sink: Sink<'_>)
             }
             LineStatus::TooLong => return Err(Error::Format(format!("line {number} is longer than {MAX_ITEM}"))),
         };
-        sink(SourceItem { unit: "line", number, size: line.len(), record, notes: Vec::new() })?;
+        sink(SourceItem {
+            position: Position::Numbered { unit: "line", number },
+            size: line.len(),
+            record,
+            notes: Vec::new(),
+        })?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod ignored_input;
 mod import_export;
 mod keys;
 mod mapping;
+mod markdown;
 mod other_formats;
 mod resumable_import;
 mod round_trips;

@@ -20,6 +20,7 @@ pub(crate) use crate::transfer::formats::ghost::survey::GhostSurvey;
 use crate::transfer::formats::ghost::tables::{GhostRow, GhostTable, read_tables};
 use crate::transfer::formats::json_scanner::RawJson;
 use crate::transfer::limits::MAX_ITEM;
+use crate::transfer::position::Position;
 use crate::transfer::report::Mapping;
 use crate::transfer::source::{ImportRecord, Sink, SourceItem};
 
@@ -38,7 +39,9 @@ pub(crate) fn parse(
         }
         let size = if let RawJson::Text(json) = &json { json.len() } else { 0 };
         match parse_post(&json, survey, with_pages, site, &mut mapping)? {
-            Some((record, notes)) => sink(SourceItem { unit: "post", number, size, record, notes }),
+            Some((record, notes)) => {
+                sink(SourceItem { position: Position::Numbered { unit: "post", number }, size, record, notes })
+            }
             None => Ok(()),
         }
     })?;

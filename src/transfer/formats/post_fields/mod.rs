@@ -56,7 +56,7 @@ impl PostFields {
 
     /// Sets the alternative text of the image, with its lines joined. Returns whether the post has such a text now.
     pub(crate) fn set_image_alt(&mut self, key: &str, text: &str) -> bool {
-        self.set("image_alt", key, text, |text| image::alt(joined_lines(text)))
+        self.set("image_alt", key, text, |text| image::alt(text.to_owned()).or_else(|_| image::alt(joined_lines(text))))
     }
 
     fn set(

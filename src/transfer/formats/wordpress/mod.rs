@@ -25,6 +25,7 @@ use crate::transfer::formats::wordpress::item::WordPressItem;
 use crate::transfer::formats::wordpress::parser::{Element, read_elements};
 pub(crate) use crate::transfer::formats::wordpress::survey::WordPressSurvey;
 use crate::transfer::metered_reader::Meter;
+use crate::transfer::position::Position;
 use crate::transfer::report::Mapping;
 use crate::transfer::source::{Sink, SourceItem};
 
@@ -76,5 +77,5 @@ fn parse_item(
         Ok(post) => post.into_record(mapping),
         Err(reason) => (Err(reason), Vec::new()),
     };
-    Ok(Some(SourceItem { unit: "item", number, size, record, notes }))
+    Ok(Some(SourceItem { position: Position::Numbered { unit: "item", number }, size, record, notes }))
 }

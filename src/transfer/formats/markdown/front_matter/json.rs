@@ -69,7 +69,9 @@ mod tests {
         for text in ["{\"a\": 1}", "{\n  \"a b\" :", "{}", "{ }\nText", "{\"\\\"\": "] {
             assert!(is_json(text), "{text}");
         }
-        for text in ["", "{", "{{< toc >}}", "{% raw %}", "{\"text\"}", "{/* \"a\": */}", "{a: 1}", "{}.", " {\"a\": 1}"] {
+        for text in
+            ["", "{", "{{< toc >}}", "{% raw %}", "{\"text\"}", "{/* \"a\": */}", "{a: 1}", "{}.", " {\"a\": 1}"]
+        {
             assert!(!is_json(text), "{text}");
         }
     }

@@ -5,6 +5,7 @@
 //! 3. A JSON object, in Hugo.
 
 mod json;
+mod scalar;
 mod toml;
 mod value;
 mod yaml;
@@ -16,15 +17,19 @@ pub(super) const MAX_FRONT_MATTER: usize = 256 * 1024;
 
 /// A file, divided.
 #[derive(Debug, PartialEq)]
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     /// The members of the front matter, in the order of the file.
-    pub(super) members: Vec<(String, FrontMatterValue)>,
+    pub(crate) members: Vec<(String, FrontMatterValue)>,
     /// The content, without the blank line after the front matter and without the last line end.
-    pub(super) body: &'a str,
+    pub(crate) body: &'a str,
+}
+
+pub(super) fn has_front_matter(text: &str) -> bool {
+    Fence::of(text).is_some() || json::is_json(text)
 }
 
 /// Divides the text of a file and parses its front matter. A text without front matter is content as a whole.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, String> {
+pub(crate) fn parse(text: &str) -> Result<Document<'_>, String> {
     let (members, rest, line_end) = if let Some(fence) = Fence::of(text) {
         let Fenced { block, rest, line_end } = fence.split(text)?;
         check_size(block)?;
@@ -105,6 +110,10 @@ impl Fence {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
+    use proptest::sample::select;
+
     use super::*;
 
     fn split(text: &str) -> (Vec<String>, String) {
@@ -133,6 +142,27 @@ mod tests {
             ("a\r\nb\r\n", &[], "a\r\nb"),
         ] {
             assert_eq!(split(text), (names.iter().map(ToString::to_string).collect(), body.to_owned()), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_front_matter_is_parsed_or_rejected(
+            fence in select(vec!["---", "+++", "{\"a\":"]),
+            pieces in vec(prop_oneof![
+                select(vec![
+                    "\n", "\n", " ", "  ", "a", "b: ", ": ", "- ", "? ", "[", "]", "{", "}", ", ", "&a ", "*a", "!!str ",
+                    "!x ", "|\n", ">-\n", "'", "\"", "\\", "#", "%YAML 1.2\n", "<<: ", "\t", "\r\n", "0x", "1e5", ".",
+                    "=", "[[", "]]", "\"\"\"", "2020-01-01", "true", "~", "\u{feff}", "\u{85}", "...\n", "---\n",
+                ]).prop_map(str::to_owned),
+                any::<char>().prop_map(String::from),
+            ], 0..40),
+        ) {
+            let text = format!("{fence}\n{}\n{fence}\nText", pieces.concat());
+            if let Ok(Document { members, body }) = parse(&text) {
+                prop_assert!(text.ends_with(body));
+                let _ = FrontMatterValue::Object(members).into_json();
+            }
         }
     }
 

@@ -39,9 +39,9 @@ impl FrontMatterValue {
         match self {
             Self::Scalar { json, .. } => json,
             Self::List(items) => Value::Array(items.into_iter().map(Self::into_json).collect()),
-            Self::Object(members) => Value::Object(
-                members.into_iter().map(|(name, value)| (name, value.into_json())).collect::<Map<_, _>>(),
-            ),
+            Self::Object(members) => {
+                Value::Object(members.into_iter().map(|(name, value)| (name, value.into_json())).collect::<Map<_, _>>())
+            }
         }
     }
 

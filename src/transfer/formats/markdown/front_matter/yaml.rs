@@ -1,13 +1,10 @@
-//! YAML front matter.
-//!
-//! Plain scalars have the types of YAML 1.2's core schema. Other YAML parsers disagree about `yes`, dates, and `1_000`,
-//! which are strings here. An integer of more than 64 bits is a string too, because JSON would lose its last digits.
+//! YAML front matter: builds values from the events of a parser, within limits.
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
-use serde_json::{Number, Value};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
+use crate::transfer::formats::markdown::front_matter::scalar::scalar;
 use crate::transfer::formats::markdown::front_matter::value::FrontMatterValue;
 
 /// The maximum nesting. Metadata is limited to 5 levels, so more levels are an attack or a mistake.
@@ -41,7 +38,14 @@ pub(super) fn at_line(line: usize, problem: &str) -> String {
 /// A collection whose end the parser has not reached.
 enum OpenCollection {
     List { anchor: usize, items: Vec<FrontMatterValue> },
-    Object { anchor: usize, members: Vec<(String, FrontMatterValue)>, key: Option<String>, merged: Vec<FrontMatterValue> },
+    Object { anchor: usize, members: Vec<(String, FrontMatterValue)>, key: Option<Key>, merged: Vec<FrontMatterValue> },
+}
+
+/// A key whose value follows.
+enum Key {
+    Name(String),
+    /// [`MERGE_KEY`] without quotation marks.
+    Merge,
 }
 
 #[derive(Default)]
@@ -57,14 +61,15 @@ struct Builder {
 impl Builder {
     fn handle(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text == MERGE_KEY && self.expects_key() => {
+                self.begin_merge();
+                Ok(())
+            }
             Event::Scalar(text, style, anchor, tag) => self.add(anchor, scalar(&text, style, tag.as_deref())),
             Event::SequenceStart(anchor, _) => self.begin(OpenCollection::List { anchor, items: Vec::new() }),
-            Event::MappingStart(anchor, _) => self.begin(OpenCollection::Object {
-                anchor,
-                members: Vec::new(),
-                key: None,
-                merged: Vec::new(),
-            }),
+            Event::MappingStart(anchor, _) => {
+                self.begin(OpenCollection::Object { anchor, members: Vec::new(), key: None, merged: Vec::new() })
+            }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).ok_or("an alias refers to a value that contains it")?.clone();
@@ -109,15 +114,25 @@ impl Builder {
             None => self.root = Some(value),
             Some(OpenCollection::List { items, .. }) => items.push(value),
             Some(OpenCollection::Object { members, key, merged, .. }) => match key.take() {
-                None => *key = Some(key_text(value)?),
-                Some(name) if name == MERGE_KEY => merged.push(value),
-                Some(name) if members.iter().any(|(member, _)| *member == name) => {
+                None => *key = Some(Key::Name(key_text(value)?)),
+                Some(Key::Merge) => merged.push(value),
+                Some(Key::Name(name)) if members.iter().any(|(member, _)| *member == name) => {
                     return Err(format!("the key \"{name}\" occurs twice"));
                 }
-                Some(name) => members.push((name, value)),
+                Some(Key::Name(name)) => members.push((name, value)),
             },
         }
         Ok(())
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.open.last(), Some(OpenCollection::Object { key: None, .. }))
+    }
+
+    fn begin_merge(&mut self) {
+        if let Some(OpenCollection::Object { key, .. }) = self.open.last_mut() {
+            *key = Some(Key::Merge);
+        }
     }
 
     fn count_repeated(&mut self, value: &FrontMatterValue) -> Result<(), String> {
@@ -165,111 +180,33 @@ fn size(value: &FrontMatterValue) -> usize {
         }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> FrontMatterValue {
-    let is_string = tag.is_some_and(|tag| tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "str" | "binary"));
-    let json = if style == ScalarStyle::Plain && !is_string { plain_scalar(text) } else { text.into() };
-    FrontMatterValue::Scalar { text: text.to_owned(), json }
-}
-
-/// The value of a plain scalar in the core schema (YAML 1.2.2, section 10.3.2).
-fn plain_scalar(text: &str) -> Value {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Bool(true),
-        "false" | "False" | "FALSE" => Value::Bool(false),
-        _ => number(text).map_or_else(|| text.into(), Value::Number),
-    }
-}
-
-/// The number, unless JSON cannot hold it, or the text has leading zeros: `007` is more often a code than a number.
-fn number(text: &str) -> Option<Number> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if let Some(digits) = text.strip_prefix("0x") {
-        return u64::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+')).map(Number::from);
-    }
-    if let Some(digits) = text.strip_prefix("0o") {
-        return u64::from_str_radix(digits, 8).ok().filter(|_| !digits.starts_with('+')).map(Number::from);
-    }
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') || unsigned == "." {
-        return None;
-    }
-    let has_leading_zero = unsigned.len() > 1 && unsigned.starts_with('0') && is_digits(unsigned.get(1..2)?);
-    if has_leading_zero {
-        return None;
-    }
-    if is_digits(unsigned) {
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        return digits.parse::<u64>().map(Number::from).or_else(|_| digits.parse::<i64>().map(Number::from)).ok();
-    }
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let is_float = is_digits(whole) && is_digits(fraction) && is_digits(exponent) && !exponent.is_empty();
-    text.parse().ok().filter(|_| is_float && !(whole.is_empty() && fraction.is_empty())).and_then(Number::from_f64)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
 
     fn parsed(text: &str) -> Value {
         FrontMatterValue::Object(parse(text, 2).unwrap()).into_json()
     }
 
     #[test]
-    fn plain_scalars_have_the_types_of_the_core_schema() {
-        for (text, expected) in [
-            ("~", json!(null)),
-            ("", json!(null)),
-            ("True", json!(true)),
-            ("yes", json!("yes")),
-            ("12", json!(12)),
-            ("-12", json!(-12)),
-            ("+12", json!(12)),
-            ("18446744073709551615", json!(u64::MAX)),
-            ("-9223372036854775808", json!(i64::MIN)),
-            ("18446744073709551616", json!("18446744073709551616")),
-            ("0x1F", json!(31)),
-            ("0o17", json!(15)),
-            ("0x+1", json!("0x+1")),
-            ("007", json!("007")),
-            ("0", json!(0)),
-            ("-0.0", json!(-0.0)),
-            ("1.0", json!(1.0)),
-            ("1.10", json!(1.1)),
-            (".5", json!(0.5)),
-            ("1e3", json!(1000.0)),
-            ("1e400", json!("1e400")),
-            ("1e", json!("1e")),
-            (".", json!(".")),
-            (".inf", json!(".inf")),
-            ("1.2.3", json!("1.2.3")),
-            ("1_000", json!("1_000")),
-            ("2020-01-01", json!("2020-01-01")),
-            ("12:30:00", json!("12:30:00")),
-            ("é", json!("é")),
-            ("0é", json!("0é")),
-            ("'12'", json!("12")),
-            ("\"true\"", json!("true")),
-            ("!!str 12", json!("12")),
-            ("!custom 12", json!(12)),
-            ("|\n  a\n  b", json!("a\nb\n")),
-            (">\n  a\n  b", json!("a b\n")),
-        ] {
-            assert_eq!(parsed(&format!("key: {text}\n")), json!({"key": expected}), "{text}");
-        }
+    fn scalars_have_their_style_and_tag() {
+        let text = "plain: 12\nsingle: '12'\ndouble: \"tr\\u0075e\"\ntag: !!str 12\nliteral: |\n  a\n  b\nfolded: >\n  a\n  b\n";
+        assert_eq!(
+            parsed(text),
+            json!({"plain": 12, "single": "12", "double": "true", "tag": "12", "literal": "a\nb\n", "folded": "a b\n"})
+        );
     }
 
     #[test]
     fn aliases_and_merge_keys_are_expanded() {
-        let text = "base: &base {a: 1, b: [x]}\nlist: &list [1, 2]\nown: {b: 2, <<: *base}\nboth: {<<: [*base]}\ncopy: *list\n";
+        let text = "base: &base {a: 1, b: [x]}\nlist: &list [1, 2]\nown: {b: 2, <<: *base}\nboth: {<<: [*base]}\ncopy: *list\nquoted: {\"<<\": 1}\n";
         assert_eq!(
             parsed(text),
             json!({
                 "base": {"a": 1, "b": ["x"]}, "list": [1, 2], "own": {"b": 2, "a": 1}, "both": {"a": 1, "b": ["x"]},
-                "copy": [1, 2],
+                "copy": [1, 2], "quoted": {"<<": 1},
             })
         );
     }

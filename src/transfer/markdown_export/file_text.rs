@@ -1,0 +1,83 @@
+//! The text of the file of one post.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::db::Timestamp;
+use crate::posts::json_column::JsonText;
+use crate::posts::model::Post;
+use crate::transfer::export::ExportedPost;
+use crate::transfer::markdown_export::yaml::write_member;
+
+/// The front matter and the content.
+///
+/// A blank line precedes the content, and a line end follows it; an import removes both. `now` is the time of the export.
+pub(super) fn file_text(ExportedPost { post, aliases }: &ExportedPost<'_>, now: Timestamp) -> String {
+    let mut text = "---\n".to_owned();
+    for (key, value) in members(post, aliases, now) {
+        // The times need no quotation marks: every YAML parser reads them as times or as strings, and both are right.
+        match value {
+            Value::String(time) if TIMES.contains(&key) => text.push_str(&format!("{key}: {time}\n")),
+            value => write_member(&mut text, key, &value, 0),
+        }
+    }
+    text.push_str("---\n");
+    if let Some(content) = post.content.as_deref().filter(|content| !content.is_empty()) {
+        text.push('\n');
+        text.push_str(content);
+        text.push('\n');
+    }
+    text
+}
+
+const TIMES: [&str; 4] = ["date", "scheduled_for", "updated", "created_at"];
+
+/// The members of the front matter in their order.
+fn members(post: &Post, aliases: &[String], now: Timestamp) -> Vec<(&'static str, Value)> {
+    let list = |text: &JsonText| text.parse().unwrap_or_default();
+    let members = [
+        ("title", some(&post.title)),
+        ("slug", some(&post.slug)),
+        ("description", post.description.as_ref().and_then(some)),
+        ("date", post.published_at.and_then(time)),
+        ("scheduled_for", (!is_plain(post, now)).then(|| post.scheduled_for.and_then(time).unwrap_or_default())),
+        ("updated", time(post.updated_at)),
+        ("created_at", time(post.created_at)),
+        ("draft", some(!post.published)),
+        ("tags", non_empty(Value::Array(list(&post.tags)))),
+        ("authors", non_empty(Value::Array(list(&post.authors)))),
+        ("image", post.image.as_ref().and_then(some)),
+        ("image_alt", post.image_alt.as_ref().and_then(some)),
+        ("aliases", non_empty(json!(aliases))),
+        ("metadata", non_empty(Value::Object(post.metadata.parse().unwrap_or_default()))),
+        // Without it, the post would have no content, which is null.
+        ("content", post.content.as_ref().filter(|content| content.is_empty()).and_then(some)),
+    ];
+    members.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+/// Whether `date` and `draft` mean the state of the post in static site generators, too, which cannot express every
+/// state: there, a date in the future schedules the post, and a draft has no date of publication.
+///
+/// For the other states, the front matter has `scheduled_for`, even if it is null. An import then reads the state as it
+/// is. A generator takes a scheduled post for a draft, so that it does not publish the post too early.
+fn is_plain(post: &Post, now: Timestamp) -> bool {
+    let has_plain_date =
+        if post.published { post.published_at.is_some_and(|at| at <= now) } else { post.published_at.is_none() };
+    has_plain_date && post.scheduled_for.is_none()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a member without a value is None")]
+fn some(value: impl Serialize) -> Option<Value> {
+    Some(json!(value))
+}
+
+fn non_empty(value: Value) -> Option<Value> {
+    Some(value).filter(|value| *value != json!([]) && *value != json!({}))
+}
+
+/// The time, without a fraction of zero.
+#[expect(clippy::unnecessary_wraps, reason = "a member without a value is None")]
+fn time(time: Timestamp) -> Option<Value> {
+    Some(time.to_string().replace(".000000Z", "Z").into())
+}

@@ -111,6 +111,7 @@ async fn on_conflict_replace_keeps_id_and_original_times(api: Api) {
     expected["updated_at"] = first[1].1["updated_at"].clone();
     assert_eq!(first[1].1, expected);
     assert!(first[1].1["updated_at"].as_str() > before["updated_at"].as_str());
+    let posts = json!([{"title": "New"}, {"title": "Later", "slug": "taken"}, {"title": "C", "slug": "free", "published": true}]);
     let second = store(&api, "replace", &posts).await;
     assert_eq!(results(&second), ["created", "replaced", "replaced"]);
     assert_eq!(field(&second, "version"), [1, 3, 2]);

@@ -5,6 +5,8 @@ mod batch;
 mod conditional_requests;
 mod crud;
 mod excerpts;
+mod field_limits;
+mod field_tags;
 mod fields;
 mod idempotency;
 mod preconditions;

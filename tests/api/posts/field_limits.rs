@@ -24,9 +24,13 @@ async fn send_to_every_route(api: &Api, fields: &str) -> Vec<(Reply, &'static st
     ]
 }
 
+/// The message about the only line of an import.
 fn import_error(api: &Api, line: &str) -> String {
     let mut conn = api.server.database.connect();
-    transfer::import(&mut conn, line.as_bytes(), transfer::Options::default(), |_| {}).unwrap_err().to_string()
+    match transfer::import(&mut conn, line.as_bytes(), transfer::Options::default(), |_| {}) {
+        Err(transfer::Error::Invalid { diagnostics, .. }) => diagnostics.first()[0].message.clone(),
+        imported => panic!("{imported:?}"),
+    }
 }
 
 #[on_both]

@@ -156,7 +156,9 @@ fn post() -> impl Strategy<Value = Value> {
         "[^\0]{0,40}".prop_map(Some),
         "[0-9:,-]{1,9}".prop_map(Some)
     ];
-    let times = (time(), time(), time(), proptest::option::of(time()));
+    // The scheduler would publish a post that is due.
+    let scheduled = proptest::option::of(Just("9999-12-31T23:59:59.999999Z"));
+    let times = (time(), time(), time(), scheduled);
     let line = || proptest::option::of("[^\\p{Cc}\\p{Z}]{1,20}");
     let labels = || proptest::collection::vec("[^\\p{Cc}\\p{Z}]{1,9}", 0..3);
     let metadata = proptest::collection::vec(("[^\\p{Cc}]{1,9}", "[^\0]{0,20}"), 0..3);

@@ -11,9 +11,10 @@ use diesel::sql_types::BigInt;
 use crate::db::{Backend, Connection, Timestamp, Visibility, on};
 use crate::posts::input::{Batch, CreatePost, OnConflict};
 use crate::posts::model::{NewPost, Post};
+use crate::posts::put::{is_new, may_have_been_public, upsert};
 use crate::posts::slug;
 use crate::posts::slug::FreeNumberSearch;
-use crate::posts::store::{find_by_slugs, is_new, may_have_been_public, slug_exists, upsert};
+use crate::posts::store::{find_by_slugs, slug_exists};
 use crate::schema::posts;
 
 /// A post of a batch.
@@ -44,10 +45,19 @@ pub enum BatchOutcome {
     /// The slug is in use, and the existing post stays as it is.
     Skipped,
     Replaced,
+    /// The existing post has the values of the entry already, and stays as it is.
+    Unchanged,
     /// Not stored, because another post has the slug.
     SlugTaken,
     /// Not stored, because another post has the id.
     IdTaken,
+}
+
+impl BatchOutcome {
+    /// Whether the entry was written.
+    fn is_stored(self) -> bool {
+        matches!(self, Self::Created | Self::Replaced)
+    }
 }
 
 /// The outcome of each post of a batch with its slug, in order, and the posts that now have these slugs.
@@ -63,9 +73,9 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
     }
     let slugs: Vec<String> = outcomes.iter().map(|(_, slug)| slug.clone()).collect();
     let posts = find_by_slugs(conn, &slugs)?;
-    let skipped = outcomes.iter().filter(|(outcome, _)| *outcome == BatchOutcome::Skipped);
-    let skipped: HashSet<&str> = skipped.map(|(_, slug)| slug.as_str()).collect();
-    let mut changed = posts.iter().filter(|post| !skipped.contains(post.slug.as_str()));
+    let stored = outcomes.iter().filter(|(outcome, _)| outcome.is_stored());
+    let stored: HashSet<&str> = stored.map(|(_, slug)| slug.as_str()).collect();
+    let mut changed = posts.iter().filter(|post| stored.contains(post.slug.as_str()));
     conn.mark_changed(Visibility::of(changed.any(may_have_been_public)));
     Ok((outcomes, posts))
 }
@@ -249,10 +259,13 @@ fn replace(
     outcomes: &mut [(BatchOutcome, String)],
 ) -> QueryResult<()> {
     let posts = upsert(conn, entries.iter().map(|(_, entry)| &entry.row).collect())?;
-    let created: HashSet<&str> = posts.iter().filter(|post| is_new(post)).map(|post| post.slug.as_str()).collect();
+    let stored: HashMap<&str, &Post> = posts.iter().map(|post| (post.slug.as_str(), post)).collect();
     for (index, entry) in entries {
-        let outcome =
-            if created.contains(entry.row.slug.as_str()) { BatchOutcome::Created } else { BatchOutcome::Replaced };
+        let outcome = match stored.get(entry.row.slug.as_str()) {
+            Some(post) if is_new(post) => BatchOutcome::Created,
+            Some(_) => BatchOutcome::Replaced,
+            None => BatchOutcome::Unchanged,
+        };
         record(outcomes, index, outcome, entry);
     }
     Ok(())

@@ -20,7 +20,7 @@ use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
 use crate::posts::responses::{BatchResponse, NOT_FOUND, cache_scope, changed, created, into_result, scope};
-use crate::posts::{batch, examples, model, patch, publish, responses, store};
+use crate::posts::{batch, examples, model, patch, publish, put, responses, store};
 use crate::resource::path::{IdPath, SlugPath};
 use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
@@ -140,11 +140,12 @@ pub async fn create_post(
 /// Create or replace a post by slug
 ///
 /// Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post; in
-/// particular, omitting `published` makes the post a draft.
+/// particular, omitting `published` makes the post a draft. If the post has all the values already and is not scheduled,
+/// nothing changes, not even its version.
 #[utoipa::path(
     put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, PutPreconditions), request_body = PutPost,
     responses(
-        (status = 200, description = "The replaced post", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
+        (status = 200, description = "The replaced or unchanged post", body = Post, headers(("ETag" = String, description = "For `If-Match`"))),
         (
             status = 201, description = "The new post", body = Post,
             headers(("Location" = String, description = "The path of the post"), ("ETag" = String, description = "For `If-Match`")),
@@ -159,7 +160,7 @@ pub async fn put_post(
 ) -> Result<Representation, ApiError> {
     let slug = model::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
     let preconditions = Preconditions::from(PreconditionHeaders::from(headers));
-    let put = move |conn: &mut Connection| store::put(conn, slug, post, &preconditions, Timestamp::now());
+    let put = move |conn: &mut Connection| put::apply(conn, slug, post, &preconditions, Timestamp::now());
     responses::put(into_result(database.write_each(put).await?)?)
 }
 

@@ -18,6 +18,7 @@ pub mod metadata;
 pub mod model;
 pub mod patch;
 pub mod publish;
+pub mod put;
 pub mod responses;
 pub mod scheduler;
 mod schemas;

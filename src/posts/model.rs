@@ -187,31 +187,6 @@ impl NewPost {
     }
 }
 
-/// The assignments of an `UPDATE` that replaces a post with a [`NewPost`]. `$new!(column)` is the new value of a column.
-///
-/// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is canceled.
-macro_rules! replacement {
-    ($new:ident) => {
-        (
-            posts::title.eq($new!(title)),
-            posts::description.eq($new!(description)),
-            posts::tags.eq($new!(tags)),
-            posts::authors.eq($new!(authors)),
-            posts::image.eq($new!(image)),
-            posts::image_alt.eq($new!(image_alt)),
-            posts::metadata.eq($new!(metadata)),
-            posts::content.eq($new!(content)),
-            posts::excerpt.eq($new!(excerpt)),
-            posts::published.eq($new!(published)),
-            posts::published_at.eq(coalesce(posts::published_at, $new!(published_at))),
-            posts::scheduled_for.eq(None::<Timestamp>),
-            posts::updated_at.eq($new!(updated_at)),
-            posts::version.eq(next_version()),
-        )
-    };
-}
-pub(crate) use replacement;
-
 /// The version that follows the current one. It stays at 2^53 - 1, the largest that the column accepts, so that a post
 /// which was imported with that version can still be changed. A version outside the range of the column, which an
 /// external writer has forced, returns to it.

@@ -22,7 +22,8 @@ use crate::posts::list::params::ListRequest;
 use crate::posts::list::query::ListItem;
 use crate::posts::list::{ListPage, count};
 use crate::posts::model::{MAX_CONTENT, Post};
-use crate::posts::store::{ReadScope, is_new};
+use crate::posts::put::PutResult;
+use crate::posts::store::ReadScope;
 use crate::posts::{errors, etag, list};
 use crate::resource::versioned::Change;
 use crate::validation::FieldError;
@@ -166,8 +167,8 @@ pub(crate) fn created(post: Post) -> Result<Representation, ApiError> {
 }
 
 /// 201 if a `PUT` created the post, otherwise 200.
-pub(crate) fn put(post: Post) -> Result<Representation, ApiError> {
-    if is_new(&post) { created(post) } else { changed(post) }
+pub(crate) fn put(PutResult { post, is_new }: PutResult) -> Result<Representation, ApiError> {
+    if is_new { created(post) } else { changed(post) }
 }
 
 /// The outcome of each post in a batch.
@@ -182,17 +183,19 @@ pub struct BatchResponse {
 pub struct BatchItem {
     #[schema(inline)]
     pub result: BatchResult,
-    /// The post as it is now. For a skipped post, the existing post with its slug.
+    /// The post as it is now. For a skipped or unchanged post, the existing post with its slug.
     pub post: Post,
 }
 
-/// `created`, `skipped` because the slug is in use, or `replaced`.
+/// `created`, `skipped` because the slug is in use, `replaced`, or `unchanged` because the post had all the values
+/// already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchResult {
     Created,
     Skipped,
     Replaced,
+    Unchanged,
 }
 
 impl BatchResponse {
@@ -208,6 +211,7 @@ impl BatchResponse {
                 BatchOutcome::Created => BatchResult::Created,
                 BatchOutcome::Skipped => BatchResult::Skipped,
                 BatchOutcome::Replaced => BatchResult::Replaced,
+                BatchOutcome::Unchanged => BatchResult::Unchanged,
                 BatchOutcome::SlugTaken | BatchOutcome::IdTaken => return None,
             };
             Some(BatchItem { result, post: posts.remove(&slug)? })

@@ -6,13 +6,12 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
-use diesel::upsert::excluded;
 
 use crate::db::{Connection, Timestamp, Visibility, on};
-use crate::posts::input::{CreatePost, PutPost};
-use crate::posts::model::{NewPost, Post, next_version, replacement};
+use crate::posts::input::CreatePost;
+use crate::posts::model::{NewPost, Post};
 use crate::posts::{etag, slug};
-use crate::resource::versioned::{Change, Preconditions, TagSet};
+use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::posts;
 
 diesel::define_sql_function! {
@@ -78,7 +77,7 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
 }
 
 /// Inserts a row, or returns `None` if its slug is in use. An error would abort PostgreSQL's transaction.
-fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
+pub(crate) fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
     on!(conn, conn => diesel::insert_into(posts::table)
         .values(row)
         .on_conflict(posts::slug)
@@ -90,79 +89,6 @@ fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
 
 pub(crate) fn slug_exists(conn: &mut Connection, slug: &str) -> QueryResult<bool> {
     on!(conn, conn => diesel::select(diesel::dsl::exists(posts::table.filter(posts::slug.eq(slug)))).get_result(conn))
-}
-
-/// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced post
-/// keeps the time of its first publication. A created post is at version 1.
-pub fn put(
-    conn: &mut Connection,
-    slug: String,
-    post: PutPost,
-    preconditions: &Preconditions,
-    now: Timestamp,
-) -> QueryResult<Change<Post>> {
-    let row = CreatePost::from(post).into_row(slug, now);
-    let stored = match preconditions {
-        Preconditions { if_match: None, if_none_match: None } => upsert(conn, vec![&row])?.pop(),
-        Preconditions { if_match: None, if_none_match: Some(TagSet::Any) } => insert(conn, &row)?,
-        // `If-Match` is not met by a missing post.
-        Preconditions { if_match: Some(_), .. } => replace(conn, &row, preconditions)?,
-        Preconditions { if_match: None, if_none_match: Some(TagSet::Tags(_)) } => {
-            match replace(conn, &row, preconditions)? {
-                None => insert(conn, &row)?,
-                replaced => replaced,
-            }
-        }
-    };
-    conn.mark_changed(Visibility::of(stored.as_ref().is_some_and(may_have_been_public)));
-    Ok(stored.map_or(Change::Stale, Change::Done))
-}
-
-/// Whether a write has created the post, rather than replaced one. The version alone does not determine this, because
-/// an external writer may have set it: a replaced post has an earlier `created_at`.
-pub(crate) fn is_new(post: &Post) -> bool {
-    post.version == 1 && post.created_at == post.updated_at
-}
-
-/// Whether a post that [`upsert`] has stored is public now, or may have been public before. `published_at` does not
-/// determine this, because an external writer can publish a post without setting `published_at`.
-pub(crate) fn may_have_been_public(post: &Post) -> bool {
-    post.published || !is_new(post)
-}
-
-/// Inserts each row, or replaces the post that has its slug; see [`replacement`]. A created post is at version 1.
-pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<Vec<Post>> {
-    macro_rules! new {
-        ($column:ident) => {
-            excluded(posts::$column)
-        };
-    }
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    on!(conn, conn => diesel::insert_into(posts::table)
-        .values(rows)
-        .on_conflict(posts::slug)
-        .do_update()
-        .set(replacement!(new))
-        .returning(Post::as_returning())
-        .get_results(conn))
-}
-
-/// Replaces the post that has the row's slug; see [`replacement`]. Returns `None` if there is none that meets the
-/// preconditions.
-fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) -> QueryResult<Option<Post>> {
-    macro_rules! new {
-        ($column:ident) => {
-            &row.$column
-        };
-    }
-    let condition = etag::condition(conn, preconditions, |conn| find_by_slug(conn, &row.slug, ReadScope::All))?;
-    on!(conn, conn => diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
-        .set(replacement!(new))
-        .returning(Post::as_returning())
-        .get_result(conn)
-        .optional())
 }
 
 /// Sets every column of a post, except its id, to the values of `row`. The caller increases the version.

@@ -62,9 +62,10 @@ async fn requests_send_the_expected_statements() {
         ask("batch", admin.post("/api/posts/batch", &json!({"posts": [titled("One"), titled("Two")]})), 200).await;
         let by_slug = format!("/api/posts/by-slug/put-{round}");
         ask("put, new", admin.put(&by_slug, &titled("Put")), 201).await;
-        ask("put, again", admin.put(&by_slug, &titled("Put")), 200).await;
+        ask("put, unchanged", admin.put(&by_slug, &titled("Put")), 200).await;
+        ask("put, changed", admin.put(&by_slug, &titled("Change")), 200).await;
         let put_tag = api.get(&by_slug).await.header("etag").unwrap().to_owned();
-        ask("put, if match", admin.put(&by_slug, &titled("Put")).header("if-match", &put_tag), 200).await;
+        ask("put, if match", admin.put(&by_slug, &titled("Match")).header("if-match", &put_tag), 200).await;
         ask("patch", admin.patch(&path, &json!({"title": "Patched"})).header("if-match", &tag), 200).await;
         ask("patch, stale", admin.patch(&path, &json!({"title": "Stale"})).header("if-match", &tag), 412).await;
         ask("unpublish", admin.post_empty(&format!("{path}/unpublish")), 200).await;
@@ -87,7 +88,9 @@ async fn requests_send_the_expected_statements() {
         ("batch", "BEGIN PREPARE SELECT SELECT PREPARE INSERT SELECT COMMIT"),
         // diesel prepares updates and upserts on every execution (`UpdateStatement`, `DO UPDATE`), the others once.
         ("put, new", "PREPARE INSERT"),
-        ("put, again", "PREPARE INSERT"),
+        // The second statement reads the post, and compares it again.
+        ("put, unchanged", "PREPARE INSERT SELECT"),
+        ("put, changed", "PREPARE INSERT"),
         ("put, if match", "PREPARE UPDATE"),
         ("patch", "PREPARE UPDATE"),
         // The second statement finds out why the update changed no row.

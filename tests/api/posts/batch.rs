@@ -10,7 +10,7 @@ use posts_api::validation;
 use serde_json::{Value, json};
 
 use crate::support::call::field_errors;
-use crate::support::{Api, Reply, TestDatabase, on_both, statements};
+use crate::support::{Api, Engine, Reply, TestDatabase, on_both, statements};
 
 fn post(body: &Value) -> CreatePost {
     validation::read(body.clone(), "").unwrap()
@@ -111,6 +111,7 @@ async fn on_conflict_replace_keeps_id_and_original_times(api: Api) {
     expected["updated_at"] = first[1].1["updated_at"].clone();
     assert_eq!(first[1].1, expected);
     assert!(first[1].1["updated_at"].as_str() > before["updated_at"].as_str());
+    let posts = json!([{"title": "New"}, {"title": "Later", "slug": "taken"}, {"title": "C", "slug": "free", "published": true}]);
     let second = store(&api, "replace", &posts).await;
     assert_eq!(results(&second), ["created", "replaced", "replaced"]);
     assert_eq!(field(&second, "version"), [1, 3, 2]);
@@ -208,7 +209,10 @@ async fn runs_at_most_four_statements(database: TestDatabase) {
             let (outcomes, statements) =
                 statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap());
             assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
-            assert!(statements.len() <= 4, "{on_conflict:?} of {number}: {} statements", statements.len());
+            // On SQLite, where a statement takes no round trip, each replacement is compared with the stored post.
+            let is_compared = database.engine == Engine::Sqlite && on_conflict == OnConflict::Replace;
+            let limit = 4 + if is_compared { usize::try_from(number).unwrap().div_ceil(2) } else { 0 };
+            assert!(statements.len() <= limit, "{on_conflict:?} of {number}: {} statements", statements.len());
         }
     }
 }

@@ -156,9 +156,24 @@ fn post() -> impl Strategy<Value = Value> {
         "[^\0]{0,40}".prop_map(Some),
         "[0-9:,-]{1,9}".prop_map(Some)
     ];
-    let fields = (text, any::<bool>(), time(), time(), time(), proptest::option::of(time()), 1_i64..(1 << 53));
-    fields.prop_map(|(content, published, first, created, updated, scheduled, version)| {
+    // The scheduler would publish a post that is due.
+    let scheduled = proptest::option::of(Just("9999-12-31T23:59:59.999999Z"));
+    let times = (time(), time(), time(), scheduled);
+    let line = || proptest::option::of("[^\\p{Cc}\\p{Z}]{1,20}");
+    let labels = || proptest::collection::vec("[^\\p{Cc}\\p{Z}]{1,9}", 0..3);
+    let metadata = proptest::collection::vec(("[^\\p{Cc}]{1,9}", "[^\0]{0,20}"), 0..3);
+    let fields = (text, any::<bool>(), times, 1_i64..(1 << 53), line(), line(), labels(), labels(), metadata);
+    fields.prop_map(|(content, published, times, version, description, alt, mut tags, mut authors, metadata)| {
+        let (first, created, updated, scheduled) = times;
+        for labels in [&mut tags, &mut authors] {
+            *labels = labels.iter().enumerate().map(|(index, label)| format!("{label}{index}")).collect();
+        }
+        let image = alt.as_ref().map(|alt| format!("/{}", alt.replace(['/', '\\'], "")));
+        let metadata: serde_json::Map<String, Value> =
+            metadata.into_iter().map(|(name, text)| (name, json!([text, version]))).collect();
         json!({
+            "description": description, "image": image, "image_alt": alt, "tags": tags, "authors": authors,
+            "metadata": metadata,
             "title": content.clone().unwrap_or_default().trim().chars().take(9).chain(['t']).collect::<String>(),
             "content": content, "published": published, "published_at": if published { Some(first) } else { None },
             "created_at": created, "updated_at": updated, "version": version,

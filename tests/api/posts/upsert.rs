@@ -1,5 +1,6 @@
 //! `PUT /api/posts/by-slug/{slug}`: creates or replaces a post.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -83,21 +84,26 @@ async fn invalid_preconditions_are_rejected(api: Api) {
 
 #[on_both]
 async fn if_none_match_with_tags_protects_these_versions(api: Api) {
-    let put_unless =
-        async |tag: &str| api.editor().put(PATH, &json!({"title": "T"})).header("if-none-match", tag).await;
-    let first = etag(&put_unless("\"other\"").await.expect(201));
+    let put_unless = async |tag: &str, title: &str| {
+        api.editor().put(PATH, &json!({"title": title})).header("if-none-match", tag).await
+    };
+    let first = etag(&put_unless("\"other\"", "One").await.expect(201));
     for listed in [first.clone(), format!("W/{first}"), format!("\"other\", {first}")] {
-        put_unless(&listed).await.problem(412, "precondition_failed");
+        put_unless(&listed, "Two").await.problem(412, "precondition_failed");
     }
-    let second = etag(&put_unless("\"other\", W/\"x\"").await.expect(200));
-    put_unless(&first).await.expect(200);
-    put_unless(&second).await.expect(200);
+    let second = etag(&put_unless("\"other\", W/\"x\"", "Two").await.expect(200));
+    put_unless(&first, "Three").await.expect(200);
+    put_unless(&second, "Four").await.expect(200);
 }
 
 #[on_both]
 async fn if_match_only_replaces_the_matching_version(api: Api) {
     let body = json!({"title": "T"});
-    let put_if = async |etag: &str| api.editor().put(PATH, &body).header("if-match", etag).await;
+    let titles = Cell::new(0);
+    let put_if = async |etag: &str| {
+        titles.set(titles.get() + 1);
+        api.editor().put(PATH, &json!({"title": format!("Title {}", titles.get())})).header("if-match", etag).await
+    };
     for etag in ["*", "\"1-1\"", "\"garbage\""] {
         put_if(etag).await.problem(412, "precondition_failed");
     }

@@ -121,12 +121,7 @@ impl TestDatabase {
 
     /// The column `number` of a query's first row.
     pub(crate) fn query_number(&self, sql: &str) -> i64 {
-        #[derive(diesel::QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            number: i64,
-        }
-        self.rows::<Row>(sql)[0].number
+        query_number(&mut self.connect(), sql)
     }
 
     /// Waits until PostgreSQL has ended the sessions of killed processes: it may still run the statements that it had
@@ -151,6 +146,21 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         self.destroy();
     }
+}
+
+/// The column `number` of a query's first row.
+pub(crate) fn query_number(conn: &mut Connection, sql: &str) -> i64 {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    let row: Row = match &mut conn.backend {
+        Backend::Postgres(conn) => sql_query(sql).get_result(conn),
+        Backend::Sqlite(conn) => sql_query(sql).get_result(conn),
+    }
+    .unwrap();
+    row.number
 }
 
 pub(crate) fn execute(conn: &mut Connection, sql: &str) {

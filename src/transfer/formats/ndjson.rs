@@ -70,7 +70,7 @@ fn skip_line(input: &mut impl BufRead) -> Result<(), Error> {
 
 const NAMES: &[&str] = &[
     "api_key", "last_ids", "id", "slug", "title", "description", "tags", "authors", "image", "image_alt", "metadata",
-    "content", "published", "published_at", "scheduled_for", "created_at", "updated_at", "version",
+    "content", "published", "published_at", "scheduled_for", "created_at", "updated_at", "version", "aliases",
 ];
 /// The members of a post that are arrays or objects.
 const NESTED: &[&str] = &["tags", "authors", "metadata"];

@@ -105,7 +105,7 @@ export type CreatePost = {
     /**
      * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
      */
-    authors: Array<string> | null;
+    authors?: Array<string> | null;
     /**
      * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
      */
@@ -126,7 +126,7 @@ export type CreatePost = {
     /**
      * Other values to store with the post: at most 16 KiB of JSON, 200 values, and 5 levels of nested objects and arrays. Names have 1 to 100 characters. Members that are null are removed. Null means no values.
      */
-    metadata: {
+    metadata?: {
         [key: string]: unknown;
     } | null;
     /**
@@ -141,7 +141,7 @@ export type CreatePost = {
     /**
      * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
      */
-    tags: Array<string> | null;
+    tags?: Array<string> | null;
     /**
      * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
@@ -424,7 +424,7 @@ export type PutPost = {
     /**
      * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
      */
-    authors: Array<string> | null;
+    authors?: Array<string> | null;
     /**
      * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
      */
@@ -445,7 +445,7 @@ export type PutPost = {
     /**
      * Other values to store with the post: at most 16 KiB of JSON, 200 values, and 5 levels of nested objects and arrays. Names have 1 to 100 characters. Members that are null are removed. Null means no values.
      */
-    metadata: {
+    metadata?: {
         [key: string]: unknown;
     } | null;
     /**
@@ -455,7 +455,7 @@ export type PutPost = {
     /**
      * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
      */
-    tags: Array<string> | null;
+    tags?: Array<string> | null;
     /**
      * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */

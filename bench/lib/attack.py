@@ -44,6 +44,7 @@ def write_long_posts(path, first_id):
 def queries(cursors):
     """Yields query strings without end, each different."""
     words, rng = seed.vocabulary(), random.Random()
+    fields = seed.Fields(0, words)
     everything = "published_after=1990-01-01T00:00:00Z&updated_before=2099-01-01T00:00:{:02}Z"
     quote = urllib.parse.quote
     for number in itertools.count(rng.randrange(1 << 30)):
@@ -52,6 +53,8 @@ def queries(cursors):
         common, other = words[number % 20], words[number // 20 % 40 + 20]
         phrase = quote(f'"w{number % 100:02}N w{number // 100 % 100:02}N"')
         long_phrase = quote('"' + " ".join(f"w{rng.randrange(100):02}N" for _ in range(10)) + '"')
+        ten_tags = urllib.parse.urlencode([("tag", tag) for tag in rng.sample(fields.tags[:200], 10)])
+        tag, author = quote(fields.tags[number % 20]), quote(fields.authors[number // 20 % 10])
         prefixes = quote(" ".join(f"{rng.choice(seed.SYLLABLES)}*" for _ in range(4)))
         yield rng.choice((
             f"q={phrase}&count=exact&view=summary&sort=title&limit={limit}",
@@ -64,6 +67,9 @@ def queries(cursors):
             f"{everything.format(second)}&sort={sort}&limit={limit}",
             f"limit={limit}&published_after=1990-01-01T00:00:{second:02}Z",
             f"limit={limit}&updated_after=2098-01-01T00:00:{second:02}Z&sort=title&count=estimated",
+            f"{ten_tags}&count=exact&sort={sort}&limit={limit}",
+            f"tag={tag}&author={author}&count=exact&sort={sort}&limit={limit}",
+            f"tag={tag}&q={common}&count=exact&sort={sort}&limit={limit}",
             f"count=exact&limit={limit}&view=summary&sort={sort}",
             f"limit={limit}&sort=title&cursor={rng.choice(cursors)}&count=exact",
             f"limit=100&sort={sort}&published_before=2026-06-0{number % 8 + 2}T00:00:{second:02}Z&view=full",

@@ -18,7 +18,8 @@ def check_tools(servers):
 
 def build_all(servers, log):
     log("building the service")
-    run(["cargo", "build", "--release", "--locked", "--bin", "posts-api", "--example", "ceiling"], cwd=ROOT)
+    ceiling = ["--example", "ceiling"] if any(server.build == "ceiling" for server in servers) else []
+    run(["cargo", "build", "--release", "--locked", "--bin", "posts-api", *ceiling], cwd=ROOT)
     for server in servers:
         if server.build == "cargo":
             log(f"building {server.name}")

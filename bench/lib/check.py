@@ -4,16 +4,15 @@ import json
 import re
 
 from . import seed
+from .load import ENDPOINTS
 from .process import BenchmarkError
+from .servers import OPTIONAL_FIELDS, TAGGED_READS
 
-# A server may return more fields.
-REQUIRED = {"id", "slug", "title", "content", "published", "published_at", "scheduled_for", "created_at", "updated_at",
-            "version"}
 WORDS = seed.queries()[:2] + seed.queries()[15:17] + seed.queries()[-2:]
 
 
 class ResponseCheck:
-    """Compares each server with the first one that is checked."""
+    """Compares each server with the first one that is checked, in the fields that both promise."""
 
     def __init__(self, posts):
         self.posts, self.reference = posts, {}
@@ -44,8 +43,13 @@ class ResponseCheck:
         listed = self.read_items(running, "/api/posts")
         self.same(running, "ids of the list", [item["id"] for item in listed])
         self.same(running, "titles of the list", [item["title"] for item in listed])
-        if len(listed) != 20 or any(not REQUIRED <= set(item) for item in listed):
+        if len(listed) != 20 or any(not server.fields <= set(item) for item in listed):
             raise BenchmarkError(f"{server.name}: the list has {len(listed)} items with the fields {sorted(listed[0])}")
+        for field in sorted(OPTIONAL_FIELDS & server.fields):
+            values = [item[field] for item in listed]
+            self.same(running, f"{field} in the list", values)
+            if not any(values):
+                raise BenchmarkError(f"{server.name}: no post of the list has {field}")
         if "one" in server.endpoints:
             self._reads(running)
         if "create" in server.endpoints:
@@ -60,18 +64,31 @@ class ResponseCheck:
         self.expect(running, "a draft", running.get("/api/posts/1")[0], 404)
         summaries = self.read_items(running, "/api/posts?view=summary")
         self.same(running, "ids of the summaries", [item["id"] for item in summaries])
-        required = REQUIRED - {"content"}
+        required = running.server.fields - {"content"}
         if any("content" in item or not item["excerpt"] or not required <= set(item) for item in summaries):
             raise BenchmarkError(f"{running.server.name}: the summaries have the fields {sorted(summaries[0])}")
         for word in WORDS:
             self.same(running, f"number of results for {word}", len(self.read_items(running, f"/api/posts?q={word}")))
+        for name in TAGGED_READS:
+            if name in running.server.endpoints:
+                self._tag(running, ENDPOINTS[name])
+
+    def _tag(self, running, endpoint):
+        items = self.read_items(running, f"/api/posts{endpoint.path}")
+        self.same(running, f"ids of {endpoint.name}", [item["id"] for item in items])
+        if len(items) != 20 or any(endpoint.tag not in item["tags"] for item in items):
+            raise BenchmarkError(f"{running.server.name}: {endpoint.path}: {len(items)} items: {items}")
 
     def _writes(self, running):
         """Checks the writes on a new post, which ends as a draft."""
-        status, _, body = running.request("POST", "/api/posts", {"title": "First title", "content": "word " * 100})
+        given = {"title": "First title", "content": "word " * 100}
+        if "create tags" in running.server.endpoints:
+            given["tags"] = ["Rust", "C++", "databases"]
+        status, _, body = running.request("POST", "/api/posts", given)
         self.expect(running, "create", status, 201)
         post = json.loads(body)
-        if not REQUIRED <= set(post) or post["published"]:
+        has_tags = "tags" not in given or post["tags"] == given["tags"]
+        if not running.server.fields <= set(post) or post["published"] or not has_tags:
             raise BenchmarkError(f"{running.server.name}: created {post}")
         path, version = f"/api/posts/{post['id']}", post["version"]
         steps = (

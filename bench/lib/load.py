@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.parse
 from dataclasses import dataclass
 
 from . import seed
@@ -19,6 +20,14 @@ class Endpoint:
     connections: int
     script: str
     path: str = ""
+    #: Whether the posts that the requests write have tags.
+    tags: bool = False
+    #: The tag that the requests filter by.
+    tag: str = ""
+
+
+def tag_page(name, title, tag):
+    return Endpoint(name, title, 32, "get", f"?tag={urllib.parse.quote_plus(tag)}", tag=tag)
 
 
 ENDPOINTS = {
@@ -31,10 +40,15 @@ ENDPOINTS = {
         Endpoint("one", "a random published post", 32, "one"),
         Endpoint("summary", "the newest 20 posts with excerpts instead of contents", 32, "get", "?view=summary"),
         Endpoint("search", "full-text search for a random one of 40 queries", 32, "search"),
+        tag_page("tag common", "the newest 20 posts with the most frequent tag", seed.COMMON_TAG),
+        tag_page("tag rare", f"the newest 20 posts with a tag that {seed.RARE_POSTS} posts have", seed.RARE_TAG),
+        tag_page("tag old", "the newest 20 posts with a tag that only old posts have", seed.OLD_TAG),
         Endpoint("mix", "95 % reads (list, one, summary), 5 % updates of the title of a published post", 32, "mix"),
         Endpoint("create", "create a draft of 500 characters", 32, "create"),
         Endpoint("create 64", "create a draft, 64 connections", 64, "create"),
-        Endpoint("publish", "publish a draft or unpublish a published post", 32, "publish"),
+        Endpoint("create tags", "create a draft of 500 characters with three tags", 32, "create", tags=True),
+        Endpoint("publish", "publish a draft or unpublish a published post, without tags", 32, "publish"),
+        Endpoint("publish tags", "the same for posts with 1.5 tags and an author", 32, "publish", tags=True),
     )
 }
 
@@ -92,6 +106,8 @@ def wrk(running, endpoint, seconds, posts, mark, random_seed, etag, path):
         **os.environ, "BENCH_POSTS": str(posts), "BENCH_KEY": KEY, "BENCH_MARK": mark,
         "BENCH_SEED": str(random_seed), "BENCH_THREADS": str(threads), "BENCH_QUERIES": ",".join(seed.queries()),
     }
+    if endpoint.tags:
+        environment["BENCH_TAGS"] = ",".join(seed.tags_of_new_posts())
     if etag:
         environment["BENCH_ETAG"] = etag
     url = running.url + (path or running.server.path + endpoint.path)

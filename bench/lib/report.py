@@ -126,7 +126,7 @@ def write(figures, machine, versions, posts, rounds, seconds):
     if notes.exists():
         parts += [notes.read_text().strip()]
     parts += [
-        "## Method", facts(machine), f"{posts:,} posts, half of them published, each with 500 characters of content.",
+        "## Method", facts(machine), f"{posts:,} posts of 500 characters, half of them published.",
         METHOD.format(rounds=rounds, seconds=seconds), DURABILITY,
         "## Startup and memory", as_markdown(*figures.footprint()),
     ]

@@ -1,5 +1,6 @@
 """Generates the posts that all servers read, the same in each run. The service's `import` command loads them."""
 
+import itertools
 import json
 import os
 import random
@@ -17,6 +18,12 @@ OPENINGS = ("How we", "Why you should", "When to", "A guide to", "Notes on how t
 VERBS = "ship build test measure cache deploy design debug review rewrite document migrate index monitor secure".split()
 NOUNS = "a parser the backend an API our search the database a newsletter the build one queue our website a cluster".split()
 SETTINGS = ("in production", "on a budget", "at night", "with Rust", "without downtime", "for beginners", "in 2026", "by hand")
+#: Chances that a post has 0, 1, 2, 3, or 4 of the frequent and less frequent tags: 1.5 on average.
+TAG_COUNTS = (20, 35, 25, 15, 5)
+TAGS, AUTHORS = 3000, 30
+#: COMMON_TAG is the most frequent tag. RARE_POSTS published posts of all ages have RARE_TAG. Every second published post
+#: of the oldest tenth has OLD_TAG.
+COMMON_TAG, RARE_TAG, OLD_TAG = "Rust", "quixotry", "Web 1.0"
 
 
 def vocabulary():
@@ -27,6 +34,56 @@ def vocabulary():
     return list(words)
 
 
+def tags_of_new_posts():
+    """Returns tags to draw from, as frequent as in the seeded posts."""
+    fields = Fields(0, vocabulary())
+    return random.Random(6).choices(fields.tags, cum_weights=fields.tag_weights, k=500)
+
+
+def zipf(count):
+    """Returns the cumulative weights of `count` items whose frequencies follow Zipf's law."""
+    return list(itertools.accumulate(1 / (rank + 1) for rank in range(count)))
+
+
+def has_fields(id):
+    """Whether a seeded post has tags, an author, and the other optional fields.
+
+    All published posts have them, and every second draft. The drafts without them are those that `publish` changes.
+    """
+    return id % 4 != 1
+
+
+class Fields:
+    """Generates the optional fields. Most posts have few and frequent tags, as on real sites."""
+
+    def __init__(self, count, words):
+        self.count, self.rng, self.words = count, random.Random(4), words
+        rng = random.Random(5)
+        names = {COMMON_TAG: None}
+        while len(names) < TAGS:
+            names[" ".join(rng.choices(words[100:], k=rng.choice((1, 1, 2)))).title()] = None
+        self.tags, self.tag_weights = list(names), zipf(TAGS)
+        self.authors = [" ".join(rng.choices(words, k=2)).title() for _ in range(AUTHORS)]
+        self.author_weights = zipf(AUTHORS)
+
+    def of(self, id, is_rare, text):
+        rng = self.rng
+        wanted = rng.choices(range(len(TAG_COUNTS)), TAG_COUNTS)[0]
+        tags = dict.fromkeys(rng.choices(self.tags, cum_weights=self.tag_weights, k=wanted))
+        if is_rare:
+            tags[RARE_TAG] = None
+        if id <= self.count // 10 and id % 4 == 0:
+            tags[OLD_TAG] = None
+        return {
+            "description": f"{text[:rng.randrange(80, 160)].strip().capitalize()}.",
+            "tags": list(tags),
+            "authors": rng.choices(self.authors, cum_weights=self.author_weights),
+            "image": f"https://images.example.com/posts/{id}/cover.jpg",
+            "image_alt": text[200:250].strip().capitalize(),
+            "metadata": {"reading_time": rng.randrange(2, 12), "canonical_url": f"https://blog.example.com/{id}"},
+        }
+
+
 def queries():
     """Returns the search queries: frequent words, rare words, and pairs of words."""
     words = vocabulary()
@@ -35,17 +92,14 @@ def queries():
     return singles + pairs
 
 
-def write(path, count):
+def write(path, count, with_fields=True):
     """Writes `count` posts as NDJSON. Posts with an even id are published."""
     rng, words = random.Random(2), vocabulary()
-    weights, total = [], 0.0
-    for rank in range(len(words)):
-        total += 1 / (rank + 1)
-        weights.append(total)
+    fields = Fields(count, words)
     first = datetime(2025, 1, 1, tzinfo=timezone.utc)
     rare = {2 * (count // 2 * n // RARE_POSTS + 1) for n in range(RARE_POSTS)}
     # Each text is a slice of 200 words of this pool, which is at least 500 characters.
-    pool = rng.choices(words, cum_weights=weights, k=200_000)
+    pool = rng.choices(words, cum_weights=zipf(len(words)), k=200_000)
     with path.open("w") as out:
         for id in range(1, count + 1):
             at = rng.randrange(len(pool) - 200)
@@ -59,29 +113,31 @@ def write(path, count):
                 "id": id, "slug": f"{title.lower().replace(' ', '-')}-{id}", "title": title,
                 "content": text[:499] + ".", "published": id % 2 == 0, "published_at": when if id % 2 == 0 else None,
                 "created_at": when, "updated_at": when,
+                **(fields.of(id, id in rare, text) if with_fields and has_fields(id) else {}),
             }) + "\n")
 
 
 class Seeds:
     """The seeded databases, and fresh copies of them. Every server starts from the same rows.
 
-    A peer's copy has no triggers except those that maintain the search index.
+    A peer's copy has no triggers except those that maintain the search index. `service` is the program that creates the
+    databases.
     """
 
-    def __init__(self, directory, postgres, count):
+    def __init__(self, directory, postgres, count, service=SERVICE, with_fields=True, name=None):
         self.dir, self.postgres, self.count = directory, postgres, count
-        self.name = f"seed_{count}"
+        self.name = f"seed_{name or count}"
         self.sqlite = directory / f"{self.name}.db"
         self.import_seconds = {}
         lines = directory / f"{self.name}.ndjson"
-        write(lines, count)
+        write(lines, count, with_fields)
         postgres.sql(f"CREATE DATABASE {self.name}")
         urls = {"sqlite": f"sqlite://{self.sqlite}", "postgres": postgres.url(self.name)}
         for kind, url in urls.items():
             environment = {**os.environ, "DATABASE_URL": url}
-            run([SERVICE, "migrate"], env=environment, cwd=directory)
+            run([service, "migrate"], env=environment, cwd=directory)
             started = time.monotonic()
-            run([SERVICE, "import", lines], env=environment, cwd=directory)
+            run([service, "import", lines], env=environment, cwd=directory)
             self.import_seconds[kind] = time.monotonic() - started
         lines.unlink()
         postgres.sql("VACUUM (ANALYZE)", self.name)

@@ -12,6 +12,12 @@ from .process import BENCH, ROOT, BenchmarkError, cpu_seconds, rss_mb, start, st
 KEY = "a-key-for-the-benchmark-only"
 READS = ("list", "list 1", "list 256", "one", "summary", "search")
 WRITES = ("mix", "create", "publish")
+#: What only the service has: tags, authors, and the other optional fields.
+TAGGED_READS = ("tag common", "tag rare", "tag old")
+TAGGED_WRITES = ("create tags", "publish tags")
+FIELDS = frozenset({"id", "slug", "title", "content", "published", "published_at", "scheduled_for", "created_at",
+                    "updated_at", "version"})
+OPTIONAL_FIELDS = frozenset({"description", "tags", "authors", "image", "image_alt", "metadata"})
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class Server:
     directory: object = ROOT
     path: str = "/api/posts"
     processes: str = "1"
+    #: The fields of a post that the server promises. It may return more.
+    fields: frozenset = FIELDS
 
     @property
     def peer(self):
@@ -36,9 +44,11 @@ class Server:
 def _own(database, cache):
     name = f"ours-{database}" + ("" if cache else "-nocache")
     title = f"posts-api, {'SQLite' if database == 'sqlite' else 'PostgreSQL'}" + ("" if cache else ", cache off")
-    endpoints = READS[:3] + ("list 304",) + READS[3:] + WRITES + (("create 64",) if database == "sqlite" else ())
+    endpoints = READS[:3] + ("list 304",) + READS[3:] + (() if cache else TAGGED_READS) + WRITES + TAGGED_WRITES
+    endpoints += ("create 64",) if database == "sqlite" else ()
     environment = {"ADMIN_API_KEY": KEY, "RATE_LIMIT": "off", **({} if cache else {"CACHE_BYTES": "0"})}
-    return Server(name, title, database, (ROOT / "target/release/posts-api",), endpoints, "service", environment)
+    return Server(name, title, database, (ROOT / "target/release/posts-api",), endpoints, "service", environment,
+                  fields=FIELDS | OPTIONAL_FIELDS)
 
 
 def _cargo(name, title, database, extra=()):

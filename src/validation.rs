@@ -34,10 +34,26 @@ impl Invalid {
     pub fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: detail.into() }
     }
+
+    /// The error of the value at this JSON Pointer.
+    #[must_use]
+    pub fn at(self, pointer: &str) -> FieldError {
+        FieldError { pointer: pointer.to_owned(), code: self.code, detail: self.detail }
+    }
+}
+
+/// A member name as a token of a JSON Pointer: RFC 6901, section 3, requires escaping of "~" and "/".
+#[must_use]
+pub fn pointer_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// A type that is parsed from the fields of a JSON object.
 pub trait Input: Sized {
+    /// The maximum number of values in a request body of this type: scalars, arrays, and objects at any depth. It bounds
+    /// the memory that a small body can occupy.
+    const MAX_VALUES: usize = 20_000;
+
     /// Removes the fields of this type from `fields` and parses them. Returns `None` if a field is invalid, after `fields`
     /// has recorded the error.
     fn read(fields: &mut Fields) -> Option<Self>;
@@ -94,14 +110,26 @@ impl Fields {
         name: &str,
         parse: impl FnOnce(V) -> Result<T, Invalid>,
     ) -> Option<Option<T>> {
-        let value = match self.object.remove(name)? {
+        self.nullable_tree(name, |value| V::from_json(value).and_then(parse).map_err(|invalid| vec![invalid.at("")]))
+    }
+
+    /// Like [`Fields::nullable`], for an array or object whose parts are parsed too. The errors have pointers relative to
+    /// the field.
+    pub fn nullable_tree<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(Value) -> Result<T, Vec<FieldError>>,
+    ) -> Option<Option<T>> {
+        let value = match self.object.shift_remove(name)? {
             Value::Null => return Some(None),
             value => value,
         };
-        match V::from_json(value).and_then(parse) {
+        match parse(value) {
             Ok(parsed) => Some(Some(parsed)),
-            Err(invalid) => {
-                self.push_field_error(name, invalid);
+            Err(errors) => {
+                for FieldError { pointer, code, detail } in errors {
+                    self.push_error(&format!("/{}{pointer}", pointer_token(name)), Invalid { code, detail });
+                }
                 None
             }
         }
@@ -126,13 +154,12 @@ impl Fields {
     }
 
     /// Records an error at a pointer relative to this object.
-    pub fn push_error(&mut self, pointer: &str, Invalid { code, detail }: Invalid) {
-        self.errors.push(FieldError { pointer: format!("{}{pointer}", self.pointer), code, detail });
+    pub fn push_error(&mut self, pointer: &str, invalid: Invalid) {
+        self.errors.push(invalid.at(&format!("{}{pointer}", self.pointer)));
     }
 
     fn push_field_error(&mut self, name: &str, invalid: Invalid) {
-        // RFC 6901, section 3, requires escaping of "~" and "/".
-        self.push_error(&format!("/{}", name.replace('~', "~0").replace('/', "~1")), invalid);
+        self.push_error(&format!("/{}", pointer_token(name)), invalid);
     }
 
     fn reject_unknown(&mut self) {

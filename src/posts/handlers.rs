@@ -19,7 +19,7 @@ use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
 use crate::posts::responses::{BatchResponse, NOT_FOUND, cache_scope, changed, created, into_result, scope};
-use crate::posts::{batch, examples, model, publish, responses, store};
+use crate::posts::{batch, examples, model, patch, publish, responses, store};
 use crate::resource::path::{IdPath, SlugPath};
 use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
@@ -196,7 +196,7 @@ pub async fn update_post(
     Json(patch): Json<UpdatePost>,
 ) -> Result<Representation, ApiError> {
     let preconditions = Preconditions::from(headers);
-    let update = move |conn: &mut Connection| store::update(conn, id, &preconditions, patch, Timestamp::now());
+    let update = move |conn: &mut Connection| patch::apply(conn, id, &preconditions, &patch, Timestamp::now());
     changed(into_result(database.write_each(update).await?)?)
 }
 

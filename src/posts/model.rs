@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::db::{FixedSql, InvalidTimestamp, Timestamp};
 use crate::posts::column_text::ColumnText;
-use crate::posts::excerpt;
 use crate::posts::excerpt::{StoredExcerpt, StoredExcerptColumns};
+use crate::posts::json_column::JsonText;
+use crate::posts::{excerpt, schemas};
 use crate::schema::posts;
 use crate::validation::Invalid;
 
@@ -47,9 +49,10 @@ macro_rules! post_types {
             #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
             pub id: i64,
             $($(#[$before_attribute])* pub $before: $before_type,)*
-            /// The beginning of the content as plain text, without headings, code blocks, and images. It ends with `…` if
-            /// and only if it was cut: the text is longer than 200 characters, or the content is longer than 4096 bytes.
-            #[schema(example = "My first post.", max_length = 200)]
+            /// The description if there is one. Otherwise the beginning of the content as plain text, without headings,
+            /// code blocks, and images: at most 200 characters. It ends with `…` if and only if it was cut: the text is
+            /// longer, or the content is longer than 4096 bytes.
+            #[schema(example = "Where this blog begins.", max_length = 500)]
             #[diesel(select_expression = excerpt::stored(), select_expression_type = StoredExcerptColumns)]
             #[diesel(deserialize_as = StoredExcerpt)]
             pub excerpt: String,
@@ -91,6 +94,7 @@ macro_rules! post_types {
 
             pub(crate) fn to_summary(&self, id: i64) -> PostSummary {
                 let Self { $($before,)* excerpt, $($after,)* content: _ } = self.clone();
+                let excerpt = self.description.clone().unwrap_or(excerpt);
                 PostSummary { id, $($before,)* excerpt, $($after,)* }
             }
         }
@@ -105,6 +109,21 @@ post_types! {
         /// The title, without leading or trailing whitespace.
         #[schema(example = "Hello, world", min_length = 1, max_length = 200)]
         title: String,
+        /// A summary in one line, for cards and search engines. Null if there is none.
+        #[schema(required, example = "Where this blog begins.", min_length = 1, max_length = 500)]
+        description: Option<String>,
+        #[schema(schema_with = schemas::tags)]
+        tags: JsonText,
+        #[schema(schema_with = schemas::authors)]
+        authors: JsonText,
+        /// An `https:` or `http:` URL, or an absolute path. Null if the post has no image.
+        #[schema(required, example = "/images/hello.jpg", min_length = 1, max_length = 2000)]
+        image: Option<String>,
+        /// The alternative text of the image. Null if there is none; empty if the image is decorative.
+        #[schema(required, example = "A hand that waves", max_length = 500)]
+        image_alt: Option<String>,
+        #[schema(schema_with = schemas::metadata)]
+        metadata: JsonText,
     }
     after_content {
         /// Whether the post is public. A post that is not published is a draft.
@@ -128,6 +147,21 @@ post_types! {
     }
 }
 
+impl Post {
+    /// The size of the fields that can be large, in bytes: content, tags, authors, and metadata.
+    pub(crate) fn large_fields(&self) -> usize {
+        let content = self.content.as_ref().map_or(0, String::len);
+        content + self.tags.as_str().len() + self.authors.as_str().len() + self.metadata.as_str().len()
+    }
+}
+
+impl PostSummary {
+    /// The size of the fields that can be large, in bytes: tags, authors, and metadata.
+    pub(crate) fn large_fields(&self) -> usize {
+        self.tags.as_str().len() + self.authors.as_str().len() + self.metadata.as_str().len()
+    }
+}
+
 impl NewPost {
     /// The post in the examples of the OpenAPI document, where it has the id 1.
     pub(crate) fn example() -> Self {
@@ -135,6 +169,12 @@ impl NewPost {
         Self {
             slug: "hello-world".into(),
             title: "Hello, world".into(),
+            description: Some("Where this blog begins.".into()),
+            tags: JsonText::of(&["Rust", "Web dev"]),
+            authors: JsonText::of(&["Ada Lovelace"]),
+            image: Some("/images/hello.jpg".into()),
+            image_alt: Some("A hand that waves".into()),
+            metadata: JsonText::of(&json!({"canonical_url": "https://example.com/hello"})),
             content: Some("My first post.".into()),
             excerpt: "My first post.".into(),
             published: true,
@@ -154,6 +194,12 @@ macro_rules! replacement {
     ($new:ident) => {
         (
             posts::title.eq($new!(title)),
+            posts::description.eq($new!(description)),
+            posts::tags.eq($new!(tags)),
+            posts::authors.eq($new!(authors)),
+            posts::image.eq($new!(image)),
+            posts::image_alt.eq($new!(image_alt)),
+            posts::metadata.eq($new!(metadata)),
             posts::content.eq($new!(content)),
             posts::excerpt.eq($new!(excerpt)),
             posts::published.eq($new!(published)),
@@ -180,6 +226,8 @@ pub(crate) fn next_version() -> FixedSql<BigInt> {
 pub const MAX_TITLE: usize = 200;
 /// The maximum length of a slug in characters, which are all ASCII.
 pub const MAX_SLUG: usize = 200;
+/// The maximum length of a description in characters, after trimming.
+pub const MAX_DESCRIPTION: usize = 500;
 /// The maximum length of the content in bytes of UTF-8: 512 KiB.
 pub const MAX_CONTENT: usize = 512 * 1024;
 
@@ -194,6 +242,25 @@ pub fn title(text: String) -> Result<String, Invalid> {
         title if title.len() == text.len() => Ok(text),
         title => Ok(title.to_owned()),
     }
+}
+
+/// Trims a description, and checks its length and that it is one line.
+///
+/// # Errors
+/// The description is empty after trimming, longer than [`MAX_DESCRIPTION`], or contains a line break or another control
+/// character.
+pub fn description(text: String) -> Result<String, Invalid> {
+    let description = text.trim();
+    if description.is_empty() {
+        return Err(Invalid::new("empty", "must not be empty; null removes the description"));
+    }
+    if description.chars().count() > MAX_DESCRIPTION {
+        return Err(Invalid::new("too_long", "must be at most 500 characters"));
+    }
+    if description.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err(Invalid::new("format", "must be one line without control characters"));
+    }
+    Ok(description.to_owned())
 }
 
 /// Checks the length of the content.
@@ -241,6 +308,15 @@ mod tests {
         assert_eq!(title("é".repeat(200)).unwrap().chars().count(), 200);
         assert_eq!(title("é".repeat(201)).unwrap_err().code, "too_long");
         assert_eq!(title(" \t ".into()).unwrap_err().code, "empty");
+    }
+
+    #[test]
+    fn descriptions_are_one_line() {
+        assert_eq!(description(" a é \n".into()).unwrap(), "a é");
+        for (text, code) in [("", "empty"), (" \n", "empty"), ("a\nb", "format"), ("a\u{2028}b", "format")] {
+            assert_eq!(description(text.into()).unwrap_err().code, code);
+        }
+        assert_eq!(description("é".repeat(501)).unwrap_err().code, "too_long");
     }
 
     #[test]

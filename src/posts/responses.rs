@@ -74,7 +74,7 @@ pub(crate) async fn post(
             Err(exhausted) => return Ok(Err(exhausted)),
         };
         let post = find(conn)?;
-        let bytes = post.as_ref().and_then(|post| post.content.as_ref()).map_or(0, String::len);
+        let bytes = post.as_ref().map_or(0, Post::large_fields);
         Ok(memory.resize(bytes).map(|()| (post, memory)))
     };
     let (post, memory) = read(database, caller, true, read_post).await?;
@@ -125,6 +125,7 @@ pub(crate) fn into_result<T>(change: Change<T>) -> Result<T, ApiError> {
         Change::Missing => Err(NOT_FOUND),
         Change::Stale => Err(ApiError::PreconditionFailed),
         Change::Conflict => Err(errors::slug_taken()),
+        Change::Invalid(error) => Err(ApiError::ValidationFailed(vec![error])),
     }
 }
 

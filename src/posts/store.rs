@@ -5,14 +5,13 @@
 //! reason.
 
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::Nullable;
 use diesel::upsert::excluded;
 
 use crate::db::{Connection, Timestamp, Visibility, on};
-use crate::posts::input::{CreatePost, PutPost, UpdatePost};
+use crate::posts::input::{CreatePost, PutPost};
 use crate::posts::model::{NewPost, Post, next_version, replacement};
-use crate::posts::{etag, excerpt, slug};
+use crate::posts::{etag, slug};
 use crate::resource::versioned::{Change, Preconditions, TagSet};
 use crate::schema::posts;
 
@@ -91,64 +90,6 @@ fn insert(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<Post>> {
 
 pub(crate) fn slug_exists(conn: &mut Connection, slug: &str) -> QueryResult<bool> {
     on!(conn, conn => diesel::select(diesel::dsl::exists(posts::table.filter(posts::slug.eq(slug)))).get_result(conn))
-}
-
-/// Applies a merge patch. An empty patch changes nothing, not even the version.
-pub fn update(
-    conn: &mut Connection,
-    id: i64,
-    preconditions: &Preconditions,
-    patch: UpdatePost,
-    now: Timestamp,
-) -> QueryResult<Change<Post>> {
-    if patch == UpdatePost::default() {
-        return explain_unchanged(conn, id, preconditions);
-    }
-    let sets_state = patch.published.is_some();
-    match try_update(conn, id, preconditions, patch, now) {
-        Ok(Some(post)) => {
-            conn.mark_changed(Visibility::of(sets_state || post.published));
-            Ok(Change::Done(post))
-        }
-        Ok(None) => explain_unchanged(conn, id, preconditions).map(|reason| match reason {
-            // The post was different when the UPDATE ran.
-            Change::Done(_) => Change::Stale,
-            reason => reason,
-        }),
-        // Another post has the slug. The only other unique column is the id, which no update sets.
-        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-            conn.mark_changed(Visibility::Private);
-            Ok(Change::Conflict)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Returns `None` if the post is missing or does not meet the preconditions.
-fn try_update(
-    conn: &mut Connection,
-    id: i64,
-    preconditions: &Preconditions,
-    patch: UpdatePost,
-    now: Timestamp,
-) -> QueryResult<Option<Post>> {
-    let published = patch.published;
-    let excerpt = patch.content.as_ref().map(|content| excerpt::of(content.as_deref().unwrap_or_default()));
-    let changes = (
-        patch,
-        excerpt.map(|excerpt| posts::excerpt.eq(excerpt)),
-        published.map(|_| posts::scheduled_for.eq(None::<Timestamp>)),
-        (published == Some(true)).then(|| posts::published_at.eq(coalesce(posts::published_at, Some(now)))),
-        posts::updated_at.eq(now),
-        posts::version.eq(next_version()),
-    );
-    let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
-    on!(conn, conn => diesel::update(posts::table.find(id))
-        .filter(condition)
-        .set(changes)
-        .returning(Post::as_returning())
-        .get_result(conn)
-        .optional())
 }
 
 /// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced post

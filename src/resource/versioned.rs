@@ -2,6 +2,7 @@
 
 use crate::http::content_coding::uncompressed_tag;
 use crate::http::extract::preconditions::{PreconditionHeaders, TagCondition};
+use crate::validation::FieldError;
 
 /// The preconditions of a change (RFC 9110, section 13). Tags are without quotes, and those of the uncompressed
 /// representation.
@@ -31,6 +32,8 @@ pub enum Change<T> {
     Stale,
     /// A value that must be unique, such as the slug, is used by another resource.
     Conflict,
+    /// The changed resource would exceed a limit. The error points into the request body.
+    Invalid(FieldError),
 }
 
 impl TagSet {

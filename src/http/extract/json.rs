@@ -62,7 +62,7 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
 /// # Errors
 /// The body is not valid JSON, or not a valid `T`.
 pub(crate) fn parse<T: Input>(body: &[u8]) -> Result<T, ApiError> {
-    let value = json_tree::parse(body).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
+    let value = json_tree::parse(body, T::MAX_VALUES).map_err(|error| ApiError::MalformedJson(error.to_string()))?;
     validation::read(value, "").map_err(ApiError::ValidationFailed)
 }
 

@@ -10,23 +10,22 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The maximum number of values in a body: several times the number in a batch of 500 posts with every field.
-const MAX_VALUES: usize = 20_000;
-
 /// Parses a body.
 ///
 /// # Errors
-/// The body is not valid JSON, is nested too deeply (128), contains too many values, or repeats a member name.
-pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Value> {
-    let values_left = Cell::new(MAX_VALUES);
+/// The body is not valid JSON, is nested too deeply (128), contains more than `max_values` values, or repeats a member
+/// name.
+pub(crate) fn parse(body: &[u8], max_values: usize) -> serde_json::Result<Value> {
+    let values_left = Cell::new(max_values);
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = LimitedValue { values_left: &values_left }.deserialize(&mut deserializer)?;
+    let value = LimitedValue { max_values, values_left: &values_left }.deserialize(&mut deserializer)?;
     deserializer.end().map(|()| value)
 }
 
 /// Deserializes one value and the values in it.
 #[derive(Clone, Copy)]
 struct LimitedValue<'a> {
+    max_values: usize,
     /// How many more values the body may contain.
     values_left: &'a Cell<usize>,
 }
@@ -36,8 +35,8 @@ impl<'de> DeserializeSeed<'de> for LimitedValue<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         let values_left = self.values_left.get().checked_sub(1);
-        self.values_left
-            .set(values_left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?);
+        let too_many = || D::Error::custom(format_args!("more than {} values", self.max_values));
+        self.values_left.set(values_left.ok_or_else(too_many)?);
         deserializer.deserialize_any(self)
     }
 }
@@ -108,17 +107,17 @@ mod tests {
             "null", "true", "0", "-1", "18446744073709551615", "1.5e-7", "\"a\\u0000\\ud83e\\udd80\"", "[]",
             "[[1],{}]", "{\"a\":{\"a\":[null]},\"\":false}", " 1 ",
         ] {
-            assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+            assert_eq!(parse(text.as_bytes(), 100).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
         }
     }
 
     #[test]
     fn repeated_names_and_too_many_values_are_rejected() {
         for text in ["{\"a\":1,\"a\":1}", "[{\"b\":{\"a\":1,\"\\u0061\":2}}]", "1 2", "", "{"] {
-            assert!(parse(text.as_bytes()).is_err(), "{text}");
+            assert!(parse(text.as_bytes(), 100).is_err(), "{text}");
         }
         let list = |count: usize| format!("[{}]", vec!["0"; count].join(","));
-        assert!(parse(list(MAX_VALUES - 1).as_bytes()).is_ok());
-        assert!(parse(list(MAX_VALUES).as_bytes()).unwrap_err().to_string().contains("20000 values"));
+        assert!(parse(list(99).as_bytes(), 100).is_ok());
+        assert!(parse(list(100).as_bytes(), 100).unwrap_err().to_string().contains("100 values"));
     }
 }

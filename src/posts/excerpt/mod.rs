@@ -10,7 +10,6 @@ use diesel::sql_types::{Nullable, Text};
 use crate::db::FixedSql;
 use crate::posts::excerpt::extractor::Extractor;
 use crate::posts::excerpt::shortcodes::without_shortcodes;
-use crate::schema::posts;
 
 /// The number of bytes at the beginning of the content that the excerpt is derived from. This bounds the parsing time.
 pub const EXCERPT_SOURCE: usize = 4096;
@@ -37,21 +36,24 @@ fn whole_lines(source: &str) -> &str {
 }
 
 /// The selected columns of [`StoredExcerpt`].
-pub type StoredExcerptColumns = (posts::excerpt, FixedSql<Nullable<Text>>);
+pub type StoredExcerptColumns = (FixedSql<Nullable<Text>>, FixedSql<Nullable<Text>>);
 
-/// The excerpt in a row. Null if an external writer changed the content; the excerpt is then derived at each read.
+/// The excerpt in a row: the description, or the stored beginning of the content. The latter is null if an external
+/// writer changed the content; it is then derived at each read.
 #[derive(Queryable)]
 pub struct StoredExcerpt {
     excerpt: Option<String>,
-    /// The beginning of the content. Null if the excerpt is stored.
+    /// The beginning of the content. Null if there is an excerpt.
     content: Option<String>,
 }
 
 /// The expressions to select for [`StoredExcerpt`]. `substr` counts characters, so it returns more than the first
 /// [`EXCERPT_SOURCE`] bytes if the content is longer.
 pub(crate) fn stored() -> StoredExcerptColumns {
-    let content = "CASE WHEN posts.excerpt IS NULL THEN substr(posts.content, 1, 4097) END";
-    (posts::excerpt, FixedSql::new(content))
+    let excerpt = "coalesce(posts.description, posts.excerpt)";
+    let content =
+        "CASE WHEN posts.description IS NULL AND posts.excerpt IS NULL THEN substr(posts.content, 1, 4097) END";
+    (FixedSql::new(excerpt), FixedSql::new(content))
 }
 
 impl From<StoredExcerpt> for String {

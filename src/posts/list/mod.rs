@@ -21,8 +21,8 @@ use diesel::QueryResult;
 use crate::db::Connection;
 use crate::posts::list::query::{Column, CursorPosition, IndexScan, ListItem, ListQuery, Order, Tier, View};
 
-/// The maximum total size of the contents on a page, in bytes. A page ends before the post that would exceed it, but
-/// always has the first post.
+/// The maximum total size of the contents, tags, authors, and metadata on a page, in bytes. A page ends before the post
+/// that would exceed it, but always has the first post.
 pub const MAX_PAGE_CONTENT: usize = 8 * 1024 * 1024;
 /// The same for callers without a key: twice the largest content of a post.
 pub const MAX_PUBLIC_PAGE_CONTENT: usize = 1024 * 1024;
@@ -52,7 +52,7 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery, max_content: usize) -
         read_items(conn, query, backwards, limit + 1, max_content)?
     };
     let sizes = found.iter().scan(0, |bytes, (_, item)| {
-        *bytes += item.content_bytes();
+        *bytes += item.large_fields();
         Some(*bytes)
     });
     let length = sizes.take(limit).take_while(|bytes| *bytes <= max_content).count().max(1);
@@ -101,7 +101,7 @@ fn read_items(
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));
-            let read: usize = items.iter().map(ListItem::content_bytes).sum();
+            let read: usize = items.iter().map(ListItem::large_fields).sum();
             record_content_size(read, items.len());
             bytes += read;
             found.extend(items.into_iter().map(|item| (tier, item)));
@@ -132,7 +132,7 @@ fn read_in_two_steps(
         let length = if query.view == View::Full { chunk(max_content).min(ids.len()) } else { ids.len() };
         let (next, rest) = ids.split_at(length);
         let items = sql::by_ids(conn, query.view, &next.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
-        let read: usize = items.iter().map(ListItem::content_bytes).sum();
+        let read: usize = items.iter().map(ListItem::large_fields).sum();
         record_content_size(read, items.len());
         bytes += read;
         found.extend(next.iter().map(|(tier, _)| *tier).zip(items));

@@ -245,14 +245,15 @@ impl ListItem {
 
     /// The approximate size of the item in memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        const OTHER_FIELDS: usize = 1024;
-        OTHER_FIELDS + self.content_bytes()
+        const OTHER_FIELDS: usize = 4096;
+        OTHER_FIELDS + self.large_fields()
     }
 
-    pub(crate) fn content_bytes(&self) -> usize {
+    /// The size of the fields that can be large, in bytes.
+    pub(crate) fn large_fields(&self) -> usize {
         match self {
-            Self::Full(post) => post.content.as_ref().map_or(0, String::len),
-            Self::Summary(_) => 0,
+            Self::Full(post) => post.large_fields(),
+            Self::Summary(post) => post.large_fields(),
         }
     }
 }

@@ -8,7 +8,7 @@ use posts_api::posts::input::UpdatePost;
 use posts_api::posts::list::ListPage;
 use posts_api::posts::list::params::ListRequest;
 use posts_api::posts::list::query::ListQuery;
-use posts_api::posts::{list, publish, store};
+use posts_api::posts::{list, patch as post_patch, publish};
 use posts_api::resource::versioned::{Change, Preconditions};
 
 use super::work::rows_read;
@@ -290,7 +290,7 @@ async fn publishing_does_not_recompute_search_words(database: TestDatabase) {
     let change = publish::set_state(&mut conn, 1, &Preconditions::default(), state, Timestamp::now()).unwrap();
     assert!(matches!(change, Change::Done(post) if post.published));
     let patch = UpdatePost { title: Some("New".into()), ..UpdatePost::default() };
-    assert!(store::update(&mut conn, 1, &Preconditions::default(), patch, Timestamp::now()).is_err());
+    assert!(post_patch::apply(&mut conn, 1, &Preconditions::default(), &patch, Timestamp::now()).is_err());
 }
 
 #[on_both]

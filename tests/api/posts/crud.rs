@@ -32,8 +32,8 @@ async fn create_defaults_to_a_draft(api: Api) {
     assert_eq!(
         fields,
         [
-            "content", "created_at", "id", "published", "published_at", "scheduled_for", "slug", "title", "updated_at",
-            "version",
+            "id", "slug", "title", "description", "tags", "authors", "image", "image_alt", "metadata", "content",
+            "published", "published_at", "scheduled_for", "created_at", "updated_at", "version",
         ]
     );
 }

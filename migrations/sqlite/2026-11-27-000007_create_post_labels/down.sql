@@ -1,0 +1,5 @@
+DROP TRIGGER posts_move_labels;
+DROP TRIGGER posts_replace_labels;
+DROP TRIGGER posts_delete_labels;
+DROP TRIGGER posts_insert_labels;
+DROP TABLE post_labels;

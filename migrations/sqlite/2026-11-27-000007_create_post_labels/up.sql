@@ -1,0 +1,100 @@
+-- The tags and authors of the posts, one row each, for the filters and the lists of names. The triggers below derive
+-- the rows from posts; nothing else writes to this table. A row repeats what lists filter and sort by, so that a page of
+-- posts with a tag is a range of one index: a join with posts would read all posts of the tag, or all posts.
+--
+-- kind: 't' for a tag, 'a' for an author.
+-- label: the name in lower case. lower() folds ASCII letters only, as PostgreSQL does with the collation "C".
+-- name: the name as the post spells it.
+--
+-- The primary key is the index of the order by id. The other indexes end with the columns that lists filter by, as those
+-- of posts do.
+CREATE TABLE post_labels (
+    kind          TEXT NOT NULL CHECK (kind IN ('t', 'a')),
+    label         TEXT NOT NULL,
+    published     INTEGER NOT NULL,
+    post_id       INTEGER NOT NULL,
+    published_key TEXT NOT NULL,
+    updated_at    TEXT NOT NULL,
+    title         TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    PRIMARY KEY (kind, label, published, post_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX post_labels_published_key ON post_labels (kind, label, published, published_key, post_id, updated_at);
+CREATE INDEX post_labels_updated_at ON post_labels (kind, label, published, updated_at, post_id, published_key);
+CREATE INDEX post_labels_title ON post_labels (kind, label, published, title, post_id, published_key, updated_at);
+
+INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
+SELECT labels.kind, lower(labels.name), p.published, p.id, p.published_key, p.updated_at, p.title, labels.name
+FROM (
+    SELECT posts.id AS post_id, 't' AS kind, value AS name FROM posts, json_each(tags)
+    UNION ALL SELECT posts.id, 'a', value FROM posts, json_each(authors)
+) AS labels JOIN posts AS p ON p.id = labels.post_id
+WHERE length(labels.name) BETWEEN 1 AND 200
+ON CONFLICT DO NOTHING;
+
+-- The triggers:
+--   1. posts_insert_labels and posts_replace_labels also reject tags and authors that are not strings. The CHECK of the
+--      table cannot read the items of an array.
+--   2. They skip names that no filter can ask for: empty ones, and those of more than 200 characters. Of names that
+--      differ only by the case of ASCII letters, the first one counts.
+--   3. They read the row from posts instead of new: posts_set_version may have changed it since. SQLite does not define
+--      the order of triggers.
+--   4. A post without tags and authors costs one WHEN condition.
+--   5. `kind = … AND label IN (…) AND published = … AND post_id = …` uses the whole primary key. With a row value,
+--      `(kind, label, published, post_id) IN (…)`, SQLite reads all rows of the label.
+CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts
+    WHEN new.tags <> '[]' OR new.authors <> '[]'
+BEGIN
+    SELECT raise(ABORT, 'tags and authors must be arrays of strings')
+    FROM (SELECT type FROM json_each(new.tags) UNION ALL SELECT type FROM json_each(new.authors)) WHERE type <> 'text';
+    INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
+    SELECT labels.kind, lower(labels.name), p.published, p.id, p.published_key, p.updated_at, p.title, labels.name
+    FROM (
+        SELECT 't' AS kind, value AS name FROM json_each(new.tags)
+        UNION ALL SELECT 'a', value FROM json_each(new.authors)
+    ) AS labels CROSS JOIN posts AS p
+    WHERE p.id = new.id AND length(labels.name) BETWEEN 1 AND 200
+    ON CONFLICT DO NOTHING;
+END;
+
+CREATE TRIGGER posts_delete_labels AFTER DELETE ON posts
+    WHEN old.tags <> '[]' OR old.authors <> '[]'
+BEGIN
+    DELETE FROM post_labels WHERE kind = 't' AND label IN (SELECT lower(value) FROM json_each(old.tags))
+        AND published = old.published AND post_id = old.id;
+    DELETE FROM post_labels WHERE kind = 'a' AND label IN (SELECT lower(value) FROM json_each(old.authors))
+        AND published = old.published AND post_id = old.id;
+END;
+
+CREATE TRIGGER posts_replace_labels AFTER UPDATE OF tags, authors ON posts
+    WHEN new.tags <> old.tags OR new.authors <> old.authors
+BEGIN
+    SELECT raise(ABORT, 'tags and authors must be arrays of strings')
+    FROM (SELECT type FROM json_each(new.tags) UNION ALL SELECT type FROM json_each(new.authors)) WHERE type <> 'text';
+    DELETE FROM post_labels WHERE kind = 't' AND label IN (SELECT lower(value) FROM json_each(old.tags))
+        AND published = old.published AND post_id = old.id;
+    DELETE FROM post_labels WHERE kind = 'a' AND label IN (SELECT lower(value) FROM json_each(old.authors))
+        AND published = old.published AND post_id = old.id;
+    INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
+    SELECT labels.kind, lower(labels.name), p.published, p.id, p.published_key, p.updated_at, p.title, labels.name
+    FROM (
+        SELECT 't' AS kind, value AS name FROM json_each(new.tags)
+        UNION ALL SELECT 'a', value FROM json_each(new.authors)
+    ) AS labels CROSS JOIN posts AS p
+    WHERE p.id = new.id AND length(labels.name) BETWEEN 1 AND 200
+    ON CONFLICT DO NOTHING;
+END;
+
+-- If the tags and authors are the same, the rows are updated in place.
+CREATE TRIGGER posts_move_labels AFTER UPDATE OF id, published, title, published_at, updated_at ON posts
+    WHEN (new.tags <> '[]' OR new.authors <> '[]') AND new.tags = old.tags AND new.authors = old.authors
+BEGIN
+    UPDATE post_labels SET (published, post_id, published_key, updated_at, title) =
+        (SELECT published, id, published_key, updated_at, title FROM posts WHERE id = new.id)
+    WHERE kind = 't' AND label IN (SELECT lower(value) FROM json_each(old.tags))
+        AND published = old.published AND post_id = old.id;
+    UPDATE post_labels SET (published, post_id, published_key, updated_at, title) =
+        (SELECT published, id, published_key, updated_at, title FROM posts WHERE id = new.id)
+    WHERE kind = 'a' AND label IN (SELECT lower(value) FROM json_each(old.authors))
+        AND published = old.published AND post_id = old.id;
+END;

@@ -38,6 +38,18 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::timestamp::Timestamptz;
 
+    post_aliases (slug) {
+        slug -> Text,
+        post_id -> Int8,
+        published -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::timestamp::Timestamptz;
+
     posts (id) {
         id -> Int8,
         slug -> Text,
@@ -60,4 +72,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, idempotency_keys, posts,);
+diesel::allow_tables_to_appear_in_same_query!(api_keys, idempotency_keys, post_aliases, posts,);

@@ -6,10 +6,11 @@ pub enum Table {
     Posts,
     ApiKeys,
     IdempotencyKeys,
+    PostAliases,
 }
 
 impl Table {
-    pub const ALL: [Self; 3] = [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys];
+    pub const ALL: [Self; 4] = [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys, Self::PostAliases];
 
     /// The name in SQL, without a schema.
     #[must_use]
@@ -18,6 +19,7 @@ impl Table {
             Self::Posts => "posts",
             Self::ApiKeys => "api_keys",
             Self::IdempotencyKeys => "idempotency_keys",
+            Self::PostAliases => "post_aliases",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Posts: the model, the routes, and the storage.
 
+pub mod aliases;
 pub mod batch;
 mod column_text;
 pub mod errors;

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::db::{Backend, Connection, on};
 use crate::keys;
 use crate::keys::model::StoredKey;
+use crate::posts::aliases;
 use crate::posts::model::Post;
 use crate::schema::posts;
 use crate::transfer::error::Error;
@@ -55,8 +56,8 @@ pub fn export(
     })
 }
 
-/// Copies the posts of a SQLite database to a temporary table that shadows `posts` in this connection. Returns the
-/// trailer from the same snapshot, or `None` on PostgreSQL.
+/// Copies the posts of a SQLite database and their aliases to temporary tables that shadow `posts` and `post_aliases` in
+/// this connection. Returns the trailer from the same snapshot, or `None` on PostgreSQL.
 ///
 /// A read transaction keeps SQLite from truncating its write-ahead log, so the log grows with every write. The program
 /// that reads the export can be slow, and the copy keeps the transaction short.
@@ -67,7 +68,9 @@ fn copy_posts(conn: &mut Connection, contents: Contents) -> QueryResult<Option<T
     sqlite.batch_execute("BEGIN")?;
     let copied = sqlite
         .batch_execute(
-            "CREATE TEMP TABLE posts AS SELECT * FROM main.posts; CREATE UNIQUE INDEX temp.posts_id ON posts (id)",
+            "CREATE TEMP TABLE posts AS SELECT * FROM main.posts; CREATE UNIQUE INDEX temp.posts_id ON posts (id);
+             CREATE TEMP TABLE post_aliases AS SELECT * FROM main.post_aliases;
+             CREATE INDEX temp.post_aliases_post_id ON post_aliases (post_id, created_at, slug)",
         )
         .and_then(|()| Trailer::load(conn, contents));
     let Backend::Sqlite(sqlite) = &mut conn.backend else { return Ok(None) };
@@ -113,14 +116,25 @@ fn write_posts(
             .limit(BATCH_SIZE.into())
             .select(Post::as_select())
             .load(conn))?;
-        let Some(last) = batch.last() else { return Ok(count) };
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(count) };
+        let mut aliases = aliases::store::of_posts(conn, first.id, last.id)?;
         after = last.id;
         for post in &batch {
-            write_line(out, post)?;
+            write_line(out, &ExportedPost { post, aliases: aliases.remove(&post.id).unwrap_or_default() })?;
             count += 1;
         }
         on_progress(TransferProgress { bytes: 0, posts: count, total: u64::try_from(total).ok() });
     }
+}
+
+/// The line of a post.
+#[derive(Serialize)]
+struct ExportedPost<'a> {
+    #[serde(flatten)]
+    post: &'a Post,
+    /// The oldest first. A draft has aliases if it was public before. Omitted if the post has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
 }
 
 fn write_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::db::{MAX_ID, Timestamp};
+use crate::posts::aliases;
 use crate::posts::batch::BatchEntry;
 use crate::posts::input::CreatePost;
 use crate::posts::model;
@@ -14,6 +15,8 @@ use crate::validation::{FieldError, Fields, Input, Invalid};
 /// A post with all its fields. The file must give the title; the other fields have defaults.
 pub(crate) struct ImportedPost {
     pub(crate) entry: BatchEntry,
+    /// Old slugs that redirect to the post, the oldest first.
+    pub(crate) aliases: Vec<String>,
     pub(crate) given_times: GivenTimes,
     /// Set if the slug comes from another system. Such a slug may be changed, because it need not be unique there.
     pub(crate) external_slug: Option<ExternalSlug>,
@@ -73,6 +76,7 @@ impl Input for ImportedPost {
         let created_at = fields.nullable("created_at", model::time).flatten().or(published_at);
         let updated_at = fields.nullable("updated_at", model::time).flatten();
         let version = fields.optional("version", |version| in_range(version, MAX_ID));
+        let aliases = aliases::model::read(fields);
         let mut entry = BatchEntry::new(post?, Timestamp::now());
         entry.id = id.flatten();
         let row = &mut entry.row;
@@ -88,7 +92,7 @@ impl Input for ImportedPost {
         row.created_at = created_at.unwrap_or(row.created_at);
         row.updated_at = updated_at.unwrap_or(row.updated_at);
         row.version = version.unwrap_or(row.version);
-        Some(Self { entry, given_times, external_slug: None })
+        Some(Self { entry, aliases, given_times, external_slug: None })
     }
 }
 

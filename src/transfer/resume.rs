@@ -21,9 +21,9 @@ impl ImportedPost {
         self.entry.id.is_some() || self.entry.base.is_none() || self.given_times.created_at
     }
 
-    /// Compares all fields, except the content and the excerpt derived from it.
+    /// Compares all fields, except the content, the excerpt derived from it, and the aliases, which later renames change.
     fn matches(&self, stored: &PostSummary) -> bool {
-        let Self { entry: BatchEntry { id, base, row }, given_times, external_slug } = self;
+        let Self { entry: BatchEntry { id, base, row }, given_times, external_slug, aliases: _ } = self;
         let has_slug = row.slug == stored.slug || (external_slug.is_some() && is_numbered(&stored.slug, &row.slug));
         let is_candidate =
             id.is_none_or(|id| id == stored.id) && (base.is_some() || has_slug) && row.title == stored.title;

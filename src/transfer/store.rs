@@ -4,17 +4,19 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, on};
+use crate::db::{Connection, Timestamp, on};
 use crate::keys::store as key_store;
 use crate::keys::store::Restored;
-use crate::posts::batch;
+use crate::posts::aliases::store::NewAlias;
 use crate::posts::batch::{BatchEntry, BatchOutcome};
 use crate::posts::input::OnConflict;
+use crate::posts::{aliases, batch};
 use crate::schema::posts;
 use crate::transfer::diagnostics::Diagnostic;
 use crate::transfer::error::Error;
 use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
 use crate::transfer::keys::ImportedKey;
+use crate::transfer::printable::quoted;
 use crate::transfer::report::Report;
 use crate::transfer::resume;
 use crate::transfer::source::ImportRecord;
@@ -79,6 +81,7 @@ fn remove_stored(
 struct Submitted {
     id: Option<i64>,
     slug: Option<ExternalSlug>,
+    aliases: Vec<String>,
 }
 
 fn store_posts(
@@ -92,11 +95,12 @@ fn store_posts(
     }
     number_slugs(conn, &mut posts, is_resumable)?;
     let submit = |located: Located<ImportedPost>| {
-        let (location, ImportedPost { entry, external_slug, .. }) = located.with_value(());
-        (location.with_value(Submitted { id: entry.id, slug: external_slug }).0, entry)
+        let (location, ImportedPost { entry, external_slug, aliases, .. }) = located.with_value(());
+        (location.with_value(Submitted { id: entry.id, slug: external_slug, aliases }).0, entry)
     };
     let (submitted, entries): (Vec<Located<Submitted>>, Vec<BatchEntry>) = posts.into_iter().map(submit).unzip();
     let outcomes = batch::store(conn, entries, OnConflict::Error)?;
+    let mut aliases = Vec::new();
     for (mut post, (outcome, slug)) in submitted.into_iter().zip(outcomes) {
         let reason = match (outcome, post.value.id) {
             (BatchOutcome::SlugTaken, _) => format!("/slug: {slug} is already in use"),
@@ -108,10 +112,32 @@ fn store_posts(
                 for note in slug_note.into_iter().chain(notes) {
                     report.notes.push(post.diagnostic(note));
                 }
+                let given = std::mem::take(&mut post.value.aliases);
+                let (location, _) = post.with_value(());
+                aliases.push((location, slug, given));
                 continue;
             }
         };
         report.skipped.push(post.diagnostic(reason));
+    }
+    store_aliases(conn, &aliases, report)
+}
+
+/// Adds the aliases to the posts with these slugs, and reports those that were not stored.
+fn store_aliases(
+    conn: &mut Connection,
+    posts: &[(Located<()>, String, Vec<String>)],
+    report: &mut Report,
+) -> Result<(), Error> {
+    let new = posts.iter().flat_map(|(location, post, aliases)| {
+        aliases.iter().map(move |alias| NewAlias { item: location, post: post.clone(), alias: alias.clone() })
+    });
+    let new: Vec<_> = new.collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    for (NewAlias { item: location, alias, .. }, reason) in aliases::store::add(conn, new, Timestamp::now())? {
+        report.notes.push(location.diagnostic(format!("the alias {} {reason}; it was not stored", quoted(&alias))));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -57,8 +57,9 @@ impl<'a> JsonMembers<'a> {
         serde_json::from_str(raw).map(Some).map_err(|error| format!("/{name}: {error}"))
     }
 
-    /// The members as an object in which an array or object is empty, because no field that is read has such a value.
-    /// So the depth of a value does not matter.
+    /// The members as an object in which an object is empty, because no field that is read has such a value. An array has
+    /// at most its first [`MAX_ITEMS`] items, and the arrays in it are empty. So the depth and the length of a value do
+    /// not matter.
     pub(super) fn into_shallow_object(self) -> Result<Value, String> {
         let unknown = self.unknown.into_iter().map(|name| Ok((name, Value::Null)));
         let read = self.read.into_iter().map(|(name, raw)| Ok((name.to_owned(), shallow_value(raw.get())?)));
@@ -66,8 +67,21 @@ impl<'a> JsonMembers<'a> {
     }
 }
 
-/// Parses a string, number, boolean, or null. Returns an empty array or object for any other.
+/// The items of an array that are read: one more than any field may have.
+const MAX_ITEMS: usize = 51;
+
+/// Parses a string, number, boolean, null, or array of such values. Returns an empty object for an object.
 pub(super) fn shallow_value(raw: &str) -> Result<Value, String> {
+    if !raw.starts_with('[') {
+        return scalar(raw);
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(raw);
+    let items = deserializer.deserialize_seq(ItemsVisitor).map_err(invalid_json)?;
+    items.into_iter().map(|item| scalar(item.get())).collect::<Result<_, _>>().map(Value::Array)
+}
+
+/// Parses a string, number, boolean, or null. Returns an empty array or object for any other.
+fn scalar(raw: &str) -> Result<Value, String> {
     match raw.as_bytes().first() {
         Some(b'[') => Ok(Value::Array(Vec::new())),
         Some(b'{') => Ok(Value::Object(serde_json::Map::new())),
@@ -77,6 +91,27 @@ pub(super) fn shallow_value(raw: &str) -> Result<Value, String> {
 
 fn invalid_json(error: serde_json::Error) -> String {
     if error.is_data() { error.to_string() } else { format!("invalid JSON: {error}") }
+}
+
+/// Stores the first [`MAX_ITEMS`] items of an array.
+struct ItemsVisitor;
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut first = Vec::new();
+        while first.len() < MAX_ITEMS {
+            let Some(item) = items.next_element()? else { return Ok(first) };
+            first.push(item);
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(first)
+    }
 }
 
 struct MembersSeed(&'static [&'static str]);

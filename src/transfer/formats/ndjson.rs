@@ -70,7 +70,7 @@ fn skip_line(input: &mut impl BufRead) -> Result<(), Error> {
 
 const NAMES: &[&str] = &[
     "api_key", "last_ids", "id", "slug", "title", "content", "published", "published_at", "scheduled_for",
-    "created_at", "updated_at", "version",
+    "created_at", "updated_at", "version", "aliases",
 ];
 
 fn parse_line(line: &[u8]) -> Result<ImportRecord, String> {

@@ -42,14 +42,18 @@ fn revert_last(conn: &mut Connection, files: &FileBasedMigrations) -> bool {
     false
 }
 
-/// A PostgreSQL database with two pending migrations. The first one, `search_posts`, adds a column to `posts`: it needs
-/// an ACCESS EXCLUSIVE lock.
+/// A PostgreSQL database in which `search_posts` and the later migrations are pending. The first one adds a column to
+/// `posts`: it needs an ACCESS EXCLUSIVE lock.
 fn with_pending_migrations() -> Option<TestDatabase> {
     let database = TestDatabase::create(Engine::Postgres)?;
     database.migrate();
     let mut conn = database.connect();
     let files = FileBasedMigrations::from_path(directory(Engine::Postgres)).unwrap();
-    assert!(revert_last(&mut conn, &files) && revert_last(&mut conn, &files));
+    let is_applied = "SELECT count(*) AS number FROM information_schema.columns
+        WHERE table_name = 'posts' AND column_name = 'search'";
+    while database.query_number(is_applied) > 0 {
+        assert!(revert_last(&mut conn, &files));
+    }
     Some(database)
 }
 
@@ -81,7 +85,7 @@ async fn waiting_for_a_long_reader_does_not_block_others() {
     read_until_lock_timeout(&database, &migration).await;
     execute(&mut long_read, "ROLLBACK");
     assert!(migration.wait_for_exit().await.success(), "{}", migration.stderr());
-    assert!(migration.stdout().starts_with("applied 2 migrations"), "{}", migration.stdout());
+    assert!(migration.stdout().contains("search_posts"), "{}", migration.stdout());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! One post or a batch of posts: create, read, update, publish, schedule, delete.
 
+mod aliases;
 mod backend_parity;
 mod batch;
 mod conditional_requests;

@@ -1,5 +1,6 @@
 //! The `import` and `export` commands.
 
+mod aliases;
 mod cases;
 mod ghost;
 mod ghost_visibility;

@@ -1,0 +1,10 @@
+DROP TRIGGER posts_truncate_aliases ON posts;
+DROP TRIGGER posts_delete_aliases ON posts;
+DROP TRIGGER posts_update_aliases ON posts;
+DROP TRIGGER posts_remove_alias ON posts;
+DROP FUNCTION posts_delete_aliases();
+DROP FUNCTION posts_update_aliases();
+DROP FUNCTION posts_remove_alias();
+DROP TABLE post_aliases;
+DROP FUNCTION post_aliases_remove_oldest();
+DROP FUNCTION post_aliases_check_slug();

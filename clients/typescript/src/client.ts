@@ -4,7 +4,7 @@ import { type ETag, etagOf, withETag } from './etag.js';
 import { type Client, createClient, createConfig } from './generated/client/index.js';
 import * as api from './generated/sdk.gen.js';
 import type * as generated from './generated/index.js';
-import type { ApiKeys, CreateApiKey, CreatedApiKey, PostLabel, Redirect } from './generated/index.js';
+import type { ApiKeys, CreateApiKey, CreatedApiKey, Label, Redirect } from './generated/index.js';
 import { type LabelQuery, List, type RedirectQuery } from './lists.js';
 import type { Batch, BatchResponse, CreatePost, Metadata, Post, PutPost, UpdatePost } from './post.js';
 import { type ListQuery, type PostOf, toParameters, type View } from './query.js';
@@ -97,9 +97,9 @@ export function createPostsClient<M extends object = Metadata>(options: PostsCli
 export class PostsClient<M extends object = Metadata> {
   readonly posts: Posts<M>;
   /** The tags of the published posts. */
-  readonly tags: List<LabelQuery, PostLabel>;
+  readonly tags: List<LabelQuery, Label>;
   /** The authors of the published posts. */
-  readonly authors: List<LabelQuery, PostLabel>;
+  readonly authors: List<LabelQuery, Label>;
   /** The old slugs of the published posts. */
   readonly redirects: List<RedirectQuery, Redirect>;
   readonly keys: Keys;

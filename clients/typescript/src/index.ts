@@ -21,7 +21,7 @@ export type {
   CreateApiKey,
   CreatedApiKey,
   FieldError,
-  PostLabel,
+  Label,
   Redirect,
 } from './generated/index.js';
 export type { ForwardPage, LabelQuery, List, RedirectQuery } from './lists.js';

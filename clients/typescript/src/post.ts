@@ -4,12 +4,13 @@ import type * as api from './generated/index.js';
 export type Metadata = Record<string, unknown>;
 
 type WithMetadata<T, M> = Omit<T, 'metadata'> & { metadata: M };
-type WithOptionalMetadata<T, M> = Omit<T, 'metadata'> & { metadata?: M };
+type WithOptionalMetadata<T, M> = Omit<T, 'metadata'> & { metadata?: M | null };
 
 /** A JSON Merge Patch (RFC 7396) of `T`: omitted members keep their value, null removes a member. */
-export type MergePatch<T> = {
-  [K in keyof T]?: (NonNullable<T[K]> extends readonly unknown[] ? T[K] : T[K] extends object ? MergePatch<T[K]> : T[K]) | null;
-};
+export type MergePatch<T> = { [K in keyof T]?: PatchedMember<T[K]> | null };
+
+// Distributes over unions, so that it applies to the object of `object | undefined`.
+type PatchedMember<T> = T extends readonly unknown[] ? T : T extends object ? MergePatch<T> : T;
 
 /** A post. `M` is the type of its `metadata`. */
 export interface Post<M extends object = Metadata> extends WithMetadata<api.Post, M> {}
@@ -22,7 +23,7 @@ export interface CreatePost<M extends object = Metadata> extends WithOptionalMet
 export interface PutPost<M extends object = Metadata> extends WithOptionalMetadata<api.PutPost, M> {}
 
 export interface UpdatePost<M extends object = Metadata>
-  extends WithOptionalMetadata<api.UpdatePost, MergePatch<M> | null> {}
+  extends WithOptionalMetadata<api.UpdatePost, MergePatch<M>> {}
 
 /** Posts to create in one transaction. */
 export interface Batch<M extends object = Metadata> extends Omit<api.Batch, 'posts'> {

@@ -69,6 +69,7 @@ same<typeof knownLabels extends null ? true : null extends typeof knownLabels ? 
 /** An interface has no index signature, so it is not assignable to `Record<string, unknown>`. */
 interface Meta {
   canonical_url?: string;
+  card?: { title: string; width: number };
   seo: { title: string; keywords: string[] };
 }
 const typed = createPostsClient<Meta>({ baseUrl: 'http://127.0.0.1:8080' });
@@ -79,6 +80,7 @@ same<ReturnType<typeof typed.posts.list<'summary'>>, Promise<Page<PostSummary<Me
 const typedBatch = await typed.posts.batch({ posts: [{ title: 'a', metadata: { seo: { title: 'a', keywords: [] } } }] });
 same<typeof typedBatch, BatchResponse<Meta>>(true);
 await typed.posts.update(1, { metadata: { seo: { title: 'b' }, canonical_url: null } }, { ifMatch: typedPost });
+await typed.posts.update(1, { metadata: { card: { width: 1 } } });
 await typed.posts.update(1, { metadata: null });
 const tagOfTyped: ETag = typedPost;
 // @ts-expect-error -- not in the type of the metadata

@@ -20,6 +20,7 @@ export async function listByLabel(
   const page = await posts.list<'summary'>({ ...query, ...(cursor && { cursor }) });
   const names = page.items[0]?.[field === 'tag' ? 'tags' : 'authors'];
   if (!names) return undefined;
-  const folded = requested.toLowerCase();
-  return { name: names.find((name) => name.toLowerCase() === folded) ?? requested, page };
+  return { name: names.find((name) => fold(name) === fold(requested)) ?? requested, page };
 }
+
+const fold = (name: string): string => name.normalize('NFC').toLowerCase();

@@ -51,4 +51,16 @@ pub const ROUTES: &[Operation] = &[
     operation!(EDITOR, posts::handlers, delete_post, [NOT_FOUND]),
     operation!(EDITOR, posts::handlers, publish_post, [NOT_FOUND]),
     operation!(EDITOR, posts::handlers, unpublish_post, [NOT_FOUND]),
+    operation!(
+        ANYONE,
+        posts::labels::handlers,
+        list_tags,
+        [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE]
+    ),
+    operation!(
+        ANYONE,
+        posts::labels::handlers,
+        list_authors,
+        [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE]
+    ),
 ];

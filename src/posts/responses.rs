@@ -14,10 +14,10 @@ use crate::http::representation::{CacheScope, Representation};
 use crate::http::transport::memory_budget::{BudgetExhausted, MemoryBudget, Reservation, Share};
 use crate::keys::auth::Caller;
 use crate::posts::batch::{BatchOutcome, BatchOutcomes};
-use crate::posts::list::count;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
 use crate::posts::list::query::ListItem;
+use crate::posts::list::{ListPage, count};
 use crate::posts::model::{MAX_CONTENT, Post};
 use crate::posts::store::{ReadScope, is_new};
 use crate::posts::{errors, etag, list};
@@ -43,17 +43,32 @@ fn share(caller: Caller) -> Share {
 type Counted<T> = (T, Reservation);
 
 /// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads only
-/// a few rows by index, so it may run inline. `body` receives a reservation for its memory and adjusts it.
-async fn read<T: Send + 'static>(
+/// a few rows by index, so it may run inline. Reserves `max_bytes` of memory for the value, and then only as much as
+/// `bytes` says that it occupies.
+pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
+    budget: &MemoryBudget,
     caller: Caller,
     is_indexed: bool,
-    body: impl Fn(&mut Connection) -> QueryResult<Result<Counted<T>, BudgetExhausted>> + Send + Sync + 'static,
+    max_bytes: usize,
+    body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
+    bytes: impl Fn(&T) -> usize + Send + Sync + 'static,
 ) -> Result<Counted<T>, ApiError> {
+    let (budget, share) = (budget.clone(), share(caller));
+    // Memory is reserved when a connection is available: requests that wait for one occupy none.
+    let counted = move |conn: &mut Connection| {
+        let mut memory = match budget.reserve_read(share, max_bytes) {
+            Ok(memory) => memory,
+            Err(exhausted) => return Ok(Err(exhausted)),
+        };
+        let value = body(conn)?;
+        let bytes = bytes(&value);
+        Ok::<Result<_, BudgetExhausted>, _>(memory.resize(bytes).map(|()| (value, memory)))
+    };
     let result = match cache_scope(caller) {
-        CacheScope::Public => database.read_public(is_indexed, body).await,
-        CacheScope::Private if is_indexed => database.read_inline(body).await,
-        CacheScope::Private => database.read(body).await,
+        CacheScope::Public => database.read_public(is_indexed, counted).await,
+        CacheScope::Private if is_indexed => database.read_inline(counted).await,
+        CacheScope::Private => database.read(counted).await,
     };
     Ok(result??)
 }
@@ -65,19 +80,8 @@ pub(crate) async fn post(
     caller: Caller,
     find: impl Fn(&mut Connection) -> QueryResult<Option<Post>> + Send + Sync + 'static,
 ) -> Result<Representation, ApiError> {
-    let budget = budget.clone();
-    let share = share(caller);
-    // Memory is reserved when a connection is available: requests that wait for one occupy none.
-    let read_post = move |conn: &mut Connection| {
-        let mut memory = match budget.reserve_read(share, MAX_CONTENT) {
-            Ok(memory) => memory,
-            Err(exhausted) => return Ok(Err(exhausted)),
-        };
-        let post = find(conn)?;
-        let bytes = post.as_ref().map_or(0, Post::large_fields);
-        Ok(memory.resize(bytes).map(|()| (post, memory)))
-    };
-    let (post, memory) = read(database, caller, true, read_post).await?;
+    let bytes = |post: &Option<Post>| post.as_ref().map_or(0, Post::large_fields);
+    let (post, memory) = read(database, budget, caller, true, MAX_CONTENT, find, bytes).await?;
     let post = post.ok_or(NOT_FOUND)?;
     Representation::of_read(tag(&post), None, &post, memory)
 }
@@ -96,23 +100,16 @@ pub(crate) async fn page(
     query_string: &str,
 ) -> Result<Representation, ApiError> {
     let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
-    let budget = budget.clone();
-    let share = share(caller);
     let (max_content, max_exact) = match caller {
         Caller::Anonymous => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
         Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
     };
     let read_page = move |conn: &mut Connection| {
-        let mut memory = match budget.reserve_read(share, max_content) {
-            Ok(memory) => memory,
-            Err(exhausted) => return Ok(Err(exhausted)),
-        };
         let page = list::read_page(conn, &query, max_content)?;
-        let bytes = page.items.iter().map(ListItem::memory).sum();
-        let total = count::total(conn, &query.filter, count, max_exact)?;
-        Ok(memory.resize(bytes).map(|()| ((page, total), memory)))
+        Ok((page, count::total(conn, &query.filter, count, max_exact)?))
     };
-    let ((page, total), memory) = read(database, caller, is_indexed, read_page).await?;
+    let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();
+    let ((page, total), memory) = read(database, budget, caller, is_indexed, max_content, read_page, bytes).await?;
     let page = PostPage::new(&request, page, total);
     Representation::of_hashed_read(page.link(path, query_string), &page, memory)
 }

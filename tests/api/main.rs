@@ -19,4 +19,5 @@ mod posts;
 mod security;
 mod sqlite;
 mod support;
+mod tags_and_authors;
 mod transfer;

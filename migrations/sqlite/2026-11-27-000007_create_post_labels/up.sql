@@ -6,6 +6,9 @@
 -- label: the name in lower case. lower() folds ASCII letters only, as PostgreSQL does with the collation "C".
 -- name: the name as the post spells it.
 --
+-- In each index, published precedes label: the names of published posts are adjacent, and a list of them never reads
+-- those of drafts.
+--
 -- The primary key is the index of the order by id. The other indexes end with the columns that lists filter by, as those
 -- of posts do.
 CREATE TABLE post_labels (
@@ -17,11 +20,11 @@ CREATE TABLE post_labels (
     updated_at    TEXT NOT NULL,
     title         TEXT NOT NULL,
     name          TEXT NOT NULL,
-    PRIMARY KEY (kind, label, published, post_id)
+    PRIMARY KEY (kind, published, label, post_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX post_labels_published_key ON post_labels (kind, label, published, published_key, post_id, updated_at);
-CREATE INDEX post_labels_updated_at ON post_labels (kind, label, published, updated_at, post_id, published_key);
-CREATE INDEX post_labels_title ON post_labels (kind, label, published, title, post_id, published_key, updated_at);
+CREATE INDEX post_labels_published_key ON post_labels (kind, published, label, published_key, post_id, updated_at);
+CREATE INDEX post_labels_updated_at ON post_labels (kind, published, label, updated_at, post_id, published_key);
+CREATE INDEX post_labels_title ON post_labels (kind, published, label, title, post_id, published_key, updated_at);
 
 INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
 SELECT labels.kind, lower(labels.name), p.published, p.id, p.published_key, p.updated_at, p.title, labels.name
@@ -41,7 +44,7 @@ ON CONFLICT DO NOTHING;
 --      the order of triggers.
 --   4. A post without tags and authors costs one WHEN condition.
 --   5. `kind = … AND label IN (…) AND published = … AND post_id = …` uses the whole primary key. With a row value,
---      `(kind, label, published, post_id) IN (…)`, SQLite reads all rows of the label.
+--      `(kind, published, label, post_id) IN (…)`, SQLite reads all rows of the label.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts
     WHEN new.tags <> '[]' OR new.authors <> '[]'
 BEGIN

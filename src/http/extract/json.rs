@@ -11,11 +11,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use crate::http::ApiError;
-use crate::http::extract::json_tree;
 use crate::http::transport::memory_budget::BudgetExhausted;
 use crate::http::transport::request_body::{GROWTH, is_out_of_memory};
 use crate::validation;
-use crate::validation::Input;
+use crate::validation::{Input, json_tree};
 
 /// The size limit of a body, unless the route has its own: 1 MiB.
 pub const BODY_LIMIT: usize = 1024 * 1024;

@@ -2,6 +2,5 @@
 
 pub mod idempotency_key;
 pub mod json;
-mod json_tree;
 pub mod preconditions;
 pub mod query;

@@ -100,3 +100,40 @@ macro_rules! query_params {
     };
 }
 pub(crate) use query_params;
+
+/// Declares a parameter with a fixed set of values. The first one is the default.
+macro_rules! enum_param {
+    ($name:ident($type:ty) { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
+        pub(crate) struct $name($type);
+
+        impl $crate::http::extract::query::QueryValue for $name {
+            fn parse(text: &str) -> Result<Self, std::borrow::Cow<'static, str>> {
+                match text {
+                    $default => Ok(Self($value)),
+                    $($text => Ok(Self($other)),)*
+                    _ => Err(concat!("must be one of ", $default, $(", ", $text,)*).into()),
+                }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self($value)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let values = [$default, $($text,)*];
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .enum_values(Some(values))
+                    .default(Some($default.into()))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    };
+}
+pub(crate) use enum_param;

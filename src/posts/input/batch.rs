@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use utoipa::ToSchema;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use crate::posts::input::CreatePost;
+use crate::posts::input::new_post::CreatePost;
 use crate::validation::{Fields, Input, Invalid};
 
 /// Posts to store together, all or none.

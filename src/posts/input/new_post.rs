@@ -70,9 +70,9 @@ new_post_types! {
     /// removed.
     #[schema(example = "Where this blog begins.", min_length = 1, max_length = 500)]
     description: Option<String> = |fields, name| nullable(fields, name, model::description),
-    #[schema(schema_with = schemas::tags_input)]
+    #[schema(schema_with = schemas::tags_input, required = false)]
     tags: Vec<String> = |fields, name| label_list(fields, name, LabelKind::Tag),
-    #[schema(schema_with = schemas::authors_input)]
+    #[schema(schema_with = schemas::authors_input, required = false)]
     authors: Vec<String> = |fields, name| label_list(fields, name, LabelKind::Author),
     /// An `https:` or `http:` URL, or a path that begins with one slash.
     #[schema(example = "/images/hello.jpg", min_length = 1, max_length = 2000)]
@@ -80,7 +80,7 @@ new_post_types! {
     /// The alternative text of the image, at most 500 characters. Empty if the image is decorative.
     #[schema(example = "A hand that waves", max_length = 500)]
     image_alt: Option<String> = |fields, name| nullable(fields, name, image::alt),
-    #[schema(schema_with = schemas::metadata_input)]
+    #[schema(schema_with = schemas::metadata_input, required = false)]
     metadata: Metadata =
         |fields: &mut Fields, name| Some(fields.nullable_tree(name, metadata::parse).flatten().unwrap_or_default()),
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.

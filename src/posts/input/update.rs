@@ -40,9 +40,9 @@ pub struct UpdatePost {
     /// removed. Null removes the description.
     #[schema(required = false, value_type = Option<String>, example = "Where this blog begins.", min_length = 1, max_length = 500)]
     pub description: Option<Option<String>>,
-    #[schema(schema_with = schemas::tags_input)]
+    #[schema(schema_with = schemas::tags_input, required = false)]
     pub tags: Option<JsonText>,
-    #[schema(schema_with = schemas::authors_input)]
+    #[schema(schema_with = schemas::authors_input, required = false)]
     pub authors: Option<JsonText>,
     /// An `https:` or `http:` URL, or a path that begins with one slash. Null removes the image.
     #[schema(required = false, value_type = Option<String>, example = "/images/hello.jpg", min_length = 1, max_length = 2000)]
@@ -51,7 +51,7 @@ pub struct UpdatePost {
     #[schema(required = false, value_type = Option<String>, example = "A hand that waves", max_length = 500)]
     pub image_alt: Option<Option<String>>,
     // The result depends on the stored metadata, see `store::update`.
-    #[schema(schema_with = schemas::metadata_patch)]
+    #[schema(schema_with = schemas::metadata_patch, required = false)]
     #[diesel(skip_update)]
     pub metadata: Option<MetadataPatch>,
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.

@@ -1,14 +1,21 @@
-//! Tags and authors: the rules for their names.
+//! Tags and authors: the rules for their names, and the lists of those that published posts have.
+
+pub mod handlers;
+pub mod page;
+pub mod params;
+pub mod query;
+pub mod store;
 
 use std::collections::HashMap;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::validation::{FieldError, Invalid, JsonValue};
 
 /// What a label says about a post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum LabelKind {
     Tag,
     Author,

@@ -1,10 +1,7 @@
 //! The response of the list: its JSON and its `Link` header.
 
-use std::borrow::Cow;
-
 use actix_web::http::header::HeaderValue;
 use serde::Serialize;
-use url::form_urlencoded;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -15,6 +12,7 @@ use crate::posts::list::count::Total;
 use crate::posts::list::params::ListRequest;
 use crate::posts::list::query::ListItem;
 use crate::posts::model::{Post, PostSummary};
+use crate::resource::paging;
 
 /// A page of posts.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,19 +90,6 @@ impl PostPage {
     /// The `Link` header (RFC 8288) with the URLs of the first, next, and previous pages.
     #[must_use]
     pub fn link(&self, path: &str, query: &str) -> Option<HeaderValue> {
-        let parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-            form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor").collect();
-        let link = |relation: &str, cursor: Option<&str>| {
-            let mut pairs = form_urlencoded::Serializer::new(String::new());
-            pairs.extend_pairs(&parameters).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
-            let query = pairs.finish();
-            let separator = if query.is_empty() { "" } else { "?" };
-            format!("<{path}{separator}{query}>; rel=\"{relation}\"")
-        };
-        let adjacent = [("next", &self.next_cursor), ("prev", &self.prev_cursor)]
-            .into_iter()
-            .filter_map(|(relation, cursor)| cursor.as_deref().map(|cursor| link(relation, Some(cursor))));
-        let links: Vec<String> = std::iter::once(link("first", None)).chain(adjacent).collect();
-        HeaderValue::from_str(&links.join(", ")).ok()
+        paging::link(path, query, self.next_cursor.as_deref(), self.prev_cursor.as_deref())
     }
 }

@@ -2,19 +2,16 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use crate::db::Timestamp;
 use crate::http::ApiError;
-use crate::http::extract::query::{QueryValue, invalid_parameter, query_params};
+use crate::http::extract::query::{QueryValue, enum_param, invalid_parameter, query_params};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
 use crate::posts::model;
-use crate::resource::paging;
+use crate::resource::paging::{LimitParam, ListId};
 
 query_params! {
     /// The parameters of the list.
@@ -63,42 +60,6 @@ query_params! {
     }
 }
 
-/// Declares a parameter with a fixed set of values. The first one is the default.
-macro_rules! enum_param {
-    ($name:ident($type:ty) { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
-        pub(crate) struct $name($type);
-
-        impl QueryValue for $name {
-            fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
-                match text {
-                    $default => Ok(Self($value)),
-                    $($text => Ok(Self($other)),)*
-                    _ => Err(concat!("must be one of ", $default, $(", ", $text,)*).into()),
-                }
-            }
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self($value)
-            }
-        }
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                let values = [$default, $($text,)*];
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .enum_values(Some(values))
-                    .default(Some($default.into()))
-                    .into()
-            }
-        }
-
-        impl ToSchema for $name {}
-    };
-}
-
 enum_param! {
     SortParam(Sort) {
         "-id" => Sort::By(Column::Id, Order::Descending),
@@ -123,16 +84,6 @@ enum_param! {
 
 enum_param! {
     CountParam(Count) { "none" => Count::None, "exact" => Count::Exact, "estimated" => Count::Estimated, }
-}
-
-pub(crate) struct LimitParam(u8);
-
-impl QueryValue for LimitParam {
-    /// Rejects signs and leading zeros, so that each number has only one representation.
-    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
-        let limit = if text.starts_with(['+', '0']) { None } else { text.parse().ok() };
-        limit.filter(|limit| (1..=100).contains(limit)).map(Self).ok_or("must be an integer between 1 and 100".into())
-    }
 }
 
 pub(crate) struct TimeParam(Timestamp);
@@ -180,18 +131,6 @@ pub struct ListRequest {
     list: ListId,
 }
 
-/// Identifies a list by its filter and order.
-type ListId = u64;
-
-/// The contents of a cursor.
-#[derive(Serialize, Deserialize)]
-struct Cursor<P> {
-    #[serde(rename = "l")]
-    list: ListId,
-    #[serde(flatten)]
-    position: P,
-}
-
 impl ListRequest {
     /// # Errors
     /// A parameter is unknown, repeated, or invalid, or the cursor belongs to another list.
@@ -214,10 +153,10 @@ impl ListRequest {
             updated_before: params.updated_before.map(|TimeParam(time)| time),
             search,
         };
-        let LimitParam(limit) = params.limit.unwrap_or(LimitParam(20));
+        let LimitParam(limit) = params.limit.unwrap_or_default();
         let ViewParam(view) = params.view.unwrap_or_default();
         let CountParam(count) = params.count.unwrap_or_default();
-        let list = list_id(&filter, sort)?;
+        let list = ListId::of(&(&filter, sort))?;
         let position = params.cursor.map(|cursor| decode(&cursor, list, sort)).transpose()?;
         Ok(Self { query: ListQuery { filter, sort, limit, position, view }, count, list })
     }
@@ -231,7 +170,7 @@ impl ListRequest {
     /// The cursor of another page of this list.
     #[must_use]
     pub fn cursor(&self, position: &CursorPosition) -> String {
-        paging::encode(&Cursor { list: self.list, position })
+        self.list.cursor(position)
     }
 }
 
@@ -248,18 +187,6 @@ fn slugs(params: Vec<SlugParam>) -> Result<Vec<String>, ApiError> {
 }
 
 fn decode(cursor: &str, list: ListId, sort: Sort) -> Result<CursorPosition, ApiError> {
-    let cursor: Cursor<CursorPosition> = paging::decode(cursor)?;
-    if cursor.list == list && sort.accepts(&cursor.position) {
-        Ok(cursor.position)
-    } else {
-        Err(ApiError::InvalidCursor)
-    }
-}
-
-/// The id of the list with this filter and order, which is the same on every instance.
-fn list_id(filter: &Filter, sort: Sort) -> Result<ListId, ApiError> {
-    let list = serde_json::to_vec(&(filter, sort)).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
-    let digest: [u8; 32] = Sha256::digest(list).into();
-    // Keeps 53 bits: every JSON parser preserves integers up to 2^53.
-    Ok(u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11)
+    let position = list.position(cursor)?;
+    if sort.accepts(&position) { Ok(position) } else { Err(ApiError::InvalidCursor) }
 }

@@ -10,6 +10,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::posts::input::CreatePost;
+use crate::validation::{Input, json_tree};
+
 /// The members of one object.
 #[derive(Debug, Default)]
 pub(super) struct JsonMembers<'a> {
@@ -57,12 +60,15 @@ impl<'a> JsonMembers<'a> {
         serde_json::from_str(raw).map(Some).map_err(|error| format!("/{name}: {error}"))
     }
 
-    /// The members as an object in which an object is empty, because no field that is read has such a value. An array has
-    /// at most its first [`MAX_ITEMS`] items, and the arrays in it are empty. So the depth and the length of a value do
-    /// not matter.
-    pub(super) fn into_shallow_object(self) -> Result<Value, String> {
+    /// The members as an object. The objects in it are empty, and so are the arrays in arrays, except for those of the
+    /// members `nested`; an array has at most its first [`MAX_ITEMS`] items. So the depth and the length of a value that no
+    /// field can have do not matter.
+    pub(super) fn into_object(self, nested: &[&str]) -> Result<Value, String> {
         let unknown = self.unknown.into_iter().map(|name| Ok((name, Value::Null)));
-        let read = self.read.into_iter().map(|(name, raw)| Ok((name.to_owned(), shallow_value(raw.get())?)));
+        let read = self.read.into_iter().map(|(name, raw)| {
+            let value = if nested.contains(&name) { nested_value(raw.get()) } else { shallow_value(raw.get()) };
+            Ok((name.to_owned(), value?))
+        });
         read.chain(unknown).collect::<Result<_, _>>().map(Value::Object)
     }
 }
@@ -87,6 +93,11 @@ fn scalar(raw: &str) -> Result<Value, String> {
         Some(b'{') => Ok(Value::Object(serde_json::Map::new())),
         _ => serde_json::from_str(raw).map_err(invalid_json),
     }
+}
+
+/// Parses any value, with the limits of a request body.
+fn nested_value(raw: &str) -> Result<Value, String> {
+    json_tree::parse(raw.as_bytes(), <CreatePost as Input>::MAX_VALUES).map_err(invalid_json)
 }
 
 fn invalid_json(error: serde_json::Error) -> String {

@@ -69,9 +69,11 @@ fn skip_line(input: &mut impl BufRead) -> Result<(), Error> {
 }
 
 const NAMES: &[&str] = &[
-    "api_key", "last_ids", "id", "slug", "title", "content", "published", "published_at", "scheduled_for",
-    "created_at", "updated_at", "version", "aliases",
+    "api_key", "last_ids", "id", "slug", "title", "description", "tags", "authors", "image", "image_alt", "metadata",
+    "content", "published", "published_at", "scheduled_for", "created_at", "updated_at", "version", "aliases",
 ];
+/// The members of a post that are arrays or objects.
+const NESTED: &[&str] = &["tags", "authors", "metadata"];
 
 fn parse_line(line: &[u8]) -> Result<ImportRecord, String> {
     let members = JsonMembers::parse(line, NAMES)?;
@@ -83,15 +85,11 @@ fn parse_line(line: &[u8]) -> Result<ImportRecord, String> {
             return imported_post::parse(nested(ids, LastIds::NAMES)?, "/last_ids").map(ImportRecord::LastIds);
         }
     }
-    imported_post::parse::<ImportedPost>(members.into_shallow_object()?, "")
+    imported_post::parse::<ImportedPost>(members.into_object(NESTED)?, "")
         .map(|post| ImportRecord::Post(Box::new(post)))
 }
 
 /// The value of `api_key` or `last_ids`.
 fn nested(raw: &str, names: &'static [&'static str]) -> Result<Value, String> {
-    if raw.starts_with('{') {
-        JsonMembers::parse(raw.as_bytes(), names)?.into_shallow_object()
-    } else {
-        shallow_value(raw)
-    }
+    if raw.starts_with('{') { JsonMembers::parse(raw.as_bytes(), names)?.into_object(&[]) } else { shallow_value(raw) }
 }

@@ -6,6 +6,7 @@ mod batch;
 mod conditional_requests;
 mod crud;
 mod excerpts;
+mod fields;
 mod idempotency;
 mod preconditions;
 mod schedule;

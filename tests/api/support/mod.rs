@@ -49,10 +49,14 @@ pub(crate) fn report_figures(figures: &str) {
     }
 }
 
-/// A post without the fields that are null, so that a test which lists the other fields needs no change when posts get a
-/// new nullable field.
-pub(crate) fn without_nulls(mut post: serde_json::Value) -> serde_json::Value {
-    post.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+/// A post without the fields that are null or empty, so that a test which lists the other fields needs no change when posts
+/// get a new optional field.
+pub(crate) fn without_defaults(mut post: serde_json::Value) -> serde_json::Value {
+    post.as_object_mut().unwrap().retain(|_, value| {
+        !value.is_null()
+            && value.as_array().is_none_or(|items| !items.is_empty())
+            && value.as_object().is_none_or(|object| !object.is_empty())
+    });
     post
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::support::program::Sandbox;
-use crate::support::{Api, TestDatabase, on_both, wait_until, without_nulls};
+use crate::support::{Api, TestDatabase, on_both, wait_until, without_defaults};
 
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([("DATABASE_URL", database.url.as_str())])
@@ -23,7 +23,7 @@ fn posts(count: usize) -> Vec<Value> {
             "created_at": time(id), "updated_at": time(id), "version": id % 7 + 1,
         })
     };
-    (1..=count).map(post).map(without_nulls).collect()
+    (1..=count).map(post).map(without_defaults).collect()
 }
 
 fn lines(posts: &[Value]) -> String {
@@ -31,7 +31,12 @@ fn lines(posts: &[Value]) -> String {
 }
 
 fn exported(sandbox: &Sandbox) -> Vec<Value> {
-    sandbox.run(&["export"]).success().lines().map(|line| without_nulls(serde_json::from_str(line).unwrap())).collect()
+    sandbox
+        .run(&["export"])
+        .success()
+        .lines()
+        .map(|line| without_defaults(serde_json::from_str(line).unwrap()))
+        .collect()
 }
 
 fn count_posts(database: &TestDatabase) -> i64 {

@@ -11,6 +11,7 @@ from .batch_response import BatchResponse
 from .create_api_key import CreateApiKey
 from .create_api_key_role import CreateApiKeyRole
 from .create_post import CreatePost
+from .create_post_metadata_type_0 import CreatePostMetadataType0
 from .created_api_key import CreatedApiKey
 from .field_error import FieldError
 from .health import Health
@@ -19,13 +20,17 @@ from .list_posts_published import ListPostsPublished
 from .list_posts_sort import ListPostsSort
 from .list_posts_view import ListPostsView
 from .post import Post
+from .post_metadata import PostMetadata
 from .post_page import PostPage
 from .post_summary import PostSummary
+from .post_summary_metadata import PostSummaryMetadata
 from .post_summary_page import PostSummaryPage
 from .problem import Problem
 from .publish import Publish
 from .put_post import PutPost
+from .put_post_metadata_type_0 import PutPostMetadataType0
 from .update_post import UpdatePost
+from .update_post_metadata_type_0 import UpdatePostMetadataType0
 
 __all__ = (
     "ApiKey",
@@ -39,6 +44,7 @@ __all__ = (
     "CreateApiKey",
     "CreateApiKeyRole",
     "CreatePost",
+    "CreatePostMetadataType0",
     "CreatedApiKey",
     "FieldError",
     "Health",
@@ -47,11 +53,15 @@ __all__ = (
     "ListPostsSort",
     "ListPostsView",
     "Post",
+    "PostMetadata",
     "PostPage",
     "PostSummary",
+    "PostSummaryMetadata",
     "PostSummaryPage",
     "Problem",
     "Publish",
     "PutPost",
+    "PutPostMetadataType0",
     "UpdatePost",
+    "UpdatePostMetadataType0",
 )

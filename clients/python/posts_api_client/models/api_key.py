@@ -17,8 +17,8 @@ class ApiKey:
     """An API key, without its secret.
 
     Example:
-        {'created_at': '2026-01-31T12:00:00.000000Z', 'created_by': 1, 'expires_at': None, 'id': 2, 'last_used_on':
-            '2026-02-01', 'name': 'ci', 'role': 'editor'}
+        {'id': 2, 'name': 'ci', 'role': 'editor', 'created_at': '2026-01-31T12:00:00.000000Z', 'created_by': 1,
+            'expires_at': None, 'last_used_on': '2026-02-01'}
 
     Attributes:
         created_at (datetime.datetime):  Example: 2026-01-31T12:00:00.000000Z.

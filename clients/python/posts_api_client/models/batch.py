@@ -20,7 +20,7 @@ class Batch:
     """Posts to store together, all or none.
 
     Example:
-        {'on_conflict': 'skip', 'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}
+        {'posts': [{'title': 'Hello, world', 'slug': 'hello-world'}], 'on_conflict': 'skip'}
 
     Attributes:
         posts (list[CreatePost]): 1 to 500 posts. No two may request the same slug.

@@ -17,8 +17,8 @@ class CreatedApiKey:
     """A new API key, with its secret.
 
     Example:
-        {'created_at': '2026-01-31T12:00:00.000000Z', 'created_by': 1, 'expires_at': None, 'id': 2, 'key':
-            'posts_mfrggzdfmztwq2lknnwg23tpobyxe43u', 'last_used_on': None, 'name': 'ci', 'role': 'editor'}
+        {'id': 2, 'name': 'ci', 'role': 'editor', 'created_at': '2026-01-31T12:00:00.000000Z', 'created_by': 1,
+            'expires_at': None, 'last_used_on': None, 'key': 'posts_mfrggzdfmztwq2lknnwg23tpobyxe43u'}
 
     Attributes:
         created_at (datetime.datetime):  Example: 2026-01-31T12:00:00.000000Z.

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+if TYPE_CHECKING:
+    from ..models.post_metadata import PostMetadata
+
 
 T = TypeVar("T", bound="Post")
 
@@ -15,14 +19,24 @@ class Post:
     """A post.
 
     Example:
-        {'content': 'My first post.', 'created_at': '2026-01-31T11:58:00.000000Z', 'id': 1, 'published': True,
-            'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None, 'slug': 'hello-world', 'title': 'Hello,
-            world', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}
+        {'id': 1, 'slug': 'hello-world', 'title': 'Hello, world', 'description': 'Where this blog begins.', 'tags':
+            ['Rust', 'Web dev'], 'authors': ['Ada Lovelace'], 'image': '/images/hello.jpg', 'image_alt': 'A hand that
+            waves', 'metadata': {'canonical_url': 'https://example.com/hello'}, 'content': 'My first post.', 'published':
+            True, 'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None, 'created_at':
+            '2026-01-31T11:58:00.000000Z', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}
 
     Attributes:
+        authors (list[str]): The names of the authors, in order.
         content (None | str): The text, in any markup. Null if the post has no content. Example: My first post..
         created_at (datetime.datetime): When the post was created. Example: 2026-01-31T12:00:00.000000Z.
+        description (None | str): A summary in one line, for cards and search engines. Null if there is none. Example:
+            Where this blog begins..
         id (int): Unique identifier. The id of a deleted post is not used again. Example: 1.
+        image (None | str): An `https:` or `http:` URL, or an absolute path. Null if the post has no image. Example:
+            /images/hello.jpg.
+        image_alt (None | str): The alternative text of the image. Null if there is none; empty if the image is
+            decorative. Example: A hand that waves.
+        metadata (PostMetadata): Other values that clients store with the post. They are neither searched nor filtered.
         published (bool): Whether the post is public. A post that is not published is a draft.
         published_at (datetime.datetime | None): When the post was first published, or the time for which its
             publication was scheduled. Null if it was never
@@ -30,31 +44,51 @@ class Post:
         scheduled_for (datetime.datetime | None): When the service will publish the post. Null if no publication is
             scheduled.
         slug (str): The name of the post in URLs. Unique among all posts, including drafts. Example: hello-world.
+        tags (list[str]): The tags, in order.
         title (str): The title, without leading or trailing whitespace. Example: Hello, world.
         updated_at (datetime.datetime): When the post was last changed. Equal to `created_at` until the first change.
             Example: 2026-01-31T12:00:00.000000Z.
         version (int): The number of the current version: 1 at creation, incremented by every change. Example: 1.
     """
 
+    authors: list[str]
     content: None | str
     created_at: datetime.datetime
+    description: None | str
     id: int
+    image: None | str
+    image_alt: None | str
+    metadata: PostMetadata
     published: bool
     published_at: datetime.datetime | None
     scheduled_for: datetime.datetime | None
     slug: str
+    tags: list[str]
     title: str
     updated_at: datetime.datetime
     version: int
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        authors = self.authors
+
         content: None | str
         content = self.content
 
         created_at = self.created_at.isoformat()
 
+        description: None | str
+        description = self.description
+
         id = self.id
+
+        image: None | str
+        image = self.image
+
+        image_alt: None | str
+        image_alt = self.image_alt
+
+        metadata = self.metadata.to_dict()
 
         published = self.published
 
@@ -72,6 +106,8 @@ class Post:
 
         slug = self.slug
 
+        tags = self.tags
+
         title = self.title
 
         updated_at = self.updated_at.isoformat()
@@ -82,13 +118,19 @@ class Post:
         field_dict.update(self.additional_properties)
         field_dict.update(
             {
+                "authors": authors,
                 "content": content,
                 "created_at": created_at,
+                "description": description,
                 "id": id,
+                "image": image,
+                "image_alt": image_alt,
+                "metadata": metadata,
                 "published": published,
                 "published_at": published_at,
                 "scheduled_for": scheduled_for,
                 "slug": slug,
+                "tags": tags,
                 "title": title,
                 "updated_at": updated_at,
                 "version": version,
@@ -99,7 +141,10 @@ class Post:
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.post_metadata import PostMetadata
+
         d = dict(src_dict)
+        authors = cast(list[str], d.pop("authors"))
 
         def _parse_content(data: object) -> None | str:
             if data is None:
@@ -110,7 +155,30 @@ class Post:
 
         created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
 
+        def _parse_description(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        description = _parse_description(d.pop("description"))
+
         id = d.pop("id")
+
+        def _parse_image(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        image = _parse_image(d.pop("image"))
+
+        def _parse_image_alt(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        image_alt = _parse_image_alt(d.pop("image_alt"))
+
+        metadata = PostMetadata.from_dict(d.pop("metadata"))
 
         published = d.pop("published")
 
@@ -146,6 +214,8 @@ class Post:
 
         slug = d.pop("slug")
 
+        tags = cast(list[str], d.pop("tags"))
+
         title = d.pop("title")
 
         updated_at = datetime.datetime.fromisoformat(d.pop("updated_at"))
@@ -153,13 +223,19 @@ class Post:
         version = d.pop("version")
 
         post = cls(
+            authors=authors,
             content=content,
             created_at=created_at,
+            description=description,
             id=id,
+            image=image,
+            image_alt=image_alt,
+            metadata=metadata,
             published=published,
             published_at=published_at,
             scheduled_for=scheduled_for,
             slug=slug,
+            tags=tags,
             title=title,
             updated_at=updated_at,
             version=version,

@@ -20,10 +20,12 @@ class PostPage:
     """A page of posts.
 
     Example:
-        {'items': [{'content': 'My first post.', 'created_at': '2026-01-31T11:58:00.000000Z', 'id': 1, 'published':
-            True, 'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None, 'slug': 'hello-world', 'title':
-            'Hello, world', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}], 'next_cursor': None, 'prev_cursor':
-            None}
+        {'items': [{'id': 1, 'slug': 'hello-world', 'title': 'Hello, world', 'description': 'Where this blog begins.',
+            'tags': ['Rust', 'Web dev'], 'authors': ['Ada Lovelace'], 'image': '/images/hello.jpg', 'image_alt': 'A hand
+            that waves', 'metadata': {'canonical_url': 'https://example.com/hello'}, 'content': 'My first post.',
+            'published': True, 'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None, 'created_at':
+            '2026-01-31T11:58:00.000000Z', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}], 'next_cursor': None,
+            'prev_cursor': None}
 
     Attributes:
         items (list[Post]):

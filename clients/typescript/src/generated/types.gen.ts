@@ -103,18 +103,45 @@ export type CreateApiKey = {
  */
 export type CreatePost = {
     /**
-     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000.
+     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    authors?: Array<string> | null;
+    /**
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
      */
     content?: string | null;
     /**
-     * Whether to publish the post at once. Otherwise, the post is a draft.
+     * A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
+     * removed.
+     */
+    description?: string | null;
+    /**
+     * An `https:` or `http:` URL, or a path that begins with one slash.
+     */
+    image?: string | null;
+    /**
+     * The alternative text of the image, at most 500 characters. Empty if the image is decorative.
+     */
+    image_alt?: string | null;
+    /**
+     * Other values to store with the post: at most 16 KiB of JSON, 200 values, and 5 levels of nested objects and arrays. Names have 1 to 100 characters. Members that are null are removed. Null means no values.
+     */
+    metadata?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
      */
     published?: boolean;
     /**
-     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug is
-     * derived from the title.
+     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug
+     * is derived from the title.
      */
     slug?: string | null;
+    /**
+     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    tags?: Array<string> | null;
     /**
      * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
@@ -154,6 +181,10 @@ export type FieldError = {
  */
 export type Post = {
     /**
+     * The names of the authors, in order.
+     */
+    authors: Array<string>;
+    /**
      * The text, in any markup. Null if the post has no content.
      */
     content: string | null;
@@ -162,9 +193,27 @@ export type Post = {
      */
     created_at: string;
     /**
+     * A summary in one line, for cards and search engines. Null if there is none.
+     */
+    description: string | null;
+    /**
      * Unique identifier. The id of a deleted post is not used again.
      */
     id: number;
+    /**
+     * An `https:` or `http:` URL, or an absolute path. Null if the post has no image.
+     */
+    image: string | null;
+    /**
+     * The alternative text of the image. Null if there is none; empty if the image is decorative.
+     */
+    image_alt: string | null;
+    /**
+     * Other values that clients store with the post. They are neither searched nor filtered.
+     */
+    metadata: {
+        [key: string]: unknown;
+    };
     /**
      * Whether the post is public. A post that is not published is a draft.
      */
@@ -182,6 +231,10 @@ export type Post = {
      * The name of the post in URLs. Unique among all posts, including drafts.
      */
     slug: string;
+    /**
+     * The tags, in order.
+     */
+    tags: Array<string>;
     /**
      * The title, without leading or trailing whitespace.
      */
@@ -226,18 +279,41 @@ export type PostPage = {
  */
 export type PostSummary = {
     /**
+     * The names of the authors, in order.
+     */
+    authors: Array<string>;
+    /**
      * When the post was created.
      */
     created_at: string;
     /**
-     * The beginning of the content as plain text, without headings, code blocks, and images. It ends with `…` if
-     * and only if it was cut: the text is longer than 200 characters, or the content is longer than 4096 bytes.
+     * A summary in one line, for cards and search engines. Null if there is none.
+     */
+    description: string | null;
+    /**
+     * The description if there is one. Otherwise the beginning of the content as plain text, without headings,
+     * code blocks, and images: at most 200 characters. It ends with `…` if and only if it was cut: the text is
+     * longer, or the content is longer than 4096 bytes.
      */
     excerpt: string;
     /**
      * Unique identifier. The id of a deleted post is not used again.
      */
     id: number;
+    /**
+     * An `https:` or `http:` URL, or an absolute path. Null if the post has no image.
+     */
+    image: string | null;
+    /**
+     * The alternative text of the image. Null if there is none; empty if the image is decorative.
+     */
+    image_alt: string | null;
+    /**
+     * Other values that clients store with the post. They are neither searched nor filtered.
+     */
+    metadata: {
+        [key: string]: unknown;
+    };
     /**
      * Whether the post is public. A post that is not published is a draft.
      */
@@ -255,6 +331,10 @@ export type PostSummary = {
      * The name of the post in URLs. Unique among all posts, including drafts.
      */
     slug: string;
+    /**
+     * The tags, in order.
+     */
+    tags: Array<string>;
     /**
      * The title, without leading or trailing whitespace.
      */
@@ -338,17 +418,44 @@ export type Publish = {
 };
 
 /**
- * A post to create or replace by slug.
+ * A post to create or replace by slug. An omitted field gets the value of a new post.
  */
 export type PutPost = {
+    /**
+     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    authors?: Array<string> | null;
     /**
      * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
      */
     content?: string | null;
     /**
-     * Whether the post is public. If omitted, the post becomes a draft, even if it replaces a published post.
+     * A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
+     * removed.
+     */
+    description?: string | null;
+    /**
+     * An `https:` or `http:` URL, or a path that begins with one slash.
+     */
+    image?: string | null;
+    /**
+     * The alternative text of the image, at most 500 characters. Empty if the image is decorative.
+     */
+    image_alt?: string | null;
+    /**
+     * Other values to store with the post: at most 16 KiB of JSON, 200 values, and 5 levels of nested objects and arrays. Names have 1 to 100 characters. Members that are null are removed. Null means no values.
+     */
+    metadata?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
      */
     published?: boolean;
+    /**
+     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    tags?: Array<string> | null;
     /**
      * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
@@ -360,9 +467,32 @@ export type PutPost = {
  */
 export type UpdatePost = {
     /**
+     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    authors?: Array<string> | null;
+    /**
      * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
      */
     content?: string | null;
+    /**
+     * A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
+     * removed. Null removes the description.
+     */
+    description?: string | null;
+    /**
+     * An `https:` or `http:` URL, or a path that begins with one slash. Null removes the image.
+     */
+    image?: string | null;
+    /**
+     * The alternative text of the image, at most 500 characters. Empty if the image is decorative. Null removes it.
+     */
+    image_alt?: string | null;
+    /**
+     * Changes to the metadata, as a JSON Merge Patch of their own: members that are omitted keep their values, and members that are null are removed. Null removes all members. The limits apply to the result.
+     */
+    metadata?: {
+        [key: string]: unknown;
+    } | null;
     /**
      * `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
      */
@@ -371,6 +501,10 @@ export type UpdatePost = {
      * The name of the post in URLs. The post can no longer be found by its previous slug.
      */
     slug?: string;
+    /**
+     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    tags?: Array<string> | null;
     /**
      * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */

@@ -64,8 +64,8 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
-            'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'title': 'Hello, world', 'content': 'My
+            first post.'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -102,8 +102,8 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
-            'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'title': 'Hello, world', 'content': 'My
+            first post.'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -138,8 +138,8 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
-            'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'title': 'Hello, world', 'content': 'My
+            first post.'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -174,8 +174,8 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (CreatePost): A post to create. Example: {'content': 'My first post.', 'title':
-            'Hello, world'}.
+        body (CreatePost): A post to create. Example: {'title': 'Hello, world', 'content': 'My
+            first post.'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

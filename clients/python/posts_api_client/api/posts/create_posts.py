@@ -65,8 +65,8 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
-            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'posts': [{'title': 'Hello,
+            world', 'slug': 'hello-world'}], 'on_conflict': 'skip'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -104,8 +104,8 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
-            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'posts': [{'title': 'Hello,
+            world', 'slug': 'hello-world'}], 'on_conflict': 'skip'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -141,8 +141,8 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
-            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'posts': [{'title': 'Hello,
+            world', 'slug': 'hello-world'}], 'on_conflict': 'skip'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -178,8 +178,8 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (Batch): Posts to store together, all or none. Example: {'on_conflict': 'skip',
-            'posts': [{'slug': 'hello-world', 'title': 'Hello, world'}]}.
+        body (Batch): Posts to store together, all or none. Example: {'posts': [{'title': 'Hello,
+            world', 'slug': 'hello-world'}], 'on_conflict': 'skip'}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

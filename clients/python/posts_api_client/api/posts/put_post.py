@@ -83,8 +83,9 @@ def sync_detailed(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
-            post.', 'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace by slug. An omitted field gets the value of a
+            new post. Example: {'title': 'Hello, world', 'content': 'My first post.', 'published':
+            True}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -129,8 +130,9 @@ def sync(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
-            post.', 'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace by slug. An omitted field gets the value of a
+            new post. Example: {'title': 'Hello, world', 'content': 'My first post.', 'published':
+            True}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -173,8 +175,9 @@ async def asyncio_detailed(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
-            post.', 'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace by slug. An omitted field gets the value of a
+            new post. Example: {'title': 'Hello, world', 'content': 'My first post.', 'published':
+            True}.
 
     Raises:
         errors.ProblemError: If the service returns an error.
@@ -217,8 +220,9 @@ async def asyncio(
         slug (str):
         if_match (str | Unset):
         if_none_match (str | Unset):
-        body (PutPost): A post to create or replace by slug. Example: {'content': 'My first
-            post.', 'published': True, 'title': 'Hello, world'}.
+        body (PutPost): A post to create or replace by slug. An omitted field gets the value of a
+            new post. Example: {'title': 'Hello, world', 'content': 'My first post.', 'published':
+            True}.
 
     Raises:
         errors.ProblemError: If the service returns an error.

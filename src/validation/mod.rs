@@ -3,6 +3,8 @@
 //! serde would stop at the first error. It also cannot distinguish an absent field from a null one, which a merge patch
 //! (RFC 7396) requires. This module does not depend on any resource.
 
+pub(crate) mod json_tree;
+
 use std::borrow::Cow;
 
 use serde::Serialize;

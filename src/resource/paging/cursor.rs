@@ -3,8 +3,8 @@
 //! The checksum needs no secret: a forged cursor only requests another position in the same list.
 
 use data_encoding::BASE64URL_NOPAD;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::http::ApiError;
@@ -35,6 +35,48 @@ pub fn decode<T: DeserializeOwned>(cursor: &str) -> Result<T, ApiError> {
     serde_json::from_slice(json).map_err(|_| ApiError::InvalidCursor)
 }
 
+/// Identifies a list by its filter and order. It is part of each cursor, so that a cursor of another list is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ListId(u64);
+
+/// The contents of a cursor.
+#[derive(Serialize, Deserialize)]
+struct Cursor<P> {
+    #[serde(rename = "l")]
+    list: ListId,
+    #[serde(flatten)]
+    position: P,
+}
+
+impl ListId {
+    /// The id of the list with these parameters, which is the same on every instance.
+    ///
+    /// # Errors
+    /// The parameters cannot be serialized.
+    pub fn of(parameters: &impl Serialize) -> Result<Self, ApiError> {
+        let list = serde_json::to_vec(parameters).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+        let digest: [u8; 32] = Sha256::digest(list).into();
+        // Keeps 53 bits: every JSON parser preserves integers up to 2^53.
+        Ok(Self(u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()) >> 11))
+    }
+
+    /// The cursor of a position in this list. The position must serialize as an object.
+    #[must_use]
+    pub fn cursor(self, position: &impl Serialize) -> String {
+        encode(&Cursor { list: self, position })
+    }
+
+    /// The position in a cursor of this list.
+    ///
+    /// # Errors
+    /// The cursor was not created by [`ListId::cursor`] for this list.
+    pub fn position<P: DeserializeOwned>(self, cursor: &str) -> Result<P, ApiError> {
+        let Cursor { list, position } = decode(cursor)?;
+        if list == self { Ok(position) } else { Err(ApiError::InvalidCursor) }
+    }
+}
+
 /// The first bytes of the SHA-256 hash.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
@@ -46,6 +88,19 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cursor_belongs_to_one_list() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Position {
+            key: String,
+        }
+        let (list, other) = (ListId::of(&("a", 1)).unwrap(), ListId::of(&("a", 2)).unwrap());
+        let position = Position { key: "é".to_owned() };
+        let cursor = list.cursor(&position);
+        assert_eq!(list.position::<Position>(&cursor).unwrap(), position);
+        assert!(other.position::<Position>(&cursor).is_err());
+    }
 
     #[test]
     fn a_cursor_round_trips_and_rejects_alterations() {

@@ -1,0 +1,149 @@
+//! Reads the names of tags and authors, and counts the published posts that have them.
+//!
+//! There are no counters: each number is counted when it is read. A page by name reads the index entries of its own
+//! names, and a page by number of posts reads the entries of all names. The entries of drafts are in another part of the
+//! index, so drafts do not even affect the time of a read.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Bool, Text};
+
+use crate::db::{Backend, BindValue, Connection, FixedSql, not_canceled_on_sqlite};
+use crate::posts::labels::LabelKind;
+use crate::posts::labels::query::{Label, LabelPosition, LabelQuery, LabelSort};
+
+/// The labels of a page, and the position of the next page. It is `None` on the last page.
+pub type FoundLabels = (Vec<Label>, Option<LabelPosition>);
+
+/// A folded name, the name as it is spelled, and the number of posts.
+type Row = (String, String, i64);
+
+/// How the SQL of the two databases differs.
+struct LabelSql {
+    /// The column `label`, as it is selected.
+    label: &'static str,
+    /// The column `name`, as it is selected.
+    name: &'static str,
+    /// A literal that is not after any value of `published_key`.
+    first_key: &'static str,
+    /// A condition that each label meets.
+    check: FixedSql<Bool>,
+}
+
+/// Reads the page that the query describes.
+pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<FoundLabels> {
+    let mut rows = match &mut conn.backend {
+        Backend::Sqlite(conn) => read_sqlite(conn, query)?,
+        Backend::Postgres(conn) => read_postgres(conn, query)?,
+    };
+    let has_more = rows.len() > usize::from(query.limit);
+    rows.truncate(query.limit.into());
+    let position = |(label, _, posts): &Row| LabelPosition { label: label.clone(), posts: *posts };
+    let next = if has_more { rows.last().map(position) } else { None };
+    Ok((rows.into_iter().map(|(_, name, posts)| Label { name, posts }).collect(), next))
+}
+
+/// Reads the names as bytes: external writers of SQLite can store text that is not UTF-8, which diesel rejects.
+fn read_sqlite(conn: &mut SqliteConnection, query: &LabelQuery) -> QueryResult<Vec<Row>> {
+    // Checks once per label, because to read an entry takes less time than to check it.
+    let check = not_canceled_on_sqlite();
+    let sql = LabelSql { label: "CAST(label AS BLOB)", name: "CAST(name AS BLOB)", first_key: "''", check };
+    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = statement::<(Binary, Binary, BigInt)>(query, sql).load(conn)?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(rows.into_iter().map(|(label, name, posts)| (text(label), text(name), posts)).collect())
+}
+
+fn read_postgres(conn: &mut PgConnection, query: &LabelQuery) -> QueryResult<Vec<Row>> {
+    let check = FixedSql::new("TRUE");
+    let sql = LabelSql { label: "label", name: "name", first_key: "'-infinity'", check };
+    statement::<(Text, Text, BigInt)>(query, sql).load(conn)
+}
+
+/// Finds one label more than the page holds, which shows whether there is another page.
+fn statement<T>(query: &LabelQuery, LabelSql { label, name, first_key, check }: LabelSql) -> FixedSql<T> {
+    let newest = FixedSql::<Text>::new("SELECT ").text(name).text(" FROM post_labels AS newest WHERE ");
+    // The index on `published_key` of PostgreSQL serves only statements with this condition.
+    let newest = newest
+        .append(published(query.kind))
+        .text(" AND newest.published_key >= ")
+        .text(first_key)
+        .text(" AND newest.label = found.label ORDER BY newest.published_key DESC, newest.post_id DESC LIMIT 1");
+    let sql = FixedSql::new("SELECT ").text(label).text(", (").append(newest).text("), posts FROM (");
+    let limit = BindValue::Integer(i64::from(query.limit) + 1);
+    let sql = sql.append(counted(query, check)).text(" LIMIT ").bind(limit, ") AS found ORDER BY ");
+    sql.text(order(query.sort))
+}
+
+/// The condition for the labels of published posts. A bound value: with a literal, statistics of SQLite could make the
+/// planner prefer another index.
+fn published(kind: LabelKind) -> FixedSql<Bool> {
+    let kind = match kind {
+        LabelKind::Tag => "t",
+        LabelKind::Author => "a",
+    };
+    FixedSql::new("kind = ").bind(BindValue::Text(kind.to_owned()), " AND published = ").bind(BindValue::Bool(true), "")
+}
+
+const fn order(sort: LabelSort) -> &'static str {
+    match sort {
+        LabelSort::Name => "label",
+        LabelSort::Posts => "posts DESC, label",
+    }
+}
+
+/// The labels that follow the position, each with its number of posts, in order.
+fn counted(query: &LabelQuery, check: FixedSql<Bool>) -> FixedSql<(Text, BigInt)> {
+    let mut sql =
+        FixedSql::new("SELECT label, count(*) AS posts FROM post_labels WHERE ").append(published(query.kind));
+    let text = |text: &str| BindValue::Text(text.to_owned());
+    // One lower bound: with two, SQLite might seek to the other one, and read all names from there to the position.
+    let after = query.position.as_ref().filter(|_| query.sort == LabelSort::Name).map(|position| &position.label);
+    sql = match (after, &query.prefix) {
+        (Some(after), prefix) if prefix.as_ref().is_none_or(|prefix| after >= prefix) => {
+            sql.text(" AND label > ").bind(text(after), "")
+        }
+        (_, Some(prefix)) => sql.text(" AND label >= ").bind(text(prefix), ""),
+        (_, None) => sql,
+    };
+    if let Some(end) = query.prefix.as_deref().and_then(end_of_prefix) {
+        sql = sql.text(" AND label < ").bind(text(&end), "");
+    }
+    sql = sql.text(" GROUP BY label HAVING ").append(check);
+    if let (LabelSort::Posts, Some(LabelPosition { label, posts })) = (query.sort, &query.position) {
+        let posts = BindValue::Integer(*posts);
+        sql = sql.text(" AND (count(*) < ").bind(posts.clone(), " OR (count(*) = ").bind(posts, " AND label > ");
+        sql = sql.bind(text(label), "))");
+    }
+    sql.text(" ORDER BY ").text(order(query.sort))
+}
+
+/// The first text, in order of bytes, after all texts that begin with the prefix. `None` if there is none.
+fn end_of_prefix(prefix: &str) -> Option<String> {
+    let mut end: Vec<char> = prefix.chars().collect();
+    while let Some(last) = end.pop() {
+        // A range of characters skips the surrogates.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            end.push(next);
+            return Some(end.into_iter().collect());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_ends_before_the_next_character() {
+        for (prefix, end) in [
+            ("a", Some("b")),
+            ("ab", Some("ac")),
+            ("a\u{d7ff}", Some("a\u{e000}")),
+            ("a\u{10ffff}", Some("b")),
+            ("\u{10ffff}", None),
+            ("c++", Some("c+,")),
+        ] {
+            assert_eq!(end_of_prefix(prefix).as_deref(), end, "{prefix}");
+        }
+    }
+}

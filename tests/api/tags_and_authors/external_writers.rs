@@ -1,0 +1,332 @@
+//! Other programs write posts with tags and authors by SQL. Triggers keep the labels right, and every request works.
+
+use serde_json::{Value, json};
+
+use super::resync::assert_labels_match;
+use super::{labels, read};
+use crate::support::database::{execute, try_execute};
+use crate::support::{Api, Engine, Fixture, TestDatabase, ids, on_both, wait_until};
+
+const TIME: &str = "2026-01-01T00:00:00.000000Z";
+
+/// Inserts published posts with these tags and authors, given as JSON.
+fn insert(tags: &str, authors: &str) -> String {
+    static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let (tags, authors) = (tags.replace('\'', "''"), authors.replace('\'', "''"));
+    format!(
+        "INSERT INTO posts (slug, title, content, published, published_at, tags, authors)
+         VALUES ('sql-{number}', 'By SQL', 'Text', TRUE, '{TIME}', '{tags}', '{authors}')"
+    )
+}
+
+/// The tags, read with a key, so that no cached response is returned.
+async fn tags(api: &Api) -> Vec<String> {
+    read(&api.reader(), "/api/tags?limit=100").await
+}
+
+#[on_both]
+async fn new_columns_may_be_left_out(api: Api) {
+    let database = &api.server.database;
+    database.execute(&format!(
+        "INSERT INTO posts (slug, title, content, published, published_at) VALUES ('a', 'A', NULL, TRUE, '{TIME}')"
+    ));
+    let post = api.reader().get("/api/posts/by-slug/a").await.json(200);
+    for (field, value) in [
+        ("description", Value::Null),
+        ("tags", json!([])),
+        ("authors", json!([])),
+        ("image", Value::Null),
+        ("image_alt", Value::Null),
+        ("metadata", json!({})),
+    ] {
+        assert_eq!(post[field], value, "{field}");
+    }
+    assert_eq!(tags(&api).await, [""; 0]);
+    // An update of other columns keeps the new ones.
+    api.editor().patch("/api/posts/1", &json!({"tags": ["Rust"], "metadata": {"a": 1}})).await.expect(200);
+    database.execute("UPDATE posts SET title = 'B'");
+    let post = api.reader().get("/api/posts/1").await.json(200);
+    assert_eq!((&post["title"], &post["tags"], &post["metadata"]), (&json!("B"), &json!(["Rust"]), &json!({"a": 1})));
+    assert_eq!(tags(&api).await, ["Rust 1"]);
+    assert_labels_match(database);
+}
+
+/// Valid JSON that the service itself never writes, and the labels that it stands for.
+const UNUSUAL: [(&str, &[&str]); 13] = [
+    ("[ \"Rust\" ,\n\t\"Web dev\"\r\n]", &["Rust", "Web dev"]),
+    ("\n[]\n", &[]),
+    ("[ ]", &[]),
+    (r#"["\u0052ust", "caf\u00e9"]"#, &["Rust", "café"]),
+    (r#"["Rust", "rust", "RUST"]"#, &["Rust"]),
+    (r#"["Rust", "Rust"]"#, &["Rust"]),
+    (r#"["", "a"]"#, &["a"]),
+    (r#"["  padded  "]"#, &["  padded  "]),
+    (r#"["tab\there", "line\nbreak"]"#, &["line\nbreak", "tab\there"]),
+    (r#"["e\u0301"]"#, &["e\u{301}"]),
+    (r#"["quo\"te", "back\\slash", "it's"]"#, &["back\\slash", "it's", "quo\"te"]),
+    (r#"["\ud83e\udd80"]"#, &["🦀"]),
+    (r#"["a", "[1]", "null"]"#, &["[1]", "a", "null"]),
+];
+
+#[on_both]
+async fn unusual_json_gets_the_labels_that_it_stands_for(api: Api) {
+    let database = &api.server.database;
+    let reader = api.reader();
+    for (json, expected) in UNUSUAL {
+        database.execute("DELETE FROM posts");
+        database.execute(&insert(json, json));
+        let mut expected: Vec<String> = expected.iter().map(|name| format!("{name} 1")).collect();
+        expected.sort_by_key(|name| name.to_ascii_lowercase());
+        for list in ["tags", "authors"] {
+            for sort in ["name", "-posts"] {
+                assert_eq!(read(&reader, &format!("/api/{list}?sort={sort}")).await, expected, "{json}");
+            }
+        }
+        let given: Value = serde_json::from_str(json).unwrap();
+        let page = reader.get("/api/posts").await.json(200);
+        assert_eq!((&page["items"][0]["tags"], &page["items"][0]["authors"]), (&given, &given), "{json}");
+        assert_labels_match(database);
+    }
+}
+
+/// A list with all values that only external writers can store, and everything that a client may do with them.
+#[on_both]
+async fn every_request_works_with_unusual_json(api: Api) {
+    let database = &api.server.database;
+    let many = serde_json::to_string(&(0..300).map(|n| format!("tag {n}")).collect::<Vec<_>>()).unwrap();
+    let long = format!("[{:?}, \"short\"]", "x".repeat(5000));
+    let mut all: Vec<String> = UNUSUAL.iter().map(|(json, _)| (*json).to_owned()).collect();
+    all.extend([many, long]);
+    if api.engine() == Engine::Sqlite {
+        // PostgreSQL rejects these.
+        all.extend([r#"["nul\u0000l"]"#.to_owned(), r#"["\ud800"]"#.to_owned(), r#"["\udc00x", "y"]"#.to_owned()]);
+    }
+    for json in &all {
+        database.execute(&insert(json, json));
+    }
+    assert_labels_match(database);
+    let (reader, editor) = (api.reader(), api.editor());
+    for path in [
+        "/api/posts?limit=100", "/api/posts?limit=100&view=summary", "/api/posts?q=text&sort=-published_at",
+        "/api/tags?limit=100", "/api/tags?limit=100&sort=-posts", "/api/authors?limit=100",
+        "/api/authors?limit=100&sort=-posts", "/api/tags?q=tag",
+    ] {
+        reader.get(path).await.expect(200);
+        api.get(path).await.expect(200);
+    }
+    for id in 1..=all.len() {
+        let path = format!("/api/posts/{id}");
+        reader.get(&path).await.expect(200);
+        let tag = reader.get(&path).await.header("etag").unwrap().to_owned();
+        let patched = editor.patch(&path, &json!({"title": "Patched"})).header("if-match", &tag).await.json(200);
+        assert_eq!(patched["title"], "Patched");
+        editor.post_empty(&format!("{path}/unpublish")).await.expect(200);
+        editor.post_empty(&format!("{path}/publish")).await.expect(200);
+    }
+    assert_labels_match(database);
+    for id in 1..=all.len() {
+        let path = format!("/api/posts/{id}");
+        editor.patch(&path, &json!({"tags": ["New"], "authors": null})).await.expect(200);
+    }
+    assert_labels_match(database);
+    assert_eq!(tags(&api).await, [format!("New {}", all.len())]);
+}
+
+/// JSON of other types, and text that is not JSON.
+const INVALID: [&str; 17] = [
+    "[1]", "[\"a\", 1]", "[null]", "[true]", "[[\"a\"]]", "[{}]", "[\"a\", {\"b\": \"c\"}]", "{}", "{\"a\": \"b\"}",
+    "\"a\"", "null", "1", "", "a", "[\"a\"", "['a']", "[\"a\",]",
+];
+
+#[on_both]
+async fn other_json_is_rejected(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    execute(&mut conn, &insert(r#"["Rust"]"#, r#"["Ada"]"#));
+    for json in INVALID {
+        for statement in [
+            insert(json, "[]"),
+            insert("[]", json),
+            insert(r#"["a"]"#, json),
+            format!("UPDATE posts SET tags = '{}'", json.replace('\'', "''")),
+            format!("UPDATE posts SET authors = '{}'", json.replace('\'', "''")),
+        ] {
+            assert!(try_execute(&mut conn, &statement).is_err(), "{statement}");
+        }
+    }
+    for statement in ["UPDATE posts SET tags = NULL", "UPDATE posts SET metadata = '[]'"] {
+        assert!(try_execute(&mut conn, statement).is_err(), "{statement}");
+    }
+    let stored =
+        r#"SELECT count(*) AS number FROM posts WHERE tags = '["Rust"]' AND authors = '["Ada"]' AND version = 1"#;
+    assert_eq!(database.query_number(stored), 1);
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM posts"), 1);
+    assert_labels_match(&database);
+}
+
+#[on_both]
+async fn every_kind_of_statement_keeps_the_labels_right(api: Api) {
+    let database = &api.server.database;
+    let mut conn = database.connect();
+    let rows = |from: u8, to: u8| {
+        let row =
+            |n: u8| format!("({n}, 'post-{n}', 'Post', {}, '{TIME}', '[\"Rust\", \"t{n}\"]', '[\"Ada\"]')", n % 2 == 0);
+        let rows: Vec<String> = (from..=to).map(row).collect();
+        format!(
+            "INSERT INTO posts (id, slug, title, published, published_at, tags, authors) VALUES {}",
+            rows.join(", ")
+        )
+    };
+    for (statement, expected) in [
+        (rows(1, 6).as_str(), &["Rust 3", "t2 1", "t4 1", "t6 1"][..]),
+        (
+            "UPDATE posts SET title = 'Other', published_at = '2026-03-01T00:00:00.000000Z'",
+            &["Rust 3", "t2 1", "t4 1", "t6 1"],
+        ),
+        ("UPDATE posts SET published = NOT published", &["Rust 3", "t1 1", "t3 1", "t5 1"]),
+        ("UPDATE posts SET id = id + 100 WHERE id <= 3", &["Rust 3", "t1 1", "t3 1", "t5 1"]),
+        ("UPDATE posts SET tags = authors, authors = tags WHERE id > 100", &["Ada 2", "Rust 1", "t5 1"]),
+        ("UPDATE posts SET tags = '[\"RUST\"]' WHERE id = 5", &["Ada 2", "RUST 1"]),
+        ("UPDATE posts SET id = id + 1000, published = TRUE, tags = '[\"b\"]', title = 'C' WHERE id > 5", &["b 4", "RUST 1"]),
+        ("UPDATE posts SET tags = '[]', authors = '[]' WHERE id = 5", &[][..]),
+        ("UPDATE posts SET tags = '[\"back\"]' WHERE id = 5", &[][..]),
+        (
+            "INSERT INTO posts (slug, title, published, published_at, tags) VALUES ('post-5', 'D', TRUE, NULL, '[\"up\"]'), \
+             ('new', 'E', TRUE, NULL, '[\"up\"]') ON CONFLICT (slug) DO UPDATE SET tags = excluded.tags",
+            &[][..],
+        ),
+        (
+            "INSERT INTO posts (slug, title, tags) VALUES ('new', 'F', '[\"no\"]') ON CONFLICT (slug) DO NOTHING",
+            &[][..],
+        ),
+        ("DELETE FROM posts WHERE id % 2 = 0", &[][..]),
+    ] {
+        execute(&mut conn, statement);
+        assert_labels_match(database);
+        if !expected.is_empty() {
+            assert_eq!(tags(&api).await, expected, "{statement}");
+        }
+    }
+    execute(&mut conn, "DELETE FROM posts");
+    assert_labels_match(database);
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM post_labels"), 0);
+}
+
+#[on_both]
+async fn rolled_back_writes_leave_no_labels(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    for statement in [
+        "BEGIN",
+        &insert(r#"["a"]"#, "[]"),
+        "ROLLBACK",
+        "BEGIN",
+        &insert(r#"["b"]"#, "[]"),
+        "SAVEPOINT s",
+        &insert(r#"["c"]"#, "[]"),
+        "UPDATE posts SET tags = '[\"d\"]'",
+        "ROLLBACK TO SAVEPOINT s",
+        "COMMIT",
+    ] {
+        execute(&mut conn, statement);
+    }
+    assert_labels_match(&database);
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM post_labels WHERE label = 'b'"), 1);
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM post_labels"), 1);
+}
+
+#[tokio::test]
+async fn copy_merge_and_truncate_keep_the_labels_right() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    let database = &api.server.database;
+    let mut conn = database.connect();
+    // Also in sessions of logical replication, and for clients without the schema in their search_path.
+    for role in ["origin", "replica"] {
+        execute(&mut conn, &format!("SET session_replication_role = {role}"));
+        execute(&mut conn, "SET search_path TO ''");
+        execute(
+            &mut conn,
+            r#"COPY public.posts (slug, title, published, tags) FROM PROGRAM 'printf "a|A|true|[\"x\"]\nb|B|true|[\"x\", \"y\"]\n"'
+               WITH (FORMAT csv, DELIMITER '|', QUOTE '~')"#,
+        );
+        assert_eq!(tags(&api).await, ["x 2", "y 1"], "{role}");
+        execute(
+            &mut conn,
+            r#"MERGE INTO public.posts USING (VALUES ('b', '["z"]'), ('c', '["z"]')) AS given (slug, tags)
+               ON posts.slug = given.slug WHEN MATCHED THEN UPDATE SET tags = given.tags
+               WHEN NOT MATCHED THEN INSERT (slug, title, published, tags) VALUES (given.slug, 'C', true, given.tags)"#,
+        );
+        assert_eq!(tags(&api).await, ["x 1", "z 2"], "{role}");
+        assert_labels_match(database);
+        execute(&mut conn, "WITH gone AS (DELETE FROM public.posts WHERE slug = 'c' RETURNING id) SELECT FROM gone");
+        assert_eq!(tags(&api).await, ["x 1", "z 1"], "{role}");
+        execute(&mut conn, "TRUNCATE public.posts");
+        assert_eq!(tags(&api).await, [""; 0], "{role}");
+        assert_labels_match(database);
+    }
+}
+
+/// A role such as that of a website may have privileges on `posts` only.
+#[tokio::test]
+async fn privileges_on_posts_suffice_for_labels() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    database.migrate();
+    let mut conn = database.connect();
+    let role = format!("writer_{}", std::process::id());
+    for statement in [
+        format!("CREATE ROLE {role}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON posts TO {role}"),
+        format!("SET ROLE {role}"),
+        insert(r#"["a", "b"]"#, r#"["c"]"#),
+        "UPDATE posts SET tags = '[\"d\"]', published = false".into(),
+        "UPDATE posts SET title = 'Other'".into(),
+    ] {
+        execute(&mut conn, &statement);
+    }
+    assert_labels_match(&database);
+    assert!(try_execute(&mut conn, "DELETE FROM post_labels").is_err());
+    for statement in [
+        "DELETE FROM posts",
+        "TRUNCATE posts",
+        "RESET ROLE",
+        &format!("DROP OWNED BY {role}"),
+        &format!("DROP ROLE {role}"),
+    ] {
+        execute(&mut conn, statement);
+    }
+    assert_labels_match(&database);
+}
+
+/// Another program's change shows without a request to the service that would invalidate the cache.
+#[on_both]
+async fn change_by_sql_shows_in_cached_lists(api: Api) {
+    api.create(json!({"title": "A", "tags": ["old"], "published": true})).await;
+    assert_eq!(read(&api, "/api/tags").await, ["old 1"]);
+    api.server.database.execute("UPDATE posts SET tags = '[\"new\"]'");
+    wait_until("the new tag to show", async || read(&api, "/api/tags").await == ["new 1"]).await;
+    api.server.database.execute("DELETE FROM posts");
+    wait_until("the list to be empty", async || labels(&api.get("/api/tags").await.json(200)).is_empty()).await;
+    assert!(ids(&api.get("/api/posts").await.json(200)).is_empty());
+}
+
+/// NDJSON has one line per post, whatever white space an external writer has stored.
+#[on_both]
+async fn export_of_unusual_json_can_be_imported(database: TestDatabase) {
+    use posts_api::transfer::{self, Contents};
+    database.migrate();
+    let mut conn = database.connect();
+    for json in ["[ \"Rust\" ,\n\t\"Web dev\"\r\n]", "\n[]\n", r#"["  padded  ", "tab\there"]"#] {
+        execute(&mut conn, &insert(json, json));
+    }
+    let mut lines = Vec::new();
+    transfer::export(&mut conn, &mut lines, Contents::Posts, |_| {}).unwrap();
+    let other = TestDatabase::create(database.engine).unwrap();
+    other.migrate();
+    let report =
+        transfer::import(&mut other.connect(), lines.as_slice(), transfer::Options::default(), |_| {}).unwrap();
+    assert_eq!(report.imported, 3);
+    assert_labels_match(&other);
+    let names = "SELECT count(*) AS number FROM post_labels WHERE name IN ('Rust', 'Web dev', 'padded', 'tab here')";
+    assert_eq!(other.query_number(names), 8);
+}

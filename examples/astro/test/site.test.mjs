@@ -240,7 +240,7 @@ test('the search box works without JavaScript', () =>
       assert.equal(await page.getByRole('searchbox').inputValue(), terms.trim());
       assert.equal(await page.locator('h1').innerText(), `Results for “${terms.trim()}”`);
       await page.getByText('No posts found.').waitFor();
-      for (const [path, status] of [['/search', 200], ['/search?q=%20', 200], [`/search?q=${'x'.repeat(501)}`, 400], ['/search?q=a%00b', 400], ['/search?q=a&cursor=x', 404]]) {
+      for (const [path, status] of [['/search', 200], ['/search?q=%20', 200], [`/search?q=${'x'.repeat(501)}`, 400], ['/search?q=a&cursor=x', 404]]) {
         assert.equal((await page.goto(path)).status(), status, path);
       }
     },

@@ -20,7 +20,7 @@ let service, site, browser, longWords;
 const create = (post) => request(service, '/api/posts', { method: 'POST', body: post, status: 201 });
 const astro = (command) => {
   const env = { ...process.env, POSTS_API_URL: service.url, SITE_URL, ASTRO_TELEMETRY_DISABLED: '1' };
-  execFileSync(process.execPath, ['node_modules/astro/bin/astro.mjs', command], { cwd: HERE, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync(process.execPath, ['node_modules/astro/bin/astro.mjs', command], { cwd: HERE, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 };
 const startSite = () =>
   start(process.execPath, ['dist/server/entry.mjs'], {

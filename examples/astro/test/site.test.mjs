@@ -224,6 +224,9 @@ test('the search box works without JavaScript', () =>
       assert.equal(await page.locator('h1').innerText(), 'Results for “timetable”');
       assert.deepEqual(await texts(page, '.list h2'), ['Notes from the last ferry'], 'the draft is not found');
       assert.equal(await page.getByRole('searchbox').inputValue(), 'timetable');
+      assert.equal(await page.locator('.matches').count(), 0);
+      await page.goto('/search?q=harb');
+      assert.deepEqual(await texts(page, '.matches a'), ['Harbor']);
 
       await page.getByRole('searchbox').fill('post');
       await page.getByRole('button', { name: 'Search' }).click();

@@ -14,6 +14,12 @@ export function connect(connectionString: string, schema?: string): PrismaClient
 export const publishedPosts = (prisma: PrismaClient) =>
   prisma.post.findMany({ where: { published: true }, orderBy: { id: 'desc' } });
 
+/** Publishes a post with tags and authors. Their columns, and `metadata`, contain JSON as text. */
+export const publishTagged = (prisma: PrismaClient, title: string, tags: string[], authors: string[]) =>
+  prisma.post.create({
+    data: { title, published: true, tags: JSON.stringify(tags), authors: JSON.stringify(authors), metadata: JSON.stringify({ from: 'Prisma' }) },
+  });
+
 /**
  * The guide's variant with a `pg` client: inserts a post unless the slug is in use, and returns whether it was inserted.
  * The guide has a unique title. In posts-api, the slug is unique, so the conflict target is `slug`.

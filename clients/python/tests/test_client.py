@@ -113,6 +113,24 @@ def test_unchanged_post_raises_not_modified(editor: AuthenticatedClient, anonymo
         get_post_by_slug.sync("unchanged", client=anonymous, if_none_match=etag)
 
 
+def test_lists_and_metadata_are_typed(editor: AuthenticatedClient) -> None:
+    fields = {
+        "description": "Said in one line.",
+        "tags": ["Rust", "C++"],
+        "authors": ["Ada Lovelace"],
+        "image": "/a.png",
+        "image_alt": "",
+        "metadata": {"series": {"part": 2}, "featured": True},
+    }
+    post = create(editor, **fields)
+    assert {name: post.to_dict()[name] for name in fields} == fields
+    assert post.tags == ["Rust", "C++"]
+    assert post.metadata["series"] == {"part": 2}
+    patch = UpdatePost.from_dict({"metadata": {"series": None, "rating": 4.5}, "tags": None})
+    patched = update_post.sync(post.id, client=editor, body=patch)
+    assert (patched.metadata.to_dict(), patched.tags) == ({"featured": True, "rating": 4.5}, [])
+
+
 def test_publish_at_schedules_the_post(editor: AuthenticatedClient) -> None:
     at = datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)
     post = publish_post.sync(create(editor).id, client=editor, body=Publish(at=at))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { KEY, request, startPostgres, startService } from '../../support/programs.mjs';
-import { connect, insertOnce, publishedPosts, putOnce } from '../guide.ts';
+import { connect, insertOnce, publishedPosts, publishTagged, putOnce } from '../guide.ts';
 
 let postgres;
 before(async () => {
@@ -13,6 +13,9 @@ after(() => postgres?.stop());
 
 /** The fields of a post that do not depend on when it was written. */
 const stableFields = ({ id, created_at, updated_at, published_at, ...rest }) => rest;
+
+/** The fields that the guide's model does not have, with their defaults. */
+const empty = { description: null, tags: [], authors: [], image: null, image_alt: null, metadata: {} };
 
 // The README recommends a separate schema if the database already contains tables.
 for (const schema of [undefined, 'posts_api']) {
@@ -37,11 +40,11 @@ for (const schema of [undefined, 'posts_api']) {
       assert.equal(post.slug, 'hello-prisma');
       const [one, two] = [await getPost(draft.id), await getPost(post.id)];
       assert.deepEqual(stableFields(one), {
-        slug: 'uber-grosse-apfel', title: 'Über größe Äpfel', content: null, published: false, scheduled_for: null, version: 1,
+        slug: 'uber-grosse-apfel', title: 'Über größe Äpfel', ...empty, content: null, published: false, scheduled_for: null, version: 1,
       });
       assert.equal(one.published_at, null);
       assert.deepEqual(stableFields(two), {
-        slug: 'hello-prisma', title: 'Hello, Prisma!', content: '# One\n\ntwo', published: true, scheduled_for: null, version: 1,
+        slug: 'hello-prisma', title: 'Hello, Prisma!', ...empty, content: '# One\n\ntwo', published: true, scheduled_for: null, version: 1,
       });
       assert.equal(two.published_at, two.created_at);
       assert.equal(two.updated_at, two.created_at);
@@ -76,6 +79,22 @@ for (const schema of [undefined, 'posts_api']) {
       assert.deepEqual([updated.content, updated.version, updated.published_at], ['New.', 4, post.published_at]);
       await prisma.post.delete({ where: { id } });
       await getPost(id, 404);
+    });
+
+    test('tags and authors from Prisma are in the posts, filters, and lists of the API', async () => {
+      const { id } = await publishTagged(prisma, 'Tagged', ['Prisma', 'web dev'], ['Ada Lovelace']);
+      const post = await getPost(id);
+      assert.deepEqual([post.tags, post.authors, post.metadata], [['Prisma', 'web dev'], ['Ada Lovelace'], { from: 'Prisma' }]);
+      const names = async (path) => (await request(service, path)).items.map(({ name, posts }) => [name, posts]);
+      assert.deepEqual(await names('/api/tags'), [['Prisma', 1], ['web dev', 1]]);
+      assert.deepEqual(await names('/api/authors'), [['Ada Lovelace', 1]]);
+      await prisma.post.update({ where: { id }, data: { tags: JSON.stringify(['Other']) } });
+      assert.deepEqual(await names('/api/tags'), [['Other', 1]]);
+      for (const tags of ['[1]', '[null]', '{}', 'Prisma']) {
+        await assert.rejects(prisma.post.update({ where: { id }, data: { tags } }));
+      }
+      await prisma.post.delete({ where: { id } });
+      assert.deepEqual(await names('/api/tags'), []);
     });
 
     test('concurrent posts with the same title get unique slugs', async () => {

@@ -38,6 +38,9 @@ ON CONFLICT DO NOTHING;
 -- The triggers:
 --   1. posts_insert_labels and posts_replace_labels also reject tags and authors that are not strings. The CHECK of the
 --      table cannot read the items of an array.
+--      They also reject U+0000 and lone surrogates, which JSON can contain as \u0000 and \ud800, as PostgreSQL does. GLOB
+--      reads a lone surrogate as U+FFFD. It also reads U+FFFE and U+FFFF so; replace() compares bytes, and removes these
+--      three.
 --   2. They skip names that no filter can ask for: empty ones, and those of more than 200 characters. Of names that
 --      differ only by the case of ASCII letters, the first one counts.
 --   3. They read the row from posts instead of new: posts_set_version may have changed it since. SQLite does not define
@@ -49,7 +52,9 @@ CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts
     WHEN new.tags <> '[]' OR new.authors <> '[]'
 BEGIN
     SELECT raise(ABORT, 'tags and authors must be arrays of strings')
-    FROM (SELECT type FROM json_each(new.tags) UNION ALL SELECT type FROM json_each(new.authors)) WHERE type <> 'text';
+    FROM (SELECT type, value FROM json_each(new.tags) UNION ALL SELECT type, value FROM json_each(new.authors))
+    WHERE type <> 'text' OR instr(value, char(0)) OR replace(replace(replace(
+        value, char(0xfffd), ''), char(0xfffe), ''), char(0xffff), '') GLOB '*' || char(0xfffd) || '*';
     INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
     SELECT labels.kind, lower(labels.name), p.published, p.id, p.published_key, p.updated_at, p.title, labels.name
     FROM (
@@ -73,7 +78,9 @@ CREATE TRIGGER posts_replace_labels AFTER UPDATE OF tags, authors ON posts
     WHEN new.tags <> old.tags OR new.authors <> old.authors
 BEGIN
     SELECT raise(ABORT, 'tags and authors must be arrays of strings')
-    FROM (SELECT type FROM json_each(new.tags) UNION ALL SELECT type FROM json_each(new.authors)) WHERE type <> 'text';
+    FROM (SELECT type, value FROM json_each(new.tags) UNION ALL SELECT type, value FROM json_each(new.authors))
+    WHERE type <> 'text' OR instr(value, char(0)) OR replace(replace(replace(
+        value, char(0xfffd), ''), char(0xfffe), ''), char(0xffff), '') GLOB '*' || char(0xfffd) || '*';
     DELETE FROM post_labels WHERE kind = 't' AND label IN (SELECT lower(value) FROM json_each(old.tags))
         AND published = old.published AND post_id = old.id;
     DELETE FROM post_labels WHERE kind = 'a' AND label IN (SELECT lower(value) FROM json_each(old.authors))

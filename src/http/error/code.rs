@@ -48,7 +48,7 @@ pub(crate) use error_codes;
 error_codes! {
     MALFORMED_JSON "malformed_json" BAD_REQUEST "Malformed JSON"
         "The request body is not valid JSON (RFC 8259), repeats a member name within an object, or contains more than \
-         20,000 values. `detail` gives the line and column where parsing stopped.",
+         20,000 values (150,000 in a batch). `detail` gives the line and column where parsing stopped.",
     INVALID_PARAMETER "invalid_parameter" BAD_REQUEST "Invalid parameter"
         "A query or path parameter is unknown, repeated, or has an invalid value. `detail` names the parameter and the \
          accepted values.",

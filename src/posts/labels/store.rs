@@ -1,11 +1,10 @@
 //! Reads the names of tags and authors, and counts the published posts that have them.
 //!
 //! There are no counters: each number is counted when it is read. A page by name reads the index entries of its own
-//! names, and a page by number of posts reads the entries of all names. The entries of drafts are in another part of the
-//! index, so drafts do not even affect the time of a read.
+//! names, never those of drafts. A page by number of posts reads the entries of all names.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::db::{Backend, BindValue, Connection, FixedSql, not_canceled_on_sqlite};
 use crate::posts::labels::LabelKind;
@@ -17,23 +16,12 @@ pub type FoundLabels = (Vec<Label>, Option<LabelPosition>);
 /// A folded name, the name as it is spelled, and the number of posts.
 type Row = (String, String, i64);
 
-/// How the SQL of the two databases differs.
-struct LabelSql {
-    /// The column `label`, as it is selected.
-    label: &'static str,
-    /// The column `name`, as it is selected.
-    name: &'static str,
-    /// A literal that is not after any value of `published_key`.
-    first_key: &'static str,
-    /// A condition that each label meets.
-    check: FixedSql<Bool>,
-}
-
 /// Reads the page that the query describes.
 pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<FoundLabels> {
-    let mut rows = match &mut conn.backend {
-        Backend::Sqlite(conn) => read_sqlite(conn, query)?,
-        Backend::Postgres(conn) => read_postgres(conn, query)?,
+    let mut rows: Vec<Row> = match &mut conn.backend {
+        // Checks once per label, because to read an entry takes less time than to check it.
+        Backend::Sqlite(conn) => statement(query, "''", not_canceled_on_sqlite()).load(conn)?,
+        Backend::Postgres(conn) => statement(query, "'-infinity'", FixedSql::new("TRUE")).load(conn)?,
     };
     let has_more = rows.len() > usize::from(query.limit);
     rows.truncate(query.limit.into());
@@ -42,32 +30,17 @@ pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<Fou
     Ok((rows.into_iter().map(|(_, name, posts)| Label { name, posts }).collect(), next))
 }
 
-/// Reads the names as bytes: external writers of SQLite can store text that is not UTF-8, which diesel rejects.
-fn read_sqlite(conn: &mut SqliteConnection, query: &LabelQuery) -> QueryResult<Vec<Row>> {
-    // Checks once per label, because to read an entry takes less time than to check it.
-    let check = not_canceled_on_sqlite();
-    let sql = LabelSql { label: "CAST(label AS BLOB)", name: "CAST(name AS BLOB)", first_key: "''", check };
-    let rows: Vec<(Vec<u8>, Vec<u8>, i64)> = statement::<(Binary, Binary, BigInt)>(query, sql).load(conn)?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(rows.into_iter().map(|(label, name, posts)| (text(label), text(name), posts)).collect())
-}
-
-fn read_postgres(conn: &mut PgConnection, query: &LabelQuery) -> QueryResult<Vec<Row>> {
-    let check = FixedSql::new("TRUE");
-    let sql = LabelSql { label: "label", name: "name", first_key: "'-infinity'", check };
-    statement::<(Text, Text, BigInt)>(query, sql).load(conn)
-}
-
-/// Finds one label more than the page holds, which shows whether there is another page.
-fn statement<T>(query: &LabelQuery, LabelSql { label, name, first_key, check }: LabelSql) -> FixedSql<T> {
-    let newest = FixedSql::<Text>::new("SELECT ").text(name).text(" FROM post_labels AS newest WHERE ");
+/// Finds one label more than the page holds, which shows whether there is another page. `first_key` is a literal that is
+/// not after any value of `published_key`, and each label must meet `check`.
+fn statement(query: &LabelQuery, first_key: &'static str, check: FixedSql<Bool>) -> FixedSql<(Text, Text, BigInt)> {
+    let newest = FixedSql::<Text>::new("SELECT newest.name FROM post_labels AS newest WHERE ");
     // The index on `published_key` of PostgreSQL serves only statements with this condition.
     let newest = newest
         .append(published(query.kind))
         .text(" AND newest.published_key >= ")
         .text(first_key)
         .text(" AND newest.label = found.label ORDER BY newest.published_key DESC, newest.post_id DESC LIMIT 1");
-    let sql = FixedSql::new("SELECT ").text(label).text(", (").append(newest).text("), posts FROM (");
+    let sql = FixedSql::new("SELECT found.label, (").append(newest).text("), found.posts FROM (");
     let limit = BindValue::Integer(i64::from(query.limit) + 1);
     let sql = sql.append(counted(query, check)).text(" LIMIT ").bind(limit, ") AS found ORDER BY ");
     sql.text(order(query.sort))

@@ -31,6 +31,12 @@ impl<'a> IndexScan<'a> {
     }
 }
 
+impl SortSequence<'_> {
+    pub(crate) fn direction(&self) -> &'static str {
+        if self.order == Order::Ascending { " ASC" } else { " DESC" }
+    }
+}
+
 /// How the SQL of the two databases differs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialect {
@@ -38,39 +44,100 @@ pub(crate) struct Dialect {
     pub(crate) null_key: &'static str,
     /// What follows `posts.id ASC` and `posts.id DESC` in a list by id.
     pub(crate) nulls: (&'static str, &'static str),
+    /// Before a column, prevents the use of an index. On PostgreSQL, the planner chooses.
+    pub(crate) unindexed: &'static str,
+    /// The names of columns that must not be used to choose an index.
+    pub(crate) unindexed_posts: &'static ColumnNames,
+    pub(crate) unindexed_labels: &'static ColumnNames,
+    /// The conditions of the indexes of `post_labels`, by sort column.
+    pub(crate) label_index: fn(Column) -> &'static str,
 }
 
-pub(crate) const SQLITE: Dialect = Dialect { null_key: "''", nulls: ("", "") };
+pub(crate) const SQLITE: Dialect = Dialect {
+    null_key: "''",
+    nulls: ("", ""),
+    unindexed: "+",
+    unindexed_posts: &UNINDEXED_POSTS,
+    unindexed_labels: &UNINDEXED_LABELS,
+    label_index: |_| "",
+};
 
 /// `NULLS FIRST` and `NULLS LAST` do not change the order, because ids are never null. They match the index
 /// `posts_published_id` and not the primary key. With the primary key, the planner could choose a scan that also reads
 /// all drafts.
-pub(crate) const POSTGRES: Dialect = Dialect { null_key: "'-infinity'", nulls: (" NULLS FIRST", " NULLS LAST") };
+pub(crate) const POSTGRES: Dialect = Dialect {
+    null_key: "'-infinity'",
+    nulls: (" NULLS FIRST", " NULLS LAST"),
+    unindexed: "",
+    unindexed_posts: &POSTS,
+    unindexed_labels: &LABELS,
+    label_index: |column| match column {
+        Column::Id => "",
+        Column::PublishedAt => " AND post_labels.published_key >= '-infinity'",
+        Column::UpdatedAt => " AND post_labels.updated_at >= '-infinity'",
+        Column::Title => " AND post_labels.title >= ''",
+    },
+};
 
-/// The names of the sort column and of the id, in conditions and orders. On SQLite, `+` prevents the use of an index.
+/// The columns that lists filter and sort by, in one of the tables.
+#[derive(Debug)]
+pub(crate) struct ColumnNames {
+    id: &'static str,
+    published_key: &'static str,
+    updated_at: &'static str,
+    title: &'static str,
+}
+
+pub(crate) const POSTS: ColumnNames = ColumnNames {
+    id: "posts.id",
+    published_key: "posts.published_key",
+    updated_at: "posts.updated_at",
+    title: "posts.title",
+};
+
+pub(crate) const LABELS: ColumnNames = ColumnNames {
+    id: "post_labels.post_id",
+    published_key: "post_labels.published_key",
+    updated_at: "post_labels.updated_at",
+    title: "post_labels.title",
+};
+
+const UNINDEXED_POSTS: ColumnNames = ColumnNames {
+    id: "+posts.id",
+    published_key: "+posts.published_key",
+    updated_at: "+posts.updated_at",
+    title: "+posts.title",
+};
+
+const UNINDEXED_LABELS: ColumnNames = ColumnNames {
+    id: "+post_labels.post_id",
+    published_key: "+post_labels.published_key",
+    updated_at: "+post_labels.updated_at",
+    title: "+post_labels.title",
+};
+
+impl ColumnNames {
+    pub(crate) fn name(&self, column: Column) -> &'static str {
+        match column {
+            Column::Id => self.id,
+            Column::PublishedAt => self.published_key,
+            Column::UpdatedAt => self.updated_at,
+            Column::Title => self.title,
+        }
+    }
+
+    /// The names of the sort column and of the id, in conditions and orders.
+    pub(crate) fn sort(&self, column: Column) -> SortColumns {
+        (self.name(column), self.id)
+    }
+}
+
+/// The names of the sort column and of the id, in conditions and orders.
 pub(crate) type SortColumns = (&'static str, &'static str);
 
 /// A bound value: with a literal, statistics of SQLite could make the planner prefer another index.
 pub(crate) fn published(is_published: bool) -> FixedSql<Bool> {
     FixedSql::new("posts.published = ").bind(BindValue::Bool(is_published), "")
-}
-
-/// The column, such that an index may serve the expression, or on SQLite such that no index does.
-pub(crate) fn name(column: Column, is_indexed: bool) -> &'static str {
-    match (column, is_indexed) {
-        (Column::Id, true) => "posts.id",
-        (Column::Id, false) => "+posts.id",
-        (Column::PublishedAt, true) => "posts.published_key",
-        (Column::PublishedAt, false) => "+posts.published_key",
-        (Column::UpdatedAt, true) => "posts.updated_at",
-        (Column::UpdatedAt, false) => "+posts.updated_at",
-        (Column::Title, true) => "posts.title",
-        (Column::Title, false) => "+posts.title",
-    }
-}
-
-pub(crate) fn sort_columns(column: Column, is_indexed: bool) -> SortColumns {
-    (name(column, is_indexed), name(Column::Id, is_indexed))
 }
 
 /// The columns of the time filters.
@@ -87,7 +154,7 @@ pub(crate) fn and_time_range<T>(
     mut sql: FixedSql<T>,
     filter: &Filter,
     column: Column,
-    is_indexed: bool,
+    names: &ColumnNames,
     dialect: Dialect,
 ) -> FixedSql<T> {
     let (after, before) = match column {
@@ -95,7 +162,7 @@ pub(crate) fn and_time_range<T>(
         Column::UpdatedAt => (filter.updated_after, filter.updated_before),
         Column::Id | Column::Title => (None, None),
     };
-    let column_name = name(column, is_indexed);
+    let column_name = names.name(column);
     if let Some(time) = after {
         sql = sql.text(" AND ").text(column_name).text(" > ").bind(BindValue::Time(time), "");
     }
@@ -135,11 +202,32 @@ pub(crate) fn and_after<T>(
 
 /// The `ORDER BY` expressions of the sequence.
 pub(crate) fn order(columns: SortColumns, sequence: SortSequence<'_>, dialect: Dialect) -> FixedSql<BigInt> {
-    let is_ascending = sequence.order == Order::Ascending;
-    let direction = if is_ascending { " ASC" } else { " DESC" };
+    let direction = sequence.direction();
     if sequence.column == Column::Id {
-        let nulls = if is_ascending { dialect.nulls.0 } else { dialect.nulls.1 };
+        let nulls = match sequence.order {
+            _ if columns.1 != POSTS.id => "",
+            Order::Ascending => dialect.nulls.0,
+            Order::Descending => dialect.nulls.1,
+        };
         return FixedSql::new(columns.1).text(direction).text(nulls);
     }
     FixedSql::new(columns.0).text(direction).text(", ").text(columns.1).text(direction)
+}
+
+/// Appends a list of bound texts in parentheses.
+pub(crate) fn in_list<T>(sql: FixedSql<T>, texts: &[String]) -> FixedSql<T> {
+    let mut sql = sql.text(" IN (");
+    for (index, text) in texts.iter().enumerate() {
+        sql = sql.text(if index == 0 { "" } else { ", " }).bind(BindValue::Text(text.clone()), "");
+    }
+    sql.text(")")
+}
+
+/// Appends the maximum number of rows.
+pub(crate) fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
+    sql.text(" LIMIT ").bind(integer(limit), "")
+}
+
+pub(crate) fn integer(number: usize) -> BindValue {
+    BindValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

@@ -6,6 +6,7 @@
 
 mod conditions;
 pub mod count;
+mod labels;
 pub mod page;
 pub mod params;
 mod postgres;

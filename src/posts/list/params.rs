@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::db::Timestamp;
 use crate::http::ApiError;
 use crate::http::extract::query::{QueryValue, enum_param, invalid_parameter, query_params};
+use crate::posts::labels::{self, LabelKind};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
@@ -33,6 +34,14 @@ query_params! {
         /// Returns only posts with one of these slugs. Can be repeated up to 100 times.
         #[param(max_items = 100, explode = true, value_type = Option<Vec<SlugParam>>, inline)]
         slug: Vec<SlugParam>,
+        /// Returns only posts with this tag, ignoring ASCII case. Can be repeated up to 10 times, for posts with any of the
+        /// tags.
+        #[param(max_items = 10, explode = true, value_type = Option<Vec<TagParam>>, inline)]
+        tag: Vec<TagParam>,
+        /// Returns only posts by this author, ignoring ASCII case. Can be repeated up to 10 times, for posts by any of the
+        /// authors.
+        #[param(max_items = 10, explode = true, value_type = Option<Vec<AuthorParam>>, inline)]
+        author: Vec<AuthorParam>,
         /// Returns only posts published after this time.
         #[param(value_type = Option<String>, format = DateTime)]
         published_after: Option<TimeParam>,
@@ -107,6 +116,33 @@ impl QueryValue for SlugParam {
     }
 }
 
+/// A tag of a post.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 100)]
+pub(crate) struct TagParam(String);
+
+impl QueryValue for TagParam {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        label(LabelKind::Tag, text).map(Self)
+    }
+}
+
+/// An author of a post.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 200)]
+pub(crate) struct AuthorParam(String);
+
+impl QueryValue for AuthorParam {
+    fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
+        label(LabelKind::Author, text).map(Self)
+    }
+}
+
+/// The label in the form in which it is compared.
+fn label(kind: LabelKind, text: &str) -> Result<String, Cow<'static, str>> {
+    labels::name(kind, text).map(|name| labels::fold(&name)).map_err(|invalid| invalid.detail)
+}
+
 pub(crate) struct SearchParam(SearchFilter);
 
 impl QueryValue for SearchParam {
@@ -146,12 +182,14 @@ impl ListRequest {
         };
         let filter = Filter {
             published: params.published.unwrap_or_default().0,
-            slugs: slugs(params.slug)?,
+            slugs: unique("slug", 100, params.slug.into_iter().map(|SlugParam(slug)| slug))?,
             published_after: params.published_after.map(|TimeParam(time)| time),
             published_before: params.published_before.map(|TimeParam(time)| time),
             updated_after: params.updated_after.map(|TimeParam(time)| time),
             updated_before: params.updated_before.map(|TimeParam(time)| time),
             search,
+            tags: unique("tag", MAX_LABELS, params.tag.into_iter().map(|TagParam(tag)| tag))?,
+            authors: unique("author", MAX_LABELS, params.author.into_iter().map(|AuthorParam(author)| author))?,
         };
         let LimitParam(limit) = params.limit.unwrap_or_default();
         let ViewParam(view) = params.view.unwrap_or_default();
@@ -174,16 +212,19 @@ impl ListRequest {
     }
 }
 
-/// Sorts the slugs and removes duplicates, so that their order in the request affects neither the list nor its cursors.
-fn slugs(params: Vec<SlugParam>) -> Result<Vec<String>, ApiError> {
-    const MAX_SLUGS: usize = 100;
-    if params.len() > MAX_SLUGS {
-        return Err(invalid_parameter("slug", "must be given at most 100 times"));
+/// The maximum number of tags, and of authors, to filter by: each one is a scan of an index.
+const MAX_LABELS: usize = 10;
+
+/// Sorts the values of a repeated parameter and removes duplicates, so that their order in the request affects neither the
+/// list nor its cursors.
+fn unique(name: &str, max: usize, values: impl ExactSizeIterator<Item = String>) -> Result<Vec<String>, ApiError> {
+    if values.len() > max {
+        return Err(invalid_parameter(name, format!("must be given at most {max} times")));
     }
-    let mut slugs: Vec<String> = params.into_iter().map(|SlugParam(slug)| slug).collect();
-    slugs.sort_unstable();
-    slugs.dedup();
-    Ok(slugs)
+    let mut values: Vec<String> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    Ok(values)
 }
 
 fn decode(cursor: &str, list: ListId, sort: Sort) -> Result<CursorPosition, ApiError> {

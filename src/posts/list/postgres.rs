@@ -11,24 +11,33 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::db::{BindValue, FixedSql};
+use crate::posts::labels::LabelKind;
 use crate::posts::list::conditions::{
-    POSTGRES, Selection, SortSequence, and_after, and_time_range, order, published, sort_columns,
+    POSTGRES, POSTS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, order, published,
 };
+use crate::posts::list::labels::{self, LabelScan};
 use crate::posts::list::query::{Column, Order, SearchFilter, Tier};
 use crate::posts::list::search::{Search, SearchScope};
 
 /// The number of posts, at most `limit`.
 pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: usize) -> QueryResult<i64> {
-    let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (SELECT 1 FROM posts WHERE ");
-    let mut sql = sql.append(selected_as(selection, IsPlanned::No));
-    if selection.filter.search == SearchFilter::Off {
-        // The index on the id has the order of the table. In any other order, checking which rows are visible takes
-        // several times as long.
-        let sequence = SortSequence { column: Column::Id, order: Order::Ascending, after: None };
-        sql = sql.text(" ORDER BY ").append(order(sort_columns(Column::Id, true), sequence, POSTGRES));
-    }
-    let sql = and_limit(sql, limit).text(") AS found");
-    if selection.filter.is_indexed() { sql.get_result(conn) } else { sql.uncached().get_result(conn) }
+    let filter = selection.filter;
+    // The index on the id has the order of the table. In any other order, checking which rows are visible takes several
+    // times as long.
+    let sequence = SortSequence { column: Column::Id, order: Order::Ascending, after: None };
+    let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (");
+    let sql = match labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
+        Some(kind) => sql.append(labeled(selection, kind, sequence, limit)),
+        None => {
+            let mut sql = sql.text("SELECT 1 FROM posts WHERE ").append(selected(selection, IsPlanned::No));
+            if filter.search == SearchFilter::Off {
+                sql = sql.text(" ORDER BY ").append(order(POSTS.sort(Column::Id), sequence, POSTGRES));
+            }
+            and_limit(sql, limit)
+        }
+    };
+    let sql = sql.text(") AS found");
+    if filter.is_cacheable() { sql.get_result(conn) } else { sql.uncached().get_result(conn) }
 }
 
 /// The ids of at most `limit` posts, in this order.
@@ -38,15 +47,66 @@ pub(crate) fn ids(
     sequence: SortSequence<'_>,
     limit: usize,
 ) -> QueryResult<Vec<i64>> {
-    let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ").append(selected(selection));
-    let sql = sql.text(" ORDER BY ").append(order(sort_columns(sequence.column, true), sequence, POSTGRES));
-    and_limit(sql, limit).uncached().load(conn)
+    let sql = match labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
+        Some(kind) => {
+            let sql = FixedSql::<BigInt>::new("SELECT id FROM (").append(labeled(selection, kind, sequence, limit));
+            sql.text(") AS found ORDER BY id").text(sequence.direction())
+        }
+        None => {
+            let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ");
+            let order = order(POSTS.sort(sequence.column), sequence, POSTGRES);
+            and_limit(sql.append(selected(selection, IsPlanned::Yes)).text(" ORDER BY ").append(order), limit)
+        }
+    };
+    sql.uncached().load(conn)
+}
+
+/// The sort keys and the ids of at most `limit` posts with labels of this kind.
+pub(crate) fn labeled(
+    selection: Selection<'_>,
+    kind: LabelKind,
+    sequence: SortSequence<'_>,
+    limit: usize,
+) -> FixedSql<(Text, BigInt)> {
+    let filter = selection.filter;
+    let scan = LabelScan { selection, kind, sequence, dialect: POSTGRES };
+    let other = filter.label_kinds().find(|other| *other != kind);
+    if other.is_none() && filter.search == SearchFilter::Off {
+        return labels::page(&scan, None, limit);
+    }
+    let mut is_match = FixedSql::<Bool>::new("TRUE");
+    let mut others = FixedSql::new("");
+    if let Some(other) = other {
+        is_match = is_match.text(" AND ").append(labels::is_labeled(selection, other, "labeled.id"));
+    }
+    if filter.search != SearchFilter::Off {
+        let searched = || searched(selection, IsPlanned::No);
+        is_match = is_match.text(" AND (SELECT ").append(searched()).text(" FROM posts WHERE posts.id = labeled.id)");
+        let key = if sequence.column == Column::Id { "''" } else { POSTS.name(sequence.column) };
+        others =
+            others.text("SELECT key, id FROM (SELECT ").text(key).text(" AS key, posts.id AS id FROM posts WHERE ");
+        others = and_after(others.append(listed(selection)), POSTS.sort(sequence.column), sequence, POSTGRES);
+        others = others.text(" AND ").text(labels::IS_INCOMPLETE).text(" AND ").append(searched());
+        others = others.text(" OFFSET 0) AS matches INTERSECT ");
+    }
+    // INTERSECT reads each part once. In a join, the planner would choose lookups, because it expects few matches.
+    for (index, kind) in filter.label_kinds().enumerate() {
+        others = others.text(if index == 0 { "" } else { " INTERSECT " }).append(labels::key_and_id(sequence));
+        others = labels::and_listed(others.append(labels::all_labeled(selection, kind)), &scan);
+        others = others.text(" AND ").text(labels::IS_INCOMPLETE);
+    }
+    labels::tested_page(&scan, is_match, labels::and_page(others, sequence, limit), limit)
 }
 
 /// The number of posts that the planner expects.
 pub(crate) fn estimate(conn: &mut PgConnection, selection: Selection<'_>) -> QueryResult<i64> {
     let sql = FixedSql::<Text>::new("EXPLAIN (FORMAT JSON) SELECT FROM posts WHERE ");
-    let plan: String = sql.append(selected(selection)).uncached().get_result(conn)?;
+    let mut sql = sql.append(unlabeled(selection, IsPlanned::Yes));
+    for kind in selection.filter.label_kinds() {
+        let labeled = labels::all_labeled(selection, kind);
+        sql = sql.text(" AND posts.id IN (SELECT post_labels.post_id FROM ").append(labeled).text(")");
+    }
+    let plan: String = sql.uncached().get_result(conn)?;
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap_or_default();
     Ok(plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_i64).unwrap_or(0))
 }
@@ -54,7 +114,7 @@ pub(crate) fn estimate(conn: &mut PgConnection, selection: Selection<'_>) -> Que
 /// Whether the planner estimates how many posts match a search, which takes it 0.2 ms. Otherwise it assumes that few
 /// do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum IsPlanned {
+pub(crate) enum IsPlanned {
     Yes,
     No,
 }
@@ -71,7 +131,7 @@ const SCAN: usize = 1000;
 /// 2. If they do not, the last part reads all matches from the search index, and sorts them. `OFFSET 0` prevents the
 ///    planner from a scan in sort order.
 pub(crate) fn in_page(selection: Selection<'_>, sequence: SortSequence<'_>, limit: usize) -> FixedSql<Bool> {
-    let columns = sort_columns(sequence.column, true);
+    let columns = POSTS.sort(sequence.column);
     let by = || order(columns, sequence, POSTGRES);
     let listed = || and_after(listed(selection), columns, sequence, POSTGRES);
     let searched = || searched(selection, IsPlanned::No);
@@ -90,7 +150,7 @@ pub(crate) fn in_page(selection: Selection<'_>, sequence: SortSequence<'_>, limi
         .text(" FROM posts WHERE (SELECT count(*) FROM scan) < ")
         .bind(integer(limit), " AND ");
     let sql = sql.append(listed()).text(" AND ").append(searched());
-    and_limit(sql.text(" OFFSET 0) AS posts ORDER BY ").append(by()), limit).text("))").uncached()
+    and_limit(sql.text(" OFFSET 0) AS posts ORDER BY ").append(by()), limit).text("))")
 }
 
 /// The sort column, to select after the id.
@@ -103,26 +163,23 @@ fn sort_key(column: Column) -> &'static str {
     }
 }
 
-/// The conditions of the selection except its search and slugs.
+/// The conditions of the selection except its search, slugs, and labels.
 fn listed(selection: Selection<'_>) -> FixedSql<Bool> {
     [Column::PublishedAt, Column::UpdatedAt].into_iter().fold(published(selection.published), |sql, column| {
-        and_time_range(sql, selection.filter, column, true, POSTGRES)
+        and_time_range(sql, selection.filter, column, &POSTS, POSTGRES)
     })
 }
 
 /// All conditions of the selection. The planner chooses the indexes.
-pub(crate) fn selected(selection: Selection<'_>) -> FixedSql<Bool> {
-    selected_as(selection, IsPlanned::Yes)
+pub(crate) fn selected(selection: Selection<'_>, is_planned: IsPlanned) -> FixedSql<Bool> {
+    labels::and_labeled(unlabeled(selection, is_planned), selection, "posts.id")
 }
 
-fn selected_as(selection: Selection<'_>, is_planned: IsPlanned) -> FixedSql<Bool> {
+/// The conditions of the selection except its labels.
+fn unlabeled(selection: Selection<'_>, is_planned: IsPlanned) -> FixedSql<Bool> {
     let mut sql = listed(selection);
     if !selection.filter.slugs.is_empty() {
-        sql = sql.text(" AND posts.slug IN (");
-        for (index, slug) in selection.filter.slugs.iter().enumerate() {
-            sql = sql.text(if index == 0 { "" } else { ", " }).bind(BindValue::Text(slug.clone()), "");
-        }
-        sql = sql.text(")");
+        sql = in_list(sql.text(" AND posts.slug"), &selection.filter.slugs);
     }
     match selection.filter.search {
         SearchFilter::Off => sql,
@@ -165,12 +222,4 @@ fn phrases(search: &Search, scope: SearchScope) -> FixedSql<Bool> {
         sql = sql.text(" AND strpos(").text(text).text(", posts_fold(").bind(BindValue::Text(phrase), ")) > 0");
     }
     sql.text(" END")
-}
-
-fn integer(number: usize) -> BindValue {
-    BindValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
-    sql.text(" LIMIT ").bind(integer(limit), "")
 }

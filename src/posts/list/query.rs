@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::db::Timestamp;
+use crate::posts::labels::LabelKind;
 use crate::posts::list::search::{Search, SearchScope};
 use crate::posts::model::{Post, PostSummary};
 
@@ -30,6 +31,12 @@ pub struct Filter {
     pub updated_after: Option<Timestamp>,
     pub updated_before: Option<Timestamp>,
     pub search: SearchFilter,
+    /// Folded tags, of which the posts have at least one. If empty, includes posts with any tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The same for authors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
 }
 
 impl Filter {
@@ -38,13 +45,35 @@ impl Filter {
         [true, false].into_iter().filter(|value| self.published.is_none_or(|published| published == *value))
     }
 
-    /// Whether the list consists of all published posts, all drafts, or both. Its posts are then adjacent in an index.
+    /// Whether a page of the list consists of ranges of indexes, so that it reads only the posts that it returns: the list
+    /// has no filters except `published` and labels of one kind.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
-        let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, search } =
-            self;
+        let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, .. } = self;
+        let Self { search, tags, authors, .. } = self;
         let times = [published_after, published_before, updated_after, updated_before];
-        slugs.is_empty() && times.iter().all(|time| time.is_none()) && *search == SearchFilter::Off
+        slugs.is_empty()
+            && times.iter().all(|time| time.is_none())
+            && *search == SearchFilter::Off
+            && (tags.is_empty() || authors.is_empty())
+    }
+
+    /// Whether the statements of the list have so few variants that they can be cached.
+    pub(crate) fn is_cacheable(&self) -> bool {
+        self.is_indexed() && self.tags.len() + self.authors.len() <= 1
+    }
+
+    /// The labels of this kind, of which the posts have at least one.
+    pub(crate) fn labels(&self, kind: LabelKind) -> &[String] {
+        match kind {
+            LabelKind::Tag => &self.tags,
+            LabelKind::Author => &self.authors,
+        }
+    }
+
+    /// The kinds of labels that the list is filtered by.
+    pub(crate) fn label_kinds(&self) -> impl Iterator<Item = LabelKind> {
+        [LabelKind::Author, LabelKind::Tag].into_iter().filter(|kind| !self.labels(*kind).is_empty())
     }
 }
 

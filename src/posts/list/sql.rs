@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::db::{Backend, Connection, FixedSql, on};
-use crate::posts::list::conditions::{
-    POSTGRES, SQLITE, Selection, SortSequence, and_after, order, published, sort_columns,
-};
+use crate::posts::list::conditions::{POSTGRES, POSTS, SQLITE, Selection, SortSequence, and_after, order, published};
+use crate::posts::list::labels;
+use crate::posts::list::postgres::IsPlanned;
 use crate::posts::list::query::{Column, Filter, IndexScan, ListItem, Order, SearchFilter, View};
 use crate::posts::list::{postgres, sqlite};
 use crate::posts::model::{Post, PostSummary};
@@ -38,18 +38,29 @@ pub(crate) fn has_two_steps(conn: &Connection, filter: &Filter) -> bool {
 
 /// Reads the posts of a scan, in its order.
 pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<Vec<ListItem>> {
-    let (selection, sequence) = (scan.selection(), scan.sequence());
-    let dialect = if matches!(conn.backend, Backend::Sqlite(_)) { SQLITE } else { POSTGRES };
-    let columns = sort_columns(scan.column, true);
-    let order = order(columns, sequence, dialect);
+    let (selection, sequence, limit) = (scan.selection(), scan.sequence(), scan.limit);
     let filter = selection.filter;
-    let condition: FixedSql<Bool> = match filter.search {
-        SearchFilter::Nothing => return Ok(Vec::new()),
-        SearchFilter::For(_) if filter.slugs.is_empty() => postgres::in_page(selection, sequence, scan.limit),
-        _ if filter.is_indexed() => and_after(published(scan.published), columns, sequence, dialect),
-        _ => and_after(postgres::selected(selection), columns, sequence, dialect).uncached(),
+    if filter.search == SearchFilter::Nothing {
+        return Ok(Vec::new());
+    }
+    let kind = labels::kind_to_scan(selection, |sql| on!(conn, conn => sql.get_result(conn)))?;
+    let (dialect, labeled) = match &conn.backend {
+        Backend::Sqlite(_) => (SQLITE, kind.map(|kind| sqlite::labeled(selection, kind, sequence, limit))),
+        Backend::Postgres(_) => (POSTGRES, kind.map(|kind| postgres::labeled(selection, kind, sequence, limit))),
     };
-    let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX);
+    let columns = if kind.is_some() { dialect.unindexed_posts } else { &POSTS }.sort(scan.column);
+    let condition: FixedSql<Bool> = match (&filter.search, labeled) {
+        (_, Some(page)) => {
+            let sql = FixedSql::new("posts.id IN (SELECT id FROM (").append(page).text(") AS page) AND ");
+            sql.text(dialect.unindexed).append(published(scan.published))
+        }
+        (SearchFilter::For(_), None) if filter.slugs.is_empty() => postgres::in_page(selection, sequence, limit),
+        _ if filter.is_indexed() => and_after(published(scan.published), columns, sequence, dialect),
+        _ => and_after(postgres::selected(selection, IsPlanned::Yes), columns, sequence, dialect),
+    };
+    let condition = if filter.is_cacheable() { condition } else { condition.uncached() };
+    let order = order(columns, sequence, dialect);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     load!(conn, scan.query.view, posts => posts.filter(condition).order(order).limit(limit))
 }
 

@@ -10,14 +10,16 @@
 //! 3. The caller reads the rows of the page by id.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::db::{BindValue, FixedSql, not_canceled_on_sqlite};
+use crate::posts::labels::LabelKind;
 use crate::posts::list::conditions::{
-    SQLITE, Selection, SortColumns, SortSequence, and_after, and_time_range, name, order, published, sort_columns,
-    time_columns,
+    POSTS, SQLITE, Selection, SortColumns, SortSequence, and_after, and_limit, and_time_range, in_list, order,
+    published, time_columns,
 };
-use crate::posts::list::query::{Column, SearchFilter, Tier};
+use crate::posts::list::labels::{self, LabelScan};
+use crate::posts::list::query::{Column, Order, SearchFilter, Tier};
 use crate::posts::list::search::Search;
 
 /// The largest number of posts that are read to be sorted. Each one may be anywhere in the table.
@@ -30,6 +32,8 @@ enum IndexAccess {
     Slugs,
     /// Reads the matches of the search by id, and looks up each post.
     Matches,
+    /// Scans the labels of this kind.
+    Labels(LabelKind),
     /// Reads the range of a time filter in the index on this column.
     Range(Column),
     /// Scans the index on this column.
@@ -45,10 +49,41 @@ pub(crate) fn positions(
 ) -> QueryResult<Vec<(String, i64)>> {
     let access = choose(conn, selection, sequence.column)?;
     let columns = match access {
+        IndexAccess::Labels(kind) => return labeled(selection, kind, sequence, limit).uncached().load(conn),
         IndexAccess::Matches if sequence.column == Column::Id => ("posts_search.rowid", "posts_search.rowid"),
-        _ => sort_columns(sequence.column, access == IndexAccess::Scan(sequence.column)),
+        IndexAccess::Scan(column) if column == sequence.column => POSTS.sort(column),
+        _ => SQLITE.unindexed_posts.sort(sequence.column),
     };
     positions_by(selection, sequence, access, columns, limit).load(conn)
+}
+
+/// The sort keys and the ids of at most `limit` posts with labels of this kind, in order.
+pub(crate) fn labeled(
+    selection: Selection<'_>,
+    kind: LabelKind,
+    sequence: SortSequence<'_>,
+    limit: usize,
+) -> FixedSql<(Text, BigInt)> {
+    let scan = LabelScan { selection, kind, sequence, dialect: SQLITE };
+    let is_canceled = FixedSql::<Bool>::new("").append(not_canceled_on_sqlite());
+    let (mut row, mut set) = (is_canceled.clone(), is_canceled.clone().text(" AND ").text(labels::IS_INCOMPLETE));
+    let other = selection.filter.label_kinds().find(|other| *other != kind);
+    if let Some(other) = other {
+        row = row.text(" AND ").append(labels::is_labeled(selection, other, "labeled.id"));
+        set = set.text(" AND +post_labels.post_id IN (SELECT post_labels.post_id FROM ");
+        set = set.append(labels::all_labeled(selection, other)).text(")");
+    }
+    let SearchFilter::For(search) = &selection.filter.search else {
+        return match other {
+            None => labels::page(&scan, Some(&is_canceled), limit),
+            Some(_) => labels::tested_page(&scan, row, labels::page(&scan, Some(&set), limit), limit),
+        };
+    };
+    row = row.text(" AND (SELECT TRUE FROM posts_search WHERE posts_search.rowid = labeled.id AND posts_search MATCH ");
+    row = row.bind(query(search, selection.tier), ")");
+    set = set.text(" AND +post_labels.post_id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ");
+    set = set.bind(query(search, selection.tier), ")");
+    labels::tested_page(&scan, row, labels::page(&scan, Some(&set), limit), limit)
 }
 
 fn positions_by(
@@ -58,22 +93,29 @@ fn positions_by(
     columns: SortColumns,
     limit: usize,
 ) -> FixedSql<(Text, BigInt)> {
-    let key = if sequence.column == Column::Id { "''" } else { name(sequence.column, true) };
+    let key = if sequence.column == Column::Id { "''" } else { POSTS.name(sequence.column) };
     let sql = and_selected(FixedSql::new("SELECT ").text(key).text(", posts.id FROM "), selection, access);
     let sql = and_after(sql, columns, sequence, SQLITE).text(" ORDER BY ").append(order(columns, sequence, SQLITE));
-    and_limit(sql, limit)
+    and_limit(sql, limit).uncached()
 }
 
 /// The number of posts, at most `limit`.
 pub(crate) fn count(conn: &mut SqliteConnection, selection: Selection<'_>, limit: usize) -> QueryResult<i64> {
-    let access = match choose(conn, selection, Column::Id)? {
-        IndexAccess::Scan(_) => {
-            time_columns(selection.filter).next().map_or(IndexAccess::Scan(Column::Id), IndexAccess::Range)
+    let time_column = time_columns(selection.filter).next();
+    let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (");
+    let sql = match choose(conn, selection, Column::Id)? {
+        IndexAccess::Labels(kind) => {
+            let column = time_column.unwrap_or(Column::Id);
+            let sequence = SortSequence { column, order: Order::Ascending, after: None };
+            sql.append(labeled(selection, kind, sequence, limit))
         }
-        access => access,
+        IndexAccess::Scan(_) => {
+            let access = time_column.map_or(IndexAccess::Scan(Column::Id), IndexAccess::Range);
+            and_limit(and_selected(sql.text("SELECT 1 FROM "), selection, access), limit)
+        }
+        access => and_limit(and_selected(sql.text("SELECT 1 FROM "), selection, access), limit),
     };
-    let sql = and_selected(FixedSql::<BigInt>::new("SELECT count(*) FROM (SELECT 1 FROM "), selection, access);
-    and_limit(sql, limit).text(")").get_result(conn)
+    sql.text(")").uncached().get_result(conn)
 }
 
 /// Chooses the access that reads the fewest posts. The cost of the choice does not depend on the number of posts.
@@ -85,9 +127,13 @@ fn choose(conn: &mut SqliteConnection, selection: Selection<'_>, sort: Column) -
     }
     if let SearchFilter::For(search) = &filter.search {
         // FTS5 returns matches by id and stops when the page is full.
-        if (sort == Column::Id && columns.is_empty()) || has_few_matches(conn, search, selection.tier)? {
+        let is_full_soon = sort == Column::Id && columns.is_empty() && filter.label_kinds().next().is_none();
+        if is_full_soon || has_few_matches(conn, search, selection.tier)? {
             return Ok(IndexAccess::Matches);
         }
+    }
+    if let Some(kind) = labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
+        return Ok(IndexAccess::Labels(kind));
     }
     if columns != [sort] {
         for column in columns {
@@ -102,15 +148,15 @@ fn choose(conn: &mut SqliteConnection, selection: Selection<'_>, sort: Column) -
 /// Whether at most [`FEW`] posts match the search.
 fn has_few_matches(conn: &mut SqliteConnection, search: &Search, tier: Tier) -> QueryResult<bool> {
     let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (SELECT 1 FROM posts_search WHERE posts_search MATCH ");
-    let count: i64 = and_limit(sql.bind(query(search, tier), ""), FEW + 1).text(")").get_result(conn)?;
+    let count: i64 = and_limit(sql.bind(query(search, tier), ""), FEW + 1).text(")").uncached().get_result(conn)?;
     Ok(usize::try_from(count).is_ok_and(|count| count <= FEW))
 }
 
 /// Whether at most [`FEW`] posts are in the range of the filters on this column.
 fn is_narrow(conn: &mut SqliteConnection, selection: Selection<'_>, column: Column) -> QueryResult<bool> {
     let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (SELECT 1 FROM posts WHERE ");
-    let sql = and_time_range(sql.append(published(selection.published)), selection.filter, column, true, SQLITE);
-    let count: i64 = and_limit(sql, FEW + 1).text(")").get_result(conn)?;
+    let sql = and_time_range(sql.append(published(selection.published)), selection.filter, column, &POSTS, SQLITE);
+    let count: i64 = and_limit(sql, FEW + 1).text(")").uncached().get_result(conn)?;
     Ok(usize::try_from(count).is_ok_and(|count| count <= FEW))
 }
 
@@ -130,22 +176,20 @@ fn and_selected<T>(mut sql: FixedSql<T>, selection: Selection<'_>, access: Index
     sql = sql.append(published(selection.published)).text(" AND ").append(not_canceled_on_sqlite());
     for column in [Column::PublishedAt, Column::UpdatedAt] {
         let is_indexed = access == IndexAccess::Range(column) || access == IndexAccess::Scan(column);
-        sql = and_time_range(sql, filter, column, is_indexed, SQLITE);
+        let names = if is_indexed { &POSTS } else { SQLITE.unindexed_posts };
+        sql = and_time_range(sql, filter, column, names, SQLITE);
     }
     if access == IndexAccess::Slugs {
-        sql = sql.text(" AND posts.slug IN (");
-        for (index, slug) in filter.slugs.iter().enumerate() {
-            sql = sql.text(if index == 0 { "" } else { ", " }).bind(BindValue::Text(slug.clone()), "");
-        }
-        sql = sql.text(")");
+        sql = in_list(sql.text(" AND posts.slug"), &filter.slugs);
     }
+    sql = labels::and_labeled(sql, selection, "posts.id");
     match (&filter.search, access) {
         (SearchFilter::Off, _) | (_, IndexAccess::Matches) => sql,
         (SearchFilter::Nothing, _) => sql.text(" AND FALSE"),
         (SearchFilter::For(search), IndexAccess::Slugs) => sql
             .text(" AND EXISTS (SELECT 1 FROM posts_search WHERE posts_search.rowid = posts.id AND posts_search MATCH ")
             .bind(query(search, tier), ")"),
-        (SearchFilter::For(search), IndexAccess::Range(_) | IndexAccess::Scan(_)) => sql
+        (SearchFilter::For(search), _) => sql
             .text(" AND +posts.id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ")
             .bind(query(search, tier), ")"),
     }
@@ -153,9 +197,4 @@ fn and_selected<T>(mut sql: FixedSql<T>, selection: Selection<'_>, access: Index
 
 fn query(search: &Search, tier: Tier) -> BindValue {
     BindValue::Text(search.fts5(tier.search_scope()))
-}
-
-/// The statements are not cached, because they have many variants.
-fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
-    sql.text(" LIMIT ").bind(BindValue::Integer(i64::try_from(limit).unwrap_or(i64::MAX)), "").uncached()
 }

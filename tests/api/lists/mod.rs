@@ -1,6 +1,7 @@
 //! Lists of posts: pages, filters, counts, search, and the query plans behind them.
 
 mod large_lists;
+mod measure_tmp;
 mod model_check;
 mod pagination;
 mod query_plans;

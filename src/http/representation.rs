@@ -94,6 +94,16 @@ impl Representation {
         Self { link, compressed_memory, ..Self::of_bytes(StatusCode::OK, body) }.with_etag(etag)
     }
 
+    /// The response to a read of a resource that has moved permanently to `path`. It has no entity tag: conditions do not
+    /// apply to a redirect (RFC 9110, section 13.2.1).
+    ///
+    /// # Errors
+    /// The value cannot be serialized, the path is not a valid header value, or no memory is left for the body.
+    pub fn of_redirect(path: String, value: &impl Serialize, memory: Reservation) -> Result<Self, ApiError> {
+        let body = memory.attach(serialize_read(value)?)?;
+        Self::of_bytes(StatusCode::MOVED_PERMANENTLY, body).with_location(path)
+    }
+
     /// The response to a write.
     ///
     /// # Errors
@@ -149,7 +159,8 @@ impl Representation {
     /// body.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.body.len() + self.body.len() / 2 + self.link.as_ref().map_or(0, HeaderValue::len)
+        let headers = [&self.link, &self.location].into_iter().flatten().map(HeaderValue::len);
+        self.body.len() + self.body.len() / 2 + headers.sum::<usize>()
     }
 
     /// Compresses the body, once, on a blocking thread. Does nothing while two other bodies are being compressed, or if
@@ -215,8 +226,8 @@ impl Representation {
         response
             .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(cache_control)))
             .insert_header((header::VARY, HeaderValue::from_static(vary)));
-        let link = self.link.clone();
-        for (name, value) in [(header::ETAG, etag), (header::LINK, link)] {
+        let (link, location) = (self.link.clone(), self.location.clone());
+        for (name, value) in [(header::ETAG, etag), (header::LINK, link), (header::LOCATION, location)] {
             if let Some(value) = value {
                 response.insert_header((name, value));
             }
@@ -225,11 +236,14 @@ impl Representation {
     }
 
     /// Whether the representation meets the `If-Match` of a read (RFC 9110, section 13.1.1). Either coding's tag
-    /// matches.
+    /// matches. A redirect meets every condition.
     ///
     /// # Errors
     /// The header cannot be parsed.
     pub fn meets_if_match(&self, request: &HeaderMap) -> Result<bool, ApiError> {
+        if self.status.is_redirection() {
+            return Ok(true);
+        }
         let Some(TagCondition::Tags(listed)) = parse_if_match(request)? else { return Ok(true) };
         let tag = self.etag.as_ref().and_then(|tag| tag.to_str().ok()).map(|tag| tag.trim_matches('"'));
         Ok(listed.iter().any(|(is_weak, listed)| !is_weak && Some(uncompressed_tag(listed)) == tag))

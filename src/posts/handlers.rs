@@ -13,6 +13,7 @@ use crate::http::extract::query::invalid_parameter;
 use crate::http::middleware::cache::Cache;
 use crate::http::representation::Representation;
 use crate::keys::auth::Caller;
+use crate::posts::aliases::model::Redirect;
 use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
 use crate::posts::list::page::PostList;
 use crate::posts::list::params::{ListParams, ListRequest};
@@ -82,11 +83,16 @@ pub async fn get_post(
 
 /// Get a post by slug
 ///
-/// A draft is found only with an API key.
+/// A draft is found only with an API key. The old slug of a post redirects to its present slug, unless another post has
+/// the old slug by now.
 #[utoipa::path(
     get, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, IfNoneMatch),
     responses(
         (status = 200, description = "The post", body = Post, headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`"))),
+        (
+            status = 301, description = "The slug is an old slug of a post", body = Redirect,
+            headers(("Location" = String, description = "The path with the present slug")),
+        ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
@@ -101,9 +107,8 @@ pub async fn get_post_by_slug(
     if slug.contains('\0') {
         return Err(NOT_FOUND);
     }
-    let find = move |conn: &mut Connection| store::find_by_slug(conn, &slug, scope(caller));
     let budget = cache.budget().clone();
-    let read = async move { responses::post(&database, &budget, caller, find).await };
+    let read = async move { responses::post_by_slug(&database, &budget, caller, slug).await };
     cache.respond(&request, cache_scope(caller), read).await
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use actix_web::http::StatusCode;
 use actix_web::http::header::EntityTag;
 use diesel::QueryResult;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +14,8 @@ use crate::http::ApiError;
 use crate::http::representation::{CacheScope, Representation};
 use crate::http::transport::memory_budget::{BudgetExhausted, MemoryBudget, Reservation, Share};
 use crate::keys::auth::Caller;
+use crate::posts::aliases::lookup;
+use crate::posts::aliases::lookup::SlugTarget;
 use crate::posts::batch::{BatchOutcome, BatchOutcomes};
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
@@ -85,6 +88,30 @@ pub(crate) async fn post(
     let post = post.ok_or(NOT_FOUND)?;
     Representation::of_read(tag(&post), None, &post, memory)
 }
+
+/// Reads the post with this slug for the caller, or the redirect from it.
+pub(crate) async fn post_by_slug(
+    database: &Database,
+    budget: &MemoryBudget,
+    caller: Caller,
+    slug: String,
+) -> Result<Representation, ApiError> {
+    let find = move |conn: &mut Connection| lookup::resolve(conn, &slug, scope(caller));
+    let bytes = |target: &SlugTarget| if let SlugTarget::Post(post) = target { post.large_fields() } else { 0 };
+    let (target, memory) = read(database, budget, caller, true, MAX_CONTENT, find, bytes).await?;
+    match target {
+        SlugTarget::Post(post) => Representation::of_read(tag(&post), None, &post, memory),
+        SlugTarget::Moved(redirect) => {
+            let path = format!("/api/posts/by-slug/{}", utf8_percent_encode(&redirect.to, PATH_SEGMENT));
+            Representation::of_redirect(path, &redirect, memory)
+        }
+        SlugTarget::Missing => Err(NOT_FOUND),
+    }
+}
+
+/// The characters to percent-encode in a segment of a path: all but the unreserved ones (RFC 3986, section 2.3). An
+/// external writer can store a slug with any characters.
+const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn tag(post: &Post) -> EntityTag {
     EntityTag::new_strong(etag::of(post))

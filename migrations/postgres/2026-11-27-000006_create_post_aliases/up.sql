@@ -109,6 +109,9 @@ CREATE TRIGGER post_aliases_count_truncate AFTER TRUNCATE ON post_aliases FOR EA
 
 -- A role that may write to posts needs no privilege for this table: the functions run as their owner. Their search_path
 -- ends with pg_temp, so that no temporary table of the role replaces a table of this schema.
+--
+-- enable_seqscan: for a small table, the planner chooses sequential scans, and a session keeps these plans. With 300
+-- aliases, the trigger of a publish then took 50 µs, and 13 µs with an index.
 DO $$
 DECLARE
     name text;
@@ -118,6 +121,7 @@ BEGIN
         'posts_delete_aliases'
     ] LOOP
         EXECUTE format('ALTER FUNCTION %I() SECURITY DEFINER SET search_path = %I, pg_temp', name, current_schema());
+        EXECUTE format('ALTER FUNCTION %I() SET enable_seqscan = off', name);
     END LOOP;
 END
 $$;

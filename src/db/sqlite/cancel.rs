@@ -52,14 +52,17 @@ impl ToSql<Bool, Sqlite> for CancelCheck {
 mod tests {
     use super::*;
     use crate::db::{Backend, Connection, DatabaseUrl, Timestamp, migrations};
+    use crate::posts::labels::LabelKind;
+    use crate::posts::labels::query::{LabelQuery, LabelSort};
+    use crate::posts::labels::store::read_labels;
     use crate::posts::list;
     use crate::posts::list::count::{self, Count};
     use crate::posts::list::query::{Column, Filter, ListQuery, Order, Sort, View};
 
     fn insert_post(conn: &mut Connection) {
         let insert = diesel::sql_query(
-            "INSERT INTO posts (slug, title, published, published_at, created_at, updated_at)
-             VALUES ('a-post', 'A post', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
+            "INSERT INTO posts (slug, title, tags, published, published_at, created_at, updated_at)
+             VALUES ('a-post', 'A post', '[\"a tag\"]', 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z',
              '2026-01-01T00:00:00.000000Z')",
         );
         let Backend::Sqlite(conn) = &mut conn.backend else { unreachable!() };
@@ -96,7 +99,20 @@ mod tests {
         for filter in &long {
             assert_eq!(read(&mut conn, filter), Ok(1));
         }
+        let labels = [LabelSort::Name, LabelSort::Posts].map(|sort| LabelQuery {
+            kind: LabelKind::Tag,
+            sort,
+            prefix: None,
+            limit: 20,
+            position: None,
+        });
+        for query in &labels {
+            assert_eq!(read_labels(&mut conn, query).unwrap().0.len(), 1);
+        }
         conn.interrupt.set_canceled(true);
+        for query in &labels {
+            assert!(read_labels(&mut conn, query).is_err(), "{query:?}");
+        }
         for filter in &long {
             assert!(read(&mut conn, filter).is_err(), "{filter:?}");
             assert!(count::total(&mut conn, filter, Count::Exact, None).is_err(), "{filter:?}");

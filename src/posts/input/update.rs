@@ -26,7 +26,7 @@ pub struct UpdatePost {
         pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
     )]
     pub title: Option<String>,
-    /// The name of the post in URLs. The post can no longer be found by its previous slug.
+    /// The name of the post in URLs. If the post is public, its previous slug redirects to the new one.
     #[schema(
         required = false,
         nullable = false,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -73,21 +73,8 @@ impl<'a> JsonMembers<'a> {
     }
 }
 
-/// The items of an array that are read: one more than any field may have.
-const MAX_ITEMS: usize = 51;
-
-/// Parses a string, number, boolean, null, or array of such values. Returns an empty object for an object.
-pub(super) fn shallow_value(raw: &str) -> Result<Value, String> {
-    if !raw.starts_with('[') {
-        return scalar(raw);
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(raw);
-    let items = deserializer.deserialize_seq(ItemsVisitor).map_err(invalid_json)?;
-    items.into_iter().map(|item| scalar(item.get())).collect::<Result<_, _>>().map(Value::Array)
-}
-
 /// Parses a string, number, boolean, or null. Returns an empty array or object for any other.
-fn scalar(raw: &str) -> Result<Value, String> {
+pub(super) fn shallow_value(raw: &str) -> Result<Value, String> {
     match raw.as_bytes().first() {
         Some(b'[') => Ok(Value::Array(Vec::new())),
         Some(b'{') => Ok(Value::Object(serde_json::Map::new())),
@@ -102,27 +89,6 @@ fn nested_value(raw: &str) -> Result<Value, String> {
 
 fn invalid_json(error: serde_json::Error) -> String {
     if error.is_data() { error.to_string() } else { format!("invalid JSON: {error}") }
-}
-
-/// Stores the first [`MAX_ITEMS`] items of an array.
-struct ItemsVisitor;
-
-impl<'de> Visitor<'de> for ItemsVisitor {
-    type Value = Vec<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut first = Vec::new();
-        while first.len() < MAX_ITEMS {
-            let Some(item) = items.next_element()? else { return Ok(first) };
-            first.push(item);
-        }
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(first)
-    }
 }
 
 struct MembersSeed(&'static [&'static str]);

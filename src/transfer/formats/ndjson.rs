@@ -73,7 +73,7 @@ const NAMES: &[&str] = &[
     "content", "published", "published_at", "scheduled_for", "created_at", "updated_at", "version", "aliases",
 ];
 /// The members of a post that are arrays or objects.
-const NESTED: &[&str] = &["tags", "authors", "metadata"];
+const NESTED: &[&str] = &["tags", "authors", "metadata", "aliases"];
 
 fn parse_line(line: &[u8]) -> Result<ImportRecord, String> {
     let members = JsonMembers::parse(line, NAMES)?;

@@ -36,9 +36,9 @@ fn link(reply: &Reply, relation: &str) -> Option<String> {
     Some(target)
 }
 
-const READS: [&str; 5] = [
+const READS: [&str; 7] = [
     "/api/posts", "/api/posts?limit=2&sort=title", "/api/posts?q=post&view=summary&count=exact", "/api/posts/1",
-    "/api/posts/by-slug/post-1",
+    "/api/posts/by-slug/post-1", "/api/tags", "/api/authors?sort=-posts&limit=1",
 ];
 
 #[on_both]

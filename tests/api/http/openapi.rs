@@ -83,8 +83,8 @@ fn operation_ids_are_handler_names() {
         operations(&document).iter().map(|(_, _, operation)| operation["operationId"].as_str().unwrap()).collect();
     let handlers = BTreeSet::from([
         "list_posts", "create_post", "create_posts", "put_post", "get_post_by_slug", "get_post", "update_post",
-        "delete_post", "publish_post", "unpublish_post", "list_keys", "create_key", "revoke_key", "get_openapi",
-        "get_docs", "get_docs_file", "get_problem", "live", "ready",
+        "delete_post", "publish_post", "unpublish_post", "list_tags", "list_authors", "list_redirects", "list_keys",
+        "create_key", "revoke_key", "get_openapi", "get_docs", "get_docs_file", "get_problem", "live", "ready",
     ]);
     assert_eq!(names, handlers);
 }

@@ -1,10 +1,9 @@
 //! Lists of posts: pages, filters, counts, search, and the query plans behind them.
 
 mod large_lists;
-mod measure_tmp;
 mod model_check;
 mod pagination;
-mod query_plans;
+pub(crate) mod query_plans;
 mod search;
 mod views_and_counts;
 mod work;

@@ -54,7 +54,7 @@ struct Line {
 }
 
 /// The generic query plan, which does not depend on the bound values.
-fn plan(conn: &mut Connection, sql: &str) -> String {
+pub(crate) fn plan(conn: &mut Connection, sql: &str) -> String {
     match &mut conn.backend {
         Backend::Sqlite(conn) => {
             let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn).unwrap();

@@ -12,6 +12,7 @@ pub(crate) fn published() -> Vec<Value> {
         json!({
             "id": number * 10, "slug": format!("public-{number}"), "title": format!("Public {}", number % 3),
             "content": format!("common words of number{number}"), "published": true,
+            "tags": ["Common", format!("tag-{}", number % 3)], "authors": [format!("Author {}", number % 2)],
             "published_at": format!("2026-01-{:02}T00:00:00Z", 1 + number % 4),
             "updated_at": format!("2026-02-{:02}T00:00:00Z", 1 + number % 5), "version": number,
         })
@@ -27,6 +28,9 @@ pub(crate) fn drafts() -> Vec<Value> {
         json!({
             "id": number * 5 + 1, "slug": format!("secret-{number}"), "title": format!("Public {}", number % 3),
             "content": "common words of secretword", "published": false, "published_at": was_published,
+            // The spelling of the newest draft differs from that of every published post.
+            "tags": ["COMMON", "TAG-1", format!("secret-{}", number % 4)],
+            "authors": ["AUTHOR 0", format!("A secret {number}")],
             "scheduled_for": scheduled_for, "updated_at": format!("2026-02-{:02}T00:00:00Z", 1 + number % 5),
         })
     };
@@ -124,6 +128,32 @@ async fn lists_do_not_reveal_drafts(api: Api) {
     }
 }
 
+/// The queries of the lists of tags and authors.
+pub(crate) const LABEL_QUERIES: [&str; 8] =
+    ["", "sort=name", "sort=-posts", "limit=1", "sort=-posts&limit=2", "q=tag", "q=secret&sort=-posts", "q=a+s"];
+
+#[on_both]
+async fn tags_and_authors_do_not_reveal_drafts(api: Api) {
+    let servers = start_both(api);
+    for list in ["/api/tags", "/api/authors"] {
+        for query in LABEL_QUERIES {
+            let mut page = read_in_every_way(&servers, &format!("{list}?{query}")).await.json(200);
+            while let Some(cursor) = page["next_cursor"].as_str() {
+                page = read_in_every_way(&servers, &format!("{list}?{query}&cursor={cursor}")).await.json(200);
+            }
+        }
+    }
+    // Published posts have the names in question.
+    let tags = json!([{"name": "Common", "posts": 10}, {"name": "tag-1", "posts": 4}, {"name": "tag-0", "posts": 3},
+        {"name": "tag-2", "posts": 3}]);
+    assert_eq!(servers[1].get("/api/tags?sort=-posts").await.json(200)["items"], tags);
+    // A key does not change the lists.
+    for list in ["/api/tags", "/api/authors"] {
+        let replies = [servers[0].get(list).await, servers[1].reader().get(list).await];
+        assert_eq!(replies[0].body, replies[1].body, "{list}");
+    }
+}
+
 #[on_both]
 async fn search_does_not_reveal_drafts(api: Api) {
     let servers = start_both(api);
@@ -163,6 +193,47 @@ async fn draft_looks_like_a_missing_post(api: Api) {
             .await
             .expect(200);
     }
+}
+
+/// Drafts with old slugs, among which the first ones in the list of redirects, and drafts that took old slugs of public
+/// posts.
+#[on_both]
+async fn redirects_do_not_reveal_drafts(api: Api) {
+    let servers = start_both(api);
+    for api in &servers {
+        api.server
+            .database
+            .execute("INSERT INTO post_aliases (slug, post_id) SELECT 'old-' || slug, id FROM posts WHERE published");
+    }
+    let database = &servers[1].server.database;
+    for prefix in ["a", "old", "z"] {
+        database.execute(&format!(
+            "INSERT INTO post_aliases (slug, post_id) SELECT '{prefix}-' || slug, id FROM posts WHERE NOT published"
+        ));
+    }
+    for (id, number) in [(6, 1), (11, 2)] {
+        database.execute(&format!("UPDATE posts SET slug = 'old-public-{number}' WHERE id = {id}"));
+    }
+    for limit in [1, 3, 10, 100] {
+        let mut path = format!("/api/redirects?limit={limit}");
+        let mut found = 0;
+        loop {
+            let page = read_in_every_way(&servers, &path).await.json(200);
+            found += page["items"].as_array().unwrap().len();
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/redirects?limit={limit}&cursor={cursor}");
+        }
+        assert_eq!(found, 10);
+    }
+    for number in 1..=10 {
+        read_in_every_way(&servers, &format!("/api/posts/by-slug/old-public-{number}")).await.expect(301);
+    }
+    for slug in ["a-secret-3", "old-secret-4", "z-secret-25", "secret-1", "a-missing-3"] {
+        read_in_every_way(&servers, &format!("/api/posts/by-slug/{slug}")).await.problem(404, "not_found");
+    }
+    let reader = servers[1].reader();
+    reader.get("/api/posts/by-slug/old-secret-4").await.expect(301);
+    reader.get("/api/posts/by-slug/old-public-1").await.expect(200);
 }
 
 #[on_both]

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::security::draft_leaks::{FILTERS, SORTS, comparable, drafts, published, start_both};
+use crate::security::draft_leaks::{FILTERS, LABEL_QUERIES, SORTS, comparable, drafts, published, start_both};
 use crate::support::{Api, Reply, on_both, wait_for};
 
 const ENCODINGS: [&str; 3] = ["", "gzip", "gzip;q=0.1, identity;q=0"];
@@ -17,6 +17,10 @@ fn paths() -> Vec<String> {
         for sort in SORTS.iter().skip(index % 4).step_by(4) {
             paths.push(format!("/api/posts?{sort}&{filter}"));
         }
+    }
+    for query in LABEL_QUERIES {
+        paths.push(format!("/api/tags?{query}"));
+        paths.push(format!("/api/authors?{query}"));
     }
     paths.push("/api/posts".into());
     paths.push("/api/posts?limit=100&count=exact".into());
@@ -117,7 +121,9 @@ async fn warm_cache_reveals_no_drafts(api: Api) {
 
     // Every change that does not publish a draft.
     let draft = format!("/api/posts/{}", drafts()[0]["id"]);
-    editor.patch(&draft, &json!({"title": "Public 1", "content": "common words"})).await.expect(200);
+    let changes =
+        json!({"title": "Public 1", "content": "common words", "tags": ["CoMMoN", "secret"], "authors": null});
+    editor.patch(&draft, &changes).await.expect(200);
     editor.post(&format!("{draft}/publish"), &json!({"at": "2999-01-01T00:00:00Z"})).await.expect(200);
     editor.post_empty(&format!("{draft}/unpublish")).await.expect(200);
     editor.put("/api/posts/by-slug/secret-3", &json!({"title": "Public 0"})).await.expect(200);

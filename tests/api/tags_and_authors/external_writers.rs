@@ -237,6 +237,33 @@ async fn rolled_back_writes_leave_no_labels(database: TestDatabase) {
     assert_eq!(database.query_number("SELECT count(*) AS number FROM post_labels"), 1);
 }
 
+/// SQLite runs the triggers of deleted rows for `OR REPLACE` only with this setting. Without it the labels of the old row
+/// stay, and requests work nevertheless.
+#[tokio::test]
+async fn insert_or_replace_needs_recursive_triggers() {
+    let api = Api::on(Engine::Sqlite).unwrap();
+    let database = &api.server.database;
+    let mut conn = database.connect();
+    let replace = |tag: &str| {
+        format!(
+            "INSERT OR REPLACE INTO posts (slug, title, published, published_at, tags)
+             VALUES ('page', 'Page', TRUE, '{TIME}', '[\"{tag}\"]')"
+        )
+    };
+    execute(&mut conn, "PRAGMA recursive_triggers = ON");
+    for tag in ["a", "b", "c"] {
+        execute(&mut conn, &replace(tag));
+        assert_labels_match(database);
+        assert_eq!(tags(&api).await, [format!("{tag} 1")]);
+    }
+    execute(&mut conn, "PRAGMA recursive_triggers = OFF");
+    execute(&mut conn, &replace("d"));
+    let reader = api.reader();
+    for path in ["/api/tags?sort=-posts", "/api/posts", "/api/posts?view=summary&count=exact"] {
+        reader.get(path).await.expect(200);
+    }
+}
+
 #[tokio::test]
 async fn copy_merge_and_truncate_keep_the_labels_right() {
     let Some(api) = Api::on(Engine::Postgres) else { return };

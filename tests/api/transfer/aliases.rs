@@ -85,8 +85,8 @@ async fn invalid_aliases_are_rejected(database: TestDatabase) {
         (json!(["a", "B", 1, null]).to_string(), "/aliases/2: must be a string; /aliases/3: must be a string"),
         (json!("a").to_string(), "/aliases: must be an array"),
         (json!(many).to_string(), "/aliases: must have at most 50 items"),
-        (format!("[{}1]", "1,".repeat(1_000_000)), "/aliases: must have at most 50 items"),
-        (nested, "/aliases/0: must be a string"),
+        (format!("[{}1]", "1,".repeat(1_000_000)), "more than 20000 values"),
+        (nested, "recursion limit exceeded"),
     ] {
         let line = format!("{{\"title\": \"A\", \"aliases\": {aliases}}}");
         let outcome = sandbox.run_with_input(&["import", "-"], &line);

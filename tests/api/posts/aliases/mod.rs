@@ -1,12 +1,19 @@
 //! Old slugs: they redirect to the present slug of a post.
 
+mod concurrency;
 mod external_writers;
+mod freshness;
+mod lists;
+mod model_check;
+mod plans;
+mod redirects;
 mod triggers;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
+use serde_json::{Value, json};
 
-use crate::support::TestDatabase;
+use crate::support::{Api, Reply, TestDatabase};
 
 #[derive(QueryableByName)]
 struct Alias {
@@ -36,4 +43,32 @@ fn assert_flags_match(database: &TestDatabase) {
     let wrong = "SELECT count(*) AS number FROM post_aliases
         LEFT JOIN posts ON posts.id = post_id WHERE posts.id IS NULL OR posts.published <> post_aliases.published";
     assert_eq!(database.query_number(wrong), 0);
+}
+
+fn by_slug(slug: &str) -> String {
+    format!("/api/posts/by-slug/{slug}")
+}
+
+async fn rename(api: &Api, id: i64, slug: &str) {
+    api.editor().patch(&format!("/api/posts/{id}"), &json!({"slug": slug})).await.expect(200);
+}
+
+/// Creates a public post and renames it, so that all slugs but the last redirect to the last. Returns its id.
+async fn create_renamed(api: &Api, slugs: &[&str]) -> i64 {
+    let post = api.create(json!({"title": "A", "slug": slugs[0], "published": true})).await;
+    let id = post["id"].as_i64().unwrap();
+    for slug in &slugs[1..] {
+        rename(api, id, slug).await;
+    }
+    id
+}
+
+/// Asserts a redirect to the slug.
+#[track_caller]
+fn assert_moved(reply: Reply, to: &str) -> Value {
+    let reply = reply.expect(301);
+    assert_eq!(reply.header("location"), Some(by_slug(to).as_str()), "{}", reply.line);
+    let redirect = reply.json(301);
+    assert_eq!(redirect["to"], to);
+    redirect
 }

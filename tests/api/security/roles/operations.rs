@@ -21,10 +21,11 @@ pub(super) enum Access {
 use Access::{Admin, Anyone, Editor, Reader, Unchecked};
 
 /// The required access of each operation, independent of the source.
-const REQUIRED: [(&str, Access); 19] = [
+const REQUIRED: [(&str, Access); 22] = [
     ("list_posts", Anyone),
     ("get_post", Anyone),
     ("get_post_by_slug", Anyone),
+    ("list_redirects", Anyone),
     ("create_post", Editor),
     ("create_posts", Editor),
     ("put_post", Editor),
@@ -32,6 +33,8 @@ const REQUIRED: [(&str, Access); 19] = [
     ("delete_post", Editor),
     ("publish_post", Editor),
     ("unpublish_post", Editor),
+    ("list_tags", Anyone),
+    ("list_authors", Anyone),
     ("list_keys", Admin),
     ("create_key", Admin),
     ("revoke_key", Admin),

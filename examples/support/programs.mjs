@@ -1,6 +1,6 @@
 // Starts the programs that the tests of the examples need, on free ports. They run until `stop()`, or until this
 // process exits.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START_TIMEOUT = 60_000;
@@ -69,6 +70,8 @@ export async function startService(settings = {}) {
   return {
     url: service.match[1],
     log: service.output,
+    /** Imports the posts in a file with an absolute path. */
+    importPosts: (file) => promisify(execFile)(serviceBinary(), ['import', file], { cwd: directory, env }),
     stop: async () => {
       await service.stop();
       await rm(directory, { recursive: true, force: true });

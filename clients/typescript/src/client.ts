@@ -1,21 +1,14 @@
+import { ifNoneMatch, nullIfNotModified } from './conditional.js';
 import { PostsApiError, unexpectedResponse } from './errors.js';
 import { type ETag, etagOf, withETag } from './etag.js';
 import { type Client, createClient, createConfig } from './generated/client/index.js';
 import * as api from './generated/sdk.gen.js';
-import type {
-  ApiKeys,
-  Batch,
-  CreateApiKey,
-  CreatedApiKey,
-  CreatePost,
-  CreatePostsResponse,
-  ListPostsResponse,
-  Post,
-  PutPost,
-  UpdatePost,
-} from './generated/index.js';
+import type * as generated from './generated/index.js';
+import type { ApiKeys, CreateApiKey, CreatedApiKey, Label, Redirect } from './generated/index.js';
+import { type LabelQuery, List, type RedirectQuery } from './lists.js';
+import type { Batch, BatchResponse, CreatePost, Metadata, Post, PutPost, UpdatePost } from './post.js';
 import { type ListQuery, type PostOf, toParameters, type View } from './query.js';
-import { type Fetch, NotModified, type RetryOptions, Transport } from './transport.js';
+import { type Fetch, type RetryOptions, Transport } from './transport.js';
 
 export interface PostsClientOptions extends RetryOptions {
   /**
@@ -89,18 +82,26 @@ export interface Page<T> {
 /**
  * Creates a client for the service at `baseUrl`. This function sends no request.
  *
+ * `M` is the type of the `metadata` of the posts. The client does not check it.
+ *
  * All methods of the client reject with a {@link PostsApiError} if the request fails, and with the signal's reason if
  * the caller aborts it.
  *
  * @throws TypeError if `baseUrl` is not an http or https URL.
  */
-export function createPostsClient(options: PostsClientOptions): PostsClient {
-  return new PostsClient(options);
+export function createPostsClient<M extends object = Metadata>(options: PostsClientOptions): PostsClient<M> {
+  return new PostsClient<M>(options);
 }
 
 /** A client for posts-api. To create one, call {@link createPostsClient}. */
-export class PostsClient {
-  readonly posts: Posts;
+export class PostsClient<M extends object = Metadata> {
+  readonly posts: Posts<M>;
+  /** The tags of the published posts. */
+  readonly tags: List<LabelQuery, Label>;
+  /** The authors of the published posts. */
+  readonly authors: List<LabelQuery, Label>;
+  /** The old slugs of the published posts. */
+  readonly redirects: List<RedirectQuery, Redirect>;
   readonly keys: Keys;
   /** The URL of the service, without a trailing slash. */
   readonly baseUrl: string;
@@ -113,13 +114,22 @@ export class PostsClient {
       error instanceof SyntaxError && response && request ? unexpectedResponse(request, response, error) : error,
     );
     const transport = new Transport(fetch, retry);
+    const read = ({ signal }: CallOptions) => ({
+      client,
+      throwOnError: true as const,
+      fetch: transport.idempotent,
+      ...(signal && { signal }),
+    });
     this.posts = new Posts(client, transport);
+    this.tags = new List((call, options) => api.listTags({ ...read(options), ...call }));
+    this.authors = new List((call, options) => api.listAuthors({ ...read(options), ...call }));
+    this.redirects = new List((call, options) => api.listRedirects({ ...read(options), ...call }));
     this.keys = new Keys(client, transport);
   }
 }
 
 /** Operations on posts. */
-export class Posts {
+export class Posts<M extends object = Metadata> {
   readonly #client: Client;
   readonly #transport: Transport;
 
@@ -138,12 +148,12 @@ export class Posts {
   list<V extends View = 'full'>(
     query: ListQuery<V> | undefined,
     options: ConditionalOptions,
-  ): Promise<Page<PostOf<V>> | null>;
-  list<V extends View = 'full'>(query?: ListQuery<V>, options?: ReadOptions): Promise<Page<PostOf<V>>>;
+  ): Promise<Page<PostOf<V, M>> | null>;
+  list<V extends View = 'full'>(query?: ListQuery<V>, options?: ReadOptions): Promise<Page<PostOf<V, M>>>;
   list<V extends View>(
     query: ListQuery<V> = {},
     options: ConditionalOptions | ReadOptions = {},
-  ): Promise<Page<PostOf<V>> | null> {
+  ): Promise<Page<PostOf<V, M>> | null> {
     return nullIfNotModified(async () => {
       const { data, response } = await api.listPosts({
         ...this.#call(this.#transport.idempotent, options),
@@ -151,7 +161,7 @@ export class Posts {
         query: toParameters(query),
       });
       // The OpenAPI document does not express that `view` determines the type of the items.
-      const page = data as ListPostsResponse & { items: PostOf<V>[] };
+      const page = data as Omit<generated.ListPostsResponse, 'items'> as Omit<Page<PostOf<V, M>>, 'etag'>;
       return { ...page, etag: response.headers.get('ETag') };
     });
   }
@@ -165,10 +175,10 @@ export class Posts {
   async *pages<V extends View = 'full'>(
     query: ListQuery<V> = {},
     options: ReadOptions = {},
-  ): AsyncGenerator<Page<PostOf<V>>, void, undefined> {
+  ): AsyncGenerator<Page<PostOf<V, M>>, void, undefined> {
     let next: ListQuery<V> | undefined = { limit: 100, ...query };
     while (next) {
-      const page: Page<PostOf<V>> = await this.list<V>(next, options);
+      const page: Page<PostOf<V, M>> = await this.list<V>(next, options);
       yield page;
       next = page.next_cursor === null ? undefined : { ...next, cursor: page.next_cursor };
     }
@@ -183,7 +193,7 @@ export class Posts {
   async *all<V extends View = 'full'>(
     query: ListQuery<V> = {},
     options: ReadOptions = {},
-  ): AsyncGenerator<PostOf<V>, void, undefined> {
+  ): AsyncGenerator<PostOf<V, M>, void, undefined> {
     for await (const page of this.pages(query, options)) yield* page.items;
   }
 
@@ -194,9 +204,9 @@ export class Posts {
    * @throws PostsApiError `not_found` (404) if the post does not exist, or if it is a draft and the client has no API
    * key.
    */
-  get(id: number, options: ConditionalOptions): Promise<Post | null>;
-  get(id: number, options?: ReadOptions): Promise<Post>;
-  get(id: number, options: ConditionalOptions | ReadOptions = {}): Promise<Post | null> {
+  get(id: number, options: ConditionalOptions): Promise<Post<M> | null>;
+  get(id: number, options?: ReadOptions): Promise<Post<M>>;
+  get(id: number, options: ConditionalOptions | ReadOptions = {}): Promise<Post<M> | null> {
     const call = { ...this.#call(this.#transport.idempotent, options), ...ifNoneMatch(options), path: { id } };
     return nullIfNotModified(async () => withETag(await api.getPost(call)));
   }
@@ -208,9 +218,9 @@ export class Posts {
    * @throws PostsApiError `not_found` (404) if the post does not exist, or if it is a draft and the client has no API
    * key.
    */
-  getBySlug(slug: string, options: ConditionalOptions): Promise<Post | null>;
-  getBySlug(slug: string, options?: ReadOptions): Promise<Post>;
-  getBySlug(slug: string, options: ConditionalOptions | ReadOptions = {}): Promise<Post | null> {
+  getBySlug(slug: string, options: ConditionalOptions): Promise<Post<M> | null>;
+  getBySlug(slug: string, options?: ReadOptions): Promise<Post<M>>;
+  getBySlug(slug: string, options: ConditionalOptions | ReadOptions = {}): Promise<Post<M> | null> {
     const call = { ...this.#call(this.#transport.idempotent, options), ...ifNoneMatch(options) };
     return nullIfNotModified(async () => withETag(await api.getPostBySlug({ ...call, path: slugPath(slug) })));
   }
@@ -221,9 +231,9 @@ export class Posts {
    * @returns The stored post.
    * @throws PostsApiError `validation_failed` (422) with the invalid fields in `errors`, or `slug_taken` (409).
    */
-  async create(post: CreatePost, options: CreateOptions = {}): Promise<Post> {
+  async create(post: CreatePost<M>, options: CreateOptions = {}): Promise<Post<M>> {
     const call = this.#call(this.#transport.idempotent, options);
-    return withETag(await api.createPost({ ...call, ...idempotencyKey(options), body: post }));
+    return withETag(await api.createPost({ ...call, ...idempotencyKey(options), body: post as generated.CreatePost }));
   }
 
   /**
@@ -235,9 +245,9 @@ export class Posts {
    * @throws PostsApiError `validation_failed` (422) or `slug_taken` (409), with a JSON Pointer per field in `errors`.
    * The service then creates no post.
    */
-  async batch(batch: Batch, options: CreateOptions = {}): Promise<CreatePostsResponse> {
+  async batch(batch: Batch<M>, options: CreateOptions = {}): Promise<BatchResponse<M>> {
     const call = this.#call(this.#transport.idempotent, options);
-    return (await api.createPosts({ ...call, ...idempotencyKey(options), body: batch })).data;
+    return (await api.createPosts({ ...call, ...idempotencyKey(options), body: batch as generated.Batch })).data as BatchResponse<object> as BatchResponse<M>;
   }
 
   /**
@@ -248,10 +258,10 @@ export class Posts {
    * @throws PostsApiError `validation_failed` (422), `invalid_parameter` (400) if the slug is invalid, or
    * `precondition_failed` (412) if `ifMatch` or `ifNoneMatch` is not met.
    */
-  async putBySlug(slug: string, post: PutPost, options: PutOptions = {}): Promise<Post> {
+  async putBySlug(slug: string, post: PutPost<M>, options: PutOptions = {}): Promise<Post<M>> {
     const headers = { ...ifMatch(options), ...(options.ifNoneMatch && { 'If-None-Match': options.ifNoneMatch }) };
     const call = this.#conditionalCall(options, options.ifNoneMatch === undefined);
-    return withETag(await api.putPost({ ...call, headers, path: slugPath(slug), body: post }));
+    return withETag(await api.putPost({ ...call, headers, path: slugPath(slug), body: post as generated.PutPost }));
   }
 
   /**
@@ -262,9 +272,9 @@ export class Posts {
    * @throws PostsApiError `not_found` (404), `validation_failed` (422), `slug_taken` (409), or `precondition_failed`
    * (412).
    */
-  async update(id: number, patch: UpdatePost, options: ChangeOptions = {}): Promise<Post> {
+  async update(id: number, patch: UpdatePost<M>, options: ChangeOptions = {}): Promise<Post<M>> {
     const call = { ...this.#call(this.#transport.nonIdempotent, options), headers: ifMatch(options), path: { id } };
-    return withETag(await api.updatePost({ ...call, body: patch }));
+    return withETag(await api.updatePost({ ...call, body: patch as generated.UpdatePost }));
   }
 
   /**
@@ -287,7 +297,7 @@ export class Posts {
    * @returns The post. If the post is scheduled, `scheduled_for` contains the time.
    * @throws PostsApiError `not_found` (404), `validation_failed` (422), or `precondition_failed` (412).
    */
-  async publish(id: number, options: PublishOptions = {}): Promise<Post> {
+  async publish(id: number, options: PublishOptions = {}): Promise<Post<M>> {
     const { at } = options;
     const body = at === undefined ? {} : { body: { at: typeof at === 'string' ? at : at.toISOString() } };
     const call = { ...this.#conditionalCall(options), headers: ifMatch(options), path: { id } };
@@ -300,7 +310,7 @@ export class Posts {
    * @returns The post, which is a draft.
    * @throws PostsApiError `not_found` (404) or `precondition_failed` (412).
    */
-  async unpublish(id: number, options: ChangeOptions = {}): Promise<Post> {
+  async unpublish(id: number, options: ChangeOptions = {}): Promise<Post<M>> {
     const call = { ...this.#conditionalCall(options), headers: ifMatch(options), path: { id } };
     return withETag(await api.unpublishPost(call));
   }
@@ -376,15 +386,6 @@ function normalizeBaseUrl(baseUrl: string | URL): string {
   throw invalid();
 }
 
-async function nullIfNotModified<T>(read: () => Promise<T>): Promise<T | null> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof NotModified) return null;
-    throw error;
-  }
-}
-
 /**
  * The path parameter of a slug. `''`, `.`, and `..` would change the path of the URL, so this function rejects them
  * with `not_found` (404), the error of a read with an invalid slug.
@@ -393,10 +394,6 @@ function slugPath(slug: string): { slug: string } {
   if (!/^\.{0,2}$/.test(slug)) return { slug };
   const request = { method: 'GET', url: `/api/posts/by-slug/${slug}` };
   throw new PostsApiError(request, { status: 404, code: 'not_found', detail: 'no post can have this slug' });
-}
-
-function ifNoneMatch({ ifNoneMatch }: ConditionalOptions | ReadOptions) {
-  return ifNoneMatch === undefined ? {} : { headers: { 'If-None-Match': etagOf(ifNoneMatch) } };
 }
 
 function ifMatch({ ifMatch }: ChangeOptions) {

@@ -1,13 +1,14 @@
-import type { Post } from './generated/index.js';
+import type { Post as ApiPost } from './generated/index.js';
+import type { Post } from './post.js';
 
 /**
  * Identifies a version of a resource: an `ETag` string, or a `Post` that a method of the client returned. The posts of a
  * list or of a batch have no `ETag`.
  */
-export type ETag = string | Post;
+export type ETag = string | Post<object>;
 
 /** The `ETag` of the response that contained a post. */
-const tags = new WeakMap<Post, string>();
+const tags = new WeakMap<Post<object>, string>();
 
 /**
  * Returns the `ETag` of a post, for `If-Match` and `If-None-Match`. The post must be the object that a method of the
@@ -23,8 +24,10 @@ export function etagOf(tag: ETag): string {
 }
 
 /** Returns the post of a response, and stores the response's `ETag` for {@link etagOf}. */
-export function withETag({ data, response }: { data: Post; response: Response }): Post {
+export function withETag<M extends object>({ data, response }: { data: ApiPost; response: Response }): Post<M> {
+  // The caller that creates the client states the type of the metadata. The client does not check it.
+  const post = data as Post<object> as Post<M>;
   const etag = response.headers.get('ETag');
-  if (etag !== null) tags.set(data, etag);
-  return data;
+  if (etag !== null) tags.set(post, etag);
+  return post;
 }

@@ -18,17 +18,24 @@ export { type ETag, etagOf } from './etag.js';
 export type {
   ApiKey,
   ApiKeys,
-  Batch,
-  BatchItem,
   CreateApiKey,
   CreatedApiKey,
-  CreatePost,
-  CreatePostsResponse as BatchResponse,
   FieldError,
+  Label,
+  Redirect,
+} from './generated/index.js';
+export type { ForwardPage, LabelQuery, List, RedirectQuery } from './lists.js';
+export type {
+  Batch,
+  BatchItem,
+  BatchResponse,
+  CreatePost,
+  MergePatch,
+  Metadata,
   Post,
   PostSummary,
   PutPost,
   UpdatePost,
-} from './generated/index.js';
+} from './post.js';
 export type { ListQuery, PostOf, View } from './query.js';
 export type { RetryOptions } from './transport.js';

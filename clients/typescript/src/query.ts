@@ -1,4 +1,5 @@
-import type { ListPostsData, Post, PostSummary } from './generated/index.js';
+import type { ListPostsData } from './generated/index.js';
+import type { Metadata, Post, PostSummary } from './post.js';
 
 type Parameters = NonNullable<ListPostsData['query']>;
 type Time = string | Date;
@@ -7,7 +8,7 @@ type Time = string | Date;
 export type View = NonNullable<Parameters['view']>;
 
 /** The type of a list's items in view `V`: `Post` for `full`, `PostSummary` for `summary`. */
-export type PostOf<V extends View> = V extends 'summary' ? PostSummary : Post;
+export type PostOf<V extends View, M extends object = Metadata> = V extends 'summary' ? PostSummary<M> : Post<M>;
 
 /**
  * Filters, order, and page of a list. By default, `list` returns published posts in descending order of id, 20 per
@@ -26,6 +27,10 @@ export interface ListQuery<V extends View = View> extends Pick<
   published?: boolean | 'any';
   /** Only posts with one of these slugs, at most 100. */
   slug?: string | string[];
+  /** Only posts with one of these tags, at most 10. Upper and lower case of ASCII letters are equal. */
+  tag?: string | string[];
+  /** Only posts by one of these authors, at most 10. Upper and lower case of ASCII letters are equal. */
+  author?: string | string[];
   /** Only posts published after this time, exclusive. Strings are RFC 3339. */
   published_after?: Time;
   /** Only posts published before this time, exclusive. Strings are RFC 3339. */
@@ -41,10 +46,13 @@ export interface ListQuery<V extends View = View> extends Pick<
  * has only milliseconds. To keep the microseconds, pass a string.
  */
 export function toParameters(query: ListQuery): Parameters {
-  const { published, slug, published_after, published_before, updated_after, updated_before, ...same } = query;
+  const { published, slug, tag, author, published_after, published_before, updated_after, updated_before, ...same } =
+    query;
   const parameters: Parameters = same;
   if (published !== undefined) parameters.published = `${published}`;
-  if (slug !== undefined) parameters.slug = typeof slug === 'string' ? [slug] : slug;
+  for (const [name, values] of Object.entries({ slug, tag, author })) {
+    if (values !== undefined) Object.assign(parameters, { [name]: typeof values === 'string' ? [values] : values });
+  }
   for (const [name, time] of Object.entries({ published_after, published_before, updated_after, updated_before })) {
     if (time !== undefined) Object.assign(parameters, { [name]: typeof time === 'string' ? time : time.toISOString() });
   }

@@ -108,11 +108,20 @@ describe('in an Astro site', { concurrency: true }, () => {
       if (one.entry) same<typeof one.entry.data.excerpt, string>(true);
       // @ts-expect-error -- a summary has no content
       one.entry?.data.content;
+      if (built) same<typeof built.data.metadata, Record<string, unknown>>(true);
+      const [rated] = await getCollection('rated');
+      if (rated) same<typeof rated.data.metadata, { rating: number }>(true);
+      await getLiveCollection('latest', { tag: ['a', 'b'], author: 'c' });
       // @ts-expect-error -- unknown filter
-      await getLiveCollection('latest', { author: 'a' });
+      await getLiveCollection('latest', { category: 'a' });
     `;
     const tsconfig = { extends: 'astro/tsconfigs/strict', include: ['.astro/types.d.ts', '**/*.ts'] };
-    const root = await createSite(t, baseUrl, [config, 'src/live.config.ts'], {
+    const ratedCollection = `  rated: defineCollection({
+    loader: postsLoader({ baseUrl: '${baseUrl}', metadata: z.object({ rating: z.number() }) }),
+  }),
+};`;
+    const root = await createSite(t, baseUrl, ['src/live.config.ts'], {
+      [config]: `import { z } from 'astro/zod';\n${files.get(config).replace(/^};/m, ratedCollection)}`,
       'src/check.ts': check,
       'tsconfig.json': JSON.stringify(tsconfig),
     });

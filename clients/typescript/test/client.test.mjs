@@ -131,6 +131,77 @@ describe('client', { concurrency: true }, () => {
     );
   });
 
+  test('filters posts by tags and authors', async (t) => {
+    const { client, reader } = await startService(t);
+    const posts = [
+      { title: 'A', tags: ['Rust', 'C++'], authors: ['Ada'] },
+      { title: 'B', tags: ['rust'], authors: ['Bob', 'Ada'] },
+      { title: 'C', tags: ['C++'], authors: ['Bob'] },
+      { title: 'D', tags: ['C#'] },
+    ];
+    await client.posts.batch({ posts: posts.map((post) => ({ ...post, published: true })) });
+    const titles = async (query) => (await collect(reader.posts.all({ sort: 'id', ...query }))).map(({ title }) => title);
+    assert.deepEqual(await titles({ tag: 'RUST' }), ['A', 'B']);
+    assert.deepEqual(await titles({ tag: ['c++', 'C#'], limit: 1 }), ['A', 'C', 'D']);
+    assert.deepEqual(await titles({ author: ['Ada'] }), ['A', 'B']);
+    assert.deepEqual(await titles({ tag: 'rust', author: 'Bob' }), ['B']);
+    assert.deepEqual(await titles({ tag: 'none' }), []);
+    assert.equal((await failure(reader.posts.list({ tag: '' }))).code, 'invalid_parameter');
+  });
+
+  test('lists tags and authors', async (t) => {
+    const { client, reader } = await startService(t);
+    const posts = Array.from({ length: 130 }, (_, index) => ({
+      title: `Post ${index}`,
+      tags: [`Tag ${String(index).padStart(3, '0')}`, 'All'],
+      authors: index % 2 ? ['Ada'] : ['Ada', 'Bob'],
+      published: true,
+    }));
+    await client.posts.batch({ posts });
+    await client.posts.create({ title: 'Draft', tags: ['Draft tag'], authors: ['Draft author'] });
+    const all = await collect(reader.tags.all());
+    assert.deepEqual(
+      all.map(({ name }) => name),
+      ['All', ...posts.map(({ tags }) => tags[0])],
+    );
+    const page = await reader.tags.list({ limit: 2, sort: '-posts' });
+    assert.deepEqual(page.items, [
+      { name: 'All', posts: 130 },
+      { name: 'Tag 000', posts: 1 },
+    ]);
+    const next = await reader.tags.list({ limit: 1, sort: '-posts', cursor: page.next_cursor });
+    assert.deepEqual(next.items, [{ name: 'Tag 001', posts: 1 }]);
+    assert.equal(await reader.tags.list({ limit: 2, sort: '-posts' }, { ifNoneMatch: page.etag }), null);
+    assert.equal((await collect(reader.tags.all({ q: 'tag 12', limit: 3 }))).length, 10);
+    assert.deepEqual(await collect(reader.authors.all()), [
+      { name: 'Ada', posts: 130 },
+      { name: 'Bob', posts: 65 },
+    ]);
+    assert.equal((await failure(reader.authors.list({ sort: 'id' }))).code, 'invalid_parameter');
+  });
+
+  test('finds posts by old slugs, and lists the redirects', async (t) => {
+    const { client, reader } = await startService(t);
+    const post = await client.posts.create({ title: 'Before', published: true });
+    const renamed = await client.posts.update(post.id, { slug: 'after' });
+    assert.deepEqual(await reader.posts.getBySlug('before'), renamed);
+    assert.equal(etagOf(await client.posts.getBySlug('before')), etagOf(renamed));
+    assert.equal(await reader.posts.getBySlug('before', { ifNoneMatch: renamed }), null);
+    assert.deepEqual(await collect(reader.redirects.all({ limit: 1 })), [{ from: 'before', to: 'after', id: post.id }]);
+    assert.equal((await reader.redirects.list()).next_cursor, null);
+  });
+
+  test('stores and patches the metadata', async (t) => {
+    const { client } = await startService(t);
+    const metadata = { canonical_url: 'https://example.org/a', seo: { title: 'A', weight: 1 } };
+    const post = await client.posts.create({ title: 'A', description: 'About A', image: '/a.png', image_alt: 'A', metadata });
+    assert.deepEqual([post.metadata, post.description, post.image, post.image_alt], [metadata, 'About A', '/a.png', 'A']);
+    const patched = await client.posts.update(post.id, { metadata: { canonical_url: null, seo: { weight: 2 } } });
+    assert.deepEqual(patched.metadata, { seo: { title: 'A', weight: 2 } });
+    const cleared = await client.posts.update(post.id, { metadata: null, image: null });
+    assert.deepEqual([cleared.metadata, cleared.image], [{}, null]);
+  });
+
   test('requests no more pages when the caller stops iterating', async (t) => {
     const { client, baseUrl } = await startService(t);
     await client.posts.batch({

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { postsLoader } from '@posts-api/client/astro';
+import { z } from 'astro/zod';
 import { startService } from './service.mjs';
 
 /** A loader context that stores entries like Astro and records log messages and rendered Markdown. */
@@ -66,7 +67,16 @@ const publishedPosts = (count) =>
 describe('postsLoader', { concurrency: true }, () => {
   test('stores and renders each published post under its slug', async (t) => {
     const { client, baseUrl } = await startService(t);
-    const post = await client.posts.create({ title: 'Hello', content: '# Hi\n\nA *text*.', published: true });
+    const post = await client.posts.create({
+      title: 'Hello',
+      content: '# Hi\n\nA *text*.',
+      tags: ['News', 'C++'],
+      authors: ['Ada'],
+      image: '/hello.png',
+      image_alt: 'Hello',
+      metadata: { rating: 5 },
+      published: true,
+    });
     const empty = await client.posts.create({ title: 'Empty', published: true });
     await client.posts.create({ title: 'Draft' });
     const site = createSite();
@@ -79,6 +89,40 @@ describe('postsLoader', { concurrency: true }, () => {
     assert.equal('rendered' in site.entries.get('empty'), false);
     assert.deepEqual([...site.entries.keys()].sort(), ['empty', 'hello']);
     assert.deepEqual(site.log.info, ['posts: 2 total, 2 new or changed, 0 removed']);
+  });
+
+  test('has a schema that accepts every post', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.create({ title: 'Full', description: 'd', tags: ['t'], authors: ['a'], image: '/i', image_alt: 'i', metadata: { a: [1] }, published: true });
+    await client.posts.create({ title: 'Empty', published: true });
+    const site = createSite();
+    await load({ baseUrl }, site);
+    const { schema } = postsLoader({ baseUrl });
+    const typed = postsLoader({ baseUrl, metadata: z.object({ a: z.array(z.number()) }) }).schema;
+    for (const { data } of site.entries.values()) assert.deepEqual(schema.parse(data), data);
+    const [full, empty] = ['full', 'empty'].map((slug) => site.entries.get(slug).data);
+    assert.deepEqual(typed.parse(full), full);
+    assert.deepEqual(typed.safeParse(empty).error.issues[0].path, ['metadata', 'a']);
+  });
+
+  test('loads the posts with a tag or by an author', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const posts = Array.from({ length: 150 }, (_, index) => ({
+      title: `Post ${index}`,
+      tags: index % 3 ? ['Other'] : ['News'],
+      authors: index % 2 ? ['Ada'] : [],
+      published: true,
+    }));
+    await client.posts.batch({ posts });
+    const site = createSite();
+    await load({ baseUrl, filter: { tag: ['news'] } }, site);
+    assert.equal(site.entries.size, 50);
+    await load({ baseUrl, filter: { tag: ['news', 'other'], author: 'Ada' } }, site);
+    assert.equal(site.entries.size, 75);
+    const { id } = await client.posts.getBySlug('post-1');
+    await client.posts.update(id, { authors: [] });
+    await load({ baseUrl, filter: { tag: ['news', 'other'], author: 'Ada' } }, site);
+    assert.deepEqual([site.entries.size, site.entries.has('post-1')], [74, false]);
   });
 
   test('gets only 304 responses while nothing has changed', async (t) => {

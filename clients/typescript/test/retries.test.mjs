@@ -37,6 +37,9 @@ const idempotent = {
   delete: (client) => client.posts.delete(1, { ifMatch: tag }),
   publish: (client) => client.posts.publish(1),
   unpublish: (client) => client.posts.unpublish(1),
+  'tags.list': (client) => client.tags.list(),
+  'authors.list': (client) => client.authors.list(),
+  'redirects.list': (client) => client.redirects.list(),
   'keys.list': (client) => client.keys.list(),
   'keys.revoke': (client) => client.keys.revoke(1),
 };

@@ -3,6 +3,9 @@ import { defineMiddleware } from 'astro:middleware';
 import { drafts } from './lib/api';
 import { isPreviewAuthorized } from './lib/preview';
 
+// The post does not exist, or a name or cursor in the URL was edited.
+const NOT_FOUND = ['not_found', 'invalid_cursor', 'invalid_parameter'];
+
 // Astro renders 404.astro for a 404 response without a body.
 const notFound = (): Response => new Response(null, { status: 404 });
 
@@ -22,8 +25,7 @@ export const onRequest = defineMiddleware(async (context, next) => {
     return response;
   } catch (error) {
     if (!(error instanceof PostsApiError)) throw error;
-    // The post does not exist, or the `cursor` in the URL was edited.
-    if (error.code === 'not_found' || error.code === 'invalid_cursor') return notFound();
+    if (NOT_FOUND.includes(error.code)) return notFound();
     console.error(error.message);
     return context.rewrite('/unavailable');
   }

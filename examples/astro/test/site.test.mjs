@@ -7,32 +7,21 @@ import { after, before, describe, test } from 'node:test';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import { KEY, request, start, startService } from '../../support/programs.mjs';
+import { imageUrl } from '../src/lib/paths.ts';
+import { LONG_WORDS, ODD, ODD_NAMES, RICH, WORD } from './fixtures.mjs';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUT = `${HERE}test/output/`;
 const PASSWORD = 'the-password-of-the-tests';
 const VIEWPORTS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
-const MARKDOWN = `It's a *post* with "quotes", <mark>HTML</mark> and \`code "as is"\`.
+const SITE_URL = 'https://daybook.example';
 
-# A heading
-
-| left | right |
-|---|---|
-| ${'wide '.repeat(30)} | cell |
-
-\`\`\`
-${'a long line of code '.repeat(10)}
-\`\`\`
-
-![A picture](https://example.invalid/picture.png)
-
-<script>document.title = 'injected'</script><p onclick="alert(1)">Plain text.</p>
-<a href="javascript:alert(1)">A link</a> <img src=x onerror="document.title = 'injected'">
-
-<style>body { display: none }</style>`;
-
-let service, site, browser;
+let service, site, browser, longWords;
 const create = (post) => request(service, '/api/posts', { method: 'POST', body: post, status: 201 });
+const astro = (command) => {
+  const env = { ...process.env, POSTS_API_URL: service.url, SITE_URL, ASTRO_TELEMETRY_DISABLED: '1' };
+  execFileSync(process.execPath, ['node_modules/astro/bin/astro.mjs', command], { cwd: HERE, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+};
 const startSite = () =>
   start(process.execPath, ['dist/server/entry.mjs'], {
     cwd: HERE,
@@ -42,17 +31,19 @@ const startSite = () =>
 
 before(async () => {
   service = await startService();
+  await service.importPosts(`${HERE}sample-posts.ndjson`);
   for (let n = 1; n <= 24; n++) {
     await create({ title: `Post ${n}`, content: `The *text* of post ${n}.`, published: true });
   }
-  await create({ title: `The "rich" post`, content: MARKDOWN, published: true });
-  await create({ title: 'Unfinished', content: 'Draft text.' });
+  await create(ODD);
+  longWords = await create(LONG_WORDS);
+  await create(RICH);
+  await create({ title: 'Unfinished', content: 'Draft text.', tags: ['Draft tag', 'Harbor'], authors: ['Draft author'] });
   // The SDK is not published to a registry yet, so it is built from this repository.
   if (!existsSync(new URL('../../../clients/typescript/dist', import.meta.url))) {
     execFileSync('npm', ['run', '--silent', 'client'], { cwd: HERE, stdio: ['ignore', 'ignore', 'inherit'] });
   }
-  const env = { ...process.env, POSTS_API_URL: service.url, ASTRO_TELEMETRY_DISABLED: '1' };
-  execFileSync(process.execPath, ['node_modules/astro/bin/astro.mjs', 'build'], { cwd: HERE, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  astro('build');
   site = await startSite();
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -81,12 +72,19 @@ async function browse(work, options = {}) {
 
 const texts = (page, selector) => page.locator(selector).allTextContents();
 
+/** Requests a path of the site. Does not follow redirects. */
+const get = (path, headers = {}) => fetch(site.match[1] + path, { redirect: 'manual', headers });
+const getText = async (path) => (await get(path)).text();
+
+test('astro check finds no errors', () => astro('check'));
+
 test("the guide's page lists published posts by descending id", () =>
   browse(async (page) => {
     await page.goto('/posts');
     const titles = await texts(page, '.full > li > h2');
-    assert.deepEqual(titles, ['The “rich” post', ...Array.from({ length: 19 }, (_, n) => `Post ${24 - n}`)]);
-    assert.match(await page.locator('.full > li').nth(1).innerText(), /The text of post 24\./);
+    const posts = Array.from({ length: 17 }, (_, n) => `Post ${24 - n}`);
+    assert.deepEqual(titles, ['The “rich” post', LONG_WORDS.title, 'Odd names', ...posts]);
+    assert.match(await page.locator('.full > li').nth(3).innerText(), /The text of post 24\./);
     assert.doesNotMatch(await page.content(), /Unfinished|Draft text/);
   }));
 
@@ -94,14 +92,14 @@ test('the blog has links to newer and older pages', () =>
   browse(async (page) => {
     await page.goto('/');
     const seen = [await texts(page, '.list h2')];
-    for (let pages = 1; pages < 5 && (await page.getByRole('link', { name: 'Older' }).count()); pages++) {
+    for (let pages = 1; pages < 6 && (await page.getByRole('link', { name: 'Older' }).count()); pages++) {
       await page.getByRole('link', { name: 'Older' }).click();
       seen.push(await texts(page, '.list h2'));
     }
-    assert.deepEqual(seen.map((titles) => titles.length), [10, 10, 5]);
-    assert.equal(new Set(seen.flat()).size, 25);
+    assert.deepEqual(seen.map((titles) => titles.length), [10, 10, 10, 4]);
+    assert.equal(new Set(seen.flat()).size, 34);
     await page.getByRole('link', { name: 'Newer' }).click();
-    assert.deepEqual(await texts(page, '.list h2'), seen[1]);
+    assert.deepEqual(await texts(page, '.list h2'), seen[2]);
   }));
 
 test('posts are rendered from Markdown and sanitized', () =>
@@ -112,9 +110,32 @@ test('posts are rendered from Markdown and sanitized', () =>
       assert.equal(await page.locator('.prose > p').first().innerText(), 'It’s a post with “quotes”, HTML and code "as is".');
       assert.equal(await page.locator('.prose h2').innerText(), 'A heading');
       assert.ok(await page.getByText('Plain text.').isVisible());
-      assert.doesNotMatch(await page.locator('.prose').innerHTML(), /script|onclick|onerror|javascript:|<style/);
+      assert.doesNotMatch(await page.locator('.prose').innerHTML(), /<script|onclick|onerror|javascript:|<style|evil|color: red/);
+      const images = await page.locator('.prose img').evaluateAll((images) => images.map((image) => image.getAttribute('src')));
+      assert.deepEqual(images, ['https://example.invalid/picture.png', '/images/bread.png']);
     }
   }));
+
+test('code is highlighted in light and dark mode', async () => {
+  const colors = {};
+  for (const colorScheme of ['light', 'dark']) {
+    await browse(
+      async (page) => {
+        for (const path of ['/blog/the-rich-post', '/archive/the-rich-post', '/posts']) {
+          await page.goto(path);
+          const code = page.locator('pre', { hasText: 'const text' });
+          assert.equal(await code.innerText(), `const text: string = "</code></pre><script>document.title = 'injected'</script>"; // $& & $1`);
+          colors[colorScheme] = await code.locator('span span').evaluateAll((spans) => spans.map((span) => getComputedStyle(span).color));
+          assert.ok(new Set(colors[colorScheme]).size >= 4, 'keywords, strings, and comments have different colors');
+          assert.ok(await page.locator('pre', { hasText: 'let html' }).locator('span span').count(), 'code in HTML is highlighted');
+          assert.equal((await page.locator('pre', { hasText: 'plain' }).innerText()).trim(), 'plain <b>code</b>');
+        }
+      },
+      { colorScheme },
+    );
+  }
+  assert.ok(colors.light.every((color, at) => color !== colors.dark[at]));
+});
 
 test('published and deleted posts show after a reload', () =>
   browse(async (page) => {
@@ -131,8 +152,203 @@ test('published and deleted posts show after a reload', () =>
     await page.reload();
     assert.equal(await title.count(), 0);
     await page.goto('/archive');
-    assert.equal(await page.locator('.year li').count(), 25);
+    assert.equal(await page.locator('.year li').count(), 34);
   }));
+
+test('the archive has links to its years', () =>
+  browse(async (page) => {
+    await page.goto('/archive');
+    const years = await texts(page, '.years a');
+    assert.deepEqual(years, await texts(page, '.year h2'));
+    assert.deepEqual(years.slice(-3), ['2025', '2024', '2023']);
+    await page.getByRole('navigation', { name: 'Years' }).getByRole('link', { name: '2023' }).click();
+    assert.ok(await page.getByRole('heading', { name: '2023' }).isVisible());
+    assert.match(page.url(), /#y2023$/);
+  }));
+
+test('a post shows its image, authors, and tags', () =>
+  browse(async (page) => {
+    for (const path of ['/blog/notes-from-the-last-ferry', '/archive/notes-from-the-last-ferry']) {
+      await page.goto(path);
+      const image = page.getByAltText('A ferry with lit windows crosses the harbor');
+      assert.ok(await image.evaluate((image) => image.decode().then(() => image.naturalWidth > 0)));
+      assert.match(await page.locator('.meta').innerText(), /^By Tomás Reyes and Noor Haddad\s+November 14, 2025\s+updated November 16, 2025$/);
+      assert.deepEqual(await texts(page, '.post .tags a'), ['Harbor', 'Weather', 'Code']);
+    }
+    await page.getByRole('link', { name: 'Weather' }).click();
+    assert.deepEqual(await texts(page, '.list h2'), ['Notes from the last ferry', 'What the tide gauge knows', 'Swimming in March']);
+    assert.ok(await page.getByAltText('A ferry with lit windows').isVisible());
+    await page.getByRole('link', { name: 'What the tide gauge knows' }).click();
+    await page.getByRole('link', { name: 'Ida Brandt' }).click();
+    assert.equal(await page.locator('h1').innerText(), 'Ida Brandt');
+    assert.deepEqual(await texts(page, '.list h2'), ['The library keeps its ladder', 'What the tide gauge knows', 'The lighthouse opens on Sundays']);
+  }));
+
+test('tags are listed with their numbers of posts, without drafts', () =>
+  browse(async (page) => {
+    await page.goto('/tags');
+    const index = (await texts(page, '.index li')).map((text) => text.replace(/\s+/g, ' ').trim());
+    assert.ok(index.includes('Harbor 4 posts') && index.includes('Library 1 post'), index.join());
+    assert.doesNotMatch(await page.content(), /Draft tag/);
+    assert.equal(await page.getByRole('link', { name: 'Harbor' }).getAttribute('href'), '/tags/Harbor');
+    for (const path of ['/tags/Draft%20tag', '/authors/Draft%20author', '/tags/no-such-tag', '/tags/~00', `/tags/${'x'.repeat(101)}`, '/tags/%20']) {
+      assert.equal((await get(path)).status, 404, path);
+    }
+    const upper = await getText('/tags/hARBOR');
+    assert.match(upper, /<h1[^>]*>Harbor<\/h1>/);
+    assert.match(upper, new RegExp(`<link rel="canonical" href="${SITE_URL}/tags/Harbor">`));
+    assert.doesNotMatch(upper, /Unfinished/);
+  }));
+
+test('every name of a tag or author has a working link', () =>
+  browse(async (page) => {
+    await page.goto('/blog/odd-names');
+    const links = await page.locator('.post a[rel]').evaluateAll((links) => links.map(({ rel, href, textContent }) => ({ rel, href, textContent })));
+    assert.deepEqual(links.filter(({ rel }) => rel === 'tag').map(({ textContent }) => textContent), ODD_NAMES);
+    assert.equal(links.length, ODD_NAMES.length + ODD.authors.length);
+    const headings = [];
+    for (const { href } of links) {
+      await page.goto(href, { waitUntil: 'commit' });
+      headings.push(await page.locator('h1').innerText());
+    }
+    assert.deepEqual(headings, links.map(({ textContent }) => textContent));
+  }));
+
+test('the search box works without JavaScript', () =>
+  browse(
+    async (page) => {
+      await page.goto('/');
+      await page.getByRole('searchbox', { name: 'Search posts' }).fill('timetable');
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**/search?q=timetable');
+      assert.equal(await page.locator('h1').innerText(), 'Results for “timetable”');
+      assert.deepEqual(await texts(page, '.list h2'), ['Notes from the last ferry'], 'the draft is not found');
+      assert.equal(await page.getByRole('searchbox').inputValue(), 'timetable');
+      assert.equal(await page.locator('.matches').count(), 0);
+      await page.goto('/search?q=harb');
+      assert.deepEqual(await texts(page, '.matches a'), ['Harbor']);
+
+      await page.getByRole('searchbox').fill('post');
+      await page.getByRole('button', { name: 'Search' }).click();
+      await page.waitForURL('**/search?q=post');
+      const first = await texts(page, '.list h2');
+      await page.getByRole('link', { name: 'More results' }).click();
+      assert.equal(new URL(page.url()).searchParams.get('q'), 'post');
+      const second = await texts(page, '.list h2');
+      assert.deepEqual([first.length, second.length, new Set([...first, ...second]).size], [10, 10, 20]);
+
+      const terms = `"><script>document.title = 'injected'</script>&amp; '`;
+      const response = await page.goto(`/search?${new URLSearchParams({ q: terms })}`);
+      assert.equal(response.status(), 200);
+      assert.equal(await page.getByRole('searchbox').inputValue(), terms.trim());
+      assert.equal(await page.locator('h1').innerText(), `Results for “${terms.trim()}”`);
+      await page.getByText('No posts found.').waitFor();
+      for (const [path, status] of [['/search', 200], ['/search?q=%20', 200], [`/search?q=${'x'.repeat(501)}`, 400], ['/search?q=a&cursor=x', 404]]) {
+        assert.equal((await page.goto(path)).status(), status, path);
+      }
+    },
+    { javaScriptEnabled: false },
+  ));
+
+test('pages have metadata for search engines and links', () =>
+  browse(async (page) => {
+    const head = async (path) => {
+      await page.goto(path);
+      const metas = await page.locator('head meta[content]:is([name], [property])').evaluateAll((metas) =>
+        metas.map((meta) => [meta.getAttribute('name') ?? meta.getAttribute('property'), meta.content]),
+      );
+      const canonical = await page.locator('link[rel="canonical"]').evaluateAll((links) => links.map(({ href }) => href));
+      return { canonical, meta: (name) => metas.filter(([key]) => key === name).map(([, content]) => content) };
+    };
+    for (const path of ['/blog/notes-from-the-last-ferry', '/archive/notes-from-the-last-ferry']) {
+      const { canonical, meta } = await head(path);
+      const url = `${SITE_URL}/blog/notes-from-the-last-ferry`;
+      assert.deepEqual(canonical, [url]);
+      assert.deepEqual(meta('og:url'), [url]);
+      const description = 'Nobody takes the last ferry by accident. You take it because the work ran late, or the conversation did.';
+      for (const name of ['description', 'og:description']) assert.deepEqual(meta(name), [description]);
+      assert.deepEqual([meta('og:type'), meta('og:title')], [['article'], ['Notes from the last ferry']]);
+      assert.deepEqual(meta('og:image'), [`${SITE_URL}/images/ferry.png`]);
+      assert.match(meta('og:image:alt')[0], /^A ferry with lit windows/);
+      assert.deepEqual(meta('twitter:card'), ['summary_large_image']);
+      assert.deepEqual(meta('author'), ['Tomás Reyes', 'Noor Haddad']);
+      assert.deepEqual(meta('article:tag'), ['Harbor', 'Weather', 'Code']);
+      assert.deepEqual(meta('article:published_time'), ['2025-11-14T18:00:00.000000Z']);
+      assert.deepEqual(meta('robots'), []);
+    }
+    const rich = await head('/blog/the-rich-post');
+    assert.match(rich.meta('description')[0], /^It's a post with/, 'without a description, the excerpt is used');
+    assert.deepEqual([rich.meta('og:image'), rich.meta('og:image:alt')], [[RICH.image], [RICH.image_alt]]);
+    const blog = await head('/?utm_source=x');
+    assert.deepEqual([blog.canonical, blog.meta('og:type'), blog.meta('twitter:card')], [[`${SITE_URL}/`], ['website'], ['summary']]);
+    assert.deepEqual((await head('/tags/')).canonical, [`${SITE_URL}/tags`]);
+    for (const path of ['/search?q=post', '/posts', '/no-such-page']) {
+      const { canonical, meta } = await head(path);
+      assert.deepEqual([canonical, meta('robots'), meta('og:url')], [[], ['noindex'], []], path);
+    }
+  }));
+
+test('the feed has the newest posts', () =>
+  browse(async (page) => {
+    const response = await get('/rss.xml');
+    assert.match(response.headers.get('content-type'), /xml/);
+    const xml = await response.text();
+    await page.goto('/');
+    assert.equal(await page.locator('link[type="application/rss+xml"]').getAttribute('href'), '/rss.xml');
+    const { error, items } = await page.evaluate((xml) => {
+      const feed = new DOMParser().parseFromString(xml, 'application/xml');
+      const text = (item, name) => [...item.getElementsByTagName(name)].map(({ textContent }) => textContent);
+      const names = ['title', 'link', 'guid', 'description', 'content:encoded', 'dc:creator', 'category', 'pubDate'];
+      const items = [...feed.querySelectorAll('item')].map((item) => Object.fromEntries(names.map((name) => [name, text(item, name)])));
+      return { error: feed.querySelector('parsererror')?.textContent, items };
+    }, xml);
+    assert.equal(error, undefined);
+    assert.equal(items.length, 20);
+    const [rich, , odd] = items;
+    assert.deepEqual(rich.title, ['The "rich" post']);
+    assert.deepEqual([rich.link, rich.guid], [[`${SITE_URL}/blog/the-rich-post`], [`${SITE_URL}/blog/the-rich-post`]]);
+    assert.match(rich.description[0], /^It's a post with/);
+    const [content] = rich['content:encoded'];
+    assert.ok(content.includes(`src="${SITE_URL}/images/bread.png"`) && content.includes(`href="${SITE_URL}/blog/post-1"`), content);
+    assert.doesNotMatch(content, /<script|onclick|onerror|javascript:|<style|--shiki/);
+    assert.deepEqual([odd.category, odd['dc:creator']], [ODD.tags, ODD.authors]);
+    assert.ok(items.every(({ pubDate }) => Math.abs(Date.parse(pubDate) - Date.now()) < 86_400_000));
+    assert.doesNotMatch(xml, /Unfinished|Draft/);
+  }));
+
+test('the sitemap has the canonical URLs of all public pages', async () => {
+  assert.match(await getText('/robots.txt'), new RegExp(`^Sitemap: ${SITE_URL}/sitemap-index.xml$`, 'm'));
+  assert.match(await getText('/sitemap-index.xml'), new RegExp(`<loc>${SITE_URL}/sitemap-0.xml</loc>`));
+  const urls = [...(await getText('/sitemap-0.xml')).matchAll(/<loc>([^<]*)<\/loc>/g)].map(([, url]) => url.replace(SITE_URL, ''));
+  const { items } = await request(service, '/api/posts?published=true&view=summary&limit=100');
+  assert.deepEqual(urls.sort(), ['/', '/archive', '/tags', ...items.map(({ slug }) => `/blog/${slug}`)].sort());
+  for (const url of urls) assert.equal((await get(url)).status, 200, url);
+});
+
+test('an old slug redirects to the post', async () => {
+  const location = async (path) => {
+    const { status, headers } = await get(path);
+    return [status, headers.get('location')];
+  };
+  const target = [301, '/blog/notes-from-the-last-ferry'];
+  assert.deepEqual(await location('/blog/last-ferry'), target);
+  assert.deepEqual(await location('/archive/last-ferry'), target);
+  const { id } = await create({ title: 'Before', published: true });
+  assert.deepEqual(await location('/archive/before'), [302, '/blog/before'], 'a post that is newer than the archive');
+  await request(service, `/api/posts/${id}`, { method: 'PATCH', body: { slug: 'after' } });
+  assert.deepEqual(await location('/blog/before'), [301, '/blog/after']);
+  assert.equal((await get('/blog/after')).status, 200);
+  await request(service, `/api/posts/${id}/unpublish`, { method: 'POST' });
+  for (const path of ['/blog/before', '/archive/before', '/archive/no-such-post', '/archive/a/b']) assert.equal((await get(path)).status, 404, path);
+  await request(service, `/api/posts/${id}`, { method: 'DELETE', status: 204 });
+});
+
+test('only images with an http URL or an absolute path are shown', () => {
+  for (const url of ['https://example.org/a.png', 'HTTP://example.org/a.png', '/images/a.png', '/a b.png?x=1#y']) assert.ok(imageUrl(url), url);
+  for (const url of [null, '', 'a.png', 'javascript:alert(1)', 'data:image/png,', '//example.org/a.png', '/\\example.org', '/\t/example.org', 'https://', 'https:a']) {
+    assert.equal(imageUrl(url), undefined, url);
+  }
+});
 
 test('previews require the password and do not leak the key', async () => {
   for (const path of ['/preview', '/preview/unfinished', '/preview/', '/%70review/unfinished', '//preview/unfinished']) {
@@ -147,6 +363,8 @@ test('previews require the password and do not leak the key', async () => {
       await page.getByRole('link', { name: 'Unfinished' }).click();
       await page.getByText('Draft text.').waitFor();
       assert.ok(!(await page.content()).includes(KEY));
+      assert.equal(await page.locator('meta[name="robots"]').getAttribute('content'), 'noindex');
+      assert.equal(await page.locator('link[rel="canonical"], meta[property^="og:"]').count(), 0);
     },
     { httpCredentials: { username: 'me', password: PASSWORD } },
   );
@@ -186,9 +404,13 @@ test('/docs can create and publish a post', () =>
   }));
 
 const PAGES = {
-  blog: '/', post: '/blog/the-rich-post', guide: '/posts', archive: '/archive', 'archive-post': '/archive/the-rich-post',
-  drafts: '/preview', draft: '/preview/unfinished', 'not-found': '/blog/no-such-post', unavailable: '/unavailable',
+  blog: '/', post: '/blog/notes-from-the-last-ferry', rich: '/blog/the-rich-post', guide: '/posts', archive: '/archive',
+  'archive-post': '/archive/what-the-tide-gauge-knows', tags: '/tags', tag: '/tags/Harbor', author: '/authors/Ida%20Brandt',
+  search: '/search?q=ferry', 'no-search': '/search', drafts: '/preview', draft: '/preview/winter-timetable',
+  'not-found': '/blog/no-such-post', unavailable: '/unavailable',
 };
+/** The number of pixels that a visitor must scroll horizontally. */
+const overflowOf = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 describe('every page is accessible and fits the screen', () => {
   for (const [device, viewport] of Object.entries(VIEWPORTS)) {
     for (const colorScheme of ['light', 'dark']) {
@@ -202,8 +424,7 @@ describe('every page is accessible and fits the screen', () => {
               const { violations } = await page.evaluate(() => globalThis.axe.run());
               const problems = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
               assert.deepEqual(problems, [], name);
-              const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-              assert.ok(overflow <= 0, `${name} is ${overflow} pixels too wide`);
+              assert.equal(await overflowOf(page), 0, name);
               await page.screenshot({ path: `${OUTPUT}${name}-${device}-${colorScheme}.png` });
             }
           },
@@ -212,6 +433,27 @@ describe('every page is accessible and fits the screen', () => {
     }
   }
 });
+
+test('words of 60 characters do not make a page too wide', () =>
+  browse(async (page) => {
+    const { slug } = longWords;
+    const paths = ['/', '/posts', `/blog/${slug}`, '/archive', `/archive/${slug}`, '/tags', `/tags/${WORD}`, `/authors/${WORD}`, `/search?q=${WORD}`, `/search?q=${WORD}${WORD}`];
+    for (const path of paths) {
+      await page.goto(path);
+      await page.evaluate(() => document.fonts.ready);
+      assert.ok((await page.locator('main').innerText()).includes(WORD), path);
+      for (const width of [320, 390, 768, 1280]) {
+        await page.setViewportSize({ width, height: 900 });
+        assert.equal(await overflowOf(page), 0, `${path} at ${width} pixels`);
+        const clipped = await page.locator('main').evaluate((main) => {
+          const scrolls = (element) => element && (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
+          const edge = main.getBoundingClientRect().right + 24;
+          return [...main.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > edge && !scrolls(element.parentElement)).length;
+        });
+        assert.equal(clipped, 0, `${path} at ${width} pixels`);
+      }
+    }
+  }));
 
 // This test stops the service, so it must be the last.
 test('during an outage, pages return 503 and the archive works', () =>

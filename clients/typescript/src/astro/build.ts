@@ -1,28 +1,33 @@
 import { z } from 'astro/zod';
 import { createPostsClient, type PostsClient, type PostsClientOptions } from '../client.js';
-import type { Post, PostSummary } from '../generated/index.js';
+import type { Metadata, Post, PostSummary } from '../post.js';
 import { fingerprintOf, type IndexPage, type PostsFilter, readContents, readIndex } from './changes.js';
 import type { Entry, LoaderContext } from './types.js';
 
 export type { PostsFilter } from './changes.js';
 
 /** The `data` of a collection entry: the post and its excerpt. */
-export interface PostEntry extends Post {
+export interface PostEntry<M extends object = Metadata> extends Post<M> {
   excerpt: string;
 }
 
-export interface PostsLoaderOptions extends PostsClientOptions {
+export interface PostsLoaderOptions<M extends object = Metadata> extends PostsClientOptions {
   /** The posts to load. Default: all published posts. `{ published: 'any' }` adds drafts and requires an API key. */
   filter?: PostsFilter | undefined;
   /** Whether to render the content with Astro's Markdown renderer. Default: true. */
   markdown?: boolean | undefined;
+  /**
+   * A schema for the `metadata` of the posts. If the metadata of a post does not match, the load fails. Default: any
+   * object.
+   */
+  metadata?: z.ZodType<M> | undefined;
 }
 
 /** A content loader for Astro's `defineCollection`. To create one, call {@link postsLoader}. */
-export interface PostsLoader {
+export interface PostsLoader<M extends object = Metadata> {
   name: string;
   load: (context: LoaderContext) => Promise<void>;
-  schema: z.ZodType<PostEntry>;
+  schema: z.ZodType<PostEntry<M>>;
 }
 
 /**
@@ -34,16 +39,23 @@ export interface PostsLoader {
  *
  * @throws TypeError if `baseUrl` is not an http or https URL.
  */
-export function postsLoader(options: PostsLoaderOptions): PostsLoader {
+export function postsLoader<M extends object = Metadata>(options: PostsLoaderOptions<M>): PostsLoader<M> {
   const client = createPostsClient(options);
+  const { metadata = z.record(text, z.unknown()) } = options;
+  const schema = fields.extend({ metadata }) as z.ZodType<object> as z.ZodType<PostEntry<M>>;
   return { name: '@posts-api/client', load: (context) => load(client, options, context), schema };
 }
 
 const text = z.string();
-const schema = z.object({
+const fields = z.object({
   id: z.number(),
   slug: text,
   title: text,
+  description: text.nullable(),
+  tags: z.array(text),
+  authors: z.array(text),
+  image: text.nullable(),
+  image_alt: text.nullable(),
   content: text.nullable(),
   excerpt: text,
   published: z.boolean(),
@@ -54,6 +66,8 @@ const schema = z.object({
   version: z.number(),
 });
 
+type LoadOptions = Omit<PostsLoaderOptions, 'metadata'>;
+
 /** What the loader stores between two loads. */
 interface State {
   /** A digest of the options. The pages are valid only for the same options. */
@@ -63,7 +77,7 @@ interface State {
 
 const STATE_KEY = 'state';
 
-async function load(client: PostsClient, options: PostsLoaderOptions, context: LoaderContext): Promise<void> {
+async function load(client: PostsClient, options: LoadOptions, context: LoaderContext): Promise<void> {
   const { store, meta, logger } = context;
   const source = context.generateDigest(
     JSON.stringify([1, client.baseUrl, options.apiKey, options.filter, options.markdown]),
@@ -101,7 +115,7 @@ async function load(client: PostsClient, options: PostsLoaderOptions, context: L
 async function makeEntry(
   summary: PostSummary,
   post: Post,
-  options: PostsLoaderOptions,
+  options: LoadOptions,
   context: LoaderContext,
 ): Promise<Entry> {
   const id = post.slug;

@@ -1,9 +1,9 @@
 import type { PostsClient } from '../client.js';
-import type { Post, PostSummary } from '../generated/index.js';
+import type { Post, PostSummary } from '../post.js';
 import type { ListQuery } from '../query.js';
 
 /** The posts that a collection contains. By default, all published posts. */
-export type PostsFilter = Pick<ListQuery, 'published' | 'slug' | 'q' | 'published_after' | 'published_before'>;
+export type PostsFilter = Pick<ListQuery, 'published' | 'slug' | 'tag' | 'author' | 'q' | 'published_after' | 'published_before'>;
 
 /** A page of the index, stored for the next load. */
 export interface IndexPage {

@@ -1,10 +1,11 @@
 import { createPostsClient, type PostsClient, type PostsClientOptions } from '../client.js';
 import { PostsApiError } from '../errors.js';
-import type { Post, PostSummary } from '../generated/index.js';
+import type { Metadata, Post, PostSummary } from '../post.js';
 import type { ListQuery, PostOf, View } from '../query.js';
 import type { LiveEntry, PostsLiveLoader } from './types.js';
 
-export interface LivePostsLoaderOptions<V extends View = 'full'> extends PostsClientOptions {
+export interface LivePostsLoaderOptions<V extends View = 'full', M extends object = Metadata>
+  extends PostsClientOptions {
   /** `full` (default), or `summary` for entries with an `excerpt` instead of the `content`. */
   view?: V | undefined;
   /**
@@ -12,6 +13,11 @@ export interface LivePostsLoaderOptions<V extends View = 'full'> extends PostsCl
    * it.
    */
   render?: ((content: string) => string | Promise<string>) | undefined;
+  /**
+   * A schema for the `metadata` of the posts, such as `z.object({ … })`. If the metadata of a post does not match, Astro
+   * returns a `LiveCollectionError`.
+   */
+  metadata?: { parse: (metadata: unknown) => M } | undefined;
 }
 
 /** The filter of `getLiveEntry`. */
@@ -34,15 +40,15 @@ export interface LiveListFilter extends Omit<ListQuery, 'view' | 'cursor' | 'cou
  *
  * @throws TypeError if `baseUrl` is not an http or https URL.
  */
-export function livePostsLoader<V extends View = 'full'>(
-  options: LivePostsLoaderOptions<V>,
-): PostsLiveLoader<PostOf<V>, LiveEntryFilter, LiveListFilter, PostsApiError> {
-  const client = createPostsClient(options);
+export function livePostsLoader<V extends View = 'full', M extends object = Metadata>(
+  options: LivePostsLoaderOptions<V, M>,
+): PostsLiveLoader<PostOf<V, M>, LiveEntryFilter, LiveListFilter, PostsApiError> {
+  const client = createPostsClient<M>(options);
   const toEntry =
     (collection: string) =>
-    async (post: PostOf<V>): Promise<LiveEntry<PostOf<V>>> => ({
+    async (post: PostOf<V, M>): Promise<LiveEntry<PostOf<V, M>>> => ({
       id: post.slug,
-      data: post,
+      data: options.metadata ? { ...post, metadata: options.metadata.parse(post.metadata) } : post,
       ...(await renderContent(post, options)),
       cacheHint: { tags: [collection, `${collection}:${post.id}`], lastModified: new Date(post.updated_at) },
     });
@@ -59,34 +65,51 @@ export function livePostsLoader<V extends View = 'full'>(
         const entries = await Promise.all(posts.map(toEntry(collection)));
         const newest = Math.max(...posts.map((post) => Date.parse(post.updated_at)));
         const lastModified = posts.length === 0 ? {} : { lastModified: new Date(newest) };
-        return { entries, cacheHint: { tags: [collection], ...lastModified } };
+        return { entries, cacheHint: { tags: listTags(collection, filter), ...lastModified } };
       }),
   };
 }
 
-async function findBySlug<V extends View>(
-  client: PostsClient,
-  options: LivePostsLoaderOptions<V>,
+/**
+ * The cache tags of a list: the collection and, with the filter `tag` or `author`, each of its names. The names are
+ * percent-encoded, because CDNs separate the tags in a header with commas or spaces.
+ */
+function listTags(collection: string, { tag = [], author = [] }: LiveListFilter): string[] {
+  const names = Object.entries({ tag, author }).flatMap(([field, values]) =>
+    [values].flat().map((name) => `${collection}:${field}:${encodeURIComponent(foldName(name))}`),
+  );
+  return [collection, ...names];
+}
+
+/** Names that differ only in white space, Unicode normalization, or the case of ASCII letters are equal in a filter. */
+function foldName(name: string): string {
+  const normalized = name.trim().replace(/\s+/g, ' ').normalize('NFC');
+  return normalized.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+async function findBySlug<V extends View, M extends object>(
+  client: PostsClient<M>,
+  options: LivePostsLoaderOptions<V, M>,
   slug: string,
-): Promise<PostOf<V> | undefined> {
+): Promise<PostOf<V, M> | undefined> {
   try {
     const post = await client.posts.getBySlug(slug);
-    if (options.view !== 'summary') return post as PostOf<V>;
+    if (options.view !== 'summary') return post as PostOf<V, M>;
     const published = post.published ? true : 'any';
-    return (await client.posts.list<V>({ slug, published, view: options.view })).items[0];
+    return (await client.posts.list<V>({ slug: post.slug, published, view: options.view })).items[0];
   } catch (error) {
     if (error instanceof PostsApiError && error.code === 'not_found') return undefined;
     throw error;
   }
 }
 
-async function listPosts<V extends View>(
-  client: PostsClient,
-  { view }: LivePostsLoaderOptions<V>,
+async function listPosts<V extends View, M extends object>(
+  client: PostsClient<M>,
+  { view }: LivePostsLoaderOptions<V, M>,
   filter: LiveListFilter,
-): Promise<PostOf<V>[]> {
+): Promise<PostOf<V, M>[]> {
   const { limit = 100, ...query } = filter;
-  const posts: PostOf<V>[] = [];
+  const posts: PostOf<V, M>[] = [];
   if (limit <= 0) return posts;
   for await (const post of client.posts.all<V>({ ...query, ...(view && { view }), limit: Math.min(limit, 100) })) {
     if (posts.push(post) >= limit) break;
@@ -94,7 +117,7 @@ async function listPosts<V extends View>(
   return posts;
 }
 
-async function renderContent(post: Post | PostSummary, { render }: { render?: LivePostsLoaderOptions['render'] }) {
+async function renderContent(post: Post<object> | PostSummary<object>, { render }: { render?: LivePostsLoaderOptions['render'] }) {
   if (!render || !('content' in post) || post.content === null) return {};
   return { rendered: { html: await render(post.content) } };
 }

@@ -5,8 +5,8 @@ import { POSTS_API_READER_KEY, POSTS_API_URL } from 'astro:env/server';
 // a post after a minute.
 const options = { baseUrl: POSTS_API_URL, retries: 1, maxRetryDelay: 1_000, timeout: 5_000 };
 
-/** Reads published posts, without an API key. */
-export const { posts } = createPostsClient(options);
+/** Reads published posts and their tags, without an API key. */
+export const { posts, tags } = createPostsClient(options);
 
 /** Reads published posts and drafts with the reader key. Undefined if no key is configured. */
 export const drafts = POSTS_API_READER_KEY

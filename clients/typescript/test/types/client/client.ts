@@ -1,4 +1,5 @@
 import {
+  type BatchResponse,
   createPostsClient,
   type ETag,
   etagOf,
@@ -54,6 +55,41 @@ const key = await client.keys.create({ name: 'ci', role: 'editor' });
 same<typeof key.key, string>(true);
 same<typeof key.expires_at, string | null>(true);
 
+same<Post['tags'], string[]>(true);
+same<PostSummary['image'], string | null>(true);
+same<Post['metadata'], Record<string, unknown>>(true);
+await client.posts.list({ tag: 'a', author: ['b', 'c'] });
+const labels = await client.tags.list({ sort: '-posts', q: 'a', limit: 5 });
+same<(typeof labels.items)[number]['posts'], number>(true);
+for await (const author of client.authors.all()) same<typeof author.name, string>(true);
+for await (const { from, to, id } of client.redirects.all()) same<[typeof from, typeof to, typeof id], [string, string, number]>(true);
+const knownLabels = await client.tags.list({}, { ifNoneMatch: '"1"' });
+same<typeof knownLabels extends null ? true : null extends typeof knownLabels ? true : false, true>(true);
+
+/** An interface has no index signature, so it is not assignable to `Record<string, unknown>`. */
+interface Meta {
+  canonical_url?: string;
+  card?: { title: string; width: number };
+  seo: { title: string; keywords: string[] };
+}
+const typed = createPostsClient<Meta>({ baseUrl: 'http://127.0.0.1:8080' });
+const typedPost = await typed.posts.get(1);
+same<typeof typedPost, Post<Meta>>(true);
+same<typeof typedPost.metadata.seo.title, string>(true);
+same<ReturnType<typeof typed.posts.list<'summary'>>, Promise<Page<PostSummary<Meta>>>>(true);
+const typedBatch = await typed.posts.batch({ posts: [{ title: 'a', metadata: { seo: { title: 'a', keywords: [] } } }] });
+same<typeof typedBatch, BatchResponse<Meta>>(true);
+await typed.posts.update(1, { metadata: { seo: { title: 'b' }, canonical_url: null } }, { ifMatch: typedPost });
+await typed.posts.update(1, { metadata: { card: { width: 1 } } });
+await typed.posts.update(1, { metadata: null });
+const tagOfTyped: ETag = typedPost;
+// @ts-expect-error -- not in the type of the metadata
+typedPost.metadata.rating;
+// @ts-expect-error -- wrong type in the metadata
+typed.posts.create({ title: 'a', metadata: { seo: { title: 1, keywords: [] } } });
+// @ts-expect-error -- arrays are replaced as a whole
+typed.posts.update(1, { metadata: { seo: { keywords: [null] } } });
+
 const error: unknown = undefined;
 if (error instanceof PostsApiError) {
   same<typeof error.status, number | null>(true);
@@ -76,7 +112,7 @@ client.posts.list({ page: 2 });
 // @ts-expect-error -- title is required
 client.posts.create({ content: 'a' });
 // @ts-expect-error -- unknown field
-client.posts.create({ title: 'a', author: 'b' });
+client.posts.create({ title: 'a', category: 'b' });
 // @ts-expect-error -- slug must not be null
 client.posts.update(1, { slug: null });
 // @ts-expect-error -- unknown role
@@ -84,4 +120,4 @@ client.keys.create({ name: 'ci', role: 'owner' });
 // @ts-expect-error -- baseUrl is required
 createPostsClient({ apiKey: 'a' });
 
-export { tag };
+export { tag, tagOfTyped };

@@ -21,8 +21,8 @@ pub enum SlugTarget {
 
 /// Finds the post with this slug, or else the post of which it is an alias.
 ///
-/// If a concurrent change gives the slug to a post between the two lookups, the second one finds that post, and the first
-/// one is repeated.
+/// If a concurrent change gives the slug to a post between the two lookups, the second one finds that post, and the
+/// first one is repeated.
 pub fn resolve(conn: &mut Connection, slug: &str, scope: ReadScope) -> QueryResult<SlugTarget> {
     loop {
         if let Some(post) = store::find_by_slug(conn, slug, scope)? {
@@ -59,11 +59,11 @@ fn find_owner(conn: &mut Connection, slug: &str, scope: ReadScope) -> QueryResul
 /// The redirects of a page, and the old slug after which the next page begins.
 pub type FoundRedirects = (Vec<Redirect>, Option<String>);
 
-/// Reads a page of at most `limit` redirects, which is at most 100. They follow the old slug `after`, and are in the order
-/// of their old slugs.
+/// Reads a page of at most `limit` redirects, which is at most 100. They follow the old slug `after`, and are ordered by
+/// old slug.
 ///
 /// The page can be shorter than `limit` although there is another one: it omits an alias that is the slug of a published
-/// post, which only a program that bypasses the triggers can store.
+/// post. The triggers prevent such an alias, unless transactions with a snapshot of their own run concurrently.
 pub fn list(conn: &mut Connection, after: Option<&str>, limit: usize) -> QueryResult<FoundRedirects> {
     // A bound LIMIT would make PostgreSQL plan each execution anew. NULLS FIRST matches post_aliases_published_slug and
     // not the primary key, which also contains the aliases of drafts.

@@ -28,7 +28,7 @@ pub(crate) struct NewAlias<T> {
 /// Rows per statement. SQLite binds at most 32,766 values per statement.
 const CHUNK: usize = 1000;
 
-/// Adds aliases to posts, the oldest first, and returns those that were rejected. An alias that the post has already, or
+/// Adds aliases to posts, the oldest first, and returns those that were rejected. An alias that the post already has, or
 /// that is its own slug, changes nothing and is not rejected.
 ///
 /// The caller must prevent concurrent changes to the posts until its transaction ends.
@@ -69,7 +69,7 @@ struct Row {
     created_at: Timestamp,
 }
 
-/// Inserts the rows, and returns the others of those that were not inserted and that their post does not have.
+/// Inserts the rows, and returns those that their post does not have afterwards.
 fn insert<T>(conn: &mut Connection, rows: Vec<(Row, NewAlias<T>)>) -> QueryResult<Vec<(NewAlias<T>, Rejection)>> {
     let values: Vec<&Row> = rows.iter().map(|(row, _)| row).collect();
     on!(conn, conn => diesel::insert_into(post_aliases::table).values(values).on_conflict_do_nothing().execute(conn))?;

@@ -19,8 +19,8 @@ fn with_post() -> Option<Arc<TestDatabase>> {
     Some(database)
 }
 
-/// Runs the statement on another thread while the transaction of `first` is open, commits `first` once the statement waits,
-/// and returns the statement's result.
+/// Runs `second` on another thread while the transaction of `first` is open, commits `first` once `second` waits, and
+/// returns the result of `second`.
 async fn run_behind(database: &Arc<TestDatabase>, first: &str, second: &'static str) -> diesel::QueryResult<()> {
     let mut transaction = database.connect();
     execute(&mut transaction, "BEGIN");
@@ -38,7 +38,8 @@ async fn slug_taken_during_a_rename_leaves_no_alias() {
     for take in [
         "INSERT INTO posts (id, slug, title, published) VALUES (3, 'a', 'New', true)",
         "UPDATE posts SET slug = 'a', published = true WHERE id = 2",
-        "INSERT INTO posts (slug, title) VALUES ('d', 'D') ON CONFLICT (slug) DO UPDATE SET slug = 'a', published = true",
+        "INSERT INTO posts (slug, title) VALUES ('d', 'D')
+             ON CONFLICT (slug) DO UPDATE SET slug = 'a', published = true",
     ] {
         let Some(database) = with_post() else { return };
         run_behind(&database, "UPDATE posts SET slug = 'b' WHERE id = 1", take).await.unwrap();

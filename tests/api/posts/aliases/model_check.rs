@@ -1,5 +1,5 @@
-//! Random creates, renames, publishes, deletes, PUTs, imports, and external writes leave the same redirects as a model in
-//! memory.
+//! Random creates, renames, publishes, deletes, PUTs, imports, and external writes leave the same redirects as a model
+//! in memory.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -137,7 +137,8 @@ async fn oldest_of_more_than_fifty_aliases_goes(database: TestDatabase) {
 async fn direct_inserts_obey_the_same_rules(database: TestDatabase) {
     fill(&database);
     database.execute(
-        "INSERT INTO post_aliases (slug, post_id) VALUES ('old', 1), ('a', 1), ('older', 2), ('draft', 1), ('draft-2', 2)",
+        "INSERT INTO post_aliases (slug, post_id)
+         VALUES ('old', 1), ('a', 1), ('older', 2), ('draft', 1), ('draft-2', 2)",
     );
     // 'a' is public. 'draft' is the slug of a draft, which does not count.
     assert_stored(&database, &[("draft", 1), ("draft-2", 2), ("old", 1), ("older", 2)]);

@@ -64,9 +64,8 @@ fn assert_ranges(conn: &mut Connection, sql: &str, sort: &str, labels: usize, co
     let engine = if matches!(conn.backend, Backend::Sqlite(_)) { Engine::Sqlite } else { Engine::Postgres };
     let plan = plan(conn, sql);
     assert_eq!(plan.matches(index(engine, sort)).count(), labels, "{context}\n{sql}\n{plan}");
-    let posts =
-        if engine == Engine::Sqlite { "SEARCH posts USING INTEGER PRIMARY KEY" } else { "using posts_pkey on posts" };
-    assert!(plan.contains(posts), "{context}\n{sql}\n{plan}");
+    let lookups = ["SEARCH posts USING INTEGER PRIMARY KEY", "Index Cond: (id = post", "AND (id = post"];
+    assert!(lookups.iter().any(|lookup| plan.contains(lookup)), "{context}\n{sql}\n{plan}");
     for operation in ["Seq Scan", "Bitmap", "SCAN post_labels", "SCAN posts", "Sort Key: post_labels"] {
         assert!(!plan.contains(operation), "{context}: {operation}\n{sql}\n{plan}");
     }
@@ -88,11 +87,11 @@ async fn label_page_is_one_index_range_per_label(database: TestDatabase) {
                 ("tag=common&tag=old&tag=rare", 3, 1),
                 ("author=ann&author=bob&published=any", 2, 2),
             ] {
-                let text = format!("{filter}&sort={sort}&limit=5&view=summary");
+                let text = format!("{filter}&sort={sort}&limit=4&view=summary");
                 let mut query = ListRequest::parse(&text).unwrap().query;
                 for number in 1..=2 {
                     let (page, statements) = capture_list(conn, &query);
-                    assert_eq!((page.items.len(), statements.len()), (5, statements_of_page), "{statements:#?}");
+                    assert_eq!((page.items.len(), statements.len()), (4, statements_of_page), "{statements:#?}");
                     for sql in &statements {
                         assert_ranges(conn, sql, sort, labels, &format!("page {number} of {text}"));
                     }

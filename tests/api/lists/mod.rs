@@ -2,7 +2,6 @@
 
 mod label_plans;
 mod large_lists;
-mod measure_tmp;
 mod model_check;
 mod pagination;
 mod query_plans;

@@ -3,6 +3,7 @@
 use url::form_urlencoded;
 
 use crate::db::Timestamp;
+use crate::posts::labels::{self, LabelKind};
 use crate::posts::list::params::ListRequest;
 use crate::posts::list::query::{CursorPosition, SortKey};
 
@@ -14,13 +15,18 @@ pub fn check(bytes: &[u8]) {
     let Ok(query) = str::from_utf8(bytes) else { return };
     let Ok(list) = ListRequest::parse(query) else { return };
     assert!((1..=100).contains(&list.query.limit));
-    assert!(list.query.filter.slugs.is_sorted());
+    let filter = &list.query.filter;
+    for (values, max) in [(&filter.slugs, 100), (&filter.tags, 10), (&filter.authors, 10)] {
+        assert!(values.len() <= max && values.is_sorted_by(|a, b| a < b));
+    }
+    for (kind, labels) in [(LabelKind::Tag, &filter.tags), (LabelKind::Author, &filter.authors)] {
+        assert!(labels.iter().all(|label| labels::name(kind, label).is_ok_and(|name| labels::fold(&name) == *label)));
+    }
 
     let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     pairs.reverse();
     assert_eq!(ListRequest::parse(&query_of(&pairs)).unwrap(), list);
 
-    let filter = &list.query.filter;
     for time in [filter.published_after, filter.published_before, filter.updated_after, filter.updated_before] {
         assert!(time.is_none_or(|time| time.to_string().parse() == Ok(time)));
     }

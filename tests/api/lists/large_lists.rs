@@ -45,6 +45,22 @@ const SEARCHES: [&[&str]; 10] = [
     &["title", "all"],
 ];
 
+/// Tags and authors of lists: common, rare, and old ones, and some that few posts or no posts have in common.
+const LABELS: [(&[&str], &[&str]); 12] = [
+    (&["odd"], &[]),
+    (&["rare"], &[]),
+    (&["old"], &[]),
+    (&["odd", "old", "rare"], &[]),
+    (&[], &["ann"]),
+    (&[], &["ann", "bob"]),
+    (&["odd"], &["ann"]),
+    (&["odd"], &["bob"]),
+    (&["old"], &["ann"]),
+    (&["rare"], &["bob"]),
+    (&["odd", "old"], &["ann", "bob"]),
+    (&["none"], &["ann"]),
+];
+
 /// The post with this id. [`fill`] computes the same in SQL.
 struct Model {
     id: i64,
@@ -54,6 +70,8 @@ struct Model {
     /// In minutes since [`EPOCH`], like `updated`. Null for some drafts.
     published_at: Option<i64>,
     updated: i64,
+    tags: Vec<&'static str>,
+    authors: Vec<&'static str>,
 }
 
 impl Model {
@@ -70,6 +88,11 @@ impl Model {
             published: id % 10 != 0,
             published_at: (id % 20 != 0).then_some(id),
             updated: (id * 7919) % POSTS,
+            tags: [("odd", id % 2 == 1), ("rare", id % 1000 == 7), ("old", id <= 2500)]
+                .into_iter()
+                .filter_map(|(tag, has_tag)| has_tag.then_some(tag))
+                .collect(),
+            authors: if id % 2 == 0 { vec!["ann"] } else { Vec::from_iter((id % 5 == 1).then_some("bob")) },
         }
     }
 
@@ -81,6 +104,13 @@ impl Model {
     fn title_contains(&self, terms: &[&str]) -> bool {
         let title = format!(" {} ", self.title.to_lowercase());
         terms.iter().all(|term| title.contains(&format!(" {term} ")))
+    }
+
+    fn has_labels(&self, (tags, authors): (&[&str], &[&str])) -> bool {
+        let has_any = |labels: &[&str], requested: &[&str]| {
+            requested.is_empty() || requested.iter().any(|label| labels.contains(label))
+        };
+        has_any(&self.tags, tags) && has_any(&self.authors, authors)
     }
 
     fn matches(&self, published: Option<bool>, times: [Option<i64>; 4], terms: &[&str]) -> bool {
@@ -124,12 +154,17 @@ pub(super) fn fill(conn: &mut Connection) {
     execute(
         conn,
         &format!(
-            "INSERT INTO posts (id, slug, title, content, published, published_at, updated_at) {numbers} SELECT n,
+            "INSERT INTO posts (id, slug, title, content, published, published_at, updated_at, tags, authors) {numbers}
+             SELECT n,
              'post-' || n,
              'Title ' || ((n * 31) % 5000) || CASE WHEN n % 3 = 0 THEN ' red' ELSE '' END,
              'all ' || CASE WHEN n % 2 = 0 THEN 'even' ELSE 'odd' END
                  || CASE WHEN n <= {POSTS} / 2 THEN ' early' ELSE ' late' END || ' few' || (n % 100),
-             n % 10 <> 0, CASE WHEN n % 20 <> 0 THEN {} END, {} FROM n",
+             n % 10 <> 0, CASE WHEN n % 20 <> 0 THEN {} END, {},
+             '[' || substr(CASE WHEN n % 2 = 1 THEN ',\"odd\"' ELSE '' END
+                 || CASE WHEN n % 1000 = 7 THEN ',\"Rare\"' ELSE '' END
+                 || CASE WHEN n <= 2500 THEN ',\"OLD\"' ELSE '' END, 2) || ']',
+             CASE WHEN n % 2 = 0 THEN '[\"Ann\"]' WHEN n % 5 = 1 THEN '[\"Bob\"]' ELSE '[]' END FROM n",
             time("n"),
             time(&format!("((n * 7919) % {POSTS})")),
         ),
@@ -150,11 +185,19 @@ fn sort(posts: &mut [&Model], sort: &str, terms: &[&str]) {
     }
 }
 
-fn parse(sort: &str, published: &str, times: [Option<i64>; 4], terms: &[&str]) -> ListQuery {
+fn parse(
+    sort: &str,
+    published: &str,
+    times: [Option<i64>; 4],
+    terms: &[&str],
+    (tags, authors): (&[&str], &[&str]),
+) -> ListQuery {
     let mut text = url::form_urlencoded::Serializer::new(format!("limit={LIMIT}&view=summary"));
     text.append_pair("sort", sort).append_pair("published", published);
     let names = ["published_after", "published_before", "updated_after", "updated_before"];
     text.extend_pairs(names.iter().zip(times).filter_map(|(name, at)| Some((name, time(at?).to_string()))));
+    text.extend_pairs(tags.iter().map(|tag| ("tag", tag)));
+    text.extend_pairs(authors.iter().map(|author| ("author", author)));
     if !terms.is_empty() {
         text.append_pair("q", &terms.iter().map(|term| format!("\"{term}\"")).collect::<Vec<_>>().join(" "));
     }
@@ -188,27 +231,48 @@ async fn long_lists_match_the_model(database: TestDatabase) {
     fill(&mut conn);
     let models: Vec<Model> = (1..=POSTS).map(Model::new).collect();
     let mut rotation = 0;
-    for times in TIMES {
-        for terms in SEARCHES {
+    let lists = TIMES.into_iter().flat_map(|times| SEARCHES.map(|terms| (times, terms)));
+    for (times, terms) in lists {
+        for labels in [(&[][..], &[][..]), LABELS[rotation % LABELS.len()]] {
             rotation += 1;
             let sorts = SORTS.iter().cycle().skip(rotation).filter(|sort| **sort != "relevance" || !terms.is_empty());
-            let published = ["true", "true", "any", "false"][rotation % 4];
+            let published = ["true", "true", "any", "false"][rotation / 2 % 4];
             let is_published = published.parse::<bool>().ok();
-            let matching: Vec<&Model> = models.iter().filter(|post| post.matches(is_published, times, terms)).collect();
+            let is_match = |post: &&Model| post.matches(is_published, times, terms) && post.has_labels(labels);
+            let matching: Vec<&Model> = models.iter().filter(is_match).collect();
             for name in sorts.take(3) {
-                let text = format!("sort={name} published={published} {times:?} {terms:?}");
+                let text = format!("sort={name} published={published} {times:?} {terms:?} {labels:?}");
                 let mut expected = matching.clone();
                 sort(&mut expected, name, terms);
-                let mut query = parse(name, published, times, terms);
+                let mut query = parse(name, published, times, terms, labels);
                 check(&mut conn, &expected, &mut query, name, terms, &text);
             }
-            let query = parse("-id", published, times, terms);
+            let query = parse("-id", published, times, terms, labels);
             let total = count::total(&mut conn, &query.filter, count::Count::Exact, None).unwrap().unwrap();
             assert_eq!(
                 (usize::try_from(total.posts).unwrap(), total.is_estimate),
                 (matching.len(), false),
-                "{published} {times:?} {terms:?}"
+                "{published} {times:?} {terms:?} {labels:?}"
             );
+        }
+    }
+}
+
+#[on_both]
+async fn pages_of_every_sort_and_label_match_the_model(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    fill(&mut conn);
+    let models: Vec<Model> = (1..=POSTS).map(Model::new).collect();
+    for labels in LABELS {
+        for (index, name) in SORTS.iter().enumerate().filter(|(_, name)| **name != "relevance") {
+            let published = ["true", "any", "false"][index % 3];
+            let is_match =
+                |post: &&Model| post.matches(published.parse().ok(), [None; 4], &[]) && post.has_labels(labels);
+            let mut expected: Vec<&Model> = models.iter().filter(is_match).collect();
+            sort(&mut expected, name, &[]);
+            let text = format!("sort={name} published={published} {labels:?}");
+            check(&mut conn, &expected, &mut parse(name, published, [None; 4], &[], labels), name, &[], &text);
         }
     }
 }
@@ -221,7 +285,7 @@ async fn estimated_total_of_a_search_is_close(database: TestDatabase) {
     for (terms, expected) in
         [(&["all"][..], 10_001..12_000), (&["title", "all"][..], 10_001..12_000), (&["red"][..], 3600..3601)]
     {
-        let query = parse("-id", "true", [None; 4], terms);
+        let query = parse("-id", "true", [None; 4], terms, (&[], &[]));
         let total = count::total(&mut conn, &query.filter, count::Count::Estimated, None).unwrap().unwrap();
         assert_eq!(total.is_estimate, total.posts > 10_000);
         assert!(expected.contains(&total.posts), "{terms:?}: {total:?}");

@@ -7,7 +7,7 @@ use posts_api::db::Connection;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
@@ -24,6 +24,8 @@ struct Post {
     published: bool,
     published_on: Option<u8>,
     updated_on: u8,
+    tags: Vec<&'static str>,
+    authors: Vec<&'static str>,
 }
 
 /// The parameters of a list.
@@ -37,6 +39,8 @@ struct Query {
     updated_after: Option<u8>,
     updated_before: Option<u8>,
     q: Option<Vec<&'static str>>,
+    tags: Vec<&'static str>,
+    authors: Vec<&'static str>,
     limit: usize,
 }
 
@@ -47,6 +51,11 @@ enum Event {
     Delete(usize),
 }
 
+/// Tags and authors, of which no two are equal except for ASCII case.
+const LABELS: &[&str] = &["Rust", "web dev", "É", "é", "C++", "京"];
+/// The same in other spellings, and one that no post has.
+const SPELLINGS: &[&str] = &["rust", "RUST", "  Web\tDev", "E\u{301}", "e\u{301}", "c++", "京", "none"];
+
 const TITLES: &[&str] = &["a", "a b", "A", "Z", "b a", "ab", "Ä", "ä", "a c", "京", "🦀 a"];
 const CONTENTS: &[&str] = &["a", "b c", "c b", "Ab", "a, b; c", "ä-b"];
 const SORTS: &[&str] =
@@ -55,11 +64,13 @@ const SORTS: &[&str] =
 const TERMS: &[&str] = &["a", "b", "c", "AB", "a*", "\"a b\"", "\"b c\"", "ä", "nothing", "-a", "京"];
 
 fn posts(max: usize) -> impl Strategy<Value = Vec<Post>> {
-    let post = (select(TITLES), weighted(0.7, select(CONTENTS)), any::<bool>(), weighted(0.6, 1..5_u8), 1..5_u8);
-    let post = post.prop_map(|(title, content, published, published_on, updated_on)| {
+    let labels = || (subsequence(LABELS, 0..3), subsequence(LABELS, 0..2));
+    let post =
+        (select(TITLES), weighted(0.7, select(CONTENTS)), any::<bool>(), weighted(0.6, 1..5_u8), 1..5_u8, labels());
+    let post = post.prop_map(|(title, content, published, published_on, updated_on, (tags, authors))| {
         // A published post has a publication time. A draft has one if it was published before.
         let published_on = published_on.or(published.then_some(1));
-        Post { id: 0, title, content, published, published_on, updated_on }
+        Post { id: 0, title, content, published, published_on, updated_on, tags, authors }
     });
     vec(post, 0..max).prop_map(|mut posts| {
         posts.iter_mut().zip(1..).for_each(|(post, id)| post.id = id);
@@ -72,15 +83,40 @@ fn query() -> impl Strategy<Value = Query> {
     let filter = (select(&["true", "true", "false", "any"][..]), bound(), bound(), bound(), bound());
     let ids = prop_oneof![2 => Just(Vec::new()), 1 => vec(1..40_i64, 1..60)];
     let q = weighted(0.4, vec(select(TERMS), 1..3));
-    (weighted(0.7, select(SORTS)), filter, ids, q, 1..10_usize).prop_map(|(sort, filter, ids, q, limit)| {
+    let labels = || prop_oneof![2 => Just(Vec::new()), 1 => vec(select(SPELLINGS), 1..4)];
+    let query = (weighted(0.7, select(SORTS)), filter, ids, q, 1..10_usize, labels(), labels());
+    query.prop_map(|(sort, filter, ids, q, limit, tags, authors)| {
         let (published, published_after, published_before, updated_after, updated_before) = filter;
         let sort = sort.filter(|sort| *sort != "relevance" || q.is_some());
-        Query { sort, published, ids, published_after, published_before, updated_after, updated_before, q, limit }
+        Query {
+            sort,
+            published,
+            ids,
+            published_after,
+            published_before,
+            updated_after,
+            updated_before,
+            q,
+            tags,
+            authors,
+            limit,
+        }
     })
 }
 
 fn time(day: u8) -> String {
     format!("2026-01-{:02}T12:00:00.000000Z", day + 1)
+}
+
+/// A label in the form in which it is compared.
+fn folded(label: &str) -> String {
+    let composed = label.replace("E\u{301}", "É").replace("e\u{301}", "é");
+    composed.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase()
+}
+
+/// Whether the post has one of the requested labels, or none is requested.
+fn has_any(labels: &[&str], requested: &[&str]) -> bool {
+    requested.is_empty() || requested.iter().any(|label| labels.iter().any(|other| folded(other) == folded(label)))
 }
 
 /// The words of a text, case-folded and without diacritics, as the service documents.
@@ -108,6 +144,7 @@ impl Post {
         json!({
             "id": self.id, "slug": format!("post-{}", self.id), "title": self.title, "content": self.content,
             "published": self.published, "published_at": self.published_on.map(time), "updated_at": time(self.updated_on),
+            "tags": self.tags, "authors": self.authors,
         })
     }
 }
@@ -117,6 +154,8 @@ impl Query {
         let mut text = Serializer::new(format!("published={}&limit={}", self.published, self.limit));
         text.extend_pairs(self.sort.map(|sort| ("sort", sort)));
         text.extend_pairs(self.ids.iter().map(|id| ("slug", format!("post-{id}"))));
+        text.extend_pairs(self.tags.iter().map(|tag| ("tag", tag)));
+        text.extend_pairs(self.authors.iter().map(|author| ("author", author)));
         text.extend_pairs(self.q.as_ref().map(|terms| ("q", terms.join(" "))));
         for (name, day) in [
             ("published_after", self.published_after),
@@ -138,6 +177,8 @@ impl Query {
             && self.updated_after.is_none_or(|day| post.updated_on > day)
             && self.updated_before.is_none_or(|day| post.updated_on < day)
             && self.q.iter().flatten().all(|term| contain(&texts, term))
+            && has_any(&post.tags, &self.tags)
+            && has_any(&post.authors, &self.authors)
     }
 
     /// The ids of the whole list, in order.

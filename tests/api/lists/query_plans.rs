@@ -14,7 +14,8 @@ use posts_api::resource::versioned::{Change, Preconditions};
 use super::work::rows_read;
 use crate::support::{Engine, TestDatabase, on_both, statements};
 
-const SORTS: [&str; 8] = ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
+pub(super) const SORTS: [&str; 8] =
+    ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
 
 /// Inserts 6,000 posts, a third of them drafts. Times and titles repeat.
 fn fill(conn: &mut Connection) {
@@ -36,7 +37,7 @@ fn fill(conn: &mut Connection) {
 }
 
 /// Reads a page, and returns it with its SQL statements.
-fn capture_list(conn: &mut Connection, query: &ListQuery) -> (ListPage, Vec<String>) {
+pub(super) fn capture_list(conn: &mut Connection, query: &ListQuery) -> (ListPage, Vec<String>) {
     let (page, statements) = statements::capture(conn, |conn| list::read_page(conn, query, list::MAX_PAGE_CONTENT));
     (page.unwrap(), statements)
 }

@@ -60,8 +60,10 @@ fn sqlite_rejects_posts_without_reading_their_rows() {
     assert!(read(&mut conn, "sort=-id").is_err());
     assert!(read(&mut conn, "sort=title").is_err());
     for sort in SORTS {
-        for search in ["", "&q=all", "&q=even"] {
-            let text = format!("sort={sort}&{OLD}{search}");
+        for filter in
+            ["", "&q=all", "&q=even", "&tag=odd", "&author=ann", "&tag=odd&tag=old&q=all", "&tag=old&author=ann"]
+        {
+            let text = format!("sort={sort}&{OLD}{filter}");
             assert_eq!(read(&mut conn, &text), Ok(20), "{text}");
         }
     }
@@ -72,6 +74,10 @@ fn sqlite_rejects_posts_without_reading_their_rows() {
         ("published_after=2020-09-13T12:00:00Z", 10_800),
         (&format!("published_after=2020-09-13T12:00:00Z&{newest}"), 10_797),
         (&format!("{OLD}&q=even"), 2280),
+        ("tag=odd", 6000),
+        (&format!("tag=odd&tag=old&{OLD}"), 3850),
+        (&format!("author=bob&{newest}"), 1200),
+        ("tag=odd&author=bob&q=all", 1200),
     ] {
         assert_eq!(total(&mut conn, text), Ok(expected), "{text}");
     }
@@ -119,9 +125,11 @@ fn postgres_rejects_posts_without_reading_their_rows() {
     let Some(database) = filled_postgres() else { return };
     let mut conn = database.connect();
     for sort in SORTS {
-        let text = format!("sort={sort}&{OLD}");
-        let rows = rows_read(&mut conn, |conn| read(conn, &text).map(|posts| assert_eq!(posts, 20)));
-        assert!(rows < 100, "{text}: {rows} rows");
+        for labels in ["", "&tag=odd", "&author=ann", "&tag=odd&tag=old&author=bob&author=ann", "&tag=old&author=ann"] {
+            let text = format!("sort={sort}&{OLD}{labels}");
+            let rows = rows_read(&mut conn, |conn| read(conn, &text).map(|posts| assert_eq!(posts, 20)));
+            assert!(rows < 100, "{text}: {rows} rows");
+        }
     }
     let text = format!("{OLD}&updated_after=2020-09-13T12:30:00Z");
     let rows = rows_read(&mut conn, |conn| total(conn, &text).map(drop));
@@ -137,6 +145,13 @@ fn postgres_search_reads_few_posts_if_statistics_mislead() {
     {
         let rows = rows_read(&mut conn, |conn| read(conn, search).map(|posts| assert_eq!(posts, 0)));
         assert!(rows < 300, "{search}: {rows} rows");
+    }
+    // No post has the labels and the words. To test each post with the labels would read 6,000 posts.
+    for (text, most) in
+        [("q=few8&tag=odd&sort=title", 1300), ("q=even+odd&author=ann&sort=-id", 1300), ("tag=odd&author=ann", 10)]
+    {
+        let rows = rows_read(&mut conn, |conn| read(conn, text).map(|posts| assert_eq!(posts, 0, "{text}")));
+        assert!(rows < most, "{text}: {rows} rows");
     }
     // Each post has the word in its title, so no post is in the second tier of the list.
     let mut query = ListRequest::parse("q=title").unwrap().query;

@@ -101,12 +101,25 @@ pub(crate) const SORTS: [&str; 9] = [
     "", "sort=id", "sort=-published_at", "sort=published_at", "sort=-updated_at", "sort=updated_at", "sort=title",
     "sort=-title", "q=common",
 ];
-pub(crate) const FILTERS: [&str; 12] = [
-    "", "limit=3", "published=true&limit=100", "slug=public-1&slug=public-2",
-    "slug=secret-1&slug=secret-2&slug=public-9", "published_after=2026-01-02T00:00:00Z",
-    "published_before=2026-01-03T00:00:00Z&limit=2", "updated_after=2026-02-02T00:00:00Z",
-    "updated_before=2026-02-03T00:00:00Z&limit=2", "count=exact&limit=4", "count=estimated&limit=4",
+pub(crate) const FILTERS: [&str; 18] = [
+    "",
+    "limit=3",
+    "published=true&limit=100",
+    "slug=public-1&slug=public-2",
+    "slug=secret-1&slug=secret-2&slug=public-9",
+    "published_after=2026-01-02T00:00:00Z",
+    "published_before=2026-01-03T00:00:00Z&limit=2",
+    "updated_after=2026-02-02T00:00:00Z",
+    "updated_before=2026-02-03T00:00:00Z&limit=2",
+    "count=exact&limit=4",
+    "count=estimated&limit=4",
     "view=summary&limit=4",
+    "tag=common&limit=4",
+    "tag=tag-1&tag=secret-1&tag=TAG-2&limit=4",
+    "tag=secret-1&count=exact",
+    "author=author+0&count=exact&limit=2",
+    "tag=common&author=author+0&author=a+secret+4&limit=2",
+    "tag=tag-1&published_after=2026-01-02T00:00:00Z&count=estimated",
 ];
 
 #[on_both]

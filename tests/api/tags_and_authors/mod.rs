@@ -1,5 +1,6 @@
 //! `GET /api/tags` and `GET /api/authors`, and the table of labels behind them, whoever writes the posts.
 
+mod external_json;
 mod external_writers;
 mod model_check;
 mod names;

@@ -155,7 +155,7 @@ fn statement(random: &mut Random) -> String {
     }
 }
 
-/// Executes statements in transactions of 10, and returns how many were committed. A transaction fails if it waits for a
+/// Executes statements in transactions of 20, and returns how many were committed. A transaction fails if it waits for a
 /// lock: otherwise each deadlock with the service would take the second until PostgreSQL looks for one.
 fn write_by_sql(database: &TestDatabase, random: &mut Random, count: usize) -> usize {
     let mut conn = database.connect();
@@ -163,8 +163,8 @@ fn write_by_sql(database: &TestDatabase, random: &mut Random, count: usize) -> u
         execute(&mut conn, "SET lock_timeout = '50ms'");
     }
     let mut committed = 0;
-    for _ in 0..count / 10 {
-        let statements: Vec<String> = (0..10).map(|_| statement(random)).collect();
+    for _ in 0..count / 20 {
+        let statements: Vec<String> = (0..20).map(|_| statement(random)).collect();
         let begin = if database.engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         let all = std::iter::once(begin).chain(statements.iter().map(String::as_str)).chain(["COMMIT"]);
         match all.into_iter().try_for_each(|statement| try_execute(&mut conn, statement)) {
@@ -175,6 +175,9 @@ fn write_by_sql(database: &TestDatabase, random: &mut Random, count: usize) -> u
     }
     committed
 }
+
+/// The number of posts in a batch.
+const BATCH: i64 = 40;
 
 /// A request that writes, and the number of posts that it writes.
 async fn write_by_request(api: &Api, kind: usize, post: Value, slug: &str, id: i64) -> usize {
@@ -188,7 +191,7 @@ async fn write_by_request(api: &Api, kind: usize, post: Value, slug: &str, id: i
         6 => api.post_empty(&format!("{path}/unpublish")).await,
         7 => api.delete(&path).await,
         _ => {
-            let slugs = (0..20).map(|n| format!("post-{}", (id + n * 7) % 200));
+            let slugs = (0..BATCH).map(|n| format!("post-{}", (id + n * 3) % 200));
             let posts: Vec<Value> = slugs
                 .map(|slug| {
                     let mut post = post.clone();
@@ -202,7 +205,7 @@ async fn write_by_request(api: &Api, kind: usize, post: Value, slug: &str, id: i
     // The post may be missing, and the other program may hold a lock for too long.
     assert!([200, 201, 204, 404, 503].contains(&reply.status), "{}: {}", reply.line, reply.text());
     match reply.status {
-        200 if kind > 7 => 20,
+        200 if kind > 7 => usize::try_from(BATCH).unwrap(),
         200..300 => 1,
         _ => 0,
     }
@@ -233,15 +236,12 @@ async fn labels_match_after_10_000_concurrent_writes(api: Api) {
     let editor = api.editor();
     let (mut by_requests, mut by_sql) = (Random(1), Arc::new(std::sync::Mutex::new(Random(2))));
     let (mut requested, mut executed) = (0, 0);
-    let mut rounds = 0;
     while requested + executed < 10_000 {
-        rounds += 1;
         let (database, random) = (Arc::clone(&api.server.database), Arc::clone(&mut by_sql));
-        let sql = tokio::task::spawn_blocking(move || write_by_sql(&database, &mut random.lock().unwrap(), 600));
+        let sql = tokio::task::spawn_blocking(move || write_by_sql(&database, &mut random.lock().unwrap(), 800));
         requested += write_by_requests(&editor, &mut by_requests, 64).await;
         executed += sql.await.unwrap();
         assert_labels_match(&api.server.database);
     }
-    eprintln!("{rounds} rounds, {requested} by requests, {executed} by SQL");
     assert!(requested > 1000 && executed > 1000, "{requested} by requests, {executed} by SQL");
 }

@@ -36,9 +36,9 @@ pub(crate) fn parse(
         if table != GhostTable::Posts {
             return Ok(());
         }
-        let size = if let RawJson::Text(json) = &json { json.len() } else { 0 };
+        let length = if let RawJson::Text(json) = &json { json.len() } else { 0 };
         match parse_post(&json, survey, with_pages, site, &mut mapping)? {
-            Some((record, notes)) => sink(SourceItem { unit: "post", number, size, record, notes }),
+            Some((record, notes)) => sink(SourceItem { unit: "post", number, size: length, record, notes }),
             None => Ok(()),
         }
     })?;

@@ -271,7 +271,8 @@ async fn values_over_a_limit_never_fail_an_import(database: TestDatabase) {
     let size = serde_json::to_string(metadata).unwrap().len();
     assert!((15_000..=16 * 1024).contains(&size), "{size}");
     for start in [
-        "item 1: /description: must be at most 500", "item 1: /tags: must have at most 50 items",
+        "item 1: /description: must be at most 500",
+        "item 1: /tags: must have at most 50 items",
         "item 1: /metadata: values that do not fit are not imported: \"huge\" (600009 bytes), ",
         "values that do not fit into metadata not imported: ",
     ] {

@@ -192,3 +192,40 @@ async fn declared_encodings_are_decoded(database: TestDatabase) {
         }
     }
 }
+
+#[on_both]
+async fn terms_of_old_versions_become_tags_once(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let more = "<category><![CDATA[News]]></category><category domain=\"category\" nicename=\"news\">News</category>
+        <category domain=\"tag\"><![CDATA[Q&amp;A]]></category><category domain=\"tag\" nicename=\"q-a\">Q&amp;A</category>
+        <category domain='post_tag' nicename='x'><!-- none --></category><category/>";
+    let outcome = import(&sandbox, "wordpress", &[], &wordpress(&item(&WordpressItem { more, ..POST })));
+    for expected in ["categories imported as tags: 1", "tags imported: 1"] {
+        assert!(outcome.stderr.lines().any(|line| line == expected), "{expected}: {}", outcome.stderr);
+    }
+    outcome.success();
+    assert_eq!(exported(&sandbox)[0]["tags"], json!(["News", "Q&A"]));
+}
+
+/// The login of an author who is not in the file can be an address. A template of an SEO plugin is no description.
+#[on_both]
+async fn addresses_and_templates_are_not_imported(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let meta = |key: &str, value: &str| {
+        format!("<wp:postmeta><wp:meta_key>{key}</wp:meta_key><wp:meta_value>{value}</wp:meta_value></wp:postmeta>")
+    };
+    let more =
+        [meta("_yoast_wpseo_metadesc", "%%title%% - %%sitename%%"), meta("rank_math_description", "All %title%")];
+    let sale = meta("_yoast_wpseo_metadesc", "50% off, 20% more");
+    let items = [
+        item(&WordpressItem { more: &more.concat(), ..POST }).replace("[me]", "[me@example.org]"),
+        item(&WordpressItem { name: "sale", more: &sale, ..POST }),
+    ];
+    let outcome = import(&sandbox, "wordpress", &[], &wordpress(&items.concat()));
+    let expected = "authors with only an email address not imported: 1";
+    assert!(outcome.stderr.lines().any(|line| line == expected), "{}", outcome.stderr);
+    outcome.success();
+    let stored = exported(&sandbox);
+    assert_eq!(fields(&stored, &["authors", "description"]), json!([[null, null], [["me"], "50% off, 20% more"]]));
+    assert_eq!(stored[0]["metadata"], json!({"rank_math_description": "All %title%"}));
+}

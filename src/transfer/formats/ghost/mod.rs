@@ -37,10 +37,11 @@ pub(crate) fn parse(
         if table != GhostTable::Posts {
             return Ok(());
         }
-        let size = if let RawJson::Text(json) = &json { json.len() } else { 0 };
+        let length = if let RawJson::Text(json) = &json { json.len() } else { 0 };
         match parse_post(&json, survey, with_pages, site, &mut mapping)? {
             Some((record, notes)) => {
-                sink(SourceItem { position: Position::Numbered { unit: "post", number }, size, record, notes })
+                let position = Position::Numbered { unit: "post", number };
+                sink(SourceItem { position, size: length, record, notes })
             }
             None => Ok(()),
         }

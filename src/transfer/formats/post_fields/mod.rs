@@ -157,7 +157,8 @@ impl PostFields {
         let Self { mut members, metadata, invalid, mut notes, mut mapping } = self;
         let (metadata, omitted) = fit_metadata(metadata, &invalid);
         if !omitted.is_empty() {
-            let listed = omitted.iter().take(MAX_LISTED).map(|(name, bytes)| format!("{} ({bytes} bytes)", quoted(name)));
+            let listed =
+                omitted.iter().take(MAX_LISTED).map(|(name, bytes)| format!("{} ({bytes} bytes)", quoted(name)));
             let mut list = listed.collect::<Vec<_>>().join(", ");
             if omitted.len() > MAX_LISTED {
                 list = format!("{list}, and {} more", omitted.len() - MAX_LISTED);

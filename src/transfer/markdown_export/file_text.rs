@@ -1,6 +1,5 @@
 //! The text of the file of one post.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::db::Timestamp;
@@ -35,23 +34,24 @@ const TIMES: [&str; 4] = ["date", "scheduled_for", "updated", "created_at"];
 /// The members of the front matter in their order.
 fn members(post: &Post, aliases: &[String], now: Timestamp) -> Vec<(&'static str, Value)> {
     let list = |text: &JsonText| text.parse().unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().map(Value::from);
     let members = [
-        ("title", some(&post.title)),
-        ("slug", some(&post.slug)),
-        ("description", post.description.as_ref().and_then(some)),
-        ("date", post.published_at.and_then(time)),
-        ("scheduled_for", (!is_plain(post, now)).then(|| post.scheduled_for.and_then(time).unwrap_or_default())),
-        ("updated", time(post.updated_at)),
-        ("created_at", time(post.created_at)),
-        ("draft", some(!post.published)),
+        ("title", Some(json!(post.title))),
+        ("slug", Some(json!(post.slug))),
+        ("description", text(&post.description)),
+        ("date", post.published_at.map(time)),
+        ("scheduled_for", (!is_plain(post, now)).then(|| json!(post.scheduled_for.map(time)))),
+        ("updated", Some(time(post.updated_at))),
+        ("created_at", Some(time(post.created_at))),
+        ("draft", Some(json!(!post.published))),
         ("tags", non_empty(Value::Array(list(&post.tags)))),
         ("authors", non_empty(Value::Array(list(&post.authors)))),
-        ("image", post.image.as_ref().and_then(some)),
-        ("image_alt", post.image_alt.as_ref().and_then(some)),
+        ("image", text(&post.image)),
+        ("image_alt", text(&post.image_alt)),
         ("aliases", non_empty(json!(aliases))),
         ("metadata", non_empty(Value::Object(post.metadata.parse().unwrap_or_default()))),
         // Without it, the post would have no content, which is null.
-        ("content", post.content.as_ref().filter(|content| content.is_empty()).and_then(some)),
+        ("content", post.content.as_ref().filter(|content| content.is_empty()).map(|_| json!(""))),
     ];
     members.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
@@ -67,17 +67,11 @@ fn is_plain(post: &Post, now: Timestamp) -> bool {
     has_plain_date && post.scheduled_for.is_none()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a member without a value is None")]
-fn some(value: impl Serialize) -> Option<Value> {
-    Some(json!(value))
-}
-
 fn non_empty(value: Value) -> Option<Value> {
     Some(value).filter(|value| *value != json!([]) && *value != json!({}))
 }
 
 /// The time, without a fraction of zero.
-#[expect(clippy::unnecessary_wraps, reason = "a member without a value is None")]
-fn time(time: Timestamp) -> Option<Value> {
-    Some(time.to_string().replace(".000000Z", "Z").into())
+fn time(time: Timestamp) -> Value {
+    time.to_string().replace(".000000Z", "Z").into()
 }

@@ -48,26 +48,24 @@ impl PostState {
         now: Timestamp,
         report: &mut FileReport,
     ) -> Self {
-        let switches = Switches::read(members, path, dates, now, report);
+        let mut switches = Switches::read(members, path, dates, now, report);
         let schedule = take_date(members, keys::SCHEDULED_FOR, dates, report);
-        let created = take_date(members, keys::CREATED, dates, report);
-        let updated = take_date(members, keys::UPDATED, dates, report);
+        let created_at = take_date(members, keys::CREATED, dates, report);
+        let updated_at = take_date(members, keys::UPDATED, dates, report);
+        let state = Self { created_at, updated_at, ..Self::default() };
         let (date, delayed) = publication_date(members, dates, now, report);
         if members.has_schedule {
             let published = !switches.is_draft && schedule.is_none();
-            return Self {
-                published,
-                published_at: date,
-                scheduled_for: schedule,
-                created_at: created,
-                updated_at: updated,
-            };
+            return Self { published, published_at: date, scheduled_for: schedule, ..state };
+        }
+        if date.is_none() && note_invalid_date(members, keys::DATE, report) {
+            // The date could be one in the future.
+            switches.is_published = false;
         }
         let date = date.or_else(|| dates.parse(path.date.as_deref()?));
         let delayed = delayed.or(date.filter(|date| *date > now));
-        let state = Self { created_at: created, updated_at: updated, ..Self::default() };
         if switches.is_draft {
-            return Self { created_at: created.or(date), updated_at: updated.or(date), ..state };
+            return Self { created_at: created_at.or(date), updated_at: updated_at.or(date), ..state };
         }
         if let Some(at) = delayed {
             report.notes.push(format!("the date {at} is in the future; the post is scheduled"));
@@ -77,7 +75,7 @@ impl PostState {
             report.mapping.unmapped.increment(switches.undated());
         }
         let published = date.is_some() || switches.is_published;
-        Self { published, published_at: date, updated_at: updated.or(date), ..state }
+        Self { published, published_at: date, updated_at: updated_at.or(date), ..state }
     }
 }
 
@@ -138,9 +136,6 @@ fn publication_date(
         let at = dates.parse_value(value)?;
         Some(FileDate { key: key.to_owned(), value: value.clone().into_json(), at })
     });
-    if found.is_empty() {
-        note_invalid_date(members, keys::DATE, report);
-    }
     let is_delay = |date: &FileDate| date.at > now && keys::PUBLISH_DATE.contains(&folded(&date.key).as_str());
     let delayed = found.iter().filter(|date| is_delay(date)).map(|date| date.at).max();
     let mut found = found.into_iter();
@@ -167,11 +162,11 @@ fn take_date(
     date
 }
 
-/// A date that cannot be parsed goes into the metadata with all other keys, but is worth a note: without a date, the post
-/// is a draft.
-fn note_invalid_date(members: &Members, keys: &[&str], report: &mut FileReport) {
+/// Whether one of these keys has a text that is no date. It goes into the metadata with all other keys, but is worth a
+/// note.
+fn note_invalid_date(members: &Members, keys: &[&str], report: &mut FileReport) -> bool {
     let is_date = |value: &FrontMatterValue| value.text().filter(|text| !text.trim().is_empty()).map(quoted);
-    if let Some(text) = members.find(keys, is_date) {
-        report.notes.push(format!("{text} is not a date; it becomes metadata"));
-    }
+    let text = members.find(keys, is_date);
+    report.notes.extend(text.iter().map(|text| format!("{text} is not a date; it becomes metadata")));
+    text.is_some()
 }

@@ -66,12 +66,13 @@ fn is_ignored(name: &[u8]) -> bool {
 
 /// Returns a file that may have a post. Counts the others.
 fn classify(entry: &DirEntry, skipped: &mut Counts) -> Option<FoundFile> {
+    // A given path can be a link.
+    let is_root = entry.depth() == 0;
     let file_type = entry.file_type();
-    if file_type.is_dir() {
+    if file_type.is_dir() || is_root && entry.path().is_dir() {
         return None;
     }
-    // The type of a given path that is a link is the type of its target.
-    if !file_type.is_file() && !(entry.depth() == 0 && entry.path().is_file()) {
+    if !file_type.is_file() && !(is_root && entry.path().is_file()) {
         skipped.increment(if file_type.is_symlink() { "symbolic links skipped" } else { "special files skipped" });
         return None;
     }

@@ -37,6 +37,7 @@ async fn switches_and_dates_decide_the_state(database: TestDatabase) {
             "date: 30.1.2020",
             json!({"published": false, "scheduled_for": null, "metadata": {"date": "30.1.2020"}}),
         ),
+        ("invalid-published", "date: 30.1.2999\ndraft: false", json!({"published": false, "scheduled_for": null})),
         ("undated", "title: x", json!({"published": false, "published_at": null, "scheduled_for": null})),
     ];
     for (name, front_matter, _) in &cases {

@@ -40,6 +40,7 @@ async fn folders_are_walked_in_the_order_of_names(database: TestDatabase) {
             "other/readme.md: the post has no title; it becomes \"readme\"",
             "README files without front matter skipped: 2",
             "files other than .md, .markdown, and .mdx skipped: 1",
+            "posts in MDX, stored as text: 1",
             "posts without a date imported as drafts: 1",
             "section pages (_index.md) skipped: 2",
         ]
@@ -83,7 +84,7 @@ async fn broken_files_are_reported_by_path(database: TestDatabase) {
             ("in/good.md", "---\ntitle: Good\n---\n"),
             ("in/yaml.md", "---\ntitle: a\ntitle: b\n---\n"),
             ("in/open.md", "---\ntitle: a\n"),
-            ("in/nul.md", "a\0b"),
+            ("in/nul.md", "Text\0"),
             ("in/long.md", &"x".repeat(512 * 1024 + 2)),
             ("in/longer.md", &"x".repeat(10 * 1024 * 1024)),
             ("in/longest-allowed.md", &"x".repeat(512 * 1024)),

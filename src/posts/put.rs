@@ -12,21 +12,14 @@ use diesel::upsert::excluded;
 
 use crate::db::{Backend, Connection, Timestamp, Visibility, on};
 use crate::posts::etag;
-use crate::posts::input::{CreatePost, PutPost};
+use crate::posts::input::{CreatePost, PutPost, put_fields};
 use crate::posts::model::{NewPost, Post, next_version};
 use crate::posts::store::{ReadScope, coalesce, find_by_slug, insert};
 use crate::resource::versioned::{Change, Preconditions, TagSet};
 use crate::schema::posts;
 
-/// Calls a macro with the columns that a replacement sets to the values of the new row. `content` is the last one, so
-/// that it is compared only if all others are equal.
-macro_rules! replaced_columns {
-    ($macro:ident $($argument:ident)?) => {
-        $macro! { $($argument)? [title description tags authors image image_alt metadata published content] }
-    };
-}
-
-/// The assignments that replace a post by a [`NewPost`]. `$new!(column)` is the new value of a column.
+/// The assignments that replace a post by a [`NewPost`]: the fields of a `PUT`, and what depends on them. `$new!(column)`
+/// is the new value of a column.
 ///
 /// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is canceled.
 macro_rules! replacement {
@@ -53,7 +46,7 @@ macro_rules! is_different {
     };
 }
 
-/// Does not compile if a field of posts is neither replaced nor in this list of other fields.
+/// Does not compile if a field of posts is neither a field of a `PUT` nor in this list of other fields.
 macro_rules! check_completeness {
     ([$($column:ident)*]) => {
         const _: fn(Post) = |Post {
@@ -61,7 +54,7 @@ macro_rules! check_completeness {
         }| {};
     };
 }
-replaced_columns!(check_completeness);
+put_fields!(check_completeness);
 
 diesel::infix_operator!(IsDistinctFrom, " IS DISTINCT FROM ");
 
@@ -153,10 +146,10 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
         .values(rows)
         .on_conflict(posts::slug)
         .do_update()
-        .set(replaced_columns!(replacement new));
+        .set(put_fields!(replacement new));
     match &mut conn.backend {
         Backend::Postgres(conn) => {
-            let changes = methods::FilterDsl::filter(upsert, replaced_columns!(is_different new));
+            let changes = methods::FilterDsl::filter(upsert, put_fields!(is_different new));
             changes.returning(Post::as_returning()).get_results(conn)
         }
         Backend::Sqlite(conn) => upsert.returning(Post::as_returning()).get_results(conn),
@@ -176,7 +169,7 @@ fn with_changes<'a>(conn: &mut SqliteConnection, rows: Vec<&'a NewPost>) -> Quer
         }
         let is_different: Option<bool> = posts::table
             .filter(posts::slug.eq(&row.slug))
-            .select(replaced_columns!(is_different new).assume_not_null())
+            .select(put_fields!(is_different new).assume_not_null())
             .first(conn)
             .optional()?;
         if is_different.unwrap_or(true) {
@@ -196,8 +189,8 @@ fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) 
     }
     let condition = etag::condition(conn, preconditions, |conn| find_by_slug(conn, &row.slug, ReadScope::All))?;
     on!(conn, conn => diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
-        .filter(replaced_columns!(is_different new))
-        .set(replaced_columns!(replacement new))
+        .filter(put_fields!(is_different new))
+        .set(put_fields!(replacement new))
         .returning(Post::as_returning())
         .get_result(conn)
         .optional())
@@ -212,7 +205,7 @@ fn compare(conn: &mut Connection, row: &NewPost) -> QueryResult<Option<(Post, bo
     }
     on!(conn, conn => posts::table
         .filter(posts::slug.eq(&row.slug))
-        .select((Post::as_select(), replaced_columns!(is_different new).assume_not_null()))
+        .select((Post::as_select(), put_fields!(is_different new).assume_not_null()))
         .first(conn)
         .optional())
 }

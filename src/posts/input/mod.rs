@@ -5,6 +5,7 @@ mod new_post;
 mod update;
 
 pub use batch::{Batch, OnConflict};
+pub(crate) use new_post::put_fields;
 pub use new_post::{CreatePost, PutPost};
 pub use update::UpdatePost;
 

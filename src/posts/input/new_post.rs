@@ -12,8 +12,15 @@ use crate::validation::{Fields, Input, Invalid};
 
 /// Declares [`CreatePost`] and [`PutPost`], which have the same fields, except that the slug of a [`PutPost`] is in the
 /// path. Each field is read by the function after `=`, which returns `None` only if an error was recorded.
+///
+/// Also declares `put_fields!`, which calls another macro with the names of these fields. `$d` is a dollar sign.
 macro_rules! new_post_types {
-    ($($(#[$attribute:meta])* $field:ident: $type:ty = $read:expr,)*) => {
+    ($d:tt $($(#[$attribute:meta])* $field:ident: $type:ty = $read:expr,)*) => {
+        macro_rules! put_fields {
+            ($d macro:ident $d($d argument:ident)?) => { $d macro! { $d($d argument)? [$($field)*] } };
+        }
+        pub(crate) use put_fields;
+
         /// A post to create.
         #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
         #[serde(deny_unknown_fields)]
@@ -58,6 +65,7 @@ macro_rules! new_post_types {
 }
 
 new_post_types! {
+    $
     /// The title: 1 to 200 characters. Leading and trailing whitespace is removed.
     #[schema(
         example = "Hello, world",

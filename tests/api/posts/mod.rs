@@ -8,6 +8,7 @@ mod crud;
 mod excerpts;
 mod field_limits;
 mod field_tags;
+mod field_values;
 mod fields;
 mod idempotency;
 mod preconditions;

@@ -64,6 +64,7 @@ class Comparison:
         for name in self.names:
             results = self.results[server.name, name]
             cells = [name if BASELINES[name] == name else f"{name}, compared with {BASELINES[name]}"]
+            cpu_us = report.cpu_us(server)
             for figure, inverse in ((lambda result: result.per_second, False), (cpu_us, True)):
                 pairs = [(figure(old), figure(new)) for old, new in zip(results["before"], results["after"])]
                 ratios = sorted(old / new if inverse else new / old for old, new in pairs)
@@ -72,11 +73,6 @@ class Comparison:
                 cells.append(f"{quartiles[1]:.3f} ({quartiles[0]:.3f} to {quartiles[2]:.3f})")
             rows.append(cells)
         return head, rows
-
-
-def cpu_us(result):
-    """CPU time per request, with that of PostgreSQL."""
-    return result.cpu_us + result.database_cpu_us
 
 
 def measure(options, directory, postgres, log):

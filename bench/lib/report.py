@@ -79,6 +79,11 @@ class Figures:
         return ["", "start until first 200, ms", "peak RSS, MB", "processes"], rows
 
 
+def cpu_us(server):
+    """Returns a function that returns the CPU time per request of a result, with that of PostgreSQL."""
+    return lambda result: result.cpu_us + (result.database_cpu_us if server.database == "postgres" else 0)
+
+
 def number(value):
     return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
 

@@ -96,7 +96,7 @@ class Scale:
             if any(result.errors for result in results):
                 rows.append([endpoint.name, f"void: {[result.errors for result in results]} errors", *[""] * 7])
                 continue
-            cpu = [result.cpu_us + (result.database_cpu_us if server.database == "postgres" else 0) for result in results]
+            cpu = [report.cpu_us(server)(result) for result in results]
             cells = [
                 cell for result, used in zip(results, cpu)
                 for cell in (f"{result.per_second:,.0f}", f"{result.p50_us / 1000:.2f}", report.number(used))

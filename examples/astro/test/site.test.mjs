@@ -409,6 +409,7 @@ const PAGES = {
   search: '/search?q=ferry', 'no-search': '/search', drafts: '/preview', draft: '/preview/winter-timetable',
   'not-found': '/blog/no-such-post', unavailable: '/unavailable',
 };
+const STATUSES = { 'not-found': 404, unavailable: 503 };
 /** The number of pixels that a visitor must scroll horizontally. */
 const overflowOf = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 describe('every page is accessible and fits the screen', () => {
@@ -418,7 +419,8 @@ describe('every page is accessible and fits the screen', () => {
         browse(
           async (page) => {
             for (const [name, path] of Object.entries(PAGES)) {
-              await page.goto(path);
+              const response = await page.goto(path);
+              assert.equal(response.status(), STATUSES[name] ?? 200, name);
               await page.evaluate(() => document.fonts.ready);
               await page.evaluate(axe.source);
               const { violations } = await page.evaluate(() => globalThis.axe.run());

@@ -219,7 +219,7 @@ mod tests {
         });
         for (text, expected) in [
             ("title: a\ntitle: b\n", "line 3: the key \"title\" occurs twice"),
-            ("title: a\n\tx: b\n", "line 3: invalid YAML: "),
+            ("title: a\n\tx: b\n", "line 2: invalid YAML: "),
             ("title: \"a\nb: c\n", "invalid YAML: "),
             ("title: Colons: everywhere\n", "line 2: invalid YAML: "),
             ("a: *b\n", "line 2: invalid YAML: "),

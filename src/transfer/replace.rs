@@ -46,7 +46,9 @@ impl Replacer {
         batch: &mut Vec<Located<ImportedPost>>,
         report: &mut Report,
     ) -> Result<(), Error> {
-        batch.iter_mut().for_each(|post| request_slug(&mut post.value));
+        for post in batch.iter_mut() {
+            request_slug(&mut post.value);
+        }
         self.remove_repeated(batch, report);
         let mut stored = load_stored(conn, batch)?;
         let mut pending = Vec::new();

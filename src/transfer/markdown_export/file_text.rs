@@ -16,7 +16,7 @@ pub(super) fn file_text(ExportedPost { post, aliases }: &ExportedPost<'_>, now: 
     for (key, value) in members(post, aliases, now) {
         // The times need no quotation marks: every YAML parser reads them as times or as strings, and both are right.
         match value {
-            Value::String(time) if TIMES.contains(&key) => text.push_str(&format!("{key}: {time}\n")),
+            Value::String(time) if TIMES.contains(&key) => text.extend([key, ": ", &time, "\n"]),
             value => write_member(&mut text, key, &value, 0),
         }
     }

@@ -26,7 +26,9 @@ fn write_value(out: &mut String, value: &Value, level: usize) {
         }
         Value::Object(members) if !members.is_empty() => {
             out.push('\n');
-            members.iter().for_each(|(key, value)| write_member(out, key, value, level));
+            for (key, value) in members {
+                write_member(out, key, value, level);
+            }
         }
         value => {
             out.push(' ');
@@ -54,9 +56,15 @@ fn write_string(out: &mut String, text: &str) {
         if is_printable(c) {
             out.push(c);
         } else {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            out.push_str("\\u");
+            out.extend([12, 8, 4, 0].map(|shift| hex_digit(u32::from(c) >> shift)));
         }
     }
+}
+
+/// The hexadecimal digit of the lowest 4 bits.
+fn hex_digit(bits: u32) -> char {
+    char::from_digit(bits & 0xf, 16).unwrap_or_default()
 }
 
 /// Whether the text needs no quotation marks: a path, or words that begin with a letter, without punctuation that has a
@@ -117,7 +125,9 @@ mod tests {
         fn front_matter_is_read_as_it_was_written(members in vec((text(), value()), 0..5)) {
             let members: serde_json::Map<String, Value> = members.into_iter().collect();
             let mut text = "---\n".to_owned();
-            members.iter().for_each(|(key, value)| write_member(&mut text, key, value, 0));
+            for (key, value) in &members {
+                write_member(&mut text, key, value, 0);
+            }
             text.push_str("---\n");
             let read = front_matter::parse(&text).map(|document| FrontMatterValue::Object(document.members).into_json());
             // As text, so that the order and the types of numbers count.

@@ -98,7 +98,7 @@ mod tests {
         ] {
             assert_eq!(parse_in("UTC", text).as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "soon", "true", "7/8/2022", "2022-13-01", "2022", "12", "2022-02-30", "99999999999999"] {
+        for text in ["", "soon", "true", "7/8/2022", "2022-13-01", "2022", "12", "2022-02-30", "123456789012345"] {
             assert_eq!(parse_in("UTC", text), None, "{text}");
         }
     }

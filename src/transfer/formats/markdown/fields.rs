@@ -108,7 +108,9 @@ pub(super) fn read_tags(members: &mut Members, is_of_jekyll: bool, report: &mut 
     let Some((first, _)) = found.first() else { return };
     let names: Vec<String> = found.iter().flat_map(|(_, names)| names.clone()).collect();
     report.fields.set_labels(LabelKind::Tag, first, &names);
-    found.iter().for_each(|(key, _)| report.count_mapped(key, "tags"));
+    for (key, _) in &found {
+        report.count_mapped(key, "tags");
+    }
 }
 
 /// The names in a list, also a nested one of Hexo, or in a string. `None` for another value.

@@ -56,7 +56,9 @@ pub(super) fn read(text: &str, path: &Path, dates: &mut DateParser, now: Timesta
     fields::read_tags(&mut members, source.is_of_jekyll, &mut report);
     fields::read_metadata(members, &mut report);
     let is_mdx = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mdx"));
-    unprocessed(body, is_mdx).into_iter().for_each(|markup| report.mapping.unmapped.increment(markup));
+    for markup in unprocessed(body, is_mdx) {
+        report.mapping.unmapped.increment(markup);
+    }
 
     let FileReport { fields, mut notes, mut mapping } = report;
     let FittedFields { members, notes: field_notes, mapping: field_mapping } = fields.fit();

@@ -97,7 +97,9 @@ impl Switches {
         let draft = members.take(keys::DRAFT, |_, value| value.boolean());
         let published = members.take(keys::PUBLISHED, |_, value| value.boolean());
         let reason = private_reason(members, dates, now);
-        reason.iter().for_each(|reason| report.mapping.unmapped.increment(*reason));
+        if let Some(reason) = reason {
+            report.mapping.unmapped.increment(reason);
+        }
         Self {
             is_draft: draft == Some(true) || published == Some(false) || path.is_in_drafts || reason.is_some(),
             is_published: draft == Some(false) || published == Some(true),

@@ -72,7 +72,7 @@ fn classify(entry: &DirEntry, skipped: &mut Counts) -> Option<FoundFile> {
     if file_type.is_dir() || is_root && entry.path().is_dir() {
         return None;
     }
-    if !file_type.is_file() && !(is_root && entry.path().is_file()) {
+    if !(file_type.is_file() || is_root && entry.path().is_file()) {
         skipped.increment(if file_type.is_symlink() { "symbolic links skipped" } else { "special files skipped" });
         return None;
     }

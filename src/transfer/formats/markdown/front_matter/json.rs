@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<(String, FrontMatterValue)>, usiz
     }
 }
 
-/// The members of an object, in order. serde_json would keep the last of several members with one name.
+/// The members of an object, in order. `serde_json` would keep the last of several members with one name.
 struct Members(Vec<(String, FrontMatterValue)>);
 
 impl<'de> Deserialize<'de> for Members {

@@ -50,7 +50,7 @@ async fn a_patch_of_any_field_changes_every_tag(database: TestDatabase) {
     assert_complete(&document, "UpdatePost", patches.iter().map(|(field, _)| *field));
     for (field, value) in &patches {
         let before = tags(&api).await;
-        api.editor().patch("/api/posts/1", &json!({field: value})).await.expect(200);
+        api.editor().patch("/api/posts/1", &json!({(*field): value})).await.expect(200);
         assert_changed(&api, &before, field).await;
     }
 }

@@ -15,10 +15,14 @@ from .create_post_metadata_type_0 import CreatePostMetadataType0
 from .created_api_key import CreatedApiKey
 from .field_error import FieldError
 from .health import Health
+from .label import Label
+from .label_page import LabelPage
+from .list_authors_sort import ListAuthorsSort
 from .list_posts_count import ListPostsCount
 from .list_posts_published import ListPostsPublished
 from .list_posts_sort import ListPostsSort
 from .list_posts_view import ListPostsView
+from .list_tags_sort import ListTagsSort
 from .post import Post
 from .post_metadata import PostMetadata
 from .post_page import PostPage
@@ -29,6 +33,8 @@ from .problem import Problem
 from .publish import Publish
 from .put_post import PutPost
 from .put_post_metadata_type_0 import PutPostMetadataType0
+from .redirect import Redirect
+from .redirect_page import RedirectPage
 from .update_post import UpdatePost
 from .update_post_metadata_type_0 import UpdatePostMetadataType0
 
@@ -48,10 +54,14 @@ __all__ = (
     "CreatedApiKey",
     "FieldError",
     "Health",
+    "Label",
+    "LabelPage",
+    "ListAuthorsSort",
     "ListPostsCount",
     "ListPostsPublished",
     "ListPostsSort",
     "ListPostsView",
+    "ListTagsSort",
     "Post",
     "PostMetadata",
     "PostPage",
@@ -62,6 +72,8 @@ __all__ = (
     "Publish",
     "PutPost",
     "PutPostMetadataType0",
+    "Redirect",
+    "RedirectPage",
     "UpdatePost",
     "UpdatePostMetadataType0",
 )

@@ -25,7 +25,9 @@ class BatchItem:
             'image_alt': 'A hand that waves', 'metadata': {'canonical_url': 'https://example.com/hello'}, 'content': 'My
             first post.', 'published': True, 'published_at': '2026-01-31T12:00:00.000000Z', 'scheduled_for': None,
             'created_at': '2026-01-31T11:58:00.000000Z', 'updated_at': '2026-01-31T12:00:00.000000Z', 'version': 2}.
-        result (BatchItemResult): `created`, `skipped` because the slug is in use, or `replaced`.
+        result (BatchItemResult): `created`, `skipped` because the slug is in use, `replaced`, or `unchanged` because
+            the post had all the values
+            already.
     """
 
     post: Post

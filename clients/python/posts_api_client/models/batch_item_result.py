@@ -5,6 +5,7 @@ class BatchItemResult(StrEnum):
     CREATED = "created"
     REPLACED = "replaced"
     SKIPPED = "skipped"
+    UNCHANGED = "unchanged"
 
     def __str__(self) -> str:
         return str(self.value)

@@ -38,8 +38,8 @@ class UpdatePost:
             limits apply to the result.
         published (bool | Unset): `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled
             publication. Example: True.
-        slug (str | Unset): The name of the post in URLs. The post can no longer be found by its previous slug. Example:
-            hello-again.
+        slug (str | Unset): The name of the post in URLs. If the post is public, its previous slug redirects to the new
+            one. Example: hello-again.
         tags (list[str] | None | Unset): The tags, in order. Whitespace is trimmed and folded to single spaces. Two
             items must not be equal except for ASCII case. Null means no items.
         title (str | Unset): The title: 1 to 200 characters. Leading and trailing whitespace is removed. Example: Hello

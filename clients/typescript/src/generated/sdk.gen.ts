@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, ClientMeta, Options as Options2, RequestResult, TDataShape } from './client/index.js';
-import type { CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreatePostData, CreatePostErrors, CreatePostResponses, CreatePostsData, CreatePostsErrors, CreatePostsResponses, DeletePostData, DeletePostErrors, DeletePostResponses, GetPostBySlugData, GetPostBySlugErrors, GetPostBySlugResponses, GetPostData, GetPostErrors, GetPostResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListPostsData, ListPostsErrors, ListPostsResponses, PublishPostData, PublishPostErrors, PublishPostResponses, PutPostData, PutPostErrors, PutPostResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, UnpublishPostData, UnpublishPostErrors, UnpublishPostResponses, UpdatePostData, UpdatePostErrors, UpdatePostResponses } from './types.gen.js';
+import type { CreateKeyData, CreateKeyErrors, CreateKeyResponses, CreatePostData, CreatePostErrors, CreatePostResponses, CreatePostsData, CreatePostsErrors, CreatePostsResponses, DeletePostData, DeletePostErrors, DeletePostResponses, GetPostBySlugData, GetPostBySlugErrors, GetPostBySlugResponses, GetPostData, GetPostErrors, GetPostResponses, ListAuthorsData, ListAuthorsErrors, ListAuthorsResponses, ListKeysData, ListKeysErrors, ListKeysResponses, ListPostsData, ListPostsErrors, ListPostsResponses, ListRedirectsData, ListRedirectsErrors, ListRedirectsResponses, ListTagsData, ListTagsErrors, ListTagsResponses, PublishPostData, PublishPostErrors, PublishPostResponses, PutPostData, PutPostErrors, PutPostResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, UnpublishPostData, UnpublishPostErrors, UnpublishPostResponses, UpdatePostData, UpdatePostErrors, UpdatePostResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -17,6 +17,18 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
      */
     meta?: keyof ClientMeta extends never ? Record<string, unknown> : ClientMeta;
 };
+
+/**
+ * List authors
+ *
+ * Returns the authors of published posts, and how many posts have each of them. Names that differ only by ASCII case are
+ * one author.
+ */
+export const listAuthors = <ThrowOnError extends boolean = false>(options?: Options<ListAuthorsData, ThrowOnError>): RequestResult<ListAuthorsResponses, ListAuthorsErrors, ThrowOnError> => (options?.client ?? client).get<ListAuthorsResponses, ListAuthorsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/authors',
+    ...options
+});
 
 /**
  * List API keys
@@ -111,7 +123,8 @@ export const createPosts = <ThrowOnError extends boolean = false>(options: Optio
 /**
  * Get a post by slug
  *
- * A draft is found only with an API key.
+ * A draft is found only with an API key. The old slug of a post redirects to its present slug, unless another post has
+ * the old slug by now.
  */
 export const getPostBySlug = <ThrowOnError extends boolean = false>(options: Options<GetPostBySlugData, ThrowOnError>): RequestResult<GetPostBySlugResponses, GetPostBySlugErrors, ThrowOnError> => (options.client ?? client).get<GetPostBySlugResponses, GetPostBySlugErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -123,7 +136,8 @@ export const getPostBySlug = <ThrowOnError extends boolean = false>(options: Opt
  * Create or replace a post by slug
  *
  * Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post; in
- * particular, omitting `published` makes the post a draft.
+ * particular, omitting `published` makes the post a draft. If the post has all the values already and is not scheduled,
+ * nothing changes, not even its version.
  *
  * Requires an API key with the role `editor` or above.
  */
@@ -206,5 +220,29 @@ export const publishPost = <ThrowOnError extends boolean = false>(options: Optio
 export const unpublishPost = <ThrowOnError extends boolean = false>(options: Options<UnpublishPostData, ThrowOnError>): RequestResult<UnpublishPostResponses, UnpublishPostErrors, ThrowOnError> => (options.client ?? client).post<UnpublishPostResponses, UnpublishPostErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/posts/{id}/unpublish',
+    ...options
+});
+
+/**
+ * List redirects
+ *
+ * Returns the old slugs of published posts, in alphabetical order, with the slugs that replace them. A static site
+ * creates its redirects from this list.
+ */
+export const listRedirects = <ThrowOnError extends boolean = false>(options?: Options<ListRedirectsData, ThrowOnError>): RequestResult<ListRedirectsResponses, ListRedirectsErrors, ThrowOnError> => (options?.client ?? client).get<ListRedirectsResponses, ListRedirectsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/redirects',
+    ...options
+});
+
+/**
+ * List tags
+ *
+ * Returns the tags of published posts, and how many posts have each of them. Tags that differ only by ASCII case are one
+ * tag.
+ */
+export const listTags = <ThrowOnError extends boolean = false>(options?: Options<ListTagsData, ThrowOnError>): RequestResult<ListTagsResponses, ListTagsErrors, ThrowOnError> => (options?.client ?? client).get<ListTagsResponses, ListTagsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/tags',
     ...options
 });

@@ -61,13 +61,14 @@ export type Batch = {
  */
 export type BatchItem = {
     /**
-     * The post as it is now. For a skipped post, the existing post with its slug.
+     * The post as it is now. For a skipped or unchanged post, the existing post with its slug.
      */
     post: Post;
     /**
-     * `created`, `skipped` because the slug is in use, or `replaced`.
+     * `created`, `skipped` because the slug is in use, `replaced`, or `unchanged` because the post had all the values
+     * already.
      */
-    result: 'created' | 'skipped' | 'replaced';
+    result: 'created' | 'skipped' | 'replaced' | 'unchanged';
 };
 
 /**
@@ -174,6 +175,31 @@ export type FieldError = {
      * The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
      */
     pointer: string;
+};
+
+/**
+ * A tag or an author of published posts.
+ */
+export type Label = {
+    /**
+     * The name, as the most recently published post spells it.
+     */
+    name: string;
+    /**
+     * The number of published posts with this name, without regard to ASCII case.
+     */
+    posts: number;
+};
+
+/**
+ * A page of tags or authors.
+ */
+export type LabelPage = {
+    items: Array<Label>;
+    /**
+     * The `cursor` of the next page. Null on the last page.
+     */
+    next_cursor: string | null;
 };
 
 /**
@@ -463,6 +489,35 @@ export type PutPost = {
 };
 
 /**
+ * An old slug of a published post, and its present one.
+ */
+export type Redirect = {
+    /**
+     * The old slug.
+     */
+    from: string;
+    /**
+     * The id of the post.
+     */
+    id: number;
+    /**
+     * The present slug of the post.
+     */
+    to: string;
+};
+
+/**
+ * A page of redirects.
+ */
+export type RedirectPage = {
+    items: Array<Redirect>;
+    /**
+     * The `cursor` of the next page. Null on the last page.
+     */
+    next_cursor: string | null;
+};
+
+/**
  * A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their values, and null clears a field.
  */
 export type UpdatePost = {
@@ -498,7 +553,7 @@ export type UpdatePost = {
      */
     published?: boolean;
     /**
-     * The name of the post in URLs. The post can no longer be found by its previous slug.
+     * The name of the post in URLs. If the post is public, its previous slug redirects to the new one.
      */
     slug?: string;
     /**
@@ -510,6 +565,75 @@ export type UpdatePost = {
      */
     title?: string;
 };
+
+export type ListAuthorsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * The maximum number of names on the page.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the previous page of the same list. Only `limit` may differ from the request that returned it.
+         */
+        cursor?: string;
+        /**
+         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
+         * published posts have.
+         */
+        sort?: 'name' | '-posts';
+        /**
+         * Returns only names that begin with this text, without regard to ASCII case.
+         */
+        q?: string;
+    };
+    url: '/api/authors';
+};
+
+export type ListAuthorsErrors = {
+    /**
+     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key
+     */
+    401: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `query_too_expensive`: Query too expensive; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListAuthorsError = ListAuthorsErrors[keyof ListAuthorsErrors];
+
+export type ListAuthorsResponses = {
+    /**
+     * A page of authors
+     */
+    200: LabelPage;
+};
+
+export type ListAuthorsResponse = ListAuthorsResponses[keyof ListAuthorsResponses];
 
 export type ListKeysData = {
     body?: never;
@@ -723,6 +847,16 @@ export type ListPostsData = {
          * Returns only posts with one of these slugs. Can be repeated up to 100 times.
          */
         slug?: Array<string>;
+        /**
+         * Returns only posts with this tag, ignoring ASCII case. Can be repeated up to 10 times, for posts with any of the
+         * tags.
+         */
+        tag?: Array<string>;
+        /**
+         * Returns only posts by this author, ignoring ASCII case. Can be repeated up to 10 times, for posts by any of the
+         * authors.
+         */
+        author?: Array<string>;
         /**
          * Returns only posts published after this time.
          */
@@ -1098,7 +1232,7 @@ export type PutPostError = PutPostErrors[keyof PutPostErrors];
 
 export type PutPostResponses = {
     /**
-     * The replaced post
+     * The replaced or unchanged post
      */
     200: Post;
     /**
@@ -1503,3 +1637,132 @@ export type UnpublishPostResponses = {
 };
 
 export type UnpublishPostResponse = UnpublishPostResponses[keyof UnpublishPostResponses];
+
+export type ListRedirectsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * The maximum number of redirects on the page.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of another page.
+         */
+        cursor?: string;
+    };
+    url: '/api/redirects';
+};
+
+export type ListRedirectsErrors = {
+    /**
+     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key
+     */
+    401: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListRedirectsError = ListRedirectsErrors[keyof ListRedirectsErrors];
+
+export type ListRedirectsResponses = {
+    /**
+     * A page of redirects
+     */
+    200: RedirectPage;
+};
+
+export type ListRedirectsResponse = ListRedirectsResponses[keyof ListRedirectsResponses];
+
+export type ListTagsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * The maximum number of names on the page.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the previous page of the same list. Only `limit` may differ from the request that returned it.
+         */
+        cursor?: string;
+        /**
+         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
+         * published posts have.
+         */
+        sort?: 'name' | '-posts';
+        /**
+         * Returns only names that begin with this text, without regard to ASCII case.
+         */
+        q?: string;
+    };
+    url: '/api/tags';
+};
+
+export type ListTagsErrors = {
+    /**
+     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key
+     */
+    401: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `query_too_expensive`: Query too expensive; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListTagsError = ListTagsErrors[keyof ListTagsErrors];
+
+export type ListTagsResponses = {
+    /**
+     * A page of tags
+     */
+    200: LabelPage;
+};
+
+export type ListTagsResponse = ListTagsResponses[keyof ListTagsResponses];

@@ -56,7 +56,9 @@ def sync_detailed(
 ) -> Response[Post]:
     """Get a post by slug
 
-     A draft is found only with an API key.
+     A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
+    another post has
+    the old slug by now.
 
     Args:
         slug (str):
@@ -92,7 +94,9 @@ def sync(
 ) -> Post:
     """Get a post by slug
 
-     A draft is found only with an API key.
+     A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
+    another post has
+    the old slug by now.
 
     Args:
         slug (str):
@@ -126,7 +130,9 @@ async def asyncio_detailed(
 ) -> Response[Post]:
     """Get a post by slug
 
-     A draft is found only with an API key.
+     A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
+    another post has
+    the old slug by now.
 
     Args:
         slug (str):
@@ -160,7 +166,9 @@ async def asyncio(
 ) -> Post:
     """Get a post by slug
 
-     A draft is found only with an API key.
+     A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
+    another post has
+    the old slug by now.
 
     Args:
         slug (str):

@@ -22,6 +22,8 @@ def _get_kwargs(
     sort: ListPostsSort | Unset = ListPostsSort.VALUE_0,
     published: ListPostsPublished | Unset = ListPostsPublished.TRUE,
     slug: list[str] | Unset = UNSET,
+    tag: list[str] | Unset = UNSET,
+    author: list[str] | Unset = UNSET,
     published_after: datetime.datetime | Unset = UNSET,
     published_before: datetime.datetime | Unset = UNSET,
     updated_after: datetime.datetime | Unset = UNSET,
@@ -58,6 +60,18 @@ def _get_kwargs(
         json_slug = slug
 
     params["slug"] = json_slug
+
+    json_tag: list[str] | Unset = UNSET
+    if not isinstance(tag, Unset):
+        json_tag = tag
+
+    params["tag"] = json_tag
+
+    json_author: list[str] | Unset = UNSET
+    if not isinstance(author, Unset):
+        json_author = author
+
+    params["author"] = json_author
 
     json_published_after: str | Unset = UNSET
     if not isinstance(published_after, Unset):
@@ -147,6 +161,8 @@ def sync_detailed(
     sort: ListPostsSort | Unset = ListPostsSort.VALUE_0,
     published: ListPostsPublished | Unset = ListPostsPublished.TRUE,
     slug: list[str] | Unset = UNSET,
+    tag: list[str] | Unset = UNSET,
+    author: list[str] | Unset = UNSET,
     published_after: datetime.datetime | Unset = UNSET,
     published_before: datetime.datetime | Unset = UNSET,
     updated_after: datetime.datetime | Unset = UNSET,
@@ -168,6 +184,8 @@ def sync_detailed(
         sort (ListPostsSort | Unset):  Default: ListPostsSort.VALUE_0.
         published (ListPostsPublished | Unset):  Default: ListPostsPublished.TRUE.
         slug (list[str] | Unset):
+        tag (list[str] | Unset):
+        author (list[str] | Unset):
         published_after (datetime.datetime | Unset):
         published_before (datetime.datetime | Unset):
         updated_after (datetime.datetime | Unset):
@@ -193,6 +211,8 @@ def sync_detailed(
         sort=sort,
         published=published,
         slug=slug,
+        tag=tag,
+        author=author,
         published_after=published_after,
         published_before=published_before,
         updated_after=updated_after,
@@ -218,6 +238,8 @@ def sync(
     sort: ListPostsSort | Unset = ListPostsSort.VALUE_0,
     published: ListPostsPublished | Unset = ListPostsPublished.TRUE,
     slug: list[str] | Unset = UNSET,
+    tag: list[str] | Unset = UNSET,
+    author: list[str] | Unset = UNSET,
     published_after: datetime.datetime | Unset = UNSET,
     published_before: datetime.datetime | Unset = UNSET,
     updated_after: datetime.datetime | Unset = UNSET,
@@ -239,6 +261,8 @@ def sync(
         sort (ListPostsSort | Unset):  Default: ListPostsSort.VALUE_0.
         published (ListPostsPublished | Unset):  Default: ListPostsPublished.TRUE.
         slug (list[str] | Unset):
+        tag (list[str] | Unset):
+        author (list[str] | Unset):
         published_after (datetime.datetime | Unset):
         published_before (datetime.datetime | Unset):
         updated_after (datetime.datetime | Unset):
@@ -267,6 +291,8 @@ def sync(
             sort=sort,
             published=published,
             slug=slug,
+            tag=tag,
+            author=author,
             published_after=published_after,
             published_before=published_before,
             updated_after=updated_after,
@@ -287,6 +313,8 @@ async def asyncio_detailed(
     sort: ListPostsSort | Unset = ListPostsSort.VALUE_0,
     published: ListPostsPublished | Unset = ListPostsPublished.TRUE,
     slug: list[str] | Unset = UNSET,
+    tag: list[str] | Unset = UNSET,
+    author: list[str] | Unset = UNSET,
     published_after: datetime.datetime | Unset = UNSET,
     published_before: datetime.datetime | Unset = UNSET,
     updated_after: datetime.datetime | Unset = UNSET,
@@ -308,6 +336,8 @@ async def asyncio_detailed(
         sort (ListPostsSort | Unset):  Default: ListPostsSort.VALUE_0.
         published (ListPostsPublished | Unset):  Default: ListPostsPublished.TRUE.
         slug (list[str] | Unset):
+        tag (list[str] | Unset):
+        author (list[str] | Unset):
         published_after (datetime.datetime | Unset):
         published_before (datetime.datetime | Unset):
         updated_after (datetime.datetime | Unset):
@@ -333,6 +363,8 @@ async def asyncio_detailed(
         sort=sort,
         published=published,
         slug=slug,
+        tag=tag,
+        author=author,
         published_after=published_after,
         published_before=published_before,
         updated_after=updated_after,
@@ -356,6 +388,8 @@ async def asyncio(
     sort: ListPostsSort | Unset = ListPostsSort.VALUE_0,
     published: ListPostsPublished | Unset = ListPostsPublished.TRUE,
     slug: list[str] | Unset = UNSET,
+    tag: list[str] | Unset = UNSET,
+    author: list[str] | Unset = UNSET,
     published_after: datetime.datetime | Unset = UNSET,
     published_before: datetime.datetime | Unset = UNSET,
     updated_after: datetime.datetime | Unset = UNSET,
@@ -377,6 +411,8 @@ async def asyncio(
         sort (ListPostsSort | Unset):  Default: ListPostsSort.VALUE_0.
         published (ListPostsPublished | Unset):  Default: ListPostsPublished.TRUE.
         slug (list[str] | Unset):
+        tag (list[str] | Unset):
+        author (list[str] | Unset):
         published_after (datetime.datetime | Unset):
         published_before (datetime.datetime | Unset):
         updated_after (datetime.datetime | Unset):
@@ -406,6 +442,8 @@ async def asyncio(
                 sort=sort,
                 published=published,
                 slug=slug,
+                tag=tag,
+                author=author,
                 published_after=published_after,
                 published_before=published_before,
                 updated_after=updated_after,

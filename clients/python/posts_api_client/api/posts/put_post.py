@@ -75,7 +75,9 @@ def sync_detailed(
 
      Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
     of a new post; in
-    particular, omitting `published` makes the post a draft.
+    particular, omitting `published` makes the post a draft. If the post has all the values already and
+    is not scheduled,
+    nothing changes, not even its version.
 
     Requires an API key with the role `editor` or above.
 
@@ -122,7 +124,9 @@ def sync(
 
      Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
     of a new post; in
-    particular, omitting `published` makes the post a draft.
+    particular, omitting `published` makes the post a draft. If the post has all the values already and
+    is not scheduled,
+    nothing changes, not even its version.
 
     Requires an API key with the role `editor` or above.
 
@@ -167,7 +171,9 @@ async def asyncio_detailed(
 
      Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
     of a new post; in
-    particular, omitting `published` makes the post a draft.
+    particular, omitting `published` makes the post a draft. If the post has all the values already and
+    is not scheduled,
+    nothing changes, not even its version.
 
     Requires an API key with the role `editor` or above.
 
@@ -212,7 +218,9 @@ async def asyncio(
 
      Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values
     of a new post; in
-    particular, omitting `published` makes the post a draft.
+    particular, omitting `published` makes the post a draft. If the post has all the values already and
+    is not scheduled,
+    nothing changes, not even its version.
 
     Requires an API key with the role `editor` or above.
 

@@ -7,10 +7,11 @@ pub enum Table {
     ApiKeys,
     IdempotencyKeys,
     PostAliases,
+    PostLabels,
 }
 
 impl Table {
-    pub const ALL: [Self; 4] = [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys, Self::PostAliases];
+    pub const ALL: [Self; 5] = [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys, Self::PostAliases, Self::PostLabels];
 
     /// The name in SQL, without a schema.
     #[must_use]
@@ -20,6 +21,7 @@ impl Table {
             Self::ApiKeys => "api_keys",
             Self::IdempotencyKeys => "idempotency_keys",
             Self::PostAliases => "post_aliases",
+            Self::PostLabels => "post_labels",
         }
     }
 }

@@ -131,8 +131,8 @@ const TESTED: usize = 1000;
 /// 1. `labeled` has the first rows in sort order, and `scan` tests each of them by lookups: `is_match` is a condition on
 ///    `labeled.id`. If most posts pass, they fill the page. If there are no other posts, they are the whole list.
 /// 2. Otherwise, `others` reads everything that may match, once, instead of testing it row by row: an author and a tag may
-///    have half of the posts each, and none in common. It is a statement for the same columns that runs only under the
-///    condition [`IS_INCOMPLETE`].
+///    have half of the posts each, and none in common. It is a statement for the same columns that reads nothing if
+///    `is_complete` of `page` is true.
 pub(crate) fn tested_page(
     scan: &LabelScan<'_>,
     is_match: FixedSql<Bool>,
@@ -149,7 +149,7 @@ pub(crate) fn tested_page(
         .text(") AS others")
 }
 
-/// The condition of `others` in [`tested_page`].
+/// The condition for `others` of [`tested_page`] on PostgreSQL, which tests it once.
 pub(crate) const IS_INCOMPLETE: &str = "NOT (SELECT is_complete FROM page)";
 
 /// Appends the order and the limit of a page, for a statement whose columns are `key` and `id`.

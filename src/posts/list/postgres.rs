@@ -75,27 +75,49 @@ pub(crate) fn labeled(
         return labels::page(&scan, None, limit);
     }
     let mut is_match = FixedSql::<Bool>::new("TRUE");
-    let mut others = FixedSql::new("");
     if let Some(other) = other {
         is_match = is_match.text(" AND ").append(labels::is_labeled(selection, other, "labeled.id"));
     }
-    if filter.search != SearchFilter::Off {
-        let searched = || searched(selection, IsPlanned::No);
-        is_match = is_match.text(" AND (SELECT ").append(searched()).text(" FROM posts WHERE posts.id = labeled.id)");
-        let key = if sequence.column == Column::Id { "''" } else { POSTS.name(sequence.column) };
-        others =
-            others.text("SELECT key, id FROM (SELECT ").text(key).text(" AS key, posts.id AS id FROM posts WHERE ");
-        others = and_after(others.append(listed(selection)), POSTS.sort(sequence.column), sequence, POSTGRES);
-        others = others.text(" AND ").text(labels::IS_INCOMPLETE).text(" AND ").append(searched());
-        others = others.text(" OFFSET 0) AS matches INTERSECT ");
+    if filter.search == SearchFilter::Off {
+        let others = labels::and_page(in_all_labels(&scan, labels::IS_INCOMPLETE), sequence, limit);
+        return labels::tested_page(&scan, is_match, others, limit);
     }
-    // INTERSECT reads each part once. In a join, the planner would choose lookups, because it expects few matches.
-    for (index, kind) in filter.label_kinds().enumerate() {
-        others = others.text(if index == 0 { "" } else { " INTERSECT " }).append(labels::key_and_id(sequence));
-        others = labels::and_listed(others.append(labels::all_labeled(selection, kind)), &scan);
-        others = others.text(" AND ").text(labels::IS_INCOMPLETE);
+    let searched = searched(selection, IsPlanned::No);
+    let is_match = is_match.text(" AND (SELECT ").append(searched).text(" FROM posts WHERE posts.id = labeled.id)");
+    labels::tested_page(&scan, is_match, labeled_matches(&scan, limit), limit)
+}
+
+/// The sort keys and the ids of all posts with labels of every kind that the list is filtered by. INTERSECT reads each part
+/// once. In a join, the planner would choose lookups, because it expects few rows.
+fn in_all_labels(scan: &LabelScan<'_>, condition: &'static str) -> FixedSql<(Text, BigInt)> {
+    let mut sql = FixedSql::new("");
+    for (index, kind) in scan.selection.filter.label_kinds().enumerate() {
+        sql = sql.text(if index == 0 { "" } else { " INTERSECT " }).append(labels::key_and_id(scan.sequence));
+        sql = labels::and_listed(sql.append(labels::all_labeled(scan.selection, kind)), scan);
+        sql = sql.text(" AND ").text(condition);
     }
-    labels::tested_page(&scan, is_match, labels::and_page(others, sequence, limit), limit)
+    sql
+}
+
+/// The largest number of matches of a search whose labels are looked up one by one.
+const FEW: usize = 1000;
+
+/// The sort keys and the ids of the first `limit` matches of the search that have the labels. Reads all matches, but all
+/// posts with the labels only if there are many matches.
+fn labeled_matches(scan: &LabelScan<'_>, limit: usize) -> FixedSql<(Text, BigInt)> {
+    let LabelScan { selection, sequence, .. } = *scan;
+    let key = if sequence.column == Column::Id { "''" } else { POSTS.name(sequence.column) };
+    let sql =
+        FixedSql::new("WITH matches AS MATERIALIZED (SELECT ").text(key).text(" AS key, posts.id AS id FROM posts");
+    let sql = sql.text(" WHERE ").append(listed(selection));
+    let sql = and_after(sql, POSTS.sort(sequence.column), sequence, POSTGRES);
+    let sql = sql.text(" AND ").text(labels::IS_INCOMPLETE).text(" AND ").append(searched(selection, IsPlanned::No));
+    let sql = sql.text("), few AS MATERIALIZED (SELECT count(*) <= ").bind(integer(FEW), " AS are_few FROM matches)");
+    let sql = sql.text(" SELECT key, id FROM matches WHERE (SELECT are_few FROM few)");
+    let sql = labels::and_labeled(sql, selection, "matches.id").text(" UNION ALL SELECT key, id FROM (");
+    let sql = sql.text("SELECT key, id FROM matches WHERE NOT (SELECT are_few FROM few) INTERSECT ");
+    let sql = sql.append(in_all_labels(scan, "NOT (SELECT are_few FROM few)")).text(") AS matches");
+    labels::and_page(sql, sequence, limit)
 }
 
 /// The number of posts that the planner expects.

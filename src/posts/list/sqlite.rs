@@ -66,7 +66,10 @@ pub(crate) fn labeled(
 ) -> FixedSql<(Text, BigInt)> {
     let scan = LabelScan { selection, kind, sequence, dialect: SQLITE };
     let is_canceled = FixedSql::<Bool>::new("").append(not_canceled_on_sqlite());
-    let (mut row, mut set) = (is_canceled.clone(), is_canceled.clone().text(" AND ").text(labels::IS_INCOMPLETE));
+    let (mut row, mut set) = (is_canceled.clone(), is_canceled.clone());
+    // SQLite tests a constant condition for each row, and reads the sets first. With a limit of 0 it reads nothing.
+    let others =
+        |set: &FixedSql<Bool>| labels::page(&scan, Some(set), limit).text(" * (SELECT NOT is_complete FROM page)");
     let other = selection.filter.label_kinds().find(|other| *other != kind);
     if let Some(other) = other {
         row = row.text(" AND ").append(labels::is_labeled(selection, other, "labeled.id"));
@@ -76,14 +79,14 @@ pub(crate) fn labeled(
     let SearchFilter::For(search) = &selection.filter.search else {
         return match other {
             None => labels::page(&scan, Some(&is_canceled), limit),
-            Some(_) => labels::tested_page(&scan, row, labels::page(&scan, Some(&set), limit), limit),
+            Some(_) => labels::tested_page(&scan, row, others(&set), limit),
         };
     };
     row = row.text(" AND (SELECT TRUE FROM posts_search WHERE posts_search.rowid = labeled.id AND posts_search MATCH ");
     row = row.bind(query(search, selection.tier), ")");
     set = set.text(" AND +post_labels.post_id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ");
     set = set.bind(query(search, selection.tier), ")");
-    labels::tested_page(&scan, row, labels::page(&scan, Some(&set), limit), limit)
+    labels::tested_page(&scan, row, others(&set), limit)
 }
 
 fn positions_by(

@@ -61,7 +61,10 @@ fn missing_privileges_are_named() {
     assert_check(&run_doctor(&sandbox), "schema", "ERROR", "as a user that can create tables");
     database.migrate();
     database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", role.name));
-    database.execute(&format!("GRANT INSERT, UPDATE, DELETE ON posts, post_aliases, api_keys TO {}", role.name));
+    database.execute(&format!(
+        "GRANT INSERT, UPDATE, DELETE ON posts, post_aliases, post_labels, api_keys TO {}",
+        role.name
+    ));
     let checks = run_doctor(&sandbox);
     assert_check(
         &checks,

@@ -46,11 +46,10 @@ pub(super) fn read_image(members: &mut Members, report: &mut FileReport) {
         report.fields.set_image_alt(&key, &alt);
         report.count_mapped(&key, "image_alt");
     }
-    let other = members.find(keys::IMAGE, |value| image_url(value).map(drop));
-    report
-        .mapping
-        .unmapped
-        .add("images that are neither URLs nor absolute paths stored in metadata", other.iter().count() as u64);
+    let is_relative = |url: &&str| image::location((*url).to_owned()).is_err();
+    if members.find(keys::IMAGE, |value| image_url(value).filter(is_relative).map(drop)).is_some() {
+        report.mapping.unmapped.increment("images that are neither URLs nor absolute paths stored in metadata");
+    }
 }
 
 /// A string, or the URL in an object.

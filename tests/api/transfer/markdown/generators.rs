@@ -213,6 +213,7 @@ async fn dev_to_hashnode_and_hexo_are_read(database: TestDatabase) {
     let outcome = import(&sandbox, &["dev", "hash", "hexo"]);
     let report = outcome.stderr.clone();
     assert!(report.contains("published posts without a date published at the time of the import: 1\n"), "{report}");
+    assert!(!report.contains("neither URLs nor absolute paths"), "{report}");
     outcome.success();
     let posts = stored(&sandbox);
     let dev = find(&posts, "post");

@@ -116,7 +116,9 @@ fn check_tree(value: &Value, depth: usize, values: &mut usize) {
         }
         Value::Array(items) => {
             assert!(depth <= MAX_DEPTH);
-            items.iter().for_each(|item| check_tree(item, depth + 1, values));
+            for item in items {
+                check_tree(item, depth + 1, values);
+            }
         }
         Value::String(text) => assert!(!text.contains('\0')),
         _ => {}

@@ -77,40 +77,36 @@ new_post_types! {
     /// A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
     /// removed.
     #[schema(example = "Where this blog begins.", min_length = 1, max_length = 500)]
-    description: Option<String> = |fields, name| nullable(fields, name, model::description),
+    description: Option<String> = |fields, name| Some(nullable(fields, name, model::description)),
     #[schema(schema_with = schemas::tags_input, required = false)]
-    tags: Vec<String> = |fields, name| label_list(fields, name, LabelKind::Tag),
+    tags: Vec<String> = |fields, name| Some(label_list(fields, name, LabelKind::Tag)),
     #[schema(schema_with = schemas::authors_input, required = false)]
-    authors: Vec<String> = |fields, name| label_list(fields, name, LabelKind::Author),
+    authors: Vec<String> = |fields, name| Some(label_list(fields, name, LabelKind::Author)),
     /// An `https:` or `http:` URL, or a path that begins with one slash.
     #[schema(example = "/images/hello.jpg", min_length = 1, max_length = 2000)]
-    image: Option<String> = |fields, name| nullable(fields, name, image::location),
+    image: Option<String> = |fields, name| Some(nullable(fields, name, image::location)),
     /// The alternative text of the image, at most 500 characters. Empty if the image is decorative.
     #[schema(example = "A hand that waves", max_length = 500)]
-    image_alt: Option<String> = |fields, name| nullable(fields, name, image::alt),
+    image_alt: Option<String> = |fields, name| Some(nullable(fields, name, image::alt)),
     #[schema(schema_with = schemas::metadata_input, required = false)]
     metadata: Metadata =
         |fields: &mut Fields, name| Some(fields.nullable_tree(name, metadata::parse).flatten().unwrap_or_default()),
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
     #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
-    content: Option<String> = |fields, name| nullable(fields, name, model::content),
+    content: Option<String> = |fields, name| Some(nullable(fields, name, model::content)),
     /// Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
     #[schema(required = false, default = false, example = true)]
     published: bool = |fields: &mut Fields, name| Some(fields.optional(name, Ok).unwrap_or(false)),
 }
 
 /// An absent field and null both mean `None`.
-fn nullable(
-    fields: &mut Fields,
-    name: &str,
-    parse: impl FnOnce(String) -> Result<String, Invalid>,
-) -> Option<Option<String>> {
-    Some(fields.nullable(name, parse).flatten())
+fn nullable(fields: &mut Fields, name: &str, parse: impl FnOnce(String) -> Result<String, Invalid>) -> Option<String> {
+    fields.nullable(name, parse).flatten()
 }
 
 /// An absent field and null both mean no labels.
-fn label_list(fields: &mut Fields, name: &str, kind: LabelKind) -> Option<Vec<String>> {
-    Some(fields.nullable_tree(name, |value| labels::names(kind, value)).flatten().unwrap_or_default())
+fn label_list(fields: &mut Fields, name: &str, kind: LabelKind) -> Vec<String> {
+    fields.nullable_tree(name, |value| labels::names(kind, value)).flatten().unwrap_or_default()
 }
 
 impl CreatePost {

@@ -49,6 +49,9 @@ pub(crate) struct Dialect {
     /// The names of columns that must not be used to choose an index.
     pub(crate) unindexed_posts: &'static ColumnNames,
     pub(crate) unindexed_labels: &'static ColumnNames,
+    /// What precedes and follows the statement of a page in the condition on the id. With IN, PostgreSQL may join the page
+    /// with a scan of all posts in sort order. It looks up the items of an array.
+    pub(crate) in_page: (&'static str, &'static str),
     /// The conditions of the indexes of `post_labels`, by sort column.
     pub(crate) label_index: fn(Column) -> &'static str,
 }
@@ -59,6 +62,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
     unindexed: "+",
     unindexed_posts: &UNINDEXED_POSTS,
     unindexed_labels: &UNINDEXED_LABELS,
+    in_page: ("IN (SELECT id FROM (", ") AS page)"),
     label_index: |_| "",
 };
 
@@ -71,6 +75,7 @@ pub(crate) const POSTGRES: Dialect = Dialect {
     unindexed: "",
     unindexed_posts: &POSTS,
     unindexed_labels: &LABELS,
+    in_page: ("= ANY (ARRAY(SELECT id FROM (", ") AS page))"),
     label_index: |column| match column {
         Column::Id => "",
         Column::PublishedAt => " AND post_labels.published_key >= '-infinity'",

@@ -51,7 +51,8 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
     let columns = if kind.is_some() { dialect.unindexed_posts } else { &POSTS }.sort(scan.column);
     let condition: FixedSql<Bool> = match (&filter.search, labeled) {
         (_, Some(page)) => {
-            let sql = FixedSql::new("posts.id IN (SELECT id FROM (").append(page).text(") AS page) AND ");
+            let sql = FixedSql::new("posts.id ").text(dialect.in_page.0).append(page).text(dialect.in_page.1);
+            let sql = sql.text(" AND ");
             sql.text(dialect.unindexed).append(published(scan.published))
         }
         (SearchFilter::For(_), None) if filter.slugs.is_empty() => postgres::in_page(selection, sequence, limit),

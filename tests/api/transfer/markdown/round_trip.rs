@@ -136,7 +136,7 @@ fn random_posts(count: usize) -> Vec<Value> {
 }
 
 fn import_lines(sandbox: &Sandbox, posts: &[Value]) {
-    let text: String = posts.iter().map(|post| format!("{post}\n")).collect();
+    let text: String = posts.iter().flat_map(|post| [post.to_string(), "\n".to_owned()]).collect();
     sandbox.run_with_input(&["import", "-"], &text).success();
 }
 

@@ -49,9 +49,9 @@ async fn switches_and_dates_decide_the_state(database: TestDatabase) {
         let name = name.rsplit('/').next().unwrap();
         let slug = name.strip_prefix("2020-01-02-").or(name.strip_prefix("2020-03-04-")).unwrap_or(name);
         let slug = slug.strip_prefix("2999-01-02-").unwrap_or(slug);
-        let post = find(&posts, slug);
+        let stored = find(&posts, slug);
         for (field, value) in expected.as_object().unwrap() {
-            assert_eq!(&post[field], value, "{field} of {name}: {front_matter}");
+            assert_eq!(&stored[field], value, "{field} of {name}: {front_matter}");
         }
     }
 }

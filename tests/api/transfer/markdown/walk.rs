@@ -112,7 +112,9 @@ async fn broken_files_are_reported_by_path(database: TestDatabase) {
     assert_eq!(slugs(&sandbox), [""; 0]);
 
     let outcome = import(&sandbox, &["--skip-invalid", "in"]);
-    expected.iter().for_each(|line| assert!(outcome.stderr.contains(line), "{line}: {}", outcome.stderr));
+    for line in expected {
+        assert!(outcome.stderr.contains(line), "{line}: {}", outcome.stderr);
+    }
     assert_eq!(outcome.success(), "imported 2 posts, skipped 7 files\n");
     assert_eq!(slugs(&sandbox), ["good", "longest-allowed"]);
 }

@@ -26,15 +26,14 @@ pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: us
     // times as long.
     let sequence = SortSequence { column: Column::Id, order: Order::Ascending, after: None };
     let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (");
-    let sql = match labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
-        Some(kind) => sql.append(labeled(selection, kind, sequence, limit)),
-        None => {
-            let mut sql = sql.text("SELECT 1 FROM posts WHERE ").append(selected(selection, IsPlanned::No));
-            if filter.search == SearchFilter::Off {
-                sql = sql.text(" ORDER BY ").append(order(POSTS.sort(Column::Id), sequence, POSTGRES));
-            }
-            and_limit(sql, limit)
+    let sql = if let Some(kind) = labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
+        sql.append(labeled(selection, kind, sequence, limit))
+    } else {
+        let mut sql = sql.text("SELECT 1 FROM posts WHERE ").append(selected(selection, IsPlanned::No));
+        if filter.search == SearchFilter::Off {
+            sql = sql.text(" ORDER BY ").append(order(POSTS.sort(Column::Id), sequence, POSTGRES));
         }
+        and_limit(sql, limit)
     };
     let sql = sql.text(") AS found");
     if filter.is_cacheable() { sql.get_result(conn) } else { sql.uncached().get_result(conn) }
@@ -47,16 +46,13 @@ pub(crate) fn ids(
     sequence: SortSequence<'_>,
     limit: usize,
 ) -> QueryResult<Vec<i64>> {
-    let sql = match labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
-        Some(kind) => {
-            let sql = FixedSql::<BigInt>::new("SELECT id FROM (").append(labeled(selection, kind, sequence, limit));
-            sql.text(") AS found ORDER BY id").text(sequence.direction())
-        }
-        None => {
-            let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ");
-            let order = order(POSTS.sort(sequence.column), sequence, POSTGRES);
-            and_limit(sql.append(selected(selection, IsPlanned::Yes)).text(" ORDER BY ").append(order), limit)
-        }
+    let sql = if let Some(kind) = labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
+        let sql = FixedSql::<BigInt>::new("SELECT id FROM (").append(labeled(selection, kind, sequence, limit));
+        sql.text(") AS found ORDER BY id").text(sequence.direction())
+    } else {
+        let sql = FixedSql::<BigInt>::new("SELECT posts.id FROM posts WHERE ");
+        let order = order(POSTS.sort(sequence.column), sequence, POSTGRES);
+        and_limit(sql.append(selected(selection, IsPlanned::Yes)).text(" ORDER BY ").append(order), limit)
     };
     sql.uncached().load(conn)
 }

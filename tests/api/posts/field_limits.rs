@@ -14,10 +14,10 @@ async fn send_to_every_route(api: &Api, fields: &str) -> Vec<(Reply, &'static st
     let (path, slug) = (format!("/api/posts/{}", post["id"]), post["slug"].as_str().unwrap());
     let with_title = format!("{{\"title\": \"a\", {fields}}}");
     let batch = format!("{{\"posts\": [{{\"title\": \"b\"}}, {with_title}]}}");
-    let patch = editor.call(reqwest::Method::PATCH, &path);
+    let update = editor.call(reqwest::Method::PATCH, &path);
     let put = editor.call(reqwest::Method::PUT, &format!("/api/posts/by-slug/{slug}"));
     vec![
-        (patch.body(JSON, format!("{{{fields}}}")).await, ""),
+        (update.body(JSON, format!("{{{fields}}}")).await, ""),
         (put.body(JSON, with_title.clone()).await, ""),
         (editor.post_empty("/api/posts").body(JSON, with_title).await, ""),
         (editor.post_empty("/api/posts/batch").body(JSON, batch).await, "/posts/1"),

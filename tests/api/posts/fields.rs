@@ -195,13 +195,13 @@ async fn largest_values_are_accepted_also_in_a_full_batch(api: Api) {
 async fn metadata_is_patched_recursively(api: Api) {
     let post = api.create(json!({"title": "a", "metadata": {"a": {"b": 1, "c": [1]}, "d": 2}})).await;
     let path = format!("/api/posts/{}", post["id"]);
-    let patch = async |metadata: Value| api.editor().patch(&path, &json!({"metadata": metadata})).await;
-    let patched = patch(json!({"a": {"b": null, "c": [null], "e": {"f": null}}, "g": "h"})).await.json(200);
+    let change = async |metadata: Value| api.editor().patch(&path, &json!({"metadata": metadata})).await;
+    let patched = change(json!({"a": {"b": null, "c": [null], "e": {"f": null}}, "g": "h"})).await.json(200);
     assert_eq!(patched["metadata"], json!({"a": {"c": [null], "e": {}}, "d": 2, "g": "h"}));
     assert_eq!(patched["version"], 2);
-    let problem = patch(json!({"big": "x".repeat(16_384)})).await.json(422);
+    let problem = change(json!({"big": "x".repeat(16_384)})).await.json(422);
     assert_eq!(problem["errors"][0]["pointer"], "/metadata");
-    let problem = patch(json!({"a": {"\u{1}": 1}})).await.json(422);
+    let problem = change(json!({"a": {"\u{1}": 1}})).await.json(422);
     assert_eq!(problem["errors"][0]["pointer"], "/metadata/a");
     assert_eq!(api.reader().get(&path).await.json(200), patched, "an invalid patch changes nothing");
     assert_eq!(
@@ -214,20 +214,20 @@ async fn metadata_is_patched_recursively(api: Api) {
 async fn preconditions_decide_before_the_limits_of_metadata(api: Api) {
     let post = api.create(json!({"title": "a", "metadata": {"a": vec![0; 199]}})).await;
     let path = format!("/api/posts/{}", post["id"]);
-    let patch = json!({"metadata": {"b": 1}});
-    let reply = api.editor().patch(&path, &patch).header("If-Match", "\"00000000000000000000000000000000\"").await;
+    let body = json!({"metadata": {"b": 1}});
+    let reply = api.editor().patch(&path, &body).header("If-Match", "\"00000000000000000000000000000000\"").await;
     assert_eq!(reply.json(412)["code"], "precondition_failed");
-    assert_eq!(api.editor().patch(&path, &patch).await.json(422)["errors"][0]["code"], "too_many");
+    assert_eq!(api.editor().patch(&path, &body).await.json(422)["errors"][0]["code"], "too_many");
 }
 
 #[on_both]
 async fn concurrent_patches_of_metadata_lose_nothing(api: Api) {
     let post = api.create(json!({"title": "a"})).await;
     let path = format!("/api/posts/{}", post["id"]);
-    let patch = async |number: usize| {
+    let add = async |number: usize| {
         api.editor().patch(&path, &json!({"metadata": {format!("m{number}"): number}})).await.expect(200);
     };
-    futures_util::future::join_all((0..24).map(patch)).await;
+    futures_util::future::join_all((0..24).map(add)).await;
     let post = api.reader().get(&path).await.json(200);
     let expected: serde_json::Map<String, Value> =
         (0..24).map(|number| (format!("m{number}"), json!(number))).collect();

@@ -57,8 +57,9 @@ async fn every_kind_of_statement_keeps_the_labels_right(api: Api) {
     let database = &api.server.database;
     let mut conn = database.connect();
     let rows = |from: u8, to: u8| {
-        let row =
-            |n: u8| format!("({n}, 'post-{n}', 'Post', {}, '{TIME}', '[\"Rust\", \"t{n}\"]', '[\"Ada\"]')", n % 2 == 0);
+        let row = |n: u8| {
+            format!("({n}, 'post-{n}', 'Post', {}, '{TIME}', '[\"Rust\", \"t{n}\"]', '[\"Ada\"]')", n.is_multiple_of(2))
+        };
         let rows: Vec<String> = (from..=to).map(row).collect();
         format!(
             "INSERT INTO posts (id, slug, title, published, published_at, tags, authors) VALUES {}",

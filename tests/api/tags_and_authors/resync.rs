@@ -234,10 +234,10 @@ async fn write_by_requests(api: &Api, random: &mut Random, count: usize) -> usiz
 #[on_both]
 async fn labels_match_after_10_000_concurrent_writes(api: Api) {
     let editor = api.editor();
-    let (mut by_requests, mut by_sql) = (Random(1), Arc::new(std::sync::Mutex::new(Random(2))));
+    let (mut by_requests, by_sql) = (Random(1), Arc::new(std::sync::Mutex::new(Random(2))));
     let (mut requested, mut executed) = (0, 0);
     while requested + executed < 10_000 {
-        let (database, random) = (Arc::clone(&api.server.database), Arc::clone(&mut by_sql));
+        let (database, random) = (Arc::clone(&api.server.database), Arc::clone(&by_sql));
         let sql = tokio::task::spawn_blocking(move || write_by_sql(&database, &mut random.lock().unwrap(), 800));
         requested += write_by_requests(&editor, &mut by_requests, 64).await;
         executed += sql.await.unwrap();

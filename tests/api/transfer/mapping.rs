@@ -238,7 +238,7 @@ async fn references_can_precede_or_follow_the_posts(database: TestDatabase) {
     let (start, authors) = head.split_once("\t<wp:author>").unwrap();
     let mut reversed: Vec<&str> = items.split("\t<item>").collect();
     reversed.reverse();
-    let items: String = reversed.iter().map(|item| format!("<item>{item}")).collect();
+    let items = reversed.iter().map(|item| format!("<item>{item}")).collect::<Vec<_>>().concat();
     let moved = format!("{start}{items}<wp:author>{authors}</channel>{tail}");
     let (mut posts, _) = imported(&sandbox, "wordpress", &[], &moved);
     posts.reverse();
@@ -249,8 +249,11 @@ async fn references_can_precede_or_follow_the_posts(database: TestDatabase) {
 async fn values_over_a_limit_never_fail_an_import(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let tags: Vec<String> = (0..60).map(|number| format!("t{number}")).collect();
-    let terms: String =
-        tags.iter().map(|tag| format!("<category domain=\"post_tag\"><![CDATA[{tag}]]></category>")).collect();
+    let terms: String = tags
+        .iter()
+        .map(|tag| format!("<category domain=\"post_tag\"><![CDATA[{tag}]]></category>"))
+        .collect::<Vec<_>>()
+        .concat();
     let meta = |key: &str, value: &str| {
         format!(
             "<wp:postmeta><wp:meta_key><![CDATA[{key}]]></wp:meta_key>\

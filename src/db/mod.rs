@@ -8,6 +8,7 @@
 //! This module contains the names of the tables, but no columns, no queries on posts or keys, and no HTTP types. Its
 //! files import each other by module, never through the re-exports below.
 
+mod cached;
 mod call;
 pub(crate) mod connection;
 mod database;
@@ -35,6 +36,7 @@ mod url;
 mod watchdog;
 mod write;
 
+pub(crate) use cached::Cached;
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection, Visibility};
 pub use database::Database;

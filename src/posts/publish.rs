@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, Visibility, on};
+use crate::db::{Cached, Connection, Timestamp, Visibility, on};
 use crate::posts::etag;
 use crate::posts::model::{Post, next_version};
 use crate::posts::store::{ReadScope, coalesce, explain_unchanged, find};
@@ -89,16 +89,14 @@ fn try_set_state(
     let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
     on!(conn, conn => {
         let update = diesel::update(posts::table.find(id)).filter(condition).set(changes).into_boxed();
-        match state {
+        let update = match state {
             PostState::Published { .. } => update.filter(posts::published.eq(false)),
             PostState::Scheduled(at) => update
                 .filter(posts::published.eq(false))
                 .filter(posts::scheduled_for.is_null().or(posts::scheduled_for.assume_not_null().ne(at))),
             PostState::Draft => update.filter(posts::published.eq(true).or(posts::scheduled_for.is_not_null())),
-        }
-        .returning(Post::as_returning())
-        .get_result(conn)
-        .optional()
+        };
+        Cached(update.returning(Post::as_returning())).get_result(conn).optional()
     })
 }
 

@@ -66,6 +66,13 @@ CREATE TRIGGER posts_remove_alias AFTER INSERT ON posts FOR EACH ROW
 -- program may change a column that the statement does not set.
 CREATE FUNCTION posts_update_aliases() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- To publish or unpublish a post changes no alias unless it has some, or its slug is one.
+    IF NEW.slug = OLD.slug AND NEW.id = OLD.id
+        AND NOT EXISTS (SELECT FROM post_aliases WHERE slug = NEW.slug)
+        AND NOT EXISTS (SELECT FROM post_aliases WHERE post_id = NEW.id)
+    THEN
+        RETURN NULL;
+    END IF;
     DELETE FROM post_aliases WHERE slug = NEW.slug AND (NEW.published OR post_id = OLD.id);
     IF NEW.published <> OLD.published OR NEW.id <> OLD.id THEN
         UPDATE post_aliases SET post_id = NEW.id, published = NEW.published WHERE post_id = OLD.id;

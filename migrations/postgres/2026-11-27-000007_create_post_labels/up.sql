@@ -64,6 +64,11 @@ DECLARE
     earlier record;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.tags = OLD.tags AND NEW.authors = OLD.authors THEN
+        IF (NEW.id, NEW.published, NEW.published_key, NEW.updated_at, NEW.title)
+            = (OLD.id, OLD.published, OLD.published_key, OLD.updated_at, OLD.title)
+        THEN
+            RETURN NULL;
+        END IF;
         FOR earlier IN SELECT kind, label FROM posts_labels(OLD.tags, OLD.authors) LOOP
             UPDATE post_labels SET published = NEW.published, post_id = NEW.id, published_key = NEW.published_key,
                 updated_at = NEW.updated_at, title = NEW.title
@@ -86,16 +91,13 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- A post without tags and authors costs one WHEN condition.
+-- A post without tags and authors costs one WHEN condition. The condition is short, because PostgreSQL parses and plans it
+-- for every statement.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts FOR EACH ROW
     WHEN (NEW.tags <> '[]' OR NEW.authors <> '[]')
     EXECUTE FUNCTION posts_write_labels();
 CREATE TRIGGER posts_update_labels AFTER UPDATE ON posts FOR EACH ROW
-    WHEN (
-        (NEW.tags <> '[]' OR NEW.authors <> '[]' OR OLD.tags <> '[]' OR OLD.authors <> '[]')
-        AND (NEW.id <> OLD.id OR NEW.tags <> OLD.tags OR NEW.authors <> OLD.authors OR NEW.published <> OLD.published
-            OR NEW.published_key <> OLD.published_key OR NEW.updated_at <> OLD.updated_at OR NEW.title <> OLD.title)
-    )
+    WHEN (NEW.tags <> '[]' OR NEW.authors <> '[]' OR OLD.tags <> '[]' OR OLD.authors <> '[]')
     EXECUTE FUNCTION posts_write_labels();
 CREATE TRIGGER posts_delete_labels AFTER DELETE ON posts FOR EACH ROW
     WHEN (OLD.tags <> '[]' OR OLD.authors <> '[]')

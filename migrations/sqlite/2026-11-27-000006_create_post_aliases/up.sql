@@ -50,8 +50,14 @@ END;
 --
 -- The INSERT needs no conflict clause: the DELETE before it prevents a conflict. The conflict clause of an outer
 -- statement, such as UPDATE OR IGNORE, would replace it.
+--
+-- To publish or unpublish a post changes no alias unless it has some, or its slug is one. Without this condition, the four
+-- statements took two thirds of the time of a publish.
 CREATE TRIGGER posts_update_aliases AFTER UPDATE OF id, slug, published ON posts
-    WHEN new.slug <> old.slug OR new.published <> old.published OR new.id <> old.id
+    WHEN new.slug <> old.slug OR new.id <> old.id OR (new.published <> old.published AND (
+        EXISTS (SELECT 1 FROM post_aliases WHERE slug = new.slug)
+        OR EXISTS (SELECT 1 FROM post_aliases WHERE post_id = old.id)
+    ))
 BEGIN
     DELETE FROM post_aliases WHERE slug = new.slug AND (new.published OR post_id = old.id);
     UPDATE post_aliases SET post_id = new.id, published = new.published

@@ -15,6 +15,7 @@ pub mod search;
 mod sql;
 mod sqlite;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::QueryResult;
@@ -132,11 +133,15 @@ fn read_in_two_steps(
     while !ids.is_empty() && bytes <= max_content {
         let length = if query.view == View::Full { chunk(max_content).min(ids.len()) } else { ids.len() };
         let (next, rest) = ids.split_at(length);
-        let items = sql::by_ids(conn, query.view, &next.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
+        let mut items = sql::by_ids(conn, query.view, &next.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
+        // The ids may come from a derived table, which is outdated after `INSERT OR REPLACE` by another program: SQLite
+        // then fires no delete trigger. No draft must be public for that reason.
+        items.retain(|item| query.filter.published.is_none_or(|published| item.published() == published));
         let read: usize = items.iter().map(ListItem::large_fields).sum();
         record_content_size(read, items.len());
         bytes += read;
-        found.extend(next.iter().map(|(tier, _)| *tier).zip(items));
+        let tiers: HashMap<i64, Tier> = next.iter().map(|(tier, id)| (*id, *tier)).collect();
+        found.extend(items.into_iter().filter_map(|item| Some((*tiers.get(&item.id())?, item))));
         ids = rest;
     }
     Ok(found)

@@ -263,6 +263,10 @@ impl ListItem {
         *shared_field!(self, id)
     }
 
+    pub(crate) fn published(&self) -> bool {
+        *shared_field!(self, published)
+    }
+
     pub(crate) fn key(&self, column: Column) -> SortKey {
         match column {
             Column::Id => SortKey::Id,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::http::ApiError;
-use crate::http::content_coding::{accepts_gzip, compressed_tag, gzip, uncompressed_tag};
+use crate::http::content_coding::{Coding, accepts_gzip, compressed_tag, find_in_list, gzip, uncompressed_tag};
 use crate::http::extract::preconditions::{IfNoneMatch, TagCondition, parse_if_match};
 use crate::http::idempotency_store::StoredResponse;
 use crate::http::transport::memory_budget::Reservation;
@@ -284,48 +284,6 @@ impl Responder for Representation {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
-    Identity,
-    Gzip,
-}
-
-/// The coding in which a list of tags contains this one, by weak comparison (RFC 9110, section 8.8.3.2).
-fn find_in_list(list: &HeaderValue, tag: &HeaderValue) -> Option<Coding> {
-    let (list, tag) = (list.to_str().ok()?, tag.to_str().ok()?);
-    if list.trim() == "*" {
-        return Some(Coding::Identity);
-    }
-    let opaque = tag.trim_matches('"');
-    list.split(',').find_map(|item| {
-        let item = item.trim();
-        let listed = item.strip_prefix("W/").unwrap_or(item).strip_prefix('"')?.strip_suffix('"')?;
-        match listed {
-            listed if listed == opaque => Some(Coding::Identity),
-            listed if uncompressed_tag(listed) == opaque => Some(Coding::Gzip),
-            _ => None,
-        }
-    })
-}
-
 fn internal(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::Internal { cause: error.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_is_found_in_either_coding() {
-        let tag = HeaderValue::from_static("\"1-2\"");
-        for list in ["\"1-2\"", "W/\"1-2\"", "*", " * "] {
-            assert_eq!(find_in_list(&HeaderValue::from_static(list), &tag), Some(Coding::Identity), "{list}");
-        }
-        let compressed = HeaderValue::from_static("\"0-0\", \"1-2-gzip\"");
-        assert_eq!(find_in_list(&compressed, &tag), Some(Coding::Gzip));
-        for list in ["\"1-22\"", "1-2", "\"1-2", "\"-gzip\"", "", "\"*\""] {
-            assert_eq!(find_in_list(&HeaderValue::from_static(list), &tag), None, "{list}");
-        }
-    }
 }

@@ -152,6 +152,22 @@ async fn insert_or_replace_needs_recursive_triggers() {
     for path in ["/api/tags?sort=-posts", "/api/posts", "/api/posts?view=summary&count=exact"] {
         reader.get(path).await.expect(200);
     }
+    // The stale label says that the post is published.
+    for (title, published) in [("Open", "TRUE"), ("Secret", "FALSE")] {
+        let tags = if title == "Open" { r#"["s"]"# } else { "[]" };
+        execute(
+            &mut conn,
+            &format!(
+                "INSERT OR REPLACE INTO posts (id, slug, title, published, published_at, tags)
+                 VALUES (900, 'secret', '{title}', {published}, '{TIME}', '{tags}')"
+            ),
+        );
+    }
+    for query in
+        ["tag=s", "tag=s&updated_after=2000-01-01T00:00:00Z", "tag=s&q=secret", "tag=s&view=summary&sort=title"]
+    {
+        assert_eq!(api.get(&format!("/api/posts?{query}")).await.json(200)["items"], serde_json::json!([]), "{query}");
+    }
 }
 
 #[tokio::test]

@@ -83,8 +83,8 @@ pub async fn get_post(
 
 /// Get a post by slug
 ///
-/// A draft is found only with an API key. The old slug of a post redirects to its present slug, unless another post has
-/// the old slug by now.
+/// A draft is found only with an API key. The old slug of a post redirects to its present slug, unless the caller can see
+/// another post with that slug.
 #[utoipa::path(
     get, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, IfNoneMatch),
     responses(

@@ -22,7 +22,10 @@ pub fn location(text: String) -> Result<String, Invalid> {
         return Err(Invalid::new("too_long", format!("must be at most {MAX_IMAGE} characters")));
     }
     if image.contains(|c: char| c.is_whitespace() || c.is_control()) || !(is_path(image) || is_url(image)) {
-        return Err(Invalid::new("format", "must be an https: or http: URL, or a path that begins with one slash"));
+        return Err(Invalid::new(
+            "format",
+            "must be an https: or http: URL, or a path that begins with one slash, without white space",
+        ));
     }
     Ok(image.to_owned())
 }

@@ -50,7 +50,7 @@ macro_rules! post_types {
             pub id: i64,
             $($(#[$before_attribute])* pub $before: $before_type,)*
             /// The description if there is one. Otherwise the beginning of the content as plain text, without headings,
-            /// code blocks, and images: at most 200 characters. It ends with `…` if and only if it was cut: the text is
+            /// code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
             /// longer, or the content is longer than 4096 bytes.
             #[schema(example = "Where this blog begins.", max_length = 500)]
             #[diesel(select_expression = excerpt::stored(), select_expression_type = StoredExcerptColumns)]

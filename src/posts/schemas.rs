@@ -1,7 +1,7 @@
 //! Schemas of the fields whose Rust type does not describe their JSON: lists of labels, and metadata.
 
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 
 use crate::posts::labels::LabelKind;
@@ -35,6 +35,7 @@ fn labels(kind: LabelKind, description: &str, schema_type: impl Into<SchemaType>
         .schema_type(schema_type)
         .items(item)
         .max_items(Some(kind.max_count()))
+        .unique_items(true)
         .description(Some(description))
         .examples([example])
         .build()
@@ -60,11 +61,11 @@ pub(crate) fn metadata_patch() -> Object {
     )
 }
 
+/// An object with any members. `additionalProperties: true` would say the same, but OpenAPI Generator warns about it.
 fn object(description: &str, schema_type: impl Into<SchemaType>) -> Object {
     ObjectBuilder::new()
         .schema_type(schema_type)
         .description(Some(description))
-        .additional_properties(Some(AdditionalProperties::<utoipa::openapi::Schema>::FreeForm(true)))
         .examples([json!({"canonical_url": "https://example.com/hello"})])
         .build()
 }

@@ -32,7 +32,7 @@ class PostSummary:
             Where this blog begins..
         excerpt (str): The description if there is one. Otherwise the beginning of the content as plain text, without
             headings,
-            code blocks, and images: at most 200 characters. It ends with `…` if and only if it was cut: the text is
+            code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
             longer, or the content is longer than 4096 bytes. Example: Where this blog begins..
         id (int): Unique identifier. The id of a deleted post is not used again. Example: 1.
         image (None | str): An `https:` or `http:` URL, or an absolute path. Null if the post has no image. Example:

@@ -123,8 +123,8 @@ export const createPosts = <ThrowOnError extends boolean = false>(options: Optio
 /**
  * Get a post by slug
  *
- * A draft is found only with an API key. The old slug of a post redirects to its present slug, unless another post has
- * the old slug by now.
+ * A draft is found only with an API key. The old slug of a post redirects to its present slug, unless the caller can see
+ * another post with that slug.
  */
 export const getPostBySlug = <ThrowOnError extends boolean = false>(options: Options<GetPostBySlugData, ThrowOnError>): RequestResult<GetPostBySlugResponses, GetPostBySlugErrors, ThrowOnError> => (options.client ?? client).get<GetPostBySlugResponses, GetPostBySlugErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],

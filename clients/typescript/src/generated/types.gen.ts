@@ -318,7 +318,7 @@ export type PostSummary = {
     description: string | null;
     /**
      * The description if there is one. Otherwise the beginning of the content as plain text, without headings,
-     * code blocks, and images: at most 200 characters. It ends with `…` if and only if it was cut: the text is
+     * code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
      * longer, or the content is longer than 4096 bytes.
      */
     excerpt: string;

@@ -57,8 +57,8 @@ def sync_detailed(
     """Get a post by slug
 
      A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
-    another post has
-    the old slug by now.
+    the caller can see
+    another post with that slug.
 
     Args:
         slug (str):
@@ -95,8 +95,8 @@ def sync(
     """Get a post by slug
 
      A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
-    another post has
-    the old slug by now.
+    the caller can see
+    another post with that slug.
 
     Args:
         slug (str):
@@ -131,8 +131,8 @@ async def asyncio_detailed(
     """Get a post by slug
 
      A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
-    another post has
-    the old slug by now.
+    the caller can see
+    another post with that slug.
 
     Args:
         slug (str):
@@ -167,8 +167,8 @@ async def asyncio(
     """Get a post by slug
 
      A draft is found only with an API key. The old slug of a post redirects to its present slug, unless
-    another post has
-    the old slug by now.
+    the caller can see
+    another post with that slug.
 
     Args:
         slug (str):

@@ -50,7 +50,7 @@ await client.posts.putBySlug('a', { title: 'a' }, { ifNoneMatch: '*' });
 await client.posts.update(1, { content: null }, { ifMatch: post });
 await client.posts.publish(1, { at: new Date(), ifMatch: page.items[0] ?? '*' });
 const stored = await client.posts.batch({ posts: [{ title: 'a' }], on_conflict: 'skip' });
-same<(typeof stored.items)[number]['result'], 'created' | 'skipped' | 'replaced'>(true);
+same<(typeof stored.items)[number]['result'], 'created' | 'skipped' | 'replaced' | 'unchanged'>(true);
 const key = await client.keys.create({ name: 'ci', role: 'editor' });
 same<typeof key.key, string>(true);
 same<typeof key.expires_at, string | null>(true);

@@ -107,6 +107,9 @@ impl ImportArgs {
                 return Err(format!("{option} is an option of --format {name}").into());
             }
         }
+        if self.pages && self.format == SourceFormat::Markdown {
+            return Err("--pages is an option of --format wordpress and --format ghost".into());
+        }
         Ok(())
     }
 
@@ -124,8 +127,15 @@ impl ImportArgs {
         if path.as_os_str() == "-" {
             return Ok((ImportInput::Stream(Box::new(std::io::stdin().lock())), None));
         }
-        let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let metadata = file.metadata()?;
+        let failed = |error| format!("{}: {error}", path.display());
+        // Some systems cannot open a folder, so it is recognized before.
+        if std::fs::metadata(path).map_err(failed)?.is_dir() {
+            return Err(
+                format!("{} is a folder; import Markdown folders with --format markdown", path.display()).into()
+            );
+        }
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         if metadata.is_file() {
             return Ok((ImportInput::File(file), Some(metadata.len())));
         }
@@ -158,6 +168,13 @@ impl ImportArgs {
         let Mapping { mapped, unmapped } = &report.mapping;
         for (description, count) in mapped.iter().chain(unmapped.iter()) {
             print_note(&format!("{description}: {count}"));
+        }
+        for (description, count) in
+            [("old slugs added", report.aliases_added), ("old slugs removed", report.aliases_removed)]
+        {
+            if count > 0 {
+                print_note(&format!("{description}: {count}"));
+            }
         }
         let Report { imported, replaced, unchanged, already_stored, keys, skipped, .. } = report;
         let keys = if self.keys { format!(" and {keys} API keys") } else { String::new() };

@@ -18,15 +18,16 @@ pub(crate) struct ImportedPost {
     /// Old slugs that redirect to the post, the oldest first.
     pub(crate) aliases: Vec<String>,
     pub(crate) given_times: GivenTimes,
-    /// Set if the slug comes from another system. Such a slug may be changed, because it need not be unique there.
+    /// Set if the post comes from another system. Its slug may be changed, because it need not be unique there.
     pub(crate) external_slug: Option<ExternalSlug>,
 }
 
 /// The slug of a post in another system.
 #[derive(Debug)]
 pub(crate) struct ExternalSlug {
+    /// Empty if the post has none there, as drafts of WordPress.
     pub(crate) given: String,
-    /// The valid slug derived from it. It is used as it is, or with a number appended.
+    /// The valid slug derived from it, or else from the title. It is used as it is, or with a number appended.
     pub(crate) base: String,
     /// Why `base` differs from `given`. `None` if it does not.
     pub(crate) problem: Option<&'static str>,
@@ -35,7 +36,7 @@ pub(crate) struct ExternalSlug {
 impl ExternalSlug {
     /// A note if the stored slug differs from the given one.
     pub(crate) fn note(&self, stored: &str) -> Option<String> {
-        if self.given == stored {
+        if self.given.is_empty() || self.given == stored {
             return None;
         }
         let problem = self.problem.unwrap_or("is already in use");
@@ -45,16 +46,14 @@ impl ExternalSlug {
 
 impl ImportedPost {
     /// Replaces the slug. A valid slug is requested as it is; another one becomes the base of an unused slug.
-    pub(crate) fn with_external_slug(mut self, slug: Option<ExternalSlug>) -> Self {
-        match &slug {
-            Some(ExternalSlug { base, problem: None, .. }) => {
-                self.entry.row.slug.clone_from(base);
-                self.entry.base = None;
-            }
-            Some(ExternalSlug { base, .. }) => self.entry.base = Some(base.clone()),
-            None => {}
+    pub(crate) fn with_external_slug(mut self, slug: ExternalSlug) -> Self {
+        if slug.problem.is_none() {
+            self.entry.row.slug.clone_from(&slug.base);
+            self.entry.base = None;
+        } else {
+            self.entry.base = Some(slug.base.clone());
         }
-        self.external_slug = slug;
+        self.external_slug = Some(slug);
         self
     }
 }

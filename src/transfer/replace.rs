@@ -8,13 +8,14 @@
 //!    later time, it is the time of the import.
 //!
 //! A stored post that equals the input stays unchanged, with its version and entity tag. A repeated import of a folder
-//! then costs one lookup per post.
+//! then costs one lookup per post. Aliases are no part of this comparison: the report counts their changes separately.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
 use crate::db::{Connection, MAX_ID, Timestamp, on};
+use crate::posts::aliases;
 use crate::posts::model::{NewPost, PostSummary};
 use crate::posts::store;
 use crate::schema::posts;
@@ -82,9 +83,10 @@ impl Replacer {
 /// How many contents are in memory at once: at most 16 times 512 KiB.
 const CONTENTS: usize = 16;
 
-/// Requests the slug that was derived from an invalid slug of another system, as every import derives the same one.
+/// Requests the slug that was derived from an invalid slug of another system, as every import derives the same one. A slug
+/// that was derived from the title alone does not identify the post.
 fn request_slug(post: &mut ImportedPost) {
-    if post.external_slug.is_some()
+    if post.external_slug.as_ref().is_some_and(|slug| !slug.given.is_empty())
         && let Some(base) = post.entry.base.take()
     {
         post.entry.row.slug = base;
@@ -116,6 +118,8 @@ fn replace_chunk(
         .select((posts::id, posts::content))
         .load(conn))?;
     let contents: HashMap<i64, Option<String>> = contents.into_iter().collect();
+    let (ids, slugs): (Vec<i64>, Vec<String>) = chunk.iter().map(|(_, post)| (post.id, post.slug.clone())).unzip();
+    let aliases_before = aliases::store::held_by(conn, &ids, &slugs)?;
     let mut aliases = Vec::new();
     for (post, stored) in chunk {
         if contents.get(&stored.id).is_some_and(|content| *content == post.value.entry.row.content) {
@@ -129,7 +133,11 @@ fn replace_chunk(
         let location = Located { position: post.position.clone(), value: (), notes: Vec::new() };
         aliases.push((location, stored.slug.clone(), std::mem::take(&mut post.value.aliases)));
     }
-    store_aliases(conn, &aliases, report)
+    store_aliases(conn, &aliases, report)?;
+    let aliases_after = aliases::store::held_by(conn, &ids, &slugs)?;
+    report.aliases_added += aliases_after.difference(&aliases_before).count() as u64;
+    report.aliases_removed += aliases_before.difference(&aliases_after).count() as u64;
+    Ok(())
 }
 
 impl ImportedPost {

@@ -14,9 +14,14 @@ pub struct Report {
     pub replaced: u64,
     /// Stored posts that an import with `replace` left as they were, because they equal the input.
     pub unchanged: u64,
+    /// Aliases that an import with `replace` added to the stored posts that are in the input.
+    pub aliases_added: u64,
+    /// Aliases that an import with `replace` removed: the oldest ones of posts with too many, and the slugs of drafts that
+    /// it published.
+    pub aliases_removed: u64,
     /// API keys that were stored.
     pub keys: u64,
-    /// API keys that already existed. In a resumable import, also posts that already existed unchanged.
+    /// API keys that already existed, and the posts of a resumable import or of another system that did.
     pub already_stored: u64,
     /// Invalid items, if the options skip them.
     pub skipped: Diagnostics,
@@ -32,10 +37,23 @@ impl Report {
     }
 
     pub(crate) fn append(&mut self, other: Self) {
-        let Self { imported, replaced, unchanged, keys, already_stored, skipped, notes, mapping } = other;
+        let Self {
+            imported,
+            replaced,
+            unchanged,
+            aliases_added,
+            aliases_removed,
+            keys,
+            already_stored,
+            skipped,
+            notes,
+            mapping,
+        } = other;
         self.imported += imported;
         self.replaced += replaced;
         self.unchanged += unchanged;
+        self.aliases_added += aliases_added;
+        self.aliases_removed += aliases_removed;
         self.keys += keys;
         self.already_stored += already_stored;
         self.skipped.append(skipped);

@@ -1,6 +1,6 @@
 //! Finds the posts of a batch that an earlier import of the same file has stored.
 //!
-//! 1. `load_candidates` selects the stored posts with the same id, slug, or title and creation time, without content.
+//! 1. `load_candidates` selects the stored posts with the same id, slug, or title, without content.
 //! 2. Each candidate is compared field by field with the post of the batch.
 //! 3. The content, which can be long, is loaded and compared only for posts that match.
 
@@ -16,17 +16,31 @@ use crate::schema::posts;
 use crate::transfer::imported_post::ImportedPost;
 
 impl ImportedPost {
-    /// Whether a repeated import can recognize the post, by its id, its slug, or its creation time.
+    /// Whether a repeated import can recognize the post, by its id, its slug, or its creation time. A post of another
+    /// system always has a slug, because every import derives the same one from its slug or title.
     pub(crate) fn is_identifiable(&self) -> bool {
-        self.entry.id.is_some() || self.entry.base.is_none() || self.given_times.created_at
+        let has_slug = self.entry.base.is_none() || self.external_slug.is_some();
+        self.entry.id.is_some() || has_slug || self.given_times.created_at
+    }
+
+    /// The slug that is requested, or from which an unused one is derived.
+    fn slug_or_base(&self) -> &String {
+        self.entry.base.as_ref().unwrap_or(&self.entry.row.slug)
+    }
+
+    /// Whether an earlier import can have stored the post under this slug.
+    fn can_have_slug(&self, stored: &str) -> bool {
+        let slug = self.slug_or_base();
+        // The slug of a post with a creation time may have been changed since.
+        let is_any = self.entry.base.is_some() && (self.external_slug.is_none() || self.given_times.created_at);
+        is_any || slug == stored || (self.external_slug.is_some() && is_numbered(stored, slug))
     }
 
     /// Compares all fields, except the content, the excerpt derived from it, and the aliases, which later renames change.
     fn matches(&self, stored: &PostSummary) -> bool {
-        let Self { entry: BatchEntry { id, base, row }, given_times, external_slug, aliases: _ } = self;
-        let has_slug = row.slug == stored.slug || (external_slug.is_some() && is_numbered(&stored.slug, &row.slug));
+        let Self { entry: BatchEntry { id, base: _, row }, given_times, external_slug: _, aliases: _ } = self;
         let is_candidate =
-            id.is_none_or(|id| id == stored.id) && (base.is_some() || has_slug) && row.title == stored.title;
+            id.is_none_or(|id| id == stored.id) && row.title == stored.title && self.can_have_slug(&stored.slug);
         if !is_candidate {
             return false;
         }
@@ -75,18 +89,30 @@ pub(crate) fn find_stored(conn: &mut Connection, batch: &[&ImportedPost]) -> Que
     Ok(stored)
 }
 
+/// The posts with these titles. The condition on `published` names both values of the index's first column, so that the
+/// database can use the index to find the titles.
+macro_rules! with_titles {
+    ($titles:expr) => {
+        posts::table.filter(posts::published.eq_any([true, false])).filter(posts::title.eq_any($titles))
+    };
+}
+
 fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
     let ids: Vec<i64> = batch.iter().filter_map(|post| post.entry.id).collect();
-    let (mut slugs, mut titles, mut times) = (Vec::new(), Vec::new(), Vec::new());
-    let without_id = batch.iter().filter(|post| post.entry.id.is_none());
-    for ImportedPost { entry: BatchEntry { base, row, .. }, external_slug, .. } in without_id {
+    let (mut slugs, mut titles, mut times, mut undated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for post in batch.iter().filter(|post| post.entry.id.is_none()) {
+        let ImportedPost { entry: BatchEntry { base, row, .. }, given_times, external_slug, .. } = post;
         if base.is_none() {
             slugs.push(&row.slug);
         }
         // An earlier run may have appended a number to the slug.
         if base.is_some() || external_slug.is_some() {
-            titles.push(&row.title);
-            times.push(row.created_at);
+            if given_times.created_at {
+                titles.push(&row.title);
+                times.push(row.created_at);
+            } else {
+                undated.push(&row.title);
+            }
         }
     }
     let mut candidates: Vec<PostSummary> = Vec::new();
@@ -103,12 +129,13 @@ fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResul
             .load::<PostSummary>(conn))?);
     }
     if !titles.is_empty() {
-        // The condition on `published` names both values of the index's first column, so that the database can use the
-        // index to find the titles.
-        candidates.extend(on!(conn, conn => posts::table
-            .filter(posts::published.eq_any([true, false]))
-            .filter(posts::title.eq_any(&titles))
+        candidates.extend(on!(conn, conn => with_titles!(&titles)
             .filter(posts::created_at.eq_any(&times))
+            .select(PostSummary::as_select())
+            .load::<PostSummary>(conn))?);
+    }
+    if !undated.is_empty() {
+        candidates.extend(on!(conn, conn => with_titles!(&undated)
             .select(PostSummary::as_select())
             .load::<PostSummary>(conn))?);
     }

@@ -42,9 +42,9 @@ pub(crate) fn store_records(
     report.already_stored += remove_stored(conn, &mut posts, |post| {
         // The others were looked up by their slugs.
         let is_candidate = !has_replacer || post.entry.base.is_some();
-        is_candidate && (is_resumable || (post.external_slug.is_some() && post.is_identifiable()))
+        is_candidate && (is_resumable || post.external_slug.is_some())
     })?;
-    store_posts(conn, posts, is_resumable, replacer, report)?;
+    store_posts(conn, posts, replacer, report)?;
     others.into_iter().try_for_each(|other| store_other(conn, &other, report))
 }
 
@@ -77,14 +77,13 @@ struct Submitted {
 fn store_posts(
     conn: &mut Connection,
     mut posts: Vec<Located<ImportedPost>>,
-    is_resumable: bool,
     mut replacer: Option<&mut Replacer>,
     report: &mut Report,
 ) -> Result<(), Error> {
     if posts.is_empty() {
         return Ok(());
     }
-    number_slugs(conn, &mut posts, is_resumable)?;
+    number_slugs(conn, &mut posts)?;
     let submit = |located: Located<ImportedPost>| {
         let (location, ImportedPost { entry, external_slug, aliases, .. }) = located.with_value(());
         (location.with_value(Submitted { id: entry.id, slug: external_slug, aliases }).0, entry)
@@ -115,12 +114,8 @@ fn store_posts(
 }
 
 /// Lets the posts of other systems whose slug is in use, in the database or earlier in the batch, get a numbered slug.
-///
-/// In a resumable import, this is limited to posts by whose creation time a later run can recognize them.
-fn number_slugs(conn: &mut Connection, posts: &mut [Located<ImportedPost>], is_resumable: bool) -> QueryResult<()> {
-    let is_numbered = |post: &ImportedPost| {
-        post.external_slug.is_some() && (post.given_times.created_at || !is_resumable) && post.entry.base.is_none()
-    };
+fn number_slugs(conn: &mut Connection, posts: &mut [Located<ImportedPost>]) -> QueryResult<()> {
+    let is_numbered = |post: &ImportedPost| post.external_slug.is_some() && post.entry.base.is_none();
     let requested = posts.iter().filter(|post| is_numbered(&post.value)).map(|post| &post.value.entry.row.slug);
     let requested: Vec<&String> = requested.collect();
     if requested.is_empty() {

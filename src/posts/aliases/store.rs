@@ -88,6 +88,15 @@ fn insert<T>(conn: &mut Connection, rows: Vec<(Row, NewAlias<T>)>) -> QueryResul
     Ok(rows.into_iter().filter_map(rejection).collect())
 }
 
+/// The aliases of these posts, and the aliases that equal one of the slugs, with the ids of their posts.
+pub(crate) fn held_by(conn: &mut Connection, ids: &[i64], slugs: &[String]) -> QueryResult<HashSet<(i64, String)>> {
+    let rows: Vec<(i64, String)> = on!(conn, conn => post_aliases::table
+        .filter(post_aliases::post_id.eq_any(ids).or(post_aliases::slug.eq_any(slugs)))
+        .select((post_aliases::post_id, post_aliases::slug))
+        .load(conn))?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The aliases of the posts whose ids are between `first` and `last`, the oldest first.
 pub(crate) fn of_posts(conn: &mut Connection, first: i64, last: i64) -> QueryResult<HashMap<i64, Vec<String>>> {
     let rows: Vec<(i64, String)> = on!(conn, conn => post_aliases::table

@@ -47,7 +47,7 @@ impl ExternalPost {
     /// Converts the post. Returns the record or the reason why the post is invalid, and notes about changed fields.
     pub(crate) fn into_record(mut self, mapping: &mut Mapping) -> (Result<ImportRecord, String>, Vec<String>) {
         let title = self.title_or_generated();
-        let external_slug = Some(ExternalSlug::new(&self.slug, &title)).filter(|slug| !slug.given.is_empty());
+        let external_slug = ExternalSlug::new(&self.slug, &title);
         let (published, published_at, scheduled_for) = match self.status {
             ExternalStatus::Draft => (false, None, None),
             ExternalStatus::Published(at) => (true, Some(at), None),

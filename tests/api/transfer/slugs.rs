@@ -61,6 +61,39 @@ async fn slugs_are_numbered_across_batches(database: TestDatabase) {
     assert_eq!(exported(&sandbox), stored);
 }
 
+/// Drafts of WordPress have no slug, and drafts that were never saved have no date either. Drafts with one title stay as
+/// many as they are.
+#[on_both]
+async fn posts_without_a_slug_are_stored_once(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let draft = item(&WordpressItem { name: "", status: "draft", ..POST });
+    let undated = draft.replace("2020-02-29 23:59:59", "0000-00-00 00:00:00").replace("<pubDate>Sat", "<pubDate>No");
+    let undated = undated.replace("A post", "Undated");
+    let other = |item: &str| item.replace("Text of", "Other text of");
+    let wordpress = wordpress(&[&draft, &other(&draft), &undated, &other(&undated)].map(String::as_str).concat());
+    let post = |html: &str| {
+        let times = json!({"created_at": null, "published_at": null, "updated_at": null});
+        let mut post = ghost_post(&json!({"slug": "", "status": "draft", "html": html, "title": "Ghost"}));
+        post.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+        post
+    };
+    let ghost = ghost(&[post("One"), post("Two")]);
+    let w6 = include_str!("cases/w6.xml");
+    for (format, file, count, units) in
+        [("wordpress", wordpress.as_str(), 4, "items"), ("ghost", &ghost, 2, "posts"), ("wordpress", w6, 2, "items")]
+    {
+        let run = |flags: &[&str]| import(&sandbox, format, flags, file).success();
+        assert_eq!(run(&[]), format!("imported {count} posts, skipped 0 {units}\n"));
+        let stored = exported(&sandbox);
+        for flags in [[].as_slice(), &["--resumable"], &[]] {
+            assert_eq!(run(flags), format!("imported 0 posts, {count} already stored, skipped 0 {units}\n"));
+        }
+        let replaced = run(&["--replace"]);
+        assert!(replaced.starts_with("imported 0 posts, replaced 0, "), "{replaced}");
+        assert_eq!(exported(&sandbox), stored);
+    }
+}
+
 #[on_both]
 async fn invalid_slugs_are_reported_as_given(database: TestDatabase) {
     let sandbox = sandbox(&database);

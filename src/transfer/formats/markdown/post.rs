@@ -65,7 +65,7 @@ pub(super) fn read(text: &str, path: &Path, dates: &mut DateParser, now: Timesta
     post.extend(members);
     notes.extend(field_notes);
     mapping.append(field_mapping);
-    let post = imported_post::parse::<ImportedPost>(Value::Object(post), "")?.with_external_slug(Some(slug));
+    let post = imported_post::parse::<ImportedPost>(Value::Object(post), "")?.with_external_slug(slug);
     Ok(MarkdownPost { post, notes, mapping })
 }
 

@@ -3,6 +3,7 @@
 mod export;
 mod generators;
 mod hostile;
+mod repeated;
 mod replace;
 mod round_trip;
 mod states;

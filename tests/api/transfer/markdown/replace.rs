@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::program::Sandbox;
+use crate::support::program::{ProgramOutput, Sandbox};
 use crate::support::{Api, TestDatabase, on_both};
 use crate::transfer::import_export::sandbox;
 use crate::transfer::markdown::{assert_fields, find, import, lines, messages, stored, write_files};
@@ -141,6 +141,55 @@ async fn other_formats_replace_by_slug_too(database: TestDatabase) {
     let output = import(&wordpress(&post("After")), &["--replace", "--resumable"]);
     assert_eq!(output, "imported 0 posts, replaced 0, 1 unchanged, 0 already stored, skipped 0 items\n");
     assert_eq!(find(&all(&sandbox), "privet")["title"], "After");
+}
+
+fn alias_counts(outcome: &ProgramOutput) -> Vec<String> {
+    messages(outcome).into_iter().filter(|line| line.starts_with("old slugs")).map(str::to_owned).collect()
+}
+
+/// The aliases are not compared, because renames add some.
+#[on_both]
+async fn changes_of_aliases_are_counted(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let file = |aliases: &str| format!("---\ntitle: A\ndate: 2020-01-02\naliases: [{aliases}]\n---\n");
+    let replace = |aliases: &str, flags: &[&str]| {
+        write_files(&sandbox, &[("a.md", &file(aliases))]);
+        let outcome = import(&sandbox, &[&["--replace", "a.md"], flags].concat());
+        let counts = alias_counts(&outcome);
+        assert!(outcome.success().starts_with("imported 0 posts, replaced 0, 1 unchanged"));
+        counts
+    };
+    write_files(&sandbox, &[("a.md", &file(""))]);
+    import(&sandbox, &["a.md"]).success();
+    assert_eq!(replace("", &[]), [""; 0]);
+    for flags in [["--dry-run"].as_slice(), &["--dry-run", "--resumable"], &[]] {
+        assert_eq!(replace("x, y", flags), ["old slugs added: 2"]);
+    }
+    assert_eq!(replace("x, y", &[]), [""; 0]);
+    assert_eq!(replace("", &["--resumable"]), [""; 0]);
+
+    // The 51st alias pushes out the oldest one.
+    let many: Vec<String> = (1..=48).map(|number| format!("old-{number}")).collect();
+    assert_eq!(replace(&many.join(", "), &["--resumable"]), ["old slugs added: 48"]);
+    for flags in [["--dry-run"].as_slice(), &[]] {
+        assert_eq!(replace("last", flags), ["old slugs added: 1", "old slugs removed: 1"]);
+    }
+    let aliases = all(&sandbox)[0]["aliases"].clone();
+    assert_eq!((&aliases[0], &aliases[49]), (&json!("y"), &json!("last")));
+}
+
+/// A published slug never redirects to another post.
+#[on_both]
+async fn publication_counts_the_redirect_that_it_removes(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let posts =
+        [json!({"slug": "a", "title": "A"}), json!({"slug": "b", "title": "B", "published": true, "aliases": ["a"]})];
+    sandbox.run_with_input(&["import", "-"], &format!("{}\n{}\n", posts[0], posts[1])).success();
+    write_files(&sandbox, &[("a.md", "---\ntitle: A\ndate: 2020-01-02\n---\n")]);
+    let outcome = import(&sandbox, &["--replace", "a.md"]);
+    assert_eq!(alias_counts(&outcome), ["old slugs removed: 1"]);
+    assert_eq!(outcome.success(), "imported 0 posts, replaced 1, 0 unchanged, skipped 0 files\n");
+    assert_eq!(find(&all(&sandbox), "b").get("aliases"), None);
 }
 
 #[on_both]

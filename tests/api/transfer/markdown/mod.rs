@@ -2,10 +2,12 @@
 
 mod export;
 mod generators;
+mod hiding;
 mod hostile;
 mod replace;
 mod round_trip;
 mod states;
+mod unusual;
 mod walk;
 
 use std::fs;

@@ -41,12 +41,10 @@ pub(super) fn read_image(members: &mut Members, report: &mut FileReport) {
             report.add_metadata(&key, value.into_json());
         }
     }
-    if let Some((key, alt)) =
-        members.take(keys::IMAGE_ALT, |key, value| Some((key.to_owned(), value.text()?.to_owned())))
+    if let Some((key, alt)) = members.take(keys::IMAGE_ALT, named_text)
+        && report.fields.set_image_alt(&key, &alt)
     {
-        if report.fields.set_image_alt(&key, &alt) {
-            report.count_mapped(&key, "image_alt");
-        }
+        report.count_mapped(&key, "image_alt");
     }
     let too_long = members.take_all(keys::IMAGE, |key, value| {
         let invalid = image::location(image_url(value)?.to_owned()).err()?;
@@ -69,7 +67,7 @@ fn image_url(value: &FrontMatterValue) -> Option<&str> {
 
 /// The names of tags or authors in a value.
 #[derive(Debug, Default)]
-struct Names {
+struct LabelNames {
     names: Vec<String>,
     /// Whether the value has items without a name.
     has_others: bool,
@@ -77,7 +75,7 @@ struct Names {
     has_details: bool,
 }
 
-impl Names {
+impl LabelNames {
     /// The names in a scalar, an object with a name, or a list of both, also a nested one of Hexo. `split` divides a
     /// scalar that is no item of a list.
     fn of(value: &FrontMatterValue, split: &dyn Fn(&str) -> Vec<String>) -> Self {
@@ -105,7 +103,12 @@ impl Names {
 
 /// Sets the tags or the authors to the names in the values of these keys. A value that has more than names also becomes
 /// metadata as a whole.
-fn set_names(kind: LabelKind, field: &str, found: Vec<(String, Names, FrontMatterValue)>, report: &mut FileReport) {
+fn set_names(
+    kind: LabelKind,
+    field: &str,
+    found: Vec<(String, LabelNames, FrontMatterValue)>,
+    report: &mut FileReport,
+) {
     let Some((first, ..)) = found.first() else { return };
     let names: Vec<String> = found.iter().flat_map(|(_, names, _)| names.names.clone()).collect();
     report.fields.set_labels(kind, first, &names);
@@ -126,7 +129,7 @@ fn set_names(kind: LabelKind, field: &str, found: Vec<(String, Names, FrontMatte
 /// Reads the authors. A name is never split: "Martin Luther King, Jr." is one author.
 pub(super) fn read_authors(members: &mut Members, report: &mut FileReport) {
     let found = members.take_all(keys::AUTHORS, |key, value| {
-        Some((key.to_owned(), Names::of(value, &|text| vec![text.to_owned()]), value.clone()))
+        Some((key.to_owned(), LabelNames::of(value, &|text| vec![text.to_owned()]), value.clone()))
     });
     set_names(LabelKind::Author, "authors", found, report);
 }
@@ -134,7 +137,7 @@ pub(super) fn read_authors(members: &mut Members, report: &mut FileReport) {
 /// Reads tags and categories, also those in Zola's `[taxonomies]`.
 pub(super) fn read_tags(members: &mut Members, is_of_jekyll: bool, report: &mut FileReport) {
     let read = |key: &str, value: &FrontMatterValue| {
-        Some((key.to_owned(), Names::of(value, &|text| split_tags(key, text, is_of_jekyll)), value.clone()))
+        Some((key.to_owned(), LabelNames::of(value, &|text| split_tags(key, text, is_of_jekyll)), value.clone()))
     };
     let mut found = members.take_all(keys::TAGS, read);
     if let Some((key, taxonomies)) = members.take(keys::TAXONOMIES, named_object) {

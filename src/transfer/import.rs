@@ -35,7 +35,7 @@ pub struct Options {
     /// Commit each batch and skip posts that are already stored, so that an interrupted import continues when it is
     /// repeated.
     pub resumable: bool,
-    /// Replace the stored posts that have the slugs of imported ones. See [`Replacer`].
+    /// Replace the stored posts that have the slugs of imported ones.
     pub replace: bool,
     /// Run the import and roll it back.
     pub dry_run: bool,

@@ -25,6 +25,14 @@ impl DateParser {
         self.parse(value.text()?)
     }
 
+    /// Whether a value is a date. Does not count it.
+    pub(super) fn is_date(&mut self, value: &FrontMatterValue) -> bool {
+        let without_zone = self.without_zone;
+        let is_date = self.parse_value(value).is_some();
+        self.without_zone = without_zone;
+        is_date
+    }
+
     pub(super) fn parse(&mut self, text: &str) -> Option<Timestamp> {
         let text = text.trim();
         // As exports write it, in the years from 0000.

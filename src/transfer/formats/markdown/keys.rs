@@ -22,11 +22,24 @@ pub(super) const CREATED: &[&str] = &["createdat", "created", "datecreated"];
 /// Written by exports only.
 pub(super) const SCHEDULED_FOR: &[&str] = &["scheduledfor"];
 /// The date from which Hugo no longer publishes a post.
-pub(super) const EXPIRES: &[&str] = &["expirydate", "unpublishdate"];
+pub(super) const EXPIRES: &[&str] =
+    &["expirydate", "unpublishdate", "expirationdate", "expires", "expiresat", "unpublishat", "unpublishon"];
 pub(super) const DRAFT: &[&str] = &["draft"];
 pub(super) const PUBLISHED: &[&str] = &["published"];
+/// Keys that hide a post if they are true.
+pub(super) const HIDDEN: &[&str] = &[
+    "isdraft", "private", "isprivate", "hidden", "ishidden", "unlisted", "isunlisted", "unpublished", "protected",
+    "deleted", "trashed", "wip", "headless", "eleventyexcludefromcollections",
+];
+/// Keys that hide a post if they are false.
+pub(super) const SHOWN: &[&str] =
+    &["ispublished", "publish", "public", "ispublic", "visible", "isvisible", "listed", "render"];
 /// A state in words, as some editors write it.
-pub(super) const STATUS: &[&str] = &["status"];
+pub(super) const STATUS: &[&str] = &["status", "poststatus", "state"];
+pub(super) const VISIBILITY: &[&str] = &["visibility"];
+pub(super) const PASSWORD: &[&str] = &["password"];
+/// The table of Hugo, with `render` and `list`.
+pub(super) const BUILD: &[&str] = &["build"];
 pub(super) const DESCRIPTION: &[&str] = &["description", "subtitle", "summary", "excerpt", "spoiler", "seodescription"];
 pub(super) const IMAGE: &[&str] =
     &["image", "cover", "coverimage", "heroimage", "banner", "thumbnail", "ogimage", "featuredimage", "featureimage"];
@@ -90,6 +103,15 @@ impl Members {
     pub(super) fn find<T>(&self, keys: &[&str], read: impl Fn(&FrontMatterValue) -> Option<T>) -> Option<T> {
         let has_key = |name: &str| keys.contains(&folded(name).as_str());
         self.unused.iter().filter(|(name, _)| has_key(name)).find_map(|(_, value)| read(value))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &FrontMatterValue)> {
+        self.unused.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Whether the file has the times of an export, exactly as they are stored.
+    pub(super) fn has_stored_times(&self) -> bool {
+        ["created_at", "updated", "draft"].iter().all(|key| self.iter().any(|(name, _)| name == *key))
     }
 
     /// The remaining members.

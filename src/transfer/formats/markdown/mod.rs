@@ -12,6 +12,7 @@ mod post;
 mod report;
 mod source_path;
 mod state;
+mod switches;
 mod walker;
 
 use std::fs::File;

@@ -60,11 +60,8 @@ pub(super) fn read(text: &str, path: &Path, dates: &mut DateParser, now: Timesta
         report.mapping.unmapped.increment(markup);
     }
 
-    let FileReport { fields, mut notes, mut mapping } = report;
-    let FittedFields { members, notes: field_notes, mapping: field_mapping } = fields.fit();
+    let FittedFields { members, notes, mapping } = report.finish();
     post.extend(members);
-    notes.extend(field_notes);
-    mapping.append(field_mapping);
     let post = imported_post::parse::<ImportedPost>(Value::Object(post), "")?.with_external_slug(slug);
     Ok(MarkdownPost { post, notes, mapping })
 }

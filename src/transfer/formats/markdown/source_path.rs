@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path};
 
+use jiff::civil::Date;
+
 /// The parts of a path that generators interpret.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct SourcePath {
@@ -45,7 +47,7 @@ impl SourcePath {
     }
 }
 
-/// Splits `2026-01-31-name` and `2026-01-31_name`.
+/// Splits `2026-01-31-name` and `2026-01-31_name`. A name whose date does not exist is not split.
 fn split_date(name: &str) -> Option<(&str, &str)> {
     const DATE: usize = "2026-01-31".len();
     let (date, rest) = name.split_at_checked(DATE)?;
@@ -54,7 +56,7 @@ fn split_date(name: &str) -> Option<(&str, &str)> {
         _ => byte.is_ascii_digit(),
     });
     let rest = rest.strip_prefix(['-', '_'])?;
-    (is_date && !rest.is_empty()).then_some((date, rest))
+    (is_date && date.parse::<Date>().is_ok() && !rest.is_empty()).then_some((date, rest))
 }
 
 #[cfg(test)]
@@ -73,6 +75,8 @@ mod tests {
             ("_posts/news/2026-01-31-hello.md", "hello", Some("2026-01-31"), false, true),
             ("content/2026-01-31_hello/index.mdx", "hello", Some("2026-01-31"), false, false),
             ("_drafts/hello.md", "hello", None, true, true),
+            ("2020-13-40-x.md", "2020-13-40-x", None, false, false),
+            ("2021-02-29_x.md", "2021-02-29_x", None, false, false),
             ("2026-01-31.md", "2026-01-31", None, false, false),
             ("2026-01-31-.md", "2026-01-31-", None, false, false),
             ("éééééé.md", "éééééé", None, false, false),

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::db::Timestamp;
 use crate::transfer::formats::markdown::dates::DateParser;
-use crate::transfer::formats::markdown::front_matter::FrontMatterValue;
 use crate::transfer::formats::markdown::keys;
 use crate::transfer::formats::markdown::keys::{Members, folded};
 use crate::transfer::formats::markdown::report::FileReport;
 use crate::transfer::formats::markdown::source_path::SourcePath;
+use crate::transfer::formats::markdown::switches::Switches;
 use crate::transfer::printable::quoted;
 
 /// The state with its times, as members of the post's JSON object.
@@ -48,20 +48,36 @@ impl PostState {
         now: Timestamp,
         report: &mut FileReport,
     ) -> Self {
+        let has_stored_times = members.has_stored_times();
+        let state = Self::read_unordered(members, path, dates, now, report);
+        if has_stored_times { state } else { state.with_ordered_times(now) }
+    }
+
+    fn read_unordered(
+        members: &mut Members,
+        path: &SourcePath,
+        dates: &mut DateParser,
+        now: Timestamp,
+        report: &mut FileReport,
+    ) -> Self {
         let mut switches = Switches::read(members, path, dates, now, report);
-        let schedule = take_date(members, keys::SCHEDULED_FOR, dates, report);
+        let mut schedule = None;
+        if !switches.is_hidden {
+            schedule = members.take(keys::SCHEDULED_FOR, |_, value| dates.parse_value(value));
+        }
+        let has_invalid_schedule = note_invalid_dates(members, keys::SCHEDULED_FOR, dates, report);
         let created_at = take_date(members, keys::CREATED, dates, report);
         let updated_at = take_date(members, keys::UPDATED, dates, report);
         let state = Self { created_at, updated_at, ..Self::default() };
         let (date, delayed) = publication_date(members, dates, now, report);
+        let is_undated = note_invalid_dates(members, keys::DATE, dates, report) && date.is_none();
         if members.has_schedule {
-            let published = !switches.is_draft && schedule.is_none();
+            let is_draft = switches.is_draft || has_invalid_schedule || is_undated;
+            let published = !is_draft && schedule.is_none();
             return Self { published, published_at: date, scheduled_for: schedule, ..state };
         }
-        if date.is_none() && note_invalid_date(members, keys::DATE, report) {
-            // The date could be one in the future.
-            switches.is_published = false;
-        }
+        // The invalid date could be one in the future.
+        switches.is_published &= !is_undated;
         let date = date.or_else(|| dates.parse(path.date.as_deref()?));
         let delayed = delayed.or(date.filter(|date| *date > now));
         if switches.is_draft {
@@ -77,54 +93,17 @@ impl PostState {
         let published = date.is_some() || switches.is_published;
         Self { published, published_at: date, updated_at: updated_at.or(date), ..state }
     }
-}
 
-/// What the file says about the state, apart from dates of publication.
-struct Switches {
-    is_draft: bool,
-    /// Whether the file says that the post is published. It then needs no date.
-    is_published: bool,
-}
-
-impl Switches {
-    fn read(
-        members: &mut Members,
-        path: &SourcePath,
-        dates: &mut DateParser,
-        now: Timestamp,
-        report: &mut FileReport,
-    ) -> Self {
-        let draft = members.take(keys::DRAFT, |_, value| value.boolean());
-        let published = members.take(keys::PUBLISHED, |_, value| value.boolean());
-        let reason = private_reason(members, dates, now);
-        if let Some(reason) = reason {
-            report.mapping.unmapped.increment(reason);
+    /// Generators also have a modification before the creation, such as that of the file. Delays it to the creation, whose
+    /// time defaults to it.
+    fn with_ordered_times(mut self, now: Timestamp) -> Self {
+        let Some(updated_at) = self.updated_at else { return self };
+        match self.created_at.or(self.published_at) {
+            Some(created_at) => self.updated_at = Some(updated_at.max(created_at)),
+            None => self.created_at = Some(updated_at.min(now)),
         }
-        Self {
-            is_draft: draft == Some(true) || published == Some(false) || path.is_in_drafts || reason.is_some(),
-            is_published: draft == Some(false) || published == Some(true),
-        }
+        self
     }
-
-    /// What becomes of a post without a date that is no draft.
-    fn undated(&self) -> &'static str {
-        if self.is_published {
-            "published posts without a date published at the time of the import"
-        } else {
-            "posts without a date imported as drafts"
-        }
-    }
-}
-
-/// Why the generator does not show the post, apart from the two switches.
-fn private_reason(members: &Members, dates: &mut DateParser, now: Timestamp) -> Option<&'static str> {
-    let status = members.find(keys::STATUS, |value| Some(value.text()?.trim().to_ascii_lowercase()));
-    if status.is_some_and(|status| ["draft", "private", "pending", "unpublished"].contains(&status.as_str())) {
-        return Some("posts with a private status imported as drafts");
-    }
-    let expires = members.find(keys::EXPIRES, |value| Some(value.clone()));
-    let is_expired = expires.and_then(|value| dates.parse_value(&value)).is_some_and(|at| at <= now);
-    is_expired.then_some("expired posts imported as drafts")
 }
 
 /// The date of publication, and a later one until which the post is not public.
@@ -158,17 +137,23 @@ fn take_date(
     report: &mut FileReport,
 ) -> Option<Timestamp> {
     let date = members.take(keys, |_, value| dates.parse_value(value));
-    if date.is_none() {
-        note_invalid_date(members, keys, report);
-    }
+    note_invalid_dates(members, keys, dates, report);
     date
 }
 
-/// Whether one of these keys has a text that is no date. It goes into the metadata with all other keys, but is worth a
-/// note.
-fn note_invalid_date(members: &Members, keys: &[&str], report: &mut FileReport) -> bool {
-    let is_date = |value: &FrontMatterValue| value.text().filter(|text| !text.trim().is_empty()).map(quoted);
-    let text = members.find(keys, is_date);
-    report.notes.extend(text.iter().map(|text| format!("{text} is not a date; it becomes metadata")));
-    text.is_some()
+/// Reports the values of these keys that are no dates, and returns whether there is one. They go into the metadata with
+/// all other keys.
+fn note_invalid_dates(members: &Members, keys: &[&str], dates: &mut DateParser, report: &mut FileReport) -> bool {
+    let mut has_invalid = false;
+    for (name, value) in members.iter() {
+        let key = folded(name);
+        // `Switches` reports these.
+        let is_switch = keys::PUBLISHED.contains(&key.as_str());
+        if !keys.contains(&key.as_str()) || is_switch || value.is_blank() || dates.is_date(value) {
+            continue;
+        }
+        report.notes.push(format!("{} is not a date; it becomes metadata", quoted(&value.to_text())));
+        has_invalid = true;
+    }
+    has_invalid
 }

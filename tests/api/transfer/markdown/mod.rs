@@ -2,11 +2,13 @@
 
 mod export;
 mod generators;
+mod hiding;
 mod hostile;
 mod repeated;
 mod replace;
 mod round_trip;
 mod states;
+mod unusual;
 mod walk;
 
 use std::fs;

@@ -57,6 +57,15 @@ impl FrontMatterValue {
         }
     }
 
+    pub(crate) fn is_blank(&self) -> bool {
+        self.is_null() || self.text().is_some_and(|text| text.trim().is_empty())
+    }
+
+    /// The text of a scalar, or the JSON of a list or an object, for messages.
+    pub(crate) fn to_text(&self) -> String {
+        self.text().map_or_else(|| self.clone().into_json().to_string(), str::to_owned)
+    }
+
     /// The member of an object, by its name in any case.
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
@@ -66,8 +75,8 @@ impl FrontMatterValue {
     /// A boolean, or one of its common spellings: YAML 1.1 and some generators also write `yes` and `"true"`.
     pub(crate) fn boolean(&self) -> Option<bool> {
         match self.text()?.trim().to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Some(true),
-            "false" | "no" | "off" | "0" => Some(false),
+            "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+            "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
             _ => None,
         }
     }

@@ -99,23 +99,9 @@ macro_rules! with_titles {
 
 fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
     let ids: Vec<i64> = batch.iter().filter_map(|post| post.entry.id).collect();
-    let (mut slugs, mut titles, mut times, mut undated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for post in batch.iter().filter(|post| post.entry.id.is_none()) {
-        let ImportedPost { entry: BatchEntry { base, row, .. }, given_times, external_slug, .. } = post;
-        if base.is_none() {
-            slugs.push(&row.slug);
-        }
-        // An earlier run may have appended a number to the slug.
-        if base.is_some() || external_slug.is_some() {
-            if given_times.created_at {
-                titles.push(&row.title);
-                times.push(row.created_at);
-            } else {
-                undated.push(&row.title);
-            }
-        }
-    }
-    let mut candidates: Vec<PostSummary> = Vec::new();
+    let requests_slug = |post: &&&ImportedPost| post.entry.id.is_none() && post.entry.base.is_none();
+    let slugs: Vec<&String> = batch.iter().filter(requests_slug).map(|post| &post.entry.row.slug).collect();
+    let mut candidates = load_by_title(conn, batch)?;
     if !ids.is_empty() {
         candidates.extend(on!(conn, conn => posts::table
             .filter(posts::id.eq_any(&ids))
@@ -128,6 +114,24 @@ fn load_candidates(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResul
             .select(PostSummary::as_select())
             .load::<PostSummary>(conn))?);
     }
+    Ok(candidates)
+}
+
+/// Loads the candidates for the posts to whose slug an earlier import may have appended a number.
+fn load_by_title(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<Vec<PostSummary>> {
+    let (mut titles, mut times, mut undated) = (Vec::new(), Vec::new(), Vec::new());
+    for ImportedPost { entry: BatchEntry { id, base, row }, given_times, external_slug, .. } in batch {
+        if id.is_some() || (base.is_none() && external_slug.is_none()) {
+            continue;
+        }
+        if given_times.created_at {
+            titles.push(&row.title);
+            times.push(row.created_at);
+        } else {
+            undated.push(&row.title);
+        }
+    }
+    let mut candidates: Vec<PostSummary> = Vec::new();
     if !titles.is_empty() {
         candidates.extend(on!(conn, conn => with_titles!(&titles)
             .filter(posts::created_at.eq_any(&times))

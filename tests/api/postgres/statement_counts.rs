@@ -95,9 +95,10 @@ async fn requests_send_the_expected_statements() {
         ("patch", "PREPARE UPDATE"),
         // The second statement finds out why the update changed no row.
         ("patch, stale", "PREPARE UPDATE SELECT"),
-        ("unpublish", "PREPARE UPDATE"),
-        ("publish", "PREPARE UPDATE"),
-        ("publish again", "PREPARE UPDATE SELECT"),
+        // `Cached` keeps these updates prepared.
+        ("unpublish", "UPDATE"),
+        ("publish", "UPDATE"),
+        ("publish again", "UPDATE SELECT"),
         ("read", "SELECT"),
         ("read with a key", "SELECT SELECT"),
         ("list", "SELECT"),

@@ -65,7 +65,7 @@ pub type FoundRedirects = (Vec<Redirect>, Option<String>);
 /// The page can be shorter than `limit` although there is another one: it omits an alias that is the slug of a published
 /// post. The triggers prevent such an alias, unless transactions with a snapshot of their own run concurrently.
 pub fn list(conn: &mut Connection, after: Option<&str>, limit: usize) -> QueryResult<FoundRedirects> {
-    // A bound LIMIT would make PostgreSQL plan each execution anew. NULLS FIRST matches post_aliases_published_slug and
+    // A bound LIMIT would make PostgreSQL plan at each execution. NULLS FIRST matches post_aliases_published_slug and
     // not the primary key, which also contains the aliases of drafts.
     let page = match &conn.backend {
         Backend::Postgres(_) => " ORDER BY slug NULLS FIRST LIMIT 101",

@@ -1,4 +1,5 @@
-//! `GET /api/tags` and `GET /api/authors`, and the table of labels behind them, whoever writes the posts.
+//! `GET /api/tags` and `GET /api/authors`, and the table of labels behind them, for posts of the
+//! service and of other programs.
 
 mod external_json;
 mod external_writers;

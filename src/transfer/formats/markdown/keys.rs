@@ -50,7 +50,7 @@ pub(super) const TAGS: &[&str] = &["tags", "tag", "categories", "category"];
 /// The table of Zola with tags and categories.
 pub(super) const TAXONOMIES: &[&str] = &["taxonomies"];
 pub(super) const ALIASES: &[&str] = &["aliases", "redirectfrom"];
-/// Written by exports: null or empty content, which a file without text cannot tell apart.
+/// Written by exports: whether content is null or empty, which a file without text does not show.
 pub(super) const CONTENT: &[&str] = &["content"];
 pub(super) const METADATA: &[&str] = &["metadata"];
 

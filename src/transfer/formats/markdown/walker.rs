@@ -1,6 +1,6 @@
 //! Finds the Markdown files in folders.
 //!
-//! Symbolic links in a folder are not followed: a link in a repository of somebody else could name any file of this
+//! Symbolic links in a folder are not followed: a link in an untrusted repository could name any file of this
 //! machine, whose content would become a public post. The given paths themselves can be links.
 
 use std::io;

@@ -4,10 +4,20 @@ import type { ETag } from './etag.js';
 export type RequestHeaders = NonNullable<RequestInit['headers']>;
 
 /**
- * Options for `fetch`, such as `cache`, or the options that a runtime or a framework adds to it: `next` (Next.js), `client`
- * (Deno), `proxy` (Bun), `dispatcher` (Node.js), or `cf` (Cloudflare Workers).
+ * Options for `fetch`: those of the standard, such as `cache`, those that a runtime or a framework adds to the global type
+ * `RequestInit`, such as `next` (Next.js), `dispatcher` (Node.js), or `cf` (Cloudflare Workers), and those that Deno and
+ * Bun add to `fetch` only.
  */
-export type FetchOptions = Omit<RequestInit, 'method' | 'body' | 'headers' | 'signal'>;
+export type FetchOptions = Omit<RequestInit, 'method' | 'body' | 'headers' | 'signal'> & {
+  /** Deno: the `Deno.HttpClient` to use, for example for a proxy or a certificate. */
+  client?: unknown;
+  /** Bun: the URL of a proxy. */
+  proxy?: unknown;
+  /** Bun: TLS options. */
+  tls?: unknown;
+  /** Bun: the path of a Unix socket. */
+  unix?: unknown;
+};
 
 export interface CallOptions {
   /** Aborts the request and any wait before a retry. The promise then rejects with the signal's reason. */

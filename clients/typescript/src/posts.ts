@@ -249,7 +249,8 @@ export class Posts<M extends object = Metadata> {
    */
   async #currentETag(tag: ETag, request: RequestLine, { signal, headers, fetchOptions }: CallOptions): Promise<string> {
     const etag = knownETag(tag);
-    if (etag !== undefined || typeof tag === 'string') return etag ?? tag;
+    if (etag !== undefined) return etag;
+    if (typeof tag !== 'object' || tag === null) throw new TypeError(`ifMatch must be an ETag or a post, not ${tag}`);
     const current = await this.get(tag.id, { signal, headers, fetchOptions });
     if (isSameVersion(current, tag)) return etagOf(current);
     const detail = `post ${tag.id} has version ${current.version} now, not ${tag.version}: read it again, and repeat the change`;

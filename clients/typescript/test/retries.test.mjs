@@ -203,10 +203,12 @@ describe('responses that are not from the service', { concurrency: true }, () =>
     }
   });
 
-  test('JSON without a Content-Type is accepted', async (t) => {
-    assert.equal((await attempts(t, { ...success, headers: {} }, idempotent.get)).outcome, 'success');
-    const page = await attempts(t, { status: 200, headers: {}, body: '<h1>A page</h1>' }, idempotent.get);
-    assert.equal(page.outcome.code, 'unexpected_response');
+  test('JSON with another Content-Type is accepted', async (t) => {
+    for (const headers of [{}, { 'Content-Type': 'text/plain;charset=UTF-8' }]) {
+      assert.equal((await attempts(t, { ...success, headers }, idempotent.get)).outcome, 'success');
+      const page = await attempts(t, { status: 200, headers, body: '<h1>A page</h1>' }, idempotent.get);
+      assert.equal(page.outcome.code, 'unexpected_response');
+    }
   });
 
   test('invalid JSON', async (t) => {

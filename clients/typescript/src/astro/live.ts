@@ -28,7 +28,7 @@ export interface LiveEntryFilter {
 
 /** The filter of `getLiveCollection`. */
 export interface LiveListFilter extends Omit<ListQuery, 'view' | 'cursor' | 'count'> {
-  /** The maximum number of posts. Default: 100. Larger numbers are read in pages of 100. */
+  /** The maximum number of posts. Default: all posts. They are read in pages of at most 100. */
   limit?: number | null | undefined;
 }
 
@@ -105,7 +105,7 @@ async function listPosts<V extends View, M extends object>(
   filter: LiveListFilter,
 ): Promise<PostOf<V, M>[]> {
   const { limit: requested, ...query } = filter;
-  const limit = requested ?? 100;
+  const limit = requested ?? Number.POSITIVE_INFINITY;
   const posts: PostOf<V, M>[] = [];
   if (limit <= 0) return posts;
   for await (const post of client.posts.all<V>({ ...query, ...(view && { view }), limit: Math.min(limit, 100) })) {

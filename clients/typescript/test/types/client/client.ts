@@ -49,11 +49,11 @@ same<ReturnType<typeof client.posts.findBySlug>, Promise<Post | null>>(true);
 // @ts-expect-error -- null would have two meanings
 client.posts.find(1, { ifNoneMatch: post });
 await client.posts.list({ cursor: new URL('http://a').searchParams.get('cursor'), tag: undefined }, { ifNoneMatch: page.etag });
-await client.posts.get(1, { headers: { 'X-A': 'b' }, fetchOptions: { cache: 'no-store', keepalive: true }, signal: undefined });
+await client.posts.get(1, { headers: { 'X-A': 'b' }, fetchOptions: { redirect: 'follow', keepalive: true }, signal: undefined });
 // @ts-expect-error -- the method determines it
 client.posts.get(1, { fetchOptions: { method: 'POST' } });
 // @ts-expect-error -- unknown option
-client.posts.get(1, { fetchOptions: { cach: 'no-store' } });
+client.posts.get(1, { fetchOptions: { redirekt: 'follow' } });
 createPostsClient({ baseUrl: 'http://127.0.0.1:8080', fetch, headers: [['X-A', 'b']] });
 
 same<ReturnType<typeof client.posts.create>, Promise<Post>>(true);

@@ -90,7 +90,7 @@ const steps = [
   tests(packageNode, 'astro'),
   tests(npmNode, 'client', 'retries', 'waiting', 'loader', 'live'),
   tests(packageNode, 'readme', 'package'),
-  tests(packageNode, 'runtimes'),
+  tests(packageNode, 'runtimes', 'frameworks'),
   () => run('publint', packageNode, 'node_modules/publint/src/cli.js', 'run', 'package.tgz', '--strict'),
   // `require` of an ECMAScript module works since Node.js 20.19, so a second build in CommonJS is not needed.
   () => run('attw', packageNode, attw, 'package.tgz', '--ignore-rules', 'cjs-resolves-to-esm'),

@@ -16,9 +16,9 @@ export async function extract(directory) {
   await promisify(execFile)('tar', ['-xzf', tarball, '-C', directory]);
 }
 
-/** Creates a directory for an app that has installed the package. It is deleted when the test ends. */
-export async function install(context) {
-  const directory = await mkdtemp(join(tmpdir(), 'posts-api-app-'));
+/** Creates a directory in `parent` for an app that has installed the package. It is deleted when the test ends. */
+export async function install(context, parent = tmpdir()) {
+  const directory = await mkdtemp(join(parent, 'app-'));
   context.after(() => rm(directory, { recursive: true, force: true }));
   await extract(directory);
   await mkdir(`${directory}/node_modules/@posts-api`, { recursive: true });

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { install } from './package.mjs';
+import { files } from './readme.mjs';
 import { adminKey, startService } from './service.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -34,6 +35,20 @@ describe('the package runs', { concurrency: true }, () => {
       assert.equal(stdout, 'passed\n');
     });
   }
+
+  test('in Deno and Bun as in the README', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: ['A', 'B'].map((title) => ({ title, published: true })) });
+    const directory = await install(t);
+    await writeFile(`${directory}/main.ts`, files.get('main.ts').replace('http://127.0.0.1:8080', baseUrl));
+    const options = { cwd: directory, env: { PATH: process.env.PATH, HOME: directory, NO_COLOR: '1' } };
+    for (const [program, ...args] of [
+      [process.execPath, deno, 'run', '--check', '--no-prompt', '--no-remote', '--allow-net', 'main.ts'],
+      [bun, 'run', 'main.ts'],
+    ]) {
+      assert.equal((await run(program, args, options)).stdout, 'B\nA\n', program);
+    }
+  });
 
   test('in Deno with types', async (t) => {
     const directory = await install(t);

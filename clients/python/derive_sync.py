@@ -3,6 +3,7 @@
 import re
 import sys
 
+DOCSTRING = '"""The synchronous client, derived from `_async.py`. Do not edit: run `./generate`."""'
 REPLACEMENTS = {
     r"\bAsync(?=[A-Z])": "",
     r"\basync (?=def|for|with)": "",
@@ -10,7 +11,7 @@ REPLACEMENTS = {
     r"\b(a)(?=close\b)": "",
     r"__a(?=enter__|exit__)": "__",
     r"\banyio\b": "time",
-    r"^.*derives the synchronous client.*$": '"""The synchronous client, derived from `_async.py`. Do not edit: run `./generate`."""',
+    r"^.*derives the synchronous client.*$": DOCSTRING,
 }
 
 if __name__ == "__main__":

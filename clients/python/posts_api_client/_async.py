@@ -32,7 +32,7 @@ from ._generated.models import (
     UpdatePost,
 )
 from ._generated.types import Request
-from ._pages import Page, checked_slug, etag_of, page_of
+from ._pages import Page, checked_slug, etag_of, labels_request, posts_request, redirects_request
 
 T = TypeVar("T")
 Full = Literal["full"]
@@ -189,12 +189,7 @@ class AsyncPosts:
         Returns None if `if_none_match` is given and the page has not changed.
         """
         request = api.list_posts(query, if_none_match=etag_of(if_none_match))
-        request.params["view"] = view
-        page = await self._transport.read(request)
-        if page is None:
-            return None
-        item_type = PostSummary if view == "summary" else Post
-        return page_of([item_type.from_dict(item) for item in page.items], page)
+        return await self._transport.read(posts_request(request, PostSummary if view == "summary" else Post))
 
     @overload
     def pages(self, *, view: Full = "full", **query: Unpack[ListPostsQuery]) -> AsyncIterator[Page[Post]]: ...
@@ -353,15 +348,13 @@ class AsyncLabels:
     @overload
     async def list(self, *, if_none_match: None = None, **query: Unpack[ListTagsQuery]) -> Page[Label]: ...
     @overload
-    async def list(
-        self, *, if_none_match: str | Page[Label], **query: Unpack[ListTagsQuery]
-    ) -> Page[Label] | None: ...
+    async def list(self, *, if_none_match: str | Page[Label], **query: Unpack[ListTagsQuery]) -> Page[Label] | None: ...
     async def list(
         self, *, if_none_match: str | Page[Label] | None = None, **query: Unpack[ListTagsQuery]
     ) -> Page[Label] | None:
         """Lists one page. Returns None if `if_none_match` is given and the page has not changed."""
-        page = await self._transport.read(self._operation(query, if_none_match=etag_of(if_none_match)))
-        return None if page is None else page_of(page.items, page)
+        request = self._operation(query, if_none_match=etag_of(if_none_match))
+        return await self._transport.read(labels_request(request))
 
     async def all(self, **query: Unpack[ListTagsQuery]) -> AsyncIterator[Label]:
         """Iterates over all items, starting at `cursor` if given. `limit` is the page size, by default 100."""
@@ -391,8 +384,8 @@ class AsyncRedirects:
         self, *, if_none_match: str | Page[Redirect] | None = None, **query: Unpack[ListRedirectsQuery]
     ) -> Page[Redirect] | None:
         """Lists one page. Returns None if `if_none_match` is given and the page has not changed."""
-        page = await self._transport.read(api.list_redirects(query, if_none_match=etag_of(if_none_match)))
-        return None if page is None else page_of(page.items, page)
+        request = api.list_redirects(query, if_none_match=etag_of(if_none_match))
+        return await self._transport.read(redirects_request(request))
 
     async def all(self, **query: Unpack[ListRedirectsQuery]) -> AsyncIterator[Redirect]:
         """Iterates over all redirects, starting at `cursor` if given. `limit` is the page size, by default 100."""

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from ._errors import PostsApiError, error_from_response, no_response, unexpected_response
-from ._generated.models import LabelPage, Post, PostPage, RedirectPage
+from ._generated.models import Post
 from ._generated.types import Request
+from ._pages import Page
 
 T = TypeVar("T")
 
@@ -144,14 +145,13 @@ class Call(Generic[T]):
         return self._retry(no_response(self._line, cause), is_retryable, was_sent=was_sent)
 
     def _parse(self, response: httpx.Response) -> T:
-        if response.status_code == 204:
-            return self._request.parse(None)
         try:
-            result = self._request.parse(json.loads(response.content))
+            result = self._request.parse(None if response.status_code == 204 else json.loads(response.content))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise unexpected_response(self._line, response, error) from error
-        if isinstance(result, Post | PostPage | LabelPage | RedirectPage):
-            result.etag = response.headers.get("ETag")
+        versioned: Any = result
+        if isinstance(versioned, Post | Page):
+            versioned.etag = response.headers.get("ETag")
         return result
 
     def _is_retryable(self, error: PostsApiError) -> bool:

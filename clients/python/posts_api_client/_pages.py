@@ -1,17 +1,17 @@
 """Pages of lists, entity tags, and slugs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ._errors import PostsApiError
-from ._generated.models import LabelPage, Post, PostPage, RedirectPage
-from ._generated.types import Unset
+from ._generated.models import Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
+from ._generated.types import Request, Unset
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Page(Generic[T]):
     """A page of a list."""
 
@@ -24,26 +24,49 @@ class Page(Generic[T]):
     """The number of posts in the whole list. None unless the query sets `count`."""
     total_is_estimate: bool | None = None
     """Whether `total` is an estimate. None unless the query sets `count`."""
-    etag: str | None
+    etag: str | None = None
     """The `ETag` of the page, for `if_none_match`. None if a proxy removed the header."""
 
 
-def page_of(items: list[T], page: PostPage | LabelPage | RedirectPage) -> Page[T]:
-    """Returns a page with these items and the other fields of `page`."""
-    if not isinstance(page, PostPage):
-        return Page(items=items, next_cursor=page.next_cursor, etag=page.etag)
-    return Page(
-        items=items,
-        next_cursor=page.next_cursor,
-        prev_cursor=page.prev_cursor,
-        total=_none_if_unset(page.total),
-        total_is_estimate=_none_if_unset(page.total_is_estimate),
-        etag=page.etag,
-    )
+def posts_request(request: Request[PostPage], item_type: type[Post] | type[PostSummary]) -> Request[Page[Any]]:
+    """Returns a request for a page of posts or of summaries."""
+
+    def parse(data: Any) -> Page[Any]:
+        page = request.parse(data)
+        return Page(
+            items=[item_type.from_dict(item) for item in page.items],
+            next_cursor=page.next_cursor,
+            prev_cursor=page.prev_cursor,
+            total=None if isinstance(page.total, Unset) else page.total,
+            total_is_estimate=None if isinstance(page.total_is_estimate, Unset) else page.total_is_estimate,
+        )
+
+    view = "summary" if item_type is PostSummary else "full"
+    return replace(request, parse, {**request.params, "view": view})
 
 
-def _none_if_unset(value: U | Unset) -> U | None:
-    return None if isinstance(value, Unset) else value
+def labels_request(request: Request[LabelPage]) -> Request[Page[Label]]:
+    """Returns a request for a page of tags or of authors."""
+
+    def parse(data: Any) -> Page[Label]:
+        page = request.parse(data)
+        return Page(items=page.items, next_cursor=page.next_cursor)
+
+    return replace(request, parse, request.params)
+
+
+def redirects_request(request: Request[RedirectPage]) -> Request[Page[Redirect]]:
+    """Returns a request for a page of redirects."""
+
+    def parse(data: Any) -> Page[Redirect]:
+        page = request.parse(data)
+        return Page(items=page.items, next_cursor=page.next_cursor)
+
+    return replace(request, parse, request.params)
+
+
+def replace(request: Request[Any], parse: Callable[[Any], T], params: dict[str, Any]) -> Request[T]:
+    return Request(request.method, request.path, parse=parse, params=params, headers=request.headers)
 
 
 def etag_of(version: str | Post | Page[Any] | None) -> str | None:
@@ -54,8 +77,9 @@ def etag_of(version: str | Post | Page[Any] | None) -> str | None:
     if version is None or isinstance(version, str):
         return version
     if version.etag is None:
-        subject = f"post {version.id}" if isinstance(version, Post) else "this page"
-        raise ValueError(f"the ETag of {subject} is unknown; posts of a list or batch have none: read the post with get()")
+        if isinstance(version, Post):
+            raise ValueError(f"post {version.id} is from a list or a batch and has no ETag; read the post with get()")
+        raise ValueError("the page has no ETag")
     return version.etag
 
 

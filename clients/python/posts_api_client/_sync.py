@@ -32,7 +32,7 @@ from ._generated.models import (
     UpdatePost,
 )
 from ._generated.types import Request
-from ._pages import Page, checked_slug, etag_of, page_of
+from ._pages import Page, checked_slug, etag_of, labels_request, posts_request, redirects_request
 
 T = TypeVar("T")
 Full = Literal["full"]
@@ -187,12 +187,7 @@ class Posts:
         Returns None if `if_none_match` is given and the page has not changed.
         """
         request = api.list_posts(query, if_none_match=etag_of(if_none_match))
-        request.params["view"] = view
-        page = self._transport.read(request)
-        if page is None:
-            return None
-        item_type = PostSummary if view == "summary" else Post
-        return page_of([item_type.from_dict(item) for item in page.items], page)
+        return self._transport.read(posts_request(request, PostSummary if view == "summary" else Post))
 
     @overload
     def pages(self, *, view: Full = "full", **query: Unpack[ListPostsQuery]) -> Iterator[Page[Post]]: ...
@@ -354,8 +349,8 @@ class Labels:
         self, *, if_none_match: str | Page[Label] | None = None, **query: Unpack[ListTagsQuery]
     ) -> Page[Label] | None:
         """Lists one page. Returns None if `if_none_match` is given and the page has not changed."""
-        page = self._transport.read(self._operation(query, if_none_match=etag_of(if_none_match)))
-        return None if page is None else page_of(page.items, page)
+        request = self._operation(query, if_none_match=etag_of(if_none_match))
+        return self._transport.read(labels_request(request))
 
     def all(self, **query: Unpack[ListTagsQuery]) -> Iterator[Label]:
         """Iterates over all items, starting at `cursor` if given. `limit` is the page size, by default 100."""
@@ -385,8 +380,8 @@ class Redirects:
         self, *, if_none_match: str | Page[Redirect] | None = None, **query: Unpack[ListRedirectsQuery]
     ) -> Page[Redirect] | None:
         """Lists one page. Returns None if `if_none_match` is given and the page has not changed."""
-        page = self._transport.read(api.list_redirects(query, if_none_match=etag_of(if_none_match)))
-        return None if page is None else page_of(page.items, page)
+        request = api.list_redirects(query, if_none_match=etag_of(if_none_match))
+        return self._transport.read(redirects_request(request))
 
     def all(self, **query: Unpack[ListRedirectsQuery]) -> Iterator[Redirect]:
         """Iterates over all redirects, starting at `cursor` if given. `limit` is the page size, by default 100."""

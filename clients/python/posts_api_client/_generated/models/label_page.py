@@ -22,8 +22,6 @@ class LabelPage:
     next_cursor: str | None
     """The `cursor` of the next page. Null on the last page."""
 
-    etag: str | None = _attrs_field(default=None, init=False, eq=False)
-    """The `ETag` of the response. None if the response has none."""
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
     )

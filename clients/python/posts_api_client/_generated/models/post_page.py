@@ -29,8 +29,6 @@ class PostPage:
     total_is_estimate: bool | Unset = UNSET
     """Whether `total` is an estimate. Present only with `total`."""
 
-    etag: str | None = _attrs_field(default=None, init=False, eq=False)
-    """The `ETag` of the response. None if the response has none."""
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
     )

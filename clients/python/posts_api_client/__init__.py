@@ -5,7 +5,9 @@ from ._errors import KnownErrorCode, PostsApiError
 from ._generated.api import ListAuthorsQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
 from ._generated.models import (
     ApiKey,
+    ApiKeyRole,
     BatchItem,
+    BatchOnConflict,
     CreatedApiKey,
     CreatePost,
     FieldError,
@@ -21,8 +23,10 @@ from ._sync import PostsClient
 
 __all__ = [
     "ApiKey",
+    "ApiKeyRole",
     "AsyncPostsClient",
     "BatchItem",
+    "BatchOnConflict",
     "CreatePost",
     "CreatedApiKey",
     "FieldError",

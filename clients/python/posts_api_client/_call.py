@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -37,7 +36,7 @@ class Options:
 
     base_url: str
     api_key: str | None = field(repr=False)
-    timeout: float | None
+    timeout: float | httpx.Timeout | None
     """In seconds. None: the timeout of the HTTP client."""
     retries: int
     max_retry_delay: float
@@ -46,8 +45,13 @@ class Options:
 
     def __post_init__(self) -> None:
         """Validates the options here, so that the stack trace shows the invalid configuration."""
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+        try:
+            url = httpx.URL(self.base_url)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"base_url is not a URL: {error}") from error
+        if url.userinfo:
+            raise ValueError("base_url must not contain a user name or password; use headers or http_client")
+        if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
             raise ValueError(f'base_url must be a URL such as http://127.0.0.1:8080, not "{self.base_url}"')
         key = self.api_key
         if key is not None and not (key and key.isascii() and key.isprintable() and " " not in key):
@@ -55,7 +59,7 @@ class Options:
 
     def with_changes(
         self,
-        timeout: float | None,
+        timeout: float | httpx.Timeout | None,
         retries: int | None,
         max_retry_delay: float | None,
         headers: Mapping[str, str] | None,

@@ -68,7 +68,7 @@ class PostsClient:
         base_url: str,
         api_key: str | None = None,
         *,
-        timeout: float | None = None,
+        timeout: float | httpx.Timeout | None = None,
         retries: int = 3,
         max_retry_delay: float = 30.0,
         headers: Mapping[str, str] | None = None,
@@ -90,7 +90,7 @@ class PostsClient:
     def with_options(
         self,
         *,
-        timeout: float | None = None,
+        timeout: float | httpx.Timeout | None = None,
         retries: int | None = None,
         max_retry_delay: float | None = None,
         headers: Mapping[str, str] | None = None,
@@ -181,8 +181,8 @@ class Posts:
     ) -> Page[Any] | None:
         """Lists one page of posts, or of summaries with `view="summary"`, which have an `excerpt` but no `content`.
 
-        A page has `limit` posts (default 20, at most 100) and ends early at 8 MiB of content. By default, the list
-        contains the published posts.
+        `query` are the parameters in ListPostsQuery, which filter and sort the list. A page has `limit` posts (default
+        20, at most 100) and ends early at 8 MiB of content. By default, the list contains the published posts.
 
         Returns None if `if_none_match` is given and the page has not changed.
         """
@@ -263,8 +263,9 @@ class Posts:
     def create(self, *, idempotency_key: str | None = None, **post: Unpack[CreatePost]) -> Post:
         """Creates a post, which is a draft unless `published` is true. Requires a key with the role `editor`.
 
-        Within 24 hours, the service executes the request with an `idempotency_key` only once, and repeats its response.
-        By default, each call has a random key, which its retries repeat.
+        `post` are the fields in CreatePost, of which only `title` is required. Within 24 hours, the service executes
+        the request with an `idempotency_key` only once, and repeats its response. By default, each call has a random
+        key, which its retries repeat.
         """
         request = api.create_post(post, idempotency_key=idempotency_key or secrets.token_hex(16))
         return self._transport.send(request)
@@ -299,8 +300,9 @@ class Posts:
     ) -> Post:
         """Creates the post with this slug, or replaces it. Requires a key with the role `editor`.
 
-        Omitted fields get the values of a new post, so a published post becomes a draft unless `published` is true.
-        With `if_match`, the call only replaces this version. With `if_none_match="*"`, it never replaces a post.
+        `post` are the fields in PutPost. Omitted fields get the values of a new post, so a published post becomes a
+        draft unless `published` is true. With `if_match`, the call only replaces this version. With
+        `if_none_match="*"`, it never replaces a post.
         """
         request = api.put_post_by_slug(
             checked_slug(slug, "PUT"), post, if_match=etag_of(if_match), if_none_match=if_none_match
@@ -310,8 +312,9 @@ class Posts:
     def update(self, id: int, *, if_match: str | Post | None = None, **changes: Unpack[UpdatePost]) -> Post:
         """Updates a post. Omitted fields keep their values, and None clears a field. Requires the role `editor`.
 
-        `metadata` is a JSON Merge Patch: omitted members keep their values, and members that are None are removed. With
-        `if_match`, the call fails with `precondition_failed` (412) if the post is no longer this version.
+        `changes` are the fields in UpdatePost. `metadata` is a JSON Merge Patch: omitted members keep their values, and
+        members that are None are removed. With `if_match`, the call fails with `precondition_failed` (412) if the post
+        is no longer this version.
         """
         return self._transport.send(api.update_post(id, changes, if_match=etag_of(if_match)))
 

@@ -80,12 +80,19 @@ def test_body_contains_only_given_fields(connect: Connect, scripted: ScriptedSer
 
 
 @pytest.mark.parametrize(
-    "url", ["", "posts.example.org", "127.0.0.1:8080", "ftp://a", "http://", "/api", "http://a?b=c"]
+    "url",
+    ["", "posts.example.org", "127.0.0.1:8080", "ftp://a", "http://", "/api", "http://a?b=c", "http://a:b", "http://["],
 )
 def test_invalid_base_url(url: str) -> None:
     for client in (PostsClient, AsyncPostsClient):
-        with pytest.raises(ValueError, match="base_url must be a URL such as"):
+        with pytest.raises(ValueError, match="base_url (must be a URL such as|is not a URL)"):
             client(url)
+
+
+def test_password_in_the_base_url_is_rejected_and_not_shown() -> None:
+    with pytest.raises(ValueError, match="must not contain a user name or password") as raised:
+        PostsClient("http://user:hunter2@127.0.0.1:8080")
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a-key\n", "a key", "schlüssel"])

@@ -16,19 +16,8 @@ T = TypeVar("T", bound="ApiKey")
 class ApiKey:
     """An API key, without its secret."""
 
-    created_at: datetime.datetime
-
-    created_by: int | None
-    """The id of the key that created it. Null if it was created on the command line or with
-    `ADMIN_API_KEY`."""
-
-    expires_at: datetime.datetime | None
-    """When the key expires. Null if it does not expire."""
-
     id: int
-
-    last_used_on: datetime.date | None
-    """The date of last use, in UTC. Null if it was never used."""
+    """Unique identifier. The id of a revoked key is not used again."""
 
     name: str
     """What the key is used for."""
@@ -37,6 +26,19 @@ class ApiKey:
     """What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages
     API keys."""
 
+    created_at: datetime.datetime
+    """When the key was created."""
+
+    created_by: int | None
+    """The id of the key that created it. Null if it was created on the command line or with
+    `ADMIN_API_KEY`."""
+
+    expires_at: datetime.datetime | None
+    """When the key expires. Null if it does not expire."""
+
+    last_used_on: datetime.date | None
+    """The date of last use, in UTC. Null if it was never used."""
+
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
     )
@@ -44,6 +46,12 @@ class ApiKey:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
+        id = self.id
+
+        name = self.name
+
+        role: str = self.role
+
         created_at = self.created_at.isoformat()
 
         created_by: int | None
@@ -55,28 +63,22 @@ class ApiKey:
         else:
             expires_at = self.expires_at
 
-        id = self.id
-
         last_used_on: None | str
         if isinstance(self.last_used_on, datetime.date):
             last_used_on = self.last_used_on.isoformat()
         else:
             last_used_on = self.last_used_on
 
-        name = self.name
-
-        role: str = self.role
-
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
+                "id": id,
+                "name": name,
+                "role": role,
                 "created_at": created_at,
                 "created_by": created_by,
                 "expires_at": expires_at,
-                "id": id,
                 "last_used_on": last_used_on,
-                "name": name,
-                "role": role,
             }
         )
         return field_dict
@@ -85,6 +87,12 @@ class ApiKey:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         """Returns the object with the properties in `src_dict`, which is decoded JSON."""
         d = dict(src_dict)
+        id = d.pop("id")
+
+        name = d.pop("name")
+
+        role = check_api_key_role(d.pop("role"))
+
         created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
 
         def _parse_created_by(data: object) -> int | None:
@@ -109,8 +117,6 @@ class ApiKey:
 
         expires_at = _parse_expires_at(d.pop("expires_at"))
 
-        id = d.pop("id")
-
         def _parse_last_used_on(data: object) -> datetime.date | None:
             if data is None:
                 return data
@@ -126,18 +132,14 @@ class ApiKey:
 
         last_used_on = _parse_last_used_on(d.pop("last_used_on"))
 
-        name = d.pop("name")
-
-        role = check_api_key_role(d.pop("role"))
-
         api_key = cls(
+            id=id,
+            name=name,
+            role=role,
             created_at=created_at,
             created_by=created_by,
             expires_at=expires_at,
-            id=id,
             last_used_on=last_used_on,
-            name=name,
-            role=role,
         )
         api_key.additional_properties = d
         return api_key

@@ -12,4 +12,4 @@ class Batch(TypedDict):
 
     on_conflict: NotRequired[BatchOnConflict]
     """What happens to a post whose slug is in use: `error` rejects the whole batch, `skip` leaves the
-    existing post unchanged, and `replace` replaces it."""
+    existing post unchanged, and `replace` replaces it. If omitted, the batch is rejected."""

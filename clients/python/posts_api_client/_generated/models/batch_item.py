@@ -19,12 +19,12 @@ T = TypeVar("T", bound="BatchItem")
 class BatchItem:
     """The outcome of one post in a batch."""
 
-    post: Post
-    """A post."""
-
     result: BatchItemResult
     """`created`, `skipped` because the slug is in use, `replaced`, or `unchanged` because the post had all
     the values already."""
+
+    post: Post
+    """A post."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
@@ -33,15 +33,15 @@ class BatchItem:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
-        post = self.post.to_dict()
-
         result: str = self.result
+
+        post = self.post.to_dict()
 
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
-                "post": post,
                 "result": result,
+                "post": post,
             }
         )
         return field_dict
@@ -52,13 +52,13 @@ class BatchItem:
         from ..models.post import Post
 
         d = dict(src_dict)
-        post = Post.from_dict(d.pop("post"))
-
         result = check_batch_item_result(d.pop("result"))
 
+        post = Post.from_dict(d.pop("post"))
+
         batch_item = cls(
-            post=post,
             result=result,
+            post=post,
         )
         batch_item.additional_properties = d
         return batch_item

@@ -16,7 +16,18 @@ T = TypeVar("T", bound="CreatedApiKey")
 class CreatedApiKey:
     """A new API key, with its secret."""
 
+    id: int
+    """Unique identifier. The id of a revoked key is not used again."""
+
+    name: str
+    """What the key is used for."""
+
+    role: ApiKeyRole
+    """What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages
+    API keys."""
+
     created_at: datetime.datetime
+    """When the key was created."""
 
     created_by: int | None
     """The id of the key that created it. Null if it was created on the command line or with
@@ -25,17 +36,8 @@ class CreatedApiKey:
     expires_at: datetime.datetime | None
     """When the key expires. Null if it does not expire."""
 
-    id: int
-
     last_used_on: datetime.date | None
     """The date of last use, in UTC. Null if it was never used."""
-
-    name: str
-    """What the key is used for."""
-
-    role: ApiKeyRole
-    """What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages
-    API keys."""
 
     key: str
     """The secret. It is stored only as a hash, and cannot be retrieved again."""
@@ -47,6 +49,12 @@ class CreatedApiKey:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
+        id = self.id
+
+        name = self.name
+
+        role: str = self.role
+
         created_at = self.created_at.isoformat()
 
         created_by: int | None
@@ -58,30 +66,24 @@ class CreatedApiKey:
         else:
             expires_at = self.expires_at
 
-        id = self.id
-
         last_used_on: None | str
         if isinstance(self.last_used_on, datetime.date):
             last_used_on = self.last_used_on.isoformat()
         else:
             last_used_on = self.last_used_on
 
-        name = self.name
-
-        role: str = self.role
-
         key = self.key
 
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
+                "id": id,
+                "name": name,
+                "role": role,
                 "created_at": created_at,
                 "created_by": created_by,
                 "expires_at": expires_at,
-                "id": id,
                 "last_used_on": last_used_on,
-                "name": name,
-                "role": role,
                 "key": key,
             }
         )
@@ -91,6 +93,12 @@ class CreatedApiKey:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         """Returns the object with the properties in `src_dict`, which is decoded JSON."""
         d = dict(src_dict)
+        id = d.pop("id")
+
+        name = d.pop("name")
+
+        role = check_api_key_role(d.pop("role"))
+
         created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
 
         def _parse_created_by(data: object) -> int | None:
@@ -115,8 +123,6 @@ class CreatedApiKey:
 
         expires_at = _parse_expires_at(d.pop("expires_at"))
 
-        id = d.pop("id")
-
         def _parse_last_used_on(data: object) -> datetime.date | None:
             if data is None:
                 return data
@@ -132,20 +138,16 @@ class CreatedApiKey:
 
         last_used_on = _parse_last_used_on(d.pop("last_used_on"))
 
-        name = d.pop("name")
-
-        role = check_api_key_role(d.pop("role"))
-
         key = d.pop("key")
 
         created_api_key = cls(
+            id=id,
+            name=name,
+            role=role,
             created_at=created_at,
             created_by=created_by,
             expires_at=expires_at,
-            id=id,
             last_used_on=last_used_on,
-            name=name,
-            role=role,
             key=key,
         )
         created_api_key.additional_properties = d

@@ -13,14 +13,14 @@ T = TypeVar("T", bound="FieldError")
 class FieldError:
     """An error in a field of the request body."""
 
+    pointer: str
+    """The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself."""
+
     code: str
-    """A stable error code for programs."""
+    """The stable name of the error, for programs. Later versions may add codes."""
 
     detail: str
     """A message for people that states what the value must be."""
-
-    pointer: str
-    """The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
@@ -29,18 +29,18 @@ class FieldError:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
+        pointer = self.pointer
+
         code = self.code
 
         detail = self.detail
 
-        pointer = self.pointer
-
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
+                "pointer": pointer,
                 "code": code,
                 "detail": detail,
-                "pointer": pointer,
             }
         )
         return field_dict
@@ -49,16 +49,16 @@ class FieldError:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         """Returns the object with the properties in `src_dict`, which is decoded JSON."""
         d = dict(src_dict)
+        pointer = d.pop("pointer")
+
         code = d.pop("code")
 
         detail = d.pop("detail")
 
-        pointer = d.pop("pointer")
-
         field_error = cls(
+            pointer=pointer,
             code=code,
             detail=detail,
-            pointer=pointer,
         )
         field_error.additional_properties = d
         return field_error

@@ -18,6 +18,7 @@ class LabelPage:
     """A page of tags or authors."""
 
     items: list[Label]
+    """The names, in the order of the list."""
 
     next_cursor: str | None
     """The `cursor` of the next page. Null on the last page."""

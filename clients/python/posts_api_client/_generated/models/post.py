@@ -14,20 +14,23 @@ T = TypeVar("T", bound="Post")
 class Post:
     """A post."""
 
-    authors: list[str]
-    """The names of the authors, in order."""
+    id: int
+    """Unique identifier. The id of a deleted post is not used again."""
 
-    content: str | None
-    """The text, in any markup. Null if the post has no content."""
+    slug: str
+    """The name of the post in URLs. Unique among all posts, including drafts."""
 
-    created_at: datetime.datetime
-    """When the post was created."""
+    title: str
+    """The title, without leading or trailing whitespace."""
 
     description: str | None
     """A summary in one line, for cards and search engines. Null if there is none."""
 
-    id: int
-    """Unique identifier. The id of a deleted post is not used again."""
+    tags: list[str]
+    """The tags, in order."""
+
+    authors: list[str]
+    """The names of the authors, in order."""
 
     image: str | None
     """An `https:` or `http:` URL, or an absolute path. Null if the post has no image."""
@@ -37,6 +40,9 @@ class Post:
 
     metadata: dict[str, Any]
     """Other values that clients store with the post. They are neither searched nor filtered."""
+
+    content: str | None
+    """The text, in any markup. Null if the post has no content."""
 
     published: bool
     """Whether the post is public. A post that is not published is a draft."""
@@ -48,14 +54,8 @@ class Post:
     scheduled_for: datetime.datetime | None
     """When the service will publish the post. Null if no publication is scheduled."""
 
-    slug: str
-    """The name of the post in URLs. Unique among all posts, including drafts."""
-
-    tags: list[str]
-    """The tags, in order."""
-
-    title: str
-    """The title, without leading or trailing whitespace."""
+    created_at: datetime.datetime
+    """When the post was created."""
 
     updated_at: datetime.datetime
     """When the post was last changed. Equal to `created_at` until the first change."""
@@ -72,17 +72,18 @@ class Post:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
-        authors = self.authors
+        id = self.id
 
-        content: None | str
-        content = self.content
+        slug = self.slug
 
-        created_at = self.created_at.isoformat()
+        title = self.title
 
         description: None | str
         description = self.description
 
-        id = self.id
+        tags = self.tags
+
+        authors = self.authors
 
         image: None | str
         image = self.image
@@ -91,6 +92,9 @@ class Post:
         image_alt = self.image_alt
 
         metadata = self.metadata
+
+        content: None | str
+        content = self.content
 
         published = self.published
 
@@ -106,11 +110,7 @@ class Post:
         else:
             scheduled_for = self.scheduled_for
 
-        slug = self.slug
-
-        tags = self.tags
-
-        title = self.title
+        created_at = self.created_at.isoformat()
 
         updated_at = self.updated_at.isoformat()
 
@@ -119,20 +119,20 @@ class Post:
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
-                "authors": authors,
-                "content": content,
-                "created_at": created_at,
-                "description": description,
                 "id": id,
+                "slug": slug,
+                "title": title,
+                "description": description,
+                "tags": tags,
+                "authors": authors,
                 "image": image,
                 "image_alt": image_alt,
                 "metadata": metadata,
+                "content": content,
                 "published": published,
                 "published_at": published_at,
                 "scheduled_for": scheduled_for,
-                "slug": slug,
-                "tags": tags,
-                "title": title,
+                "created_at": created_at,
                 "updated_at": updated_at,
                 "version": version,
             }
@@ -143,16 +143,11 @@ class Post:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         """Returns the object with the properties in `src_dict`, which is decoded JSON."""
         d = dict(src_dict)
-        authors = cast(list[str], d.pop("authors"))
+        id = d.pop("id")
 
-        def _parse_content(data: object) -> None | str:
-            if data is None:
-                return data
-            return cast(None | str, data)
+        slug = d.pop("slug")
 
-        content = _parse_content(d.pop("content"))
-
-        created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
+        title = d.pop("title")
 
         def _parse_description(data: object) -> None | str:
             if data is None:
@@ -161,7 +156,9 @@ class Post:
 
         description = _parse_description(d.pop("description"))
 
-        id = d.pop("id")
+        tags = cast(list[str], d.pop("tags"))
+
+        authors = cast(list[str], d.pop("authors"))
 
         def _parse_image(data: object) -> None | str:
             if data is None:
@@ -178,6 +175,13 @@ class Post:
         image_alt = _parse_image_alt(d.pop("image_alt"))
 
         metadata = d.pop("metadata")
+
+        def _parse_content(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        content = _parse_content(d.pop("content"))
 
         published = d.pop("published")
 
@@ -211,31 +215,27 @@ class Post:
 
         scheduled_for = _parse_scheduled_for(d.pop("scheduled_for"))
 
-        slug = d.pop("slug")
-
-        tags = cast(list[str], d.pop("tags"))
-
-        title = d.pop("title")
+        created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
 
         updated_at = datetime.datetime.fromisoformat(d.pop("updated_at"))
 
         version = d.pop("version")
 
         post = cls(
-            authors=authors,
-            content=content,
-            created_at=created_at,
-            description=description,
             id=id,
+            slug=slug,
+            title=title,
+            description=description,
+            tags=tags,
+            authors=authors,
             image=image,
             image_alt=image_alt,
             metadata=metadata,
+            content=content,
             published=published,
             published_at=published_at,
             scheduled_for=scheduled_for,
-            slug=slug,
-            tags=tags,
-            title=title,
+            created_at=created_at,
             updated_at=updated_at,
             version=version,
         )

@@ -16,6 +16,7 @@ class PostPage:
     """A page of posts."""
 
     items: list[Any]
+    """The posts, in the order of the list."""
 
     next_cursor: str | None
     """The `cursor` of the next page. Null on the last page."""

@@ -14,17 +14,23 @@ T = TypeVar("T", bound="PostSummary")
 class PostSummary:
     """A post without its content, as lists return it with `view=summary`."""
 
-    authors: list[str]
-    """The names of the authors, in order."""
+    id: int
+    """Unique identifier. The id of a deleted post is not used again."""
 
-    created_at: datetime.datetime
-    """When the post was created."""
+    slug: str
+    """The name of the post in URLs. Unique among all posts, including drafts."""
+
+    title: str
+    """The title, without leading or trailing whitespace."""
 
     description: str | None
     """A summary in one line, for cards and search engines. Null if there is none."""
 
-    id: int
-    """Unique identifier. The id of a deleted post is not used again."""
+    tags: list[str]
+    """The tags, in order."""
+
+    authors: list[str]
+    """The names of the authors, in order."""
 
     image: str | None
     """An `https:` or `http:` URL, or an absolute path. Null if the post has no image."""
@@ -34,6 +40,11 @@ class PostSummary:
 
     metadata: dict[str, Any]
     """Other values that clients store with the post. They are neither searched nor filtered."""
+
+    excerpt: str
+    """The description if there is one. Otherwise the beginning of the content as plain text, without
+    headings, code blocks, and images: at most 200 characters. That text ends with `…` if and only if it
+    was cut: it is longer, or the content is longer than 4096 bytes."""
 
     published: bool
     """Whether the post is public. A post that is not published is a draft."""
@@ -45,25 +56,14 @@ class PostSummary:
     scheduled_for: datetime.datetime | None
     """When the service will publish the post. Null if no publication is scheduled."""
 
-    slug: str
-    """The name of the post in URLs. Unique among all posts, including drafts."""
-
-    tags: list[str]
-    """The tags, in order."""
-
-    title: str
-    """The title, without leading or trailing whitespace."""
+    created_at: datetime.datetime
+    """When the post was created."""
 
     updated_at: datetime.datetime
     """When the post was last changed. Equal to `created_at` until the first change."""
 
     version: int
     """The number of the current version: 1 at creation, incremented by every change."""
-
-    excerpt: str
-    """The description if there is one. Otherwise the beginning of the content as plain text, without
-    headings, code blocks, and images: at most 200 characters. That text ends with `…` if and only if it
-    was cut: it is longer, or the content is longer than 4096 bytes."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
@@ -72,14 +72,18 @@ class PostSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
-        authors = self.authors
+        id = self.id
 
-        created_at = self.created_at.isoformat()
+        slug = self.slug
+
+        title = self.title
 
         description: None | str
         description = self.description
 
-        id = self.id
+        tags = self.tags
+
+        authors = self.authors
 
         image: None | str
         image = self.image
@@ -88,6 +92,8 @@ class PostSummary:
         image_alt = self.image_alt
 
         metadata = self.metadata
+
+        excerpt = self.excerpt
 
         published = self.published
 
@@ -103,37 +109,31 @@ class PostSummary:
         else:
             scheduled_for = self.scheduled_for
 
-        slug = self.slug
-
-        tags = self.tags
-
-        title = self.title
+        created_at = self.created_at.isoformat()
 
         updated_at = self.updated_at.isoformat()
 
         version = self.version
 
-        excerpt = self.excerpt
-
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
-                "authors": authors,
-                "created_at": created_at,
-                "description": description,
                 "id": id,
+                "slug": slug,
+                "title": title,
+                "description": description,
+                "tags": tags,
+                "authors": authors,
                 "image": image,
                 "image_alt": image_alt,
                 "metadata": metadata,
+                "excerpt": excerpt,
                 "published": published,
                 "published_at": published_at,
                 "scheduled_for": scheduled_for,
-                "slug": slug,
-                "tags": tags,
-                "title": title,
+                "created_at": created_at,
                 "updated_at": updated_at,
                 "version": version,
-                "excerpt": excerpt,
             }
         )
         return field_dict
@@ -142,9 +142,11 @@ class PostSummary:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         """Returns the object with the properties in `src_dict`, which is decoded JSON."""
         d = dict(src_dict)
-        authors = cast(list[str], d.pop("authors"))
+        id = d.pop("id")
 
-        created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
+        slug = d.pop("slug")
+
+        title = d.pop("title")
 
         def _parse_description(data: object) -> None | str:
             if data is None:
@@ -153,7 +155,9 @@ class PostSummary:
 
         description = _parse_description(d.pop("description"))
 
-        id = d.pop("id")
+        tags = cast(list[str], d.pop("tags"))
+
+        authors = cast(list[str], d.pop("authors"))
 
         def _parse_image(data: object) -> None | str:
             if data is None:
@@ -170,6 +174,8 @@ class PostSummary:
         image_alt = _parse_image_alt(d.pop("image_alt"))
 
         metadata = d.pop("metadata")
+
+        excerpt = d.pop("excerpt")
 
         published = d.pop("published")
 
@@ -203,35 +209,29 @@ class PostSummary:
 
         scheduled_for = _parse_scheduled_for(d.pop("scheduled_for"))
 
-        slug = d.pop("slug")
-
-        tags = cast(list[str], d.pop("tags"))
-
-        title = d.pop("title")
+        created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
 
         updated_at = datetime.datetime.fromisoformat(d.pop("updated_at"))
 
         version = d.pop("version")
 
-        excerpt = d.pop("excerpt")
-
         post_summary = cls(
-            authors=authors,
-            created_at=created_at,
-            description=description,
             id=id,
+            slug=slug,
+            title=title,
+            description=description,
+            tags=tags,
+            authors=authors,
             image=image,
             image_alt=image_alt,
             metadata=metadata,
+            excerpt=excerpt,
             published=published,
             published_at=published_at,
             scheduled_for=scheduled_for,
-            slug=slug,
-            tags=tags,
-            title=title,
+            created_at=created_at,
             updated_at=updated_at,
             version=version,
-            excerpt=excerpt,
         )
         post_summary.additional_properties = d
         return post_summary

@@ -19,23 +19,24 @@ T = TypeVar("T", bound="Problem")
 class Problem:
     """An error, as `application/problem+json` (RFC 9457)."""
 
-    code: str
-    """The stable name of the error. Branch on this member."""
-
-    detail: str
-    """What went wrong in this request."""
-
-    request_id: str
-    """The id of the request, as in the `X-Request-Id` header and in the log of the service."""
-
-    status: int
-    """The HTTP status code."""
+    type_: str
+    """The URL of an explanation, relative to the service."""
 
     title: str
     """A summary of the kind of error. Does not vary between occurrences."""
 
-    type_: str
-    """The URL of an explanation, relative to the service."""
+    status: int
+    """The HTTP status code."""
+
+    detail: str
+    """What went wrong in this request."""
+
+    code: str
+    """The stable name of the error. Branch on this member. Later versions may add codes: treat an unknown
+    one by its `status`."""
+
+    request_id: str
+    """The id of the request, as in the `X-Request-Id` header and in the log of the service."""
 
     errors: list[FieldError] | Unset = UNSET
     """The invalid fields: every one for `validation_failed`, the slugs in use for `slug_taken` of a batch."""
@@ -47,17 +48,17 @@ class Problem:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as it is in the JSON of the API."""
-        code = self.code
-
-        detail = self.detail
-
-        request_id = self.request_id
-
-        status = self.status
+        type_ = self.type_
 
         title = self.title
 
-        type_ = self.type_
+        status = self.status
+
+        detail = self.detail
+
+        code = self.code
+
+        request_id = self.request_id
 
         errors: list[Any] | Unset = UNSET
         if not isinstance(self.errors, Unset):
@@ -69,12 +70,12 @@ class Problem:
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
-                "code": code,
-                "detail": detail,
-                "request_id": request_id,
-                "status": status,
-                "title": title,
                 "type": type_,
+                "title": title,
+                "status": status,
+                "detail": detail,
+                "code": code,
+                "request_id": request_id,
             }
         )
         if errors is not UNSET:
@@ -87,17 +88,17 @@ class Problem:
         from ..models.field_error import FieldError
 
         d = dict(src_dict)
-        code = d.pop("code")
-
-        detail = d.pop("detail")
-
-        request_id = d.pop("request_id")
-
-        status = d.pop("status")
+        type_ = d.pop("type")
 
         title = d.pop("title")
 
-        type_ = d.pop("type")
+        status = d.pop("status")
+
+        detail = d.pop("detail")
+
+        code = d.pop("code")
+
+        request_id = d.pop("request_id")
 
         _errors = d.pop("errors", UNSET)
         errors: list[FieldError] | Unset = UNSET
@@ -109,12 +110,12 @@ class Problem:
                 errors.append(errors_item)
 
         problem = cls(
-            code=code,
-            detail=detail,
-            request_id=request_id,
-            status=status,
-            title=title,
             type_=type_,
+            title=title,
+            status=status,
+            detail=detail,
+            code=code,
+            request_id=request_id,
             errors=errors,
         )
         problem.additional_properties = d

@@ -8,17 +8,17 @@ class PutPost(TypedDict):
     title: str
     """The title: 1 to 200 characters. Leading and trailing whitespace is removed."""
 
-    authors: NotRequired[list[str] | None]
-    """The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items
-    must not be equal except for ASCII case. Null means no items."""
-
-    content: NotRequired[str | None]
-    """The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has
-    no content."""
-
     description: NotRequired[str | None]
     """A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing
     whitespace is removed."""
+
+    tags: NotRequired[list[str] | None]
+    """The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal
+    except for ASCII case. Null means no items."""
+
+    authors: NotRequired[list[str] | None]
+    """The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items
+    must not be equal except for ASCII case. Null means no items."""
 
     image: NotRequired[str | None]
     """An `https:` or `http:` URL, or a path that begins with one slash."""
@@ -31,9 +31,9 @@ class PutPost(TypedDict):
     objects and arrays. Names have 1 to 100 characters. Members that are null are removed. Null means no
     values."""
 
+    content: NotRequired[str | None]
+    """The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has
+    no content."""
+
     published: NotRequired[bool]
     """Whether the post is public. If omitted, the post is a draft, even if it replaces a published post."""
-
-    tags: NotRequired[list[str] | None]
-    """The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal
-    except for ASCII case. Null means no items."""

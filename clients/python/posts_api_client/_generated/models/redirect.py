@@ -16,11 +16,11 @@ class Redirect:
     from_: str
     """The old slug."""
 
-    id: int
-    """The id of the post."""
-
     to: str
     """The present slug of the post."""
+
+    id: int
+    """The id of the post."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
@@ -31,16 +31,16 @@ class Redirect:
         """Returns the object as it is in the JSON of the API."""
         from_ = self.from_
 
-        id = self.id
-
         to = self.to
+
+        id = self.id
 
         field_dict: dict[str, Any] = dict(self.additional_properties)
         field_dict.update(
             {
                 "from": from_,
-                "id": id,
                 "to": to,
+                "id": id,
             }
         )
         return field_dict
@@ -51,14 +51,14 @@ class Redirect:
         d = dict(src_dict)
         from_ = d.pop("from")
 
-        id = d.pop("id")
-
         to = d.pop("to")
+
+        id = d.pop("id")
 
         redirect = cls(
             from_=from_,
-            id=id,
             to=to,
+            id=id,
         )
         redirect.additional_properties = d
         return redirect

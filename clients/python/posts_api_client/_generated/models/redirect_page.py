@@ -18,6 +18,7 @@ class RedirectPage:
     """A page of redirects."""
 
     items: list[Redirect]
+    """The redirects, in alphabetical order of the old slugs."""
 
     next_cursor: str | None
     """The `cursor` of the next page. Null on the last page."""

@@ -14,20 +14,21 @@ class ListPostsQuery(TypedDict, total=False):
     """The query parameters of `list_posts`."""
 
     limit: int
-    """The maximum number of posts on the page. A page also ends at 8 MiB of content, without an API key at
-    1 MiB."""
+    """The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of
+    content, without an API key at 1 MiB."""
 
     cursor: str
     """`next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count`
     may differ from the request that returned it."""
 
     sort: ListPostsSort
-    """The order of the posts; `-` means descending. Posts with equal values are ordered by id. `relevance`
-    requires `q`, and is the default with it: posts whose title contains all words come first, then the
-    newest."""
+    """The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted,
+    the order is `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title
+    contains all words come first, then the newest."""
 
     published: ListPostsPublished | bool
-    """`false` lists drafts, `any` lists drafts and published posts. Both require an API key."""
+    """`true` lists published posts, `false` lists drafts, and `any` lists both. If omitted, the list has
+    published posts. `false` and `any` require an API key."""
 
     slug: list[str] | str
     """Returns only posts with one of these slugs. Can be repeated up to 100 times."""
@@ -58,8 +59,9 @@ class ListPostsQuery(TypedDict, total=False):
     words, of which at most 4 are prefixes."""
 
     count: ListPostsCount
-    """Adds `total` and `total_is_estimate` to the response. `estimated` is exact up to 10,000 posts and
-    costs less. Without an API key, `exact` is exact up to 100,000 posts, and an estimate above."""
+    """`exact` and `estimated` add `total` and `total_is_estimate` to the response; `none`, or no value,
+    does not. `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is
+    exact up to 100,000 posts, and an estimate above."""
 
 
 def list_posts(

@@ -8,10 +8,12 @@ class ListRedirectsQuery(TypedDict, total=False):
     """The query parameters of `list_redirects`."""
 
     limit: int
-    """The maximum number of redirects on the page."""
+    """The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of
+    content, without an API key at 1 MiB."""
 
     cursor: str
-    """`next_cursor` of another page."""
+    """`next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count`
+    may differ from the request that returned it."""
 
 
 def list_redirects(

@@ -9,15 +9,16 @@ class ListTagsQuery(TypedDict, total=False):
     """The query parameters of `list_tags`."""
 
     limit: int
-    """The maximum number of names on the page."""
+    """The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of
+    content, without an API key at 1 MiB."""
 
     cursor: str
-    """`next_cursor` of the previous page of the same list. Only `limit` may differ from the request that
-    returned it."""
+    """`next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count`
+    may differ from the request that returned it."""
 
     sort: ListTagsSort
     """The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name
-    that most published posts have."""
+    that most published posts have. If omitted, the order is `name`."""
 
     q: str
     """Returns only names that begin with this text, without regard to ASCII case."""

@@ -75,18 +75,19 @@ function reinstall() {
 }
 
 function run(binary, args) {
-  if (process.execve) {
+  const isNpx = process.env.npm_command === "exec";
+  if (process.execve && !isNpx) {
     // Replaces this process, so that the binary receives each signal once and its exit status is passed on. The function
     // is experimental, and would print a warning.
     process.emitWarning = () => {};
     process.execve(binary, [binary, ...args], process.env);
   }
-  runAsChild(binary, args);
+  runAsChild(binary, args, isNpx);
 }
 
-// For Node.js before 22.15 and other runtimes. A signal to the process group, such as Ctrl-C, reaches the binary twice:
-// directly, and from here. The service ignores the second SIGINT.
-function runAsChild(binary, args) {
+// For npx, for Node.js before 22.15, and for other runtimes. A signal to the process group, such as Ctrl-C, reaches the
+// binary twice: directly, and from here. The service ignores the second SIGINT.
+function runAsChild(binary, args, isNpx) {
   const child = require("node:child_process").spawn(binary, args, { stdio: "inherit" });
   const signals = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
@@ -97,6 +98,17 @@ function runAsChild(binary, args) {
     for (const name of signals) process.removeAllListeners(name);
     process.kill(process.pid, signal);
   });
+  if (isNpx) stopWithParent(child);
+}
+
+// On SIGTERM, npx ends the shell that has started this process, but does not pass the signal on.
+function stopWithParent(child) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    child.kill("SIGTERM");
+  }, 200);
 }
 
 function fail(...lines) {

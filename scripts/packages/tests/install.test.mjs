@@ -26,8 +26,8 @@ async function directory(name) {
   return path;
 }
 
-/** Starts the service, waits for its first response, and stops it with SIGTERM. */
-async function serves(name, program, args, env = {}) {
+/** Starts the service, waits for its first response, stops it, and returns how the program ended. */
+async function serves(name, program, args, { env, stop = (service) => service.kill('SIGTERM') } = {}) {
   const port = await freePort();
   const settings = { PORT: String(port), DATABASE_URL: 'sqlite://posts.db', SHUTDOWN_GRACE: '0' };
   const service = start(program, args, { cwd: await directory(name), env: { ...env, ...settings } });
@@ -38,7 +38,7 @@ async function serves(name, program, args, env = {}) {
     return status(url);
   });
   assert.equal(first, 200);
-  service.kill('SIGTERM');
+  stop(service);
   await service.ended;
   // Programs between this test and the service may end first.
   await waitFor('the end of the service', async () => ((await status(url)) === undefined ? true : undefined));
@@ -59,7 +59,9 @@ suite('npm', () => {
     await writeFile(userconfig, `registry=${registry.url}\n//${new URL(registry.url).host}/:_authToken=test\n`);
     env = { npm_config_userconfig: userconfig, npm_config_cache: await directory('npm/cache'), npm_config_audit: 'false' };
     for (const pattern of [/^posts-api-cli-/, /^posts-api-\d/]) {
-      await succeed('npm', ['publish', await packageFile('npm', pattern)], { env });
+      // Its own cache, because npm would install what it has published without a download.
+      const cache = { npm_config_cache: await directory('npm/cache-publish') };
+      await succeed('npm', ['publish', await packageFile('npm', pattern)], { env: { ...env, ...cache } });
     }
   });
   after(() => registry.close());
@@ -67,8 +69,13 @@ suite('npm', () => {
   test('npx runs the service until SIGTERM', async () => {
     const cwd = await directory('npx');
     assert.equal(await succeed('npx', ['--yes', 'posts-api', '--version'], { cwd, env }), `posts-api ${VERSION}\n`);
-    assert.deepEqual(registry.downloads.length, 2, 'npx downloads one package per platform only');
-    await serves('npx', 'npx', ['--yes', 'posts-api'], env);
+    assert.equal(registry.downloads.length, 2, 'npx downloads one package per platform only');
+    await serves('npx', 'npx', ['--yes', 'posts-api'], { env });
+  });
+
+  test('npx runs the service until Ctrl-C', async () => {
+    // A terminal sends the signal to all processes of the group.
+    await serves('npx', 'npx', ['--yes', 'posts-api'], { env, stop: ({ pid }) => process.kill(-pid, 'SIGINT') });
   });
 
   test('npx without optional dependencies prints a command that works', async () => {

@@ -11,13 +11,16 @@ export async function run(program, args, options = {}) {
   return { ...(await child.ended), output: child.output() };
 }
 
-/** Starts a program. Its environment has none of npm's variables, except those in `env`. */
+/**
+ * Starts a program in a process group of its own. Its environment has none of npm's variables, except those in `env`.
+ */
 export function start(program, args, { cwd, env = {} } = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_TEST|^NODE_OPTIONS$/i.test(name));
   const child = spawn(program, args, {
     cwd,
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));

@@ -175,6 +175,7 @@ pub(crate) fn put(PutResult { post, is_new }: PutResult) -> Result<Representatio
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchResponse {
     /// One item for each post of the request, in the same order.
+    #[schema(min_items = 1, max_items = 500)]
     pub items: Vec<BatchItem>,
 }
 

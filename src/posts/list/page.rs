@@ -16,6 +16,7 @@ use crate::resource::paging;
 
 /// A page of posts.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!(examples::full_page()), json!(examples::summary_page())))]
 pub struct PostPage {
     /// The posts, in the order of the list.
     #[schema(max_items = 100)]

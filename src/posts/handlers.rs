@@ -38,10 +38,6 @@ use crate::routing::Role;
                 ("ETag"),
                 ("Link"),
             ),
-            examples(
-                ("full" = (summary = "With `view=full`", value = json!(examples::full_page()))),
-                ("summary" = (summary = "With `view=summary` and `count=exact`", value = json!(examples::summary_page()))),
-            ),
         ),
     ),
 )]

@@ -38,6 +38,10 @@ use crate::routing::Role;
                 ("ETag" = String, description = "For `If-None-Match`"),
                 ("Link" = String, description = "The first, next, and previous pages (RFC 8288)"),
             ),
+            examples(
+                ("full" = (summary = "With `view=full`", value = json!(examples::full_page()))),
+                ("summary" = (summary = "With `view=summary` and `count=exact`", value = json!(examples::summary_page()))),
+            ),
         ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),

@@ -7,7 +7,6 @@ use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::posts::examples;
 use crate::posts::list::ListPage;
 use crate::posts::list::count::Total;
 use crate::posts::list::params::ListRequest;

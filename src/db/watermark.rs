@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How long a poll stays valid. While the poller cannot reach the database, a failover to another server may happen, on
 /// which positions up to the watermark may be assigned again.
-const TTL: Duration = Duration::from_secs(1);
+const TTL: Duration = Duration::from_secs(2);
 
 /// The position up to which the log was complete at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 DROP TRIGGER posts_log_delete;
+DROP TRIGGER posts_log_move;
 DROP TRIGGER posts_log_update;
 DROP TRIGGER posts_log_insert;
 DROP TRIGGER posts_set_version;

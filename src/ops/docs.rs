@@ -57,7 +57,7 @@ pub async fn get_openapi(document: web::Data<Document>) -> HttpResponse {
 ///
 /// Renders the OpenAPI document with Swagger UI, which can also send requests.
 #[utoipa::path(
-    get, path = "/docs", tag = "operations",
+    get, path = "/docs", tag = "operations", extensions(("x-internal" = json!(true))),
     responses((status = 200, description = "The documentation page", body = String, content_type = "text/html")),
 )]
 pub fn get_docs() -> Ready<Result<HttpResponse, ApiError>> {
@@ -68,7 +68,7 @@ pub fn get_docs() -> Ready<Result<HttpResponse, ApiError>> {
 ///
 /// The styles, scripts, and icons of Swagger UI.
 #[utoipa::path(
-    get, path = "/docs/{name}", tag = "operations",
+    get, path = "/docs/{name}", tag = "operations", extensions(("x-internal" = json!(true))),
     params(("name" = String, Path, description = "The name of the file", example = "swagger-ui.css")),
     responses((
         status = 200, description = "The file",

@@ -4,6 +4,7 @@ mod label_plans;
 mod large_lists;
 mod model_check;
 mod pagination;
+mod query_parameters;
 pub(crate) mod query_plans;
 mod search;
 mod views_and_counts;

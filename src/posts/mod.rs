@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod batch;
+pub mod changes;
 mod column_text;
 pub mod errors;
 pub mod etag;

@@ -47,8 +47,8 @@ class PostsClient:
     writes and drafts.
 
     `timeout` limits each wait for the network, in seconds; by default, it is the timeout of `http_client`, or 30. The
-    client retries transient failures up to `retries` times. If it would have to wait longer than `max_retry_delay`
-    seconds, it does not retry. `headers` are added to each request.
+    client retries transient failures up to `retries` times, and waits at most `max_retry_delay` seconds before a retry.
+    `headers` are added to each request.
 
     `http_client` sends the requests, for example through a proxy. The caller closes it. By default, the client creates
     one, and closes it.
@@ -74,7 +74,7 @@ class PostsClient:
         headers: Mapping[str, str] | None = None,
         http_client: httpx.Client | None = None,
     ) -> None:
-        self._options = Options(base_url, api_key, timeout, retries, max_retry_delay, dict(headers or {}))
+        self._options = Options(base_url, api_key, timeout, retries, max_retry_delay, httpx.Headers(headers))
         self._owns_http_client = http_client is None
         self._http_client = http_client or httpx.Client(timeout=DEFAULT_TIMEOUT, headers={"User-Agent": USER_AGENT})
         self._add_resources()

@@ -201,6 +201,5 @@ def encode(value: object) -> Any:
             raise ValueError(f"{value!r} has no time zone; use for example datetime.now(timezone.utc)")
         return value.isoformat()
     if isinstance(value, Mapping):
-        mapping: Mapping[Any, Any] = value
-        return dict(mapping)
+        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     raise TypeError(f"{type(value).__name__} is not JSON serializable")

@@ -13,7 +13,7 @@ import httpx
 from ._call import DEFAULT_TIMEOUT, USER_AGENT, Call, NotModified, Options, Retry
 from ._errors import PostsApiError
 from ._generated import api
-from ._generated.api import ListPostsQuery, ListRedirectsQuery, ListTagsQuery
+from ._generated.api import ListChangesQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
 from ._generated.models import (
     ApiKey,
     ApiKeyRole,
@@ -32,7 +32,16 @@ from ._generated.models import (
     UpdatePost,
 )
 from ._generated.types import Request
-from ._pages import Page, checked_slug, etag_of, labels_request, posts_request, redirects_request
+from ._pages import (
+    ChangePage,
+    Page,
+    changes_request,
+    checked_slug,
+    etag_of,
+    labels_request,
+    posts_request,
+    redirects_request,
+)
 
 T = TypeVar("T")
 Full = Literal["full"]
@@ -222,6 +231,32 @@ class AsyncPosts:
         async for page in self.pages(view=view, **query):
             for item in page.items:
                 yield item
+
+    @overload
+    def changes(
+        self, cursor: str | None = None, *, view: Full = "full", limit: int | None = None
+    ) -> AsyncIterator[ChangePage[Post]]: ...
+    @overload
+    def changes(
+        self, cursor: str | None = None, *, view: Summary, limit: int | None = None
+    ) -> AsyncIterator[ChangePage[PostSummary]]: ...
+    async def changes(
+        self, cursor: str | None = None, *, view: Full | Summary = "full", limit: int | None = None
+    ) -> AsyncIterator[ChangePage[Any]]:
+        """Iterates over the pages of the change feed since `cursor`, up to the present.
+
+        Without a cursor, the feed begins with all published posts. Store the `cursor` of each page after you have
+        applied its changes, and pass it to the next call. `now` is the present end of the feed.
+        """
+        query: ListChangesQuery = {} if limit is None else {"limit": limit}
+        has_more = True
+        while has_more:
+            if cursor is not None:
+                query["cursor"] = cursor
+            request = changes_request(api.list_changes(query), PostSummary if view == "summary" else Post)
+            page: ChangePage[Any] = await self._transport.send(request)
+            yield page
+            cursor, has_more = page.cursor, page.has_more
 
     @overload
     async def get(self, id: int, *, if_none_match: None = None) -> Post: ...

@@ -23,6 +23,10 @@ NO_CONTENT = Response(204)
 IDEMPOTENT: dict[str, tuple[Operation, Response]] = {
     "list": (lambda client: client.posts.list(), success(PAGE)),
     "all": (lambda client: list(client.posts.all()), success(PAGE)),
+    "changes": (
+        lambda client: list(client.posts.changes()),
+        success({"items": [], "cursor": "c", "has_more": False}),
+    ),
     "get": (lambda client: client.posts.get(1), success(POST)),
     "get_by_slug": (lambda client: client.posts.get_by_slug("a"), success(POST)),
     "find": (lambda client: client.posts.find(1), success(POST)),

@@ -15,7 +15,7 @@ def adapt(document: dict[str, Any]) -> None:
     schemas: dict[str, Any] = document["components"]["schemas"]
     drop_operations(document["paths"], tag="operations")
     schemas.pop("Health", None)
-    split_list_items(schemas, document["paths"]["/api/posts"]["get"])
+    split_list_items(schemas, [document["paths"][path]["get"] for path in ("/api/posts", "/api/changes")])
     for schema in schemas.values():
         for name, property in schema.get("properties", {}).items():
             schema["properties"][name] = free_form(property)
@@ -29,7 +29,7 @@ def drop_operations(paths: dict[str, Any], tag: str) -> None:
         paths[path] = {method: value for method, value in operations.items() if tag not in value.get("tags", [])}
 
 
-def split_list_items(schemas: dict[str, Any], list_posts: dict[str, Any]) -> None:
+def split_list_items(schemas: dict[str, Any], operations: list[dict[str, Any]]) -> None:
     """Replaces PostListItem, in which `content` and `excerpt` are optional.
 
     The client knows the view of the list that it requests. It therefore parses each item as a Post or as a PostSummary,
@@ -41,7 +41,9 @@ def split_list_items(schemas: dict[str, Any], list_posts: dict[str, Any]) -> Non
     item["required"].append("excerpt")
     schemas["PostSummary"] = item
     schemas["PostPage"]["properties"]["items"]["items"] = {}
-    list_posts["parameters"] = [each for each in list_posts["parameters"] if each.get("name") != "view"]
+    schemas["ChangeItem"]["properties"]["post"] = {"description": "The post.", "type": ["object", "null"]}
+    for operation in operations:
+        operation["parameters"] = [each for each in operation["parameters"] if each.get("name") != "view"]
 
 
 def free_form(schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ._generated.models import (
     Redirect,
     UpdatePost,
 )
-from ._pages import Page
+from ._pages import Change, ChangePage, Page
 from ._sync import PostsClient
 
 __all__ = [
@@ -27,6 +27,8 @@ __all__ = [
     "AsyncPostsClient",
     "BatchItem",
     "BatchOnConflict",
+    "Change",
+    "ChangePage",
     "CreatePost",
     "CreatedApiKey",
     "FieldError",

@@ -13,7 +13,7 @@ import httpx
 from ._call import DEFAULT_TIMEOUT, USER_AGENT, Call, NotModified, Options, Retry
 from ._errors import PostsApiError
 from ._generated import api
-from ._generated.api import ListPostsQuery, ListRedirectsQuery, ListTagsQuery
+from ._generated.api import ListChangesQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
 from ._generated.models import (
     ApiKey,
     ApiKeyRole,
@@ -32,7 +32,16 @@ from ._generated.models import (
     UpdatePost,
 )
 from ._generated.types import Request
-from ._pages import Page, checked_slug, etag_of, labels_request, posts_request, redirects_request
+from ._pages import (
+    ChangePage,
+    Page,
+    changes_request,
+    checked_slug,
+    etag_of,
+    labels_request,
+    posts_request,
+    redirects_request,
+)
 
 T = TypeVar("T")
 Full = Literal["full"]
@@ -47,8 +56,8 @@ class AsyncPostsClient:
     writes and drafts.
 
     `timeout` limits each wait for the network, in seconds; by default, it is the timeout of `http_client`, or 30. The
-    client retries transient failures up to `retries` times. If it would have to wait longer than `max_retry_delay`
-    seconds, it does not retry. `headers` are added to each request.
+    client retries transient failures up to `retries` times, and waits at most `max_retry_delay` seconds before a retry.
+    `headers` are added to each request.
 
     `http_client` sends the requests, for example through a proxy. The caller closes it. By default, the client creates
     one, and closes it.
@@ -74,7 +83,7 @@ class AsyncPostsClient:
         headers: Mapping[str, str] | None = None,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._options = Options(base_url, api_key, timeout, retries, max_retry_delay, dict(headers or {}))
+        self._options = Options(base_url, api_key, timeout, retries, max_retry_delay, httpx.Headers(headers))
         self._owns_http_client = http_client is None
         self._http_client = http_client or httpx.AsyncClient(
             timeout=DEFAULT_TIMEOUT, headers={"User-Agent": USER_AGENT}
@@ -222,6 +231,32 @@ class AsyncPosts:
         async for page in self.pages(view=view, **query):
             for item in page.items:
                 yield item
+
+    @overload
+    def changes(
+        self, cursor: str | None = None, *, view: Full = "full", limit: int | None = None
+    ) -> AsyncIterator[ChangePage[Post]]: ...
+    @overload
+    def changes(
+        self, cursor: str | None = None, *, view: Summary, limit: int | None = None
+    ) -> AsyncIterator[ChangePage[PostSummary]]: ...
+    async def changes(
+        self, cursor: str | None = None, *, view: Full | Summary = "full", limit: int | None = None
+    ) -> AsyncIterator[ChangePage[Any]]:
+        """Iterates over the pages of the change feed since `cursor`, up to the present.
+
+        Without a cursor, the feed begins with all published posts. Store the `cursor` of each page after you have
+        applied its changes, and pass it to the next call. `now` is the present end of the feed.
+        """
+        query: ListChangesQuery = {} if limit is None else {"limit": limit}
+        has_more = True
+        while has_more:
+            if cursor is not None:
+                query["cursor"] = cursor
+            request = changes_request(api.list_changes(query), PostSummary if view == "summary" else Post)
+            page: ChangePage[Any] = await self._transport.send(request)
+            yield page
+            cursor, has_more = page.cursor, page.has_more
 
     @overload
     async def get(self, id: int, *, if_none_match: None = None) -> Post: ...

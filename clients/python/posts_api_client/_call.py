@@ -41,7 +41,7 @@ class Options:
     retries: int
     max_retry_delay: float
     """In seconds."""
-    headers: Mapping[str, str]
+    headers: httpx.Headers
 
     def __post_init__(self) -> None:
         """Validates the options here, so that the stack trace shows the invalid configuration."""
@@ -70,8 +70,15 @@ class Options:
             timeout=self.timeout if timeout is None else timeout,
             retries=self.retries if retries is None else retries,
             max_retry_delay=self.max_retry_delay if max_retry_delay is None else max_retry_delay,
-            headers={**self.headers, **(headers or {})},
+            headers=merged(self.headers, headers),
         )
+
+
+def merged(headers: httpx.Headers, others: Mapping[str, str] | None) -> httpx.Headers:
+    """Returns the headers of both. `others` replace headers of the same name, in any case."""
+    result = httpx.Headers(headers)
+    result.update(others)
+    return result
 
 
 class NotModified(Exception):
@@ -112,7 +119,7 @@ class Call(Generic[T]):
     def build(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """Builds the request. Adds the headers of the options to those that the HTTP client has."""
         request, options = self._request, self._options
-        headers = {"Accept": "application/json", **request.headers}
+        headers = httpx.Headers({"Accept": "application/json", **request.headers})
         if options.api_key is not None:
             headers["Authorization"] = f"Bearer {options.api_key}"
         content = None
@@ -123,7 +130,7 @@ class Call(Generic[T]):
             request.method,
             options.base_url.rstrip("/") + request.path,
             params={name: encode(value) if is_time(value) else value for name, value in request.params.items()},
-            headers={**headers, **options.headers},
+            headers=merged(headers, options.headers),
             content=content,
             timeout=httpx.USE_CLIENT_DEFAULT if options.timeout is None else options.timeout,
         )
@@ -152,7 +159,7 @@ class Call(Generic[T]):
         try:
             result = self._request.parse(None if response.status_code == 204 else json.loads(response.content))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise unexpected_response(self._line, response, error) from error
+            raise unexpected_response(self._line, response) from error
         versioned: Any = result
         if isinstance(versioned, Post | Page):
             versioned.etag = response.headers.get("ETag")
@@ -165,9 +172,10 @@ class Call(Generic[T]):
         return self._is_idempotent and error.status in (502, 503, 504)
 
     def _retry(self, error: PostsApiError, is_retryable: bool, was_sent: bool = True) -> Retry:
-        delay = self._delay(error)
-        if not is_retryable or self._attempts >= self._options.retries or delay > self._options.max_retry_delay:
+        is_too_long = error.retry_after is not None and error.retry_after > self._options.max_retry_delay
+        if not is_retryable or is_too_long or self._attempts >= self._options.retries:
             raise error
+        delay = self._delay(error)
         self._attempts += 1
         self._maybe_executed |= was_sent and error.status != 429
         log.info("will retry in %.1f s: %s", delay, error)
@@ -177,7 +185,9 @@ class Call(Generic[T]):
         """Jitter keeps clients from retrying at the same moment."""
         if error.retry_after is not None:
             return error.retry_after + random.uniform(0, FIRST_DELAY)
-        return random.uniform(0.5, 1) * FIRST_DELAY * float(2**self._attempts)
+        # Doubling 32 times exceeds every useful maximum. More would exceed the range of a float.
+        backoff = FIRST_DELAY * 2.0 ** min(self._attempts, 32)
+        return min(backoff, self._options.max_retry_delay) * random.uniform(0.5, 1)
 
 
 def is_time(value: object) -> bool:
@@ -191,5 +201,5 @@ def encode(value: object) -> Any:
             raise ValueError(f"{value!r} has no time zone; use for example datetime.now(timezone.utc)")
         return value.isoformat()
     if isinstance(value, Mapping):
-        return dict(value)  # pyright: ignore
+        return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     raise TypeError(f"{type(value).__name__} is not JSON serializable")

@@ -72,13 +72,13 @@ def no_response(request: str, cause: httpx.RequestError) -> PostsApiError:
     return error
 
 
-def unexpected_response(request: str, response: httpx.Response, cause: Exception | None = None) -> PostsApiError:
+def unexpected_response(request: str, response: httpx.Response) -> PostsApiError:
     """Returns the error of a response that posts-api does not send."""
     content_type = response.headers.get("Content-Type", "no Content-Type")
     detail = f"the response ({content_type}) did not come from posts-api; check base_url"
     if location := response.headers.get("Location"):
         detail = f"the response redirects to {location}; check base_url"
-    error = PostsApiError(
+    return PostsApiError(
         request,
         response.status_code,
         "unexpected_response",
@@ -87,8 +87,6 @@ def unexpected_response(request: str, response: httpx.Response, cause: Exception
         request_id=response.headers.get("X-Request-Id"),
         retry_after=_retry_after(response),
     )
-    error.__cause__ = cause
-    return error
 
 
 def error_from_response(request: str, response: httpx.Response) -> PostsApiError:

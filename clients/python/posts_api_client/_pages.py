@@ -1,11 +1,13 @@
 """Pages of lists, entity tags, and slugs."""
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ._errors import PostsApiError
-from ._generated.models import Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
+from ._generated import models
+from ._generated.models import ChangeItemType, Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
 from ._generated.types import Request, Unset
 
 T = TypeVar("T")
@@ -28,6 +30,67 @@ class Page(Generic[T]):
     """The `ETag` of the page, for `if_none_match`. None if a proxy removed the header."""
 
 
+@dataclass(kw_only=True)
+class Change(Generic[T]):
+    """A change of a public post."""
+
+    type: ChangeItemType
+    id: int
+    """The id of the post."""
+    slug: str
+    """The slug of the post. For a post that is no longer public, the last public one."""
+    former_slugs: list[str]
+    """Other slugs under which the post was public since the cursor."""
+    version: int
+    """The version of `post`, or of its removal. Ignore a change with an older version than yours."""
+    at: datetime.datetime
+    """When the post was changed."""
+    post: T | None
+    """The post as it is now. None if the change removed it from the public posts."""
+
+
+@dataclass(kw_only=True)
+class ChangePage(Generic[T]):
+    """A page of the change feed."""
+
+    items: list[Change[T]]
+    cursor: str
+    """The `cursor` of the next page, also if there is none yet."""
+    has_more: bool
+    """Whether the next page has items already."""
+
+
+def changes_request(
+    request: Request[models.ChangePage], item_type: type[Post] | type[PostSummary]
+) -> Request[ChangePage[Any]]:
+    """Returns a request for a page of the change feed, with posts or with summaries."""
+
+    def parse(data: Any) -> ChangePage[Any]:
+        page = request.parse(data)
+        return ChangePage(
+            items=[
+                Change(
+                    type=item.type_,
+                    id=item.id,
+                    slug=item.slug,
+                    former_slugs=item.former_slugs,
+                    version=item.version,
+                    at=item.at,
+                    post=None if item.post is None else item_type.from_dict(item.post),
+                )
+                for item in page.items
+            ],
+            cursor=page.cursor,
+            has_more=page.has_more,
+        )
+
+    return replace(request, parse, {**request.params, "view": view_of(item_type)})
+
+
+def view_of(item_type: type[Post] | type[PostSummary]) -> str:
+    return "summary" if item_type is PostSummary else "full"
+
+
 def posts_request(request: Request[PostPage], item_type: type[Post] | type[PostSummary]) -> Request[Page[Any]]:
     """Returns a request for a page of posts or of summaries."""
 
@@ -41,8 +104,7 @@ def posts_request(request: Request[PostPage], item_type: type[Post] | type[PostS
             total_is_estimate=None if isinstance(page.total_is_estimate, Unset) else page.total_is_estimate,
         )
 
-    view = "summary" if item_type is PostSummary else "full"
-    return replace(request, parse, {**request.params, "view": view})
+    return replace(request, parse, {**request.params, "view": view_of(item_type)})
 
 
 def labels_request(request: Request[LabelPage]) -> Request[Page[Label]]:

@@ -1,36 +1,19 @@
-"""JSON of the service, for prepared responses."""
+"""JSON of the service, for prepared responses: the examples of the OpenAPI document."""
 
+import json
+from pathlib import Path
 from typing import Any
 
-TIME = "2026-01-31T12:00:00.000000Z"
+DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "openapi/openapi.json").read_text(encoding="utf-8"))
 
-POST: dict[str, Any] = {
-    "id": 1,
-    "slug": "a",
-    "title": "A",
-    "description": None,
-    "content": None,
-    "tags": [],
-    "authors": [],
-    "image": None,
-    "image_alt": None,
-    "metadata": {},
-    "published": False,
-    "published_at": None,
-    "scheduled_for": None,
-    "created_at": TIME,
-    "updated_at": TIME,
-    "version": 1,
-}
+
+def example(schema: str) -> dict[str, Any]:
+    """Returns the example of a schema."""
+    value: dict[str, Any] = DOCUMENT["components"]["schemas"][schema]["example"]
+    return value
+
+
+POST = {**example("Post"), "id": 1, "slug": "a"}
 PAGE: dict[str, Any] = {"items": [POST], "next_cursor": None, "prev_cursor": None}
 EMPTY_PAGE: dict[str, Any] = {"items": [], "next_cursor": None}
-API_KEY: dict[str, Any] = {
-    "id": 1,
-    "name": "ci",
-    "role": "editor",
-    "created_at": TIME,
-    "created_by": None,
-    "expires_at": None,
-    "last_used_on": None,
-    "key": "secret",
-}
+API_KEY = example("CreatedApiKey")

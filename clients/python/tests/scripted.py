@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -23,6 +24,8 @@ class Received:
     path: str
     headers: dict[str, str]
     body: str
+    repeated: list[str]
+    """The names of the headers that the request contains more than once."""
 
 
 def problem(status: int, code: str, headers: dict[str, str] | None = None, **more: object) -> Response:
@@ -77,7 +80,8 @@ class ScriptedServer:
                     return
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self.respond(scripted.next(Received(self.command, self.path, headers, body)))
+                repeated = [name for name, count in Counter(map(str.lower, self.headers.keys())).items() if count > 1]
+                self.respond(scripted.next(Received(self.command, self.path, headers, body, repeated)))
 
             def respond(self, response: Response) -> None:
                 self.close_connection = response.hangs_up

@@ -15,10 +15,11 @@ from posts_api_client import AsyncPostsClient, PostsClient
 def test_headers_of_the_client_and_of_a_call(connect: Connect, scripted: ScriptedServer) -> None:
     scripted.responses = [success(PAGE)]
     client = connect(scripted.url, "a-key", headers={"X-Client": "1"})
-    client.with_options(headers={"X-Call": "2", "Authorization": "Bearer other"}).posts.list()
+    client.with_options(headers={"x-client": "2", "X-Call": "3", "authorization": "Bearer other"}).posts.list()
     client.posts.list()
     first, second = (request.headers for request in scripted.requests)
-    assert (first["x-client"], first["x-call"], first["authorization"]) == ("1", "2", "Bearer other")
+    assert (first["x-client"], first["x-call"], first["authorization"]) == ("2", "3", "Bearer other")
+    assert scripted.requests[0].repeated == []
     assert (second["x-client"], second.get("x-call"), second["authorization"]) == ("1", None, "Bearer a-key")
     assert second["user-agent"].startswith("posts-api-client/")
 

@@ -1,18 +1,18 @@
 """Tests the package that users install."""
 
 import inspect
-import json
 import os
 import tomllib
 import zipfile
 from importlib.metadata import metadata, version
 from pathlib import Path
 
+from samples import DOCUMENT
+
 import posts_api_client
 from posts_api_client import _async, _sync
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT = json.loads((ROOT / "openapi/openapi.json").read_text(encoding="utf-8"))
 
 
 def test_version_is_that_of_the_document() -> None:

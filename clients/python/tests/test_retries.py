@@ -23,6 +23,10 @@ NO_CONTENT = Response(204)
 IDEMPOTENT: dict[str, tuple[Operation, Response]] = {
     "list": (lambda client: client.posts.list(), success(PAGE)),
     "all": (lambda client: list(client.posts.all()), success(PAGE)),
+    "changes": (
+        lambda client: list(client.posts.changes()),
+        success({"items": [], "cursor": "c", "has_more": False}),
+    ),
     "get": (lambda client: client.posts.get(1), success(POST)),
     "get_by_slug": (lambda client: client.posts.get_by_slug("a"), success(POST)),
     "find": (lambda client: client.posts.find(1), success(POST)),
@@ -67,6 +71,25 @@ def attempts(scripted: ScriptedServer, operation: Operation, *responses: Respons
     with PostsClient(scripted.url, "a-key", retries=retries) as client:
         operation(client)
     return len(scripted.requests)
+
+
+def problem_response(retry_after: str) -> httpx.Response:
+    return httpx.Response(503, headers={"Retry-After": retry_after})
+
+
+def retries_of(response: httpx.Response, count: int = 3, max_retry_delay: float = 30) -> list[Retry]:
+    """Returns the decisions of a call that receives the response this many times."""
+    options = Options("http://posts.invalid", None, None, count, max_retry_delay, httpx.Headers())
+    call = Call(api.list_keys(), options)
+    retries: list[Retry] = []
+    for _ in range(count):
+        try:
+            outcome = call.receive(response)
+        except PostsApiError:
+            break
+        assert isinstance(outcome, Retry)
+        retries.append(outcome)
+    return retries
 
 
 def failed_attempts(scripted: ScriptedServer, operation: Operation, response: Response) -> tuple[int, str]:
@@ -141,6 +164,8 @@ def test_does_not_wait_longer_than_max_retry_delay(scripted: ScriptedServer) -> 
             with pytest.raises(PostsApiError):
                 each.posts.list()
     assert len(scripted.requests) == 2
+    assert [retry.delay for retry in retries_of(problem_response("1000"), max_retry_delay=999.9)] == []
+    assert len(retries_of(problem_response("1000"), max_retry_delay=1000)) == 3
 
 
 def test_each_create_has_a_key_that_its_retries_repeat(scripted: ScriptedServer) -> None:
@@ -201,19 +226,17 @@ def test_retries_any_call_that_was_not_sent() -> None:
 
 
 def test_delays_grow_and_vary() -> None:
-    options = Options("http://posts.invalid", None, None, retries=100, max_retry_delay=1000, headers={})
-
-    def delays(response: httpx.Response) -> list[float]:
-        call = Call(api.list_keys(), options)
-        retries = [call.receive(response) for _ in range(3)]
-        return [retry.delay for retry in retries if isinstance(retry, Retry)]
-
-    runs = [delays(httpx.Response(503)) for _ in range(20)]
+    runs = [retries_of(httpx.Response(503)) for _ in range(20)]
     for first, second, third in runs:
-        assert 0.1 <= first <= 0.2 and 0.2 <= second <= 0.4 and 0.4 <= third <= 0.8
-    assert len({first for first, *_ in runs}) > 1
-    for delay in delays(httpx.Response(503, headers={"Retry-After": "7"})):
-        assert 7 <= delay <= 7.2
+        assert 0.1 <= first.delay <= 0.2 and 0.2 <= second.delay <= 0.4 and 0.4 <= third.delay <= 0.8
+    assert len({first.delay for first, *_ in runs}) > 1
+    for retry in retries_of(problem_response("7")):
+        assert 7 <= retry.delay <= 7.2
+
+
+def test_delays_are_bounded() -> None:
+    *_, last = retries_of(httpx.Response(503), count=5000, max_retry_delay=30)
+    assert 15 <= last.delay <= 30
 
 
 def test_create_whose_responses_are_lost_is_executed_once(service: str) -> None:

@@ -10,6 +10,8 @@ from posts_api_client import (
     ApiKey,
     AsyncPostsClient,
     BatchItem,
+    Change,
+    ChangePage,
     CreatedApiKey,
     CreatePost,
     FieldError,
@@ -69,6 +71,11 @@ def synchronous(client: PostsClient, view: Literal["full", "summary"], metadata:
     assert_type(client.posts.all(**query), Iterator[Post])
     assert_type(client.posts.all(view="summary", q="a"), Iterator[PostSummary])
     assert_type(client.posts.pages(tag="a"), Iterator[Page[Post]])
+
+    assert_type(client.posts.changes(), Iterator[ChangePage[Post]])
+    change = next(client.posts.changes("now", view="summary")).items[0]
+    assert_type(change, Change[PostSummary])
+    assert_type(change.post, PostSummary | None)
 
     posts: list[CreatePost] = [{"title": "A"}, {"title": "B", "metadata": {"a": 1}}]
     items = client.posts.create_many(posts, on_conflict="skip")

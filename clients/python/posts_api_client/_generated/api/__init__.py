@@ -9,6 +9,7 @@ from .posts.delete_post import delete_post
 from .posts.get_post import get_post
 from .posts.get_post_by_slug import get_post_by_slug
 from .posts.list_authors import ListAuthorsQuery, list_authors
+from .posts.list_changes import ListChangesQuery, list_changes
 from .posts.list_posts import ListPostsQuery, list_posts
 from .posts.list_redirects import ListRedirectsQuery, list_redirects
 from .posts.list_tags import ListTagsQuery, list_tags
@@ -19,6 +20,7 @@ from .posts.update_post import update_post
 
 __all__ = [
     "ListAuthorsQuery",
+    "ListChangesQuery",
     "ListPostsQuery",
     "ListRedirectsQuery",
     "ListTagsQuery",
@@ -29,6 +31,7 @@ __all__ = [
     "get_post",
     "get_post_by_slug",
     "list_authors",
+    "list_changes",
     "list_keys",
     "list_posts",
     "list_redirects",

@@ -8,6 +8,9 @@ from .batch_item import BatchItem
 from .batch_item_result import BatchItemResult
 from .batch_on_conflict import BatchOnConflict
 from .batch_response import BatchResponse
+from .change_item import ChangeItem
+from .change_item_type import ChangeItemType
+from .change_page import ChangePage
 from .create_api_key import CreateApiKey
 from .create_api_key_role import CreateApiKeyRole
 from .create_post import CreatePost
@@ -40,6 +43,9 @@ __all__ = (
     "BatchItemResult",
     "BatchOnConflict",
     "BatchResponse",
+    "ChangeItem",
+    "ChangeItemType",
+    "ChangePage",
     "CreateApiKey",
     "CreateApiKeyRole",
     "CreatePost",

@@ -3,6 +3,8 @@ from typing import Literal, cast
 ErrorCode = Literal[
     "bad_request",
     "body_too_large",
+    "changes_not_ready",
+    "cursor_expired",
     "database_busy",
     "database_unavailable",
     "forbidden",

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..models.change_item_type import ChangeItemType, check_change_item_type
+
+T = TypeVar("T", bound="ChangeItem")
+
+
+@_attrs_define
+class ChangeItem:
+    """A change of a public post."""
+
+    type_: ChangeItemType
+    """What has happened to a post: published, updated while it was public, unpublished, or deleted while
+    it was public."""
+
+    id: int
+    """The id of the post."""
+
+    slug: str
+    """The slug of the post. For a post that is no longer public, the last public one."""
+
+    former_slugs: list[str]
+    """Other slugs under which the post was public since the cursor."""
+
+    version: int
+    """The version of `post`. If `post` is null, the version of the removal. Ignore an item with an older
+    version than yours."""
+
+    at: datetime.datetime
+    """When the post was changed."""
+
+    post: dict[str, Any] | None
+    """The post."""
+
+    additional_properties: dict[str, Any] = _attrs_field(
+        init=False, factory=dict[str, Any], repr=False
+    )
+    """Properties that this version of the client does not know."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the object as a dictionary that can be encoded as JSON."""
+        type_: str = self.type_
+
+        id = self.id
+
+        slug = self.slug
+
+        former_slugs = self.former_slugs
+
+        version = self.version
+
+        at = self.at.isoformat()
+
+        post: Any | None
+        post = self.post
+
+        field_dict: dict[str, Any] = dict(self.additional_properties)
+        field_dict.update(
+            {
+                "type": type_,
+                "id": id,
+                "slug": slug,
+                "former_slugs": former_slugs,
+                "version": version,
+                "at": at,
+                "post": post,
+            }
+        )
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """Returns the object with the properties in `src_dict`, which is decoded JSON."""
+        d = dict(src_dict)
+        type_ = check_change_item_type(d.pop("type"))
+
+        id = d.pop("id")
+
+        slug = d.pop("slug")
+
+        former_slugs = cast(list[str], d.pop("former_slugs"))
+
+        version = d.pop("version")
+
+        at = datetime.datetime.fromisoformat(d.pop("at"))
+
+        def _parse_post(data: object) -> Any | None:
+            if data is None:
+                return data
+            return cast(Any | None, data)
+
+        post = _parse_post(d.pop("post"))
+
+        change_item = cls(
+            type_=type_,
+            id=id,
+            slug=slug,
+            former_slugs=former_slugs,
+            version=version,
+            at=at,
+            post=post,
+        )
+        change_item.additional_properties = d
+        return change_item

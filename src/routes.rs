@@ -12,17 +12,18 @@ use crate::http::ApiError;
 use crate::http::error::code;
 use crate::http::error::code::ErrorCode;
 use crate::keys::auth;
+use crate::ops::docs;
 use crate::routing::Operation;
 use crate::{keys, openapi, ops, posts};
 
 /// The routes of each module. If several paths match a request, the first one is used.
-const ROUTES: [&[Operation]; 3] = [posts::ROUTES, keys::ROUTES, ops::ROUTES];
+const ROUTES: [&[Operation]; 4] = [posts::ROUTES, posts::changes::ROUTES, keys::ROUTES, ops::ROUTES];
 
 /// The errors that each module declares.
 const ERRORS: [&[&ErrorCode]; 3] = [code::ERRORS, posts::errors::ERRORS, keys::errors::ERRORS];
 
-/// Paths that redirect to the documentation page.
-const DOCS_REDIRECTS: [&str; 2] = ["/", "/docs/"];
+/// Paths that lead people to the documentation page. They are not part of the API, so the document omits them.
+const ENTRY_PATHS: [&str; 2] = ["/", "/docs/"];
 
 /// Every operation, in the order in which paths are matched.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
@@ -37,14 +38,14 @@ pub fn error_codes() -> impl Iterator<Item = &'static ErrorCode> {
 /// The OpenAPI document of the service.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    openapi::document(operations())
+    openapi::document(operations(), error_codes())
 }
 
 /// The path templates of all routes, such as `/api/posts/{id}`, in the order in which they are matched.
 #[must_use]
 pub fn templates() -> Vec<String> {
     let mut templates: Vec<String> = operations().map(|operation| (operation.path)()).collect();
-    templates.extend(DOCS_REDIRECTS.map(str::to_owned));
+    templates.extend(ENTRY_PATHS.map(str::to_owned));
     templates.dedup();
     templates
 }
@@ -69,16 +70,14 @@ pub fn configure(app: &mut web::ServiceConfig) {
             .default_service(web::to(move |request: HttpRequest| ready(method_not_allowed(&request, &allow))));
         app.service(resource);
     }
-    for path in DOCS_REDIRECTS {
-        app.service(redirect_to_docs(path));
-    }
+    let [root, docs_slash] = ENTRY_PATHS;
+    app.service(entry(root, || web::to(docs::get_root)));
+    app.service(entry(docs_slash, || web::to(docs::redirect_to_docs)));
 }
 
-fn redirect_to_docs(path: &str) -> actix_web::Resource {
-    let redirect =
-        || web::to(|| ready(HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/docs")).finish()));
+fn entry(path: &str, to: fn() -> actix_web::Route) -> actix_web::Resource {
     web::resource(path)
-        .route(redirect().guard(guard::Any(guard::Get()).or(guard::Head())))
+        .route(to().guard(guard::Any(guard::Get()).or(guard::Head())))
         .default_service(web::to(|request: HttpRequest| ready(method_not_allowed(&request, "GET, HEAD, OPTIONS"))))
 }
 

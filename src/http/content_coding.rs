@@ -1,4 +1,4 @@
-//! gzip: when a response is compressed, and the entity tag of a compressed response.
+//! gzip and Brotli: when a response is compressed, and the entity tag of a response compressed with gzip.
 
 use std::io::Write;
 
@@ -34,27 +34,54 @@ pub(crate) fn gzip(body: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok().filter(|compressed| compressed.len() <= body.len() / 2)
 }
 
-/// Whether `Accept-Encoding` prefers gzip, or accepts it as much as the uncompressed body (RFC 9110, section 12.5.3).
-///
-/// All lines of the header are one list. An element with an invalid weight is ignored. If a coding is listed twice, its
-/// lower weight counts.
+/// Whether `Accept-Encoding` prefers gzip, or accepts it as much as the uncompressed body.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let [mut gzip, mut identity, mut any] = [None; 3];
-    let lists = headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
-    for item in lists.flat_map(|list| list.split(',')) {
-        let (coding, weight) = item.split_once(';').map_or((item, None), |(coding, weight)| (coding, Some(weight)));
-        let Some(weight) = weight.map_or(Some(MAX_WEIGHT), parse_weight) else { continue };
-        let listed = match coding.trim_matches(OWS).to_ascii_lowercase().as_str() {
-            // The same coding (RFC 9110, section 8.4.1.3).
-            "gzip" | "x-gzip" => &mut gzip,
-            "identity" => &mut identity,
-            "*" => &mut any,
-            _ => continue,
-        };
-        *listed = Some(listed.map_or(weight, |other: u16| other.min(weight)));
+    let weights = Weights::of(headers);
+    weights.accepts(weights.gzip)
+}
+
+/// Whether `Accept-Encoding` prefers Brotli, or accepts it as much as gzip and the uncompressed body.
+pub(crate) fn accepts_brotli(headers: &HeaderMap) -> bool {
+    let weights = Weights::of(headers);
+    weights.accepts(weights.brotli) && weights.brotli.or(weights.any) >= weights.gzip.or(weights.any)
+}
+
+/// The weights in `Accept-Encoding` (RFC 9110, section 12.5.3). `None` for a coding that is not listed.
+#[derive(Default)]
+struct Weights {
+    brotli: Option<u16>,
+    gzip: Option<u16>,
+    identity: Option<u16>,
+    any: Option<u16>,
+}
+
+impl Weights {
+    /// All lines of the header are one list. An element with an invalid weight is ignored. If a coding is listed twice,
+    /// its lower weight counts.
+    fn of(headers: &HeaderMap) -> Self {
+        let mut weights = Self::default();
+        let lists = headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+        for item in lists.flat_map(|list| list.split(',')) {
+            let (coding, weight) = item.split_once(';').map_or((item, None), |(coding, weight)| (coding, Some(weight)));
+            let Some(weight) = weight.map_or(Some(MAX_WEIGHT), parse_weight) else { continue };
+            let listed = match coding.trim_matches(OWS).to_ascii_lowercase().as_str() {
+                "br" => &mut weights.brotli,
+                // The same coding (RFC 9110, section 8.4.1.3).
+                "gzip" | "x-gzip" => &mut weights.gzip,
+                "identity" => &mut weights.identity,
+                "*" => &mut weights.any,
+                _ => continue,
+            };
+            *listed = Some(listed.map_or(weight, |other: u16| other.min(weight)));
+        }
+        weights
     }
-    // Without a weight of its own, the uncompressed body is acceptable, but every listed coding is preferred to it.
-    gzip.or(any).is_some_and(|weight| weight > 0 && weight >= identity.unwrap_or(0))
+
+    /// Whether a coding with this weight is acceptable, and no less than the uncompressed body. Without a weight of its
+    /// own, the uncompressed body is acceptable, but every listed coding is preferred to it.
+    fn accepts(&self, coding: Option<u16>) -> bool {
+        coding.or(self.any).is_some_and(|weight| weight > 0 && weight >= self.identity.unwrap_or(0))
+    }
 }
 
 /// Optional white space (RFC 9110, section 5.6.3).
@@ -133,6 +160,22 @@ mod tests {
             "gzip;q=.5", "gzip;q=1e0", "gzip;q=\"1\"", "gzip;x=1", "gzip;q=0;x=1", "gzip;q=NaN", "gzip;q=+1",
         ] {
             assert!(!accepts(&[list]), "{list}");
+        }
+    }
+
+    #[test]
+    fn brotli_is_sent_only_if_preferred() {
+        let accepts = |list| accepts_brotli(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, list)]));
+        for list in
+            ["br", "gzip, deflate, br, zstd", "BR;q=0.5", "gzip;q=0.5, br;q=0.5", "*", "gzip;q=0, *", "br, *;q=0"]
+        {
+            assert!(accepts(HeaderValue::from_static(list)), "{list}");
+        }
+        for list in [
+            "", "gzip", "br;q=0", "gzip, br;q=0.9", "gzip, *;q=0.5", "identity, br;q=0.5", "br;q=0, *", "brotli",
+            "br;q=2",
+        ] {
+            assert!(!accepts(HeaderValue::from_static(list)), "{list}");
         }
     }
 

@@ -21,14 +21,15 @@ pub(super) enum Access {
 use Access::{Admin, Anyone, Editor, Reader, Unchecked};
 
 /// The required access of each operation, independent of the source.
-const REQUIRED: [(&str, Access); 22] = [
+const REQUIRED: [(&str, Access); 23] = [
     ("list_posts", Anyone),
     ("get_post", Anyone),
     ("get_post_by_slug", Anyone),
     ("list_redirects", Anyone),
+    ("list_changes", Anyone),
     ("create_post", Editor),
-    ("create_posts", Editor),
-    ("put_post", Editor),
+    ("batch_create_posts", Editor),
+    ("put_post_by_slug", Editor),
     ("update_post", Editor),
     ("delete_post", Editor),
     ("publish_post", Editor),
@@ -42,8 +43,8 @@ const REQUIRED: [(&str, Access); 22] = [
     ("get_docs", Unchecked),
     ("get_docs_file", Unchecked),
     ("get_problem", Unchecked),
-    ("live", Unchecked),
-    ("ready", Unchecked),
+    ("check_liveness", Unchecked),
+    ("check_readiness", Unchecked),
 ];
 
 /// Part of every draft and of every key's name.
@@ -65,7 +66,7 @@ impl Operation {
         let call = api.call(method.clone(), path);
         let body = match self.id.as_str() {
             "create_key" => json!({"name": SECRET, "role": "admin"}),
-            "create_posts" => json!({"posts": [{"title": SECRET}]}),
+            "batch_create_posts" => json!({"posts": [{"title": SECRET}]}),
             "publish_post" => json!({}),
             _ => json!({"title": SECRET}),
         };

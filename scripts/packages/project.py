@@ -88,9 +88,10 @@ def commit_time():
 
 def check_release(project, tag):
     """Checks that the clients have the service's version and, if there is a tag, that the tag and the changelog do too."""
+    typescript, python = "clients/typescript/package.json", "clients/python/pyproject.toml"
     versions = {
-        "clients/typescript/package.json": json.loads((ROOT / "clients/typescript/package.json").read_text())["version"],
-        "clients/python/pyproject.toml": tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]["version"],
+        typescript: json.loads((ROOT / typescript).read_text())["version"],
+        python: tomllib.loads((ROOT / python).read_text())["project"]["version"],
     }
     for file, version in versions.items():
         if version != project.version:

@@ -132,7 +132,7 @@ test('the archive matches its checksum and contains the program and its licenses
   assert.deepEqual((await readdir(folder)).sort(), files);
   assert.deepEqual(await serves('archive', join(folder, 'posts-api'), []), { code: 0, signal: null });
   const notices = await readFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
-  for (const library of ['actix-web', 'openssl-src', 'libsqlite3-sys', 'PostgreSQL Global Development Group']) {
+  for (const library of ['actix-web', 'openssl-src', 'libsqlite3-sys', 'PostgreSQL Global Development Group', 'Copyright (c) 2023-present Scalar']) {
     assert.ok(notices.includes(library), library);
   }
 });

@@ -81,6 +81,29 @@ print(wheel.read(next(name for name in wheel.namelist() if name.endswith('/METAD
   assert.match(metadata.output, /^Project-URL: Source, https:\/\/example\.com\/posts-api$/m);
 });
 
+test('without a binary, cargo builds one without the paths of the machine', async () => {
+  const tools = join(SCRATCH, 'tools');
+  await mkdir(tools);
+  const cargo = (await run('sh', ['-c', 'command -v cargo'])).output.trim();
+  // Stands in for the build only.
+  const script = `#!/bin/sh
+[ "$1" = build ] || exec '${cargo}' "$@"
+echo "$*|$RUSTFLAGS" >'${tools}/build'
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$CARGO_TARGET_DIR/$2/release" && cp '${await program(VERSION)}' "$CARGO_TARGET_DIR/$2/release/posts-api"
+`;
+  await writeFile(join(tools, 'cargo'), script, { mode: 0o755 });
+  const output = join(SCRATCH, 'built');
+  const directories = { PATH: `${tools}:${process.env.PATH}`, CARGO_TARGET_DIR: join(SCRATCH, 'cargo-target') };
+  const result = await release(['--output', output], { ...directories, RUSTFLAGS: '-g' });
+  assert.equal(result.code, 0, result.output);
+  const [args, flags] = (await readFile(join(tools, 'build'), 'utf8')).trim().split('|');
+  assert.match(args, /^build --release --locked --bin posts-api --target \S+$/);
+  const root = ROOT.replace(/\/$/, '');
+  assert.ok(flags.startsWith(`-g --remap-path-prefix=${root}=/posts-api --remap-path-prefix=`), flags);
+  assert.equal((await readdir(join(output, 'npm'))).length, 2);
+});
+
 test('the packages of the clients have the version of the service', async () => {
   const output = join(SCRATCH, 'clients');
   const { code, output: message } = await release(['--clients', '--output', output]);

@@ -10,7 +10,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation as OpenApiOperation};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+    Content, ContentBuilder, HeaderBuilder, Object, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
 };
 
 use crate::http::error::code;
@@ -43,9 +43,12 @@ const SECURITY_SCHEME: &str = "apiKey";
 )]
 struct Base;
 
-/// Builds the document from these operations.
+/// Builds the document from these operations, and from all errors that they can return.
 #[must_use]
-pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa::openapi::OpenApi {
+pub fn document(
+    operations: impl Iterator<Item = &'static Operation>,
+    errors: impl Iterator<Item = &'static ErrorCode>,
+) -> utoipa::openapi::OpenApi {
     let mut document = Base::openapi();
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert(
@@ -66,7 +69,19 @@ pub fn document(operations: impl Iterator<Item = &'static Operation>) -> utoipa:
         document.paths.add_path_operation((operation.path)(), (operation.methods)(), describe(operation));
     }
     components.schemas.extend(schemas);
+    if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut("Problem") {
+        list_codes(problem, errors);
+    }
     document
+}
+
+/// Lists the known codes in the property `code` of [`Problem`]. Not as an `enum`, which makes the decoders of generated
+/// clients reject a code that a later version adds.
+fn list_codes(problem: &mut Object, errors: impl Iterator<Item = &'static ErrorCode>) {
+    if let Some(RefOr::T(Schema::Object(code))) = problem.properties.get_mut("code") {
+        let names: Vec<&str> = errors.map(|error| error.name).collect();
+        code.extensions.get_or_insert_default().insert("x-extensible-enum".to_owned(), names.into());
+    }
 }
 
 /// Completes the description of a handler with its tags, its access, and its errors.

@@ -38,7 +38,7 @@ pub fn error_codes() -> impl Iterator<Item = &'static ErrorCode> {
 /// The OpenAPI document of the service.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    openapi::document(operations())
+    openapi::document(operations(), error_codes())
 }
 
 /// The path templates of all routes, such as `/api/posts/{id}`, in the order in which they are matched.

@@ -1,7 +1,7 @@
 export default {
   input: '../../openapi/openapi.json',
   output: { path: 'src/generated', module: { extension: '.js' } },
-  parser: { filters: { tags: { include: ['posts', 'keys'] } } },
-  plugins: ['@hey-api/client-fetch', '@hey-api/typescript', '@hey-api/sdk'],
+  parser: { filters: { tags: { exclude: ['operations'] } } },
+  plugins: ['@hey-api/typescript'],
   logs: { file: false },
 };

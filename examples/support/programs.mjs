@@ -7,11 +7,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const START_TIMEOUT = 60_000;
+/** How long a busy service is asked again, in milliseconds. */
+const BUSY_LIMIT = 120_000;
 
 /** The admin key of the services that `startService` starts. */
 export const KEY = 'the-admin-key-of-the-tests';
@@ -127,16 +130,24 @@ export async function freePort() {
   return port;
 }
 
-/** Sends a request with the admin key and returns the JSON of the response. Throws if the status is not `status`. */
+/**
+ * Sends a request with the admin key and returns the JSON of the response. Throws if the status is not `status`. Repeats a
+ * request that the service was too busy to execute, as any client should.
+ */
 export async function request(service, path, { method = 'GET', body, status = 200, headers = {} } = {}) {
-  const response = await fetch(service.url + path, {
-    method,
-    headers: { Authorization: `Bearer ${KEY}`, ...(body && { 'Content-Type': 'application/json' }), ...headers },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (response.status !== status) {
-    throw new Error(`${method} ${path}: expected ${status}, got ${response.status} ${text}`);
+  const deadline = Date.now() + BUSY_LIMIT;
+  for (;;) {
+    const response = await fetch(service.url + path, {
+      method,
+      headers: { Authorization: `Bearer ${KEY}`, ...(body && { 'Content-Type': 'application/json' }), ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (response.status === status) return text && JSON.parse(text);
+    const retryAfter = Number(response.headers.get('Retry-After'));
+    if (response.status !== 503 || !retryAfter || Date.now() > deadline) {
+      throw new Error(`${method} ${path}: expected ${status}, got ${response.status} ${text}`);
+    }
+    await sleep(retryAfter * 1000);
   }
-  return text && JSON.parse(text);
 }

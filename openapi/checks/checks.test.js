@@ -46,7 +46,7 @@ const breaking = {
   'operation-removed': (d) => delete d.paths['/api/posts/{id}'].delete,
   'parameter-removed': (d) => remove(operation(d, 'list_posts').parameters, parameter(d, 'list_posts', 'q')),
   'parameter-became-required': (d) => (parameter(d, 'list_posts', 'limit').required = true),
-  'response-removed': (d) => delete operation(d, 'put_post').responses[201],
+  'response-removed': (d) => delete operation(d, 'put_post_by_slug').responses[201],
   'property-removed': (d) => delete d.components.schemas.Post.properties.slug,
   'required-properties-added': (d) => d.components.schemas.CreatePost.required.push('content'),
   'schema-type-changed': (d) => (d.components.schemas.Post.properties.version.type = 'string'),
@@ -106,8 +106,8 @@ describe('lint', { concurrency: 2 }, () => {
   test('Spectral detects a violation of each rule', async () => {
     const content = (d, id, status) => operation(d, id).responses[status].content;
     const violations = {
-      'operation-description': (d) => delete operation(d, 'live').description,
-      'operation-operationId': (d) => delete operation(d, 'ready').operationId,
+      'operation-description': (d) => delete operation(d, 'check_liveness').description,
+      'operation-operationId': (d) => delete operation(d, 'check_readiness').operationId,
       'operation-tags': (d) => (operation(d, 'list_keys').tags = []),
       'operation-singular-tag': (d) => operation(d, 'create_key').tags.push('posts'),
       'oas3-parameter-description': (d) => delete parameter(d, 'list_posts', 'count').description,

@@ -82,7 +82,7 @@ pub struct CreatedApiKey {
 #[schema(example = json!({"name": "ci", "role": "editor"}))]
 pub struct CreateApiKey {
     /// What the key is used for: 1 to 100 characters. Surrounding white space is removed.
-    #[schema(example = "ci", min_length = 1, max_length = 100, pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
+    #[schema(example = "ci", min_length = 1, max_length = 100, pattern = r"^[^\x00]*[^\s\x00][^\x00]*$")]
     pub name: String,
     #[schema(inline)]
     pub role: Role,

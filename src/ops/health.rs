@@ -39,16 +39,25 @@ const OK: Health = Health { status: "ok" };
 /// Check liveness
 ///
 /// Does not use the database. If this check fails, restart the process.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process is running", body = Health)))]
-pub async fn live() -> HttpResponse {
+#[utoipa::path(
+    get, path = "/health/live", tag = "operations", extensions(("x-internal" = json!(true))),
+    responses((status = 200, description = "The process is running", body = Health)),
+)]
+pub async fn check_liveness() -> HttpResponse {
     HttpResponse::Ok().json(OK)
 }
 
 /// Check readiness
 ///
 /// Queries the database. If this check fails, send requests to another instance.
-#[utoipa::path(get, path = "/health/ready", tag = "operations", responses((status = 200, description = "The instance can serve requests", body = Health)))]
-pub async fn ready(database: web::Data<Database>, readiness: web::Data<Readiness>) -> Result<HttpResponse, ApiError> {
+#[utoipa::path(
+    get, path = "/health/ready", tag = "operations", extensions(("x-internal" = json!(true))),
+    responses((status = 200, description = "The instance can serve requests", body = Health)),
+)]
+pub async fn check_readiness(
+    database: web::Data<Database>,
+    readiness: web::Data<Readiness>,
+) -> Result<HttpResponse, ApiError> {
     if readiness.is_stopping() {
         return Err(ApiError::NotReady("the service is stopping".into()));
     }

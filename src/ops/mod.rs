@@ -19,6 +19,6 @@ pub const ROUTES: &[Operation] = &[
     operation!(UNCHECKED, ops::docs, get_docs, []),
     operation!(UNCHECKED, ops::docs, get_docs_file, [NOT_FOUND]),
     operation!(UNCHECKED, ops::docs, get_problem, [NOT_FOUND]),
-    operation!(UNCHECKED, ops::health, live, []),
-    operation!(UNCHECKED, ops::health, ready, [NOT_READY]),
+    operation!(UNCHECKED, ops::health, check_liveness, []),
+    operation!(UNCHECKED, ops::health, check_readiness, [NOT_READY]),
 ];

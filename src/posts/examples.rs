@@ -11,8 +11,8 @@ pub(crate) fn draft() -> Value {
     json!(draft.to_post(1))
 }
 
-/// A page of posts without a total.
-pub(crate) fn page() -> Value {
+/// A page of full posts without a total.
+pub(crate) fn full_page() -> Value {
     json!({"items": [NewPost::example().to_post(1)], "next_cursor": null, "prev_cursor": null})
 }
 

@@ -15,7 +15,7 @@ use crate::http::representation::Representation;
 use crate::keys::auth::Caller;
 use crate::posts::aliases::model::Redirect;
 use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
-use crate::posts::list::page::PostList;
+use crate::posts::list::page::PostPage;
 use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
@@ -33,10 +33,14 @@ use crate::routing::Role;
     get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
     responses(
         (
-            status = 200, description = "A page of posts, or of summaries with `view=summary`", body = PostList,
+            status = 200, description = "A page of posts", body = PostPage,
             headers(
                 ("ETag" = String, description = "For `If-None-Match`"),
                 ("Link" = String, description = "The first, next, and previous pages (RFC 8288)"),
+            ),
+            examples(
+                ("full" = (summary = "With `view=full`", value = json!(examples::full_page()))),
+                ("summary" = (summary = "With `view=summary` and `count=exact`", value = json!(examples::summary_page()))),
             ),
         ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
@@ -152,7 +156,7 @@ pub async fn create_post(
         ),
     ),
 )]
-pub async fn put_post(
+pub async fn put_post_by_slug(
     SlugPath { slug }: SlugPath,
     headers: PutPreconditions,
     database: web::Data<Database>,
@@ -174,7 +178,7 @@ pub async fn put_post(
         headers(("Idempotency-Replayed" = String, description = "`true` if the response was stored for this `Idempotency-Key`")),
     )),
 )]
-pub async fn create_posts(
+pub async fn batch_create_posts(
     caller: Caller,
     database: web::Data<Database>,
     Idempotent { body: batch, key }: Idempotent<Batch, BATCH_LIMIT>,

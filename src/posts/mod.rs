@@ -44,7 +44,7 @@ pub const ROUTES: &[Operation] = &[
         [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, KEY_REQUIRED, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE,]
     ),
     operation!(EDITOR, posts::handlers, create_post, [PRECONDITION_FAILED, SLUG_TAKEN]),
-    operation!(EDITOR, posts::handlers, create_posts, [PRECONDITION_FAILED, SLUG_TAKEN]),
+    operation!(EDITOR, posts::handlers, batch_create_posts, [PRECONDITION_FAILED, SLUG_TAKEN]),
     operation!(ANYONE, posts::handlers, get_post_by_slug, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
     operation!(
         ANYONE,
@@ -52,7 +52,7 @@ pub const ROUTES: &[Operation] = &[
         list_redirects,
         [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED]
     ),
-    operation!(EDITOR, posts::handlers, put_post, [INVALID_PARAMETER]),
+    operation!(EDITOR, posts::handlers, put_post_by_slug, [INVALID_PARAMETER]),
     operation!(ANYONE, posts::handlers, get_post, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
     operation!(EDITOR, posts::handlers, update_post, [NOT_FOUND, SLUG_TAKEN]),
     operation!(EDITOR, posts::handlers, delete_post, [NOT_FOUND]),

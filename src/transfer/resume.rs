@@ -50,13 +50,28 @@ impl ImportedPost {
         if !given_times.published_at {
             imported.published_at = stored.published_at;
         }
-        if !given_times.created_at {
+        // The default of a published post is its `published_at`, that of a scheduled one is the time of the import.
+        if !given_times.has_created_at {
             imported.created_at = stored.created_at;
         }
         if !given_times.updated_at {
             imported.updated_at = stored.updated_at;
         }
+        apply_publication(&mut imported, stored);
         imported == *stored
+    }
+}
+
+/// Adapts a post to its publication at the scheduled time, which the service may have done since the earlier import. The
+/// same file may give the post as published by now: then only `version` and `updated_at` differ from the stored ones.
+fn apply_publication(imported: &mut PostSummary, stored: &PostSummary) {
+    if imported.scheduled_for.is_some() && imported.scheduled_for == stored.published_at {
+        imported.published = true;
+        imported.published_at = imported.scheduled_for.take();
+    }
+    if imported.published {
+        imported.version = imported.version.max(stored.version);
+        imported.updated_at = imported.updated_at.max(stored.updated_at);
     }
 }
 
@@ -134,7 +149,7 @@ fn load_by_title(conn: &mut Connection, batch: &[&ImportedPost]) -> QueryResult<
     let mut candidates: Vec<PostSummary> = Vec::new();
     if !titles.is_empty() {
         candidates.extend(on!(conn, conn => with_titles!(&titles)
-            .filter(posts::created_at.eq_any(&times))
+            .filter(posts::created_at.eq_any(&times).or(posts::published_at.eq_any(&times)))
             .select(PostSummary::as_select())
             .load::<PostSummary>(conn))?);
     }

@@ -4,30 +4,47 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
+from blocking import Blocking
+from scripted import ScriptedServer
 
-from posts_api_client import AuthenticatedClient, Client
+from posts_api_client import AsyncPostsClient, PostsClient
 
-KEY = "a-key-of-the-python-tests"
+KEY = "an-admin-key-of-the-python-tests"
+
+Connect = Callable[..., PostsClient]
 
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[str]:
     """The base URL of a service that runs until the end of the session."""
-    with tempfile.TemporaryDirectory(prefix="posts-api-python") as directory:
-        log = Path(directory, "log")
+    with tempfile.TemporaryDirectory(prefix="posts-api-python") as directory, run_service(directory) as url:
+        yield url
+
+
+class run_service:
+    """Runs the service in a directory, as a context manager. Its value is the base URL."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+
+    def __enter__(self) -> str:
+        log = Path(self._directory, "log")
         # `env` and `cwd` keep settings of the shell and of an `.env` file out.
         settings = {"DATABASE_URL": "sqlite://posts.db", "PORT": "0", "ADMIN_API_KEY": KEY, "RATE_LIMIT": "off"}
         with log.open("wb") as sink:
-            process = subprocess.Popen([os.environ["POSTS_API_BIN"]], cwd=directory, env=settings, stderr=sink)
-        try:
-            yield wait_for_address(process, log)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+            program = os.environ["POSTS_API_BIN"]
+            self._process = subprocess.Popen([program], cwd=self._directory, env=settings, stderr=sink)
+        return wait_for_address(self._process, log)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
 
 
 def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -43,13 +60,43 @@ def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
     raise RuntimeError(f"posts-api did not start:\n{log.read_text()}")
 
 
-@pytest.fixture
-def editor(service: str) -> Iterator[AuthenticatedClient]:
-    with AuthenticatedClient(base_url=service, token=KEY) as client:
-        yield client
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """A function that creates a client, which is closed at the end. All kinds of clients have blocking methods here."""
+    if request.param == "sync":
+        clients: list[PostsClient] = []
+
+        def create(*args: Any, **options: Any) -> PostsClient:
+            clients.append(PostsClient(*args, **options))
+            return clients[-1]
+
+        yield create
+        for client in clients:
+            client.close()
+        return
+    with start_blocking_portal(request.param) as portal:
+        async_clients: list[AsyncPostsClient] = []
+
+        def create_async(*args: Any, **options: Any) -> Any:
+            async_clients.append(AsyncPostsClient(*args, **options))
+            return Blocking(portal, async_clients[-1])
+
+        yield create_async
+        for async_client in async_clients:
+            portal.call(async_client.aclose)
 
 
 @pytest.fixture
-def anonymous(service: str) -> Iterator[Client]:
-    with Client(base_url=service) as client:
-        yield client
+def editor(service: str, connect: Connect) -> PostsClient:
+    return connect(service, KEY)
+
+
+@pytest.fixture
+def reader(service: str, connect: Connect) -> PostsClient:
+    return connect(service)
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server

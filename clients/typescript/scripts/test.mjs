@@ -1,7 +1,7 @@
 // Runs all checks of this package: `npm ci && npm test`. `npm test -- retries` limits the tests to
 // test/retries.test.mjs.
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -39,8 +39,7 @@ async function readFiles(directory) {
 
 async function checkGeneratedCode() {
   const fresh = await mkdtemp(join(tmpdir(), 'posts-api-generated-'));
-  const generator = ['node_modules/@hey-api/openapi-ts/bin/run.js', '-f', 'openapi-ts.config.mjs', '-o', fresh];
-  await run('generate', packageNode, ...generator);
+  await run('generate', packageNode, 'scripts/generate.mjs', fresh);
   const [expected, actual] = [await readFiles(fresh), await readFiles('src/generated')];
   await rm(fresh, { recursive: true });
   const stale = [...new Set([...expected.keys(), ...actual.keys()])].filter(
@@ -49,6 +48,29 @@ async function checkGeneratedCode() {
   if (stale.length > 0) throw new Error(`src/generated is out of date (${stale}): run npm run generate`);
 }
 
+/** Runs a command of the npm that runs this script. */
+const npm = (title, ...args) => {
+  const { npm_execpath: program } = process.env;
+  return program ? run(title, npmNode, program, ...args) : run(title, 'npm', ...args);
+};
+
+/** Builds the package, and packs it as npm publishes it, for the tests of the package. */
+async function pack() {
+  await npm('pack', 'pack');
+  const { name, version } = JSON.parse(await readFile('package.json', 'utf8'));
+  await rename(`${name.replace('@', '').replace('/', '-')}-${version}.tgz`, 'package.tgz');
+}
+
+/** Installs the runtimes if their lock file has changed since the last installation. */
+async function installRuntimes() {
+  const [lock, installed] = ['package-lock.json', 'node_modules/.installed'].map((file) => `test/runtimes/${file}`);
+  const read = (file) => readFile(file, 'utf8').catch(() => undefined);
+  if ((await read(installed)) === (await read(lock))) return;
+  await npm('install runtimes', 'ci', '--prefix', 'test/runtimes', '--no-audit', '--no-fund');
+  await copyFile(lock, installed);
+}
+
+const attw = 'node_modules/@arethetypeswrong/cli/dist/index.js';
 const compilers = ['typescript', 'typescript-5'];
 const tsc = (compiler, project) => () =>
   run(`${compiler} ${project}`, packageNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
@@ -62,12 +84,16 @@ const tests = (node, ...names) => {
 };
 
 await checkGeneratedCode();
-await rm('dist', { recursive: true, force: true });
-await tsc('typescript', '.')();
+await pack();
+await installRuntimes();
 const steps = [
   tests(packageNode, 'astro'),
-  tests(npmNode, 'client', 'retries', 'waiting', 'loader', 'live', 'package'),
-  tests(packageNode, 'readme'),
+  tests(npmNode, 'client', 'retries', 'waiting', 'loader', 'live'),
+  tests(packageNode, 'readme', 'package'),
+  tests(packageNode, 'runtimes', 'frameworks'),
+  () => run('publint', packageNode, 'node_modules/publint/src/cli.js', 'run', 'package.tgz', '--strict'),
+  // `require` of an ECMAScript module works since Node.js 20.19, so a second build in CommonJS is not needed.
+  () => run('attw', packageNode, attw, 'package.tgz', '--ignore-rules', 'cjs-resolves-to-esm'),
   () => run('typescript-5 source', packageNode, 'node_modules/typescript-5/bin/tsc', '-p', '.', '--noEmit'),
   ...['browser', 'node', 'loaders', 'astro'].flatMap((project) =>
     compilers.map((c) => tsc(c, `test/types/${project}.json`)),

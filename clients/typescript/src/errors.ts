@@ -1,4 +1,14 @@
+import type { ServiceErrorCode } from './generated/codes.gen.js';
 import type { FieldError, Problem } from './generated/index.js';
+
+/**
+ * The error codes that this version of the client knows: those of the service, and `no_response` and
+ * `unexpected_response`, which the client sets.
+ */
+export type KnownErrorCode = ServiceErrorCode | 'no_response' | 'unexpected_response';
+
+/** An error code. Later versions of the service may return codes that this version of the client does not know. */
+export type ErrorCode = KnownErrorCode | (string & {});
 
 /** The method and URL of a request, for error messages. */
 export interface RequestLine {
@@ -8,7 +18,7 @@ export interface RequestLine {
 
 interface ErrorFields {
   readonly status: number | null;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly detail: string;
   readonly errors?: readonly FieldError[] | undefined;
   readonly requestId?: string | null;
@@ -27,7 +37,7 @@ export class PostsApiError extends Error {
   /** The HTTP status code, or null if there was no response. */
   readonly status: number | null;
   /** The stable error code, such as `slug_taken`. Branch on `code`, not on `message` or `detail`. */
-  readonly code: string;
+  readonly code: ErrorCode;
   /** A human-readable explanation of this occurrence. The wording may change. */
   readonly detail: string;
   /**
@@ -65,29 +75,39 @@ export function noResponse(request: RequestLine, cause: unknown): PostsApiError 
 }
 
 /** The error for a response that posts-api does not send: a proxy's page, another service, or truncated JSON. */
-export function unexpectedResponse(request: RequestLine, response: Response, cause?: unknown): PostsApiError {
-  const type = response.headers.get('Content-Type') ?? 'no Content-Type';
+export function unexpectedResponse(
+  request: RequestLine,
+  status: number,
+  headers: Headers,
+  cause?: unknown,
+): PostsApiError {
+  const type = headers.get('Content-Type') ?? 'no Content-Type';
   return new PostsApiError(request, {
-    status: response.status,
+    status,
     code: 'unexpected_response',
     detail: `the response (${type}) did not come from posts-api; check baseUrl`,
-    requestId: response.headers.get('X-Request-Id'),
-    retryAfter: retryAfter(response),
+    requestId: headers.get('X-Request-Id'),
+    retryAfter: retryAfter(headers),
     cause,
   });
 }
 
 /** The error for a response with an error status. */
-export function errorFromResponse(request: RequestLine, response: Response, body: string): PostsApiError {
+export function errorFromResponse(
+  request: RequestLine,
+  status: number,
+  headers: Headers,
+  body: string,
+): PostsApiError {
   const problem = parseProblem(body);
-  if (!problem) return unexpectedResponse(request, response);
+  if (!problem) return unexpectedResponse(request, status, headers);
   return new PostsApiError(request, {
-    status: response.status,
+    status,
     code: problem.code,
     detail: problem.detail,
     errors: problem.errors,
     requestId: problem.request_id,
-    retryAfter: retryAfter(response),
+    retryAfter: retryAfter(headers),
   });
 }
 
@@ -115,8 +135,8 @@ function hasStrings(value: unknown, names: readonly string[]): value is Record<s
 }
 
 /** `Retry-After` in seconds. The header is a number of seconds or a date (RFC 9110, section 10.2.3). */
-function retryAfter(response: Response): number | null {
-  const text = response.headers.get('Retry-After')?.trim();
+function retryAfter(headers: Headers): number | null {
+  const text = headers.get('Retry-After')?.trim();
   if (!text) return null;
   if (/^\d+$/.test(text)) return Number(text);
   const date = Date.parse(text);

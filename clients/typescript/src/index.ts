@@ -1,20 +1,6 @@
-export {
-  type CallOptions,
-  type ChangeOptions,
-  type ConditionalOptions,
-  type CreateOptions,
-  createPostsClient,
-  type Keys,
-  type Page,
-  type Posts,
-  type PostsClient,
-  type PostsClientOptions,
-  type PublishOptions,
-  type PutOptions,
-  type ReadOptions,
-} from './client.js';
-export { PostsApiError } from './errors.js';
-export { type ETag, etagOf } from './etag.js';
+export { createPostsClient, type PostsClient, type PostsClientOptions } from './client.js';
+export { type ErrorCode, type KnownErrorCode, PostsApiError } from './errors.js';
+export { type ETag, etagOf, type PostVersion } from './etag.js';
 export type {
   ApiKey,
   ApiKeys,
@@ -24,7 +10,20 @@ export type {
   Label,
   Redirect,
 } from './generated/index.js';
+export type { Keys } from './keys.js';
 export type { ForwardPage, LabelQuery, List, RedirectQuery } from './lists.js';
+export type {
+  CallOptions,
+  ChangeOptions,
+  ConditionalListOptions,
+  ConditionalOptions,
+  CreateOptions,
+  FetchOptions,
+  PublishOptions,
+  PutOptions,
+  ReadOptions,
+  RequestHeaders,
+} from './options.js';
 export type {
   Batch,
   BatchItem,
@@ -37,5 +36,6 @@ export type {
   PutPost,
   UpdatePost,
 } from './post.js';
+export type { Page, Posts } from './posts.js';
 export type { ListQuery, PostOf, View } from './query.js';
-export type { RetryOptions } from './transport.js';
+export type { Fetch, RetryOptions } from './transport.js';

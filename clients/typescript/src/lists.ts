@@ -1,6 +1,7 @@
-import type { CallOptions, ConditionalOptions, ReadOptions } from './client.js';
-import { ifNoneMatch, nullIfNotModified } from './conditional.js';
+import type { Api } from './api.js';
 import type { ListRedirectsData, ListTagsData } from './generated/index.js';
+import type { ConditionalListOptions, ReadOptions } from './options.js';
+import type { Nullable } from './query.js';
 
 /**
  * Prefix, order, and page of a list of tags or authors. By default, `list` returns 20 per page, in the order of their
@@ -9,10 +10,10 @@ import type { ListRedirectsData, ListTagsData } from './generated/index.js';
  * `q` is the beginning of the name. `limit` is an integer between 1 and 100. `cursor` is the `next_cursor` of another
  * page of the same list.
  */
-export type LabelQuery = Pick<NonNullable<ListTagsData['query']>, 'limit' | 'cursor' | 'sort' | 'q'>;
+export type LabelQuery = Nullable<Pick<NonNullable<ListTagsData['query']>, 'limit' | 'cursor' | 'sort' | 'q'>>;
 
 /** Page of the list of redirects. */
-export type RedirectQuery = Pick<NonNullable<ListRedirectsData['query']>, 'limit' | 'cursor'>;
+export type RedirectQuery = Nullable<Pick<NonNullable<ListRedirectsData['query']>, 'limit' | 'cursor'>>;
 
 /** A page of a list that has no previous pages. */
 export interface ForwardPage<T> {
@@ -23,18 +24,14 @@ export interface ForwardPage<T> {
   etag: string | null;
 }
 
-/** Requests one page. */
-type RequestPage<Q, T> = (
-  call: { query: Q; headers?: { 'If-None-Match'?: string } },
-  options: CallOptions,
-) => Promise<{ data: { items: T[]; next_cursor: string | null }; response: Response }>;
-
 /** A list of tags, authors, or redirects. */
-export class List<Q extends { cursor?: string; limit?: number }, T> {
-  readonly #request: RequestPage<Q, T>;
+export class List<Q extends { cursor?: string | null | undefined; limit?: number | null | undefined }, T> {
+  readonly #api: Api;
+  readonly #path: string;
 
-  constructor(request: RequestPage<Q, T>) {
-    this.#request = request;
+  constructor(api: Api, path: string) {
+    this.#api = api;
+    this.#path = path;
   }
 
   /**
@@ -43,16 +40,20 @@ export class List<Q extends { cursor?: string; limit?: number }, T> {
    * @returns The page, or null if `ifNoneMatch` is given and the page has not changed.
    * @throws PostsApiError `invalid_parameter` or `invalid_cursor` (400).
    */
-  list(query: Q | undefined, options: ConditionalOptions): Promise<ForwardPage<T> | null>;
+  list(query: Q | undefined, options: ConditionalListOptions): Promise<ForwardPage<T> | null>;
   list(query?: Q, options?: ReadOptions): Promise<ForwardPage<T>>;
-  list(
+  async list(
     query: Q = {} as Q,
-    options: ConditionalOptions | ReadOptions = {},
+    options: ConditionalListOptions | ReadOptions = {},
   ): Promise<ForwardPage<T> | null> {
-    return nullIfNotModified(async () => {
-      const { data, response } = await this.#request({ query, ...ifNoneMatch(options) }, options);
-      return { ...data, etag: response.headers.get('ETag') };
-    });
+    const headers = { 'If-None-Match': options.ifNoneMatch ?? undefined };
+    const { status, data, headers: received } = await this.#api.send<Omit<ForwardPage<T>, 'etag'>>(
+      'GET',
+      this.#path,
+      options,
+      { query, headers },
+    );
+    return status === 304 ? null : { ...data, etag: received.get('ETag') };
   }
 
   /**

@@ -16,7 +16,10 @@ type PatchedMember<T> = T extends readonly unknown[] ? T : T extends object ? Me
 export interface Post<M extends object = Metadata> extends WithMetadata<api.Post, M> {}
 
 /** A post without its content, as lists return it with `view: 'summary'`. */
-export interface PostSummary<M extends object = Metadata> extends WithMetadata<api.PostSummary, M> {}
+export interface PostSummary<M extends object = Metadata> extends Omit<Post<M>, 'content'> {
+  /** The beginning of the content as plain text. */
+  excerpt: string;
+}
 
 export interface CreatePost<M extends object = Metadata> extends WithOptionalMetadata<api.CreatePost, M> {}
 

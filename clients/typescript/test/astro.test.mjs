@@ -38,6 +38,13 @@ async function run(root, program, ...args) {
     ({ code, stdout, stderr }) => ({ status: code, output: stdout + stderr }),
   );
 }
+
+/** The code blocks of a document in this language. */
+async function blocksOf(path, language) {
+  const source = await readFile(here(path), 'utf8');
+  return [...source.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, name]) => name === language).map(([, , code]) => code);
+}
+
 const build = (root) => run(root, 'astro/bin/astro.mjs', 'build');
 
 const blogPage = 'src/pages/blog/[slug].astro';
@@ -82,6 +89,27 @@ describe('in an Astro site', { concurrency: true }, () => {
       /failed to load posts; keeping the 1 posts of the previous load: GET \/api\/posts failed with no_response/,
     );
     assert.match(await page('hello'), /<p>Rewritten\.<\/p>/);
+  });
+
+  test("the migration from Astro's Prisma guide shows all posts", async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const posts = Array.from({ length: 145 }, (_, index) => ({ title: `Post ${index}`, content: 'Text', published: true }));
+    await client.posts.batch({ posts: [...posts, { title: 'Draft' }] });
+    const [withClient, withFetch] = await blocksOf('../../../docs/guides/from-prisma-astro.md', 'js');
+    const [example] = await blocksOf('../../../examples/astro/README.md', 'ts');
+    const [, library, page] = example.split(/^\/\/ src\/.*\n/m);
+    const code = { guide: withClient, fetch: withFetch, example: page };
+    // The markup of the guide.
+    const list = `<ul>{posts.map((post) => <li><h2>{post.title}</h2><Fragment set:html={post.content} /></li>)}</ul>`;
+    const pages = Object.entries(code).map(([name, script]) => [`src/pages/${name}.astro`, `---\n${script}---\n${list}`]);
+    const root = await createSite(t, baseUrl, [], { 'src/lib/api.ts': library, ...Object.fromEntries(pages) });
+    const built = await build(root);
+    assert.equal(built.status, 0, built.output);
+    for (const name of Object.keys(code)) {
+      const html = await readFile(`${root}/dist/${name}/index.html`, 'utf8');
+      const titles = [...html.matchAll(/<h2>(.*?)<\/h2>/g)].map(([, title]) => title);
+      assert.deepEqual(titles, posts.map(({ title }) => title).reverse(), name);
+    }
   });
 
   test('the first build fails if the service is down', async (t) => {

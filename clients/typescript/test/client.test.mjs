@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createPostsClient, etagOf, PostsApiError } from '@posts-api/client';
-import { startService } from './service.mjs';
+import { adminKey, startService } from './service.mjs';
 
 /** Returns the error of a call that must fail. */
 async function failure(promise) {
@@ -208,7 +208,7 @@ describe('client', { concurrency: true }, () => {
       posts: Array.from({ length: 30 }, (_, index) => ({ title: `${index}`, published: true })),
     });
     let requests = 0;
-    const counting = createPostsClient({ baseUrl, fetch: (request) => ((requests += 1), fetch(request)) });
+    const counting = createPostsClient({ baseUrl, fetch: (url, init) => ((requests += 1), fetch(url, init)) });
     for await (const _ of counting.posts.all({ limit: 10 })) break;
     assert.equal(requests, 1);
   });
@@ -218,10 +218,6 @@ describe('client', { concurrency: true }, () => {
     const post = await client.posts.create({ title: 'A', published: true });
     const response = await fetch(`${baseUrl}/api/posts/${post.id}`);
     assert.equal(response.headers.get('ETag'), etagOf(post));
-    for (const unknown of [(await reader.posts.list()).items[0], { ...post }]) {
-      await assert.rejects(client.posts.update(post.id, { title: 'B' }, { ifMatch: unknown }), TypeError);
-    }
-
     const newer = await client.posts.update(post.id, { title: 'B' }, { ifMatch: post });
     assert.equal(newer.title, 'B');
     for (const change of [
@@ -238,6 +234,116 @@ describe('client', { concurrency: true }, () => {
     assert.deepEqual(read, newer);
     assert.equal(etagOf(read), etagOf(newer));
     await client.posts.delete(post.id, { ifMatch: newer });
+  });
+
+  test('accepts a post of a list, or a copy of a post, as a version', async (t) => {
+    const { client, reader } = await startService(t);
+    const created = await client.posts.create({ title: 'A', content: 'Text', published: true });
+    const batched = (await client.posts.batch({ posts: [{ title: 'B', published: true }] })).items[0].post;
+    const [item] = (await reader.posts.list({ slug: 'a' })).items;
+    const [summary] = (await reader.posts.list({ slug: 'a', view: 'summary' })).items;
+    for (const unknown of [item, summary, { ...created }, batched]) {
+      assert.throws(() => etagOf(unknown), new RegExp(`TypeError: the ETag of post ${unknown.id} is unknown.*get\\(\\)`));
+      assert.equal(await reader.posts.get(unknown.id, { ifNoneMatch: unknown }), null);
+      assert.equal(await reader.posts.getBySlug(unknown.slug, { ifNoneMatch: unknown }), null);
+    }
+    await client.posts.publish(batched.id, { ifMatch: batched });
+    const changed = await client.posts.update(created.id, { title: 'C' }, { ifMatch: item });
+    assert.equal(changed.title, 'C');
+
+    assert.deepEqual(await reader.posts.get(created.id, { ifNoneMatch: item }), changed);
+    for (const change of [
+      () => client.posts.update(created.id, { title: 'D' }, { ifMatch: item }),
+      () => client.posts.putBySlug('a', { title: 'D' }, { ifMatch: summary }),
+      () => client.posts.publish(created.id, { ifMatch: { ...created } }),
+      () => client.posts.unpublish(created.id, { ifMatch: item }),
+      () => client.posts.delete(created.id, { ifMatch: summary }),
+    ]) {
+      const error = await failure(change());
+      assert.deepEqual([error.status, error.code], [412, 'precondition_failed']);
+      assert.match(error.message, /api\/posts\/.*has version 2 now, not 1: read it again/);
+    }
+    assert.deepEqual(await reader.posts.get(created.id), changed);
+    await client.posts.delete(created.id, { ifMatch: (await client.posts.list({ slug: 'a' })).items[0] });
+    assert.equal((await failure(client.posts.delete(created.id, { ifMatch: item }))).code, 'not_found');
+    await assert.rejects(client.posts.update(1, {}, { ifMatch: null }), /ifMatch must be an ETag or a post, not null/);
+  });
+
+  test('detects a change between the read of the ETag and the change', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { id } = await client.posts.create({ title: 'A', published: true });
+    const [item] = (await client.posts.list()).items;
+    const racing = createPostsClient({
+      baseUrl,
+      apiKey: adminKey,
+      fetch: async (url, init) => {
+        const response = await fetch(url, init);
+        if (init.method === 'GET') await client.posts.update(id, { title: 'First' });
+        return response;
+      },
+    });
+    assert.equal((await failure(racing.posts.update(id, { title: 'Lost' }, { ifMatch: item }))).code, 'precondition_failed');
+    assert.equal((await client.posts.get(id)).title, 'First');
+  });
+
+  test('finds a post, or returns null if it does not exist', async (t) => {
+    const { client, reader } = await startService(t);
+    const draft = await client.posts.create({ title: 'Draft' });
+    assert.deepEqual(await client.posts.find(draft.id), draft);
+    assert.deepEqual(await client.posts.findBySlug('draft'), draft);
+    assert.equal(await reader.posts.find(draft.id), null);
+    for (const slug of ['draft', 'none', '..', 'No Slug']) assert.equal(await reader.posts.findBySlug(slug), null);
+    const unauthorized = createPostsClient({ baseUrl: client.baseUrl, apiKey: 'no-key-of-this-service' });
+    assert.equal((await failure(unauthorized.posts.find(draft.id))).code, 'key_invalid');
+    assert.equal((await failure(unauthorized.posts.findBySlug('draft'))).code, 'key_invalid');
+  });
+
+  test('sends headers and fetch options per call', async (t) => {
+    const { baseUrl } = await startService(t);
+    const sent = [];
+    const recording = (url, init) => (sent.push(init), fetch(url, init));
+    const client = createPostsClient({
+      baseUrl,
+      apiKey: adminKey,
+      headers: { 'X-Site': 'one', 'X-Page': 'none' },
+      fetch: recording,
+    });
+    const options = { headers: new Headers({ 'X-Page': 'home', Accept: '*/*' }), fetchOptions: { cache: 'no-store', next: { revalidate: 60 } } };
+    const post = await client.posts.create({ title: 'A', published: true }, options);
+    await client.posts.update(post.id, { title: 'B' }, { ...options, ifMatch: { ...post } });
+    await client.tags.list({}, options);
+    await client.keys.list(options);
+    for await (const _ of client.posts.all({}, options)) break;
+    assert.deepEqual(sent.map(({ method }) => method), ['POST', 'GET', 'PATCH', 'GET', 'GET', 'GET']);
+    for (const { headers, cache, next } of sent) {
+      assert.deepEqual([headers.get('X-Site'), headers.get('X-Page'), headers.get('Accept')], ['one', 'home', 'application/json']);
+      assert.deepEqual([cache, next], ['no-store', { revalidate: 60 }]);
+      assert.equal(headers.get('Authorization'), `Bearer ${adminKey}`);
+    }
+    const other = await failure(client.keys.list({ headers: { authorization: 'Bearer other' } }));
+    assert.equal(other.code, 'key_invalid');
+    await client.posts.list();
+    assert.deepEqual([sent.at(-1).headers.get('X-Page'), 'next' in sent.at(-1)], ['none', false]);
+  });
+
+  test('encodes parameters, and omits those that are null', async (t) => {
+    const { client, reader } = await startService(t);
+    await client.posts.batch({ posts: [{ title: 'Salt & pepper + 100%', published: true }, { title: 'Other', published: true }] });
+    const { items } = await reader.posts.list({ q: '"salt & pepper + 100%"', cursor: null, limit: undefined, tag: null, published_after: null });
+    assert.deepEqual(items.map(({ slug }) => slug), ['salt-pepper-100']);
+    assert.deepEqual((await reader.tags.list({ cursor: null, q: undefined })).items, []);
+    const page = await reader.posts.list({}, { ifNoneMatch: null });
+    assert.equal(page.items.length, 2);
+  });
+
+  test('rejects an API key that a header cannot contain, without printing it', () => {
+    for (const apiKey of ['secret\n', 'my secret', 'sécret', ' secret']) {
+      assert.throws(
+        () => createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey }),
+        (error) => error instanceof TypeError && /apiKey must/.test(error.message) && !/s.cret/.test(error.stack.split('\n')[0]),
+      );
+    }
+    createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey: '' });
   });
 
   test('returns null if nothing has changed', async (t) => {
@@ -284,12 +390,20 @@ describe('client', { concurrency: true }, () => {
     }
     // A proxy may normalize these to the path of the list, so the client does not send them.
     let sent = 0;
-    const counting = createPostsClient({ baseUrl: client.baseUrl, fetch: (request) => ((sent += 1), fetch(request)) });
+    const counting = createPostsClient({ baseUrl: client.baseUrl, fetch: (url, init) => ((sent += 1), fetch(url, init)) });
     for (const slug of ['', '.', '..']) {
-      assert.equal((await failure(counting.posts.getBySlug(slug))).code, 'not_found');
-      assert.equal((await failure(counting.posts.putBySlug(slug, { title: 'a' }))).status, 404);
+      const read = await failure(counting.posts.getBySlug(slug));
+      assert.deepEqual([read.status, read.code], [404, 'not_found']);
+      const put = await failure(counting.posts.putBySlug(slug, { title: 'a' }));
+      assert.deepEqual([put.status, put.code], [400, 'invalid_parameter']);
+      assert.equal(
+        put.message,
+        `PUT /api/posts/by-slug/${slug} failed with 400 invalid_parameter: "${slug}" is not a valid slug; the client did not send the request`,
+      );
     }
     assert.equal(sent, 0);
+    const invalid = await failure(client.posts.putBySlug('a b', { title: 'a' }));
+    assert.deepEqual([invalid.status, invalid.code], [400, 'invalid_parameter'], 'the service returns the same error');
   });
 
   test('creates, lists, and revokes keys', async (t) => {

@@ -46,7 +46,8 @@ describe('livePostsLoader', { concurrency: true }, () => {
     await client.posts.batch({ posts });
     const { loadCollection } = livePostsLoader({ baseUrl, view: 'summary' });
     const list = async (filter) => (await loadCollection({ collection: 'posts', filter })).entries;
-    assert.equal((await loadCollection({ collection: 'posts' })).entries.length, 100);
+    assert.equal((await loadCollection({ collection: 'posts' })).entries.length, 150, 'all posts by default');
+    assert.equal((await list({ limit: undefined, tag: null })).length, 150);
     assert.equal((await list({ limit: 130 })).length, 130);
     assert.equal((await list({ limit: 1000 })).length, 150);
     assert.deepEqual(await list({ limit: 0 }), []);

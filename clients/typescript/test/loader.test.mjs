@@ -39,9 +39,9 @@ function createSite() {
  */
 async function load(options, site) {
   const requests = [];
-  const recordingFetch = async (request) => {
-    const response = await fetch(request);
-    const { searchParams } = new URL(request.url);
+  const recordingFetch = async (url, init) => {
+    const response = await fetch(url, init);
+    const { searchParams } = new URL(url);
     requests.push({
       status: response.status,
       view: searchParams.get('view') ?? 'full',
@@ -283,8 +283,8 @@ describe('postsLoader', { concurrency: true }, () => {
     await client.posts.delete((await client.posts.getBySlug('post-3')).id);
     await client.posts.create({ title: 'New', content: 'New', published: true });
     let successes = 2;
-    const failingFetch = (request) =>
-      successes-- > 0 ? fetch(request) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
+    const failingFetch = (url, init) =>
+      successes-- > 0 ? fetch(url, init) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
     assert.equal((await load({ baseUrl, fetch: failingFetch }, site)).error, undefined);
     assert.deepEqual([[...site.entries], [...site.meta]], [stored, state]);
     assert.match(
@@ -333,8 +333,8 @@ describe('postsLoader', { concurrency: true }, () => {
       await client.posts.create({ title: 'Created', content: 'c', published: true });
     };
     let requests = 0;
-    const interceptingFetch = async (request) =>
-      (requests += 1) === 2 ? (await changePosts(), fetch(request)) : fetch(request);
+    const interceptingFetch = async (url, init) =>
+      (requests += 1) === 2 ? (await changePosts(), fetch(url, init)) : fetch(url, init);
     assert.equal((await load({ baseUrl, fetch: interceptingFetch }, site)).error, undefined);
     assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-3', 'renamed']);
     assert.equal(site.entries.get('post-0').body, 'Newer');

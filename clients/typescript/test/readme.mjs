@@ -7,7 +7,7 @@ const blocks = [...source.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language
 /** The examples that are files, by the path in their first line. */
 export const files = new Map(
   blocks.flatMap(({ code }) => {
-    const path = /^(?:---\n)?\/\/ (src\/\S+)\n/.exec(code)?.[1];
+    const path = /^(?:---\n)?(?:\/\/|<!--) (\S+\.\w+)(?: -->)?\n/.exec(code)?.[1];
     return path ? [[path, code]] : [];
   }),
 );

@@ -11,6 +11,8 @@ const tag = '"tag"';
 const success = json(post);
 const retryNow = { 'Retry-After': '0' };
 const unavailable = problem(503, 'database_busy', retryNow);
+const badGateway = { status: 502, headers: { 'Content-Type': 'text/html', ...retryNow }, body: '<h1>Bad gateway</h1>' };
+const gatewayTimeout = { ...badGateway, status: 504 };
 const rateLimited = problem(429, 'rate_limited', retryNow);
 
 /**
@@ -30,6 +32,7 @@ async function attempts(context, response, call, { retries = 2, last = success }
 const idempotent = {
   list: (client) => client.posts.list(),
   get: (client) => client.posts.get(1),
+  find: (client) => client.posts.find(1),
   getBySlug: (client) => client.posts.getBySlug('a'),
   create: (client) => client.posts.create({ title: 'A' }),
   batch: (client) => client.posts.batch({ posts: [{ title: 'A' }] }),
@@ -56,8 +59,8 @@ const nonIdempotent = {
 
 describe('retries', { concurrency: 8 }, () => {
   for (const [name, call] of Object.entries(idempotent)) {
-    test(`retries ${name} after 503, 429, and a lost connection`, async (t) => {
-      for (const response of [unavailable, rateLimited, hangUp]) {
+    test(`retries ${name} after 502, 503, 504, 429, and a lost connection`, async (t) => {
+      for (const response of [badGateway, unavailable, gatewayTimeout, rateLimited, hangUp]) {
         assert.equal((await attempts(t, response, call)).sent, 3);
       }
     });
@@ -68,6 +71,10 @@ describe('retries', { concurrency: 8 }, () => {
       assert.equal((await attempts(t, rateLimited, call)).sent, 3);
       const failed = await attempts(t, unavailable, call);
       assert.deepEqual([failed.sent, failed.outcome.code], [1, 'database_busy']);
+      for (const response of [badGateway, gatewayTimeout]) {
+        const { sent, outcome } = await attempts(t, response, call);
+        assert.deepEqual([sent, outcome.status, outcome.code], [1, response.status, 'unexpected_response']);
+      }
       const lost = await attempts(t, hangUp, call);
       assert.deepEqual([lost.sent, lost.outcome.code], [1, 'no_response']);
     });
@@ -181,9 +188,27 @@ describe('responses that are not from the service', { concurrency: true }, () =>
   });
 
   test('an error page of a proxy', async (t) => {
-    const { sent, outcome } = await attempts(t, html(502), idempotent.list);
-    assert.deepEqual([sent, outcome.status, outcome.code], [1, 502, 'unexpected_response']);
-    assert.equal((await attempts(t, html(503), idempotent.list)).sent, 3, 'a 503 of a proxy is retried');
+    for (const status of [401, 404, 500]) {
+      const { sent, outcome } = await attempts(t, html(status), idempotent.find);
+      assert.deepEqual([sent, outcome.status, outcome.code], [1, status, 'unexpected_response']);
+    }
+    const { sent, outcome } = await attempts(t, html(502), idempotent.list, { retries: 1, last: html(502) });
+    assert.deepEqual([sent, outcome.status, outcome.code], [2, 502, 'unexpected_response']);
+  });
+
+  test('a success without a body', async (t) => {
+    for (const call of [idempotent.get, idempotent.create]) {
+      const { outcome } = await attempts(t, { status: 204, headers: {} }, call);
+      assert.deepEqual([outcome.status, outcome.code], [204, 'unexpected_response']);
+    }
+  });
+
+  test('JSON with another Content-Type is accepted', async (t) => {
+    for (const headers of [{}, { 'Content-Type': 'text/plain;charset=UTF-8' }]) {
+      assert.equal((await attempts(t, { ...success, headers }, idempotent.get)).outcome, 'success');
+      const page = await attempts(t, { status: 200, headers, body: '<h1>A page</h1>' }, idempotent.get);
+      assert.equal(page.outcome.code, 'unexpected_response');
+    }
   });
 
   test('invalid JSON', async (t) => {

@@ -73,7 +73,7 @@ test('does not retry if Retry-After exceeds maxRetryDelay', async (t) => {
 test('an attempt that times out is retried', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const state = { sent: 0, outcome: undefined };
-  const fetch = ({ signal }) => {
+  const fetch = (_url, { signal }) => {
     state.sent += 1;
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   };

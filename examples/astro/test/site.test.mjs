@@ -78,12 +78,13 @@ const getText = async (path) => (await get(path)).text();
 
 test('astro check finds no errors', () => astro('check'));
 
-test("the guide's page lists published posts by descending id", () =>
+test("the guide's page lists all published posts by descending id", () =>
   browse(async (page) => {
     await page.goto('/posts');
     const titles = await texts(page, '.full > li > h2');
-    const posts = Array.from({ length: 17 }, (_, n) => `Post ${24 - n}`);
-    assert.deepEqual(titles, ['The “rich” post', LONG_WORDS.title, 'Odd names', ...posts]);
+    const posts = Array.from({ length: 24 }, (_, n) => `Post ${24 - n}`);
+    assert.deepEqual(titles.slice(0, 27), ['The “rich” post', LONG_WORDS.title, 'Odd names', ...posts]);
+    assert.equal(titles.length, 34, 'more than one page of the API');
     assert.match(await page.locator('.full > li').nth(3).innerText(), /The text of post 24\./);
     assert.doesNotMatch(await page.content(), /Unfinished|Draft text/);
   }));

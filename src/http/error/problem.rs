@@ -20,7 +20,8 @@ pub struct Problem {
     /// What went wrong in this request.
     #[schema(example = "1 field is invalid")]
     pub detail: String,
-    /// The stable name of the error. Branch on this member.
+    /// The stable name of the error. Branch on this member. Later versions may add codes: treat an unknown one by its
+    /// `status`.
     #[schema(value_type = String, example = "validation_failed")]
     pub code: &'static str,
     /// The id of the request, as in the `X-Request-Id` header and in the log of the service.

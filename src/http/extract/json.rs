@@ -25,7 +25,8 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Json<T, const LIMIT: usize = BODY_LIMIT>(pub T);
 
-/// Like [`Json`], but the body is optional.
+/// Like [`Json`], but the body is optional. `null` counts as no body: generated Go and Rust clients send it if the caller
+/// passes none.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 
@@ -52,7 +53,10 @@ impl<T: Input + 'static> FromRequest for OptionalJson<T> {
             return Box::pin(ready(Ok(Self(None))));
         }
         let body = collect(request, payload, BODY_LIMIT);
-        Box::pin(async move { parse(&body.await?).map(Some).map(Self) })
+        Box::pin(async move {
+            let body = body.await?;
+            if body.trim_ascii() == b"null" { Ok(Self(None)) } else { parse(&body).map(Some).map(Self) }
+        })
     }
 }
 

@@ -69,7 +69,7 @@ pub struct ChangePreconditions {
         rename = "If-Match",
         value_type = String,
         required = false,
-        pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
+        pattern = r"^(\*|((W/)?\x22[!#-~]*\x22(, ?(W/)?\x22[!#-~]*\x22)*)?)$"
     )]
     pub headers: PreconditionHeaders,
 }
@@ -83,7 +83,7 @@ pub struct PutPreconditions {
         rename = "If-Match",
         value_type = String,
         required = false,
-        pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
+        pattern = r"^(\*|((W/)?\x22[!#-~]*\x22(, ?(W/)?\x22[!#-~]*\x22)*)?)$"
     )]
     pub if_match: Option<TagCondition>,
     /// `*` creates only: if the resource exists, the response is 412. With an `ETag`, the response is 412 if the
@@ -92,7 +92,7 @@ pub struct PutPreconditions {
         rename = "If-None-Match",
         value_type = String,
         required = false,
-        pattern = r#"^(\*|((W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?)$"#
+        pattern = r"^(\*|((W/)?\x22[!#-~]*\x22(, ?(W/)?\x22[!#-~]*\x22)*)?)$"
     )]
     pub if_none_match: Option<TagCondition>,
 }

@@ -102,6 +102,9 @@ macro_rules! query_params {
 pub(crate) use query_params;
 
 /// Declares a parameter with a fixed set of values. The first one is the default.
+///
+/// The schema has no `default`: generated clients would send it, which would sort a search by id instead of relevance.
+/// The description of the parameter states the default.
 macro_rules! enum_param {
     ($name:ident($type:ty) { $default:literal => $value:expr, $($text:literal => $other:expr,)* }) => {
         pub(crate) struct $name($type);
@@ -128,7 +131,6 @@ macro_rules! enum_param {
                 utoipa::openapi::ObjectBuilder::new()
                     .schema_type(utoipa::openapi::Type::String)
                     .enum_values(Some(values))
-                    .default(Some($default.into()))
                     .into()
             }
         }

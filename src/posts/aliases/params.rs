@@ -9,8 +9,8 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the list of redirects.
     pub(crate) struct RedirectParams {
-        /// The maximum number of redirects on the page.
-        #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 20)]
+        /// The maximum number of redirects on the page; 20 if omitted.
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
         /// `next_cursor` of another page.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]

@@ -32,17 +32,15 @@ pub enum OnConflict {
     Replace,
 }
 
-/// The schema of [`OnConflict`]. A derived schema with a default would be an `allOf` of two types, which no value
-/// matches.
+/// The schema of [`OnConflict`]. It has no default, which generated clients would send.
 fn on_conflict() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(
             "What happens to a post whose slug is in use: `error` rejects the whole batch, `skip` leaves the existing \
-             post unchanged, and `replace` replaces it.",
+             post unchanged, and `replace` replaces it. If omitted, the batch is rejected.",
         ))
         .enum_values(Some(["error", "skip", "replace"]))
-        .default(Some("error".into()))
         .build()
 }
 

@@ -71,7 +71,7 @@ new_post_types! {
         example = "Hello, world",
         min_length = 1,
         max_length = 200,
-        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$"
     )]
     title: String = |fields: &mut Fields, name| fields.required(name, model::title),
     /// A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
@@ -92,10 +92,10 @@ new_post_types! {
     metadata: Metadata =
         |fields: &mut Fields, name| Some(fields.nullable_tree(name, metadata::parse).flatten().unwrap_or_default()),
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
-    #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
+    #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\x00]*$")]
     content: Option<String> = |fields, name| Some(nullable(fields, name, model::content)),
     /// Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
-    #[schema(required = false, default = false, example = true)]
+    #[schema(required = false, example = true)]
     published: bool = |fields: &mut Fields, name| Some(fields.optional(name, Ok).unwrap_or(false)),
 }
 

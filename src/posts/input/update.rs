@@ -23,7 +23,7 @@ pub struct UpdatePost {
         example = "Hello again",
         min_length = 1,
         max_length = 200,
-        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$"
     )]
     pub title: Option<String>,
     /// The name of the post in URLs. If the post is public, its previous slug redirects to the new one.
@@ -55,7 +55,7 @@ pub struct UpdatePost {
     #[diesel(skip_update)]
     pub metadata: Option<MetadataPatch>,
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
-    #[schema(required = false, value_type = Option<String>, example = "Rewritten.", max_length = 524_288, pattern = r"^[^\u0000]*$")]
+    #[schema(required = false, value_type = Option<String>, example = "Rewritten.", max_length = 524_288, pattern = r"^[^\x00]*$")]
     pub content: Option<Option<String>>,
     /// `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
     #[schema(required = false, nullable = false, example = true)]

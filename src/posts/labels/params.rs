@@ -9,18 +9,19 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the lists of tags and authors.
     pub(crate) struct LabelParams {
-        /// The maximum number of names on the page.
-        #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 20)]
+        /// The maximum number of names on the page; 20 if omitted.
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
         /// `next_cursor` of the previous page of the same list. Only `limit` may differ from the request that returned it.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
         /// The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
-        /// published posts have.
+        /// published posts have. If omitted, the order is `name`.
         #[param(inline)]
         sort: Option<LabelSortParam>,
         /// Returns only names that begin with this text, without regard to ASCII case.
-        #[param(max_length = 200, pattern = r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]*$")]
+        // Without the controls above U+007F, which are also rejected: PCRE without its Unicode mode matches bytes.
+        #[param(max_length = 200, pattern = r"^[^\x00-\x08\x0e-\x1f\x7f]*$")]
         q: Option<String>,
     }
 }

@@ -1,12 +1,12 @@
 //! The response of the list: its JSON and its `Link` header.
 
+use std::borrow::Cow;
+
 use actix_web::http::header::HeaderValue;
 use serde::Serialize;
-use utoipa::openapi::schema::AnyOfBuilder;
-use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::posts::examples;
 use crate::posts::list::ListPage;
 use crate::posts::list::count::Total;
 use crate::posts::list::params::ListRequest;
@@ -16,9 +16,10 @@ use crate::resource::paging;
 
 /// A page of posts.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = examples::page)]
+#[schema(examples(json!(examples::full_page()), json!(examples::summary_page())))]
 pub struct PostPage {
-    #[schema(value_type = Vec<Post>)]
+    /// The posts, in the order of the list.
+    #[schema(max_items = 100)]
     pub items: Vec<ListItem>,
     /// The `cursor` of the next page. Null on the last page.
     #[schema(required)]
@@ -36,42 +37,34 @@ pub struct PostPage {
     pub total_is_estimate: Option<bool>,
 }
 
-/// A page of post summaries, as lists return it with `view=summary`.
-#[derive(Serialize, ToSchema)]
-#[schema(example = examples::summary_page)]
-pub struct PostSummaryPage {
-    pub items: Vec<PostSummary>,
-    /// The `cursor` of the next page. Null on the last page.
-    #[schema(required)]
-    pub next_cursor: Option<String>,
-    /// The `cursor` of the previous page. Null on the first page.
-    #[schema(required)]
-    pub prev_cursor: Option<String>,
-    /// The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
-    #[schema(required = false, nullable = false)]
-    pub total: Option<i64>,
-    /// Whether `total` is an estimate. Present only with `total`.
-    #[schema(required = false, nullable = false)]
-    pub total_is_estimate: Option<bool>,
-}
-
-/// The schema of the response: a [`PostPage`] or a [`PostSummaryPage`]. An empty page matches both, so it is `anyOf`.
-pub struct PostList;
-
-impl PartialSchema for PostList {
+impl PartialSchema for ListItem {
+    /// One schema for both views, with the properties of either. An `anyOf` of two schemas loses properties in generated
+    /// clients, or cannot be decoded by them.
     fn schema() -> RefOr<Schema> {
-        let pages = [PostPage::name(), PostSummaryPage::name()];
-        let any = pages.iter().fold(AnyOfBuilder::new(), |any, name| any.item(Ref::from_schema_name(name.as_ref())));
-        Schema::AnyOf(any.build()).into()
+        let (mut item, summary) = match (Post::schema(), PostSummary::schema()) {
+            (RefOr::T(Schema::Object(post)), RefOr::T(Schema::Object(summary))) => (post, summary),
+            (other, _) => return other,
+        };
+        item.description = Some(
+            "A post in a list. It has the `content` with `view=full`, and the `excerpt` with `view=summary`."
+                .to_owned(),
+        );
+        item.required.retain(|name| summary.required.contains(name));
+        for (name, property) in summary.properties {
+            item.properties.entry(name).or_insert(property);
+        }
+        Schema::Object(item).into()
     }
 }
 
-impl ToSchema for PostList {
+impl ToSchema for ListItem {
+    fn name() -> Cow<'static, str> {
+        "PostListItem".into()
+    }
+
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((PostPage::name().into(), PostPage::schema()));
-        PostPage::schemas(schemas);
-        schemas.push((PostSummaryPage::name().into(), PostSummaryPage::schema()));
-        PostSummaryPage::schemas(schemas);
+        Post::schemas(schemas);
+        PostSummary::schemas(schemas);
     }
 }
 

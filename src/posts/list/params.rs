@@ -17,18 +17,21 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the list.
     pub(crate) struct ListParams {
-        /// The maximum number of posts on the page. A page also ends at 8 MiB of content, without an API key at 1 MiB.
-        #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 20)]
+        /// The maximum number of posts on the page; 20 if omitted. A page also ends at 8 MiB of content, without an API key
+        /// at 1 MiB.
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
         /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
         /// the request that returned it.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
-        /// The order of the posts; `-` means descending. Posts with equal values are ordered by id. `relevance` requires `q`,
-        /// and is the default with it: posts whose title contains all words come first, then the newest.
+        /// The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted, the order is
+        /// `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title contains all words come
+        /// first, then the newest.
         #[param(inline)]
         sort: Option<SortParam>,
-        /// `false` lists drafts, `any` lists drafts and published posts. Both require an API key.
+        /// `true` lists published posts, `false` lists drafts, and `any` lists both. If omitted, the list has published
+        /// posts. `false` and `any` require an API key.
         #[param(inline)]
         published: Option<PublishedParam>,
         /// Returns only posts with one of these slugs. Can be repeated up to 100 times.
@@ -59,11 +62,12 @@ query_params! {
         /// are prefixes.
         #[param(value_type = Option<String>, max_length = 500)]
         q: Option<SearchParam>,
-        /// `summary` returns an `excerpt` instead of the `content`.
+        /// `full` returns each post with its `content`, `summary` with an `excerpt` instead. If omitted, posts are full.
         #[param(inline)]
         view: Option<ViewParam>,
-        /// Adds `total` and `total_is_estimate` to the response. `estimated` is exact up to 10,000 posts and costs less.
-        /// Without an API key, `exact` is exact up to 100,000 posts, and an estimate above.
+        /// `exact` and `estimated` add `total` and `total_is_estimate` to the response; `none`, or no value, does not.
+        /// `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is exact up to 100,000 posts,
+        /// and an estimate above.
         #[param(inline)]
         count: Option<CountParam>,
     }

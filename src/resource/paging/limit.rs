@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::http::extract::query::QueryValue;
 
 /// 1 to 100; 20 if the parameter is omitted. Declare it in `query_params!` with
-/// `#[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 20)]`.
+/// `#[param(value_type = Option<u8>, minimum = 1, maximum = 100)]`.
 pub(crate) struct LimitParam(pub(crate) u8);
 
 impl Default for LimitParam {

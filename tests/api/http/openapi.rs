@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use posts_api::http::error::code::{BAD_REQUEST, HEAD_TOO_LARGE, METHOD_NOT_ALLOWED, ORIGIN_NOT_ALLOWED};
 use posts_api::routes;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 fn document() -> Value {
     serde_json::to_value(posts_api::routes::document()).unwrap()
@@ -82,9 +82,10 @@ fn operation_ids_are_handler_names() {
     let names: BTreeSet<&str> =
         operations(&document).iter().map(|(_, _, operation)| operation["operationId"].as_str().unwrap()).collect();
     let handlers = BTreeSet::from([
-        "list_posts", "create_post", "create_posts", "put_post", "get_post_by_slug", "get_post", "update_post",
-        "delete_post", "publish_post", "unpublish_post", "list_tags", "list_authors", "list_redirects", "list_keys",
-        "create_key", "revoke_key", "get_openapi", "get_docs", "get_docs_file", "get_problem", "live", "ready",
+        "list_posts", "create_post", "batch_create_posts", "put_post_by_slug", "get_post_by_slug", "get_post",
+        "update_post", "delete_post", "publish_post", "unpublish_post", "list_tags", "list_authors", "list_redirects",
+        "list_keys", "create_key", "revoke_key", "get_openapi", "get_docs", "get_docs_file", "get_problem",
+        "check_liveness", "check_readiness",
     ]);
     assert_eq!(names, handlers);
 }
@@ -148,6 +149,9 @@ fn response_properties_are_required() {
             for optional in ["errors", "total", "total_is_estimate"] {
                 properties.remove(optional);
             }
+            if name == "PostListItem" {
+                properties.retain(|property| !["content", "excerpt"].contains(property));
+            }
             let required: BTreeSet<&str> =
                 object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
             assert_eq!(properties, required, "{name}");
@@ -201,6 +205,73 @@ fn request_bodies_are_not_nullable() {
             assert!(content["schema"]["$ref"].is_string(), "{method} {path}: {content}");
         }
     }
+}
+
+/// Generated clients decode a list in either view: `content` and `excerpt` are optional properties of one schema.
+#[test]
+fn list_items_have_one_schema_for_both_views() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let page = &document["paths"]["/api/posts"]["get"]["responses"]["200"]["content"]["application/json"];
+    assert_eq!(page["schema"], json!({"$ref": "#/components/schemas/PostPage"}));
+    assert_eq!(
+        schemas["PostPage"]["properties"]["items"]["items"],
+        json!({"$ref": "#/components/schemas/PostListItem"})
+    );
+    let names = |schema: &str| -> BTreeSet<String> {
+        schemas[schema]["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let mut expected = names("Post");
+    expected.insert("excerpt".to_owned());
+    assert_eq!(names("PostListItem"), expected);
+    let required = schemas["PostListItem"]["required"].as_array().unwrap();
+    let optional: Vec<&String> = expected.iter().filter(|name| !required.contains(&json!(name))).collect();
+    assert_eq!(optional, ["content", "excerpt"]);
+}
+
+/// Generated clients send the documented defaults. Sorting by the default of `sort` would replace the order by relevance
+/// of a search, and a default in a request body makes a property required in some of them.
+#[test]
+fn no_schema_has_a_default() {
+    let document = document();
+    let mut stack = vec![&document];
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::Object(object) => {
+                assert!(!object.contains_key("default"), "{value}");
+                stack.extend(object.values());
+            }
+            Value::Array(values) => stack.extend(values),
+            _ => {}
+        }
+    }
+}
+
+/// A closed `enum` would make the decoders of generated clients reject the codes of later versions.
+#[test]
+fn problem_code_lists_the_known_codes() {
+    let document = document();
+    let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
+    assert_eq!(code["type"], "string");
+    assert!(code["enum"].is_null(), "{code}");
+    let known: Vec<&str> = routes::error_codes().map(|code| code.name).collect();
+    assert_eq!(code["x-extensible-enum"], json!(known));
+}
+
+/// Client generators skip `x-internal` operations, or can be told to.
+#[test]
+fn pages_and_health_checks_are_internal() {
+    let document = document();
+    let internal: BTreeSet<_> = operations(&document)
+        .into_iter()
+        .filter(|(_, _, operation)| operation.get("x-internal") == Some(&json!(true)))
+        .map(|(path, _, operation)| {
+            assert_eq!(operation["tags"], json!(["operations"]), "{path}");
+            path
+        })
+        .collect();
+    let expected = ["/docs", "/docs/{name}", "/health/live", "/health/ready"].map(str::to_owned);
+    assert_eq!(internal, BTreeSet::from(expected));
 }
 
 /// No value satisfies an `allOf` of two different types.

@@ -63,7 +63,7 @@ async fn past_time_publishes_immediately(api: Api) {
 
 #[on_both]
 async fn missing_time_publishes_now_and_clears_the_schedule(api: Api) {
-    for body in [None, Some(json!({})), Some(json!({"at": null}))] {
+    for body in [None, Some(json!(null)), Some(json!({})), Some(json!({"at": null}))] {
         let (_, path) = create_draft(&api).await;
         publish(&api, &path, &json!({"at": LATER})).await;
         let before = Timestamp::now();

@@ -28,8 +28,8 @@ export interface LiveEntryFilter {
 
 /** The filter of `getLiveCollection`. */
 export interface LiveListFilter extends Omit<ListQuery, 'view' | 'cursor' | 'count'> {
-  /** The maximum number of posts. Default: 100. Larger numbers are read in pages of 100. */
-  limit?: number;
+  /** The maximum number of posts. Default: all posts. They are read in pages of at most 100. */
+  limit?: number | null | undefined;
 }
 
 /**
@@ -74,9 +74,9 @@ export function livePostsLoader<V extends View = 'full', M extends object = Meta
  * The cache tags of a list: the collection and, with the filter `tag` or `author`, each of its names. The names are
  * percent-encoded, because CDNs separate the tags in a header with commas or spaces.
  */
-function listTags(collection: string, { tag = [], author = [] }: LiveListFilter): string[] {
+function listTags(collection: string, { tag, author }: LiveListFilter): string[] {
   const names = Object.entries({ tag, author }).flatMap(([field, values]) =>
-    [values].flat().map((name) => `${collection}:${field}:${encodeURIComponent(foldName(name))}`),
+    [values ?? []].flat().map((name) => `${collection}:${field}:${encodeURIComponent(foldName(name))}`),
   );
   return [collection, ...names];
 }
@@ -92,15 +92,11 @@ async function findBySlug<V extends View, M extends object>(
   options: LivePostsLoaderOptions<V, M>,
   slug: string,
 ): Promise<PostOf<V, M> | undefined> {
-  try {
-    const post = await client.posts.getBySlug(slug);
-    if (options.view !== 'summary') return post as PostOf<V, M>;
-    const published = post.published ? true : 'any';
-    return (await client.posts.list<V>({ slug: post.slug, published, view: options.view })).items[0];
-  } catch (error) {
-    if (error instanceof PostsApiError && error.code === 'not_found') return undefined;
-    throw error;
-  }
+  const post = await client.posts.findBySlug(slug);
+  if (post === null) return undefined;
+  if (options.view !== 'summary') return post as PostOf<V, M>;
+  const published = post.published ? true : 'any';
+  return (await client.posts.list<V>({ slug: post.slug, published, view: options.view })).items[0];
 }
 
 async function listPosts<V extends View, M extends object>(
@@ -108,7 +104,8 @@ async function listPosts<V extends View, M extends object>(
   { view }: LivePostsLoaderOptions<V, M>,
   filter: LiveListFilter,
 ): Promise<PostOf<V, M>[]> {
-  const { limit = 100, ...query } = filter;
+  const { limit: requested, ...query } = filter;
+  const limit = requested ?? Number.POSITIVE_INFINITY;
   const posts: PostOf<V, M>[] = [];
   if (limit <= 0) return posts;
   for await (const post of client.posts.all<V>({ ...query, ...(view && { view }), limit: Math.min(limit, 100) })) {

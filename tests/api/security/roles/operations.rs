@@ -27,8 +27,8 @@ const REQUIRED: [(&str, Access); 22] = [
     ("get_post_by_slug", Anyone),
     ("list_redirects", Anyone),
     ("create_post", Editor),
-    ("create_posts", Editor),
-    ("put_post", Editor),
+    ("batch_create_posts", Editor),
+    ("put_post_by_slug", Editor),
     ("update_post", Editor),
     ("delete_post", Editor),
     ("publish_post", Editor),
@@ -42,8 +42,8 @@ const REQUIRED: [(&str, Access); 22] = [
     ("get_docs", Unchecked),
     ("get_docs_file", Unchecked),
     ("get_problem", Unchecked),
-    ("live", Unchecked),
-    ("ready", Unchecked),
+    ("check_liveness", Unchecked),
+    ("check_readiness", Unchecked),
 ];
 
 /// Part of every draft and of every key's name.
@@ -65,7 +65,7 @@ impl Operation {
         let call = api.call(method.clone(), path);
         let body = match self.id.as_str() {
             "create_key" => json!({"name": SECRET, "role": "admin"}),
-            "create_posts" => json!({"posts": [{"title": SECRET}]}),
+            "batch_create_posts" => json!({"posts": [{"title": SECRET}]}),
             "publish_post" => json!({}),
             _ => json!({"title": SECRET}),
         };
@@ -88,7 +88,7 @@ pub(super) async fn operations(api: &Api, draft: &Value) -> Vec<Operation> {
             let path = template
                 .replace("{id}", &resource["id"].to_string())
                 .replace("{slug}", draft["slug"].as_str().unwrap())
-                .replace("{name}", "swagger-ui.css")
+                .replace("{name}", "page.css")
                 .replace("{code}", "not_found");
             operations.push(Operation { id, method: method.to_uppercase().parse().unwrap(), path, required });
         }

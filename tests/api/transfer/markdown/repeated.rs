@@ -1,6 +1,6 @@
 //! Imports of the same files again, without `--replace`.
 
-use crate::support::{TestDatabase, on_both};
+use crate::support::{TestDatabase, on_both, wait_until};
 use crate::transfer::import_export::sandbox;
 use crate::transfer::markdown::{find, import, stored, write_files};
 
@@ -43,6 +43,36 @@ async fn resumable_imports_number_undated_slugs(database: TestDatabase) {
         assert_eq!(run, format!("{output}, skipped 0 files\n"));
     }
     assert_eq!(find(&stored(&sandbox), "a-2")["title"], "a");
+}
+
+/// When the service publishes a scheduled post, its version and `updated_at` change.
+#[on_both]
+async fn published_schedules_are_stored_once(database: TestDatabase) {
+    let sandbox = sandbox(&database);
+    let files = ["a", "b"].map(|name| (format!("in/{name}.md"), format!("title: {name}")));
+    let write = |front_matter: &str| {
+        for (name, title) in &files {
+            write_files(&sandbox, &[(name, &format!("---\n{title}\n{front_matter}\n---\nText"))]);
+        }
+    };
+    write("scheduled_for: 2020-01-02T03:04:05Z\ndraft: true");
+    import(&sandbox, &["in"]).success();
+    let service = sandbox.start("service", &[]);
+    wait_until("the publication", async || stored(&sandbox).iter().all(|post| post["published"] == true)).await;
+    drop(service);
+    let published = stored(&sandbox);
+
+    // The second front matter is what the first one of a generator amounts to after its date has passed.
+    for front_matter in ["scheduled_for: 2020-01-02T03:04:05Z\ndraft: true", "date: 2020-01-02T03:04:05Z"] {
+        write(front_matter);
+        let output = import(&sandbox, &["in"]).success();
+        assert_eq!(output, "imported 0 posts, 2 already stored, skipped 0 files\n", "{front_matter}");
+        assert_eq!(stored(&sandbox), published);
+    }
+
+    // Another time is another post.
+    write("scheduled_for: 2020-01-02T03:04:06Z\ndraft: true");
+    assert_eq!(import(&sandbox, &["in"]).success(), "imported 2 posts, skipped 0 files\n");
 }
 
 #[on_both]

@@ -1,8 +1,10 @@
 import {
   type BatchResponse,
   createPostsClient,
+  type ErrorCode,
   type ETag,
   etagOf,
+  type KnownErrorCode,
   type Page,
   type Post,
   PostsApiError,
@@ -42,6 +44,17 @@ const unchanged = await client.posts.get(1, { ifNoneMatch: post });
 same<typeof unchanged, Post | null>(true);
 const bySlug = await client.posts.getBySlug('a', { ifNoneMatch: etagOf(post) });
 same<typeof bySlug, Post | null>(true);
+same<ReturnType<typeof client.posts.find>, Promise<Post | null>>(true);
+same<ReturnType<typeof client.posts.findBySlug>, Promise<Post | null>>(true);
+// @ts-expect-error -- null would have two meanings
+client.posts.find(1, { ifNoneMatch: post });
+await client.posts.list({ cursor: new URL('http://a').searchParams.get('cursor'), tag: undefined }, { ifNoneMatch: page.etag });
+await client.posts.get(1, { headers: { 'X-A': 'b' }, fetchOptions: { redirect: 'follow', keepalive: true }, signal: undefined });
+// @ts-expect-error -- the method determines it
+client.posts.get(1, { fetchOptions: { method: 'POST' } });
+// @ts-expect-error -- unknown option
+client.posts.get(1, { fetchOptions: { redirekt: 'follow' } });
+createPostsClient({ baseUrl: 'http://127.0.0.1:8080', fetch, headers: [['X-A', 'b']] });
 
 same<ReturnType<typeof client.posts.create>, Promise<Post>>(true);
 same<ReturnType<typeof client.posts.delete>, Promise<void>>(true);
@@ -93,14 +106,21 @@ typed.posts.update(1, { metadata: { seo: { keywords: [null] } } });
 const error: unknown = undefined;
 if (error instanceof PostsApiError) {
   same<typeof error.status, number | null>(true);
-  same<typeof error.code, string>(true);
+  same<typeof error.code, ErrorCode>(true);
+  const text: string = error.code;
+  // The known codes are still in the union, so that editors suggest them. `string | 'a'` would be only `string`.
+  same<ErrorCode, string>(false);
+  const known: ErrorCode[] = ['slug_taken', 'no_response', text] satisfies (KnownErrorCode | string)[];
+  if (error.code === 'not_found' || error.code === 'a_later_code') throw known;
   same<typeof error.retryAfter, number | null>(true);
   same<NonNullable<typeof error.errors>[number]['pointer'], string>(true);
 }
 const tag: ETag = post;
 
-// @ts-expect-error -- a summary has no ETag
-const summaryTag: ETag = summaries.items[0];
+const summaryTag: ETag | undefined = summaries.items[0];
+same<KnownErrorCode extends string ? true : false, true>(true);
+// @ts-expect-error -- not a code
+const unknownCode: KnownErrorCode = 'slug_token';
 // @ts-expect-error -- content may be null
 post.content.length;
 // @ts-expect-error -- a summary has no content
@@ -120,4 +140,4 @@ client.keys.create({ name: 'ci', role: 'owner' });
 // @ts-expect-error -- baseUrl is required
 createPostsClient({ apiKey: 'a' });
 
-export { tag, tagOfTyped };
+export { summaryTag, tag, tagOfTyped, unknownCode };

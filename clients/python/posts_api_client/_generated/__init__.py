@@ -1,0 +1,1 @@
+"""Models and requests, generated from the OpenAPI document. Do not edit: run `./generate`."""

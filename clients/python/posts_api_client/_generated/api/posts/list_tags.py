@@ -1,0 +1,42 @@
+from typing import TypedDict
+
+from ...models.label_page import LabelPage
+from ...models.list_tags_sort import ListTagsSort
+from ...types import Request
+
+
+class ListTagsQuery(TypedDict, total=False):
+    """The query parameters of `list_tags`."""
+
+    limit: int
+    """The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of
+    content, without an API key at 1 MiB."""
+
+    cursor: str
+    """`next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count`
+    may differ from the request that returned it."""
+
+    sort: ListTagsSort
+    """The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name
+    that most published posts have. If omitted, the order is `name`."""
+
+    q: str
+    """Returns only names that begin with this text, without regard to ASCII case."""
+
+
+def list_tags(
+    query: ListTagsQuery,
+    *,
+    if_none_match: str | None = None,
+) -> Request[LabelPage]:
+    """List tags"""
+    headers = {
+        "If-None-Match": if_none_match,
+    }
+    return Request(
+        "GET",
+        "/api/tags",
+        parse=LabelPage.from_dict,
+        params=dict(query),
+        headers={name: value for name, value in headers.items() if value is not None},
+    )

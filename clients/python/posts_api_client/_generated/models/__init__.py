@@ -1,0 +1,65 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .api_key import ApiKey
+from .api_key_role import ApiKeyRole
+from .api_keys import ApiKeys
+from .batch import Batch
+from .batch_item import BatchItem
+from .batch_item_result import BatchItemResult
+from .batch_on_conflict import BatchOnConflict
+from .batch_response import BatchResponse
+from .create_api_key import CreateApiKey
+from .create_api_key_role import CreateApiKeyRole
+from .create_post import CreatePost
+from .created_api_key import CreatedApiKey
+from .error_code import ErrorCode
+from .field_error import FieldError
+from .label import Label
+from .label_page import LabelPage
+from .list_authors_sort import ListAuthorsSort
+from .list_posts_count import ListPostsCount
+from .list_posts_published import ListPostsPublished
+from .list_posts_sort import ListPostsSort
+from .list_tags_sort import ListTagsSort
+from .post import Post
+from .post_page import PostPage
+from .post_summary import PostSummary
+from .problem import Problem
+from .publish import Publish
+from .put_post import PutPost
+from .redirect import Redirect
+from .redirect_page import RedirectPage
+from .update_post import UpdatePost
+
+__all__ = (
+    "ApiKey",
+    "ApiKeyRole",
+    "ApiKeys",
+    "Batch",
+    "BatchItem",
+    "BatchItemResult",
+    "BatchOnConflict",
+    "BatchResponse",
+    "CreateApiKey",
+    "CreateApiKeyRole",
+    "CreatePost",
+    "CreatedApiKey",
+    "ErrorCode",
+    "FieldError",
+    "Label",
+    "LabelPage",
+    "ListAuthorsSort",
+    "ListPostsCount",
+    "ListPostsPublished",
+    "ListPostsSort",
+    "ListTagsSort",
+    "Post",
+    "PostPage",
+    "PostSummary",
+    "Problem",
+    "Publish",
+    "PutPost",
+    "Redirect",
+    "RedirectPage",
+    "UpdatePost",
+)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+if TYPE_CHECKING:
+    from ..models.batch_item import BatchItem
+
+
+T = TypeVar("T", bound="BatchResponse")
+
+
+@_attrs_define
+class BatchResponse:
+    """The outcome of each post in a batch."""
+
+    items: list[BatchItem]
+    """One item for each post of the request, in the same order."""
+
+    additional_properties: dict[str, Any] = _attrs_field(
+        init=False, factory=dict[str, Any], repr=False
+    )
+    """Properties that this version of the client does not know."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the object as it is in the JSON of the API."""
+        items: list[Any] = []
+        for items_item_data in self.items:
+            items_item = items_item_data.to_dict()
+            items.append(items_item)
+
+        field_dict: dict[str, Any] = dict(self.additional_properties)
+        field_dict.update(
+            {
+                "items": items,
+            }
+        )
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """Returns the object with the properties in `src_dict`, which is decoded JSON."""
+        from ..models.batch_item import BatchItem
+
+        d = dict(src_dict)
+        _items = d.pop("items")
+        items: list[BatchItem] = []
+        for items_item_data in _items:
+            items_item = BatchItem.from_dict(items_item_data)
+
+            items.append(items_item)
+
+        batch_response = cls(
+            items=items,
+        )
+        batch_response.additional_properties = d
+        return batch_response

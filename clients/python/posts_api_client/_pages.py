@@ -1,0 +1,93 @@
+"""Pages of lists, entity tags, and slugs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ._errors import PostsApiError
+from ._generated.models import Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
+from ._generated.types import Request, Unset
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class Page(Generic[T]):
+    """A page of a list."""
+
+    items: list[T]
+    next_cursor: str | None
+    """The `cursor` of the next page. None on the last page."""
+    prev_cursor: str | None = None
+    """The `cursor` of the previous page of posts. None on the first page, and for other lists."""
+    total: int | None = None
+    """The number of posts in the whole list. None unless the query sets `count`."""
+    total_is_estimate: bool | None = None
+    """Whether `total` is an estimate. None unless the query sets `count`."""
+    etag: str | None = None
+    """The `ETag` of the page, for `if_none_match`. None if a proxy removed the header."""
+
+
+def posts_request(request: Request[PostPage], item_type: type[Post] | type[PostSummary]) -> Request[Page[Any]]:
+    """Returns a request for a page of posts or of summaries."""
+
+    def parse(data: Any) -> Page[Any]:
+        page = request.parse(data)
+        return Page(
+            items=[item_type.from_dict(item) for item in page.items],
+            next_cursor=page.next_cursor,
+            prev_cursor=page.prev_cursor,
+            total=None if isinstance(page.total, Unset) else page.total,
+            total_is_estimate=None if isinstance(page.total_is_estimate, Unset) else page.total_is_estimate,
+        )
+
+    view = "summary" if item_type is PostSummary else "full"
+    return replace(request, parse, {**request.params, "view": view})
+
+
+def labels_request(request: Request[LabelPage]) -> Request[Page[Label]]:
+    """Returns a request for a page of tags or of authors."""
+
+    def parse(data: Any) -> Page[Label]:
+        page = request.parse(data)
+        return Page(items=page.items, next_cursor=page.next_cursor)
+
+    return replace(request, parse, request.params)
+
+
+def redirects_request(request: Request[RedirectPage]) -> Request[Page[Redirect]]:
+    """Returns a request for a page of redirects."""
+
+    def parse(data: Any) -> Page[Redirect]:
+        page = request.parse(data)
+        return Page(items=page.items, next_cursor=page.next_cursor)
+
+    return replace(request, parse, request.params)
+
+
+def replace(request: Request[Any], parse: Callable[[Any], T], params: dict[str, Any]) -> Request[T]:
+    return Request(request.method, request.path, parse=parse, params=params, headers=request.headers)
+
+
+def etag_of(version: str | Post | Page[Any] | None) -> str | None:
+    """Returns the `ETag` that identifies a version.
+
+    Raises ValueError if the post or page has none.
+    """
+    if version is None or isinstance(version, str):
+        return version
+    if version.etag is None:
+        if isinstance(version, Post):
+            raise ValueError(f"post {version.id} is from a list or a batch and has no ETag; read the post with get()")
+        raise ValueError("the page has no ETag")
+    return version.etag
+
+
+def checked_slug(slug: str, method: str = "GET") -> str:
+    """Rejects the slugs that would change the path of the URL, like the service rejects other invalid slugs."""
+    if slug not in ("", ".", ".."):
+        return slug
+    request, detail = f"{method} /api/posts/by-slug/{slug}", "no post can have this slug"
+    if method == "GET":
+        raise PostsApiError(request, 404, "not_found", "Not found", detail)
+    raise PostsApiError(request, 400, "invalid_parameter", "Invalid parameter", detail)

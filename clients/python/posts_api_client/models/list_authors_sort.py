@@ -1,9 +1,0 @@
-from enum import StrEnum
-
-
-class ListAuthorsSort(StrEnum):
-    NAME = "name"
-    VALUE_1 = "-posts"
-
-    def __str__(self) -> str:
-        return str(self.value)

@@ -1,0 +1,71 @@
+// Runs the packed package in Deno, Bun, and Node.js, against the service.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, writeFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { install } from './package.mjs';
+import { files } from './readme.mjs';
+import { adminKey, startService } from './service.mjs';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const run = promisify(execFile);
+const deno = here('runtimes/node_modules/deno/bin.cjs');
+const bun = here('runtimes/node_modules/bun/bin/bun.exe');
+
+const runtimes = {
+  // The permissions that the README shows. Deno asks for all others, and then fails.
+  Deno: [process.execPath, deno, 'run', '--no-prompt', '--no-remote', '--allow-net=127.0.0.1', '--allow-env=BASE_URL,API_KEY'],
+  Bun: [bun, 'run'],
+  'Node.js': [process.execPath],
+};
+
+describe('the package runs', { concurrency: true }, () => {
+  for (const [name, command] of Object.entries(runtimes)) {
+    test(`in ${name}`, async (t) => {
+      const { baseUrl } = await startService(t);
+      const directory = await install(t);
+      await copyFile(here('runtimes/scenario.mjs'), `${directory}/scenario.mjs`);
+      const [program, ...args] = command;
+      const { stdout } = await run(program, [...args, 'scenario.mjs'], {
+        cwd: directory,
+        env: { PATH: process.env.PATH, HOME: directory, BASE_URL: baseUrl, API_KEY: adminKey },
+      });
+      assert.equal(stdout, 'passed\n');
+    });
+  }
+
+  test('in Deno and Bun as in the README', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: ['A', 'B'].map((title) => ({ title, published: true })) });
+    const directory = await install(t);
+    await writeFile(`${directory}/main.ts`, files.get('main.ts').replace('http://127.0.0.1:8080', baseUrl));
+    const options = { cwd: directory, env: { PATH: process.env.PATH, HOME: directory, NO_COLOR: '1' } };
+    for (const [program, ...args] of [
+      [process.execPath, deno, 'run', '--check', '--no-prompt', '--no-remote', '--allow-net', 'main.ts'],
+      [bun, 'run', 'main.ts'],
+    ]) {
+      assert.equal((await run(program, args, options)).stdout, 'B\nA\n', program);
+    }
+  });
+
+  test('in Deno with types', async (t) => {
+    const directory = await install(t);
+    const code = `
+      import { createPostsClient, type Post } from '@posts-api/client';
+      const httpClient: Deno.HttpClient = Deno.createHttpClient({});
+      const client = createPostsClient({ baseUrl: 'http://127.0.0.1:8080', fetch });
+      const { items } = await client.posts.list({}, { fetchOptions: { client: httpClient } });
+      const content: string | null | undefined = items[0]?.content;
+      const post: Post | null = await client.posts.find(1);
+      console.log(content, post);
+    `;
+    await writeFile(`${directory}/main.ts`, code);
+    const env = { PATH: process.env.PATH, HOME: directory, NO_COLOR: '1' };
+    await run(process.execPath, [deno, 'check', '--no-remote', 'main.ts'], { cwd: directory, env });
+    await writeFile(`${directory}/main.ts`, code.replace('string | null | undefined', 'number'));
+    const check = run(process.execPath, [deno, 'check', '--no-remote', 'main.ts'], { cwd: directory, env });
+    await assert.rejects(check, /TS2322/, 'the types are not any');
+  });
+});

@@ -1,0 +1,106 @@
+// `scripts/release` with a small program in place of the binary.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run } from './process.mjs';
+
+const { SCRATCH } = process.env;
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const VERSION = (await readFile(join(ROOT, 'Cargo.toml'), 'utf8')).match(/^version = "(.*)"$/m)[1];
+
+/** Compiles a program that reports this version. Returns its path. */
+async function program(version) {
+  const path = join(SCRATCH, `reports-${version}`);
+  await writeFile(`${path}.c`, `#include <stdio.h>\nint main(void) { return puts("posts-api ${version}") < 0; }\n`);
+  assert.equal((await run('cc', ['-o', path, `${path}.c`])).code, 0);
+  return path;
+}
+
+const release = (args, env, root = ROOT) => run(join(root, 'scripts/release'), args, { env });
+
+/** Runs scripts/release, which must fail. Returns its message. */
+async function rejected(args, root) {
+  const { code, output } = await release(args, {}, root);
+  assert.equal(code, 1, output);
+  assert.match(output, /^scripts\/release: .*\n$/);
+  return output;
+}
+
+/** Copies the files that the checks read. `edit` changes the text of one of them. */
+async function copyOfProject(name, file, edit) {
+  const root = join(SCRATCH, name);
+  const files = ['Cargo.toml', 'CHANGELOG.md', 'clients/typescript/package.json', 'clients/python/pyproject.toml'];
+  for (const path of [...files, 'scripts/release', 'scripts/packages', 'scripts/requirements']) {
+    await cp(join(ROOT, path), join(root, path), { recursive: true });
+  }
+  await mkdir(join(root, 'target'));
+  // The installed tools.
+  await symlink(join(ROOT, 'target/release-tools'), join(root, 'target/release-tools'));
+  const text = await readFile(join(root, file), 'utf8');
+  assert.notEqual(edit(text), text);
+  await writeFile(join(root, file), edit(text));
+  return root;
+}
+
+/** The checksums of all files in a directory, by path. */
+async function checksums(directory) {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const hash = async (file) => createHash('sha256').update(await readFile(file)).digest('hex');
+  return Object.fromEntries(await Promise.all(files.map(async (file) => [file.slice(directory.length), await hash(file)])));
+}
+
+test('the same binary and commit produce the same bytes', async () => {
+  const binary = await program(VERSION);
+  const results = [];
+  for (const name of ['first', 'second']) {
+    const output = join(SCRATCH, 'reproducible', name);
+    const env = { REPOSITORY_URL: 'https://example.com/posts-api' };
+    const result = await release(['--binary', binary, '--output', output], env);
+    assert.equal(result.code, 0, result.output);
+    results.push(await checksums(output));
+  }
+  assert.equal(Object.keys(results[0]).length, 5);
+  assert.deepEqual(results[0], results[1]);
+});
+
+test('the packages name their repository', async () => {
+  const output = join(SCRATCH, 'repository');
+  const env = { REPOSITORY_URL: 'https://example.com/posts-api' };
+  assert.equal((await release(['--binary', await program(VERSION), '--output', output], env)).code, 0);
+  const archive = join(output, 'npm', `posts-api-${VERSION}.tgz`);
+  const manifest = await run('tar', ['-xzOf', archive, 'package/package.json']);
+  assert.equal(JSON.parse(manifest.output).repository.url, 'git+https://example.com/posts-api.git');
+});
+
+test('a binary of another version is rejected', async () => {
+  const output = await rejected(['--binary', await program('9.9.9'), '--output', join(SCRATCH, 'other-version')]);
+  assert.match(output, /reports "posts-api 9\.9\.9", but the version in Cargo\.toml is /);
+});
+
+test('a file that is not a program of this platform is rejected', async () => {
+  const file = join(ROOT, 'Cargo.toml');
+  assert.match(await rejected(['--binary', file, '--output', join(SCRATCH, 'no-program')]), /failed to run .*Cargo\.toml --version/);
+});
+
+test('clients of another version are rejected', async () => {
+  for (const file of ['clients/typescript/package.json', 'clients/python/pyproject.toml']) {
+    const root = await copyOfProject(`version ${file.split('/')[1]}`, file, (text) => text.replace(VERSION, '9.9.9'));
+    assert.match(await rejected(['--check'], root), new RegExp(`the version in ${file} is 9\\.9\\.9, but `));
+  }
+});
+
+test('a tag must match the version, and the changelog must have a section for it', async () => {
+  assert.equal((await release(['--check'])).code, 0);
+  assert.match(await rejected(['--check', 'v9.9.9']), /the tag is v9\.9\.9, but .*; expected v/);
+  const heading = `## [${VERSION}] - 2026-12-01`;
+  const without = (text) => text.replaceAll(VERSION, '9.9.9');
+  const unreleased = await copyOfProject('unreleased', 'CHANGELOG.md', without);
+  assert.match(await rejected(['--check', `v${VERSION}`], unreleased), /CHANGELOG\.md has no section/);
+  const released = await copyOfProject('released', 'CHANGELOG.md', (text) => `${text}\n${heading}\n`);
+  assert.equal((await release(['--check', `v${VERSION}`], {}, released)).code, 0);
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from 'orval';
+
+export default defineConfig({
+  posts: {
+    input: process.env.DOCUMENT,
+    output: {
+      target: 'generated/orval.ts',
+      client: 'fetch',
+      baseUrl: { runtime: 'process.env.POSTS_API_URL' },
+    },
+  },
+});

@@ -17,7 +17,7 @@ use crate::routing::Operation;
 use crate::{keys, openapi, ops, posts};
 
 /// The routes of each module. If several paths match a request, the first one is used.
-const ROUTES: [&[Operation]; 3] = [posts::ROUTES, keys::ROUTES, ops::ROUTES];
+const ROUTES: [&[Operation]; 4] = [posts::ROUTES, posts::changes::ROUTES, keys::ROUTES, ops::ROUTES];
 
 /// The errors that each module declares.
 const ERRORS: [&[&ErrorCode]; 3] = [code::ERRORS, posts::errors::ERRORS, keys::errors::ERRORS];

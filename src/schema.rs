@@ -50,6 +50,22 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::timestamp::Timestamptz;
 
+    post_changes (seq) {
+        seq -> Int8,
+        at -> Timestamptz,
+        post_id -> Int8,
+        kind -> Int2,
+        version -> Int8,
+        slug -> Text,
+        old_slug -> Nullable<Text>,
+        bulk -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::timestamp::Timestamptz;
+
     posts (id) {
         id -> Int8,
         slug -> Text,
@@ -72,4 +88,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, idempotency_keys, post_aliases, posts,);
+diesel::allow_tables_to_appear_in_same_query!(api_keys, idempotency_keys, post_aliases, post_changes, posts,);

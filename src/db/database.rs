@@ -24,6 +24,7 @@ use crate::db::sqlite::wal::Wal;
 use crate::db::sqlite::writer::Writer;
 use crate::db::stats::{EndpointStatus, ErrorCounts, PoolStats, WriterStats};
 use crate::db::url::DatabaseUrl;
+use crate::db::watermark::{Settled, Watermark};
 use crate::db::write::{Abort, AdvanceOnDrop, Atomicity};
 use crate::telemetry::spans;
 
@@ -39,6 +40,7 @@ struct DatabaseInner {
     /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
     replica: Option<Replica>,
     revision: Arc<Revision>,
+    watermark: Arc<Watermark>,
     /// Whether a poller renews the revision while the database responds.
     is_polled: bool,
     errors: ErrorCounts,
@@ -63,20 +65,23 @@ impl Database {
                 let pool = Pool::new("read", url, None, Purpose::Read, options)?;
                 let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
-                DatabaseInner { pool, writer, replica: None, revision, is_polled: true, errors: ErrorCounts::default() }
+                let (watermark, errors) = (Arc::new(Watermark::unlimited()), ErrorCounts::default());
+                DatabaseInner { pool, writer, replica: None, revision, watermark, is_polled: true, errors }
             }
             DatabaseUrl::Postgres(postgres) => {
                 let revision = Arc::new(Revision::new(change_poller::REVISION_TTL));
                 let replica = endpoints.replica.as_ref().map(|replica| Replica::start(replica, options)).transpose()?;
                 // On a server with a single session, polling would delay every other client. Without a poller the
-                // revision stays unknown, so nothing is cached.
-                if !postgres.has_single_session {
+                // revision stays unknown, so nothing is cached. Transactions of one session commit in order.
+                let is_polled = !postgres.has_single_session;
+                let watermark = Arc::new(if is_polled { Watermark::polled() } else { Watermark::unlimited() });
+                if is_polled {
                     let state = replica.as_ref().map(|replica| Arc::clone(replica.state()));
-                    change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, state)?;
+                    change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, &watermark, state)?;
                 }
                 let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
-                let is_polled = !postgres.has_single_session;
-                DatabaseInner { pool, writer: None, replica, revision, is_polled, errors: ErrorCounts::default() }
+                let errors = ErrorCounts::default();
+                DatabaseInner { pool, writer: None, replica, revision, watermark, is_polled, errors }
             }
         })))
     }
@@ -89,6 +94,18 @@ impl Database {
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
         self.0.revision.current()
+    }
+
+    /// The position up to which the log of changes is complete. `None` while it is unknown.
+    #[must_use]
+    pub fn settled(&self) -> Option<Settled> {
+        self.0.watermark.current()
+    }
+
+    /// Whether what was read after `settled` is still known to come from the same server.
+    #[must_use]
+    pub fn is_still_settled(&self, settled: Settled) -> bool {
+        self.0.watermark.is_valid(settled)
     }
 
     /// The number of reads that the replica has served. `None` without a replica.

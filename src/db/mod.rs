@@ -34,6 +34,7 @@ pub(crate) mod timestamp;
 mod transaction;
 mod url;
 mod watchdog;
+mod watermark;
 mod write;
 
 pub(crate) use cached::Cached;
@@ -54,4 +55,5 @@ pub use stats::{CallCounts, EndpointStatus, PoolStats, WriterStats};
 pub use tables::Table;
 pub use timestamp::{InvalidTimestamp, Timestamp, Timestamptz};
 pub use url::{DatabaseUrl, InvalidUrl, PostgresUrl};
+pub use watermark::Settled;
 pub use write::Atomicity;

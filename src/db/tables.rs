@@ -8,10 +8,12 @@ pub enum Table {
     IdempotencyKeys,
     PostAliases,
     PostLabels,
+    PostChanges,
 }
 
 impl Table {
-    pub const ALL: [Self; 5] = [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys, Self::PostAliases, Self::PostLabels];
+    pub const ALL: [Self; 6] =
+        [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys, Self::PostAliases, Self::PostLabels, Self::PostChanges];
 
     /// The name in SQL, without a schema.
     #[must_use]
@@ -22,6 +24,7 @@ impl Table {
             Self::IdempotencyKeys => "idempotency_keys",
             Self::PostAliases => "post_aliases",
             Self::PostLabels => "post_labels",
+            Self::PostChanges => "post_changes",
         }
     }
 }

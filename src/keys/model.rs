@@ -21,6 +21,7 @@ use crate::validation::{Fields, Input, Invalid};
     "expires_at": null, "last_used_on": "2026-02-01",
 }))]
 pub struct ApiKey {
+    /// Unique identifier. The id of a revoked key is not used again.
     #[schema(example = 1, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: i64,
     /// What the key is used for.
@@ -28,10 +29,11 @@ pub struct ApiKey {
     pub name: String,
     #[schema(inline)]
     pub role: Role,
+    /// When the key was created.
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub created_at: Timestamp,
     /// The id of the key that created it. Null if it was created on the command line or with `ADMIN_API_KEY`.
-    #[schema(required)]
+    #[schema(required, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub created_by: Option<i64>,
     /// When the key expires. Null if it does not expire.
     #[schema(required, value_type = Option<String>, format = DateTime)]

@@ -4,28 +4,41 @@ use std::time::Duration;
 
 use crate::db::{Database, Error, Timestamp};
 use crate::http::idempotency_store;
+use crate::posts::changes::store as change_store;
 
 /// The time between two cleanups.
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Deletes the expired responses to requests with `Idempotency-Key`. Runs until the process ends.
+/// Deletes the expired responses to requests with `Idempotency-Key`, and the expired changes of the log. Runs until the
+/// process ends.
 pub async fn run(database: Database) {
     loop {
-        match delete_batch(&database).await {
-            // More expired rows may remain.
-            Ok(deleted) if deleted > 0 => continue,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "failed to delete expired idempotency keys; will retry"),
+        if let Err(error) = delete_responses(&database).await {
+            tracing::warn!(%error, "failed to delete expired idempotency keys; will retry");
+        }
+        if let Err(error) = delete_changes(&database).await {
+            tracing::warn!(%error, "failed to delete expired changes; will retry");
         }
         tokio::time::sleep(INTERVAL).await;
     }
 }
 
-/// Returns the number of deleted rows.
-async fn delete_batch(database: &Database) -> Result<usize, Error> {
-    // Reads first, so that a service with nothing to delete does not queue a write.
-    if database.read(|conn| idempotency_store::expired(conn, Timestamp::now())).await?.is_empty() {
-        return Ok(0);
+/// Deletes in batches. Reads first, so that a service with nothing to delete does not queue a write.
+async fn delete_responses(database: &Database) -> Result<(), Error> {
+    while !database.read(|conn| idempotency_store::expired(conn, Timestamp::now())).await?.is_empty() {
+        if database.write(|conn| idempotency_store::remove_expired(conn, Timestamp::now())).await? == 0 {
+            break;
+        }
     }
-    database.write(|conn| idempotency_store::remove_expired(conn, Timestamp::now())).await
+    Ok(())
+}
+
+/// The same for the log.
+async fn delete_changes(database: &Database) -> Result<(), Error> {
+    let mut from = 0;
+    while let Some(rows) = database.read(move |conn| change_store::expired(conn, from, Timestamp::now())).await? {
+        from = rows.end;
+        database.write(move |conn| change_store::remove_expired(conn, &rows)).await?;
+    }
+    Ok(())
 }

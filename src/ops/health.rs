@@ -30,6 +30,7 @@ impl Readiness {
 /// The health of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
+    /// `ok`; a failed check is an error response.
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
 }

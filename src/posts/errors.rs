@@ -7,6 +7,31 @@ use crate::validation::FieldError;
 error_codes! {
     SLUG_TAKEN "slug_taken" CONFLICT "Slug already in use"
         "Another post has this slug. Choose another one, or omit `slug` to have an unused one derived from the title.",
+    CURSOR_EXPIRED "cursor_expired" GONE "Cursor expired"
+        "The change feed no longer contains the position that the cursor names: it is more than 30 days old, or the \
+         database was restored or replaced since. Read the feed again from the start, without a cursor, and then remove \
+         every post that it did not contain.",
+    CHANGES_NOT_READY "changes_not_ready" SERVICE_UNAVAILABLE "Change feed not ready"
+        "The service does not know yet up to which position the change feed is complete, for example after it has \
+         reconnected to the database. Wait for `Retry-After` seconds, then try again.",
+}
+
+/// The log no longer contains the row that a cursor names.
+pub(crate) fn cursor_expired() -> ApiError {
+    ApiError::Resource {
+        code: CURSOR_EXPIRED,
+        detail: "the change feed no longer contains this position; omit the cursor to start over",
+        errors: Vec::new(),
+    }
+}
+
+/// It is unknown up to which position the log is complete.
+pub(crate) fn changes_not_ready() -> ApiError {
+    ApiError::Resource {
+        code: CHANGES_NOT_READY,
+        detail: "it is not known yet up to which position the change feed is complete; try again",
+        errors: Vec::new(),
+    }
 }
 
 /// Another post has the slug.

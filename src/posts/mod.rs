@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod batch;
+pub mod changes;
 mod column_text;
 pub mod errors;
 pub mod etag;
@@ -46,12 +47,6 @@ pub const ROUTES: &[Operation] = &[
     operation!(EDITOR, posts::handlers, create_post, [PRECONDITION_FAILED, SLUG_TAKEN]),
     operation!(EDITOR, posts::handlers, batch_create_posts, [PRECONDITION_FAILED, SLUG_TAKEN]),
     operation!(ANYONE, posts::handlers, get_post_by_slug, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
-    operation!(
-        ANYONE,
-        posts::aliases::handlers,
-        list_redirects,
-        [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED]
-    ),
     operation!(EDITOR, posts::handlers, put_post_by_slug, [INVALID_PARAMETER]),
     operation!(ANYONE, posts::handlers, get_post, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
     operation!(EDITOR, posts::handlers, update_post, [NOT_FOUND, SLUG_TAKEN]),
@@ -69,5 +64,11 @@ pub const ROUTES: &[Operation] = &[
         posts::labels::handlers,
         list_authors,
         [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED, QUERY_TOO_EXPENSIVE]
+    ),
+    operation!(
+        ANYONE,
+        posts::aliases::handlers,
+        list_redirects,
+        [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED]
     ),
 ];

@@ -58,23 +58,45 @@ pub(crate) async fn read<T: Send + 'static>(
     body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
     bytes: impl Fn(&T) -> usize + Send + Sync + 'static,
 ) -> Result<Counted<T>, ApiError> {
-    let (budget, share) = (budget.clone(), share(caller));
-    // Memory is reserved when a connection is available: requests that wait for one occupy none.
-    let counted = move |conn: &mut Connection| {
-        let mut memory = match budget.reserve_read(share, max_bytes) {
-            Ok(memory) => memory,
-            Err(exhausted) => return Ok(Err(exhausted)),
-        };
-        let value = body(conn)?;
-        let bytes = bytes(&value);
-        Ok::<Result<_, BudgetExhausted>, _>(memory.resize(bytes).map(|()| (value, memory)))
-    };
+    let counted = counted(budget.clone(), caller, max_bytes, body, bytes);
     let result = match cache_scope(caller) {
         CacheScope::Public => database.read_public(is_indexed, counted).await,
         CacheScope::Private if is_indexed => database.read_inline(counted).await,
         CacheScope::Private => database.read(counted).await,
     };
     Ok(result??)
+}
+
+/// Like [`read`] with `is_indexed`, but never on a replica.
+pub(crate) async fn read_primary<T: Send + 'static>(
+    database: &Database,
+    budget: &MemoryBudget,
+    caller: Caller,
+    max_bytes: usize,
+    body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
+    bytes: impl Fn(&T) -> usize + Send + Sync + 'static,
+) -> Result<Counted<T>, ApiError> {
+    Ok(database.read_inline(counted(budget.clone(), caller, max_bytes, body, bytes)).await??)
+}
+
+/// Memory is reserved when a connection is available: requests that wait for one occupy none.
+fn counted<T>(
+    budget: MemoryBudget,
+    caller: Caller,
+    max_bytes: usize,
+    body: impl Fn(&mut Connection) -> QueryResult<T>,
+    bytes: impl Fn(&T) -> usize,
+) -> impl Fn(&mut Connection) -> QueryResult<Result<Counted<T>, BudgetExhausted>> {
+    let share = share(caller);
+    move |conn| {
+        let mut memory = match budget.reserve_read(share, max_bytes) {
+            Ok(memory) => memory,
+            Err(exhausted) => return Ok(Err(exhausted)),
+        };
+        let value = body(conn)?;
+        let bytes = bytes(&value);
+        Ok(memory.resize(bytes).map(|()| (value, memory)))
+    }
 }
 
 /// Reads one post for the caller.
@@ -175,6 +197,7 @@ pub(crate) fn put(PutResult { post, is_new }: PutResult) -> Result<Representatio
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchResponse {
     /// One item for each post of the request, in the same order.
+    #[schema(min_items = 1, max_items = 500)]
     pub items: Vec<BatchItem>,
 }
 

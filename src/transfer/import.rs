@@ -276,7 +276,7 @@ impl<P: FnMut(TransferProgress)> Importer<'_, P> {
         {
             // Updates the planner statistics. Otherwise, PostgreSQL would plan searches with outdated statistics until
             // autovacuum updates them.
-            diesel::sql_query("ANALYZE posts, post_aliases").execute(conn)?;
+            diesel::sql_query("ANALYZE posts, post_aliases, post_changes").execute(conn)?;
         }
         Ok(report)
     }

@@ -9,6 +9,7 @@ use crate::keys::store as key_store;
 use crate::keys::store::Restored;
 use crate::posts::batch;
 use crate::posts::batch::{BatchEntry, BatchOutcome};
+use crate::posts::changes::bulk;
 use crate::posts::input::OnConflict;
 use crate::schema::posts;
 use crate::transfer::alias_store::store_aliases;
@@ -21,7 +22,18 @@ use crate::transfer::report::Report;
 use crate::transfer::resume;
 use crate::transfer::source::ImportRecord;
 
+/// Must run in a transaction.
 pub(crate) fn store_records(
+    conn: &mut Connection,
+    batch: Vec<Located<ImportRecord>>,
+    is_resumable: bool,
+    replacer: Option<&mut Replacer>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    bulk::mark(conn, |conn| store_unmarked(conn, batch, is_resumable, replacer, report))
+}
+
+fn store_unmarked(
     conn: &mut Connection,
     batch: Vec<Located<ImportRecord>>,
     is_resumable: bool,

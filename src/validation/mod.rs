@@ -17,13 +17,19 @@ pub struct FieldError {
     /// The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
     #[schema(example = "/title")]
     pub pointer: String,
-    /// A stable error code for programs.
-    #[schema(value_type = String, example = "too_long")]
+    /// The stable name of the error, for programs. Later versions may add codes.
+    #[schema(value_type = String, example = "too_long", extensions(("x-extensible-enum" = json!(FIELD_CODES))))]
     pub code: &'static str,
     /// A message for people that states what the value must be.
     #[schema(value_type = String, example = "must be at most 200 characters")]
     pub detail: Cow<'static, str>,
 }
+
+/// Every `code` of a [`FieldError`]. `docs/api/errors.md` explains them.
+pub const FIELD_CODES: [&str; 13] = [
+    "required", "null", "type", "unknown", "empty", "too_long", "too_many", "too_deep", "format", "range", "nul",
+    "duplicate", "taken",
+];
 
 /// Why a value is invalid. [`Fields`] adds the pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]

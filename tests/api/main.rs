@@ -8,6 +8,7 @@
     reason = "tests and their helpers fail by panicking"
 )]
 
+mod changes;
 mod documents;
 mod faults;
 mod http;

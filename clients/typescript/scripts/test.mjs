@@ -61,16 +61,16 @@ async function pack() {
   await rename(`${name.replace('@', '').replace('/', '-')}-${version}.tgz`, 'package.tgz');
 }
 
-/** Installs the runtimes if their lock file has changed since the last installation. */
-async function installRuntimes() {
-  const [lock, installed] = ['package-lock.json', 'node_modules/.installed'].map((file) => `test/runtimes/${file}`);
+/** Installs the tools of the tests if their lock file has changed since the last installation. */
+async function installTools() {
+  const [lock, installed] = ['package-lock.json', 'node_modules/.installed'].map((file) => `test/tools/${file}`);
   const read = (file) => readFile(file, 'utf8').catch(() => undefined);
   if ((await read(installed)) === (await read(lock))) return;
-  await npm('install runtimes', 'ci', '--prefix', 'test/runtimes', '--no-audit', '--no-fund');
+  await npm('install tools', 'ci', '--prefix', 'test/tools', '--no-audit', '--no-fund');
   await copyFile(lock, installed);
 }
 
-const attw = 'node_modules/@arethetypeswrong/cli/dist/index.js';
+const attw = 'test/tools/node_modules/@arethetypeswrong/cli/dist/index.js';
 const compilers = ['typescript', 'typescript-5'];
 const tsc = (compiler, project) => () =>
   run(`${compiler} ${project}`, packageNode, `node_modules/${compiler}/bin/tsc`, '-p', project);
@@ -85,13 +85,13 @@ const tests = (node, ...names) => {
 
 await checkGeneratedCode();
 await pack();
-await installRuntimes();
+await installTools();
 const steps = [
   tests(packageNode, 'astro'),
   tests(npmNode, 'client', 'retries', 'waiting', 'loader', 'live'),
   tests(packageNode, 'readme', 'package'),
   tests(packageNode, 'runtimes', 'frameworks'),
-  () => run('publint', packageNode, 'node_modules/publint/src/cli.js', 'run', 'package.tgz', '--strict'),
+  () => run('publint', packageNode, 'test/tools/node_modules/publint/src/cli.js', 'run', 'package.tgz', '--strict'),
   // `require` of an ECMAScript module works since Node.js 20.19, so a second build in CommonJS is not needed.
   () => run('attw', packageNode, attw, 'package.tgz', '--ignore-rules', 'cjs-resolves-to-esm'),
   () => run('typescript-5 source', packageNode, 'node_modules/typescript-5/bin/tsc', '-p', '.', '--noEmit'),

@@ -73,7 +73,7 @@ export class Transport {
       }
       const delay = retryDelay(outcome, attempt);
       if (attempt >= this.#retries || delay > this.#maxDelay || !isRetryable(outcome, request)) throw outcome;
-      maybeExecuted ||= outcome.status !== 429;
+      maybeExecuted ||= !isNotExecuted(outcome);
       await sleep(delay, request.signal);
     }
   }
@@ -121,11 +121,16 @@ function checkResponse(request: ApiRequest, response: Response, body: string): A
 }
 
 /**
- * The service did not execute the request if it responds with 429, or with `idempotency_key_in_use` while another
- * request with the same `Idempotency-Key` is in progress.
+ * Returns whether the response proves that the service did not execute the request: 408 if it did not receive the whole
+ * request in time (RFC 9110, section 15.5.9), 429, and `idempotency_key_in_use` while another request with the same
+ * `Idempotency-Key` is in progress.
  */
+function isNotExecuted({ status, code }: PostsApiError): boolean {
+  return status === 408 || status === 429 || code === 'idempotency_key_in_use';
+}
+
 function isRetryable(error: PostsApiError, { isIdempotent }: ApiRequest): boolean {
-  if (error.status === 429 || error.code === 'idempotency_key_in_use') return true;
+  if (isNotExecuted(error)) return true;
   return isIdempotent && (error.status === null || UNAVAILABLE.includes(error.status));
 }
 

@@ -14,9 +14,9 @@ import { startService } from './service.mjs';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const run = promisify(execFile);
 
-/** Creates an app with these files. It has installed the package, and can import the packages in test/runtimes. */
+/** Creates an app with these files. It has installed the package, and can import the packages in test/tools. */
 async function createApp(context, contents) {
-  const directory = await install(context, here('runtimes'));
+  const directory = await install(context, here('tools'));
   for (const [path, code] of Object.entries(contents)) {
     await mkdir(dirname(`${directory}/${path}`), { recursive: true });
     await writeFile(`${directory}/${path}`, code);
@@ -30,7 +30,7 @@ const readmeFiles = (folder, replace = (code) => code) =>
 
 const tsconfig = JSON.stringify({ extends: '../../types/browser.json', compilerOptions: { jsx: 'preserve', module: 'preserve', moduleResolution: 'bundler' }, include: ['.'] });
 const tsc = async (directory) => {
-  const program = here('runtimes/node_modules/typescript/bin/tsc');
+  const program = here('tools/node_modules/typescript/bin/tsc');
   return run(process.execPath, [program, '-p', '.'], { cwd: directory }).then(() => '', ({ stdout }) => stdout);
 };
 
@@ -47,7 +47,7 @@ describe('frameworks', { concurrency: true }, () => {
       'src/app.html': '<html><head>%sveltekit.head%</head><body>%sveltekit.body%</body></html>',
       ...readmeFiles('src/routes/', (code) => code.replace('http://127.0.0.1:8080', baseUrl)),
     });
-    const vite = here('runtimes/node_modules/vite/bin/vite.js');
+    const vite = here('tools/node_modules/vite/bin/vite.js');
     const child = spawn(process.execPath, [vite, 'dev', '--host', '127.0.0.1', '--port', '0'], {
       cwd: directory,
       env: { ...process.env, NO_COLOR: '1' },
@@ -74,7 +74,7 @@ describe('frameworks', { concurrency: true }, () => {
     assert.match(html, /<h1>From SvelteKit<\/h1>/);
     assert.match(html, /data-sveltekit-fetched[^>]*by-slug\/from-sveltekit/, 'the browser does not request the post again');
     assert.equal((await get('/blog/none'))[0], 404);
-    const check = here('runtimes/node_modules/svelte-check/bin/svelte-check');
+    const check = here('tools/node_modules/svelte-check/bin/svelte-check');
     const checked = await run(process.execPath, [check], { cwd: directory }).catch(({ stdout }) => assert.fail(stdout));
     assert.match(checked.stdout, /found 0 errors and 0 warnings/);
   });

@@ -13,6 +13,8 @@ const retryNow = { 'Retry-After': '0' };
 const unavailable = problem(503, 'database_busy', retryNow);
 const badGateway = { status: 502, headers: { 'Content-Type': 'text/html', ...retryNow }, body: '<h1>Bad gateway</h1>' };
 const gatewayTimeout = { ...badGateway, status: 504 };
+/** What the service sends if the head of a request arrives too late. */
+const requestTimeout = { status: 408, headers: retryNow, body: '' };
 const rateLimited = problem(429, 'rate_limited', retryNow);
 
 /**
@@ -59,16 +61,16 @@ const nonIdempotent = {
 
 describe('retries', { concurrency: 8 }, () => {
   for (const [name, call] of Object.entries(idempotent)) {
-    test(`retries ${name} after 502, 503, 504, 429, and a lost connection`, async (t) => {
-      for (const response of [badGateway, unavailable, gatewayTimeout, rateLimited, hangUp]) {
+    test(`retries ${name} after 408, 429, 502, 503, 504, and a lost connection`, async (t) => {
+      for (const response of [requestTimeout, rateLimited, badGateway, unavailable, gatewayTimeout, hangUp]) {
         assert.equal((await attempts(t, response, call)).sent, 3);
       }
     });
   }
 
   for (const [name, call] of Object.entries(nonIdempotent)) {
-    test(`retries ${name} only after 429`, async (t) => {
-      assert.equal((await attempts(t, rateLimited, call)).sent, 3);
+    test(`retries ${name} only after 408 and 429`, async (t) => {
+      for (const response of [requestTimeout, rateLimited]) assert.equal((await attempts(t, response, call)).sent, 3);
       const failed = await attempts(t, unavailable, call);
       assert.deepEqual([failed.sent, failed.outcome.code], [1, 'database_busy']);
       for (const response of [badGateway, gatewayTimeout]) {

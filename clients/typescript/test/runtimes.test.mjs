@@ -11,8 +11,8 @@ import { adminKey, startService } from './service.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const run = promisify(execFile);
-const deno = here('runtimes/node_modules/deno/bin.cjs');
-const bun = here('runtimes/node_modules/bun/bin/bun.exe');
+const deno = here('tools/node_modules/deno/bin.cjs');
+const bun = here('tools/node_modules/bun/bin/bun.exe');
 
 const runtimes = {
   // The permissions that the README shows. Deno asks for all others, and then fails.
@@ -26,7 +26,7 @@ describe('the package runs', { concurrency: true }, () => {
     test(`in ${name}`, async (t) => {
       const { baseUrl } = await startService(t);
       const directory = await install(t);
-      await copyFile(here('runtimes/scenario.mjs'), `${directory}/scenario.mjs`);
+      await copyFile(here('tools/scenario.mjs'), `${directory}/scenario.mjs`);
       const [program, ...args] = command;
       const { stdout } = await run(program, [...args, 'scenario.mjs'], {
         cwd: directory,

@@ -26,12 +26,25 @@ export function start(program, args, { cwd, env = {} } = {}) {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   // `close` would wait for grandchildren that keep the output open.
   const ended = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
-  return { pid: child.pid, kill: (signal) => child.kill(signal), ended, output: () => output };
+  return {
+    pid: child.pid,
+    kill: (signal) => child.kill(signal),
+    /** Kills what is left of the process group. */
+    killGroup() {
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error;
+      }
+    },
+    ended,
+    output: () => output,
+  };
 }
 
 /** Calls `check` until it returns a value other than undefined. */
 export async function waitFor(what, check) {
-  for (let attempt = 0; attempt < 1200; attempt += 1) {
+  for (let attempt = 0; attempt < 2400; attempt += 1) {
     const result = await check();
     if (result !== undefined) return result;
     await delay(50);

@@ -59,8 +59,7 @@ test('the same binary and commit produce the same bytes', async () => {
   const results = [];
   for (const name of ['first', 'second']) {
     const output = join(SCRATCH, 'reproducible', name);
-    const env = { REPOSITORY_URL: 'https://example.com/posts-api' };
-    const result = await release(['--binary', binary, '--output', output], env);
+    const result = await release(['--binary', binary, '--output', output]);
     assert.equal(result.code, 0, result.output);
     results.push(await checksums(output));
   }
@@ -72,9 +71,12 @@ test('the packages name their repository', async () => {
   const output = join(SCRATCH, 'repository');
   const env = { REPOSITORY_URL: 'https://example.com/posts-api' };
   assert.equal((await release(['--binary', await program(VERSION), '--output', output], env)).code, 0);
-  const archive = join(output, 'npm', `posts-api-${VERSION}.tgz`);
-  const manifest = await run('tar', ['-xzOf', archive, 'package/package.json']);
-  assert.equal(JSON.parse(manifest.output).repository.url, 'git+https://example.com/posts-api.git');
+  const text = await run('tar', ['-xzOf', join(output, 'npm', `posts-api-${VERSION}.tgz`), 'package/package.json']);
+  assert.equal(JSON.parse(text.output).repository.url, 'git+https://example.com/posts-api.git');
+  const [wheel] = await readdir(join(output, 'pypi'));
+  const metadata = `import zipfile; z = zipfile.ZipFile(${JSON.stringify(join(output, 'pypi', wheel))})
+print(z.read(next(name for name in z.namelist() if name.endswith('/METADATA'))).decode())`;
+  assert.match((await run('python3', ['-c', metadata])).output, /^Project-URL: Source, https:\/\/example\.com\/posts-api$/m);
 });
 
 test('a binary of another version is rejected', async () => {

@@ -7,12 +7,15 @@
 //! 1. Read the sequence. If it has advanced, report a change, and remember the transactions that are running: every
 //!    transaction that advanced the sequence is among them or has ended.
 //! 2. If it has not advanced, read the running transactions again. If a remembered one has ended, report a change.
-//! 3. After a report, first raise the LSN that the replica must have replayed, and then advance the revision.
+//!    `unsettled` finds out up to which value of the sequence no transaction is left, which is the watermark of the log.
+//! 3. After a report or a new watermark, first raise the LSN that the replica must have replayed, then set the watermark,
+//!    and then advance the revision: what is cached under a revision is never older than the watermark at that time.
 //! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
 //!    responses after a change that fires no trigger.
 //! 5. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
-//! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one.
+//! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one. Until its
+//! first transactions have ended, the watermark is unknown.
 //!
 //! Polling is used and not `LISTEN`/`NOTIFY`: PostgreSQL serializes the commits of transactions that notify, a dead
 //! connection looks like one without notifications, and transaction poolers do not deliver notifications.
@@ -31,9 +34,12 @@ use crate::db::fixed_sql::FixedSql;
 use crate::db::options::Purpose;
 use crate::db::postgres::open;
 use crate::db::postgres::replica::state::ReplicaState;
+use crate::db::postgres::unsettled;
+use crate::db::postgres::unsettled::Unsettled;
 use crate::db::revision::Revision;
 use crate::db::url::DatabaseUrl;
 use crate::db::watchdog;
+use crate::db::watermark::Watermark;
 
 /// A poll reads one row that PostgreSQL has in memory.
 const INTERVAL: Duration = Duration::from_millis(25);
@@ -49,17 +55,19 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn start(
     url: &DatabaseUrl,
     revision: &Arc<Revision>,
+    watermark: &Arc<Watermark>,
     replica: Option<Arc<ReplicaState>>,
 ) -> std::io::Result<()> {
-    let (url, revision) = (url.clone(), Arc::downgrade(revision));
-    let run = move || run(&url, &revision, replica.as_deref());
+    let (url, revision, watermark) = (url.clone(), Arc::downgrade(revision), Arc::clone(watermark));
+    let run = move || run(&url, &revision, &watermark, replica.as_deref());
     thread::Builder::new().name("postgres-poller".into()).spawn(run).map(drop)
 }
 
-fn run(url: &DatabaseUrl, revision: &Weak<Revision>, replica: Option<&ReplicaState>) {
+fn run(url: &DatabaseUrl, revision: &Weak<Revision>, watermark: &Watermark, replica: Option<&ReplicaState>) {
     let mut is_down = false;
     while revision.strong_count() > 0 {
-        if let Err(error) = poll_until_error(url, revision, replica, &mut is_down) {
+        if let Err(error) = poll_until_error(url, revision, watermark, replica, &mut is_down) {
+            watermark.reset();
             if let Some(revision) = revision.upgrade() {
                 revision.invalidate();
             }
@@ -76,6 +84,7 @@ fn run(url: &DatabaseUrl, revision: &Weak<Revision>, replica: Option<&ReplicaSta
 fn poll_until_error(
     url: &DatabaseUrl,
     revision: &Weak<Revision>,
+    watermark: &Watermark,
     replica: Option<&ReplicaState>,
     was_down: &mut bool,
 ) -> Result<(), String> {
@@ -96,14 +105,18 @@ fn poll_until_error(
     while let Some(revision) = revision.upgrade() {
         let now = Instant::now();
         let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
-        let is_changed = detector.poll(conn).map_err(message)?;
+        let Detected { is_changed, settled } = detector.poll(conn).map_err(message)?;
         let is_expired = expiry.is_due(is_changed);
         if is_expired {
             // After a failover, the old primary may still respond. Another connection leads to the new one.
             open::ping_writable(conn).map_err(message)?;
         }
-        let advances = is_changed || is_expired;
+        let advances = is_changed || is_expired || settled.is_some();
         replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, advances)).map_err(message)?;
+        if let Some(seq) = settled {
+            watermark.set(seq);
+        }
+        watermark.record_poll(now);
         if advances {
             revision.advance();
         }
@@ -123,26 +136,40 @@ struct ChangeDetector {
     last_value: Option<i64>,
     /// Transactions that may have advanced the sequence and had not ended at the last poll.
     running: Vec<u64>,
+    unsettled: Unsettled,
+}
+
+/// What a poll has detected.
+struct Detected {
+    /// Whether a change may have been committed since the last poll. True on the first poll.
+    is_changed: bool,
+    /// The new watermark of the log.
+    settled: Option<i64>,
 }
 
 impl ChangeDetector {
-    /// Whether a change may have been committed since the last poll. True on the first poll.
-    fn poll(&mut self, conn: &mut PgConnection) -> QueryResult<bool> {
+    fn poll(&mut self, conn: &mut PgConnection) -> QueryResult<Detected> {
         let value = posts_changes::table.select(posts_changes::last_value).get_result(conn)?;
         let has_advanced = self.last_value.replace(value) != Some(value);
         if has_advanced {
             // A snapshot lists no transaction at or above its `xmax`, the first ID after the last one that has ended.
             // This statement assigns and ends a transaction that is younger than all those that advanced the sequence.
             conn.batch_execute("SELECT pg_current_xact_id()")?;
-            self.running = running_transactions(conn)?;
-            return Ok(true);
+        } else if self.running.is_empty() && self.unsettled.is_empty() {
+            return Ok(Detected { is_changed: false, settled: None });
         }
-        if self.running.is_empty() {
-            return Ok(false);
+        let (count_before, now, running) = (self.running.len(), Instant::now(), running_transactions(conn)?);
+        if has_advanced {
+            self.running.clone_from(&running);
+            self.unsettled.push(value, running.clone(), now);
+        } else {
+            self.running.retain(|id| running.contains(id));
         }
-        let (count_before, still_running) = (self.running.len(), running_transactions(conn)?);
-        self.running.retain(|id| still_running.contains(id));
-        Ok(self.running.len() < count_before)
+        if self.unsettled.is_late(now) {
+            self.unsettled.keep_writers(&unsettled::writers(conn)?, now);
+        }
+        let is_changed = has_advanced || self.running.len() < count_before;
+        Ok(Detected { is_changed, settled: self.unsettled.settle(&running) })
     }
 }
 

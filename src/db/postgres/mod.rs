@@ -7,3 +7,4 @@ pub(crate) mod open;
 pub(crate) mod replica;
 pub(crate) mod session;
 pub(crate) mod sqlstate;
+mod unsettled;

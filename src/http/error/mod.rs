@@ -174,6 +174,9 @@ impl ApiError {
             | Self::IdempotencyKeyInUse
             | Self::DatabaseUnavailable { .. }
             | Self::NotReady(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Resource { code, .. } if code.status == StatusCode::SERVICE_UNAVAILABLE => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
             _ => None,
         }
     }

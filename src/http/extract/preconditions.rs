@@ -78,7 +78,7 @@ pub struct ChangePreconditions {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct PutPreconditions {
-    /// The `ETag` of the resource as last read. Replaces only that version; otherwise the response is 412.
+    /// The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
     #[param(
         rename = "If-Match",
         value_type = String,

@@ -13,7 +13,8 @@ pub(crate) fn log_server_error(error: Option<&ApiError>, id: &str, request: &str
         Some(error @ (ApiError::ServerBusy(_) | ApiError::QueryTooExpensive)) => {
             tracing::debug!(request_id = id, request, status, %error, "request refused");
         }
-        Some(error @ ApiError::DatabaseBusy) => {
+        // The database itself logs why it does not respond.
+        Some(error @ (ApiError::DatabaseBusy | ApiError::Resource { .. })) => {
             tracing::warn!(request_id = id, request, status, %error, "request refused");
         }
         _ => tracing::error!(request_id = id, request, status, cause, "request failed"),

@@ -27,11 +27,10 @@ use crate::resource::paging;
         (
             status = 200, description = "A page of redirects", body = RedirectPage,
             headers(
-                ("ETag" = String, description = "For `If-None-Match`"),
-                ("Link" = String, description = "The first and next pages (RFC 8288)"),
+                ("ETag"),
+                ("Link"),
             ),
         ),
-        (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
 pub async fn list_redirects(

@@ -29,6 +29,8 @@ pub struct Redirect {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"items": [{"from": "hello", "to": "hello-world", "id": 1}], "next_cursor": null}))]
 pub struct RedirectPage {
+    /// The redirects, in alphabetical order of the old slugs.
+    #[schema(max_items = 100)]
     pub items: Vec<Redirect>,
     /// The `cursor` of the next page. Null on the last page.
     #[schema(required)]

@@ -22,11 +22,10 @@ use crate::posts::responses::cache_scope;
         (
             status = 200, description = "A page of tags", body = LabelPage,
             headers(
-                ("ETag" = String, description = "For `If-None-Match`"),
-                ("Link" = String, description = "The first and the next page (RFC 8288)"),
+                ("ETag"),
+                ("Link"),
             ),
         ),
-        (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
 pub async fn list_tags(
@@ -48,11 +47,10 @@ pub async fn list_tags(
         (
             status = 200, description = "A page of authors", body = LabelPage,
             headers(
-                ("ETag" = String, description = "For `If-None-Match`"),
-                ("Link" = String, description = "The first and the next page (RFC 8288)"),
+                ("ETag"),
+                ("Link"),
             ),
         ),
-        (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
 )]
 pub async fn list_authors(

@@ -18,6 +18,8 @@ use crate::resource::paging;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"items": [{"name": "Rust", "posts": 12}, {"name": "Web dev", "posts": 3}], "next_cursor": null}))]
 pub struct LabelPage {
+    /// The names, in the order of the list.
+    #[schema(max_items = 100)]
     pub items: Vec<Label>,
     /// The `cursor` of the next page. Null on the last page.
     #[schema(required)]

@@ -9,10 +9,12 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the lists of tags and authors.
     pub(crate) struct LabelParams {
-        /// The maximum number of names on the page; 20 if omitted.
+        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
+        /// API key at 1 MiB.
         #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
-        /// `next_cursor` of the previous page of the same list. Only `limit` may differ from the request that returned it.
+        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+        /// the request that returned it.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
         /// The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most

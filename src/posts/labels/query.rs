@@ -43,7 +43,7 @@ pub struct LabelPosition {
 #[schema(example = json!({"name": "Rust", "posts": 12}))]
 pub struct Label {
     /// The name, as the most recently published post spells it.
-    #[schema(example = "Rust")]
+    #[schema(example = "Rust", min_length = 1, max_length = 200)]
     pub name: String,
     /// The number of published posts with this name, without regard to ASCII case.
     #[schema(example = 12, minimum = 1)]

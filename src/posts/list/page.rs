@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::posts::examples;
 use crate::posts::list::ListPage;
 use crate::posts::list::count::Total;
 use crate::posts::list::params::ListRequest;
@@ -29,7 +30,7 @@ pub struct PostPage {
     pub prev_cursor: Option<String>,
     /// The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, minimum = 0)]
     pub total: Option<i64>,
     /// Whether `total` is an estimate. Present only with `total`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,8 +51,11 @@ impl PartialSchema for ListItem {
                 .to_owned(),
         );
         item.required.retain(|name| summary.required.contains(name));
+        let after_content = item.properties.get_index_of("content").map_or(0, |index| index + 1);
         for (name, property) in summary.properties {
-            item.properties.entry(name).or_insert(property);
+            if !item.properties.contains_key(&name) {
+                item.properties.shift_insert(after_content, name, property);
+            }
         }
         Schema::Object(item).into()
     }

@@ -6,6 +6,9 @@ const theme = createCssVariablesTheme();
 // Longer code, in UTF-16 code units, is not highlighted, because Shiki may need seconds for it.
 const MAX_LENGTH = 50_000;
 
+// In milliseconds per line. By default, a server under load stops after 500 ms and leaves the rest of the line plain.
+const TIME_LIMIT = 10_000;
+
 const CODE_BLOCK = /<pre tabindex="0"><code class="language-([^" ]+)">([^<]*)<\/code><\/pre>/g;
 
 const ENTITIES: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&amp;': '&' };
@@ -21,7 +24,7 @@ export async function highlight(html: string): Promise<string> {
     blocks.map(async ([block, name = '', code = '']) => {
       const lang = name.toLowerCase();
       if (!Object.hasOwn(bundledLanguages, lang) || code.length > MAX_LENGTH) return block;
-      return codeToHtml(unescape(code).replace(/\n$/, ''), { lang, theme });
+      return codeToHtml(unescape(code).replace(/\n$/, ''), { lang, theme, tokenizeTimeLimit: TIME_LIMIT });
     }),
   );
   let next = 0;

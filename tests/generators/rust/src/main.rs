@@ -9,7 +9,7 @@ use posts_api_client::models::batch::OnConflict;
 use posts_api_client::models::batch_item::Result as Outcome;
 use posts_api_client::models::{Batch, CreatePost, Post, PostListItem, PostPage, Problem, UpdatePost};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 type Response<T, E> = Result<T, Error<E>>;
 
@@ -111,13 +111,13 @@ impl Client {
                 authors: Some(Some(strings(&["Ada Lovelace"]))),
                 image: Some(Some("/harbor.jpg".into())),
                 image_alt: Some(Some("A harbor".into())),
-                metadata: Some(Some(json!({"rating": 5, "places": ["Porto"]}))),
+                metadata: Some(serde_json::from_value(json!({"rating": 5, "places": ["Porto"]})).unwrap()),
                 published: Some(true),
             })
             .await;
         assert!(full.published);
         assert_eq!(full.tags, ["C++ & Rust", "Sea"]);
-        assert_eq!(full.metadata, json!({"rating": 5, "places": ["Porto"]}));
+        assert_eq!(json!(full.metadata), json!({"rating": 5, "places": ["Porto"]}));
         println!("create with all fields");
         full
     }
@@ -200,13 +200,13 @@ impl Client {
         let patch = UpdatePost {
             title: Some("Harbor lamps".into()),
             content: Some(None),
-            metadata: Some(Some(json!({"rating": Value::Null}))),
+            metadata: Some(serde_json::from_value(json!({"rating": null})).unwrap()),
             ..UpdatePost::new()
         };
         let updated = posts_api::update_post(&self.0, full.id, patch, None).await.unwrap();
         assert_eq!(updated.title, "Harbor lamps");
         assert_eq!(updated.content, None);
-        assert_eq!(updated.metadata, json!({"places": ["Porto"]}));
+        assert_eq!(json!(updated.metadata), json!({"places": ["Porto"]}));
         assert_eq!(updated.description.as_deref(), Some("Boats at night"));
         assert_eq!(updated.tags, ["C++ & Rust", "Sea"]);
         println!("update and clear fields");

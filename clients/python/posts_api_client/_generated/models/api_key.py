@@ -45,7 +45,7 @@ class ApiKey:
     """Properties that this version of the client does not know."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object as it is in the JSON of the API."""
+        """Returns the object as a dictionary that can be encoded as JSON."""
         id = self.id
 
         name = self.name

@@ -26,7 +26,7 @@ class ApiKeys:
     """Properties that this version of the client does not know."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object as it is in the JSON of the API."""
+        """Returns the object as a dictionary that can be encoded as JSON."""
         items: list[Any] = []
         for items_item_data in self.items:
             items_item = items_item_data.to_dict()

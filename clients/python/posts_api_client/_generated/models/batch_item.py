@@ -32,7 +32,7 @@ class BatchItem:
     """Properties that this version of the client does not know."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object as it is in the JSON of the API."""
+        """Returns the object as a dictionary that can be encoded as JSON."""
         result: str = self.result
 
         post = self.post.to_dict()

@@ -25,7 +25,7 @@ class Label:
     """Properties that this version of the client does not know."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object as it is in the JSON of the API."""
+        """Returns the object as a dictionary that can be encoded as JSON."""
         name = self.name
 
         posts = self.posts

@@ -47,7 +47,7 @@ class Problem:
     """Properties that this version of the client does not know."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the object as it is in the JSON of the API."""
+        """Returns the object as a dictionary that can be encoded as JSON."""
         type_ = self.type_
 
         title = self.title

@@ -1,17 +1,19 @@
 //! The OpenAPI 3.1 document.
 //!
 //! A handler describes its parameters and its successful responses. This module adds the errors: those that the
-//! [`Operation`] declares, and those that it derives from the access, method, parameters, and body.
+//! [`Operation`] declares, and those that it derives from the access, method, parameters, and body. It moves what several
+//! operations have in common to the components of the document.
+
+mod headers;
+mod parameters;
+mod responses;
 
 use std::collections::BTreeMap;
 
 use utoipa::OpenApi;
-use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::path::{HttpMethod, Operation as OpenApiOperation};
+use utoipa::openapi::path::{HttpMethod, Operation as OpenApiOperation, Parameter};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{
-    Content, ContentBuilder, HeaderBuilder, Object, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
-};
+use utoipa::openapi::{Components, Content, Object, RefOr, Schema};
 
 use crate::http::error::code;
 use crate::http::error::code::ErrorCode;
@@ -32,6 +34,7 @@ const SECURITY_SCHEME: &str = "apiKey";
             Member names are snake_case, times are RFC 3339 in UTC, and ids are below 2^53. Every `GET` route also \
             supports `HEAD`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, which \
             `/problems/{code}` explains.",
+        license(name = "MIT OR Apache-2.0", url = "https://opensource.org/license/mit"),
     ),
     servers((url = "/", description = "This service")),
     tags(
@@ -63,10 +66,12 @@ pub fn document(
                 .build(),
         )),
     );
+    components.headers = headers::components();
     let mut schemas = Vec::new();
     for operation in operations {
         (operation.schemas)(&mut schemas);
-        document.paths.add_path_operation((operation.path)(), (operation.methods)(), describe(operation));
+        let described = describe(operation, components);
+        document.paths.add_path_operation((operation.path)(), (operation.methods)(), described);
     }
     components.schemas.extend(schemas);
     if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut("Problem") {
@@ -84,8 +89,8 @@ fn list_codes(problem: &mut Object, errors: impl Iterator<Item = &'static ErrorC
     }
 }
 
-/// Completes the description of a handler with its tags, its access, and its errors.
-fn describe(operation: &Operation) -> OpenApiOperation {
+/// Completes the description of a handler with its tags, its access, its headers, and its errors.
+fn describe(operation: &Operation, components: &mut Components) -> OpenApiOperation {
     let mut described = (operation.describe)();
     // utoipa stores tags outside the operation.
     described.tags = Some((operation.tags)().into_iter().map(str::to_owned).collect());
@@ -106,17 +111,44 @@ fn describe(operation: &Operation) -> OpenApiOperation {
         Access::Anyone => Some(vec![SecurityRequirement::default(), key_requirement()]),
         Access::AtLeast(_) => Some(vec![key_requirement()]),
     };
+    add_responses(&mut described, &codes, operation, components);
+    parameters::share(&mut described, &mut components.parameters);
+    described
+}
+
+/// Adds the error responses and 304, and the headers of all responses.
+fn add_responses(
+    described: &mut OpenApiOperation,
+    codes: &[&'static ErrorCode],
+    operation: &Operation,
+    components: &mut Components,
+) {
+    let is_rate_limited = !rate_limit::is_exempt(&(operation.path)());
+    let responses = &mut described.responses.responses;
+    for response in responses.values_mut() {
+        if let RefOr::T(response) = response {
+            headers::complete(response, is_rate_limited);
+        }
+    }
+    if has_parameter(&described.parameters, "If-None-Match") && (operation.methods)().contains(&HttpMethod::Get) {
+        responses.insert("304".to_owned(), responses::not_modified(&mut components.responses));
+    }
     let mut by_status: BTreeMap<u16, Vec<&'static ErrorCode>> = BTreeMap::new();
     for code in codes {
         let same_status = by_status.entry(code.status.as_u16()).or_default();
-        if !same_status.contains(&code) {
+        if !same_status.contains(code) {
             same_status.push(code);
         }
     }
-    for (status, codes) in by_status {
-        described.responses.responses.insert(status.to_string(), RefOr::T(problem_response(&codes)));
+    for (status, mut codes) in by_status {
+        codes.sort_unstable_by_key(|code| code.name);
+        responses.insert(status.to_string(), responses::problem(&codes, &mut components.responses));
     }
-    described
+}
+
+fn has_parameter(parameters: &Option<Vec<RefOr<Parameter>>>, name: &str) -> bool {
+    let mut parameters = parameters.iter().flatten();
+    parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
 /// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. A body may be
@@ -140,10 +172,7 @@ const BODY_CODES: [&ErrorCode; 5] = [
 
 /// The errors that the operation declares, and those that are derived from its access, method, parameters, and body.
 fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static ErrorCode> {
-    let has_parameter = |name: &str| {
-        let mut parameters = described.parameters.iter().flatten();
-        parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
-    };
+    let has_parameter = |name| has_parameter(&described.parameters, name);
     let mut codes = operation.codes.to_vec();
     match operation.access {
         Access::Unchecked => {}
@@ -177,47 +206,6 @@ fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static Er
 
 fn key_requirement() -> SecurityRequirement {
     SecurityRequirement::new::<_, [String; 0], String>(SECURITY_SCHEME, [])
-}
-
-/// The response with one status, which all of `codes` have.
-fn problem_response(codes: &[&'static ErrorCode]) -> Response {
-    let descriptions: Vec<String> = codes.iter().map(|code| format!("`{}`: {}", code.name, code.title)).collect();
-    let example = |code: &&'static ErrorCode| {
-        let value = serde_json::json!({
-            "type": format!("/problems/{}", code.name),
-            "title": code.title,
-            "status": code.status.as_u16(),
-            "detail": code.help,
-            "code": code.name,
-            "request_id": "5f2b9c0d1e3a4b67",
-        });
-        (code.name, ExampleBuilder::new().summary(code.title).value(Some(value)).build())
-    };
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .examples_from_iter(codes.iter().map(example))
-        .build();
-    let response =
-        ResponseBuilder::new().description(descriptions.join("; ")).content("application/problem+json", content);
-    let header = |description: &str| {
-        HeaderBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-            .description(Some(description))
-            .build()
-    };
-    match codes.first().map(|code| code.status.as_u16()) {
-        Some(401) => response.header("WWW-Authenticate", header("`Bearer` (RFC 6750)")),
-        Some(429) => response
-            .header("Retry-After", header("Seconds to wait before the next attempt"))
-            .header("RateLimit-Policy", header("The limit: `q` requests per `w` seconds"))
-            .header(
-                "RateLimit",
-                header("The state of the limit: `r` requests remain; `t` seconds until more are available"),
-            ),
-        Some(503) => response.header("Retry-After", header("Seconds to wait before the next attempt")),
-        _ => response,
-    }
-    .build()
 }
 
 /// The document as JSON text, as stored in `openapi/openapi.json`.

@@ -1,0 +1,25 @@
+//! The change feed: what has happened to public posts, in order, from the position that a client passes.
+//!
+//! Triggers write the log `post_changes`, one row per change of a public post. A page of the feed is a range of that log,
+//! with the posts as they are now. Without a cursor, the feed first walks all published posts by id, and then continues in
+//! the log from where it ended when the walk began. See docs/design/change-feed.md.
+
+pub(crate) mod bulk;
+mod entries;
+pub mod handlers;
+pub mod page;
+pub mod params;
+pub mod query;
+pub mod store;
+
+use crate::http::error::code::{INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, PRECONDITION_FAILED};
+use crate::posts::errors::{CHANGES_NOT_READY, CURSOR_EXPIRED};
+use crate::routing::{Access, Operation, operation};
+
+/// The routes of the change feed.
+pub const ROUTES: &[Operation] = &[operation!(
+    Access::Anyone,
+    posts::changes::handlers,
+    list_changes,
+    [INVALID_PARAMETER, INVALID_CURSOR, INVALID_HEADER, PRECONDITION_FAILED, CURSOR_EXPIRED, CHANGES_NOT_READY]
+)];

@@ -1,0 +1,111 @@
+//! The response of the change feed.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::db::{Connection, Database, Timestamp};
+use crate::http::ApiError;
+use crate::http::representation::Representation;
+use crate::http::transport::memory_budget::MemoryBudget;
+use crate::keys::auth::Caller;
+use crate::posts::changes::params::FeedRequest;
+use crate::posts::changes::query::ChangeType;
+use crate::posts::changes::store;
+use crate::posts::changes::store::{Feed, FeedItem};
+use crate::posts::errors::{changes_not_ready, cursor_expired};
+use crate::posts::list;
+use crate::posts::list::query::ListItem;
+use crate::posts::model::Post;
+use crate::posts::responses::{read, read_primary};
+
+/// A page of the change feed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "items": [{
+        "type": "post.deleted", "id": 9, "slug": "old-news", "former_slugs": [], "version": 2,
+        "at": "2026-01-31T12:00:00.000000Z", "post": null,
+    }],
+    "cursor": "eyJs",
+    "has_more": false,
+}))]
+pub struct ChangePage {
+    /// The changes in order. Each post is listed once, at its last change on the page.
+    pub items: Vec<ChangeItem>,
+    /// The `cursor` of the next page, also if there is none yet.
+    pub cursor: String,
+    /// Whether the next page has items already.
+    pub has_more: bool,
+}
+
+/// A change of a public post.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeItem {
+    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`.
+    #[schema(inline)]
+    pub r#type: ChangeType,
+    /// The id of the post.
+    #[schema(example = 9, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub id: i64,
+    /// The slug of the post. For a post that is no longer public, the last public one.
+    #[schema(example = "old-news")]
+    pub slug: String,
+    /// Other slugs under which the post was public since the cursor.
+    pub former_slugs: Vec<String>,
+    /// The version of `post`. If `post` is null, the version of the removal. Ignore an item with an older version than
+    /// yours.
+    #[schema(example = 2, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub version: i64,
+    /// When the post was changed.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+    pub at: Timestamp,
+    /// The post as it is now. Null if the change removed it from the public posts.
+    #[schema(required, value_type = Option<Post>)]
+    pub post: Option<ListItem>,
+}
+
+impl From<FeedItem> for ChangeItem {
+    fn from(item: FeedItem) -> Self {
+        let FeedItem { change, id, slug, former_slugs, version, at, post } = item;
+        Self { r#type: change, id, slug, former_slugs, version, at, post }
+    }
+}
+
+/// Reads the page that the request asks for. Callers with a key get the same items as others.
+pub(crate) async fn of(
+    database: &Database,
+    budget: &MemoryBudget,
+    caller: Caller,
+    request: FeedRequest,
+) -> Result<Representation, ApiError> {
+    let settled = database.settled().ok_or_else(changes_not_ready)?;
+    let max_content = match caller {
+        Caller::Anonymous => list::MAX_PUBLIC_PAGE_CONTENT,
+        Caller::Key { .. } => list::MAX_PAGE_CONTENT,
+    };
+    let query = request.query.clone();
+    let find = move |conn: &mut Connection| store::read_feed(conn, &query, settled.seq, max_content);
+    // Another instance may know later changes than this one. The replica may lack them.
+    let (feed, memory) = if request.query.start.seq().is_some_and(|seq| seq > settled.seq) {
+        read_primary(database, budget, caller, max_content, find, memory).await?
+    } else {
+        read(database, budget, caller, true, max_content, find, memory).await?
+    };
+    if !database.is_still_settled(settled) {
+        return Err(changes_not_ready());
+    }
+    let page = match feed {
+        Feed::Page(page) => page,
+        Feed::Expired => return Err(cursor_expired()),
+        Feed::NotReady => return Err(changes_not_ready()),
+    };
+    let cursor = request.cursor(&page.position);
+    let items = page.items.into_iter().map(ChangeItem::from).collect();
+    Representation::of_hashed_read(None, &ChangePage { items, cursor, has_more: page.has_more }, memory)
+}
+
+/// The approximate size of a page in memory, in bytes.
+fn memory(feed: &Feed) -> usize {
+    const SLUGS: usize = 1024;
+    let Feed::Page(page) = feed else { return 0 };
+    page.items.iter().map(|item| SLUGS + item.post.as_ref().map_or(0, ListItem::memory)).sum()
+}

@@ -1,0 +1,87 @@
+//! The types of the change feed. They do not depend on SQL or HTTP.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::db::Timestamp;
+use crate::posts::list::query::View;
+
+/// A page of the feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedQuery {
+    pub start: FeedStart,
+    /// The maximum number of items on the page, 1 to 100.
+    pub limit: u8,
+    pub view: View,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedStart {
+    /// With all published posts.
+    Posts,
+    /// After the latest change.
+    Now,
+    After(FeedPosition),
+}
+
+impl FeedStart {
+    /// The row of the log that the client has read last. `None` if it has read none.
+    pub(crate) fn seq(self) -> Option<i64> {
+        match self {
+            Self::After(position) => Some(position.row.seq),
+            Self::Posts | Self::Now => None,
+        }
+    }
+}
+
+/// The position in a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedPosition {
+    #[serde(flatten)]
+    pub row: LogRowId,
+    /// Set during the first walk: the id of the post that the client has read last. The feed continues after `row` when the
+    /// walk has ended.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub walked_id: Option<i64>,
+}
+
+/// Identifies a row of the log. A restored database may assign `seq` again, but at another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRowId {
+    #[serde(rename = "s")]
+    pub seq: i64,
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+}
+
+/// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub enum ChangeType {
+    #[serde(rename = "post.published")]
+    Published,
+    #[serde(rename = "post.updated")]
+    Updated,
+    #[serde(rename = "post.unpublished")]
+    Unpublished,
+    #[serde(rename = "post.deleted")]
+    Deleted,
+}
+
+impl ChangeType {
+    /// `None` for the first row of a log, which is no change.
+    pub(crate) fn of_kind(kind: i16) -> Option<Self> {
+        match kind {
+            1 => Some(Self::Published),
+            2 => Some(Self::Updated),
+            3 => Some(Self::Unpublished),
+            4 => Some(Self::Deleted),
+            _ => None,
+        }
+    }
+
+    /// Whether the post was public after the change.
+    pub(crate) fn is_public(self) -> bool {
+        matches!(self, Self::Published | Self::Updated)
+    }
+}

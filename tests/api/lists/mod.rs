@@ -2,6 +2,7 @@
 
 mod label_plans;
 mod large_lists;
+mod many_drafts;
 mod model_check;
 mod pagination;
 mod query_parameters;

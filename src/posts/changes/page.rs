@@ -15,7 +15,6 @@ use crate::posts::changes::store::{Feed, FeedItem};
 use crate::posts::errors::{changes_not_ready, cursor_expired};
 use crate::posts::list;
 use crate::posts::list::query::ListItem;
-use crate::posts::model::Post;
 use crate::posts::responses::{read, read_primary};
 
 /// A page of the change feed.
@@ -30,6 +29,7 @@ use crate::posts::responses::{read, read_primary};
 }))]
 pub struct ChangePage {
     /// The changes in order. Each post is listed once, at its last change on the page.
+    #[schema(max_items = 100)]
     pub items: Vec<ChangeItem>,
     /// The `cursor` of the next page, also if there is none yet.
     pub cursor: String,
@@ -40,8 +40,9 @@ pub struct ChangePage {
 /// A change of a public post.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangeItem {
-    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`.
-    #[schema(inline)]
+    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later versions may
+    /// add types.
+    #[schema(value_type = String, example = "post.deleted")]
     pub r#type: ChangeType,
     /// The id of the post.
     #[schema(example = 9, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -59,7 +60,7 @@ pub struct ChangeItem {
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub at: Timestamp,
     /// The post as it is now. Null if the change removed it from the public posts.
-    #[schema(required, value_type = Option<Post>)]
+    #[schema(required)]
     pub post: Option<ListItem>,
 }
 

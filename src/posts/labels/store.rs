@@ -20,8 +20,11 @@ type Row = (String, String, i64);
 pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<FoundLabels> {
     let mut rows: Vec<Row> = match &mut conn.backend {
         // Checks once per label, because to read an entry takes less time than to check it.
-        Backend::Sqlite(conn) => statement(query, "''", not_canceled_on_sqlite()).load(conn)?,
-        Backend::Postgres(conn) => statement(query, "'-infinity'", FixedSql::new("TRUE")).load(conn)?,
+        Backend::Sqlite(conn) => {
+            let table = "post_labels INDEXED BY post_labels_published_key";
+            statement(query, table, "''", not_canceled_on_sqlite()).load(conn)?
+        }
+        Backend::Postgres(conn) => statement(query, "post_labels", "'-infinity'", FixedSql::new("TRUE")).load(conn)?,
     };
     let has_more = rows.len() > usize::from(query.limit);
     rows.truncate(query.limit.into());
@@ -30,9 +33,15 @@ pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<Fou
     Ok((rows.into_iter().map(|(_, name, posts)| Label { name, posts }).collect(), next))
 }
 
-/// Finds one label more than the page holds, which shows whether there is another page. `first_key` is a literal that is
-/// not after any value of `published_key`, and each label must meet `check`.
-fn statement(query: &LabelQuery, first_key: &'static str, check: FixedSql<Bool>) -> FixedSql<(Text, Text, BigInt)> {
+/// Finds one label more than the page holds, which shows whether there is another page. `table` names the index to count
+/// in if the planner may choose the whole rows of the primary key, `first_key` is a literal that is not after any value of
+/// `published_key`, and each label must meet `check`.
+fn statement(
+    query: &LabelQuery,
+    table: &'static str,
+    first_key: &'static str,
+    check: FixedSql<Bool>,
+) -> FixedSql<(Text, Text, BigInt)> {
     let newest = FixedSql::<Text>::new("SELECT newest.name FROM post_labels AS newest WHERE ");
     // The index on `published_key` of PostgreSQL serves only statements with this condition.
     let newest = newest
@@ -42,7 +51,7 @@ fn statement(query: &LabelQuery, first_key: &'static str, check: FixedSql<Bool>)
         .text(" AND newest.label = found.label ORDER BY newest.published_key DESC, newest.post_id DESC LIMIT 1");
     let sql = FixedSql::new("SELECT found.label, (").append(newest).text("), found.posts FROM (");
     let limit = BindValue::Integer(i64::from(query.limit) + 1);
-    let sql = sql.append(counted(query, check)).text(" LIMIT ").bind(limit, ") AS found ORDER BY ");
+    let sql = sql.append(counted(query, table, check)).text(" LIMIT ").bind(limit, ") AS found ORDER BY ");
     sql.text(order(query.sort))
 }
 
@@ -66,9 +75,9 @@ const fn order(sort: LabelSort) -> &'static str {
 }
 
 /// The labels that follow the position, each with its number of posts, in order.
-fn counted(query: &LabelQuery, check: FixedSql<Bool>) -> FixedSql<(Text, BigInt)> {
-    let mut sql =
-        FixedSql::new("SELECT label, count(*) AS posts FROM post_labels WHERE ").append(published(query.kind));
+fn counted(query: &LabelQuery, table: &'static str, check: FixedSql<Bool>) -> FixedSql<(Text, BigInt)> {
+    let sql = FixedSql::new("SELECT label, count(*) AS posts FROM ").text(table).text(" WHERE ");
+    let mut sql = sql.append(published(query.kind));
     let text = |text: &str| BindValue::Text(text.to_owned());
     // One lower bound: with two, SQLite might seek to the other one, and read all names from there to the position.
     let after = query.position.as_ref().filter(|_| query.sort == LabelSort::Name).map(|position| &position.label);

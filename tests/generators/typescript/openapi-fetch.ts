@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 
-import type { components, paths } from './generated/openapi-typescript';
+import type { components, paths } from './build/openapi-typescript';
 import { assert, key, step, url } from './steps';
 
 type Post = components['schemas']['Post'];

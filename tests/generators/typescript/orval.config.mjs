@@ -4,7 +4,7 @@ export default defineConfig({
   posts: {
     input: process.env.DOCUMENT,
     output: {
-      target: 'generated/orval.ts',
+      target: 'build/orval.ts',
       client: 'fetch',
       baseUrl: { runtime: 'process.env.POSTS_API_URL' },
     },

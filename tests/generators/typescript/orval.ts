@@ -1,4 +1,4 @@
-import * as posts from './generated/orval';
+import * as posts from './build/orval';
 import { assert, key, step } from './steps';
 
 const options: RequestInit = { headers: { authorization: `Bearer ${key}` } };

@@ -1,5 +1,5 @@
-import { type CreatePost, type ListPostsRequest, type Post, PostsApi, type Problem } from './generated/typescript-fetch';
-import { Configuration, ProblemFromJSON, ResponseError } from './generated/typescript-fetch';
+import { type CreatePost, type ListPostsRequest, type Post, PostsApi, type Problem } from './build/typescript-fetch';
+import { Configuration, ProblemFromJSON, ResponseError } from './build/typescript-fetch';
 import { assert, key, step, url } from './steps';
 
 const posts = new PostsApi(new Configuration({ basePath: url, accessToken: key }));

@@ -15,7 +15,6 @@ use crate::posts::changes::store::{Feed, FeedItem};
 use crate::posts::errors::{changes_not_ready, cursor_expired};
 use crate::posts::list;
 use crate::posts::list::query::ListItem;
-use crate::posts::model::Post;
 use crate::posts::responses::{read, read_primary};
 
 /// A page of the change feed.
@@ -40,7 +39,6 @@ pub struct ChangePage {
 /// A change of a public post.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangeItem {
-    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`.
     #[schema(inline)]
     pub r#type: ChangeType,
     /// The id of the post.
@@ -59,7 +57,7 @@ pub struct ChangeItem {
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub at: Timestamp,
     /// The post as it is now. Null if the change removed it from the public posts.
-    #[schema(required, value_type = Option<Post>)]
+    #[schema(required)]
     pub post: Option<ListItem>,
 }
 

@@ -1,11 +1,13 @@
 //! Every route of the service: concatenates the `ROUTES` of each module, and registers them with actix.
 
+use std::collections::HashSet;
 use std::future::{Ready, ready};
 
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, guard, web};
-use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{HttpMethod, Parameter, ParameterIn};
 
 use crate::db::with_deadline;
 use crate::http::ApiError;
@@ -48,6 +50,13 @@ pub fn templates() -> Vec<String> {
     templates.extend(ENTRY_PATHS.map(str::to_owned));
     templates.dedup();
     templates
+}
+
+/// The paths of the operations that have query parameters.
+pub(crate) fn with_query_parameters() -> HashSet<String> {
+    let is_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query));
+    let has_query = |operation: &&Operation| (operation.describe)().parameters.iter().flatten().any(is_query);
+    operations().filter(has_query).map(|operation| (operation.path)()).collect()
 }
 
 /// Registers one actix resource per path. The response to any other method of the path is 405 with `Allow`, or 204 to

@@ -19,6 +19,7 @@ use crate::http::extract::preconditions::RequireIfMatch;
 use crate::http::middleware::cache::{Cache, serve_cached};
 use crate::http::middleware::cors::cors;
 use crate::http::middleware::envelope::envelope;
+use crate::http::middleware::query::{self, QueryRoutes};
 use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
@@ -155,12 +156,13 @@ fn start_admin(listener: TcpListener, sources: MetricSources) -> std::io::Result
     Ok((handle, address))
 }
 
-/// Applies the rate limit, and serves cached responses. One middleware does both, because each middleware costs time in
-/// every request.
+/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all three,
+/// because each middleware costs time in every request.
 async fn limit_and_serve_cached<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    query::remove_ignored(&mut request);
     limit(request, async |request| serve_cached(request, next).await).await
 }
 
@@ -178,6 +180,7 @@ struct AppData {
     require_if_match: web::Data<RequireIfMatch>,
     document: web::Data<Document>,
     catalog: web::Data<ErrorCatalog>,
+    query_routes: web::Data<QueryRoutes>,
     readiness: web::Data<Readiness>,
     limits: web::Data<RateLimiter>,
     /// `None` if neither metrics nor traces are exported.
@@ -205,6 +208,7 @@ impl AppData {
             require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
             document: web::Data::new(Document::new(&routes::document())?),
             catalog: web::Data::new(ErrorCatalog(routes::error_codes().collect())),
+            query_routes: web::Data::new(QueryRoutes(routes::with_query_parameters())),
             readiness: web::Data::new(readiness),
             limits: sources.limits.clone(),
             request_metrics: is_counting.then(|| sources.requests.clone()),
@@ -223,6 +227,7 @@ impl AppData {
             require_if_match,
             document,
             catalog,
+            query_routes,
             readiness,
             limits,
             request_metrics,
@@ -237,6 +242,7 @@ impl AppData {
             .app_data(require_if_match)
             .app_data(document)
             .app_data(catalog)
+            .app_data(query_routes)
             .app_data(readiness)
             .app_data(limits)
             .app_data(replays)

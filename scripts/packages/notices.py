@@ -5,7 +5,7 @@ import subprocess
 from collections import deque
 from pathlib import Path
 
-from project import ROOT
+from project import ROOT, ReleaseError
 
 PATTERNS = ("LICEN[SC]E*", "COPYING*", "COPYRIGHT*", "NOTICE*")
 # Where packages have the C libraries that they build.
@@ -22,7 +22,7 @@ def write(target, path):
     texts = {}
     for package in linked_packages(target):
         title = f"{package['name']} {package['version']} ({package['license'] or 'see the license file'})"
-        for text in license_texts(package["name"], Path(package["manifest_path"]).parent):
+        for text in license_texts(package, Path(package["manifest_path"]).parent):
             texts.setdefault(text, []).append(title)
     sections = [f"{'=' * 80}\n{chr(10).join(titles)}\n{'-' * 80}\n{text}" for text, titles in texts.items()]
     path.write_text("\n\n".join([HEADER, *sections]) + "\n")
@@ -45,10 +45,16 @@ def linked_packages(target):
     return sorted(packages, key=lambda package: (package["name"], package["version"]))
 
 
-def license_texts(name, directory):
-    """Returns the distinct texts. A package without a license file names its license in its manifest only."""
+def license_texts(package, directory):
+    """Returns the distinct texts of a package."""
     globs = [f"{parent}{pattern}" for parent in DIRECTORIES for pattern in PATTERNS]
     files = sorted({path for glob in globs for path in directory.glob(glob) if path.is_file()})
-    files.extend(MISSING_TEXTS.glob(f"{name}.txt"))
+    files.extend(MISSING_TEXTS.glob(f"{package['name']}.txt"))
     texts = [path.read_text(errors="replace").replace("\r\n", "\n").strip() for path in files]
-    return list(dict.fromkeys(texts)) or ["This package has no license file."]
+    if texts:
+        return list(dict.fromkeys(texts))
+    # Only this text is in the packages anyway, and only this license needs no copyright notice.
+    if "Apache-2.0" in (package["license"] or ""):
+        return ["The package has no license file. It is used under the Apache License 2.0; see LICENSE-APACHE."]
+    name = package["name"]
+    raise ReleaseError(f"the package {name} has no license file; add scripts/packages/licenses/{name}.txt")

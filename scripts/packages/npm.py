@@ -75,8 +75,7 @@ def finish(manifest, readme, files, content, directory):
 
 def pack(directory, output):
     """Runs `npm pack`, which sets fixed times and file modes. Returns the path of the package."""
-    result = run("npm", "pack", "--json", "--pack-destination", output, cwd=directory, capture_output=True, text=True)
-    # Some versions print the output of scripts before the JSON, and some print an object by package name.
-    packed = json.loads(result.stdout[min(i for i in map(result.stdout.find, "[{") if i >= 0) :])
-    (package,) = packed if isinstance(packed, list) else packed.values()
-    return output / package["filename"].replace("@", "").replace("/", "-")
+    before = set(output.iterdir())
+    run("npm", "pack", "--pack-destination", output, cwd=directory, capture_output=True, text=True)
+    (package,) = set(output.iterdir()) - before
+    return package

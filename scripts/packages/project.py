@@ -87,10 +87,11 @@ def commit_time():
 
 
 def check_release(project, tag):
-    """Checks that the clients have the service's version and, if there is a tag, that the tag and the changelog do too."""
+    """Checks that the clients have the service's version and, if there is a tag, that it and the changelog have it too."""
+    typescript, python = "clients/typescript/package.json", "clients/python/pyproject.toml"
     versions = {
-        "clients/typescript/package.json": json.loads((ROOT / "clients/typescript/package.json").read_text())["version"],
-        "clients/python/pyproject.toml": tomllib.loads((ROOT / "clients/python/pyproject.toml").read_text())["project"]["version"],
+        typescript: json.loads((ROOT / typescript).read_text())["version"],
+        python: tomllib.loads((ROOT / python).read_text())["project"]["version"],
     }
     for file, version in versions.items():
         if version != project.version:
@@ -98,6 +99,7 @@ def check_release(project, tag):
     if not tag:
         return
     if tag != f"v{project.version}":
-        raise ReleaseError(f"the tag is {tag}, but the version in Cargo.toml is {project.version}; expected v{project.version}")
+        expected = f"the version in Cargo.toml is {project.version}; expected v{project.version}"
+        raise ReleaseError(f"the tag is {tag}, but {expected}")
     if not re.search(rf"^## \[?{re.escape(project.version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE):
         raise ReleaseError(f'CHANGELOG.md has no section "{project.version}"')

@@ -28,6 +28,9 @@ def main():
     except ReleaseError as error:
         sys.exit(f"scripts/release: {error}")
     except subprocess.CalledProcessError as error:
+        # Only of commands whose output is captured.
+        for text in (error.stdout, error.stderr):
+            sys.stderr.write(text or "")
         sys.exit(f"scripts/release: {' '.join(map(str, error.cmd))} failed with status {error.returncode}")
     for path in built:
         print(f"{path.stat().st_size / 1e6:8.1f} MB  {path}")

@@ -72,7 +72,7 @@ def build_client(directory, output):
 def hatchling(directory, output, *kinds, **environment):
     targets = [argument for kind in kinds for argument in ("-t", kind)]
     run(sys.executable, "-m", "hatchling", "build", *targets, "-d", output, cwd=directory, capture_output=True,
-        env=os.environ | environment)
+        text=True, env=os.environ | environment)
 
 
 def only(directory):

@@ -8,6 +8,8 @@ use crate::posts::labels::LabelKind;
 
 const TAGS: &str = "The tags, in order.";
 const AUTHORS: &str = "The names of the authors, in order.";
+// The schemas do not have `uniqueItems`: it ignores the case rule, and generated TypeScript and Java clients would have sets
+// in place of lists.
 const RULES: &str = "Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. \
                      Null means no items.";
 
@@ -35,7 +37,6 @@ fn labels(kind: LabelKind, description: &str, schema_type: impl Into<SchemaType>
         .schema_type(schema_type)
         .items(item)
         .max_items(Some(kind.max_count()))
-        .unique_items(true)
         .description(Some(description))
         .examples([example])
         .build()
@@ -61,10 +62,13 @@ pub(crate) fn metadata_patch() -> Object {
     )
 }
 
-/// An object with any members. `additionalProperties: true` would say the same, but OpenAPI Generator warns about it.
+/// An object with any members. Without `additional_properties`, openapi-typescript allows no members; with `true`, OpenAPI
+/// Generator prints warnings; and with a schema that has no description, its Go clients use pointers to the values.
 fn object(description: &str, schema_type: impl Into<SchemaType>) -> Object {
+    let value = ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("Any JSON value."));
     ObjectBuilder::new()
         .schema_type(schema_type)
+        .additional_properties(Some(value))
         .description(Some(description))
         .examples([json!({"canonical_url": "https://example.com/hello"})])
         .build()

@@ -1,4 +1,5 @@
 import { Api } from './api.js';
+import { Changes } from './changes.js';
 import type { Label, Redirect } from './generated/index.js';
 import { Keys } from './keys.js';
 import { type LabelQuery, List, type RedirectQuery } from './lists.js';
@@ -44,6 +45,8 @@ export class PostsClient<M extends object = Metadata> {
   readonly authors: List<LabelQuery, Label>;
   /** The old slugs of the published posts. */
   readonly redirects: List<RedirectQuery, Redirect>;
+  /** The changes of the published posts. */
+  readonly changes: Changes<M>;
   readonly keys: Keys;
   /** The URL of the service, without a trailing slash. */
   readonly baseUrl: string;
@@ -55,6 +58,7 @@ export class PostsClient<M extends object = Metadata> {
     this.tags = new List(api, '/api/tags');
     this.authors = new List(api, '/api/authors');
     this.redirects = new List(api, '/api/redirects');
+    this.changes = new Changes(api);
     this.keys = new Keys(api);
   }
 }

@@ -1,3 +1,4 @@
+export type { Change, ChangePage, Changes, ChangesQuery, ChangeType } from './changes.js';
 export { createPostsClient, type PostsClient, type PostsClientOptions } from './client.js';
 export { type ErrorCode, type KnownErrorCode, PostsApiError } from './errors.js';
 export { type ETag, etagOf, type PostVersion } from './etag.js';

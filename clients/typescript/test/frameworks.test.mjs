@@ -24,6 +24,28 @@ async function createApp(context, contents) {
   return directory;
 }
 
+/** Starts Vite's development server. */
+async function startVite(directory) {
+  const vite = here('tools/node_modules/vite/bin/vite.js');
+  const child = spawn(process.execPath, [vite, 'dev', '--host', '127.0.0.1', '--port', '0'], {
+    cwd: directory,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const output = [];
+  const url = await new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        output.push(line);
+        const found = /http:\/\/127\.0\.0\.1:[1-9]\d*/.exec(line)?.[0];
+        if (found) resolve(found);
+      });
+    }
+    exited.then((code) => reject(new Error(`vite exited with ${code}:\n${output.join('\n')}`)));
+  });
+  return { url, output, stop: () => (child.kill('SIGKILL'), exited) };
+}
+
 /** The files of the README in this folder. */
 const readmeFiles = (folder, replace = (code) => code) =>
   Object.fromEntries([...files].filter(([path]) => path.startsWith(folder)).map(([path, code]) => [path, replace(code)]));
@@ -47,33 +69,21 @@ describe('frameworks', { concurrency: true }, () => {
       'src/app.html': '<html><head>%sveltekit.head%</head><body>%sveltekit.body%</body></html>',
       ...readmeFiles('src/routes/', (code) => code.replace('http://127.0.0.1:8080', baseUrl)),
     });
-    const vite = here('tools/node_modules/vite/bin/vite.js');
-    const child = spawn(process.execPath, [vite, 'dev', '--host', '127.0.0.1', '--port', '0'], {
-      cwd: directory,
-      env: { ...process.env, NO_COLOR: '1' },
-    });
-    const exited = new Promise((resolve) => child.once('exit', resolve));
-    t.after(async () => (child.kill('SIGKILL'), await exited));
-    const output = [];
-    const site = await new Promise((resolve, reject) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        createInterface({ input: stream }).on('line', (line) => {
-          output.push(line);
-          const url = /http:\/\/127\.0\.0\.1:[1-9]\d*/.exec(line)?.[0];
-          if (url) resolve(url);
-        });
-      }
-      exited.then((code) => reject(new Error(`vite exited with ${code}:\n${output.join('\n')}`)));
-    });
-    const get = async (path) => {
-      const response = await fetch(site + path);
-      return [response.status, await response.text()];
-    };
-    const [status, html] = await get('/blog/from-sveltekit');
-    assert.equal(status, 200, output.join('\n'));
-    assert.match(html, /<h1>From SvelteKit<\/h1>/);
-    assert.match(html, /data-sveltekit-fetched[^>]*by-slug\/from-sveltekit/, 'the browser does not request the post again');
-    assert.equal((await get('/blog/none'))[0], 404);
+    const site = await startVite(directory);
+    try {
+      const get = async (path) => {
+        const response = await fetch(site.url + path);
+        return [response.status, await response.text()];
+      };
+      const [status, html] = await get('/blog/from-sveltekit');
+      assert.equal(status, 200, site.output.join('\n'));
+      assert.match(html, /<h1>From SvelteKit<\/h1>/);
+      assert.match(html, /data-sveltekit-fetched[^>]*by-slug\/from-sveltekit/, 'the browser does not request the post again');
+      assert.equal((await get('/blog/none'))[0], 404);
+    } finally {
+      // Before the directory is deleted, because Vite writes to it.
+      await site.stop();
+    }
     const check = here('tools/node_modules/svelte-check/bin/svelte-check');
     const checked = await run(process.execPath, [check], { cwd: directory }).catch(({ stdout }) => assert.fail(stdout));
     assert.match(checked.stdout, /found 0 errors and 0 warnings/);

@@ -6,7 +6,7 @@ import { PostsApiError } from '@posts-api/client';
 import { livePostsLoader } from '@posts-api/client/astro';
 import { adminKey, startService } from './service.mjs';
 
-describe('livePostsLoader', { concurrency: true }, () => {
+describe('livePostsLoader', { concurrency: 4 }, () => {
   test('loads a post by slug, with cache hints', async (t) => {
     const { client, baseUrl } = await startService(t);
     const post = await client.posts.create({ title: 'Hello', content: 'A *text*.', published: true });

@@ -66,7 +66,7 @@ async function load(options, site) {
 const publishedPosts = (count) =>
   Array.from({ length: count }, (_, index) => ({ title: `Post ${index}`, content: `Text ${index}`, published: true }));
 
-describe('postsLoader', { concurrency: true }, () => {
+describe('postsLoader', { concurrency: 4 }, () => {
   test('stores and renders each published post under its slug', async (t) => {
     const { client, baseUrl } = await startService(t);
     const post = await client.posts.create({

@@ -45,6 +45,7 @@ const idempotent = {
   'tags.list': (client) => client.tags.list(),
   'authors.list': (client) => client.authors.list(),
   'redirects.list': (client) => client.redirects.list(),
+  'changes.list': (client) => client.changes.list(),
   'keys.list': (client) => client.keys.list(),
   'keys.revoke': (client) => client.keys.revoke(1),
 };

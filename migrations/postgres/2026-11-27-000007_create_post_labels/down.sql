@@ -4,6 +4,7 @@ DROP TRIGGER posts_delete_labels ON posts;
 DROP TRIGGER posts_update_labels ON posts;
 DROP TRIGGER posts_insert_labels ON posts;
 DROP FUNCTION posts_write_labels();
+DROP FUNCTION posts_sort_drafts(text, text);
 DROP FUNCTION posts_labels(text, text);
 DROP TABLE post_labels;
 DROP FUNCTION post_labels_skip_row();

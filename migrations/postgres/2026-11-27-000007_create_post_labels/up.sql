@@ -9,31 +9,36 @@
 -- In each index, published precedes label: the names of published posts are adjacent, and a list of them never reads
 -- those of drafts.
 --
+-- sortable: whether the indexes of the other sort orders contain the row. The rows of published posts always are in them.
+-- Those of drafts are not, while a name has about 1,000 of them at most: so few can be sorted when a list is read, and a
+-- row in four indexes takes most of the time of a create. If a name gets more, posts_write_labels adds them to the indexes.
+--
 -- The primary key is the index of the order by id. There is no foreign key: it would need an index on post_id, and the
 -- triggers delete the rows.
 CREATE TABLE post_labels (
     kind          text COLLATE "C" NOT NULL CHECK (kind IN ('t', 'a')),
     label         text COLLATE "C" NOT NULL,
     published     boolean NOT NULL,
+    sortable      boolean NOT NULL,
     post_id       bigint NOT NULL,
     published_key timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
     title         text COLLATE "C" NOT NULL,
     name          text COLLATE "C" NOT NULL,
-    PRIMARY KEY (kind, published, label, post_id) INCLUDE (published_key, updated_at)
+    PRIMARY KEY (kind, published, label, sortable, post_id) INCLUDE (published_key, updated_at)
 );
 
 -- One index per other sort order. The last columns are those that lists filter by, as in the indexes of posts.
 --
--- Each condition is true for every row. Only a statement that repeats it can use the index: all four indexes begin with
+-- Each second condition is true for every row. Only a statement that repeats it can use the index: all four indexes begin with
 -- the same columns, and before ANALYZE the planner expects one row per label, so that the costs of all of them are equal.
 -- It looked up a single row in an index on the title, and read all rows of the label: 7 ms per row at 20,000 rows.
 CREATE INDEX post_labels_published_key ON post_labels (kind, published, label, published_key, post_id, updated_at)
-    WHERE published_key >= '-infinity';
+    WHERE sortable AND published_key >= '-infinity';
 CREATE INDEX post_labels_updated_at ON post_labels (kind, published, label, updated_at, post_id, published_key)
-    WHERE updated_at >= '-infinity';
+    WHERE sortable AND updated_at >= '-infinity';
 CREATE INDEX post_labels_title ON post_labels (kind, published, label, title, post_id, published_key, updated_at)
-    WHERE title >= '';
+    WHERE sortable AND title >= '';
 
 -- The labels of a post. Skips names that no filter can ask for: empty ones, and those of more than 200 characters. Of names
 -- that differ only by the case of ASCII letters, the first one counts. Not STRICT, so that PostgreSQL can inline it.
@@ -48,17 +53,37 @@ CREATE FUNCTION posts_labels(tags text, authors text) RETURNS TABLE (kind text, 
     ORDER BY names.kind, lower(names.name COLLATE "C"), names.position;
 END;
 
-INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
-SELECT labels.kind, labels.label, published, id, published_key, updated_at, title, labels.name
+INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)
+SELECT labels.kind, labels.label, published, published, id, published_key, updated_at, title, labels.name
 FROM posts CROSS JOIN LATERAL posts_labels(tags, authors) AS labels
 WHERE tags <> '[]' OR authors <> '[]';
+
+-- Adds the drafts of a name to the indexes if there are more than 1,000 that are not in them. SKIP LOCKED prevents
+-- deadlocks with transactions that change some of these posts; a later call adds the skipped rows.
+CREATE FUNCTION posts_sort_drafts(draft_kind text, draft_label text) RETURNS void
+    LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    PERFORM FROM post_labels
+    WHERE kind = draft_kind AND label = draft_label AND published = FALSE AND sortable = FALSE
+    OFFSET 1000 LIMIT 1;
+    IF FOUND THEN
+        UPDATE post_labels SET sortable = TRUE WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM post_labels
+            WHERE kind = draft_kind AND label = draft_label AND published = FALSE AND sortable = FALSE
+            FOR UPDATE SKIP LOCKED
+        ));
+    END IF;
+END
+$$;
 
 -- Writes the labels of a post.
 --   1. It has the privileges of its owner, because a role that may write to posts need not have any on this table. So the
 --      search_path is fixed below, with temporary tables last.
 --   2. If the post has the same tags and authors as before, it updates the rows in place.
 --   3. UPDATE and DELETE change one row per statement and name its whole primary key, so the plan is always a lookup: a
---      plan that scans a small table would remain in use while the table grows.
+--      plan that scans a small table would remain in use while the table grows. The row of a draft is looked up with each
+--      value of sortable: for `sortable IN (…)`, the planner may read all rows of the label.
+--   4. To count the drafts that are not in the indexes takes as long as several inserts, so one insert in 64 counts.
 CREATE FUNCTION posts_write_labels() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET enable_seqscan = off AS $$
 DECLARE
     earlier record;
@@ -70,23 +95,35 @@ BEGIN
             RETURN NULL;
         END IF;
         FOR earlier IN SELECT kind, label FROM posts_labels(OLD.tags, OLD.authors) LOOP
+            UPDATE post_labels SET published = NEW.published, sortable = sortable OR NEW.published, post_id = NEW.id,
+                published_key = NEW.published_key, updated_at = NEW.updated_at, title = NEW.title
+            WHERE kind = earlier.kind AND label = earlier.label AND published = OLD.published
+                AND sortable = OLD.published AND post_id = OLD.id;
+            CONTINUE WHEN FOUND OR OLD.published;
             UPDATE post_labels SET published = NEW.published, post_id = NEW.id, published_key = NEW.published_key,
                 updated_at = NEW.updated_at, title = NEW.title
-            WHERE kind = earlier.kind AND label = earlier.label AND published = OLD.published AND post_id = OLD.id;
+            WHERE kind = earlier.kind AND label = earlier.label AND published = FALSE AND sortable AND post_id = OLD.id;
         END LOOP;
         RETURN NULL;
     END IF;
     IF TG_OP <> 'INSERT' THEN
         FOR earlier IN SELECT kind, label FROM posts_labels(OLD.tags, OLD.authors) LOOP
             DELETE FROM post_labels
-            WHERE kind = earlier.kind AND label = earlier.label AND published = OLD.published AND post_id = OLD.id;
+            WHERE kind = earlier.kind AND label = earlier.label AND published = OLD.published
+                AND sortable = OLD.published AND post_id = OLD.id;
+            CONTINUE WHEN FOUND OR OLD.published;
+            DELETE FROM post_labels
+            WHERE kind = earlier.kind AND label = earlier.label AND published = FALSE AND sortable AND post_id = OLD.id;
         END LOOP;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO post_labels (kind, label, published, post_id, published_key, updated_at, title, name)
-        SELECT kind, label, NEW.published, NEW.id, NEW.published_key, NEW.updated_at, NEW.title, name
+        INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)
+        SELECT kind, label, NEW.published, NEW.published, NEW.id, NEW.published_key, NEW.updated_at, NEW.title, name
         FROM posts_labels(NEW.tags, NEW.authors)
         ON CONFLICT DO NOTHING;
+        IF NOT NEW.published AND random() < 1.0 / 64 THEN
+            PERFORM posts_sort_drafts(labels.kind, labels.label) FROM posts_labels(NEW.tags, NEW.authors) AS labels;
+        END IF;
     END IF;
     RETURN NULL;
 END

@@ -77,9 +77,7 @@ function reinstall() {
 function run(binary, args) {
   const isNpx = process.env.npm_command === "exec";
   if (process.execve && !isNpx) {
-    // Replaces this process, so that the binary receives each signal once and its exit status is passed on. The function
-    // is experimental, and would print a warning.
-    process.emitWarning = () => {};
+    // Replaces this process, so that the binary receives each signal once and its exit status is passed on.
     process.execve(binary, [binary, ...args], process.env);
   }
   runAsChild(binary, args, isNpx);
@@ -88,9 +86,10 @@ function run(binary, args) {
 // For npx, for Node.js before 22.15, and for other runtimes. A signal to the process group, such as Ctrl-C, reaches the
 // binary twice: directly, and from here. The service ignores the second SIGINT.
 function runAsChild(binary, args, isNpx) {
-  const child = require("node:child_process").spawn(binary, args, { stdio: "inherit" });
   const signals = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"];
+  // Before the start: a signal without a handler would end this process, and leave the binary running.
   for (const signal of signals) process.on(signal, () => child.kill(signal));
+  const child = require("node:child_process").spawn(binary, args, { stdio: "inherit" });
   child.on("error", (error) => fail(`the binary cannot be executed: ${error.message}`));
   child.on("exit", (code, signal) => {
     if (!signal) process.exit(code);

@@ -51,7 +51,8 @@ async function checksums(directory) {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const hash = async (file) => createHash('sha256').update(await readFile(file)).digest('hex');
-  return Object.fromEntries(await Promise.all(files.map(async (file) => [file.slice(directory.length), await hash(file)])));
+  const pairs = files.map(async (file) => [file.slice(directory.length), await hash(file)]);
+  return Object.fromEntries(await Promise.all(pairs));
 }
 
 test('the same binary and commit produce the same bytes', async () => {
@@ -74,9 +75,42 @@ test('the packages name their repository', async () => {
   const text = await run('tar', ['-xzOf', join(output, 'npm', `posts-api-${VERSION}.tgz`), 'package/package.json']);
   assert.equal(JSON.parse(text.output).repository.url, 'git+https://example.com/posts-api.git');
   const [wheel] = await readdir(join(output, 'pypi'));
-  const metadata = `import zipfile; z = zipfile.ZipFile(${JSON.stringify(join(output, 'pypi', wheel))})
-print(z.read(next(name for name in z.namelist() if name.endswith('/METADATA'))).decode())`;
-  assert.match((await run('python3', ['-c', metadata])).output, /^Project-URL: Source, https:\/\/example\.com\/posts-api$/m);
+  const script = `import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1])
+print(wheel.read(next(name for name in wheel.namelist() if name.endswith('/METADATA'))).decode())`;
+  const metadata = await run('python3', ['-c', script, join(output, 'pypi', wheel)]);
+  assert.match(metadata.output, /^Project-URL: Source, https:\/\/example\.com\/posts-api$/m);
+});
+
+test('without a binary, cargo builds one without the paths of the machine', async () => {
+  const tools = join(SCRATCH, 'tools');
+  await mkdir(tools);
+  const cargo = (await run('sh', ['-c', 'command -v cargo'])).output.trim();
+  // Stands in for the build only.
+  const script = `#!/bin/sh
+[ "$1" = build ] || exec '${cargo}' "$@"
+echo "$*|$RUSTFLAGS" >'${tools}/build'
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$CARGO_TARGET_DIR/$2/release" && cp '${await program(VERSION)}' "$CARGO_TARGET_DIR/$2/release/posts-api"
+`;
+  await writeFile(join(tools, 'cargo'), script, { mode: 0o755 });
+  const output = join(SCRATCH, 'built');
+  const directories = { PATH: `${tools}:${process.env.PATH}`, CARGO_TARGET_DIR: join(SCRATCH, 'cargo-target') };
+  const result = await release(['--output', output], { ...directories, RUSTFLAGS: '-g' });
+  assert.equal(result.code, 0, result.output);
+  const [args, flags] = (await readFile(join(tools, 'build'), 'utf8')).trim().split('|');
+  assert.match(args, /^build --release --locked --bin posts-api --target \S+$/);
+  const root = ROOT.replace(/\/$/, '');
+  assert.ok(flags.startsWith(`-g --remap-path-prefix=${root}=/posts-api --remap-path-prefix=`), flags);
+  assert.equal((await readdir(join(output, 'npm'))).length, 2);
+});
+
+test('the packages of the clients have the version of the service', async () => {
+  const output = join(SCRATCH, 'clients');
+  const { code, output: message } = await release(['--clients', '--output', output]);
+  assert.equal(code, 0, message);
+  assert.deepEqual(await readdir(join(output, 'npm-client')), [`posts-api-client-${VERSION}.tgz`]);
+  const python = [`posts_api_client-${VERSION}-py3-none-any.whl`, `posts_api_client-${VERSION}.tar.gz`];
+  assert.deepEqual((await readdir(join(output, 'pypi-client'))).sort(), python);
 });
 
 test('a binary of another version is rejected', async () => {
@@ -85,8 +119,8 @@ test('a binary of another version is rejected', async () => {
 });
 
 test('a file that is not a program of this platform is rejected', async () => {
-  const file = join(ROOT, 'Cargo.toml');
-  assert.match(await rejected(['--binary', file, '--output', join(SCRATCH, 'no-program')]), /failed to run .*Cargo\.toml --version/);
+  const message = await rejected(['--binary', join(ROOT, 'Cargo.toml'), '--output', join(SCRATCH, 'no-program')]);
+  assert.match(message, /failed to run .*Cargo\.toml --version/);
 });
 
 test('clients of another version are rejected', async () => {

@@ -124,14 +124,18 @@ for (const { name, node, hasExecve } of RUNTIMES) {
         echo ready; while :; do sleep 0.02; done`;
       const child = start(node, await prepare('signals', script));
       let expected = '';
-      // The last line appears after every signal before it, so a second SIGTERM would be in the output.
-      for (const [signal, line] of [[undefined, 'ready'], ['SIGTERM', 'TERM'], ['SIGHUP', 'HUP'], ['SIGINT', 'INT']]) {
-        if (signal) child.kill(signal);
-        expected += `${line}\n`;
-        await waitFor(line, () => (child.output().length >= expected.length ? true : undefined));
+      try {
+        // The last line appears after every signal before it, so a second SIGTERM would be in the output.
+        for (const [signal, line] of [[undefined, 'ready'], ['SIGTERM', 'TERM'], ['SIGHUP', 'HUP'], ['SIGINT', 'INT']]) {
+          if (signal) child.kill(signal);
+          expected += `${line}\n`;
+          await waitFor(line, () => (child.output().length >= expected.length ? true : undefined));
+        }
+        assert.deepEqual(await child.ended, { code: 7, signal: null });
+        assert.equal(child.output(), expected);
+      } finally {
+        child.killGroup();
       }
-      assert.deepEqual(await child.ended, { code: 7, signal: null });
-      assert.equal(child.output(), expected);
     });
   });
 }

@@ -28,7 +28,7 @@ use crate::db::pooled_connection::ConnectionPool;
 use crate::db::sqlite::files::sidecar_path;
 
 const MIB: u64 = 1024 * 1024;
-/// Without readers, SQLite restarts the WAL at about 4 MiB.
+/// Without readers, SQLite restarts the WAL at about 10 MiB: `wal_autocheckpoint` is 2,500 pages.
 const TRUNCATE_ABOVE: u64 = 16 * MIB;
 /// A failure is logged from this length on, and again each time the length has doubled.
 const WARN_ABOVE: u64 = 48 * MIB;

@@ -41,7 +41,7 @@ impl<T: QueryValue> QueryParam for Option<T> {
 impl<T: QueryValue> QueryParam for Vec<T> {
     fn take(query: &mut Query<'_>, name: &str) -> Result<Self, ApiError> {
         let (matching, others): (Vec<Pair<'_>>, _) =
-            std::mem::take(&mut query.0).into_iter().partition(|(key, _)| key == name);
+            std::mem::take(&mut query.0).into_iter().partition(|(key, _)| key == name || list_name(key) == Some(name));
         query.0 = others;
         matching.iter().map(|(_, value)| T::parse(value).map_err(|message| invalid_parameter(name, message))).collect()
     }
@@ -59,17 +59,42 @@ impl<'a> Query<'a> {
         Self(url::form_urlencoded::parse(query.as_bytes()).collect())
     }
 
-    /// Checks that no parameter is left. Call it after all known parameters have been taken.
+    /// Checks that no parameter is left. Call it after all parameters, whose names are `known`, have been taken.
     ///
     /// # Errors
     /// The query string contains an unknown parameter.
-    pub fn finish(self) -> Result<(), ApiError> {
+    pub fn finish(self, known: &[&str]) -> Result<(), ApiError> {
         match self.0.first() {
             None => Ok(()),
-            Some((name, _)) => Err(invalid_parameter(name, "unknown parameter")),
+            Some((name, _)) => Err(invalid_parameter(name, unknown_parameter(name, known))),
         }
     }
 }
+
+/// The name of a parameter that may be repeated, in the notations of arrays: `slug[]` (axios, PHP, Ruby) and `slug[0]`
+/// (qs).
+fn list_name(key: &str) -> Option<&str> {
+    let (name, index) = key.strip_suffix(']')?.split_once('[')?;
+    index.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
+}
+
+/// What is wrong with a parameter that is not one of `known`.
+fn unknown_parameter(name: &str, known: &[&str]) -> String {
+    if let Some(name) = list_name(name).filter(|name| known.contains(name)) {
+        return format!("{name} must not be a list; send it once, without brackets");
+    }
+    let lower = name.to_ascii_lowercase();
+    let similarity = |known: &str| strsim::jaro_winkler(&lower, known);
+    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    match nearest.filter(|nearest| similarity(nearest) > MIN_SIMILARITY) {
+        Some(nearest) => format!("unknown parameter; did you mean {nearest}?"),
+        None => format!("unknown parameter; use {}", known.join(", ")),
+    }
+}
+
+/// How similar an unknown name must be to a known one, to be taken for a spelling of it: `sorting` is to `sort`, but `page`
+/// is not to `tag`.
+const MIN_SIMILARITY: f64 = 0.85;
 
 /// The error of an invalid query or path parameter. The name is truncated to 100 characters.
 pub fn invalid_parameter(name: &str, message: impl Into<Cow<'static, str>>) -> ApiError {
@@ -93,7 +118,7 @@ macro_rules! query_params {
                 let params = Self {
                     $($field: $crate::http::extract::query::QueryParam::take(&mut query, stringify!($field))?,)+
                 };
-                query.finish()?;
+                query.finish(&[$(stringify!($field)),+])?;
                 Ok(params)
             }
         }
@@ -139,3 +164,45 @@ macro_rules! enum_param {
     };
 }
 pub(crate) use enum_param;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 5] = ["limit", "sort", "slug", "tag", "published_after"];
+
+    #[test]
+    fn unknown_parameters_suggest_the_nearest_name() {
+        for (name, nearest) in [
+            ("Limit", "limit"),
+            ("lmit", "limit"),
+            ("sorting", "sort"),
+            ("tags", "tag"),
+            ("publishedAfter", "published_after"),
+            ("slug[a]", "slug"),
+        ] {
+            assert_eq!(unknown_parameter(name, &KNOWN), format!("unknown parameter; did you mean {nearest}?"));
+        }
+        for name in ["page", "offset", "", "utm"] {
+            assert_eq!(
+                unknown_parameter(name, &KNOWN),
+                "unknown parameter; use limit, sort, slug, tag, published_after"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_may_have_brackets() {
+        for key in ["slug[]", "slug[0]", "slug[12]"] {
+            assert_eq!(list_name(key), Some("slug"));
+        }
+        for key in ["slug", "slug[", "slug]", "slug[a]", "slug[-1]", "slug[0][a]", "slug[][]"] {
+            assert_eq!(list_name(key), None, "{key}");
+        }
+        let mut query = Query::parse("tag=c&slug%5B1%5D=b&slug[]=a&slug=d&limit[]=1");
+        assert_eq!(Vec::<String>::take(&mut query, "slug").unwrap(), ["b", "a", "d"]);
+        assert_eq!(Vec::<String>::take(&mut query, "tag").unwrap(), ["c"]);
+        let message = query.finish(&KNOWN).unwrap_err().to_string();
+        assert_eq!(message, "limit[]: limit must not be a list; send it once, without brackets");
+    }
+}

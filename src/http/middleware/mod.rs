@@ -6,6 +6,7 @@ pub mod cors;
 pub mod envelope;
 mod error_log;
 mod gcra;
+pub mod query;
 pub mod rate_limit;
 mod request_id;
 pub mod request_metrics;

@@ -29,6 +29,7 @@ use crate::posts::responses::{read, read_primary};
 }))]
 pub struct ChangePage {
     /// The changes in order. Each post is listed once, at its last change on the page.
+    #[schema(max_items = 100)]
     pub items: Vec<ChangeItem>,
     /// The `cursor` of the next page, also if there is none yet.
     pub cursor: String,
@@ -39,7 +40,9 @@ pub struct ChangePage {
 /// A change of a public post.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangeItem {
-    #[schema(inline)]
+    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later versions may
+    /// add types.
+    #[schema(value_type = String, example = "post.deleted")]
     pub r#type: ChangeType,
     /// The id of the post.
     #[schema(example = 9, minimum = 1, maximum = 9_007_199_254_740_991_i64)]

@@ -9,15 +9,15 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the change feed.
     pub(crate) struct ChangeParams {
-        /// The maximum number of items on the page. A page also ends after 1,000 changes, and at 8 MiB of content, without an
+        /// The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB of content, without an
         /// API key at 1 MiB.
-        #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 100)]
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
         /// `cursor` of the previous page, or `now` for the end of the feed. Without a cursor, the feed begins with all
         /// published posts.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
-        /// `summary` returns posts with an `excerpt` instead of the `content`.
+        /// `summary` returns posts with an `excerpt` instead of the `content`. If omitted, the view is `full`.
         #[param(inline)]
         view: Option<FeedViewParam>,
     }

@@ -1,7 +1,6 @@
 //! The types of the change feed. They do not depend on SQL or HTTP.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::db::Timestamp;
 use crate::posts::list::query::View;
@@ -56,7 +55,7 @@ pub struct LogRowId {
 }
 
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ChangeType {
     #[serde(rename = "post.published")]
     Published,

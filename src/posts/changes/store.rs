@@ -1,4 +1,7 @@
 //! Reads pages of the change feed, and deletes what has expired from the log.
+//!
+//! The statements on the log are planned at each execution: a prepared one would keep the plan that suited a small log, and
+//! sort all rows behind a cursor.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
@@ -205,8 +208,6 @@ type LogValues = (i64, Timestamp, i64, i16, i64, String, Option<String>);
 
 /// The row with this `seq`, and up to one more than [`MAX_ROWS`] of the rows behind it that are settled. `None` stands for
 /// the first row of a log, which is no change.
-///
-/// The limit is part of the text: PostgreSQL would plan each execution again if it were a parameter.
 fn rows_from(conn: &mut Connection, seq: i64, settled: i64) -> QueryResult<Vec<(LogRowId, Option<LogRow>)>> {
     let sql = FixedSql::<LogColumns>::new(
         "SELECT seq, at, post_id, kind, version, slug, old_slug FROM post_changes WHERE seq >= ",
@@ -214,7 +215,7 @@ fn rows_from(conn: &mut Connection, seq: i64, settled: i64) -> QueryResult<Vec<(
     .bind(BindValue::Integer(seq), " AND seq <= ")
     // The row of the cursor was settled for the instance that returned it, perhaps not yet for this one.
     .bind(BindValue::Integer(settled.max(seq)), " ORDER BY seq LIMIT 1002");
-    let rows: Vec<LogValues> = on!(conn, conn => sql.load(conn))?;
+    let rows: Vec<LogValues> = on!(conn, conn => sql.uncached().load(conn))?;
     let row = |(seq, at, post_id, kind, version, slug, old_slug): LogValues| {
         let id = LogRowId { seq, at };
         (id, ChangeType::of_kind(kind).map(|change| LogRow { id, post_id, change, version, slug, old_slug }))
@@ -226,15 +227,14 @@ fn rows_from(conn: &mut Connection, seq: i64, settled: i64) -> QueryResult<Vec<(
 fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<LogRowId>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq <= ")
         .bind(BindValue::Integer(settled), " ORDER BY seq DESC LIMIT 1");
-    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.load(conn))?;
+    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
     Ok(rows.first().map(|(seq, at)| LogRowId { seq: *seq, at: *at }))
 }
 
+/// Whether the log has this row.
 fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool> {
-    let found = on!(conn, conn => post_changes::table
-        .filter(post_changes::seq.eq(row.seq))
-        .select(post_changes::at)
-        .load::<Timestamp>(conn))?;
+    let sql = FixedSql::<Timestamptz>::new("SELECT at FROM post_changes WHERE seq = ");
+    let found: Vec<Timestamp> = on!(conn, conn => sql.bind(BindValue::Integer(row.seq), "").uncached().load(conn))?;
     Ok(found == [row.at])
 }
 
@@ -247,7 +247,7 @@ pub(crate) type ExpiredRows = std::ops::Range<i64>;
 pub(crate) fn expired(conn: &mut Connection, from: i64, now: Timestamp) -> QueryResult<Option<ExpiredRows>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq >= ")
         .bind(BindValue::Integer(from), " ORDER BY seq LIMIT 1000");
-    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.load(conn))?;
+    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
     let is_expired = |at: Timestamp| at.as_microseconds() < now.as_microseconds() - RETENTION;
     let expired: Vec<i64> = rows.into_iter().take_while(|(_, at)| is_expired(*at)).map(|(seq, _)| seq).collect();
     Ok(match (expired.first(), expired.last()) {

@@ -2,7 +2,9 @@
 //!
 //! 1. [`page`] scans one index range per label in sort order, each with the limit of the page, and merges them.
 //!    `label IN (…)` would read all posts with these labels, and sort them.
-//! 2. A list with tags and authors scans the labels of one kind. The other kind, and a search, are tests: see
+//! 2. The sort indexes contain the drafts with a label only if there are many. [`page`] sorts the others, about 1,000 at
+//!    most.
+//! 3. A list with tags and authors scans the labels of one kind. The other kind, and a search, are tests: see
 //!    [`tested_page`].
 
 use diesel::sql_types::{BigInt, Bool, Text};
@@ -58,6 +60,12 @@ fn count_rows(selection: Selection<'_>, kind: LabelKind) -> FixedSql<BigInt> {
     sql.text(") AS found").uncached()
 }
 
+/// The values of `post_labels.sortable` that rows of the selection may have, as conditions.
+fn sortable_values(selection: Selection<'_>) -> &'static [&'static str] {
+    const IS_SORTABLE: &str = " AND post_labels.sortable = TRUE";
+    if selection.published { &[IS_SORTABLE] } else { &[IS_SORTABLE, " AND post_labels.sortable = FALSE"] }
+}
+
 /// `post_labels` with the condition for one label.
 fn labeled(selection: Selection<'_>, kind: LabelKind, label: &str) -> FixedSql<Bool> {
     FixedSql::new("post_labels WHERE post_labels.kind = ")
@@ -79,26 +87,31 @@ fn literal(kind: LabelKind) -> &'static str {
 /// condition on `post_labels`. The key of a list by id is empty.
 pub(crate) fn page(scan: &LabelScan<'_>, condition: Option<&FixedSql<Bool>>, limit: usize) -> FixedSql<(Text, BigInt)> {
     let labels = scan.selection.filter.labels(scan.kind);
-    if let [label] = labels {
-        return range(scan, label, condition, limit);
+    let mut ranges = labels.iter().flat_map(|label| {
+        let sortable_values = sortable_values(scan.selection).iter();
+        sortable_values.map(move |is_sortable| range(scan, label, is_sortable, condition, limit))
+    });
+    if let ([_], true) = (labels, scan.selection.published) {
+        return ranges.next().unwrap_or_else(|| FixedSql::new(""));
     }
     let mut sql = FixedSql::new("");
-    for (index, label) in labels.iter().enumerate() {
+    for (index, range) in ranges.enumerate() {
         sql = sql.text(if index == 0 { "SELECT key, id FROM (" } else { " UNION SELECT key, id FROM (" });
-        sql = sql.append(range(scan, label, condition, limit)).text(") AS found");
+        sql = sql.append(range).text(") AS found");
     }
     and_page(sql, scan.sequence, limit)
 }
 
-/// The same for one label: a range of an index.
+/// The same for one label and one value of `sortable`: a range of an index.
 fn range(
     scan: &LabelScan<'_>,
     label: &str,
+    is_sortable: &'static str,
     condition: Option<&FixedSql<Bool>>,
     limit: usize,
 ) -> FixedSql<(Text, BigInt)> {
     let mut sql = key_and_id(scan.sequence).append(labeled(scan.selection, scan.kind, label));
-    sql = and_listed(sql, scan);
+    sql = and_listed(sql.text(is_sortable), scan);
     if let Some(condition) = condition {
         sql = sql.text(" AND ").append(condition.clone());
     }
@@ -159,14 +172,22 @@ pub(crate) fn and_page<T>(sql: FixedSql<T>, sequence: SortSequence<'_>, limit: u
 }
 
 /// The condition that the post with this id has one of the labels of this kind. Each one is looked up by primary key: LIMIT
-/// keeps PostgreSQL from a join.
+/// keeps PostgreSQL from a join. For `sortable IN (…)`, it may read all rows of the label.
 pub(crate) fn is_labeled(selection: Selection<'_>, kind: LabelKind, id: &'static str) -> FixedSql<Bool> {
-    let sql = FixedSql::new("(SELECT TRUE FROM post_labels AS other WHERE other.kind = ").text(literal(kind));
-    in_list(sql.text(" AND other.label"), selection.filter.labels(kind))
-        .text(" AND other.published = ")
-        .bind(BindValue::Bool(selection.published), " AND other.post_id = ")
-        .text(id)
-        .text(" LIMIT 1)")
+    let lookup = |sql: FixedSql<Bool>, is_sortable| {
+        let sql = sql.text("(SELECT TRUE FROM post_labels AS other WHERE other.kind = ").text(literal(kind));
+        in_list(sql.text(" AND other.label"), selection.filter.labels(kind))
+            .text(" AND other.published = ")
+            .bind(BindValue::Bool(selection.published), is_sortable)
+            .text(" AND other.post_id = ")
+            .text(id)
+            .text(" LIMIT 1)")
+    };
+    if selection.published {
+        return lookup(FixedSql::new(""), " AND other.sortable = TRUE");
+    }
+    let sql = lookup(FixedSql::new("coalesce("), " AND other.sortable = FALSE").text(", ");
+    lookup(sql, " AND other.sortable = TRUE").text(")")
 }
 
 /// Appends [`is_labeled`] for all labels of the list, with ` AND ` before each.
@@ -178,7 +199,11 @@ pub(crate) fn and_labeled<T>(sql: FixedSql<T>, selection: Selection<'_>, id: &'s
 /// All rows with the labels of this kind, in no order.
 pub(crate) fn all_labeled(selection: Selection<'_>, kind: LabelKind) -> FixedSql<Bool> {
     let sql = FixedSql::new("post_labels WHERE post_labels.kind = ").text(literal(kind));
-    in_list(sql.text(" AND post_labels.label"), selection.filter.labels(kind))
+    let sql = in_list(sql.text(" AND post_labels.label"), selection.filter.labels(kind))
         .text(" AND post_labels.published = ")
-        .bind(BindValue::Bool(selection.published), "")
+        .bind(BindValue::Bool(selection.published), "");
+    match sortable_values(selection) {
+        [is_sortable] => sql.text(is_sortable),
+        _ => sql,
+    }
 }

@@ -1,6 +1,7 @@
 //! Cursors expire with their row of the log, and with a restored database.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -16,9 +17,12 @@ fn age(database: &TestDatabase, days: u32, condition: &str) {
     database.execute(&format!("UPDATE post_changes SET at = {at} WHERE {condition}"));
 }
 
+/// Creates public posts with consecutive ids.
 async fn create(api: &Api, count: usize) {
+    static SLUGS: AtomicU64 = AtomicU64::new(0);
     for _ in 0..count {
-        api.create(json!({"title": "A", "published": true})).await;
+        let slug = format!("post-{}", SLUGS.fetch_add(1, Ordering::Relaxed));
+        api.create(json!({"title": "A", "slug": slug, "published": true})).await;
     }
     wait_until_settled(api).await;
 }

@@ -189,8 +189,9 @@ async fn a_crash_of_postgresql_skips_nothing() {
         let minimum = journal.acknowledged() + 100;
         wait_until("writes to be acknowledged", async || journal.acknowledged() > minimum).await;
         is_done.store(true, Ordering::Relaxed);
+        cluster
     };
-    tokio::join!(join_all((0..8).map(|_| write())), crash, follow);
+    let (_, _cluster, ()) = tokio::join!(join_all((0..8).map(|_| write())), crash, follow);
     #[derive(diesel::QueryableByName)]
     struct Public {
         #[diesel(sql_type = diesel::sql_types::BigInt)]

@@ -27,9 +27,9 @@ async fn a_later_commit_of_an_earlier_row_is_not_skipped() {
         let mut slow = api.server.database.connect();
         execute(&mut slow, "BEGIN");
         // In a subtransaction, whose ID is not listed in a snapshot.
-        execute(&mut slow, "SAVEPOINT inner");
+        execute(&mut slow, "SAVEPOINT nested");
         execute(&mut slow, &insert(&format!("first-{round}")));
-        execute(&mut slow, "RELEASE inner");
+        execute(&mut slow, "RELEASE nested");
         for name in ["second", "third"] {
             api.create(json!({"title": name, "slug": format!("{name}-{round}"), "published": true})).await;
         }
@@ -46,7 +46,7 @@ async fn a_later_commit_of_an_earlier_row_is_not_skipped() {
     }
 }
 
-/// A transaction that was prepared for a two-phase commit counts as open. Servers allow none by default.
+/// Transactions overlap in every way, and some are rolled back.
 #[tokio::test]
 async fn writers_that_hold_transactions_lose_no_row() {
     const WRITERS: usize = 6;

@@ -28,14 +28,25 @@ fn fill(conn: &mut Connection, drafts: u32, public: u32) {
     execute(conn, "ANALYZE");
 }
 
+/// The plan of a statement on the log with this position, or of another one.
+fn plan_at(conn: &mut Connection, sql: &str, seq: i64) -> String {
+    match &conn.backend {
+        Backend::Postgres(_) if sql.contains("post_changes") => {
+            // The service plans each execution with the actual values.
+            plan(conn, &sql.replace("$1", &seq.to_string()).replace("$2", &i64::MAX.to_string()))
+        }
+        _ => plan(conn, sql),
+    }
+}
+
 #[track_caller]
-fn assert_indexed(conn: &mut Connection, statements: &[String]) {
+fn assert_indexed(conn: &mut Connection, statements: &[String], seq: i64) {
     for sql in statements {
-        let plan = plan(conn, sql);
-        for operation in ["Seq Scan", "Sort", "SCAN ", "TEMP B-TREE", "Bitmap"] {
+        let plan = plan_at(conn, sql, seq);
+        for operation in ["Seq Scan", "Sort", "SCAN ", "TEMP B-TREE"] {
             assert!(!plan.contains(operation), "{operation}\n{sql}\n{plan}");
         }
-        let is_walk = sql.contains("ORDER BY") && sql.contains("posts") && !sql.contains("post_changes");
+        let is_walk = sql.contains("ORDER BY") && !sql.contains("post_changes");
         assert!(!is_walk || plan.contains("posts_published_id"), "{sql}\n{plan}");
     }
 }
@@ -58,21 +69,21 @@ async fn pages_are_index_ranges(database: TestDatabase) {
         let (page, statements) = read(&mut conn, FeedStart::Posts, view);
         assert_eq!(page.items[0].id, 5001);
         assert_eq!(statements.len(), 2, "{statements:?}");
-        assert_indexed(&mut conn, &statements);
+        assert_indexed(&mut conn, &statements, first);
         let (page, statements) = read(&mut conn, FeedStart::After(page.position), view);
         assert_eq!(page.items[0].id, 5011);
         assert_eq!(statements.len(), 2, "{statements:?}");
-        assert_indexed(&mut conn, &statements);
+        assert_indexed(&mut conn, &statements, first);
         let (page, statements) = read(&mut conn, FeedStart::Now, view);
         assert_eq!((page.items.len(), statements.len()), (0, 1), "{statements:?}");
-        assert_indexed(&mut conn, &statements);
+        assert_indexed(&mut conn, &statements, first);
         let (_, statements) = read(&mut conn, FeedStart::After(page.position), view);
         assert_eq!(statements.len(), 1, "a client at the end reads its own row only: {statements:?}");
         for seq in [first, first + 5000, first + 9990] {
             let row = LogRowId { seq, at: at(&database, seq) };
             let (page, statements) = read(&mut conn, FeedStart::After(FeedPosition { row, walked_id: None }), view);
             assert_eq!((page.items.len(), statements.len()), (10, 2), "{statements:?}");
-            assert_indexed(&mut conn, &statements[..1]);
+            assert_indexed(&mut conn, &statements[..1], seq);
         }
     }
 }
@@ -96,5 +107,5 @@ async fn expired_rows_are_found_by_position(database: TestDatabase) {
         Backend::Sqlite(_) => "SELECT seq, at FROM post_changes WHERE seq >= ? ORDER BY seq LIMIT 1000",
         Backend::Postgres(_) => "SELECT seq, at FROM post_changes WHERE seq >= $1 ORDER BY seq LIMIT 1000",
     };
-    assert_indexed(&mut conn, &[sql.to_owned()]);
+    assert_indexed(&mut conn, &[sql.to_owned()], 0);
 }

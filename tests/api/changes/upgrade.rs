@@ -1,12 +1,12 @@
 //! An older release runs while the log is created, and afterwards: its writes are in the log.
 
+use std::sync::Arc;
+
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use posts_api::db::Backend;
 use serde_json::json;
 
 use super::{Follower, brief, expected};
-use crate::support::api::ADMIN_KEY;
-use crate::support::program::Sandbox;
 use crate::support::{Api, Engine, TestDatabase, on_both};
 
 /// Reverts the migration that creates the log.
@@ -28,29 +28,23 @@ fn revert_log(database: &TestDatabase) {
     }
 }
 
-/// The release without the log knows nothing of it: this one with `--no-migrate` writes posts in the same way.
+/// This release stands in for the older one: it writes posts in the same way, and the log is the work of triggers.
 #[on_both]
 async fn writes_of_the_older_release_are_logged(database: TestDatabase) {
+    let database = Arc::new(database);
     database.migrate();
     revert_log(&database);
-    let sandbox = Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
-    let mut old = sandbox.start("old", &["serve", "--no-migrate"]);
-    let base = old.base_url().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let create = async |slug: &str| {
-        let post = json!({"title": "A", "slug": slug, "published": true});
-        let request = client.post(format!("{base}/api/posts")).bearer_auth(ADMIN_KEY).json(&post);
-        assert_eq!(request.send().await.unwrap().status(), 201, "{}", old.stderr());
+    let old = Api::start_unmigrated(&database, |_| {});
+    let create = async |slug: String| {
+        old.create(json!({"title": "A", "slug": slug, "published": true})).await;
     };
     // Every connection has prepared its statements.
     for number in 0..20 {
-        create(&format!("before-{number}")).await;
+        create(format!("before-{number}")).await;
     }
-    let new = sandbox.run(&["migrate"]).success();
-    assert!(new.contains("post_changes"), "{new}");
-    create("after").await;
-    let publish = client.post(format!("{base}/api/posts/1/unpublish")).bearer_auth(ADMIN_KEY);
-    assert_eq!(publish.send().await.unwrap().status(), 200);
+    database.migrate();
+    create("after".to_owned()).await;
+    old.editor().post_empty("/api/posts/1/unpublish").await.expect(200);
     assert_eq!(brief(&database), expected(&[(21, 1, 1, "after", None), (1, 3, 2, "before-0", None)]));
 }
 

@@ -250,9 +250,7 @@ async fn pipelined_requests_do_not_occupy_memory(database: TestDatabase) {
     raw::reply(address, probe).expect(200);
     let (before, _) = server.memory();
     let mut streams = Vec::new();
-    for request in
-        ["HEAD /nowhere HTTP/1.1\r\nHost:\r\n\r\n", "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost:\r\n\r\n"]
-    {
+    for request in ["HEAD /nowhere HTTP/1.1\r\nHost:\r\n\r\n", "GET /docs/scalar.js HTTP/1.1\r\nHost:\r\n\r\n"] {
         let requests = request.repeat(1024 * 1024 / request.len());
         for _ in 0..PIPELINES {
             let stream = stall(address, "/health/live", "");

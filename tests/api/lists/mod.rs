@@ -2,8 +2,10 @@
 
 mod label_plans;
 mod large_lists;
+mod many_drafts;
 mod model_check;
 mod pagination;
+mod query_parameters;
 pub(crate) mod query_plans;
 mod search;
 mod views_and_counts;

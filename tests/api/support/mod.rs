@@ -4,7 +4,7 @@ pub(crate) mod api;
 pub(crate) mod balancer;
 pub(crate) mod call;
 pub(crate) mod cluster;
-mod contract;
+pub(crate) mod contract;
 pub(crate) mod database;
 mod fixture;
 pub(crate) mod journal;

@@ -11,6 +11,7 @@ mod resync;
 
 use serde_json::Value;
 
+pub(crate) use self::resync::assert_labels_match;
 use crate::support::Api;
 
 /// The names and counts on a page, as `Rust 12`.

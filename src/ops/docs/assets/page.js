@@ -12,6 +12,8 @@ Scalar.createApiReference('#reference', {
   onBeforeRequest: ({ requestBuilder }) => {
     requestBuilder.security = requestBuilder.security.filter(({ value }) => value);
   },
+  // The navigation shows every operation.
+  defaultOpenAllTags: true,
   // The order of the document.
   orderSchemaPropertiesBy: 'preserve',
   orderRequiredPropertiesFirst: false,
@@ -25,3 +27,22 @@ Scalar.createApiReference('#reference', {
   agent: { disabled: true },
   mcp: { disabled: true },
 });
+
+// Corrects attributes of Scalar's form that screen readers depend on. Scalar renders parts of the page at any time.
+const CORRECTIONS = [
+  ['[role="combobox"]:not([aria-expanded])', (field) => field.setAttribute('aria-expanded', 'false')],
+  ['.cm-content:not([aria-label])', (editor) => editor.setAttribute('aria-label', editor.isContentEditable ? 'Request body' : 'Response body')],
+  ['.cm-scroller[tabindex="-1"]', (editor) => editor.setAttribute('tabindex', '0')],
+  ['button[role="none"]', (button) => button.removeAttribute('role')],
+  ['[data-testid="response-variant-picker"][aria-label]', (button) => button.removeAttribute('aria-label')],
+  ['button[aria-controls]', (button) => document.getElementById(button.getAttribute('aria-controls')) ?? button.removeAttribute('aria-controls')],
+];
+let isScheduled = false;
+new MutationObserver(() => {
+  if (isScheduled) return;
+  isScheduled = true;
+  requestAnimationFrame(() => {
+    isScheduled = false;
+    for (const [selector, correct] of CORRECTIONS) document.querySelectorAll(selector).forEach(correct);
+  });
+}).observe(document.body, { childList: true, subtree: true });

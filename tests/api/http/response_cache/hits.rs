@@ -74,3 +74,32 @@ async fn cache_stays_within_its_byte_limit(database: TestDatabase) {
     // The responses take about 420 KB, so the cache has evicted some of them.
     assert!(database_reads(&api, read_lists()).await > 0);
 }
+
+/// A link in a newsletter, or a client that varies such a parameter, neither fills the cache nor reads the database.
+#[on_both]
+async fn ignored_parameters_do_not_split_the_cache(api: Api) {
+    fill(&api, 3).await;
+    warm(&api).await;
+    let paths = ["/api/posts", "/api/posts?limit=2", "/api/tags", "/api/authors", "/api/redirects", "/api/posts/1"];
+    for path in paths {
+        api.get(path).await.expect(200);
+    }
+    let number = AtomicI64::new(0);
+    let read_links = async || {
+        for path in paths {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            api.get(&format!("{path}{separator}utm_source=news-{number}&fbclid={number}")).await.expect(200);
+        }
+        // Routes without parameters ignore the whole query string.
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        api.get(&format!("/api/posts/1?{number}&v={number}")).await.expect(200);
+        api.get(&format!("/api/posts/by-slug/post-1?{number}")).await.expect(200);
+    };
+    api.get("/api/posts/by-slug/post-1").await.expect(200);
+    // On a busy machine the revision may be unknown for a moment, and then requests read the database.
+    wait_until("links without a database read", async || database_reads(&api, read_links()).await == 0).await;
+    let entries = api.server.cache.stats().entries;
+    wait_until("links without a database read", async || database_reads(&api, read_links()).await == 0).await;
+    assert_eq!(api.server.cache.stats().entries, entries);
+}

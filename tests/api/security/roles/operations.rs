@@ -89,7 +89,7 @@ pub(super) async fn operations(api: &Api, draft: &Value) -> Vec<Operation> {
             let path = template
                 .replace("{id}", &resource["id"].to_string())
                 .replace("{slug}", draft["slug"].as_str().unwrap())
-                .replace("{name}", "swagger-ui.css")
+                .replace("{name}", "page.css")
                 .replace("{code}", "not_found");
             operations.push(Operation { id, method: method.to_uppercase().parse().unwrap(), path, required });
         }

@@ -1,5 +1,7 @@
 import {
   type BatchResponse,
+  type ChangePage,
+  type ChangeType,
   createPostsClient,
   type ErrorCode,
   type ETag,
@@ -76,6 +78,14 @@ const labels = await client.tags.list({ sort: '-posts', q: 'a', limit: 5 });
 same<(typeof labels.items)[number]['posts'], number>(true);
 for await (const author of client.authors.all()) same<typeof author.name, string>(true);
 for await (const { from, to, id } of client.redirects.all()) same<[typeof from, typeof to, typeof id], [string, string, number]>(true);
+for await (const { items, cursor, has_more } of client.changes.pages({ view: 'summary', cursor: 'now' })) {
+  same<[typeof cursor, typeof has_more], [string, boolean]>(true);
+  for (const change of items) same<typeof change.post, PostSummary | null>(true);
+  for (const { type } of items) same<typeof type, ChangeType>(true);
+}
+same<ChangeType, string>(false);
+const changePage = await client.changes.list();
+same<typeof changePage, ChangePage<Post>>(true);
 const knownLabels = await client.tags.list({}, { ifNoneMatch: '"1"' });
 same<typeof knownLabels extends null ? true : null extends typeof knownLabels ? true : false, true>(true);
 

@@ -1,0 +1,176 @@
+// Tests /docs in Chromium, as a person who sees the API for the first time uses it.
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
+import { KEY, request, startService } from '../../examples/support/programs.mjs';
+import { launch, loaded, openContext, openForm, openOperation, tokenField } from './browser.mjs';
+
+const OUTPUT = fileURLToPath(new URL('output/', import.meta.url));
+const VIEWPORTS = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 900 } };
+
+let service, browser;
+before(async () => {
+  service = await startService();
+  browser = await launch();
+  rmSync(OUTPUT, { recursive: true, force: true });
+  mkdirSync(OUTPUT, { recursive: true });
+});
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+/** Runs `work` with the documentation page. Fails on a complaint in the console, and on a request to another host. */
+async function browse(work, { origin = service.url, path = '/docs', ...options } = {}) {
+  const context = await openContext(browser, options);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (sent) => /^(data|blob):/.test(sent.url()) || new URL(sent.url()).origin === origin || complaints.push(sent.url()));
+  try {
+    await page.goto(origin + path);
+    await loaded(page);
+    await work(page);
+  } finally {
+    await context.close();
+  }
+  assert.deepEqual(complaints, []);
+}
+
+/** Sends the request of a form. Returns the body of the response. */
+async function send(page, form, path, status) {
+  const [response] = await Promise.all([
+    page.waitForResponse((response) => new URL(response.url()).pathname.endsWith(path)),
+    form.getByRole('button', { name: /^send/i }).first().click(),
+  ]);
+  assert.equal(response.status(), status);
+  const shown = form.getByText(new RegExp(`^${status} `)).first();
+  await shown.waitFor();
+  const { y, height } = await shown.boundingBox();
+  assert.ok(y >= 0 && y + height <= page.viewportSize().height, `the status is at ${y}, out of sight`);
+  return response.json();
+}
+
+const close = (form) => form.getByRole('button', { name: /close/i }).first().click();
+
+async function check(page, name) {
+  await page.screenshot({ path: `${OUTPUT}${name}.png` });
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const severe = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+  assert.deepEqual(severe.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], name);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0, name);
+}
+
+describe('a newcomer authorizes, creates a draft, publishes it, and lists it', () => {
+  for (const [device, viewport] of Object.entries(VIEWPORTS)) {
+    for (const colorScheme of ['light', 'dark']) {
+      test(`on a ${device} in ${colorScheme} mode`, () =>
+        browse(
+          async (page) => {
+            const shot = (name) => check(page, `${name}-${device}-${colorScheme}`);
+            assert.equal(await page.title(), 'posts-api: API reference');
+            await tokenField(page).fill(KEY);
+            await shot('page');
+            // The key is remembered.
+            await page.reload();
+            await loaded(page);
+            await openOperation(page, 'Create a post');
+            await shot('create');
+            let form = await openForm(page, 'post /api/posts');
+            assert.equal(await tokenField(form).inputValue(), KEY);
+            const { id, published } = await send(page, form, '/api/posts', 201);
+            assert.equal(published, false);
+            await shot('created');
+            await close(form);
+            await openOperation(page, 'Publish a post');
+            form = await openForm(page, 'post /api/posts/{id}/publish');
+            await form.locator('tr[id="id"] [data-placeholder="Value"]').fill(String(id));
+            await send(page, form, `/api/posts/${id}/publish`, 200);
+            await shot('published');
+            await close(form);
+            await openOperation(page, 'List posts');
+            form = await openForm(page, 'get /api/posts');
+            const { items } = await send(page, form, '/api/posts', 200);
+            assert.ok(items.some((post) => post.id === id && post.published));
+            await shot('listed');
+            assert.equal((await request(service, `/api/posts/${id}`)).published, true);
+          },
+          { viewport, colorScheme, hasTouch: device === 'phone' },
+        ));
+    }
+  }
+});
+
+test('public operations need no key, and are not shown as if they did', () =>
+  browse(async (page) => {
+    await openOperation(page, 'Create a post');
+    await page.getByText('Auth Required').first().waitFor();
+    await openOperation(page, 'List posts');
+    await page.getByText('Auth Optional').first().waitFor();
+    const form = await openForm(page, 'get /api/posts');
+    await send(page, form, '/api/posts', 200);
+    assert.equal(await form.getByLabel('Input is invalid').filter({ visible: true }).count(), 0, 'an empty date is not an error');
+  }));
+
+test('tags and operations have the order of the document', () =>
+  browse(async (page) => {
+    const document = await request(service, '/api/openapi.json');
+    const links = page.getByRole('navigation').getByRole('link');
+    const operations = Object.values(document.paths).flatMap(Object.values).filter((operation) => !operation['x-internal']);
+    for (const { name } of document.tags) {
+      const summaries = operations.filter(({ tags }) => tags.includes(name)).map(({ summary }) => summary);
+      if (summaries.length === 0) continue;
+      await links.filter({ hasText: summaries.at(-1) }).first().waitFor();
+      const shown = (await links.allInnerTexts()).map((text) => text.split('\n')[0].trim());
+      assert.deepEqual(shown.filter((text) => summaries.includes(text)), summaries, name);
+      for (const { summary } of Object.values(document.paths).flatMap(Object.values).filter((operation) => operation['x-internal'])) {
+        assert.ok(!shown.includes(summary), summary);
+      }
+    }
+  }));
+
+test('a second visit transfers almost nothing', () =>
+  browse(async (page) => {
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Network.enable');
+    let bytes = 0;
+    devtools.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
+    await page.reload();
+    await loaded(page);
+    assert.ok(bytes < 20_000, `${bytes} bytes`);
+  }));
+
+test('the page works behind a proxy that serves it below another path', async () => {
+  const proxy = createServer((incoming, outgoing) => {
+    const path = incoming.url.replace(/^\/blog/, '');
+    const forwarded = httpRequest(service.url + path, { method: incoming.method, headers: incoming.headers }, (response) => {
+      outgoing.writeHead(response.statusCode, response.headers);
+      response.pipe(outgoing);
+    });
+    incoming.pipe(forwarded);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${proxy.address().port}`;
+  try {
+    for (const path of ['/blog/', '/blog/docs/']) {
+      await browse(
+        async (page) => {
+          assert.equal(new URL(page.url()).pathname, '/blog/docs');
+          await openOperation(page, 'List posts');
+          const form = await openForm(page, 'get /api/posts');
+          await send(page, form, '/blog/api/posts', 200);
+        },
+        { origin, path },
+      );
+    }
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+});

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from ._errors import PostsApiError
 from ._generated import models
-from ._generated.models import ChangeItemType, Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
+from ._generated.models import Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
 from ._generated.types import Request, Unset
 
 T = TypeVar("T")
@@ -34,7 +34,9 @@ class Page(Generic[T]):
 class Change(Generic[T]):
     """A change of a public post."""
 
-    type: ChangeItemType
+    type: str
+    """`post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Later versions may add types: decide by
+    `post`."""
     id: int
     """The id of the post."""
     slug: str

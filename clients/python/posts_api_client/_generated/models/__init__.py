@@ -9,7 +9,6 @@ from .batch_item_result import BatchItemResult
 from .batch_on_conflict import BatchOnConflict
 from .batch_response import BatchResponse
 from .change_item import ChangeItem
-from .change_item_type import ChangeItemType
 from .change_page import ChangePage
 from .create_api_key import CreateApiKey
 from .create_api_key_role import CreateApiKeyRole
@@ -44,7 +43,6 @@ __all__ = (
     "BatchOnConflict",
     "BatchResponse",
     "ChangeItem",
-    "ChangeItemType",
     "ChangePage",
     "CreateApiKey",
     "CreateApiKeyRole",

@@ -7,8 +7,6 @@ from typing import Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..models.change_item_type import ChangeItemType, check_change_item_type
-
 T = TypeVar("T", bound="ChangeItem")
 
 
@@ -16,9 +14,9 @@ T = TypeVar("T", bound="ChangeItem")
 class ChangeItem:
     """A change of a public post."""
 
-    type_: ChangeItemType
-    """What has happened to a post: published, updated while it was public, unpublished, or deleted while
-    it was public."""
+    type_: str
+    """`post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because
+    later versions may add types."""
 
     id: int
     """The id of the post."""
@@ -46,7 +44,7 @@ class ChangeItem:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the object as a dictionary that can be encoded as JSON."""
-        type_: str = self.type_
+        type_ = self.type_
 
         id = self.id
 
@@ -79,7 +77,7 @@ class ChangeItem:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         """Returns the object with the properties in `src_dict`, which is decoded JSON."""
         d = dict(src_dict)
-        type_ = check_change_item_type(d.pop("type"))
+        type_ = d.pop("type")
 
         id = d.pop("id")
 

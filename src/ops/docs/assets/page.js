@@ -45,4 +45,4 @@ new MutationObserver(() => {
     isScheduled = false;
     for (const [selector, correct] of CORRECTIONS) document.querySelectorAll(selector).forEach(correct);
   });
-}).observe(document.body, { childList: true, subtree: true });
+}).observe(document.body, { childList: true, subtree: true, attributeFilter: ['aria-controls', 'aria-label', 'role', 'tabindex'] });

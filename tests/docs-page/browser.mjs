@@ -23,15 +23,14 @@ export async function openContext(browser, options) {
 /** Waits until the page shows the document. */
 export const loaded = (page) => page.getByRole('heading', { name: 'posts-api', exact: true }).waitFor();
 
-/** Opens an operation with the navigation, which is behind a button on a phone. */
+/** Opens an operation with the navigation, which is behind a button on a phone, and whose groups may be closed. */
 export async function openOperation(page, name) {
   const link = page.getByRole('link', { name, exact: false }).first();
+  const group = page.getByRole('button', { name: /^Open Group/ }).first();
   const menu = page.getByRole('button', { name: 'Open Menu' }).first();
-  // Scalar closes the navigation while the page is loading.
-  while (await menu.isVisible()) {
-    await menu.click();
-    await link.waitFor({ timeout: 5_000 }).catch(() => {});
-  }
+  if (await menu.isVisible()) await menu.click();
+  await link.or(group).first().waitFor();
+  while (!(await link.isVisible())) await group.click();
   await link.click();
   await page.getByRole('heading', { name, exact: true }).waitFor();
 }

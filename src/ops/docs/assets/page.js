@@ -37,12 +37,6 @@ const CORRECTIONS = [
   ['[data-testid="response-variant-picker"][aria-label]', (button) => button.removeAttribute('aria-label')],
   ['button[aria-controls]', (button) => document.getElementById(button.getAttribute('aria-controls')) ?? button.removeAttribute('aria-controls')],
 ];
-let isScheduled = false;
 new MutationObserver(() => {
-  if (isScheduled) return;
-  isScheduled = true;
-  requestAnimationFrame(() => {
-    isScheduled = false;
-    for (const [selector, correct] of CORRECTIONS) document.querySelectorAll(selector).forEach(correct);
-  });
-}).observe(document.body, { childList: true, subtree: true });
+  for (const [selector, correct] of CORRECTIONS) document.querySelectorAll(selector).forEach(correct);
+}).observe(document.body, { childList: true, subtree: true, attributeFilter: ['aria-controls', 'aria-label', 'role', 'tabindex'] });

@@ -22,7 +22,7 @@ use crate::db::request_context::RequestContext;
 use crate::db::revision::Revision;
 use crate::db::sqlite::wal::Wal;
 use crate::db::sqlite::writer::Writer;
-use crate::db::stats::{EndpointStatus, ErrorCounts, PoolStats, WriterStats};
+use crate::db::stats::{ErrorCounts, PoolStats, WriterStats};
 use crate::db::url::DatabaseUrl;
 use crate::db::watermark::{Settled, Watermark};
 use crate::db::write::{Abort, AdvanceOnDrop, Atomicity};
@@ -48,9 +48,6 @@ struct DatabaseInner {
 
 /// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
 const SQLITE_REVISION_TTL: Duration = Duration::from_millis(75);
-
-/// The timeout of [`Database::endpoint_status`].
-const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Database {
     /// Creates the pools, and starts the writer thread of SQLite or the change poller of PostgreSQL. Opens no
@@ -138,20 +135,6 @@ impl Database {
     #[must_use]
     pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
         self.0.errors.snapshot()
-    }
-
-    /// Checks whether each endpoint responds, within 3 seconds. If the primary's pool is busy, the primary counts as up
-    /// while the change poller still polls it. The replica counts as up while it is healthy.
-    pub async fn endpoint_status(&self) -> Vec<EndpointStatus> {
-        let is_up = match tokio::time::timeout(STATUS_TIMEOUT, self.ping()).await {
-            Ok(Ok(())) => true,
-            // All connections are in use, either by slow queries or because the database hangs. The poller has a
-            // connection of its own, so its polls tell the two cases apart.
-            Ok(Err(Error::Busy(_))) | Err(_) => self.0.revision.current().is_some(),
-            Ok(Err(_)) => false,
-        };
-        let replica = self.is_replica_healthy().map(|is_up| EndpointStatus { name: "replica", is_up });
-        [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
     }
 
     /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot.

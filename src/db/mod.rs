@@ -13,6 +13,7 @@ mod call;
 pub(crate) mod connection;
 mod database;
 mod deadline;
+mod endpoint_status;
 mod error;
 mod fixed_sql;
 pub mod inspect;

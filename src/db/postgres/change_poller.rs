@@ -93,13 +93,7 @@ fn poll_until_error(
     let interrupt = Arc::clone(&connection.interrupt);
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
     let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
-    let replica = replica.filter(|replica| match replica.record_primary_connection(conn) {
-        Ok(()) => true,
-        Err(error) => {
-            replica.health.mark_unhealthy(&format!("cannot identify the primary: {error}"));
-            false
-        }
-    });
+    let replica = replica.filter(|replica| identifies_primary(replica, conn));
     drop(guard);
     let (mut detector, mut expiry) = (ChangeDetector::default(), Expiry::default());
     while let Some(revision) = revision.upgrade() {
@@ -128,6 +122,17 @@ fn poll_until_error(
         thread::park_timeout(INTERVAL);
     }
     Ok(())
+}
+
+/// Whether the replica's state has recorded which server this connection leads to. Otherwise, the replica is not used.
+fn identifies_primary(replica: &ReplicaState, conn: &mut PgConnection) -> bool {
+    match replica.record_primary_connection(conn) {
+        Ok(()) => true,
+        Err(error) => {
+            replica.health.mark_unhealthy(&format!("cannot identify the primary: {error}"));
+            false
+        }
+    }
 }
 
 #[derive(Default)]

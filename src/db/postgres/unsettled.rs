@@ -32,6 +32,7 @@ struct Entry {
     seq: i64,
     /// Transactions that may have taken a position up to `seq`.
     running: Vec<u64>,
+    /// When the entry was added, or the locks were looked up last.
     since: Instant,
 }
 
@@ -67,11 +68,12 @@ impl Unsettled {
     }
 
     /// Removes transactions without a write lock on the log from the entries that have waited long. `writers` were read
-    /// after the entries were added.
+    /// after the entries were added. The entries then wait as long again, so that the lookup is not repeated at every poll.
     pub(crate) fn keep_writers(&mut self, writers: &[u32], now: Instant) {
         for entry in self.0.iter_mut().filter(|entry| entry.is_late(now)) {
             // Locks have the lower half of an ID, which the upper half extends across wraparounds.
             entry.running.retain(|id| writers.iter().any(|writer| u64::from(*writer) == id & u64::from(u32::MAX)));
+            entry.since = now;
         }
     }
 }
@@ -129,6 +131,7 @@ mod tests {
         assert!(unsettled.is_late(later));
         unsettled.keep_writers(&[101], later);
         assert_eq!(unsettled.settle(&[100, wrapped]), None, "the entry still has a writer");
+        assert!(!unsettled.is_late(later) && unsettled.is_late(later + PATIENCE));
         assert_eq!(unsettled.settle(&[100]), Some(5));
     }
 

@@ -116,7 +116,7 @@ async fn a_restored_backup_expires_newer_cursors(database: TestDatabase) {
     let (old, last) = (cursor_now(&api).await, rows(&database).last().unwrap().seq);
     let walk = feed_page(|| api.reader().get("/api/changes?limit=1")).await["cursor"].as_str().unwrap().to_owned();
     create(&api, 3).await;
-    let (new, lost) = (cursor_now(&api).await, rows(&database).last().unwrap().seq);
+    let (new, newest) = (cursor_now(&api).await, rows(&database).last().unwrap().seq);
     let newer_walk = feed_page(|| api.reader().get("/api/changes?limit=1")).await;
     let newer_walk = newer_walk["cursor"].as_str().unwrap();
     drop(api);
@@ -135,7 +135,7 @@ async fn a_restored_backup_expires_newer_cursors(database: TestDatabase) {
     };
     check(&api).await;
     // As many changes as were lost, so that the position exists again.
-    while rows(&database).last().unwrap().seq < lost {
+    while rows(&database).last().unwrap().seq < newest {
         create(&api, 1).await;
     }
     check(&api).await;

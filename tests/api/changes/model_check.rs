@@ -74,8 +74,8 @@ async fn run(api: &Api, follower: &mut Follower, step: &Step) {
         }
         Step::Rename(post, slug) => drop(editor.patch(&path(post), &json!({"slug": format!("s{slug}")})).await),
         Step::RenameAndSet(post, slug, published) => {
-            let patch = json!({"slug": format!("s{slug}"), "published": published});
-            editor.patch(&path(post), &patch).await;
+            let body = json!({"slug": format!("s{slug}"), "published": published});
+            editor.patch(&path(post), &body).await;
         }
         Step::SetPublished(post, published) => {
             let action = if published { "publish" } else { "unpublish" };

@@ -64,9 +64,10 @@ pub(crate) fn plan(conn: &mut Connection, sql: &str) -> String {
         Backend::Postgres(conn) => {
             let values = sql.matches('$').count();
             let nulls = vec!["NULL"; values].join(", ");
+            let arguments = if values == 0 { String::new() } else { format!("({nulls})") };
             diesel::sql_query("SET plan_cache_mode = force_generic_plan").execute(conn).unwrap();
             diesel::sql_query(format!("PREPARE p AS {sql}")).execute(conn).unwrap();
-            let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN EXECUTE p({nulls})")).load(conn).unwrap();
+            let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN EXECUTE p{arguments}")).load(conn).unwrap();
             diesel::sql_query("DEALLOCATE p").execute(conn).unwrap();
             lines.into_iter().map(|line| line.line).collect::<Vec<_>>().join("\n")
         }

@@ -151,6 +151,15 @@ async fn killed_instances_skip_and_repeat_nothing(database: TestDatabase) {
     report_figures(&format!("{count} changes on {engine:?}, {} kills", fault_rounds()));
 }
 
+/// The version of a public post.
+#[derive(diesel::QueryableByName)]
+struct Public {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    id: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    version: i64,
+}
+
 /// After a crash, the sequence of PostgreSQL continues up to 32 values later, and all transactions that ran have ended.
 #[tokio::test]
 async fn a_crash_of_postgresql_skips_nothing() {
@@ -192,13 +201,6 @@ async fn a_crash_of_postgresql_skips_nothing() {
         cluster
     };
     let (_, _cluster, ()) = tokio::join!(join_all((0..8).map(|_| write())), crash, follow);
-    #[derive(diesel::QueryableByName)]
-    struct Public {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        id: i64,
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        version: i64,
-    }
     let stored: BTreeMap<i64, i64> = database
         .rows::<Public>("SELECT id, version FROM posts WHERE published")
         .into_iter()

@@ -62,7 +62,7 @@ async fn writers_that_hold_transactions_lose_no_row() {
             for row in 0..rows {
                 execute(&mut conn, "BEGIN");
                 execute(&mut conn, &insert(&format!("w{writer}-{row}")));
-                execute(&mut conn, &format!("SELECT pg_sleep({})", random(300) as f64 / 1000.0));
+                execute(&mut conn, &format!("SELECT pg_sleep({} / 1000.0)", random(300)));
                 execute(&mut conn, if random(5) == 0 { "ROLLBACK" } else { "COMMIT" });
             }
         })

@@ -29,6 +29,8 @@ pub(super) fn not_modified(components: &mut Responses) -> RefOr<Response> {
             .description("The resource has not changed since the response that `If-None-Match` names.")
             .build();
         response.headers.insert("ETag".to_owned(), headers::reference("ETag"));
+        // Lists have it, and single posts do not.
+        response.headers.extend(headers::with_presence("Link", false).map(|link| ("Link".to_owned(), link)));
         headers::complete(&mut response, true);
         RefOr::T(response)
     });

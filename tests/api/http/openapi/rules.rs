@@ -173,7 +173,7 @@ fn license_has_a_url() {
 #[test]
 fn field_error_codes_are_listed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pattern = regex::Regex::new(r#"(?:Invalid::new\(\s*|\bcode: )"([a-z_]+)""#).unwrap();
+    let pattern = regex::Regex::new(r#"(?:Invalid::new\([ \n]*|[ {]code: )"([a-z_]+)""#).unwrap();
     let mut used = BTreeSet::new();
     let mut folders = vec![root.join("src")];
     while let Some(folder) = folders.pop() {

@@ -8,6 +8,21 @@ export type ClientOptions = {
  * An API key, without its secret.
  */
 export type ApiKey = {
+    /**
+     * Unique identifier. The id of a revoked key is not used again.
+     */
+    id: number;
+    /**
+     * What the key is used for.
+     */
+    name: string;
+    /**
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
+     */
+    role: 'reader' | 'editor' | 'admin';
+    /**
+     * When the key was created.
+     */
     created_at: string;
     /**
      * The id of the key that created it. Null if it was created on the command line or with `ADMIN_API_KEY`.
@@ -17,19 +32,10 @@ export type ApiKey = {
      * When the key expires. Null if it does not expire.
      */
     expires_at: string | null;
-    id: number;
     /**
      * The date of last use, in UTC. Null if it was never used.
      */
     last_used_on: string | null;
-    /**
-     * What the key is used for.
-     */
-    name: string;
-    /**
-     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
-     */
-    role: 'reader' | 'editor' | 'admin';
 };
 
 /**
@@ -47,13 +53,13 @@ export type ApiKeys = {
  */
 export type Batch = {
     /**
-     * What happens to a post whose slug is in use: `error` rejects the whole batch, `skip` leaves the existing post unchanged, and `replace` replaces it.
-     */
-    on_conflict?: 'error' | 'skip' | 'replace';
-    /**
      * 1 to 500 posts. No two may request the same slug.
      */
     posts: Array<CreatePost>;
+    /**
+     * What happens to a post whose slug is in use: `error` rejects the whole batch, `skip` leaves the existing post unchanged, and `replace` replaces it. If omitted, the batch is rejected.
+     */
+    on_conflict?: 'error' | 'skip' | 'replace';
 };
 
 /**
@@ -61,14 +67,14 @@ export type Batch = {
  */
 export type BatchItem = {
     /**
-     * The post as it is now. For a skipped or unchanged post, the existing post with its slug.
-     */
-    post: Post;
-    /**
      * `created`, `skipped` because the slug is in use, `replaced`, or `unchanged` because the post had all the values
      * already.
      */
     result: 'created' | 'skipped' | 'replaced' | 'unchanged';
+    /**
+     * The post as it is now. For a skipped or unchanged post, the existing post with its slug.
+     */
+    post: Post;
 };
 
 /**
@@ -82,13 +88,60 @@ export type BatchResponse = {
 };
 
 /**
+ * A change of a public post.
+ */
+export type ChangeItem = {
+    /**
+     * `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later versions may
+     * add types.
+     */
+    type: string;
+    /**
+     * The id of the post.
+     */
+    id: number;
+    /**
+     * The slug of the post. For a post that is no longer public, the last public one.
+     */
+    slug: string;
+    /**
+     * Other slugs under which the post was public since the cursor.
+     */
+    former_slugs: Array<string>;
+    /**
+     * The version of `post`. If `post` is null, the version of the removal. Ignore an item with an older version than
+     * yours.
+     */
+    version: number;
+    /**
+     * When the post was changed.
+     */
+    at: string;
+    post: PostListItem | null;
+};
+
+/**
+ * A page of the change feed.
+ */
+export type ChangePage = {
+    /**
+     * The changes in order. Each post is listed once, at its last change on the page.
+     */
+    items: Array<ChangeItem>;
+    /**
+     * The `cursor` of the next page, also if there is none yet.
+     */
+    cursor: string;
+    /**
+     * Whether the next page has items already.
+     */
+    has_more: boolean;
+};
+
+/**
  * The parameters of a new API key.
  */
 export type CreateApiKey = {
-    /**
-     * When the key expires: a time in the future. If omitted or null, it does not expire.
-     */
-    expires_at?: string | null;
     /**
      * What the key is used for: 1 to 100 characters. Surrounding white space is removed.
      */
@@ -97,6 +150,10 @@ export type CreateApiKey = {
      * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
      */
     role: 'reader' | 'editor' | 'admin';
+    /**
+     * When the key expires: a time in the future. If omitted or null, it does not expire.
+     */
+    expires_at?: string | null;
 };
 
 /**
@@ -104,18 +161,27 @@ export type CreateApiKey = {
  */
 export type CreatePost = {
     /**
-     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug
+     * is derived from the title.
      */
-    authors?: Array<string> | null;
+    slug?: string | null;
     /**
-     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
+     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
-    content?: string | null;
+    title: string;
     /**
      * A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
      * removed.
      */
     description?: string | null;
+    /**
+     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    tags?: Array<string> | null;
+    /**
+     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    authors?: Array<string> | null;
     /**
      * An `https:` or `http:` URL, or a path that begins with one slash.
      */
@@ -131,22 +197,13 @@ export type CreatePost = {
         [key: string]: unknown;
     } | null;
     /**
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
+     */
+    content?: string | null;
+    /**
      * Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
      */
     published?: boolean;
-    /**
-     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug
-     * is derived from the title.
-     */
-    slug?: string | null;
-    /**
-     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
-     */
-    tags?: Array<string> | null;
-    /**
-     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
-     */
-    title: string;
 };
 
 /**
@@ -164,17 +221,17 @@ export type CreatedApiKey = ApiKey & {
  */
 export type FieldError = {
     /**
-     * A stable error code for programs.
+     * The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
+     */
+    pointer: string;
+    /**
+     * The stable name of the error, for programs. Later versions may add codes.
      */
     code: string;
     /**
      * A message for people that states what the value must be.
      */
     detail: string;
-    /**
-     * The location of the field in the body, as a JSON Pointer (RFC 6901). Empty for the body itself.
-     */
-    pointer: string;
 };
 
 /**
@@ -195,6 +252,9 @@ export type Label = {
  * A page of tags or authors.
  */
 export type LabelPage = {
+    /**
+     * The names, in the order of the list.
+     */
     items: Array<Label>;
     /**
      * The `cursor` of the next page. Null on the last page.
@@ -207,40 +267,48 @@ export type LabelPage = {
  */
 export type Post = {
     /**
+     * Unique identifier. The id of a deleted post is not used again.
+     */
+    id: number;
+    /**
+     * The name of the post in URLs. Unique among all posts, including drafts.
+     */
+    slug: string;
+    /**
+     * The title, without leading or trailing whitespace.
+     */
+    title: string;
+    /**
+     * A summary in one line, for cards and search engines. Null if there is none.
+     */
+    description: string | null;
+    /**
+     * The tags, in order.
+     */
+    tags: Array<string>;
+    /**
      * The names of the authors, in order.
      */
     authors: Array<string>;
+    /**
+     * An `https:` or `http:` URL, or an absolute path. Null if the post has no image.
+     */
+    image: string | null;
+    /**
+     * The alternative text of the image. Null if there is none; empty if the image is decorative.
+     */
+    image_alt: string | null;
+    /**
+     * Other values that clients store with the post. They are neither searched nor filtered.
+     */
+    metadata: {
+        [key: string]: unknown;
+    };
     /**
      * The text, in any markup. Null if the post has no content.
      */
     content: string | null;
     /**
-     * When the post was created.
-     */
-    created_at: string;
-    /**
-     * A summary in one line, for cards and search engines. Null if there is none.
-     */
-    description: string | null;
-    /**
-     * Unique identifier. The id of a deleted post is not used again.
-     */
-    id: number;
-    /**
-     * An `https:` or `http:` URL, or an absolute path. Null if the post has no image.
-     */
-    image: string | null;
-    /**
-     * The alternative text of the image. Null if there is none; empty if the image is decorative.
-     */
-    image_alt: string | null;
-    /**
-     * Other values that clients store with the post. They are neither searched nor filtered.
-     */
-    metadata: {
-        [key: string]: unknown;
-    };
-    /**
      * Whether the post is public. A post that is not published is a draft.
      */
     published: boolean;
@@ -254,17 +322,9 @@ export type Post = {
      */
     scheduled_for: string | null;
     /**
-     * The name of the post in URLs. Unique among all posts, including drafts.
+     * When the post was created.
      */
-    slug: string;
-    /**
-     * The tags, in order.
-     */
-    tags: Array<string>;
-    /**
-     * The title, without leading or trailing whitespace.
-     */
-    title: string;
+    created_at: string;
     /**
      * When the post was last changed. Equal to `created_at` until the first change.
      */
@@ -275,58 +335,35 @@ export type Post = {
     version: number;
 };
 
-export type PostList = PostPage | PostSummaryPage;
-
 /**
- * A page of posts.
+ * A post in a list. It has the `content` with `view=full`, and the `excerpt` with `view=summary`.
  */
-export type PostPage = {
-    items: Array<Post>;
+export type PostListItem = {
     /**
-     * The `cursor` of the next page. Null on the last page.
+     * Unique identifier. The id of a deleted post is not used again.
      */
-    next_cursor: string | null;
+    id: number;
     /**
-     * The `cursor` of the previous page. Null on the first page.
+     * The name of the post in URLs. Unique among all posts, including drafts.
      */
-    prev_cursor: string | null;
+    slug: string;
     /**
-     * The number of posts in the whole list. Present only if `count` is `exact` or `estimated`.
+     * The title, without leading or trailing whitespace.
      */
-    total?: number;
+    title: string;
     /**
-     * Whether `total` is an estimate. Present only with `total`.
+     * A summary in one line, for cards and search engines. Null if there is none.
      */
-    total_is_estimate?: boolean;
-};
-
-/**
- * A post without its content, as lists return it with `view=summary`.
- */
-export type PostSummary = {
+    description: string | null;
+    /**
+     * The tags, in order.
+     */
+    tags: Array<string>;
     /**
      * The names of the authors, in order.
      */
     authors: Array<string>;
     /**
-     * When the post was created.
-     */
-    created_at: string;
-    /**
-     * A summary in one line, for cards and search engines. Null if there is none.
-     */
-    description: string | null;
-    /**
-     * The description if there is one. Otherwise the beginning of the content as plain text, without headings,
-     * code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
-     * longer, or the content is longer than 4096 bytes.
-     */
-    excerpt: string;
-    /**
-     * Unique identifier. The id of a deleted post is not used again.
-     */
-    id: number;
-    /**
      * An `https:` or `http:` URL, or an absolute path. Null if the post has no image.
      */
     image: string | null;
@@ -341,6 +378,16 @@ export type PostSummary = {
         [key: string]: unknown;
     };
     /**
+     * The text, in any markup. Null if the post has no content.
+     */
+    content?: string | null;
+    /**
+     * The description if there is one. Otherwise the beginning of the content as plain text, without headings,
+     * code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
+     * longer, or the content is longer than 4096 bytes.
+     */
+    excerpt?: string;
+    /**
      * Whether the post is public. A post that is not published is a draft.
      */
     published: boolean;
@@ -354,17 +401,9 @@ export type PostSummary = {
      */
     scheduled_for: string | null;
     /**
-     * The name of the post in URLs. Unique among all posts, including drafts.
+     * When the post was created.
      */
-    slug: string;
-    /**
-     * The tags, in order.
-     */
-    tags: Array<string>;
-    /**
-     * The title, without leading or trailing whitespace.
-     */
-    title: string;
+    created_at: string;
     /**
      * When the post was last changed. Equal to `created_at` until the first change.
      */
@@ -376,10 +415,13 @@ export type PostSummary = {
 };
 
 /**
- * A page of post summaries, as lists return it with `view=summary`.
+ * A page of posts.
  */
-export type PostSummaryPage = {
-    items: Array<PostSummary>;
+export type PostPage = {
+    /**
+     * The posts, in the order of the list.
+     */
+    items: Array<PostListItem>;
     /**
      * The `cursor` of the next page. Null on the last page.
      */
@@ -403,33 +445,34 @@ export type PostSummaryPage = {
  */
 export type Problem = {
     /**
-     * The stable name of the error. Branch on this member.
+     * The URL of an explanation, relative to the service.
      */
-    code: string;
-    /**
-     * What went wrong in this request.
-     */
-    detail: string;
-    /**
-     * The invalid fields: every one for `validation_failed`, the slugs in use for `slug_taken` of a batch.
-     */
-    errors?: Array<FieldError>;
-    /**
-     * The id of the request, as in the `X-Request-Id` header and in the log of the service.
-     */
-    request_id: string;
-    /**
-     * The HTTP status code.
-     */
-    status: number;
+    type: string;
     /**
      * A summary of the kind of error. Does not vary between occurrences.
      */
     title: string;
     /**
-     * The URL of an explanation, relative to the service.
+     * The HTTP status code.
      */
-    type: string;
+    status: number;
+    /**
+     * What went wrong in this request.
+     */
+    detail: string;
+    /**
+     * The stable name of the error. Branch on this member. Later versions may add codes: treat an unknown one by its
+     * `status`.
+     */
+    code: string;
+    /**
+     * The id of the request, as in the `X-Request-Id` header and in the log of the service.
+     */
+    request_id: string;
+    /**
+     * The invalid fields: every one for `validation_failed`, the slugs in use for `slug_taken` of a batch.
+     */
+    errors?: Array<FieldError>;
 };
 
 /**
@@ -448,18 +491,22 @@ export type Publish = {
  */
 export type PutPost = {
     /**
-     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
-    authors?: Array<string> | null;
-    /**
-     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
-     */
-    content?: string | null;
+    title: string;
     /**
      * A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
      * removed.
      */
     description?: string | null;
+    /**
+     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    tags?: Array<string> | null;
+    /**
+     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    authors?: Array<string> | null;
     /**
      * An `https:` or `http:` URL, or a path that begins with one slash.
      */
@@ -475,17 +522,13 @@ export type PutPost = {
         [key: string]: unknown;
     } | null;
     /**
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
+     */
+    content?: string | null;
+    /**
      * Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
      */
     published?: boolean;
-    /**
-     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
-     */
-    tags?: Array<string> | null;
-    /**
-     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
-     */
-    title: string;
 };
 
 /**
@@ -497,19 +540,22 @@ export type Redirect = {
      */
     from: string;
     /**
-     * The id of the post.
-     */
-    id: number;
-    /**
      * The present slug of the post.
      */
     to: string;
+    /**
+     * The id of the post.
+     */
+    id: number;
 };
 
 /**
  * A page of redirects.
  */
 export type RedirectPage = {
+    /**
+     * The redirects, in alphabetical order of the old slugs.
+     */
     items: Array<Redirect>;
     /**
      * The `cursor` of the next page. Null on the last page.
@@ -522,18 +568,26 @@ export type RedirectPage = {
  */
 export type UpdatePost = {
     /**
-     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
      */
-    authors?: Array<string> | null;
+    title?: string;
     /**
-     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
+     * The name of the post in URLs. If the post is public, its previous slug redirects to the new one.
      */
-    content?: string | null;
+    slug?: string;
     /**
      * A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
      * removed. Null removes the description.
      */
     description?: string | null;
+    /**
+     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    tags?: Array<string> | null;
+    /**
+     * The names of the authors, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
+     */
+    authors?: Array<string> | null;
     /**
      * An `https:` or `http:` URL, or a path that begins with one slash. Null removes the image.
      */
@@ -549,271 +603,52 @@ export type UpdatePost = {
         [key: string]: unknown;
     } | null;
     /**
+     * The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
+     */
+    content?: string | null;
+    /**
      * `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
      */
     published?: boolean;
-    /**
-     * The name of the post in URLs. If the post is public, its previous slug redirects to the new one.
-     */
-    slug?: string;
-    /**
-     * The tags, in order. Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. Null means no items.
-     */
-    tags?: Array<string> | null;
-    /**
-     * The title: 1 to 200 characters. Leading and trailing whitespace is removed.
-     */
-    title?: string;
 };
 
-export type ListAuthorsData = {
-    body?: never;
-    headers?: {
-        /**
-         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
-         */
-        'If-None-Match'?: string;
-    };
-    path?: never;
-    query?: {
-        /**
-         * The maximum number of names on the page.
-         */
-        limit?: number;
-        /**
-         * `next_cursor` of the previous page of the same list. Only `limit` may differ from the request that returned it.
-         */
-        cursor?: string;
-        /**
-         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
-         * published posts have.
-         */
-        sort?: 'name' | '-posts';
-        /**
-         * Returns only names that begin with this text, without regard to ASCII case.
-         */
-        q?: string;
-    };
-    url: '/api/authors';
-};
+/**
+ * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+ * the request that returned it.
+ */
+export type Cursor = string;
 
-export type ListAuthorsErrors = {
-    /**
-     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
-     */
-    400: Problem;
-    /**
-     * `key_invalid`: Invalid API key
-     */
-    401: Problem;
-    /**
-     * `precondition_failed`: Precondition failed
-     */
-    412: Problem;
-    /**
-     * `rate_limited`: Too many requests
-     */
-    429: Problem;
-    /**
-     * `internal_error`: Internal server error
-     */
-    500: Problem;
-    /**
-     * `query_too_expensive`: Query too expensive; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
-     */
-    503: Problem;
-};
+/**
+ * The id of the resource.
+ */
+export type Id = number;
 
-export type ListAuthorsError = ListAuthorsErrors[keyof ListAuthorsErrors];
+/**
+ * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
+ * executed again: the response is the original one, with `Idempotency-Replayed: true`.
+ */
+export type IdempotencyKey = string;
 
-export type ListAuthorsResponses = {
-    /**
-     * A page of authors
-     */
-    200: LabelPage;
-};
+/**
+ * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
+ */
+export type IfMatch = string;
 
-export type ListAuthorsResponse = ListAuthorsResponses[keyof ListAuthorsResponses];
+/**
+ * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+ */
+export type IfNoneMatch = string;
 
-export type ListKeysData = {
-    body?: never;
-    path?: never;
-    query?: never;
-    url: '/api/keys';
-};
+/**
+ * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
+ * API key at 1 MiB.
+ */
+export type Limit = number;
 
-export type ListKeysErrors = {
-    /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
-     */
-    401: Problem;
-    /**
-     * `forbidden`: Insufficient role
-     */
-    403: Problem;
-    /**
-     * `rate_limited`: Too many requests
-     */
-    429: Problem;
-    /**
-     * `internal_error`: Internal server error
-     */
-    500: Problem;
-    /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
-     */
-    503: Problem;
-};
-
-export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
-
-export type ListKeysResponses = {
-    /**
-     * The API keys
-     */
-    200: ApiKeys;
-};
-
-export type ListKeysResponse = ListKeysResponses[keyof ListKeysResponses];
-
-export type CreateKeyData = {
-    body: CreateApiKey;
-    path?: never;
-    query?: never;
-    url: '/api/keys';
-};
-
-export type CreateKeyErrors = {
-    /**
-     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
-     */
-    400: Problem;
-    /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
-     */
-    401: Problem;
-    /**
-     * `forbidden`: Insufficient role
-     */
-    403: Problem;
-    /**
-     * `request_timeout`: Request timeout
-     */
-    408: Problem;
-    /**
-     * `precondition_failed`: Precondition failed
-     */
-    412: Problem;
-    /**
-     * `body_too_large`: Request body too large
-     */
-    413: Problem;
-    /**
-     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
-     */
-    415: Problem;
-    /**
-     * `validation_failed`: Validation failed
-     */
-    422: Problem;
-    /**
-     * `rate_limited`: Too many requests
-     */
-    429: Problem;
-    /**
-     * `internal_error`: Internal server error
-     */
-    500: Problem;
-    /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
-     */
-    503: Problem;
-    /**
-     * `storage_full`: Insufficient storage
-     */
-    507: Problem;
-};
-
-export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
-
-export type CreateKeyResponses = {
-    /**
-     * The new key, with its secret
-     */
-    201: CreatedApiKey;
-};
-
-export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
-
-export type RevokeKeyData = {
-    body?: never;
-    path: {
-        /**
-         * The id of the resource.
-         */
-        id: number;
-    };
-    query?: never;
-    url: '/api/keys/{id}';
-};
-
-export type RevokeKeyErrors = {
-    /**
-     * `invalid_header`: Invalid request header
-     */
-    400: Problem;
-    /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
-     */
-    401: Problem;
-    /**
-     * `forbidden`: Insufficient role
-     */
-    403: Problem;
-    /**
-     * `not_found`: Not found
-     */
-    404: Problem;
-    /**
-     * `last_admin_key`: Last admin key
-     */
-    409: Problem;
-    /**
-     * `precondition_failed`: Precondition failed
-     */
-    412: Problem;
-    /**
-     * `unsupported_content_encoding`: Content-Encoding not supported
-     */
-    415: Problem;
-    /**
-     * `rate_limited`: Too many requests
-     */
-    429: Problem;
-    /**
-     * `internal_error`: Internal server error
-     */
-    500: Problem;
-    /**
-     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
-     */
-    503: Problem;
-    /**
-     * `storage_full`: Insufficient storage
-     */
-    507: Problem;
-};
-
-export type RevokeKeyError = RevokeKeyErrors[keyof RevokeKeyErrors];
-
-export type RevokeKeyResponses = {
-    /**
-     * Revoked
-     */
-    204: void;
-};
-
-export type RevokeKeyResponse = RevokeKeyResponses[keyof RevokeKeyResponses];
+/**
+ * The slug of the resource.
+ */
+export type Slug = string;
 
 export type ListPostsData = {
     body?: never;
@@ -826,7 +661,8 @@ export type ListPostsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of posts on the page. A page also ends at 8 MiB of content, without an API key at 1 MiB.
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
+         * API key at 1 MiB.
          */
         limit?: number;
         /**
@@ -835,12 +671,14 @@ export type ListPostsData = {
          */
         cursor?: string;
         /**
-         * The order of the posts; `-` means descending. Posts with equal values are ordered by id. `relevance` requires `q`,
-         * and is the default with it: posts whose title contains all words come first, then the newest.
+         * The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted, the order is
+         * `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title contains all words come
+         * first, then the newest.
          */
         sort?: '-id' | 'id' | '-published_at' | 'published_at' | '-updated_at' | 'updated_at' | 'title' | '-title' | 'relevance';
         /**
-         * `false` lists drafts, `any` lists drafts and published posts. Both require an API key.
+         * `true` lists published posts, `false` lists drafts, and `any` lists both. If omitted, the list has published
+         * posts. `false` and `any` require an API key.
          */
         published?: 'true' | 'false' | 'any';
         /**
@@ -880,12 +718,13 @@ export type ListPostsData = {
          */
         q?: string;
         /**
-         * `summary` returns an `excerpt` instead of the `content`.
+         * `full` returns each post with its `content`, `summary` with an `excerpt` instead. If omitted, posts are full.
          */
         view?: 'full' | 'summary';
         /**
-         * Adds `total` and `total_is_estimate` to the response. `estimated` is exact up to 10,000 posts and costs less.
-         * Without an API key, `exact` is exact up to 100,000 posts, and an estimate above.
+         * `exact` and `estimated` add `total` and `total_is_estimate` to the response; `none`, or no value, does not.
+         * `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is exact up to 100,000 posts,
+         * and an estimate above.
          */
         count?: 'none' | 'exact' | 'estimated';
     };
@@ -894,11 +733,11 @@ export type ListPostsData = {
 
 export type ListPostsErrors = {
     /**
-     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
+     * `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -914,7 +753,7 @@ export type ListPostsErrors = {
      */
     500: Problem;
     /**
-     * `query_too_expensive`: Query too expensive; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `query_too_expensive`: Query too expensive; `server_busy`: Server busy
      */
     503: Problem;
 };
@@ -923,9 +762,9 @@ export type ListPostsError = ListPostsErrors[keyof ListPostsErrors];
 
 export type ListPostsResponses = {
     /**
-     * A page of posts, or of summaries with `view=summary`
+     * A page of posts
      */
-    200: PostList;
+    200: PostPage;
 };
 
 export type ListPostsResponse = ListPostsResponses[keyof ListPostsResponses];
@@ -950,7 +789,7 @@ export type CreatePostErrors = {
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -962,7 +801,7 @@ export type CreatePostErrors = {
      */
     408: Problem;
     /**
-     * `slug_taken`: Slug already in use; `idempotency_key_in_use`: A request with this Idempotency-Key is in progress
+     * `idempotency_key_in_use`: A request with this Idempotency-Key is in progress; `slug_taken`: Slug already in use
      */
     409: Problem;
     /**
@@ -1010,7 +849,7 @@ export type CreatePostResponses = {
 
 export type CreatePostResponse = CreatePostResponses[keyof CreatePostResponses];
 
-export type CreatePostsData = {
+export type BatchCreatePostsData = {
     body: Batch;
     headers?: {
         /**
@@ -1024,13 +863,13 @@ export type CreatePostsData = {
     url: '/api/posts/batch';
 };
 
-export type CreatePostsErrors = {
+export type BatchCreatePostsErrors = {
     /**
      * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -1042,7 +881,7 @@ export type CreatePostsErrors = {
      */
     408: Problem;
     /**
-     * `slug_taken`: Slug already in use; `idempotency_key_in_use`: A request with this Idempotency-Key is in progress
+     * `idempotency_key_in_use`: A request with this Idempotency-Key is in progress; `slug_taken`: Slug already in use
      */
     409: Problem;
     /**
@@ -1079,16 +918,16 @@ export type CreatePostsErrors = {
     507: Problem;
 };
 
-export type CreatePostsError = CreatePostsErrors[keyof CreatePostsErrors];
+export type BatchCreatePostsError = BatchCreatePostsErrors[keyof BatchCreatePostsErrors];
 
-export type CreatePostsResponses = {
+export type BatchCreatePostsResponses = {
     /**
      * The outcome of each post, in order
      */
     200: BatchResponse;
 };
 
-export type CreatePostsResponse = CreatePostsResponses[keyof CreatePostsResponses];
+export type BatchCreatePostsResponse = BatchCreatePostsResponses[keyof BatchCreatePostsResponses];
 
 export type GetPostBySlugData = {
     body?: never;
@@ -1150,11 +989,11 @@ export type GetPostBySlugResponses = {
 
 export type GetPostBySlugResponse = GetPostBySlugResponses[keyof GetPostBySlugResponses];
 
-export type PutPostData = {
+export type PutPostBySlugData = {
     body: PutPost;
     headers?: {
         /**
-         * The `ETag` of the resource as last read. Replaces only that version; otherwise the response is 412.
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
          */
         'If-Match'?: string;
         /**
@@ -1173,13 +1012,13 @@ export type PutPostData = {
     url: '/api/posts/by-slug/{slug}';
 };
 
-export type PutPostErrors = {
+export type PutPostBySlugErrors = {
     /**
-     * `invalid_parameter`: Invalid parameter; `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
+     * `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter; `malformed_json`: Malformed JSON
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -1228,9 +1067,9 @@ export type PutPostErrors = {
     507: Problem;
 };
 
-export type PutPostError = PutPostErrors[keyof PutPostErrors];
+export type PutPostBySlugError = PutPostBySlugErrors[keyof PutPostBySlugErrors];
 
-export type PutPostResponses = {
+export type PutPostBySlugResponses = {
     /**
      * The replaced or unchanged post
      */
@@ -1241,7 +1080,7 @@ export type PutPostResponses = {
     201: Post;
 };
 
-export type PutPostResponse = PutPostResponses[keyof PutPostResponses];
+export type PutPostBySlugResponse = PutPostBySlugResponses[keyof PutPostBySlugResponses];
 
 export type DeletePostData = {
     body?: never;
@@ -1267,7 +1106,7 @@ export type DeletePostErrors = {
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -1403,7 +1242,7 @@ export type UpdatePostErrors = {
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -1498,7 +1337,7 @@ export type PublishPostErrors = {
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -1586,7 +1425,7 @@ export type UnpublishPostErrors = {
      */
     400: Problem;
     /**
-     * `key_required`: API key required; `key_invalid`: Invalid API key
+     * `key_invalid`: Invalid API key; `key_required`: API key required
      */
     401: Problem;
     /**
@@ -1638,6 +1477,148 @@ export type UnpublishPostResponses = {
 
 export type UnpublishPostResponse = UnpublishPostResponses[keyof UnpublishPostResponses];
 
+export type ListTagsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
+         * API key at 1 MiB.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+         * the request that returned it.
+         */
+        cursor?: string;
+        /**
+         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
+         * published posts have. If omitted, the order is `name`.
+         */
+        sort?: 'name' | '-posts';
+        /**
+         * Returns only names that begin with this text, without regard to ASCII case.
+         */
+        q?: string;
+    };
+    url: '/api/tags';
+};
+
+export type ListTagsErrors = {
+    /**
+     * `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key
+     */
+    401: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `query_too_expensive`: Query too expensive; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListTagsError = ListTagsErrors[keyof ListTagsErrors];
+
+export type ListTagsResponses = {
+    /**
+     * A page of tags
+     */
+    200: LabelPage;
+};
+
+export type ListTagsResponse = ListTagsResponses[keyof ListTagsResponses];
+
+export type ListAuthorsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: {
+        /**
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
+         * API key at 1 MiB.
+         */
+        limit?: number;
+        /**
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+         * the request that returned it.
+         */
+        cursor?: string;
+        /**
+         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
+         * published posts have. If omitted, the order is `name`.
+         */
+        sort?: 'name' | '-posts';
+        /**
+         * Returns only names that begin with this text, without regard to ASCII case.
+         */
+        q?: string;
+    };
+    url: '/api/authors';
+};
+
+export type ListAuthorsErrors = {
+    /**
+     * `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key
+     */
+    401: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `query_too_expensive`: Query too expensive; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListAuthorsError = ListAuthorsErrors[keyof ListAuthorsErrors];
+
+export type ListAuthorsResponses = {
+    /**
+     * A page of authors
+     */
+    200: LabelPage;
+};
+
+export type ListAuthorsResponse = ListAuthorsResponses[keyof ListAuthorsResponses];
+
 export type ListRedirectsData = {
     body?: never;
     headers?: {
@@ -1649,11 +1630,13 @@ export type ListRedirectsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of redirects on the page.
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
+         * API key at 1 MiB.
          */
         limit?: number;
         /**
-         * `next_cursor` of another page.
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
+         * the request that returned it.
          */
         cursor?: string;
     };
@@ -1662,7 +1645,7 @@ export type ListRedirectsData = {
 
 export type ListRedirectsErrors = {
     /**
-     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
+     * `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter
      */
     400: Problem;
     /**
@@ -1698,7 +1681,7 @@ export type ListRedirectsResponses = {
 
 export type ListRedirectsResponse = ListRedirectsResponses[keyof ListRedirectsResponses];
 
-export type ListTagsData = {
+export type ListChangesData = {
     body?: never;
     headers?: {
         /**
@@ -1709,35 +1692,36 @@ export type ListTagsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of names on the page.
+         * The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB of content, without an
+         * API key at 1 MiB.
          */
         limit?: number;
         /**
-         * `next_cursor` of the previous page of the same list. Only `limit` may differ from the request that returned it.
+         * `cursor` of the previous page, or `now` for the end of the feed. Without a cursor, the feed begins with all
+         * published posts.
          */
         cursor?: string;
         /**
-         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
-         * published posts have.
+         * `summary` returns posts with an `excerpt` instead of the `content`. If omitted, the view is `full`.
          */
-        sort?: 'name' | '-posts';
-        /**
-         * Returns only names that begin with this text, without regard to ASCII case.
-         */
-        q?: string;
+        view?: 'full' | 'summary';
     };
-    url: '/api/tags';
+    url: '/api/changes';
 };
 
-export type ListTagsErrors = {
+export type ListChangesErrors = {
     /**
-     * `invalid_parameter`: Invalid parameter; `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header
+     * `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter
      */
     400: Problem;
     /**
      * `key_invalid`: Invalid API key
      */
     401: Problem;
+    /**
+     * `cursor_expired`: Cursor expired
+     */
+    410: Problem;
     /**
      * `precondition_failed`: Precondition failed
      */
@@ -1751,18 +1735,198 @@ export type ListTagsErrors = {
      */
     500: Problem;
     /**
-     * `query_too_expensive`: Query too expensive; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     * `changes_not_ready`: Change feed not ready; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
      */
     503: Problem;
 };
 
-export type ListTagsError = ListTagsErrors[keyof ListTagsErrors];
+export type ListChangesError = ListChangesErrors[keyof ListChangesErrors];
 
-export type ListTagsResponses = {
+export type ListChangesResponses = {
     /**
-     * A page of tags
+     * A page of changes
      */
-    200: LabelPage;
+    200: ChangePage;
 };
 
-export type ListTagsResponse = ListTagsResponses[keyof ListTagsResponses];
+export type ListChangesResponse = ListChangesResponses[keyof ListChangesResponses];
+
+export type ListKeysData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/keys';
+};
+
+export type ListKeysErrors = {
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
+
+export type ListKeysResponses = {
+    /**
+     * The API keys
+     */
+    200: ApiKeys;
+};
+
+export type ListKeysResponse = ListKeysResponses[keyof ListKeysResponses];
+
+export type CreateKeyData = {
+    body: CreateApiKey;
+    path?: never;
+    query?: never;
+    url: '/api/keys';
+};
+
+export type CreateKeyErrors = {
+    /**
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `request_timeout`: Request timeout
+     */
+    408: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `body_too_large`: Request body too large
+     */
+    413: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
+     */
+    415: Problem;
+    /**
+     * `validation_failed`: Validation failed
+     */
+    422: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type CreateKeyError = CreateKeyErrors[keyof CreateKeyErrors];
+
+export type CreateKeyResponses = {
+    /**
+     * The new key, with its secret
+     */
+    201: CreatedApiKey;
+};
+
+export type CreateKeyResponse = CreateKeyResponses[keyof CreateKeyResponses];
+
+export type RevokeKeyData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/keys/{id}';
+};
+
+export type RevokeKeyErrors = {
+    /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `last_admin_key`: Last admin key
+     */
+    409: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported
+     */
+    415: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type RevokeKeyError = RevokeKeyErrors[keyof RevokeKeyErrors];
+
+export type RevokeKeyResponses = {
+    /**
+     * Revoked
+     */
+    204: void;
+};
+
+export type RevokeKeyResponse = RevokeKeyResponses[keyof RevokeKeyResponses];

@@ -8,8 +8,8 @@ class ListChangesQuery(TypedDict, total=False):
     """The query parameters of `list_changes`."""
 
     limit: int
-    """The maximum number of items on the page. A page also ends after 1,000 changes, and at 8 MiB of
-    content, without an API key at 1 MiB."""
+    """The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and
+    at 8 MiB of content, without an API key at 1 MiB."""
 
     cursor: str
     """`cursor` of the previous page, or `now` for the end of the feed. Without a cursor, the feed begins

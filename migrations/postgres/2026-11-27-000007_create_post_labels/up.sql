@@ -155,6 +155,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['posts_write_labels', 'posts_truncate_labels'] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %I() FROM PUBLIC', name);
     END LOOP;
 END
 $$;

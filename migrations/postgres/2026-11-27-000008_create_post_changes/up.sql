@@ -94,6 +94,9 @@ BEGIN
 END
 $$;
 
+-- Otherwise, any role could run them with the privileges of their owner, by triggers on a table of its own.
+REVOKE EXECUTE ON FUNCTION posts_log_insert(), posts_log_update(), posts_log_delete(), posts_log_truncate() FROM PUBLIC;
+
 -- They replace the triggers that only advance the sequence.
 DROP TRIGGER posts_count_insert ON posts;
 DROP TRIGGER posts_count_update ON posts;

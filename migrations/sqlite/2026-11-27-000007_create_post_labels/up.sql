@@ -56,6 +56,9 @@ ON CONFLICT DO NOTHING;
 --   4. A post without tags and authors costs one WHEN condition.
 --   5. `kind = … AND label IN (…) AND published = … AND sortable IN (…) AND post_id = …` uses the whole primary key. With
 --      a row value, `(kind, published, label, post_id) IN (…)`, SQLite reads all rows of the label.
+--   6. After INSERT OR REPLACE, which does not fire posts_delete_labels, the rows of the former post remain. The primary key
+--      contains sortable, so posts_insert_labels looks for such a row: a post must not have two rows with one label.
+--      OR REPLACE in the other triggers has the same purpose.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts
     WHEN new.tags <> '[]' OR new.authors <> '[]'
 BEGIN
@@ -64,8 +67,11 @@ BEGIN
     WHERE type <> 'text' OR instr(value, char(0)) OR replace(replace(replace(
         value, char(0xfffd), ''), char(0xfffe), ''), char(0xffff), '') GLOB '*' || char(0xfffd) || '*';
     INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)
-    SELECT labels.kind, lower(labels.name), p.published, p.published, p.id, p.published_key, p.updated_at, p.title,
-        labels.name
+    SELECT labels.kind, lower(labels.name), p.published, p.published OR EXISTS (
+            SELECT 1 FROM post_labels AS stale
+            WHERE stale.kind = labels.kind AND stale.published = FALSE AND stale.label = lower(labels.name)
+                AND stale.sortable = TRUE AND stale.post_id = p.id
+        ), p.id, p.published_key, p.updated_at, p.title, labels.name
     FROM (
         SELECT 't' AS kind, value AS name FROM json_each(new.tags)
         UNION ALL SELECT 'a', value FROM json_each(new.authors)
@@ -109,12 +115,12 @@ END;
 CREATE TRIGGER posts_move_labels AFTER UPDATE OF id, published, title, published_at, updated_at ON posts
     WHEN (new.tags <> '[]' OR new.authors <> '[]') AND new.tags = old.tags AND new.authors = old.authors
 BEGIN
-    UPDATE post_labels SET (published, sortable, post_id, published_key, updated_at, title) =
+    UPDATE OR REPLACE post_labels SET (published, sortable, post_id, published_key, updated_at, title) =
         (SELECT p.published, max(p.published, sortable), p.id, p.published_key, p.updated_at, p.title
         FROM posts AS p WHERE p.id = new.id)
     WHERE kind = 't' AND label IN (SELECT lower(value) FROM json_each(old.tags))
         AND published = old.published AND sortable IN (old.published, TRUE) AND post_id = old.id;
-    UPDATE post_labels SET (published, sortable, post_id, published_key, updated_at, title) =
+    UPDATE OR REPLACE post_labels SET (published, sortable, post_id, published_key, updated_at, title) =
         (SELECT p.published, max(p.published, sortable), p.id, p.published_key, p.updated_at, p.title
         FROM posts AS p WHERE p.id = new.id)
     WHERE kind = 'a' AND label IN (SELECT lower(value) FROM json_each(old.authors))
@@ -122,12 +128,13 @@ BEGIN
 END;
 
 -- Adds the drafts of a name to the indexes if there are more than 1,000 that are not in them. To count takes as long as
--- ten inserts, so one insert in 64 counts.
+-- ten inserts, so one insert in 64 counts. The row of the insert itself stays: another name of the same post may be equal
+-- to it in lower case, and is ignored because of this row.
 CREATE TRIGGER post_labels_sort_drafts AFTER INSERT ON post_labels
     WHEN NOT new.sortable AND random() & 63 = 0
 BEGIN
-    UPDATE post_labels SET sortable = TRUE
-    WHERE kind = new.kind AND published = FALSE AND label = new.label AND sortable = FALSE
+    UPDATE OR REPLACE post_labels SET sortable = TRUE
+    WHERE kind = new.kind AND published = FALSE AND label = new.label AND sortable = FALSE AND post_id <> new.post_id
         AND (SELECT count(*) FROM (
             SELECT 1 FROM post_labels AS unsorted
             WHERE unsorted.kind = new.kind AND unsorted.published = FALSE AND unsorted.label = new.label

@@ -30,14 +30,17 @@ END;
 -- The posts whose version posts_set_version is raising. Empty outside of that trigger.
 --
 -- Its UPDATE fires posts_log_update too, and SQLite does not define whether before or after the outer UPDATE does. The log
--- must have one row for both, and only the outer one knows the earlier slug and state. Neither can be told by its values.
+-- must have one row for both, and only the outer one knows the earlier slug and state. Their values do not tell them apart.
+-- With recursive_triggers, the UPDATE would also fire posts_set_version again.
 CREATE TABLE post_version_updates (
     post_id INTEGER PRIMARY KEY
 ) STRICT;
 DROP TRIGGER posts_set_version;
 CREATE TRIGGER posts_set_version AFTER UPDATE ON posts
-    WHEN new.version < min(old.version + 1, 9007199254740991)
+    WHEN (
+        new.version < min(old.version + 1, 9007199254740991)
         OR (new.content IS NOT old.content AND new.excerpt IS old.excerpt AND new.excerpt IS NOT NULL)
+    ) AND NOT EXISTS (SELECT 1 FROM post_version_updates WHERE post_id = new.id)
 BEGIN
     INSERT INTO post_version_updates (post_id) VALUES (new.id);
     UPDATE posts SET

@@ -66,7 +66,10 @@ impl<'a> Query<'a> {
     pub fn finish(self, known: &[&str]) -> Result<(), ApiError> {
         match self.0.first() {
             None => Ok(()),
-            Some((name, _)) => Err(invalid_parameter(name, unknown_parameter(name, known))),
+            Some((name, _)) => {
+                let message = unknown_parameter(name, known);
+                Err(invalid_parameter(if name.is_empty() { "\"\"" } else { name }, message))
+            }
         }
     }
 }

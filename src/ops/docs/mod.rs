@@ -5,7 +5,7 @@ mod static_file;
 
 use std::future::{Ready, ready};
 
-use actix_web::http::header::{self, Accept, Header, HeaderName, HeaderValue};
+use actix_web::http::header::{self, Accept, Header, HeaderName, HeaderValue, Quality};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::http::ApiError;
@@ -54,7 +54,7 @@ const REFERRER_POLICY: (HeaderName, HeaderValue) = (header::REFERRER_POLICY, Hea
     responses(
         (
             status = 200, description = "The OpenAPI 3.1 document", body = serde_json::Value,
-            headers(("ETag" = String, description = "For `If-None-Match`")), example = json!({"openapi": "3.1.0"}),
+            headers(("ETag")), example = json!({"openapi": "3.1.0"}),
         ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
@@ -71,7 +71,7 @@ pub async fn get_openapi(request: HttpRequest, document: web::Data<Document>) ->
     responses(
         (
             status = 200, description = "The documentation page", body = String, content_type = "text/html",
-            headers(("ETag" = String, description = "For `If-None-Match`")),
+            headers(("ETag")),
         ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
@@ -89,11 +89,18 @@ pub async fn get_docs(request: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// A script or stylesheet of the documentation page.
 #[utoipa::path(
     get, path = "/docs/{name}", tag = "operations", extensions(("x-internal" = json!(true))),
-    params(("name" = String, Path, description = "The name of the file", example = "page.css"), IfNoneMatch),
+    params(
+        ("name" = String, Path, description = "The name of the file", example = "page.css"),
+        (
+            "v" = Option<String>, Query, max_length = 64,
+            description = "The hash of the file. A response to the current one can be cached without revalidation.",
+        ),
+        IfNoneMatch,
+    ),
     responses(
         (
             status = 200, description = "The file", content((String = "text/css"), (String = "text/javascript")),
-            headers(("ETag" = String, description = "For `If-None-Match`")),
+            headers(("ETag")),
         ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),
@@ -104,10 +111,7 @@ pub async fn get_docs_file(request: HttpRequest, name: web::Path<String>) -> Res
 
 /// Where to go from `/`: a browser is redirected to the documentation page; another client gets the paths as JSON.
 pub fn get_root(request: HttpRequest) -> Ready<HttpResponse> {
-    let accepts_html = Accept::parse(&request).is_ok_and(|accept| {
-        accept.iter().any(|item| item.item.essence_str() == "text/html" && item.quality > header::Quality::ZERO)
-    });
-    let mut response = if accepts_html {
+    let mut response = if prefers_html(&request) {
         redirect("docs")
     } else {
         let paths = serde_json::json!({"docs": "/docs", "openapi": "/api/openapi.json", "posts": "/api/posts"});
@@ -115,6 +119,15 @@ pub fn get_root(request: HttpRequest) -> Ready<HttpResponse> {
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     ready(response)
+}
+
+/// Whether the client names HTML as acceptable, and does not prefer JSON.
+fn prefers_html(request: &HttpRequest) -> bool {
+    let Ok(accept) = Accept::parse(request) else { return false };
+    let quality =
+        |name: &str| accept.iter().filter(|item| item.item.essence_str() == name).map(|item| item.quality).max();
+    let html = quality("text/html").unwrap_or(Quality::ZERO);
+    html > Quality::ZERO && html >= quality("application/json").unwrap_or(Quality::ZERO)
 }
 
 /// Redirects from `/docs/` to the documentation page.

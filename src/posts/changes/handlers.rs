@@ -20,8 +20,7 @@ use crate::posts::responses::cache_scope;
     get, path = "/api/changes", tag = "posts", params(ChangeParams, IfNoneMatch),
     responses(
         (
-            status = 200, description = "A page of changes", body = ChangePage,
-            headers(("ETag" = String, description = "For `If-None-Match`")),
+            status = 200, description = "A page of changes", body = ChangePage, headers(("ETag")),
         ),
         (status = 304, description = "Not modified since the response that `If-None-Match` names"),
     ),

@@ -48,9 +48,10 @@ pub struct ChangeItem {
     #[schema(example = 9, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: i64,
     /// The slug of the post. For a post that is no longer public, the last public one.
-    #[schema(example = "old-news")]
+    #[schema(example = "old-news", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     pub slug: String,
     /// Other slugs under which the post was public since the cursor.
+    #[schema(max_items = 1000)]
     pub former_slugs: Vec<String>,
     /// The version of `post`. If `post` is null, the version of the removal. Ignore an item with an older version than
     /// yours.

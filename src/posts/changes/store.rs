@@ -118,7 +118,7 @@ fn read_log(
     let (mut entries, _) = group(examined.get(..length).unwrap_or_default(), query.limit.into());
     entries.sort_by_key(|entry| entry.last.id.seq);
     let mut posts = posts;
-    let items = entries.iter().filter_map(|entry| item(entry, &mut posts)).collect();
+    let items = entries.iter().map(|entry| item(entry, &mut posts)).collect();
     let last = length.checked_sub(1).and_then(|last| examined.get(last));
     let position = last.map_or(position, |row| FeedPosition { row: row.id, walked_id: None });
     Ok(Feed::Page(FeedPage { items, position, has_more: length < rows.len() }))
@@ -154,22 +154,27 @@ fn present_posts(
     Ok((posts, fitting))
 }
 
-/// The item of an entry. `None` if the post was public after its last change and is not any more: a later row says so.
-fn item(entry: &Entry, posts: &mut Vec<ListItem>) -> Option<FeedItem> {
+/// The item of an entry. If the post was public after its last change and is not any more, the item is a removal. A later
+/// row removes the post again, but may not repeat these slugs.
+fn item(entry: &Entry, posts: &mut Vec<ListItem>) -> FeedItem {
     let LogRow { change, post_id, version, slug, .. } = &entry.last;
-    if change.is_public() {
-        let index = posts.iter().position(|post| post.id() == *post_id)?;
-        return Some(present(*change, Some(entry), posts.swap_remove(index)));
-    }
-    Some(FeedItem {
-        change: *change,
+    let change = if change.is_public() {
+        if let Some(index) = posts.iter().position(|post| post.id() == *post_id) {
+            return present(*change, Some(entry), posts.swap_remove(index));
+        }
+        ChangeType::Unpublished
+    } else {
+        *change
+    };
+    FeedItem {
+        change,
         id: *post_id,
         slug: slug.clone(),
         former_slugs: entry.former_slugs(slug),
         version: *version,
         at: entry.at(),
         post: None,
-    })
+    }
 }
 
 /// The item of a post that is public now. Without an entry, it is part of the first walk.

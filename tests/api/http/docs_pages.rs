@@ -147,7 +147,10 @@ async fn root_redirects_browsers_and_lists_paths_for_tools(api: Api) {
         let reply = api.call(method.clone(), "/").header("accept", browser).await.expect(307);
         assert_eq!(reply.header("location"), Some("docs"));
         assert!(reply.header("vary").unwrap().contains("Accept"));
-        for accept in ["*/*", "application/json", "text/html;q=0, */*", "text/*", "nonsense", ""] {
+        for accept in [
+            "*/*", "application/json", "application/json, text/html;q=0.1", "text/html;q=0, */*", "text/*", "nonsense",
+            "",
+        ] {
             let reply = api.call(method.clone(), "/").header("accept", accept).await.expect(200);
             assert_eq!(reply.header("content-type"), Some("application/json"), "{accept}");
             assert!(reply.header("vary").unwrap().contains("Accept"));

@@ -8,7 +8,7 @@ use posts_api::posts::list::query::ListItem;
 
 use super::query_plans::SORTS;
 use crate::support::database::{execute, query_number};
-use crate::support::{TestDatabase, on_both};
+use crate::support::{Engine, TestDatabase, on_both};
 use crate::tags_and_authors::assert_labels_match;
 
 /// Inserts posts with these numbers and the tag `a`. Every fourth post is published, and every third one has an author.
@@ -111,4 +111,60 @@ async fn many_drafts_of_a_tag_are_added_to_the_indexes(database: TestDatabase) {
         let expected: Vec<i64> = ids(&mut conn, &list).into_iter().filter(|id| *id > 400).collect();
         assert_eq!(ids(&mut conn, &format!("{list}&tag=b")), expected, "{list}");
     }
+}
+
+/// The number of rows of a tag beyond one per post.
+fn repeated(conn: &mut Connection, tag: &str) -> i64 {
+    let rows = format!("FROM post_labels WHERE label = '{tag}'");
+    query_number(conn, &format!("SELECT count(*) - count(DISTINCT post_id) AS number {rows}"))
+}
+
+/// Two names of each post are equal in lower case, so that the index step can come between their inserts.
+#[on_both]
+async fn drafts_have_one_row_per_tag_in_any_case(database: TestDatabase) {
+    database.migrate();
+    let mut conn = database.connect();
+    for first in [1, 1001, 2001, 3001] {
+        insert(&mut conn, first, first + 999);
+        execute(&mut conn, "UPDATE posts SET tags = '[\"y\", \"Y\"]' WHERE NOT published AND tags = '[\"a\"]'");
+        assert_eq!(repeated(&mut conn, "y"), 0);
+    }
+    execute(
+        &mut conn,
+        "INSERT INTO posts (slug, title, tags) SELECT 'copy-' || id, title, '[\"z\", \"Z\"]' FROM posts WHERE id <= 2500",
+    );
+    assert!(unsorted(&mut conn, "z") < 2000);
+    assert_eq!(repeated(&mut conn, "z"), 0);
+    execute(&mut conn, "UPDATE posts SET published = true");
+    assert_labels_match(&database);
+}
+
+/// `INSERT OR REPLACE` leaves the row of the former draft in the indexes.
+#[tokio::test]
+async fn replaced_drafts_have_one_row_per_tag() {
+    let database = TestDatabase::create(Engine::Sqlite).unwrap();
+    database.migrate();
+    let mut conn = database.connect();
+    let replace = "INSERT OR REPLACE INTO posts (id, slug, title, tags) VALUES (1, 'p', 'P', '[\"x\"]')";
+    execute(&mut conn, replace);
+    for change in ["published = TRUE", "published = FALSE"] {
+        execute(&mut conn, &format!("UPDATE posts SET {change}"));
+    }
+    execute(&mut conn, replace);
+    assert_eq!(repeated(&mut conn, "x"), 0);
+    execute(&mut conn, "UPDATE posts SET published = TRUE");
+    assert_labels_match(&database);
+
+    // Rows that an earlier version of the triggers left behind do not fail a change either.
+    execute(&mut conn, "UPDATE posts SET published = FALSE");
+    let columns = "kind, label, published, post_id, published_key, updated_at, title, name";
+    execute(
+        &mut conn,
+        &format!(
+            "INSERT INTO post_labels ({columns}, sortable) SELECT {columns}, FALSE FROM post_labels WHERE sortable"
+        ),
+    );
+    assert_eq!(repeated(&mut conn, "x"), 1);
+    execute(&mut conn, "UPDATE posts SET published = TRUE");
+    assert_labels_match(&database);
 }

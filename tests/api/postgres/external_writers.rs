@@ -31,6 +31,18 @@ async fn columns_missing_in_an_insert_are_filled_in() {
     assert!(published["published_at"].as_str() >= draft["created_at"].as_str());
 }
 
+/// A role that may execute such a function can run it with the privileges of its owner, by a trigger on a table of its own.
+#[tokio::test]
+async fn only_the_owner_can_use_functions_with_its_privileges() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    database.migrate();
+    let functions = "SELECT count(*) AS number FROM pg_proc
+        WHERE prosecdef AND pronamespace = current_schema()::regnamespace";
+    assert!(database.query_number(functions) >= 11);
+    let public = format!("{functions} AND has_function_privilege('public', oid, 'EXECUTE')");
+    assert_eq!(database.query_number(&public), 0);
+}
+
 #[tokio::test]
 async fn generated_slugs_are_unique_and_within_the_limit() {
     let Some(api) = Api::on(Engine::Postgres) else { return };

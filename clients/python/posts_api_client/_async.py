@@ -35,9 +35,13 @@ from ._generated.types import Request
 from ._pages import (
     ChangePage,
     Page,
+    PostVersion,
     changes_request,
+    checked_etag,
     checked_slug,
     etag_of,
+    is_same_version,
+    known_etag,
     labels_request,
     posts_request,
     redirects_request,
@@ -261,25 +265,25 @@ class AsyncPosts:
     @overload
     async def get(self, id: int, *, if_none_match: None = None) -> Post: ...
     @overload
-    async def get(self, id: int, *, if_none_match: str | Post) -> Post | None: ...
-    async def get(self, id: int, *, if_none_match: str | Post | None = None) -> Post | None:
+    async def get(self, id: int, *, if_none_match: PostVersion) -> Post | None: ...
+    async def get(self, id: int, *, if_none_match: PostVersion | None = None) -> Post | None:
         """Gets a post. A draft requires an API key.
 
         Returns None if `if_none_match` is given and the post has not changed.
         """
-        return await self._transport.read(api.get_post(id, if_none_match=etag_of(if_none_match)))
+        return await self._read(api.get_post(id, if_none_match=known_etag(if_none_match)), if_none_match)
 
     @overload
     async def get_by_slug(self, slug: str, *, if_none_match: None = None) -> Post: ...
     @overload
-    async def get_by_slug(self, slug: str, *, if_none_match: str | Post) -> Post | None: ...
-    async def get_by_slug(self, slug: str, *, if_none_match: str | Post | None = None) -> Post | None:
+    async def get_by_slug(self, slug: str, *, if_none_match: PostVersion) -> Post | None: ...
+    async def get_by_slug(self, slug: str, *, if_none_match: PostVersion | None = None) -> Post | None:
         """Gets a post by its slug. An old slug returns the post with its present slug. A draft requires an API key.
 
         Returns None if `if_none_match` is given and the post has not changed.
         """
-        request = api.get_post_by_slug(checked_slug(slug), if_none_match=etag_of(if_none_match))
-        return await self._transport.read(request)
+        request = api.get_post_by_slug(checked_slug(slug), if_none_match=known_etag(if_none_match))
+        return await self._read(request, if_none_match)
 
     async def find(self, id: int) -> Post | None:
         """Gets a post, or None if it does not exist, or if it is a draft and the client has no API key."""
@@ -333,7 +337,7 @@ class AsyncPosts:
         self,
         slug: str,
         *,
-        if_match: str | Post | None = None,
+        if_match: PostVersion | None = None,
         if_none_match: Literal["*"] | None = None,
         **post: Unpack[PutPost],
     ) -> Post:
@@ -343,37 +347,47 @@ class AsyncPosts:
         draft unless `published` is true. With `if_match`, the call only replaces this version. With
         `if_none_match="*"`, it never replaces a post.
         """
-        request = api.put_post_by_slug(
-            checked_slug(slug, "PUT"), post, if_match=etag_of(if_match), if_none_match=if_none_match
-        )
-        return await self._transport.send(request, is_idempotent=if_match is None and if_none_match is None)
+        request = api.put_post_by_slug(checked_slug(slug, "PUT"), post, if_none_match=if_none_match)
+        return await self._change(request, if_match, is_idempotent=if_match is None and if_none_match is None)
 
-    async def update(self, id: int, *, if_match: str | Post | None = None, **changes: Unpack[UpdatePost]) -> Post:
+    async def update(self, id: int, *, if_match: PostVersion | None = None, **changes: Unpack[UpdatePost]) -> Post:
         """Updates a post. Omitted fields keep their values, and None clears a field. Requires the role `editor`.
 
         `changes` are the fields in UpdatePost. `metadata` is a JSON Merge Patch: omitted members keep their values, and
         members that are None are removed. With `if_match`, the call fails with `precondition_failed` (412) if the post
-        is no longer this version.
+        is no longer this version. For a post of a list or a batch, the client first reads the `ETag`.
         """
-        return await self._transport.send(api.update_post(id, changes, if_match=etag_of(if_match)))
+        return await self._change(api.update_post(id, changes), if_match)
 
-    async def delete(self, id: int, *, if_match: str | Post | None = None) -> None:
+    async def delete(self, id: int, *, if_match: PostVersion | None = None) -> None:
         """Deletes a post. Requires a key with the role `editor`."""
-        await self._transport.send(api.delete_post(id, if_match=etag_of(if_match)))
+        await self._change(api.delete_post(id), if_match)
 
-    async def publish(self, id: int, *, at: Time | None = None, if_match: str | Post | None = None) -> Post:
+    async def publish(self, id: int, *, at: Time | None = None, if_match: PostVersion | None = None) -> Post:
         """Publishes a post now, or schedules it with `at`. Requires a key with the role `editor`.
 
         If the post is scheduled, `scheduled_for` contains the time.
         """
         body: Publish | None = None if at is None else {"at": at}
-        request = api.publish_post(id, body, if_match=etag_of(if_match))
-        return await self._transport.send(request, is_idempotent=if_match is None)
+        return await self._change(api.publish_post(id, body), if_match, is_idempotent=if_match is None)
 
-    async def unpublish(self, id: int, *, if_match: str | Post | None = None) -> Post:
+    async def unpublish(self, id: int, *, if_match: PostVersion | None = None) -> Post:
         """Makes a post a draft, or cancels its scheduled publication. Requires a key with the role `editor`."""
-        request = api.unpublish_post(id, if_match=etag_of(if_match))
-        return await self._transport.send(request, is_idempotent=if_match is None)
+        return await self._change(api.unpublish_post(id), if_match, is_idempotent=if_match is None)
+
+    async def _read(self, request: Request[Post], if_none_match: PostVersion | None) -> Post | None:
+        """Reads a post. If the `ETag` of `if_none_match` is unknown, compares the versions instead."""
+        post = await self._transport.read(request)
+        return None if post is None or is_same_version(post, if_none_match) else post
+
+    async def _change(self, request: Request[T], if_match: PostVersion | None, is_idempotent: bool | None = None) -> T:
+        """Sends a change. If the `ETag` of `if_match` is unknown, reads it with another request."""
+        etag = known_etag(if_match)
+        if etag is None and if_match is not None and not isinstance(if_match, str):
+            etag = checked_etag(request, if_match, await self.get(if_match.id))
+        if etag is not None:
+            request.headers["If-Match"] = etag
+        return await self._transport.send(request, is_idempotent)
 
 
 class AsyncLabels:

@@ -166,8 +166,7 @@ class Call(Generic[T]):
         return result
 
     def _is_retryable(self, error: PostsApiError) -> bool:
-        # The service did not execute these requests.
-        if error.status == 429 or error.code == "idempotency_key_in_use":
+        if is_not_executed(error):
             return True
         return self._is_idempotent and error.status in (502, 503, 504)
 
@@ -177,7 +176,7 @@ class Call(Generic[T]):
             raise error
         delay = self._delay(error)
         self._attempts += 1
-        self._maybe_executed |= was_sent and error.status != 429
+        self._maybe_executed |= was_sent and not is_not_executed(error)
         log.info("will retry in %.1f s: %s", delay, error)
         return Retry(delay)
 
@@ -188,6 +187,15 @@ class Call(Generic[T]):
         # Doubling 32 times exceeds every useful maximum. More would exceed the range of a float.
         backoff = FIRST_DELAY * 2.0 ** min(self._attempts, 32)
         return min(backoff, self._options.max_retry_delay) * random.uniform(0.5, 1)
+
+
+def is_not_executed(error: PostsApiError) -> bool:
+    """Returns whether the response proves that the service did not execute the request.
+
+    408: it did not receive the whole request in time (RFC 9110, section 15.5.9). `idempotency_key_in_use`: another
+    request with the same `Idempotency-Key` is in progress.
+    """
+    return error.status in (408, 429) or error.code == "idempotency_key_in_use"
 
 
 def is_time(value: object) -> bool:

@@ -11,6 +11,8 @@ from ._generated.models import Label, LabelPage, Post, PostPage, PostSummary, Re
 from ._generated.types import Request, Unset
 
 T = TypeVar("T")
+PostVersion = str | Post | PostSummary
+"""Identifies a version of a post: an `ETag`, or a post or a summary that a method returned."""
 
 
 @dataclass(kw_only=True)
@@ -133,18 +135,41 @@ def replace(request: Request[Any], parse: Callable[[Any], T], params: dict[str, 
     return Request(request.method, request.path, parse=parse, params=params, headers=request.headers)
 
 
-def etag_of(version: str | Post | Page[Any] | None) -> str | None:
-    """Returns the `ETag` that identifies a version.
-
-    Raises ValueError if the post or page has none.
-    """
-    if version is None or isinstance(version, str):
-        return version
-    if version.etag is None:
-        if isinstance(version, Post):
-            raise ValueError(f"post {version.id} is from a list or a batch and has no ETag; read the post with get()")
+def etag_of(page: str | Page[Any] | None) -> str | None:
+    """Returns the `ETag` of a page. Raises ValueError if the page has none."""
+    if page is None or isinstance(page, str):
+        return page
+    if page.etag is None:
         raise ValueError("the page has no ETag")
-    return version.etag
+    return page.etag
+
+
+def known_etag(version: PostVersion | None) -> str | None:
+    """Returns the `ETag` of a version, or None if it is unknown: lists and batches return none."""
+    if isinstance(version, str):
+        return version
+    return version.etag if isinstance(version, Post) else None
+
+
+def is_same_version(post: Post, version: PostVersion | None) -> bool:
+    """Returns whether the two describe the same version of a post. An `ETag` is not compared."""
+    if version is None or isinstance(version, str):
+        return False
+    return (post.id, post.version, post.updated_at) == (version.id, version.version, version.updated_at)
+
+
+def checked_etag(request: Request[Any], version: Post | PostSummary, current: Post) -> str:
+    """Returns the `ETag` of the current post. Raises the error of the service if the post has changed."""
+    if not is_same_version(current, version):
+        detail = (
+            f"post {version.id} has version {current.version} now, not {version.version}; "
+            "read it again, and repeat the change"
+        )
+        line = f"{request.method} {request.path}"
+        raise PostsApiError(line, 412, "precondition_failed", "Precondition failed", detail)
+    if current.etag is None:
+        raise ValueError(f"the response of the service for post {current.id} has no ETag")
+    return current.etag
 
 
 def checked_slug(slug: str, method: str = "GET") -> str:

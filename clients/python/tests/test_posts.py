@@ -2,9 +2,13 @@
 
 import datetime
 import uuid
+from collections.abc import Callable
 from typing import Unpack
 
 import pytest
+from conftest import Connect
+from samples import PAGE, POST
+from scripted import ScriptedServer, problem, success
 
 from posts_api_client import CreatePost, ListPostsQuery, Post, PostsApiError, PostsClient, PostSummary
 
@@ -123,13 +127,62 @@ def test_if_match_rejects_a_stale_post(editor: PostsClient) -> None:
     editor.posts.delete(post.id, if_match=published.etag)
 
 
-def test_post_of_a_list_has_no_etag(editor: PostsClient) -> None:
+def test_post_without_an_etag_works_as_a_condition(editor: PostsClient) -> None:
     slug = unused()
-    editor.posts.create(title="Listed", slug=slug, published=True)
-    (post,) = editor.posts.list(slug=slug).items
-    with pytest.raises(ValueError, match="read the post with get"):
-        editor.posts.update(post.id, title="New", if_match=post)
-    assert editor.posts.get(post.id) == post, "the ETag does not take part in comparisons"
+    created = editor.posts.create(title="Listed", slug=slug, published=True)
+    (item,) = editor.posts.list(slug=slug).items
+    (summary,) = editor.posts.list(slug=slug, view="summary").items
+    (batched,) = [each.post for each in editor.posts.create_many([{"title": "Batched", "slug": unused()}])]
+    assert (item.etag, batched.etag) == (None, None)
+    assert item == created, "the ETag does not take part in comparisons"
+    for version in (item, summary, batched):
+        assert editor.posts.get(version.id, if_none_match=version) is None
+        assert editor.posts.get_by_slug(version.slug, if_none_match=version) is None
+    assert editor.posts.publish(batched.id, if_match=batched).published
+    changed = editor.posts.update(created.id, title="Changed", if_match=summary)
+
+    assert editor.posts.get(created.id, if_none_match=item) == changed
+    changes: dict[str, Callable[[], object]] = {
+        "PATCH": lambda: editor.posts.update(created.id, title="New", if_match=item),
+        "PUT": lambda: editor.posts.put_by_slug(slug, title="New", if_match=summary),
+        "POST": lambda: editor.posts.publish(created.id, if_match=summary),
+        "DELETE": lambda: editor.posts.delete(created.id, if_match=item),
+    }
+    for method, change in changes.items():
+        with pytest.raises(PostsApiError, match=f"^{method} /api/posts/.* has version 2 now, not 1") as raised:
+            change()
+        assert (raised.value.status, raised.value.code) == (412, "precondition_failed")
+    assert editor.posts.get(created.id) == changed
+    (item,) = editor.posts.list(slug=slug).items
+    editor.posts.delete(created.id, if_match=item)
+    with pytest.raises(PostsApiError, match="not_found"):
+        editor.posts.delete(created.id, if_match=item)
+
+
+def test_change_between_the_read_of_the_etag_and_the_update_is_detected(
+    connect: Connect, scripted: ScriptedServer
+) -> None:
+    scripted.responses = [
+        success(PAGE),
+        success(POST, {"ETag": '"read"'}),
+        problem(412, "precondition_failed"),
+    ]
+    client = connect(scripted.url, "a-key")
+    (item,) = client.posts.list().items
+    with pytest.raises(PostsApiError, match="details of precondition_failed"):
+        client.posts.update(item.id, title="Lost", if_match=item)
+    assert [(each.method, each.headers.get("if-match")) for each in scripted.requests] == [
+        ("GET", None),
+        ("GET", None),
+        ("PATCH", '"read"'),
+    ]
+
+
+def test_response_without_an_etag_cannot_be_a_condition(connect: Connect, scripted: ScriptedServer) -> None:
+    scripted.responses = [success(POST)]
+    client = connect(scripted.url, "a-key")
+    with pytest.raises(ValueError, match="has no ETag"):
+        client.posts.update(1, title="New", if_match=client.posts.get(1))
 
 
 def test_conditional_reads_return_none_if_unchanged(editor: PostsClient) -> None:

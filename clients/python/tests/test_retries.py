@@ -17,6 +17,9 @@ Operation = Callable[[PostsClient], object]
 RETRY_NOW = {"Retry-After": "0"}
 UNAVAILABLE = problem(503, "database_busy", RETRY_NOW)
 RATE_LIMITED = problem(429, "rate_limited", RETRY_NOW)
+REQUEST_TIMEOUT = problem(408, "request_timeout", RETRY_NOW)
+# The service sends no body if the head of the request is incomplete.
+HEAD_TIMEOUT = Response(408, headers=RETRY_NOW)
 NOT_FOUND = problem(404, "not_found")
 NO_CONTENT = Response(204)
 
@@ -102,14 +105,15 @@ def failed_attempts(scripted: ScriptedServer, operation: Operation, response: Re
 @pytest.mark.parametrize("name", IDEMPOTENT)
 def test_retries_idempotent_calls(scripted: ScriptedServer, name: str) -> None:
     operation, last = IDEMPOTENT[name]
-    for response in (UNAVAILABLE, RATE_LIMITED, HANG_UP):
+    for response in (UNAVAILABLE, RATE_LIMITED, REQUEST_TIMEOUT, HEAD_TIMEOUT, HANG_UP):
         assert attempts(scripted, operation, response, last) == 2
 
 
 @pytest.mark.parametrize("name", NOT_IDEMPOTENT)
-def test_retries_other_calls_only_after_429(scripted: ScriptedServer, name: str) -> None:
+def test_retries_other_calls_only_after_408_and_429(scripted: ScriptedServer, name: str) -> None:
     operation, last = NOT_IDEMPOTENT[name]
-    assert attempts(scripted, operation, RATE_LIMITED, last) == 2
+    for response in (RATE_LIMITED, REQUEST_TIMEOUT, HEAD_TIMEOUT):
+        assert attempts(scripted, operation, response, last) == 2
     assert failed_attempts(scripted, operation, UNAVAILABLE) == (1, "database_busy")
     assert failed_attempts(scripted, operation, HANG_UP) == (1, "no_response")
 

@@ -21,7 +21,7 @@ def mistakes(client: PostsClient) -> None:
     client.posts.list().items[0].excerpt  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     summary = client.posts.list(view="summary").items[0]
     summary.content  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    client.posts.update(1, if_match=summary)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    client.posts.update(1, if_match=client.posts.list())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     client.posts.get(1).content.upper()  # type: ignore[union-attr] # pyright: ignore[reportOptionalMemberAccess]
     client.posts.find(1).title  # type: ignore[union-attr] # pyright: ignore[reportOptionalMemberAccess]
     client.posts.create_many([{"slug": "a"}])  # type: ignore[typeddict-item] # pyright: ignore[reportArgumentType]

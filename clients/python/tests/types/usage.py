@@ -62,7 +62,10 @@ def synchronous(client: PostsClient, view: Literal["full", "summary"], metadata:
     page = client.posts.list(sort="-published_at", published=False, slug=["a"], published_after="2026-01-01T00:00:00Z")
     assert_type(page, Page[Post])
     assert_type(page.total, int | None)
-    assert_type(client.posts.list(view="summary"), Page[PostSummary])
+    summaries = client.posts.list(view="summary")
+    assert_type(summaries, Page[PostSummary])
+    assert_type(client.posts.update(1, title="A", if_match=summaries.items[0]), Post)
+    assert_type(client.posts.get(1, if_none_match=summaries.items[0]), Post | None)
     assert_type(client.posts.list(if_none_match=page), Page[Post] | None)
     assert_type(client.posts.list(view="summary", if_none_match='"a"'), Page[PostSummary] | None)
     either = client.posts.list(view=view).items[0]

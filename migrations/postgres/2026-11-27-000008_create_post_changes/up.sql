@@ -118,13 +118,14 @@ ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_log_delete;
 ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_log_truncate;
 
 -- If such a copy includes post_changes, its rows would repeat those that the triggers have written. They are skipped: this
--- trigger fires only in replication sessions, and outside of another trigger.
+-- trigger fires only in replication sessions, and outside of another trigger. The
+-- condition names these sessions too: ENABLE TRIGGER ALL, as after pg_restore --disable-triggers, undoes ENABLE REPLICA.
 CREATE FUNCTION post_changes_skip_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER post_changes_skip_row BEFORE INSERT OR UPDATE OR DELETE ON post_changes FOR EACH ROW
-    WHEN (pg_trigger_depth() = 0)
+    WHEN (pg_trigger_depth() = 0 AND current_setting('session_replication_role') = 'replica')
     EXECUTE FUNCTION post_changes_skip_row();
 ALTER TABLE post_changes ENABLE REPLICA TRIGGER post_changes_skip_row;

@@ -23,14 +23,18 @@ export async function openContext(browser, options) {
 /** Waits until the page shows the document. */
 export const loaded = (page) => page.getByRole('heading', { name: 'posts-api', exact: true }).waitFor();
 
+/** The links of the navigation. */
+export const navigation = (page) => page.getByRole('complementary', { name: /^Sidebar/ }).getByRole('link');
+
 /** Opens an operation with the navigation, which is behind a button on a phone, and whose groups may be closed. */
 export async function openOperation(page, name) {
-  const link = page.getByRole('link', { name, exact: false }).first();
-  const group = page.getByRole('button', { name: /^Open Group/ }).first();
-  const menu = page.getByRole('button', { name: 'Open Menu' }).first();
-  if (await menu.isVisible()) await menu.click();
-  await link.or(group).first().waitFor();
-  while (!(await link.isVisible())) await group.click();
+  const link = navigation(page).filter({ hasText: new RegExp(`^${name}`) }).first();
+  const menu = page.getByRole('button', { name: 'Open Menu' });
+  const group = page.getByRole('button', { name: /^Open Group/ });
+  for (const opener of [menu, group]) {
+    await link.or(opener).filter({ visible: true }).first().waitFor();
+    if (!(await link.isVisible())) await opener.first().click();
+  }
   await link.click();
   await page.getByRole('heading', { name, exact: true }).waitFor();
 }
@@ -44,3 +48,9 @@ export async function openForm(page, request) {
 }
 
 export const tokenField = (scope) => scope.getByPlaceholder('Token').first();
+
+/** Waits for the end of the animations, except of those that repeat without end. */
+export const settled = (page) =>
+  page.waitForFunction(() =>
+    document.getAnimations().every(({ playState, effect }) => playState !== 'running' || effect.getComputedTiming().endTime === Infinity),
+  );

@@ -6,9 +6,13 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
 import { KEY, request, startService } from '../../examples/support/programs.mjs';
-import { launch, loaded, openContext, openForm, openOperation, tokenField } from './browser.mjs';
+import { launch, loaded, navigation, openContext, openForm, openOperation, settled, tokenField } from './browser.mjs';
 
 const OUTPUT = fileURLToPath(new URL('output/', import.meta.url));
+/** How long a request is repeated while the service is busy, in milliseconds. */
+const BUSY_LIMIT = 120_000;
+/** What Chromium writes to the console at a response with status 503. */
+const BUSY = /^Failed to load resource: .* status of 503 /;
 const VIEWPORTS = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 900 } };
 
 let service, browser;
@@ -28,7 +32,9 @@ async function browse(work, { origin = service.url, path = '/docs', ...options }
   const context = await openContext(browser, options);
   const page = await context.newPage();
   const complaints = [];
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()) && !BUSY.test(message.text())) complaints.push(message.text());
+  });
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (sent) => /^(data|blob):/.test(sent.url()) || new URL(sent.url()).origin === origin || complaints.push(sent.url()));
   try {
@@ -41,12 +47,16 @@ async function browse(work, { origin = service.url, path = '/docs', ...options }
   assert.deepEqual(complaints, []);
 }
 
-/** Sends the request of a form. Returns the body of the response. */
+/** Sends the request of a form, again if the service was too busy to execute it. Returns the body of the response. */
 async function send(page, form, path, status) {
-  const [response] = await Promise.all([
-    page.waitForResponse((response) => new URL(response.url()).pathname.endsWith(path)),
-    form.getByRole('button', { name: /^send/i }).first().click(),
-  ]);
+  const deadline = Date.now() + BUSY_LIMIT;
+  let response;
+  do {
+    [response] = await Promise.all([
+      page.waitForResponse((response) => new URL(response.url()).pathname.endsWith(path)),
+      form.getByRole('button', { name: /^send/i }).first().click(),
+    ]);
+  } while (response.status() === 503 && Date.now() < deadline);
   assert.equal(response.status(), status);
   const shown = form.getByText(new RegExp(`^${status} `)).first();
   await shown.waitFor();
@@ -57,7 +67,9 @@ async function send(page, form, path, status) {
 
 const close = (form) => form.getByRole('button', { name: /close/i }).first().click();
 
+/** Takes a screenshot, and checks that the page is accessible and no wider than the screen. */
 async function check(page, name) {
+  await settled(page);
   await page.screenshot({ path: `${OUTPUT}${name}.png` });
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
@@ -84,6 +96,7 @@ describe('a newcomer authorizes, creates a draft, publishes it, and lists it', (
             await shot('create');
             let form = await openForm(page, 'post /api/posts');
             assert.equal(await tokenField(form).inputValue(), KEY);
+            await shot('form');
             const { id, published } = await send(page, form, '/api/posts', 201);
             assert.equal(published, false);
             await shot('created');
@@ -121,42 +134,35 @@ test('public operations need no key, and are not shown as if they did', () =>
 test('tags and operations have the order of the document', () =>
   browse(async (page) => {
     const document = await request(service, '/api/openapi.json');
-    const links = page.getByRole('navigation').getByRole('link');
     const operations = Object.values(document.paths).flatMap(Object.values).filter((operation) => !operation['x-internal']);
-    for (const { name } of document.tags) {
-      const summaries = operations.filter(({ tags }) => tags.includes(name)).map(({ summary }) => summary);
-      if (summaries.length === 0) continue;
-      await links.filter({ hasText: summaries.at(-1) }).first().waitFor();
-      const shown = (await links.allInnerTexts()).map((text) => text.split('\n')[0].trim());
-      assert.deepEqual(shown.filter((text) => summaries.includes(text)), summaries, name);
-      for (const { summary } of Object.values(document.paths).flatMap(Object.values).filter((operation) => operation['x-internal'])) {
-        assert.ok(!shown.includes(summary), summary);
-      }
-    }
+    const groups = document.tags.map(({ name }) => [name, ...operations.filter(({ tags }) => tags.includes(name)).map(({ summary }) => summary)]);
+    const expected = ['Introduction', ...groups.flat(), 'Models'];
+    await navigation(page).filter({ hasText: 'Models' }).first().waitFor();
+    // The method follows the name in a line of its own.
+    const shown = (await navigation(page).allInnerTexts()).map((text) => text.split('\n')[0].trim());
+    assert.deepEqual(shown.slice(0, expected.length), expected);
   }));
 
-test('a second visit transfers almost nothing', () =>
-  browse(async (page) => {
-    const devtools = await page.context().newCDPSession(page);
-    await devtools.send('Network.enable');
-    let bytes = 0;
-    devtools.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
-    await page.reload();
-    await loaded(page);
-    assert.ok(bytes < 20_000, `${bytes} bytes`);
-  }));
+test('a second visit transfers no file', async () => {
+  const proxy = await startProxy();
+  try {
+    await browse(
+      async (page) => {
+        assert.deepEqual(proxy.responses.splice(0).filter((response) => !response.startsWith('200 ')), []);
+        await page.goto('about:blank');
+        await page.goto(`${proxy.origin}/docs`);
+        await loaded(page);
+        assert.deepEqual(proxy.responses, ['304 /docs', '304 /api/openapi.json']);
+      },
+      { origin: proxy.origin },
+    );
+  } finally {
+    proxy.stop();
+  }
+});
 
 test('the page works behind a proxy that serves it below another path', async () => {
-  const proxy = createServer((incoming, outgoing) => {
-    const path = incoming.url.replace(/^\/blog/, '');
-    const forwarded = httpRequest(service.url + path, { method: incoming.method, headers: incoming.headers }, (response) => {
-      outgoing.writeHead(response.statusCode, response.headers);
-      response.pipe(outgoing);
-    });
-    incoming.pipe(forwarded);
-  });
-  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const origin = `http://127.0.0.1:${proxy.address().port}`;
+  const proxy = await startProxy('/blog');
   try {
     for (const path of ['/blog/', '/blog/docs/']) {
       await browse(
@@ -166,11 +172,33 @@ test('the page works behind a proxy that serves it below another path', async ()
           const form = await openForm(page, 'get /api/posts');
           await send(page, form, '/blog/api/posts', 200);
         },
-        { origin, path },
+        { origin: proxy.origin, path },
       );
     }
   } finally {
-    proxy.closeAllConnections();
-    proxy.close();
+    proxy.stop();
   }
 });
+
+/** Starts a proxy that serves the service below a path. `responses` has the status and the path of each response. */
+async function startProxy(prefix = '') {
+  const responses = [];
+  const proxy = createServer((incoming, outgoing) => {
+    const path = incoming.url.slice(prefix.length);
+    const { method, headers } = incoming;
+    // A connection of its own, because the service may close an idle connection at any time.
+    const forwarded = httpRequest(service.url + path, { method, headers, agent: false }, (response) => {
+      responses.push(`${response.statusCode} ${path}`);
+      outgoing.writeHead(response.statusCode, response.headers);
+      response.pipe(outgoing);
+    });
+    forwarded.on('error', (error) => outgoing.destroy(error));
+    incoming.pipe(forwarded);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const stop = () => {
+    proxy.close();
+    proxy.closeAllConnections();
+  };
+  return { origin: `http://127.0.0.1:${proxy.address().port}`, responses, stop };
+}

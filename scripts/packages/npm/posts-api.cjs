@@ -2,8 +2,8 @@
 "use strict";
 // Runs the posts-api binary. It is in a package per platform, which npm installs as an optional dependency of this one.
 
-const { accessSync, constants } = require("node:fs");
-const { join } = require("node:path");
+const { accessSync, constants, existsSync } = require("node:fs");
+const { basename, join } = require("node:path");
 const { optionalDependencies, version } = require("../package.json");
 
 const platform = `${process.platform}-${process.arch}`;
@@ -26,7 +26,9 @@ function main() {
   try {
     accessSync(binary, constants.X_OK);
   } catch (error) {
-    fail(`the binary cannot be executed: ${error.message}`, reinstall());
+    // npm considers a package with a file that lacks the permission as up to date, and does not install it again.
+    const hint = error.code === "EACCES" ? `Make it executable with: chmod +x '${binary}'` : reinstall();
+    fail(`the binary cannot be executed: ${error.message}`, hint);
   }
   run(binary, process.argv.slice(2));
 }
@@ -69,9 +71,15 @@ another platform.\n${reinstall()}`,
 function reinstall() {
   const name = `${packageName}@${version}`;
   const manager = /^(pnpm|yarn|bun)\//.exec(process.env.npm_config_user_agent ?? "")?.[1];
-  let command = manager ? `${manager} add ${name}` : `npm install ${name}`;
+  let command = manager ? `${manager} add ${name}` : `npm install${isGlobal() ? " --global" : ""} ${name}`;
   if (/[\\/]_npx[\\/]/.test(__dirname)) command = `npx --package=posts-api@${version} --package=${name} posts-api`;
   return `Install it with: ${command}`;
+}
+
+// npm installs global packages in PREFIX/lib/node_modules, without a package.json in PREFIX/lib.
+function isGlobal() {
+  const parent = join(__dirname, "..", "..", "..");
+  return basename(parent) === "lib" && !existsSync(join(parent, "package.json"));
 }
 
 function run(binary, args) {

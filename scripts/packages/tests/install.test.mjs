@@ -1,7 +1,7 @@
 // Installs the packages as users do, and runs the service until its first response.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, suite, test } from 'node:test';
@@ -97,17 +97,31 @@ suite('npm', () => {
     assert.equal(repaired, `posts-api ${VERSION}\n`);
   });
 
+  /** Runs a program without its binary, which must print a command, and then runs that command. */
+  async function repairsAsPrinted(program, cwd, options) {
+    const { code, output } = await run(program, ['--version'], { cwd });
+    assert.equal(code, 1, output);
+    const [, command] = output.match(/is not installed\n[^]*Install it with: npm (.*)\n/);
+    await succeed('npm', command.split(' '), { cwd, env: options });
+    assert.equal(await succeed(program, ['--version'], { cwd }), `posts-api ${VERSION}\n`);
+  }
+
   test('npm install without optional dependencies prints a command that works', async () => {
     const cwd = await directory('project');
     await writeFile(join(cwd, 'package.json'), '{}');
     const omit = { ...env, npm_config_omit: 'optional' };
     await succeed('npm', ['install', 'posts-api'], { cwd, env: omit });
-    const program = join(cwd, 'node_modules/.bin/posts-api');
-    const { code, output } = await run(program, ['--version'], { cwd });
-    assert.equal(code, 1, output);
-    const [, command] = output.match(/Install it with: npm (.*)\n/);
-    await succeed('npm', command.split(' '), { cwd, env: omit });
-    assert.equal(await succeed(program, ['--version'], { cwd }), `posts-api ${VERSION}\n`);
+    await repairsAsPrinted(join(cwd, 'node_modules/.bin/posts-api'), cwd, omit);
+  });
+
+  test('npm install --global without the binary prints a command that works', async () => {
+    const [cwd, prefix] = [await directory('elsewhere'), await directory('prefix')];
+    const omit = { ...env, npm_config_omit: 'optional', npm_config_prefix: prefix };
+    await succeed('npm', ['install', '--global', 'posts-api'], { cwd, env: omit });
+    // npm 11 installs the optional dependencies of a global package despite `omit`.
+    await rm(join(prefix, 'lib/node_modules/posts-api/node_modules'), { recursive: true, force: true });
+    await repairsAsPrinted(join(prefix, 'bin/posts-api'), cwd, omit);
+    assert.deepEqual(await readdir(cwd), [], 'nothing is installed in the current directory');
   });
 });
 

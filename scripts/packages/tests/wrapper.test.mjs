@@ -1,6 +1,6 @@
 // The wrapper `posts-api` of the npm packages, with faked platforms and with programs in place of the binary.
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { suite, test } from 'node:test';
@@ -89,9 +89,28 @@ test('a missing package is named, with the command that installs it', async () =
   assert.match(await failure(wrapper), /the package @posts-api\/cli-linux-x64 is not installed\n/);
 });
 
-test('a binary that is not executable is reported', async () => {
-  const wrapper = await install('not-executable', { script: 'echo wrong', mode: 0o644 });
-  assert.match(await failure(wrapper), /cannot be executed: [^]*Install it with: npm install/);
+test('the command for a global installation has the option --global', async () => {
+  const command = async (name) => (await failure(await install(name))).match(/Install it with: (.*)@\d+\.\d+\.\d+\S*\n$/)[1];
+  assert.equal(await command('global/lib'), 'npm install --global @posts-api/cli-linux-x64');
+  assert.equal(await command('library'), 'npm install @posts-api/cli-linux-x64');
+  // A project in a directory of the same name.
+  await mkdir(join(SCRATCH, 'home/lib'), { recursive: true });
+  await writeFile(join(SCRATCH, 'home/lib/package.json'), '{}');
+  assert.equal(await command('home/lib'), 'npm install @posts-api/cli-linux-x64');
+});
+
+test('for a binary without execute permission, the message names a command that works', async () => {
+  const wrapper = await install('not executable', { script: 'echo started', mode: 0o644 });
+  const output = await failure(wrapper);
+  const [, command] = output.match(/cannot be executed: [^]*Make it executable with: (chmod .*)\n$/);
+  assert.equal((await run('sh', ['-c', command])).code, 0);
+  assert.equal((await run(process.execPath, [...(await fake()), wrapper])).output, 'started\n');
+});
+
+test('for a package without its binary, the message names the command that installs it', async () => {
+  const wrapper = await install('no-binary', { script: 'echo wrong' });
+  await rm(join(SCRATCH, 'no-binary/node_modules/@posts-api/cli-linux-x64/bin/posts-api'));
+  assert.match(await failure(wrapper), /cannot be executed: ENOENT[^]*Install it with: npm install/);
 });
 
 // The first replaces the process, the others start the binary as a child.

@@ -121,6 +121,17 @@ fn conflict_clauses_of_sqlite_do_not_lose_rows() {
     assert_eq!(database.query_number("SELECT count(*) AS number FROM post_version_updates"), 0);
 }
 
+/// `pg_restore --disable-triggers` ends with this statement, which undoes `ENABLE REPLICA`.
+#[test]
+fn expired_rows_can_be_deleted_after_a_restore() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    database.migrate();
+    database.execute("INSERT INTO posts (title, published) VALUES ('A', TRUE)");
+    database.execute("ALTER TABLE post_changes ENABLE TRIGGER ALL");
+    database.execute("DELETE FROM post_changes");
+    assert_eq!(database.query_number("SELECT count(*) AS number FROM post_changes"), 0);
+}
+
 /// A program that may write to `posts` needs no other privilege, and cannot use the triggers to reach other tables.
 #[test]
 fn role_with_privileges_on_posts_can_write() {

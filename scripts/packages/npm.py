@@ -57,12 +57,13 @@ def package_name(platform):
 def common(project, name, description):
     manifest = {"name": name, "version": project.version, "description": description, "license": project.license}
     if project.repository:
-        manifest |= {
-            "homepage": project.repository,
-            "repository": {"type": "git", "url": f"git+{project.repository}.git"},
-        }
+        manifest |= repository(project) | {"homepage": project.repository}
     # Scoped packages are private otherwise.
     return manifest | {"publishConfig": {"access": "public"}}
+
+
+def repository(project):
+    return {"repository": {"type": "git", "url": f"git+{project.repository}.git"}}
 
 
 def finish(manifest, readme, files, content, directory):
@@ -76,6 +77,7 @@ def finish(manifest, readme, files, content, directory):
 def pack(directory, output):
     """Runs `npm pack`, which sets fixed times and file modes. Returns the path of the package."""
     before = set(output.iterdir())
-    run("npm", "pack", "--pack-destination", output, cwd=directory, capture_output=True, text=True)
+    # The scripts of a client, such as `prepack`, need the source tree.
+    run("npm", "pack", "--ignore-scripts", "--pack-destination", output, cwd=directory, capture_output=True, text=True)
     (package,) = set(output.iterdir()) - before
     return package

@@ -25,11 +25,17 @@ class Project:
     description: str
     license: str
     repository: str | None
+    """The URL of the repository without `.git`, or None if it is unknown."""
 
     @classmethod
     def load(cls, repository):
         package = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
         return cls(package["version"], package["description"], package["license"], repository)
+
+    @property
+    def files_url(self):
+        """The URL of the root directory in the release."""
+        return f"{self.repository}/blob/v{self.version}"
 
 
 # The platform in Node.js's terms, by Rust target. Each has a job in .github/workflows/release.yml.

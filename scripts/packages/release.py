@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import archive
+import clients
 import npm
 import notices
 import wheel
@@ -24,7 +25,7 @@ def main():
             return
         os.environ["SOURCE_DATE_EPOCH"] = str(commit_time())
         output = options.output.resolve()
-        built = build_clients(output) if options.clients else build_server(project, options.binary, output)
+        built = build_clients(project, output) if options.clients else build_server(project, options.binary, output)
     except ReleaseError as error:
         sys.exit(f"scripts/release: {error}")
     except subprocess.CalledProcessError as error:
@@ -86,11 +87,13 @@ def check_version(binary, version):
         raise ReleaseError(f'{binary} reports "{reported}", but the version in Cargo.toml is {version}')
 
 
-def build_clients(output):
-    return [
-        npm.pack(ROOT / "clients/typescript", fresh(output / "npm-client")),
-        *wheel.build_client(ROOT / "clients/python", fresh(output / "pypi-client")),
-    ]
+def build_clients(project, output):
+    with tempfile.TemporaryDirectory(prefix="posts-api-release.") as directory:
+        staging = Path(directory)
+        return [
+            clients.build_typescript(project, staging / "npm", fresh(output / "npm-client")),
+            *clients.build_python(project, staging / "pypi", fresh(output / "pypi-client")),
+        ]
 
 
 def fresh(directory):

@@ -64,11 +64,6 @@ def glibc(wheel):
     return f"{match[1]}.{match[2]}" if match else None
 
 
-def build_client(directory, output):
-    hatchling(directory, output, "wheel", "sdist")
-    return sorted(output.iterdir())
-
-
 def hatchling(directory, output, *kinds, **environment):
     targets = [argument for kind in kinds for argument in ("-t", kind)]
     run(sys.executable, "-m", "hatchling", "build", *targets, "-d", output, cwd=directory, capture_output=True,

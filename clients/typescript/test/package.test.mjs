@@ -59,8 +59,6 @@ test('the npm package contains the code, the license, and the README', async (t)
 test('the manifest has the members that npm shows and needs', () => {
   assert.equal(manifest.license, 'MIT OR Apache-2.0');
   assert.equal(manifest.publishConfig.access, 'public', 'npm publishes scoped packages as private by default');
-  assert.equal(manifest.repository.directory, 'clients/typescript');
-  for (const url of [manifest.homepage, manifest.bugs]) assert(url.startsWith(manifest.repository.url.slice('git+'.length, -'.git'.length)));
   assert(manifest.keywords.length > 0);
 });
 

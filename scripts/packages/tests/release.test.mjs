@@ -68,17 +68,39 @@ test('the same binary and commit produce the same bytes', async () => {
   assert.deepEqual(results[0], results[1]);
 });
 
+/** Returns the manifest in an npm package. */
+const npmManifest = async (path) => JSON.parse((await run('tar', ['-xzOf', path, 'package/package.json'])).output);
+
+/** Returns the metadata of the only wheel in a directory, which ends with its README. */
+async function wheelMetadata(directory) {
+  const [wheel] = (await readdir(directory)).filter((name) => name.endsWith('.whl'));
+  const script = `import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1])
+print(wheel.read(next(name for name in wheel.namelist() if name.endswith('/METADATA'))).decode())`;
+  return (await run('python3', ['-c', script, join(directory, wheel)])).output;
+}
+
 test('the packages name their repository', async () => {
   const output = join(SCRATCH, 'repository');
   const env = { REPOSITORY_URL: 'https://example.com/posts-api' };
   assert.equal((await release(['--binary', await program(VERSION), '--output', output], env)).code, 0);
-  const text = await run('tar', ['-xzOf', join(output, 'npm', `posts-api-${VERSION}.tgz`), 'package/package.json']);
-  assert.equal(JSON.parse(text.output).repository.url, 'git+https://example.com/posts-api.git');
-  const [wheel] = await readdir(join(output, 'pypi'));
-  const script = `import sys, zipfile; wheel = zipfile.ZipFile(sys.argv[1])
-print(wheel.read(next(name for name in wheel.namelist() if name.endswith('/METADATA'))).decode())`;
-  const metadata = await run('python3', ['-c', script, join(output, 'pypi', wheel)]);
-  assert.match(metadata.output, /^Project-URL: Source, https:\/\/example\.com\/posts-api$/m);
+  const { repository } = await npmManifest(join(output, 'npm', `posts-api-${VERSION}.tgz`));
+  assert.equal(repository.url, 'git+https://example.com/posts-api.git');
+  const metadata = await wheelMetadata(join(output, 'pypi'));
+  assert.match(metadata, /^Project-URL: Source, https:\/\/example\.com\/posts-api$/m);
+});
+
+test('the packages of the clients name their repository', async () => {
+  const output = join(SCRATCH, 'clients-repository');
+  const url = 'https://example.com/fork';
+  const result = await release(['--clients', '--output', output], { REPOSITORY_URL: url });
+  assert.equal(result.code, 0, result.output);
+  const manifest = await npmManifest(join(output, 'npm-client', `posts-api-client-${VERSION}.tgz`));
+  assert.deepEqual(manifest.repository, { type: 'git', url: `git+${url}.git`, directory: 'clients/typescript' });
+  assert.equal(manifest.bugs, `${url}/issues`);
+  const metadata = await wheelMetadata(join(output, 'pypi-client'));
+  assert.ok(metadata.includes(`\nProject-URL: Repository, ${url}\n`), metadata);
+  assert.ok(metadata.includes(`](${url}/blob/v${VERSION}/docs/api/errors.md)`), metadata);
+  assert.doesNotMatch(metadata, /\]\(\.\.\//, 'a relative link');
 });
 
 test('without a binary, cargo builds one without the paths of the machine', async () => {
@@ -104,13 +126,16 @@ mkdir -p "$CARGO_TARGET_DIR/$2/release" && cp '${await program(VERSION)}' "$CARG
   assert.equal((await readdir(join(output, 'npm'))).length, 2);
 });
 
-test('the packages of the clients have the version of the service', async () => {
+test('the packages of the clients have the version of the service and, without its URL, no repository', async () => {
   const output = join(SCRATCH, 'clients');
   const { code, output: message } = await release(['--clients', '--output', output]);
   assert.equal(code, 0, message);
-  assert.deepEqual(await readdir(join(output, 'npm-client')), [`posts-api-client-${VERSION}.tgz`]);
+  const [npmPackage] = await readdir(join(output, 'npm-client'));
+  assert.equal(npmPackage, `posts-api-client-${VERSION}.tgz`);
+  assert.equal((await npmManifest(join(output, 'npm-client', npmPackage))).repository, undefined);
   const python = [`posts_api_client-${VERSION}-py3-none-any.whl`, `posts_api_client-${VERSION}.tar.gz`];
   assert.deepEqual((await readdir(join(output, 'pypi-client'))).sort(), python);
+  assert.doesNotMatch(await wheelMetadata(join(output, 'pypi-client')), /^Project-URL|\]\(\.\.\//m);
 });
 
 test('a binary of another version is rejected', async () => {

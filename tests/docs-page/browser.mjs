@@ -49,8 +49,9 @@ export async function openForm(page, request) {
 
 export const tokenField = (scope) => scope.getByPlaceholder('Token').first();
 
-/** Waits for the end of the animations, except of those that repeat without end. */
+/** Waits for the end of the animations that have one. */
 export const settled = (page) =>
-  page.waitForFunction(() =>
-    document.getAnimations().every(({ playState, effect }) => playState !== 'running' || effect.getComputedTiming().endTime === Infinity),
-  );
+  page.waitForFunction(() => {
+    const isRunning = ({ playState, effect }) => playState === 'running' && effect.getComputedTiming().endTime < Infinity;
+    return !document.getAnimations().some(isRunning);
+  });

@@ -18,8 +18,8 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("public, no-cache");
 /// For a URL that contains the hash of the file: another file has another URL.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// A file that does not change while the process runs. All worker threads share its forms. Each form is made at the first
-/// request for it.
+/// A file that does not change while the process runs. All worker threads share its forms. Each form is made at the
+/// first request for it.
 #[derive(Debug)]
 pub(super) struct StaticFile {
     content_type: &'static str,
@@ -116,8 +116,8 @@ impl StaticFile {
     }
 }
 
-/// The version in the URL that the client requested. `HttpRequest::uri` lacks it, because `http::middleware::query` removes
-/// all parameters from the URLs of routes with placeholders.
+/// The version in the URL that the client requested. `HttpRequest::uri` lacks it, because `http::middleware::query`
+/// removes all parameters from the URLs of routes with placeholders.
 fn requested_version(request: &HttpRequest) -> Option<&str> {
     request.match_info().get_ref().uri().query()?.strip_prefix("v=")
 }

@@ -74,10 +74,25 @@ pub fn document(
         document.paths.add_path_operation((operation.path)(), (operation.methods)(), described);
     }
     components.schemas.extend(schemas);
+    components.schemas.values_mut().for_each(describe_nullable_properties);
     if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut("Problem") {
         list_codes(problem, errors);
     }
     document
+}
+
+/// Moves the description of a nullable property from the reference, where utoipa puts it and generators ignore it, to the
+/// property.
+fn describe_nullable_properties(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for property in object.properties.values_mut() {
+        let RefOr::T(Schema::OneOf(property)) = property else { continue };
+        for item in &mut property.items {
+            if let RefOr::Ref(reference) = item {
+                property.description = Some(std::mem::take(&mut reference.description));
+            }
+        }
+    }
 }
 
 /// Lists the known codes in the property `code` of [`Problem`]. Not as an `enum`, which makes the decoders of generated

@@ -52,13 +52,15 @@ impl Entry {
 /// these rows.
 ///
 /// A deleted post whose id another post got, for example by an import, is an entry of its own: the versions of the new
-/// post start over, and a client that had not removed the old one would ignore them.
+/// post start over, and a client that had not removed the old one would ignore them. If the deleted post was a draft by
+/// then, only the lower version shows that there are two posts.
 pub(crate) fn group(rows: &[LogRow], limit: usize) -> (Vec<Entry>, usize) {
     let mut entries: Vec<Entry> = Vec::new();
     let mut by_post: HashMap<i64, usize> = HashMap::new();
     for (index, row) in rows.iter().enumerate() {
         let open = by_post.get(&row.post_id).and_then(|entry| entries.get_mut(*entry));
-        if let Some(entry) = open.filter(|entry| entry.last.change != ChangeType::Deleted) {
+        let is_same = |last: &LogRow| last.change != ChangeType::Deleted && last.version <= row.version;
+        if let Some(entry) = open.filter(|entry| is_same(&entry.last)) {
             entry.record(row);
             continue;
         }
@@ -115,5 +117,12 @@ mod tests {
         assert_eq!(brief(&group(&rows, 5).0), [(0, 1, 9), (2, 1, 1)]);
         assert_eq!(group(&rows, 5).0[1].former_slugs("b"), Vec::<String>::new());
         assert_eq!(group(&rows, 1).1, 2);
+    }
+
+    /// A deletion of a draft is not in the log.
+    #[test]
+    fn a_reused_id_does_not_hide_the_removal() {
+        let rows = rows(&[(1, Unpublished, 9, "a", None), (1, Published, 1, "b", None), (1, Updated, 2, "b", None)]);
+        assert_eq!(brief(&group(&rows, 5).0), [(0, 1, 9), (1, 1, 2)]);
     }
 }

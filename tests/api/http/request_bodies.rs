@@ -103,9 +103,12 @@ async fn many_unknown_fields_get_a_short_response(api: Api) {
 
 #[on_both]
 async fn non_object_body_is_a_type_error(api: Api) {
-    for body in ["[]", "null", "1", "\"title\"", "[{\"title\": \"x\"}]"] {
-        // One route requires a body; on the other it is optional.
-        for path in ["/api/posts", "/api/posts/1/publish"] {
+    // One route requires a body. On the other it is optional, and `null` counts as none.
+    for path in ["/api/posts", "/api/posts/1/publish"] {
+        for body in ["[]", "null", "1", "\"title\"", "[{\"title\": \"x\"}]"] {
+            if (path, body) == ("/api/posts/1/publish", "null") {
+                continue;
+            }
             let errors = api.editor().call(Method::POST, path).body(JSON, body).await.field_errors();
             assert_eq!(as_strs(&errors), [("", "type")], "{path} {body}");
         }

@@ -215,7 +215,8 @@ class AsyncPosts:
 
         Each page is requested when the iterator reaches it.
         """
-        query.setdefault("limit", 100)
+        if query.get("limit") is None:
+            query["limit"] = 100
         while True:
             page: Page[Any] = await self.list(view=view, **query)
             yield page
@@ -410,7 +411,8 @@ class AsyncLabels:
 
     async def all(self, **query: Unpack[ListTagsQuery]) -> AsyncIterator[Label]:
         """Iterates over all items, starting at `cursor` if given. `limit` is the page size, by default 100."""
-        query.setdefault("limit", 100)
+        if query.get("limit") is None:
+            query["limit"] = 100
         while True:
             page = await self.list(**query)
             for item in page.items:
@@ -441,7 +443,8 @@ class AsyncRedirects:
 
     async def all(self, **query: Unpack[ListRedirectsQuery]) -> AsyncIterator[Redirect]:
         """Iterates over all redirects, starting at `cursor` if given. `limit` is the page size, by default 100."""
-        query.setdefault("limit", 100)
+        if query.get("limit") is None:
+            query["limit"] = 100
         while True:
             page = await self.list(**query)
             for item in page.items:

@@ -101,6 +101,8 @@ class Call(Generic[T]):
     """
 
     def __init__(self, request: Request[T], options: Options, is_idempotent: bool | None = None) -> None:
+        if not {".", ".."}.isdisjoint(request.path.split("/")):
+            raise ValueError(f"{request.path} contains an invalid id, which would change the path of the URL")
         self._request = request
         self._options = options
         if is_idempotent is None:
@@ -122,6 +124,7 @@ class Call(Generic[T]):
         headers = httpx.Headers({"Accept": "application/json", **request.headers})
         if options.api_key is not None:
             headers["Authorization"] = f"Bearer {options.api_key}"
+        query = [(name, value) for name, value in request.params.items() if value is not None]
         content = None
         if request.body is not None:
             content = json.dumps(request.body, ensure_ascii=False, allow_nan=False, default=encode).encode()
@@ -129,7 +132,7 @@ class Call(Generic[T]):
         return client.build_request(
             request.method,
             options.base_url.rstrip("/") + request.path,
-            params={name: encode(value) if is_time(value) else value for name, value in request.params.items()},
+            params={name: encode(value) if is_time(value) else value for name, value in query},
             headers=merged(headers, options.headers),
             content=content,
             timeout=httpx.USE_CLIENT_DEFAULT if options.timeout is None else options.timeout,

@@ -211,7 +211,8 @@ class Posts:
 
         Each page is requested when the iterator reaches it.
         """
-        query.setdefault("limit", 100)
+        if query.get("limit") is None:
+            query["limit"] = 100
         while True:
             page: Page[Any] = self.list(view=view, **query)
             yield page
@@ -406,7 +407,8 @@ class Labels:
 
     def all(self, **query: Unpack[ListTagsQuery]) -> Iterator[Label]:
         """Iterates over all items, starting at `cursor` if given. `limit` is the page size, by default 100."""
-        query.setdefault("limit", 100)
+        if query.get("limit") is None:
+            query["limit"] = 100
         while True:
             page = self.list(**query)
             for item in page.items:
@@ -437,7 +439,8 @@ class Redirects:
 
     def all(self, **query: Unpack[ListRedirectsQuery]) -> Iterator[Redirect]:
         """Iterates over all redirects, starting at `cursor` if given. `limit` is the page size, by default 100."""
-        query.setdefault("limit", 100)
+        if query.get("limit") is None:
+            query["limit"] = 100
         while True:
             page = self.list(**query)
             for item in page.items:

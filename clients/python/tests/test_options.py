@@ -1,6 +1,7 @@
 """Tests the options of the client, and which requests it sends."""
 
 import json
+from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
@@ -144,3 +145,21 @@ def test_closing_closes_the_connections_of_the_client(scripted: ScriptedServer) 
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
         client.posts.list()
+
+
+def test_parameters_that_are_none_are_not_sent(connect: Connect, scripted: ScriptedServer) -> None:
+    scripted.responses = [success(PAGE)]
+    client = connect(scripted.url)
+    client.posts.list(cursor=None, q=None, tag=None, limit=None, published=None, published_after=None)
+    assert scripted.requests[0].path == "/api/posts?view=full"
+    assert len(list(client.posts.all(limit=None, cursor=None))) == 1
+    assert dict(parse_qsl(scripted.requests[1].path.split("?")[1])) == {"view": "full", "limit": "100"}
+
+
+@pytest.mark.parametrize("id", [".", ".."])
+def test_id_does_not_change_the_path(connect: Connect, scripted: ScriptedServer, id: Any) -> None:
+    client = connect(scripted.url, "a-key")
+    for call in (client.posts.get, client.posts.delete, client.posts.publish, client.keys.revoke):
+        with pytest.raises(ValueError, match="invalid id"):
+            call(id)
+    assert scripted.requests == []

@@ -59,6 +59,7 @@ def synchronous(client: PostsClient, view: Literal["full", "summary"], metadata:
     assert_type(client.posts.publish(1, at=datetime.datetime.now(datetime.UTC)), Post)
     assert_type(client.posts.unpublish(1, if_match=post.etag), Post)
 
+    client.posts.list(cursor=client.posts.list().next_cursor, q=None, limit=None)
     page = client.posts.list(sort="-published_at", published=False, slug=["a"], published_after="2026-01-01T00:00:00Z")
     assert_type(page, Page[Post])
     assert_type(page.total, int | None)

@@ -5,13 +5,13 @@ from ...types import Request
 
 
 class ListChangesQuery(TypedDict, total=False):
-    """The query parameters of `list_changes`."""
+    """The query parameters of `list_changes`. Those that are None are not sent."""
 
-    limit: int
+    limit: int | None
     """The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and
     at 8 MiB of content, without an API key at 1 MiB."""
 
-    cursor: str
+    cursor: str | None
     """`cursor` of the previous page, or `now` for the end of the feed. Without a cursor, the feed begins
     with all published posts."""
 

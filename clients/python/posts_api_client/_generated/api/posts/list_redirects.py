@@ -5,13 +5,13 @@ from ...types import Request
 
 
 class ListRedirectsQuery(TypedDict, total=False):
-    """The query parameters of `list_redirects`."""
+    """The query parameters of `list_redirects`. Those that are None are not sent."""
 
-    limit: int
+    limit: int | None
     """The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of
     content, without an API key at 1 MiB."""
 
-    cursor: str
+    cursor: str | None
     """`next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count`
     may differ from the request that returned it."""
 

@@ -6,21 +6,21 @@ from ...types import Request
 
 
 class ListTagsQuery(TypedDict, total=False):
-    """The query parameters of `list_tags`."""
+    """The query parameters of `list_tags`. Those that are None are not sent."""
 
-    limit: int
+    limit: int | None
     """The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of
     content, without an API key at 1 MiB."""
 
-    cursor: str
+    cursor: str | None
     """`next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count`
     may differ from the request that returned it."""
 
-    sort: ListTagsSort
+    sort: ListTagsSort | None
     """The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name
     that most published posts have. If omitted, the order is `name`."""
 
-    q: str
+    q: str | None
     """Returns only names that begin with this text, without regard to ASCII case."""
 
 

@@ -37,6 +37,8 @@ export class Api {
    */
   send<T>(method: string, path: string, options: CallOptions, call: Call = {}): Promise<ApiResponse<T>> {
     const { signal, fetchOptions } = options;
+    // Types allow only numbers as ids, but JavaScript callers may pass a parameter of their own URL.
+    if (/\/\.{1,2}(\/|$)/.test(path)) throw new TypeError(`${path} contains an invalid id, which would change the path of the URL`);
     return this.#transport.send<T>({
       method,
       url: this.#baseUrl + path + queryString(call.query),
@@ -63,8 +65,10 @@ export class Api {
 
 /** The error of `Headers` for an invalid value would contain the key. */
 function checkApiKey(apiKey: string | undefined): string | undefined {
-  if (apiKey && !/^[\x21-\x7e]+$/.test(apiKey)) {
-    throw new TypeError('apiKey must contain only printable ASCII characters and no spaces or line breaks');
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new TypeError(
+      'apiKey must be printable ASCII characters without spaces or line breaks, and not empty; omit it to read published posts',
+    );
   }
   return apiKey;
 }

@@ -20,7 +20,7 @@ export class Keys {
   }
 
   /**
-   * Creates an API key. The client retries this call only after a 429 response.
+   * Creates an API key. The client retries this call only after a 408 or 429 response.
    *
    * @returns The new key. Store its `key` now: the service cannot return it again.
    * @throws PostsApiError `validation_failed` (422), or `forbidden` (403) if the client's key is not an admin key.
@@ -37,6 +37,6 @@ export class Keys {
    * client's key is not an admin key.
    */
   async revoke(id: number, options: CallOptions = {}): Promise<void> {
-    await this.#api.send<undefined>('DELETE', `/api/keys/${id}`, options);
+    await this.#api.send<undefined>('DELETE', `/api/keys/${encodeURIComponent(id)}`, options);
   }
 }

@@ -368,13 +368,13 @@ describe('client', { concurrency: 4 }, () => {
   });
 
   test('rejects an API key that a header cannot contain, without printing it', () => {
-    for (const apiKey of ['secret\n', 'my secret', 'sécret', ' secret']) {
+    for (const apiKey of ['', 'secret\n', 'my secret', 'sécret', ' secret']) {
       assert.throws(
         () => createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey }),
         (error) => error instanceof TypeError && /apiKey must/.test(error.message) && !/s.cret/.test(error.stack.split('\n')[0]),
       );
     }
-    createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey: '' });
+    createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey: undefined });
   });
 
   test('returns null if nothing has changed', async (t) => {
@@ -412,6 +412,20 @@ describe('client', { concurrency: 4 }, () => {
     assert.equal((await failure(unauthorized.posts.list())).code, 'key_invalid');
     assert.equal((await failure(reader.posts.list({ limit: 1000 }))).code, 'invalid_parameter');
     assert.equal((await failure(reader.posts.list({ cursor: 'x' }))).code, 'invalid_cursor');
+  });
+
+  test('does not let an id change the path', async () => {
+    const sent = [];
+    const fetch = async (url) => (sent.push(new URL(url).pathname), new Response(null, { status: 204 }));
+    const { posts, keys } = createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey: 'a-key', fetch });
+    for (const id of ['.', '..']) {
+      for (const call of [posts.get(id), posts.find(id), posts.delete(id), posts.publish(id), keys.revoke(id)]) {
+        await assert.rejects(call, /TypeError: .* contains an invalid id/);
+      }
+    }
+    await keys.revoke('../posts/1');
+    await posts.delete('../keys/1');
+    assert.deepEqual(sent, ['/api/keys/..%2Fposts%2F1', '/api/posts/..%2Fkeys%2F1']);
   });
 
   test('does not let a slug change the path', async (t) => {

@@ -84,7 +84,8 @@ def check_version(binary, version):
     except (OSError, subprocess.CalledProcessError) as error:
         raise ReleaseError(f"failed to run {binary} --version: {error}") from error
     if reported != f"posts-api {version}":
-        raise ReleaseError(f'{binary} reports "{reported}", but the version in Cargo.toml is {version}')
+        first_line = reported.partition("\n")[0]
+        raise ReleaseError(f'{binary} reports "{first_line}", but the version in Cargo.toml is {version}')
 
 
 def build_clients(project, output):

@@ -143,6 +143,13 @@ test('a binary of another version is rejected', async () => {
   assert.match(output, /reports "posts-api 9\.9\.9", but the version in Cargo\.toml is /);
 });
 
+test('only the first line of what another program reports is printed', async () => {
+  const other = join(SCRATCH, 'other-program');
+  await writeFile(other, '#!/bin/sh\necho "first line"; echo "second line"\n', { mode: 0o755 });
+  const message = await rejected(['--binary', other, '--output', join(SCRATCH, 'other-program-output')]);
+  assert.match(message, /other-program reports "first line", but the version/);
+});
+
 test('a file that is not a program of this platform is rejected', async () => {
   const message = await rejected(['--binary', join(ROOT, 'Cargo.toml'), '--output', join(SCRATCH, 'no-program')]);
   assert.match(message, /failed to run .*Cargo\.toml --version/);

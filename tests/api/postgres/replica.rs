@@ -57,9 +57,9 @@ impl Pair {
     /// primary.
     fn change_unnoticed(&self, id: i64, title: &str) {
         self.database.execute(&format!(
-            "DO $$ BEGIN ALTER TABLE posts DISABLE TRIGGER posts_count_update;
+            "DO $$ BEGIN ALTER TABLE posts DISABLE TRIGGER posts_log_update;
              UPDATE posts SET title = '{title}' WHERE id = {id};
-             ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_count_update; END $$"
+             ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_log_update; END $$"
         ));
     }
 }

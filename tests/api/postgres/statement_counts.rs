@@ -11,7 +11,15 @@ use crate::support::{Api, Engine, TestDatabase};
 
 /// Whether a background task or the pool sends this statement.
 fn is_background(statement: &str) -> bool {
-    let tasks = ["posts_changes", "pg_current_", "\"scheduled_for\" <=", "\"created_at\" <=", "SET statement_timeout"];
+    let tasks = [
+        "posts_changes",
+        "post_changes",
+        "pg_current_",
+        "pg_locks",
+        "\"scheduled_for\" <=",
+        "\"created_at\" <=",
+        "SET statement_timeout",
+    ];
     statement == "SELECT 1" || tasks.iter().any(|text| statement.contains(text))
 }
 

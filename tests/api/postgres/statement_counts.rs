@@ -12,12 +12,7 @@ use crate::support::{Api, Engine, TestDatabase};
 /// Whether a background task or the pool sends this statement.
 fn is_background(statement: &str) -> bool {
     let tasks = [
-        "posts_changes",
-        "post_changes",
-        "pg_current_",
-        "pg_locks",
-        "\"scheduled_for\" <=",
-        "\"created_at\" <=",
+        "posts_changes", "post_changes", "pg_current_", "pg_locks", "\"scheduled_for\" <=", "\"created_at\" <=",
         "SET statement_timeout",
     ];
     statement == "SELECT 1" || tasks.iter().any(|text| statement.contains(text))

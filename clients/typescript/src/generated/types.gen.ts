@@ -117,6 +117,9 @@ export type ChangeItem = {
      * When the post was changed.
      */
     at: string;
+    /**
+     * The post as it is now. Null if the change removed it from the public posts.
+     */
     post: PostListItem | null;
 };
 

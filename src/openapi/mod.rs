@@ -145,7 +145,8 @@ fn add_responses(
             headers::complete(response, is_rate_limited);
         }
     }
-    if has_parameter(&described.parameters, "If-None-Match") && (operation.methods)().contains(&HttpMethod::Get) {
+    if has_parameter(described.parameters.as_ref(), "If-None-Match") && (operation.methods)().contains(&HttpMethod::Get)
+    {
         responses.insert("304".to_owned(), responses::not_modified(&mut components.responses));
     }
     let mut by_status: BTreeMap<u16, Vec<&'static ErrorCode>> = BTreeMap::new();
@@ -161,13 +162,13 @@ fn add_responses(
     }
 }
 
-fn has_parameter(parameters: &Option<Vec<RefOr<Parameter>>>, name: &str) -> bool {
-    let mut parameters = parameters.iter().flatten();
+fn has_parameter(parameters: Option<&Vec<RefOr<Parameter>>>, name: &str) -> bool {
+    let mut parameters = parameters.into_iter().flatten();
     parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
-/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. A body may be
-/// omitted, but the service rejects `null`, which generated clients would send.
+/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. Clients should omit the
+/// body instead, although the service accepts `null` there.
 fn remove_null(content: &mut RefOr<Content>) {
     if let RefOr::T(content) = content
         && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema
@@ -187,7 +188,7 @@ const BODY_CODES: [&ErrorCode; 5] = [
 
 /// The errors that the operation declares, and those that are derived from its access, method, parameters, and body.
 fn codes(operation: &Operation, described: &OpenApiOperation) -> Vec<&'static ErrorCode> {
-    let has_parameter = |name| has_parameter(&described.parameters, name);
+    let has_parameter = |name| has_parameter(described.parameters.as_ref(), name);
     let mut codes = operation.codes.to_vec();
     match operation.access {
         Access::Unchecked => {}

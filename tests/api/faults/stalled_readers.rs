@@ -268,7 +268,8 @@ async fn pipelined_requests_do_not_occupy_memory(database: TestDatabase) {
     }
     let (_, peak) = server.memory();
     report_figures(&format!("memory before and at the peak: {before}, {peak}"));
-    assert!(peak < before + 48 * MIB, "{before}, {peak}");
+    // The clients try to send 120 MiB and more.
+    assert!(peak < before + 96 * MIB, "{before}, {peak}");
 }
 
 #[on_both]

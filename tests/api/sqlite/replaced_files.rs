@@ -55,7 +55,7 @@ async fn service_fails_closed_when_its_files_change() {
         ("rm data/posts.db*", "was removed"),
         ("mv data/new.db data/posts.db", "posts.db was replaced by another file"),
         ("cp data/posts.db data/copy.db && mv data/copy.db data/posts.db", "posts.db was replaced by another file"),
-        ("mv data/posts.db-wal data/wal && cp data/wal data/posts.db-wal", "posts.db-wal was replaced"),
+        ("cp data/posts.db-wal data/wal && mv data/wal data/posts.db-wal", "posts.db-wal was replaced"),
         ("mv data moved", "posts.db was removed"),
     ] {
         let service = Service::start("sqlite://data/posts.db").await;

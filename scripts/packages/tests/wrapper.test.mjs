@@ -71,7 +71,7 @@ test('a system with musl is named, although its platform is supported', async ()
   assert.match(output, /no binary for linux-x64 with musl, only with glibc\n[^]*docker run/);
 });
 
-test('a system with an older glibc than the binary needs is told which', async () => {
+test('a system with an older glibc than the binary needs is named in the message', async () => {
   const wrapper = await install('old-glibc', { script: 'echo started', glibc: '2.34' });
   const output = await failure(wrapper, { glibc: '2.9' });
   assert.match(output, /needs glibc 2\.34 or newer, but this system has glibc 2\.9\n[^]*docker run/);

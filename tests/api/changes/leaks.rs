@@ -1,4 +1,4 @@
-//! Nothing of a draft appears in the feed or in the log, whoever asks.
+//! Nothing of a draft appears in the feed or in the log, with or without a key.
 
 use serde_json::json;
 
@@ -75,7 +75,7 @@ async fn drafts_do_not_appear(api: Api) {
     }
 }
 
-/// Whoever follows learns nothing from cursors either: drafts move no position.
+/// Cursors reveal nothing either: drafts move no position.
 #[on_both]
 async fn drafts_move_no_cursor(api: Api) {
     api.create(json!({"title": "Public", "published": true})).await;

@@ -16,7 +16,7 @@ impl Database {
         let is_up = match tokio::time::timeout(STATUS_TIMEOUT, self.ping()).await {
             Ok(Ok(())) => true,
             // All connections are in use, either by slow queries or because the database hangs. The poller has a
-            // connection of its own, so its polls tell the two cases apart.
+            // connection of its own, so its polls distinguish the two cases.
             Ok(Err(Error::Busy(_))) | Err(_) => self.revision().is_some(),
             Ok(Err(_)) => false,
         };

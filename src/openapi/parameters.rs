@@ -22,7 +22,7 @@ pub(super) fn share(operation: &mut Operation, components: &mut BTreeMap<String,
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(own) = parameter else { continue };
         let Some((_, name)) = SHARED.iter().find(|(shared, _)| *shared == own.name) else { continue };
-        // An optional path parameter does not exist, so this tells the slug in a path from the filter.
+        // An optional path parameter does not exist, so this distinguishes the slug in a path from the filter.
         let is_filter = own.name == "slug" && own.required != utoipa::openapi::Required::True;
         if is_filter {
             continue;

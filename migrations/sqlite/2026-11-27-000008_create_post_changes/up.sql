@@ -30,7 +30,7 @@ END;
 -- The posts whose version posts_set_version is raising. Empty outside of that trigger.
 --
 -- Its UPDATE fires posts_log_update too, and SQLite does not define whether before or after the outer UPDATE does. The log
--- must have one row for both, and only the outer one knows the earlier slug and state. Their values do not tell them apart.
+-- must have one row for both, and only the outer one knows the earlier slug and state. Their values can be equal.
 -- With recursive_triggers, the UPDATE would also fire posts_set_version again.
 CREATE TABLE post_version_updates (
     post_id INTEGER PRIMARY KEY

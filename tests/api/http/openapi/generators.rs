@@ -60,7 +60,7 @@ fn problem_code_lists_the_known_codes() {
     assert_eq!(code["x-extensible-enum"], json!(known));
 }
 
-/// Client generators skip `x-internal` operations, or can be told to.
+/// Client generators skip `x-internal` operations, or have an option to.
 #[test]
 fn pages_and_health_checks_are_internal() {
     let document = document();

@@ -24,7 +24,7 @@ use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
 use crate::http::transport::connections::Connections;
-use crate::http::transport::listen::{blocking_threads, clients_per_worker};
+use crate::http::transport::listen::{blocking_threads, clients_per_worker, max_streams};
 use crate::http::transport::listeners::Listeners;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::http::transport::timeout_stream::http_service;
@@ -35,6 +35,7 @@ use crate::ops::docs::{Document, ErrorCatalog};
 use crate::ops::health::Readiness;
 use crate::ops::metrics::MetricSources;
 use crate::ops::{admin, cleanup, shutdown};
+use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler;
 use crate::routes;
 
@@ -48,6 +49,7 @@ pub struct Service {
     pub admin_address: Option<SocketAddr>,
     pub readiness: Readiness,
     pub cache: Cache,
+    pub streams: Streams,
     /// The statistics of the scheduler.
     pub schedule: Arc<scheduler::SchedulerStats>,
     pub handle: ServerHandle,
@@ -65,9 +67,10 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     actix_web::rt::spawn(cleanup::run(database.clone()));
     let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
     let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());
+    let streams = event_streams(config, &database, budget.clone());
     let proxies = TrustedProxies(config.trusted_proxies.clone());
     let connections = Connections::new(Some(budget), config.connections_per_ip, proxies);
-    let sources = metric_sources(config, &database, &cache, &schedule, connections.clone());
+    let sources = metric_sources(config, &database, &cache, &streams, &schedule, connections.clone());
     let app_data = AppData::new(config, database, readiness.clone(), &sources)?;
     let address = listeners.api.local_addr()?;
     let admin = listeners.admin.map(|listener| start_admin(listener, sources)).transpose()?;
@@ -82,7 +85,7 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
         }
         result
     });
-    Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
+    Ok(Service { server, address, admin_address, readiness, cache, streams, schedule, handle })
 }
 
 /// Starts the API server on a listener.
@@ -94,14 +97,20 @@ fn start_api(
     connections: Connections,
 ) -> std::io::Result<Server> {
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
-    let pools = 1 + u32::from(config.endpoints.replica.is_some());
+    let connections_to_database = database_connections(config);
     // Readiness must change before connections are refused, so `ops::shutdown` handles the signals.
     let server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .worker_max_blocking_threads(blocking_threads(config.pool.size * pools))
-        .max_concurrent_connections(clients_per_worker(config.pool.size * pools));
+        .worker_max_blocking_threads(blocking_threads(connections_to_database))
+        .max_concurrent_connections(clients_per_worker(connections_to_database));
     let stopping = server.graceful_shutdown_signal();
+    let (streams, stops) = (app_data.streams.clone(), stopping.clone());
+    actix_web::rt::spawn(async move {
+        stops.notified().await;
+        // The server waits for all responses to end, and these have no end of their own.
+        streams.stop();
+    });
     let service_factory = move || {
         let readiness = readiness.clone();
         let app = App::new()
@@ -123,11 +132,29 @@ fn start_api(
     Ok(server.listen("http", listener, service_factory)?.run())
 }
 
+/// The maximum number of connections to the database.
+fn database_connections(config: &Config) -> u32 {
+    config.pool.size * (1 + u32::from(config.endpoints.replica.is_some()))
+}
+
+fn event_streams(config: &Config, database: &Database, budget: MemoryBudget) -> Streams {
+    let limit = max_streams(config.max_streams, clients_per_worker(database_connections(config)));
+    if limit < config.max_streams {
+        tracing::warn!(
+            max_streams = config.max_streams,
+            limit,
+            "MAX_STREAMS exceeds half of the connections that the limit on open files permits; raise that limit"
+        );
+    }
+    Streams::new(database.clone(), budget, limit)
+}
+
 /// Collects the modules whose metrics the admin server exports.
 fn metric_sources(
     config: &Config,
     database: &Database,
     cache: &Cache,
+    streams: &Streams,
     schedule: &Arc<scheduler::SchedulerStats>,
     connections: Connections,
 ) -> MetricSources {
@@ -138,6 +165,7 @@ fn metric_sources(
             DatabaseUrl::Postgres(_) => "postgresql",
         },
         cache: cache.clone(),
+        streams: streams.clone(),
         connections,
         requests: web::Data::new(RequestMetrics::new(routes::templates(), routes::error_codes())),
         limits: web::Data::new(RateLimiter::new(config.rate_limit)),
@@ -173,6 +201,7 @@ const SHUTDOWN_TIMEOUT: u64 = 30;
 #[derive(Clone)]
 struct AppData {
     cache: web::Data<Cache>,
+    streams: web::Data<Streams>,
     budget: web::Data<MemoryBudget>,
     database: web::Data<Database>,
     environment_key: web::Data<EnvironmentKey>,
@@ -201,6 +230,7 @@ impl AppData {
         let is_counting = config.admin_port.is_some() || config.otlp_endpoint.is_some();
         Ok(Self {
             cache: web::Data::new(sources.cache.clone()),
+            streams: web::Data::new(sources.streams.clone()),
             budget: web::Data::new(sources.cache.budget().clone()),
             existence: web::Data::new(ExistenceCheck::new(database.clone())),
             database: web::Data::new(database),
@@ -220,6 +250,7 @@ impl AppData {
     fn register(&self, app: &mut web::ServiceConfig) {
         let Self {
             cache,
+            streams,
             budget,
             database,
             environment_key,
@@ -235,6 +266,7 @@ impl AppData {
             proxies,
         } = self.clone();
         app.app_data(cache)
+            .app_data(streams)
             .app_data(budget)
             .app_data(database)
             .app_data(environment_key)

@@ -117,6 +117,11 @@ settings! {
             "an integer number of connections, or 0 for no limit";
             "Connections from this machine and from `TRUSTED_PROXIES` are not limited. An IPv6 client is its /64 \
              network";
+        max_streams MAX_STREAMS = "MAX_STREAMS", "N", default "1000":
+            "Event streams that this instance serves at the same time";
+            "an integer number of streams, or 0 to serve none";
+            "Further requests to `/api/changes/stream` get 503. A stream occupies a connection, and all streams together \
+             at most half of those that the limit on open files permits";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";

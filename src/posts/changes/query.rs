@@ -1,6 +1,6 @@
 //! The types of the change feed. They do not depend on SQL or HTTP.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::db::Timestamp;
 use crate::posts::list::query::View;
@@ -55,16 +55,18 @@ pub struct LogRowId {
 }
 
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeType {
-    #[serde(rename = "post.published")]
     Published,
-    #[serde(rename = "post.updated")]
     Updated,
-    #[serde(rename = "post.unpublished")]
     Unpublished,
-    #[serde(rename = "post.deleted")]
     Deleted,
+}
+
+impl Serialize for ChangeType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl ChangeType {
@@ -76,6 +78,16 @@ impl ChangeType {
             3 => Some(Self::Unpublished),
             4 => Some(Self::Deleted),
             _ => None,
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "post.published",
+            Self::Updated => "post.updated",
+            Self::Unpublished => "post.unpublished",
+            Self::Deleted => "post.deleted",
         }
     }
 

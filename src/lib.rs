@@ -12,6 +12,7 @@
 //!
 //! [`config`] is the only module that reads the environment. [`openapi`] generates the API document from the same
 //! routes. [`ops`] serves operators. [`transfer`] imports and exports posts.
+//! [`webhooks`] sends requests when public posts change.
 
 pub mod config;
 pub mod db;
@@ -33,3 +34,4 @@ pub mod server;
 pub mod telemetry;
 pub mod transfer;
 pub mod validation;
+pub mod webhooks;

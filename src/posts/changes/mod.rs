@@ -9,6 +9,7 @@ mod entries;
 pub mod handlers;
 pub mod page;
 pub mod params;
+pub(crate) mod position;
 pub mod query;
 pub mod store;
 

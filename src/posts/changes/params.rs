@@ -2,7 +2,7 @@
 
 use crate::http::ApiError;
 use crate::http::extract::query::{enum_param, query_params};
-use crate::posts::changes::query::{FeedPosition, FeedQuery, FeedStart};
+use crate::posts::changes::query::{FeedPosition, FeedQuery, FeedStart, LogRowId};
 use crate::posts::list::query::View;
 use crate::resource::paging::{LimitParam, ListId};
 
@@ -39,11 +39,11 @@ impl FeedRequest {
     /// A parameter is unknown, repeated, or invalid, or the cursor is damaged or belongs to a list.
     pub fn parse(query_string: &str) -> Result<Self, ApiError> {
         let params = ChangeParams::parse(query_string)?;
-        let list = ListId::of(&"changes")?;
+        let list = list()?;
         let start = match params.cursor.as_deref() {
             None => FeedStart::Posts,
             Some("now") => FeedStart::Now,
-            Some(cursor) => FeedStart::After(list.position(cursor)?),
+            Some(cursor) => FeedStart::After(position_of(cursor)?),
         };
         let LimitParam(limit) = params.limit.unwrap_or(LimitParam(100));
         let FeedViewParam(view) = params.view.unwrap_or_default();
@@ -55,4 +55,25 @@ impl FeedRequest {
     pub fn cursor(&self, position: &FeedPosition) -> String {
         self.list.cursor(position)
     }
+}
+
+/// Identifies the feed in its cursors.
+fn list() -> Result<ListId, ApiError> {
+    ListId::of(&"changes")
+}
+
+/// The cursor of the changes after this row.
+///
+/// # Errors
+/// None in practice.
+pub(crate) fn cursor_after(row: LogRowId) -> Result<String, ApiError> {
+    Ok(list()?.cursor(&FeedPosition { row, walked_id: None }))
+}
+
+/// The position that a cursor of the feed names.
+///
+/// # Errors
+/// The cursor is damaged, or belongs to a list.
+pub(crate) fn position_of(cursor: &str) -> Result<FeedPosition, ApiError> {
+    list()?.position(cursor)
 }

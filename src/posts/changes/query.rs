@@ -55,7 +55,7 @@ pub struct LogRowId {
 }
 
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChangeType {
     #[serde(rename = "post.published")]
     Published,
@@ -68,6 +68,8 @@ pub enum ChangeType {
 }
 
 impl ChangeType {
+    pub(crate) const ALL: [Self; 4] = [Self::Published, Self::Updated, Self::Unpublished, Self::Deleted];
+
     /// `None` for the first row of a log, which is no change.
     pub(crate) fn of_kind(kind: i16) -> Option<Self> {
         match kind {

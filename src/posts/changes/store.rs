@@ -229,7 +229,7 @@ fn rows_from(conn: &mut Connection, seq: i64, settled: i64) -> QueryResult<Vec<(
 }
 
 /// The newest row that is settled.
-fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<LogRowId>> {
+pub(crate) fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<LogRowId>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq <= ")
         .bind(BindValue::Integer(settled), " ORDER BY seq DESC LIMIT 1");
     let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
@@ -237,7 +237,7 @@ fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<LogRowId>> 
 }
 
 /// Whether the log has this row.
-fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool> {
+pub(crate) fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool> {
     let sql = FixedSql::<Timestamptz>::new("SELECT at FROM post_changes WHERE seq = ");
     let found: Vec<Timestamp> = on!(conn, conn => sql.bind(BindValue::Integer(row.seq), "").uncached().load(conn))?;
     Ok(found == [row.at])

@@ -2,6 +2,7 @@
 //! is only one TLS library to keep up to date.
 
 use std::fmt;
+use std::io;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
@@ -56,13 +57,13 @@ impl<In: Transport> Connector<In> for OpenSslConnector {
     }
 }
 
-/// Keeps only the reason, because the stream in the error does not implement `Display`.
+/// The error of the connection below, such as a timeout, or else the reason of OpenSSL.
 fn handshake_error<S>(error: HandshakeError<S>) -> Error {
-    let reason = match error {
-        HandshakeError::SetupFailure(error) => error.to_string(),
-        HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.error().to_string(),
+    let error = match error {
+        HandshakeError::SetupFailure(error) => return io::Error::other(error.to_string()).into(),
+        HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.into_error(),
     };
-    Error::Io(std::io::Error::other(reason))
+    error.into_io_error().unwrap_or_else(|error| io::Error::other(error.to_string())).into()
 }
 
 /// A TLS connection.

@@ -1,7 +1,8 @@
 //! [`Sender`]: the HTTP client of webhooks.
 
-use std::fmt;
+use std::io::Read;
 use std::time::{Duration, Instant, SystemTime};
+use std::{fmt, io};
 
 use ureq::Agent;
 use ureq::http::header::{ACCEPT, CONNECTION, CONTENT_TYPE};
@@ -14,7 +15,7 @@ use crate::tls::OpenSslConnector;
 use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector};
 use crate::webhooks::send::networks::Networks;
 use crate::webhooks::send::resolver::CheckedResolver;
-use crate::webhooks::send::target::check_syntax;
+use crate::webhooks::send::target::check_literal;
 use crate::webhooks::send::{response, signature};
 
 /// The limit for a whole request: name resolution, connection, TLS, and the head of the response.
@@ -54,7 +55,7 @@ impl fmt::Debug for OutgoingRequest {
 pub struct AttemptResult {
     /// `None` if there was no response.
     pub status: Option<u16>,
-    /// Why it failed, in a few words. `None` if the status is 2xx.
+    /// Why there was no response, in a few words. `None` if there was one.
     pub error: Option<&'static str>,
     pub duration: Duration,
     /// How long the receiver asks to wait, at most 1 hour.
@@ -64,7 +65,7 @@ pub struct AttemptResult {
 impl AttemptResult {
     #[must_use]
     pub fn is_success(&self) -> bool {
-        self.error.is_none()
+        self.status.is_some_and(|status| (200..300).contains(&status))
     }
 }
 
@@ -119,18 +120,18 @@ impl Sender {
     #[must_use]
     pub fn send(&self, request: OutgoingRequest) -> AttemptResult {
         let start = Instant::now();
-        let result = match self.prepare(request) {
-            Ok(request) => self.run(request),
-            Err(error) => (None, Some(error), None),
-        };
-        let (status, error, retry_after) = result;
-        AttemptResult { status, error, duration: start.elapsed(), retry_after }
+        let result = self.prepare(request).and_then(|request| self.run(request));
+        let duration = start.elapsed();
+        match result {
+            Ok((status, retry_after)) => AttemptResult { status: Some(status), error: None, duration, retry_after },
+            Err(error) => AttemptResult { status: None, error: Some(error), duration, retry_after: None },
+        }
     }
 
     /// # Errors
     /// The request cannot be sent. The error is the reason.
     fn prepare(&self, request: OutgoingRequest) -> Result<Request<Vec<u8>>, &'static str> {
-        let target = check_syntax(&request.url, &self.networks).map_err(|_| "URL not allowed")?;
+        let target = check_literal(&request.url, &self.networks).map_err(|_| "URL not allowed")?;
         let timestamp = request.timestamp.as_microseconds().div_euclid(1_000_000);
         let signature = signature::sign(&request.secrets, &request.event_id, timestamp, &request.body)
             .ok_or("the secret is invalid")?;
@@ -152,19 +153,15 @@ impl Sender {
         Ok(prepared)
     }
 
-    fn run(&self, request: Request<Vec<u8>>) -> (Option<u16>, Option<&'static str>, Option<Duration>) {
-        match self.agent.run(request) {
-            Ok(mut received) => {
-                // The status alone decides. An error in the body changes nothing.
-                let _ = std::io::copy(
-                    &mut std::io::Read::take(received.body_mut().as_reader(), BODY_BYTES),
-                    &mut std::io::sink(),
-                );
-                let retry_after = response::retry_after(received.headers(), SystemTime::now());
-                (Some(received.status().as_u16()), response::failure(received.status()), retry_after)
-            }
-            Err(error) => (None, Some(response::describe(&error)), None),
-        }
+    /// The status of the response, and how long the receiver asks to wait.
+    ///
+    /// # Errors
+    /// There was no response. The error is the reason.
+    fn run(&self, request: Request<Vec<u8>>) -> Result<(u16, Option<Duration>), &'static str> {
+        let mut received = self.agent.run(request).map_err(|error| response::describe(&error))?;
+        // The status alone decides. An error in the body changes nothing.
+        let _ = io::copy(&mut received.body_mut().as_reader().take(BODY_BYTES), &mut io::sink());
+        Ok((received.status().as_u16(), response::retry_after(received.headers(), SystemTime::now())))
     }
 }
 

@@ -1,12 +1,11 @@
-//! What a response, or an error of the client, means for a delivery.
+//! Reads `Retry-After`, and describes the errors of the client.
 
-use std::error::Error as _;
 use std::io;
 use std::time::{Duration, SystemTime};
 
 use ureq::Error;
 use ureq::http::header::RETRY_AFTER;
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::HeaderMap;
 
 use crate::webhooks::send::limits::ResponseTooLarge;
 use crate::webhooks::send::resolver::AddressNotAllowed;
@@ -24,15 +23,6 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default()
     };
     Some(delay.min(MAX_RETRY_AFTER))
-}
-
-/// Why a status is a failure. `None` for success.
-pub(super) fn failure(status: StatusCode) -> Option<&'static str> {
-    match status.as_u16() {
-        200..=299 => None,
-        300..=399 => Some("redirects are not followed"),
-        _ => Some("status is not 2xx"),
-    }
 }
 
 /// Why there was no response. Contains neither the URL nor anything that the receiver has sent.
@@ -64,7 +54,6 @@ fn describe_io(error: &io::Error) -> &'static str {
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe => "connection closed without a response",
-        _ if error.source().is_some() || error.to_string().contains("certificate") => "TLS handshake failed",
         _ => describe_text(&error.to_string()),
     }
 }
@@ -74,7 +63,9 @@ fn describe_text(text: &str) -> &'static str {
     let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if mentions(&["lookup address", "Name or service", "name resolution", "nodename"]) {
         "host not found"
-    } else if mentions(&["certificate", "SSL", "ssl"]) {
+    } else if mentions(&["certificate"]) {
+        "certificate not trusted"
+    } else if mentions(&["SSL", "ssl"]) {
         "TLS handshake failed"
     } else {
         "connection failed"
@@ -107,12 +98,5 @@ mod tests {
             assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{value}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
-    }
-
-    #[test]
-    fn only_2xx_is_success() {
-        for (status, is_success) in [(200, true), (204, true), (299, true), (300, false), (302, false), (404, false)] {
-            assert_eq!(failure(StatusCode::from_u16(status).unwrap()).is_none(), is_success, "{status}");
-        }
     }
 }

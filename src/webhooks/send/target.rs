@@ -53,7 +53,7 @@ impl std::fmt::Debug for Target {
 /// # Errors
 /// No request can be sent to the URL.
 pub fn check(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
-    let target = check_syntax(url, networks)?;
+    let target = check_literal(url, networks)?;
     match (resolver::resolve(&target.0, networks), target.0.scheme()) {
         (Resolution::Allowed, _) | (Resolution::Unknown, "https") => Ok(target),
         (Resolution::Refused | Resolution::Unknown, "http") => Err(UrlProblem::PlainHttp),
@@ -61,34 +61,45 @@ pub fn check(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
     }
 }
 
-/// Checks everything that does not need the network. The parser has normalized a host such as `0x7f.1` or `2130706433` to
-/// the IPv4 address that it means.
-pub(crate) fn check_syntax(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
+/// Checks what needs neither settings nor the network. The parser normalizes a host such as `0x7f.1` or `2130706433` to the
+/// IPv4 address that it means.
+///
+/// # Errors
+/// The text is not a URL that requests can be sent to.
+pub fn parse(url: &str) -> Result<Target, UrlProblem> {
     let url = Some(url).filter(|url| url.len() <= MAX_URL_LENGTH).and_then(|url| Url::parse(url).ok());
     let url = url.ok_or(UrlProblem::Syntax)?;
-    let is_http = match url.scheme() {
-        "https" => false,
-        "http" => true,
-        _ => return Err(UrlProblem::Scheme),
-    };
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(UrlProblem::Scheme);
+    }
+    if url.host().is_none() {
+        return Err(UrlProblem::Syntax);
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlProblem::UserInfo);
     }
     if url.fragment().is_some() {
         return Err(UrlProblem::Fragment);
     }
+    Ok(Target(url))
+}
+
+/// Checks everything that does not need the network.
+pub(super) fn check_literal(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
+    let target = parse(url)?;
+    let is_http = target.0.scheme() == "http";
     if is_http && networks.is_empty() {
         return Err(UrlProblem::PlainHttp);
     }
-    let address: Option<IpAddr> = match url.host().ok_or(UrlProblem::Syntax)? {
-        Host::Domain(_) => None,
-        Host::Ipv4(address) => Some(address.into()),
-        Host::Ipv6(address) => Some(address.into()),
+    let address: Option<IpAddr> = match target.0.host() {
+        Some(Host::Domain(_)) | None => None,
+        Some(Host::Ipv4(address)) => Some(address.into()),
+        Some(Host::Ipv6(address)) => Some(address.into()),
     };
     match address {
         Some(address) if is_http && !networks.lists(address) => Err(UrlProblem::PlainHttp),
         Some(address) if !networks.allows(address) => Err(UrlProblem::Address),
-        _ => Ok(Target(url)),
+        _ => Ok(target),
     }
 }
 
@@ -165,7 +176,7 @@ mod tests {
 
     #[test]
     fn logs_contain_scheme_and_host_only() {
-        let target = check_syntax("https://8.8.8.8:8443/secret?token=hush", &Networks::default()).unwrap();
+        let target = check_literal("https://8.8.8.8:8443/secret?token=hush", &Networks::default()).unwrap();
         assert_eq!(format!("{target:?}"), r#"Target("https://8.8.8.8")"#);
         assert_eq!(origin_of("https://user:hush@example.org/secret"), "https://example.org");
         assert_eq!(origin_of("hush"), "invalid URL");

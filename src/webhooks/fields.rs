@@ -7,8 +7,6 @@ use crate::posts::json_column::JsonText;
 use crate::validation::{FieldError, Invalid, pointer_token};
 use crate::webhooks::credential::Credential;
 
-/// The maximum length of a URL, in bytes.
-pub(crate) const MAX_URL: usize = 2048;
 pub(crate) const MAX_HEADERS: usize = 10;
 /// The maximum length of the value of a header, and of its name, in bytes.
 pub(crate) const MAX_HEADER_VALUE: usize = 1024;

@@ -14,7 +14,8 @@ use crate::webhooks::credential::Credential;
 use crate::webhooks::fields::HeaderPatch;
 use crate::webhooks::mode::WebhookMode;
 use crate::webhooks::model::WebhookConfig;
-use crate::webhooks::send::target;
+use crate::webhooks::send::target::{MAX_URL_LENGTH, UrlProblem};
+use crate::webhooks::send::{Networks, target};
 use crate::webhooks::{fields, schemas};
 
 const DEFAULT_QUIET: i32 = 10;
@@ -130,7 +131,7 @@ impl CreateWebhook {
     pub fn into_config(self) -> Result<WebhookConfig, Vec<FieldError>> {
         let max_wait = self.max_wait.or(self.quiet.map(|quiet| quiet.max(DEFAULT_MAX_WAIT)));
         let mut config = WebhookConfig {
-            name: target::host(self.url.reveal()),
+            name: default_name(&self.url),
             url: self.url.clone(),
             mode: WebhookMode::Each,
             events: JsonText::of(&ChangeType::ALL),
@@ -155,7 +156,7 @@ impl UpdateWebhook {
             config.url = url.clone();
         }
         if let Some(name) = &self.name {
-            config.name = name.clone().unwrap_or_else(|| target::host(config.url.reveal()));
+            config.name = name.clone().unwrap_or_else(|| default_name(&config.url));
         }
         set(&mut config.mode, self.mode);
         set(&mut config.events, self.events.clone());
@@ -197,15 +198,32 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
+/// Parses a URL. Whether its addresses are allowed is checked later: this depends on the settings and on DNS.
 fn url(text: String) -> Result<Credential, Invalid> {
     if text.is_empty() {
         return Err(Invalid::new("empty", "must not be empty"));
     }
-    if text.len() > fields::MAX_URL {
-        return Err(Invalid::new("too_long", format!("must be at most {} bytes", fields::MAX_URL)));
+    if text.len() > MAX_URL_LENGTH {
+        return Err(Invalid::new("too_long", format!("must be at most {MAX_URL_LENGTH} bytes")));
     }
-    target::parse(&text).map_err(|problem| problem.invalid())?;
-    Ok(Credential::new(text))
+    match target::check_syntax(&text, &Networks::default()) {
+        Ok(target) => Ok(Credential::new(target.url().as_str().to_owned())),
+        Err(UrlProblem::PlainHttp | UrlProblem::Address) => Ok(Credential::new(text)),
+        Err(problem) => Err(invalid_url(problem)),
+    }
+}
+
+/// The error of a URL that no request can be sent to.
+pub fn invalid_url(problem: UrlProblem) -> Invalid {
+    let code = if problem == UrlProblem::Syntax { "format" } else { "not_allowed" };
+    Invalid { code, detail: problem.to_string().into() }
+}
+
+/// The name of a webhook without one: the host of its URL.
+fn default_name(url: &Credential) -> String {
+    const MAX: usize = 100;
+    let url = url::Url::parse(url.reveal()).ok();
+    url.as_ref().and_then(url::Url::host_str).unwrap_or_default().chars().take(MAX).collect()
 }
 
 fn in_range(seconds: i64, max: i64) -> Result<i32, Invalid> {

@@ -170,7 +170,7 @@ impl Webhook {
 #[derive(Debug, Clone, Serialize, ToSchema, Queryable, Selectable)]
 #[diesel(table_name = webhook_attempts)]
 #[schema(example = json!({
-    "event_id": "eyJs", "type": "posts.changed", "at": "2026-01-31T12:00:00.000000Z", "duration_ms": 182, "status": 500,
+    "event_id": "eyJs", "type": "posts.changed", "at": "2026-01-31T12:00:00.000000Z", "duration_ms": 182, "status": 204,
     "error": null, "attempt": 1,
 }))]
 pub struct WebhookAttempt {
@@ -188,10 +188,10 @@ pub struct WebhookAttempt {
     #[schema(example = 182, minimum = 0)]
     pub duration_ms: i32,
     /// The status of the response. Null if there was none.
-    #[schema(required, minimum = 100, maximum = 999)]
+    #[schema(required, example = 204, minimum = 100, maximum = 999)]
     pub status: Option<i16>,
-    /// Why there was no response. Null if there was one.
-    #[schema(required, example = "connection refused")]
+    /// Why the attempt failed. Null if the status is 2xx.
+    #[schema(required)]
     pub error: Option<String>,
     /// The number of the attempt: 1 for the first one.
     #[schema(example = 1, minimum = 1)]

@@ -79,3 +79,11 @@ fn body_object(description: String) -> Object {
         .examples([json!({"event_type": "posts-changed"})])
         .build()
 }
+
+/// The webhook in the examples, with its secret.
+pub(crate) fn created_example() -> Value {
+    let mut example = example();
+    example["last_success_at"] = Value::Null;
+    example["secret"] = json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=");
+    example
+}

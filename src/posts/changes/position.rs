@@ -12,7 +12,7 @@ use crate::posts::errors::changes_not_ready;
 use crate::schema::post_changes;
 
 /// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed too.
-const MAX_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Where a reader of the log begins.

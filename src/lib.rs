@@ -32,6 +32,7 @@ pub mod routing;
 mod schema;
 pub mod server;
 pub mod telemetry;
+pub mod tls;
 pub mod transfer;
 pub mod validation;
 pub mod webhooks;

@@ -7,6 +7,7 @@
 pub(crate) mod bulk;
 mod entries;
 pub mod handlers;
+pub(crate) mod outbox;
 pub mod page;
 pub mod params;
 pub(crate) mod position;

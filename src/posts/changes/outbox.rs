@@ -11,7 +11,7 @@ use crate::posts::model::PostSummary;
 use crate::schema::posts;
 
 /// The number of rows that one call reads.
-pub(crate) const PAGE: usize = 1000;
+pub(crate) const PAGE: usize = 100;
 
 /// What decides whether and when a row is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) fn marks_from(conn: &mut Connection, seq: i64, settled: i64) -> Query
         "SELECT seq, at, kind, bulk FROM post_changes WHERE seq >= ",
     )
     .bind(BindValue::Integer(seq), " AND seq <= ")
-    .bind(BindValue::Integer(settled), " ORDER BY seq LIMIT 1000");
+    .bind(BindValue::Integer(settled), " ORDER BY seq LIMIT 100");
     let rows: Vec<(i64, Timestamp, i16, bool)> = on!(conn, conn => sql.uncached().load(conn))?;
     let mark = |(seq, at, kind, bulk): (i64, Timestamp, i16, bool)| LogMark {
         id: LogRowId { seq, at },

@@ -81,6 +81,16 @@ impl ChangeType {
         }
     }
 
+    /// The value of the column `kind`.
+    pub(crate) fn kind(self) -> i16 {
+        match self {
+            Self::Published => 1,
+            Self::Updated => 2,
+            Self::Unpublished => 3,
+            Self::Deleted => 4,
+        }
+    }
+
     /// Whether the post was public after the change.
     pub(crate) fn is_public(self) -> bool {
         matches!(self, Self::Published | Self::Updated)

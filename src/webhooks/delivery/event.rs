@@ -2,12 +2,10 @@
 
 use diesel::QueryResult;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::db::{Connection, Timestamp};
-use crate::posts::changes::outbox::{change_at, count_changes, public_summary};
-use crate::posts::changes::params::cursor_of;
-use crate::posts::changes::position::rows_at;
+use crate::posts::changes::outbox::{change_at, count_changes, marks_from, public_summary};
+use crate::posts::changes::params::cursor_after;
 use crate::posts::changes::query::{ChangeType, LogRowId};
 use crate::posts::model::PostSummary;
 use crate::webhooks::delivery::model::Delivery;
@@ -60,33 +58,37 @@ pub(crate) fn of_change(conn: &mut Connection, seq: i64) -> QueryResult<Option<O
     let event_type = name(change.change);
     let data = ChangeData { id: change.post_id, slug, former_slug, version, post };
     let body = body(&event_type, change.id.at, data)?;
-    Ok(Some(OutgoingEvent { end: seq, id: cursor_of(change.id), event_type, body }))
+    Ok(Some(OutgoingEvent { end: seq, id: cursor(change.id)?, event_type, body }))
 }
 
-/// The event of the burst up to `end`. `None` if the log does not contain its last row any more.
-pub(crate) fn of_burst(conn: &mut Connection, delivery: &Delivery, end: i64) -> QueryResult<Option<OutgoingEvent>> {
-    let Some(last) = rows_at(conn, &[end])?.into_iter().next() else { return Ok(None) };
-    let id = cursor_of(last);
+/// The event of the burst up to `end`. If retention has deleted that row, the burst extends to the oldest one after it.
+pub(crate) fn of_burst(
+    conn: &mut Connection,
+    delivery: &Delivery,
+    end: i64,
+    settled: i64,
+) -> QueryResult<Option<OutgoingEvent>> {
+    let Some(last) = marks_from(conn, end, settled.max(end))?.into_iter().next().map(|row| row.id) else {
+        return Ok(None);
+    };
+    let (id, end) = (cursor(last)?, last.seq);
     let body = match &delivery.config.body {
-        Some(body) => serde_json::from_str::<Box<RawValue>>(body.as_str()).map(|body| body.get().as_bytes().to_vec()),
+        Some(body) => body.as_str().as_bytes().to_vec(),
         None => {
             let count = count_changes(conn, delivery.position, end, &delivery.filter().types)?;
-            return Ok(Some(burst(id.clone(), last, body(BURST, last.at, BurstData { count, cursor: id })?)));
+            body(BURST, last.at, BurstData { count, cursor: id.clone() })?
         }
     };
-    Ok(Some(burst(id, last, body.map_err(invalid)?)))
+    Ok(Some(OutgoingEvent { end, id, event_type: BURST.to_owned(), body }))
 }
 
-fn burst(id: String, last: LogRowId, body: Vec<u8>) -> OutgoingEvent {
-    OutgoingEvent { end: last.seq, id, event_type: BURST.to_owned(), body }
+fn cursor(row: LogRowId) -> QueryResult<String> {
+    cursor_after(row).map_err(|error| diesel::result::Error::DeserializationError(error.to_string().into()))
 }
 
 fn body(event_type: &str, timestamp: Timestamp, data: impl Serialize) -> QueryResult<Vec<u8>> {
-    serde_json::to_vec(&Payload { r#type: event_type, timestamp, data }).map_err(invalid)
-}
-
-fn invalid(error: serde_json::Error) -> diesel::result::Error {
-    diesel::result::Error::DeserializationError(error.into())
+    serde_json::to_vec(&Payload { r#type: event_type, timestamp, data })
+        .map_err(|error| diesel::result::Error::SerializationError(error.into()))
 }
 
 /// The name of the type, as in the feed.

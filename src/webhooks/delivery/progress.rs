@@ -13,7 +13,7 @@ use crate::posts::changes::query::LogRowId;
 use crate::webhooks::delivery::model::{Delivery, EventFilter};
 
 /// The number of pages of the log that one look reads for a webhook.
-const MAX_PAGES: usize = 4;
+const MAX_PAGES: usize = 10;
 /// When the position is moved over rows that are not delivered: after so many rows, or after this time. Otherwise, a webhook
 /// without matching changes would be written at each change.
 const MAX_SKIPPED: usize = 1000;
@@ -33,6 +33,8 @@ pub(crate) struct Progress {
     /// The first and the last row to deliver.
     first: Option<LogRowId>,
     last: Option<LogRowId>,
+    /// The number of examined rows to deliver.
+    accepted: usize,
     /// Whether there may be rows that have not been examined.
     has_more: bool,
     /// Whether retention has deleted rows that were not delivered.
@@ -60,6 +62,7 @@ impl Progress {
             oldest: None,
             first: None,
             last: None,
+            accepted: 0,
             has_more: true,
             has_lost_rows: false,
         }
@@ -81,7 +84,7 @@ impl Progress {
             let is_first = self.examined == 0 && self.scanned == self.position;
             let from = if is_first { self.position } else { self.scanned.saturating_add(1) };
             let rows = marks_from(conn, from, settled)?;
-            if is_first {
+            if is_first && self.oldest.is_none() {
                 self.has_lost_rows = rows.first().is_some_and(|row| {
                     // The first row of a log is no change: nothing was before it.
                     row.id.seq > self.position.saturating_add(1) && row.change.is_some()
@@ -104,6 +107,7 @@ impl Progress {
             if self.filter.accepts(row) {
                 self.first.get_or_insert(row.id);
                 self.last = Some(row.id);
+                self.accepted += 1;
             }
         }
     }
@@ -113,8 +117,14 @@ impl Progress {
         self.has_more && (is_burst || self.first.is_none())
     }
 
-    pub(crate) fn has_lost_rows(&self) -> bool {
-        self.has_lost_rows
+    /// Whether further rows may have to be delivered after the first one.
+    pub(crate) fn has_another(&self) -> bool {
+        self.accepted > 1 || self.has_more
+    }
+
+    /// Whether retention has deleted rows that were not delivered. True once.
+    pub(crate) fn take_lost_rows(&mut self) -> bool {
+        std::mem::take(&mut self.has_lost_rows)
     }
 
     /// What to do with the webhook.

@@ -60,6 +60,7 @@ impl Api {
             connections_per_ip: 512,
             rate_limit: None,
             trusted_proxies: Vec::new(),
+            webhook_networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
             shutdown_grace: Duration::ZERO,
             log: String::new(),
             log_format: LogFormat::Pretty,

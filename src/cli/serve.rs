@@ -12,7 +12,7 @@ use posts_api::routing::Role;
 use posts_api::{keys, server};
 
 use crate::cli::Result;
-use crate::cli::secret::{SecretError, store_and_print};
+use crate::cli::secret::{Printed, SecretError, store_and_print};
 
 /// Serves the API until a signal stops it.
 pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
@@ -88,7 +88,7 @@ fn create_first_key(conn: &mut Connection, address: SocketAddr) -> Result<()> {
     let hash = SecretKey::hash(secret.reveal());
     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
     let store = |conn: &mut Connection| keys::store::create_first(conn, &key, &hash, Timestamp::now());
-    match store_and_print(conn, store, &welcome_text(secret.reveal(), address)) {
+    match store_and_print(conn, store, &welcome_text(secret.reveal(), address), Printed::Key) {
         Err(SecretError::Print(error)) => {
             tracing::error!(
                 %error,

@@ -17,13 +17,13 @@ const DIGITS: usize = 16;
 
 /// The entity tag of a webhook.
 #[must_use]
-pub fn of(webhook: &Webhook) -> EntityTag {
+pub(super) fn of(webhook: &Webhook) -> EntityTag {
     EntityTag::new_strong(settings(webhook) + &hash(webhook))
 }
 
 /// Whether the change may be applied to this webhook.
 #[must_use]
-pub fn allow(preconditions: &Preconditions, webhook: &Webhook) -> bool {
+pub(super) fn allow(preconditions: &Preconditions, webhook: &Webhook) -> bool {
     let set = |set: &TagSet| match set {
         TagSet::Any => TagSet::Any,
         TagSet::Tags(tags) => TagSet::Tags(tags.iter().filter_map(|tag| first_half(tag)).collect()),

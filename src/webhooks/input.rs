@@ -1,6 +1,5 @@
 //! Request bodies: their schemas, and how they are parsed and validated.
 
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::db::{InvalidTimestamp, Timestamp};
@@ -14,8 +13,8 @@ use crate::webhooks::credential::Credential;
 use crate::webhooks::fields::HeaderPatch;
 use crate::webhooks::mode::WebhookMode;
 use crate::webhooks::model::WebhookConfig;
+use crate::webhooks::send::target;
 use crate::webhooks::send::target::{MAX_URL_LENGTH, UrlProblem};
-use crate::webhooks::send::{Networks, target};
 use crate::webhooks::{fields, schemas};
 
 const DEFAULT_QUIET: i32 = 10;
@@ -206,11 +205,8 @@ fn url(text: String) -> Result<Credential, Invalid> {
     if text.len() > MAX_URL_LENGTH {
         return Err(Invalid::new("too_long", format!("must be at most {MAX_URL_LENGTH} bytes")));
     }
-    match target::check_syntax(&text, &Networks::default()) {
-        Ok(target) => Ok(Credential::new(target.url().as_str().to_owned())),
-        Err(UrlProblem::PlainHttp | UrlProblem::Address) => Ok(Credential::new(text)),
-        Err(problem) => Err(invalid_url(problem)),
-    }
+    let target = target::parse(&text).map_err(invalid_url)?;
+    Ok(Credential::new(target.url().as_str().to_owned()))
 }
 
 /// The error of a URL that no request can be sent to.

@@ -13,6 +13,7 @@ pub mod input;
 pub mod mode;
 pub mod model;
 mod network;
+pub mod offline;
 pub mod responses;
 mod schemas;
 pub mod send;

@@ -67,10 +67,10 @@ fn present(conn: &mut Connection, rows: Vec<WebhookRow>) -> QueryResult<Vec<Webh
 
 #[derive(Insertable)]
 #[diesel(table_name = webhooks)]
-struct NewWebhook<'a> {
+struct NewWebhook {
     #[diesel(embed)]
-    config: &'a WebhookConfig,
-    secret: &'a Credential,
+    config: WebhookConfig,
+    secret: Credential,
     position: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -97,7 +97,7 @@ pub fn create(
     if count.first().is_none_or(|count| *count >= MAX_WEBHOOKS) {
         return Ok(Err(TooManyWebhooks));
     }
-    let row = NewWebhook { config, secret, position, created_at: now, updated_at: now };
+    let row = NewWebhook { config: config.clone(), secret: secret.clone(), position, created_at: now, updated_at: now };
     let row: WebhookRow = on!(conn, conn => diesel::insert_into(webhooks::table)
         .values(&row)
         .returning(WebhookRow::as_returning())

@@ -17,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Where a reader of the log begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogStart {
+pub enum LogStart {
     /// After the changes that are committed by now.
     Now,
     /// After the row of a cursor.
@@ -28,7 +28,7 @@ pub(crate) enum LogStart {
 
 /// The log does not contain all changes from there on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Expired;
+pub struct Expired;
 
 /// Up to where the log is complete, at best including all changes that are committed by now.
 ///

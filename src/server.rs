@@ -37,6 +37,8 @@ use crate::ops::metrics::MetricSources;
 use crate::ops::{admin, cleanup, shutdown};
 use crate::posts::scheduler;
 use crate::routes;
+use crate::webhooks::delivery::Deliveries;
+use crate::webhooks::send::{Networks, Sender};
 
 /// A running server.
 pub struct Service {
@@ -50,6 +52,8 @@ pub struct Service {
     pub cache: Cache,
     /// The statistics of the scheduler.
     pub schedule: Arc<scheduler::SchedulerStats>,
+    /// The worker that sends webhooks.
+    pub deliveries: Deliveries,
     pub handle: ServerHandle,
 }
 
@@ -63,26 +67,33 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     let schedule = Arc::new(scheduler::SchedulerStats::default());
     actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
+    let sender = Sender::new(Networks::new(&config.webhook_networks)).map_err(std::io::Error::other)?;
+    let deliveries = Deliveries::start(database.clone(), sender.clone());
     let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
     let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());
     let proxies = TrustedProxies(config.trusted_proxies.clone());
     let connections = Connections::new(Some(budget), config.connections_per_ip, proxies);
-    let sources = metric_sources(config, &database, &cache, &schedule, connections.clone());
-    let app_data = AppData::new(config, database, readiness.clone(), &sources)?;
+    let sources = metric_sources(config, &database, &cache, &schedule, &deliveries, connections.clone());
+    let app_data = AppData::new(config, database, readiness.clone(), sender, &sources)?;
     let address = listeners.api.local_addr()?;
     let admin = listeners.admin.map(|listener| start_admin(listener, sources)).transpose()?;
     let server = start_api(config, listeners.api, app_data, readiness.clone(), connections)?;
     let handle = server.handle();
     let (admin, admin_address) = admin.unzip();
+    let (stopped_deliveries, stopped_readiness) = (deliveries.clone(), readiness.clone());
     let server = Box::pin(async move {
         let result = server.await;
+        stopped_deliveries.stop();
+        if stopped_readiness.is_stopping() {
+            stopped_deliveries.finished().await;
+        }
         // Metrics remain available until the last request has ended.
         if let Some(admin) = admin {
             admin.stop(false).await;
         }
         result
     });
-    Ok(Service { server, address, admin_address, readiness, cache, schedule, handle })
+    Ok(Service { server, address, admin_address, readiness, cache, schedule, deliveries, handle })
 }
 
 /// Starts the API server on a listener.
@@ -129,6 +140,7 @@ fn metric_sources(
     database: &Database,
     cache: &Cache,
     schedule: &Arc<scheduler::SchedulerStats>,
+    deliveries: &Deliveries,
     connections: Connections,
 ) -> MetricSources {
     MetricSources {
@@ -143,6 +155,7 @@ fn metric_sources(
         limits: web::Data::new(RateLimiter::new(config.rate_limit)),
         replays: web::Data::default(),
         schedule: Arc::clone(schedule),
+        deliveries: deliveries.clone(),
         started: SystemTime::now(),
     }
 }
@@ -187,6 +200,8 @@ struct AppData {
     request_metrics: Option<web::Data<RequestMetrics>>,
     replays: web::Data<ReplayCounter>,
     proxies: web::Data<TrustedProxies>,
+    sender: web::Data<Sender>,
+    deliveries: web::Data<Deliveries>,
 }
 
 impl AppData {
@@ -194,6 +209,7 @@ impl AppData {
         config: &Config,
         database: Database,
         readiness: Readiness,
+        sender: Sender,
         sources: &MetricSources,
     ) -> std::io::Result<Self> {
         let admin_key = config.admin_api_key.as_ref().map(|key| SecretKey::hash(key.reveal()));
@@ -214,6 +230,8 @@ impl AppData {
             request_metrics: is_counting.then(|| sources.requests.clone()),
             replays: sources.replays.clone(),
             proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
+            sender: web::Data::new(sender),
+            deliveries: web::Data::new(sources.deliveries.clone()),
         })
     }
 
@@ -233,6 +251,8 @@ impl AppData {
             request_metrics,
             replays,
             proxies,
+            sender,
+            deliveries,
         } = self.clone();
         app.app_data(cache)
             .app_data(budget)
@@ -246,7 +266,9 @@ impl AppData {
             .app_data(readiness)
             .app_data(limits)
             .app_data(replays)
-            .app_data(proxies);
+            .app_data(proxies)
+            .app_data(sender)
+            .app_data(deliveries);
         if let Some(request_metrics) = request_metrics {
             app.app_data(request_metrics);
         }

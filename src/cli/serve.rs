@@ -52,7 +52,7 @@ fn prepare_schema(conn: &mut Connection, config: &Config, no_migrate: bool) -> R
 async fn run_server(config: &Config, listeners: Listeners, mut conn: Connection) -> Result<()> {
     let database = Database::new(&config.database, &config.endpoints, config.pool)?;
     let service = server::serve(config, listeners, database)?;
-    let shutdown = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
+    let shutdown = shutdown::on_signal(service.handle, service.readiness, service.deliveries, config.shutdown_grace)?;
     actix_web::rt::spawn(shutdown);
     if config.admin_api_key.is_none() {
         create_first_key(&mut conn, service.address)?;

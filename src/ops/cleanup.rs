@@ -5,12 +5,13 @@ use std::time::Duration;
 use crate::db::{Database, Error, Timestamp};
 use crate::http::idempotency_store;
 use crate::posts::changes::store as change_store;
+use crate::webhooks::delivery::store as delivery_store;
 
 /// The time between two cleanups.
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Deletes the expired responses to requests with `Idempotency-Key`, and the expired changes of the log. Runs until the
-/// process ends.
+/// Deletes the expired responses to requests with `Idempotency-Key`, the expired changes of the log, and the expired attempts
+/// of webhooks. Runs until the process ends.
 pub async fn run(database: Database) {
     loop {
         if let Err(error) = delete_responses(&database).await {
@@ -18,6 +19,9 @@ pub async fn run(database: Database) {
         }
         if let Err(error) = delete_changes(&database).await {
             tracing::warn!(%error, "failed to delete expired changes; will retry");
+        }
+        if let Err(error) = delete_attempts(&database).await {
+            tracing::warn!(%error, "failed to delete expired attempts of webhooks; will retry");
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -39,6 +43,15 @@ async fn delete_changes(database: &Database) -> Result<(), Error> {
     while let Some(rows) = database.read(move |conn| change_store::expired(conn, from, Timestamp::now())).await? {
         from = rows.end;
         database.write(move |conn| change_store::remove_expired(conn, &rows)).await?;
+    }
+    Ok(())
+}
+
+/// The same for the attempts of webhooks. There are few, because their number is limited as well.
+async fn delete_attempts(database: &Database) -> Result<(), Error> {
+    let now = Timestamp::now();
+    if database.read(move |conn| delivery_store::has_expired_attempts(conn, now)).await? {
+        database.write(move |conn| delivery_store::remove_expired_attempts(conn, now)).await?;
     }
     Ok(())
 }

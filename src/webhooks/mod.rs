@@ -4,6 +4,7 @@
 
 pub mod changes;
 pub mod credential;
+pub mod delivery;
 pub mod errors;
 mod etag;
 pub mod fields;

@@ -20,4 +20,4 @@ mod task;
 mod worker;
 
 pub use stats::DeliveryStats;
-pub use worker::{Deliveries, Worker};
+pub use worker::Deliveries;

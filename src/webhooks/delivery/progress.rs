@@ -90,7 +90,7 @@ impl Progress {
                     row.id.seq > self.position.saturating_add(1) && row.change.is_some()
                 });
             }
-            self.examine(rows.iter().filter(|row| row.id.seq > self.position));
+            self.examine(&rows);
             if rows.len() < PAGE {
                 self.has_more = false;
                 break;
@@ -99,8 +99,11 @@ impl Progress {
         Ok(())
     }
 
-    fn examine<'a>(&mut self, rows: impl Iterator<Item = &'a LogMark>) {
+    fn examine(&mut self, rows: &[LogMark]) {
         for row in rows {
+            if row.id.seq <= self.scanned {
+                continue;
+            }
             self.scanned = row.id.seq;
             self.examined += 1;
             self.oldest.get_or_insert(row.id.at);

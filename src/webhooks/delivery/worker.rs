@@ -1,4 +1,4 @@
-//! [`Worker`]: the task that finds out which webhooks are due, and starts their deliveries. Every instance runs one.
+//! [`Deliveries`] starts and stops the worker: the task that finds out which webhooks are due, and starts their deliveries.
 //!
 //! 1. It looks at the webhooks after a change of the log, when a request becomes due, when a client has changed a webhook,
 //!    and every 10 seconds. The last one finds the changes that commands and other instances have made.
@@ -31,7 +31,10 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Controls the worker of an instance. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Deliveries(Arc<Signals>);
+pub struct Deliveries {
+    signals: Arc<Signals>,
+    stats: Arc<DeliveryStats>,
+}
 
 #[derive(Debug)]
 struct Signals {
@@ -41,25 +44,37 @@ struct Signals {
 }
 
 impl Deliveries {
+    /// Starts the worker. Call it within an actix runtime.
+    #[must_use]
+    pub fn start(database: Database, sender: Sender) -> Self {
+        let (worker, deliveries) = Worker::new(database, sender);
+        actix_web::rt::spawn(worker.run());
+        deliveries
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> &DeliveryStats {
+        &self.stats
+    }
+
     /// Makes the worker look at the webhooks now. Call it after a change of a webhook.
     pub fn wake(&self) {
-        self.0.wake.notify_one();
+        self.signals.wake.notify_one();
     }
 
     /// Starts no further request. Requests in progress end within 16 seconds.
     pub fn stop(&self) {
-        self.0.stopping.send_replace(true);
+        self.signals.stopping.send_replace(true);
     }
 
     /// Waits until the requests in progress have ended and their leases are released, after [`Deliveries::stop`].
     pub async fn finished(&self) {
         // An error means that the worker is gone.
-        let _ = self.0.finished.subscribe().wait_for(|is_finished| *is_finished).await;
+        let _ = self.signals.finished.subscribe().wait_for(|is_finished| *is_finished).await;
     }
 }
 
-/// The worker of an instance.
-pub struct Worker {
+struct Worker {
     context: DeliveryContext,
     signals: Arc<Signals>,
     /// What was last known about the log, and up to where.
@@ -84,14 +99,14 @@ enum Start {
 }
 
 impl Worker {
-    #[must_use]
-    pub fn new(database: Database, sender: Sender, stats: Arc<DeliveryStats>) -> (Self, Deliveries) {
+    fn new(database: Database, sender: Sender) -> (Self, Deliveries) {
+        let stats = Arc::new(DeliveryStats::default());
         let signals = Arc::new(Signals {
             wake: Notify::new(),
             stopping: watch::Sender::new(false),
             finished: watch::Sender::new(false),
         });
-        let context = DeliveryContext { database, sender, stats, stopping: signals.stopping.subscribe() };
+        let context = DeliveryContext { database, sender, stats: Arc::clone(&stats), stopping: signals.stopping.subscribe() };
         let worker = Self {
             context,
             signals: Arc::clone(&signals),
@@ -100,11 +115,11 @@ impl Worker {
             running: HashSet::new(),
             has_enabled: false,
         };
-        (worker, Deliveries(signals))
+        (worker, Deliveries { signals, stats })
     }
 
-    /// Runs until [`Deliveries::stop`], and then until the deliveries have ended. Call it within an actix runtime.
-    pub async fn run(mut self) {
+    /// Runs until [`Deliveries::stop`], and then until the deliveries have ended.
+    async fn run(mut self) {
         let mut changes = self.context.database.watch_changes();
         let mut stopping = self.signals.stopping.subscribe();
         let mut running = FuturesUnordered::new();

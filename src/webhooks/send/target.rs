@@ -85,7 +85,7 @@ pub fn parse(url: &str) -> Result<Target, UrlProblem> {
 }
 
 /// Checks everything that does not need the network.
-pub(super) fn check_literal(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
+pub(crate) fn check_literal(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
     let target = parse(url)?;
     let is_http = target.0.scheme() == "http";
     if is_http && networks.is_empty() {

@@ -184,7 +184,7 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let listeners = Listeners::bind(&config).unwrap();
                 let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
-                let Service { server, address, admin_address, readiness, cache, schedule, handle } =
+                let Service { server, address, admin_address, readiness, cache, schedule, deliveries: _, handle } =
                     server::serve(&config, listeners, connections.clone()).unwrap();
                 let addresses = (address, admin_address);
                 started.send((addresses, readiness, schedule, cache, connections, handle)).unwrap();

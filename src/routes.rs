@@ -19,8 +19,7 @@ use crate::routing::Operation;
 use crate::{keys, openapi, ops, posts, webhooks};
 
 /// The routes of each module. If several paths match a request, the first one is used.
-const ROUTES: [&[Operation]; 5] =
-    [posts::ROUTES, posts::changes::ROUTES, webhooks::ROUTES, keys::ROUTES, ops::ROUTES];
+const ROUTES: [&[Operation]; 5] = [posts::ROUTES, posts::changes::ROUTES, webhooks::ROUTES, keys::ROUTES, ops::ROUTES];
 
 /// The errors that each module declares.
 const ERRORS: [&[&ErrorCode]; 4] =

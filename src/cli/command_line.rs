@@ -89,8 +89,7 @@ pub(crate) enum Command {
 /// The settings that affect every command that opens the database.
 const COMMAND_SETTINGS: &[&str] = &["database_url", "database_direct_url", "log", "log_format"];
 /// Those that affect `webhooks` too.
-const WEBHOOK_SETTINGS: &[&str] =
-    &["database_url", "database_direct_url", "log", "log_format", "webhook_networks"];
+const WEBHOOK_SETTINGS: &[&str] = &["database_url", "database_direct_url", "log", "log_format", "webhook_networks"];
 
 /// Which settings a command shows.
 #[derive(Clone, Copy)]

@@ -89,7 +89,7 @@ fn create_first_key(conn: &mut Connection, address: SocketAddr) -> Result<()> {
     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
     let store = |conn: &mut Connection| keys::store::create_first(conn, &key, &hash, Timestamp::now());
     match store_and_print(conn, store, &welcome_text(secret.reveal(), address), Printed::Key) {
-        Err(SecretError::Print(error)) => {
+        Err(SecretError::Print(_, error)) => {
             tracing::error!(
                 %error,
                 "created no admin key, because it could not be printed; set ADMIN_API_KEY, run \

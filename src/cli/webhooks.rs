@@ -168,7 +168,8 @@ fn describe(errors: &[FieldError]) -> String {
 }
 
 fn set_enabled(config: &Config, id: i64, enabled: bool) -> Result<()> {
-    let (none, patch) = (Preconditions::default(), UpdateWebhook { enabled: Some(enabled), ..UpdateWebhook::default() });
+    let (none, patch) =
+        (Preconditions::default(), UpdateWebhook { enabled: Some(enabled), ..UpdateWebhook::default() });
     let updated = open_existing(config)?
         .transaction(|conn| store::update(conn, id, &none, &patch, Timestamp::now()))?
         .map_err(|errors| describe(&errors))?;
@@ -178,8 +179,7 @@ fn set_enabled(config: &Config, id: i64, enabled: bool) -> Result<()> {
 
 fn replay(config: &Config, id: i64, StartArgs { cursor, since }: StartArgs) -> Result<()> {
     let start = cursor.or(since).ok_or("pass --cursor or --since")?;
-    let replayed =
-        open_existing(config)?.transaction(|conn| offline::replay(conn, id, start, Timestamp::now()))?;
+    let replayed = open_existing(config)?.transaction(|conn| offline::replay(conn, id, start, Timestamp::now()))?;
     let expired = |_| "the log no longer contains all changes since this position; replay from a later time";
     require(id, replayed.map_err(expired)?)?;
     confirm(&format!("moved webhook {id}; the service delivers the changes after its new position"))

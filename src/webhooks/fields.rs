@@ -49,7 +49,8 @@ pub(crate) fn events(value: Value) -> Result<JsonText, Vec<FieldError>> {
 const MAX_REPORTED: usize = 20;
 
 fn names_of_events() -> String {
-    let names: Vec<String> = ChangeType::ALL.iter().map(|event| JsonText::of(event).as_str().replace('"', "")).collect();
+    let names: Vec<String> =
+        ChangeType::ALL.iter().map(|event| JsonText::of(event).as_str().replace('"', "")).collect();
     names.join(", ")
 }
 
@@ -70,7 +71,8 @@ impl HeaderPatch {
         for (name, value) in &object {
             let lowercase = name.to_ascii_lowercase();
             let invalid = check_name(&lowercase).and_then(|()| check_value(value)).and_then(|()| {
-                let duplicate = || Invalid::new("duplicate", "must differ from the other names in more than their case");
+                let duplicate =
+                    || Invalid::new("duplicate", "must differ from the other names in more than their case");
                 if seen.contains(&lowercase) { Err(duplicate()) } else { Ok(()) }
             });
             if let Err(invalid) = invalid {
@@ -186,7 +188,15 @@ mod tests {
             let errors = HeaderPatch::parse(json!({name: "x"})).unwrap_err();
             assert_eq!(codes(errors)[0].1, "format", "{name:?}");
         }
-        for name in ["Authorization", "Cookie", "User-Agent", "Content-Type", "X-Proxy-Token", "Webhooks", "a/b".split('/').next().unwrap()] {
+        for name in [
+            "Authorization",
+            "Cookie",
+            "User-Agent",
+            "Content-Type",
+            "X-Proxy-Token",
+            "Webhooks",
+            "a/b".split('/').next().unwrap(),
+        ] {
             assert!(HeaderPatch::parse(json!({name: "Bearer a b"})).is_ok(), "{name}");
         }
     }

@@ -29,12 +29,7 @@ const ADMIN: Access = Access::AtLeast(Role::Admin);
 /// The routes of webhooks.
 pub const ROUTES: &[Operation] = &[
     operation!(ADMIN, webhooks::handlers, list_webhooks, [INVALID_HEADER, PRECONDITION_FAILED]),
-    operation!(
-        ADMIN,
-        webhooks::handlers,
-        create_webhook,
-        [PRECONDITION_FAILED, TOO_MANY_WEBHOOKS, CHANGES_NOT_READY]
-    ),
+    operation!(ADMIN, webhooks::handlers, create_webhook, [PRECONDITION_FAILED, TOO_MANY_WEBHOOKS, CHANGES_NOT_READY]),
     operation!(ADMIN, webhooks::handlers, get_webhook, [INVALID_HEADER, NOT_FOUND, PRECONDITION_FAILED]),
     operation!(ADMIN, webhooks::handlers, update_webhook, [NOT_FOUND]),
     operation!(ADMIN, webhooks::handlers, delete_webhook, [NOT_FOUND]),

@@ -69,7 +69,9 @@ pub struct WebhookAttempts {
 /// 201 with the new webhook and its path.
 pub(crate) fn created(created: CreatedWebhook) -> Result<Representation, ApiError> {
     let (tag, id) = (etag::of(&created.webhook), created.webhook.id);
-    Representation::of_write(StatusCode::CREATED, &created)?.with_etag(tag)?.with_location(format!("/api/webhooks/{id}"))
+    Representation::of_write(StatusCode::CREATED, &created)?
+        .with_etag(tag)?
+        .with_location(format!("/api/webhooks/{id}"))
 }
 
 /// 200 with the webhook as it is after a change.

@@ -28,8 +28,10 @@ pub(crate) fn events() -> Array {
 }
 
 pub(crate) fn events_input() -> Array {
-    let item = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(ChangeType::ALL.map(|event| json!(event))));
-    let description = format!("{EVENTS} No item may be repeated. If omitted or null, the webhook announces all changes.");
+    let item =
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(ChangeType::ALL.map(|event| json!(event))));
+    let description =
+        format!("{EVENTS} No item may be repeated. If omitted or null, the webhook announces all changes.");
     array(SchemaType::from_iter([Type::Array, Type::Null]), item, &description)
 }
 

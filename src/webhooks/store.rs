@@ -41,8 +41,7 @@ pub fn find(conn: &mut Connection, id: i64) -> QueryResult<Option<Webhook>> {
 
 /// The row of the webhook with this id.
 pub fn find_row(conn: &mut Connection, id: i64) -> QueryResult<Option<WebhookRow>> {
-    let rows: Vec<WebhookRow> =
-        on!(conn, conn => webhooks::table.find(id).select(WebhookRow::as_select()).load(conn))?;
+    let rows: Vec<WebhookRow> = on!(conn, conn => webhooks::table.find(id).select(WebhookRow::as_select()).load(conn))?;
     Ok(rows.into_iter().next())
 }
 
@@ -131,9 +130,8 @@ pub fn update(
     let changes = (
         &config,
         patch.enabled.map(|_| webhooks::disabled_reason.eq(None::<String>)),
-        restarts.then(|| {
-            (webhooks::attempt.eq(0), webhooks::next_attempt_at.eq(none), webhooks::failing_since.eq(none))
-        }),
+        restarts
+            .then(|| (webhooks::attempt.eq(0), webhooks::next_attempt_at.eq(none), webhooks::failing_since.eq(none))),
         ends_burst.then(|| webhooks::burst_end.eq(None::<i64>)),
         (webhooks::version.eq(webhooks::version + 1), webhooks::updated_at.eq(now)),
     );

@@ -10,7 +10,7 @@ pub mod handlers;
 pub(crate) mod outbox;
 pub mod page;
 pub mod params;
-pub(crate) mod position;
+pub mod position;
 pub mod query;
 pub mod store;
 

@@ -87,7 +87,13 @@ fn since(conn: &mut Connection, time: Timestamp, settled: i64) -> QueryResult<Re
         .load(conn))?;
     Ok(Ok(match first.into_iter().flatten().next() {
         None => end,
-        Some(first) if first == oldest => if is_complete { oldest } else { oldest.saturating_sub(1) },
+        Some(first) if first == oldest => {
+            if is_complete {
+                oldest
+            } else {
+                oldest.saturating_sub(1)
+            }
+        }
         Some(first) => end.min(row_before(conn, first)?),
     }))
 }

@@ -147,8 +147,7 @@ impl Sender {
         headers.insert("webhook-id", text(&request.event_id)?);
         headers.insert("webhook-timestamp", text(&timestamp.to_string())?);
         headers.insert("webhook-signature", text(&signature)?);
-        let mut prepared =
-            Request::post(target.url().as_str()).body(request.body).map_err(|_| "URL not allowed")?;
+        let mut prepared = Request::post(target.url().as_str()).body(request.body).map_err(|_| "URL not allowed")?;
         *prepared.headers_mut() = headers;
         Ok(prepared)
     }

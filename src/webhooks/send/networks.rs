@@ -8,22 +8,22 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// The IPv4 networks that are not public: the IANA IPv4 Special-Purpose Address Registry (RFC 6890), without the blocks that
 /// it lists as globally reachable, and the multicast addresses (RFC 5771).
 const SPECIAL_IPV4: [&str; 16] = [
-    "0.0.0.0/8",         // this network
-    "10.0.0.0/8",        // private
-    "100.64.0.0/10",     // carrier-grade NAT
-    "127.0.0.0/8",       // loopback
-    "168.63.129.16/32",  // not in the registry: the internal service of Azure's virtual machines
-    "169.254.0.0/16",    // link local, also the metadata services of clouds
-    "172.16.0.0/12",     // private
-    "192.0.0.0/24",      // IETF protocol assignments
-    "192.0.2.0/24",      // documentation
-    "192.88.99.0/24",    // 6to4 relays, deprecated
-    "192.168.0.0/16",    // private
-    "198.18.0.0/15",     // benchmarks
-    "198.51.100.0/24",   // documentation
-    "203.0.113.0/24",    // documentation
-    "224.0.0.0/4",       // multicast
-    "240.0.0.0/4",       // reserved, and broadcast
+    "0.0.0.0/8",        // this network
+    "10.0.0.0/8",       // private
+    "100.64.0.0/10",    // carrier-grade NAT
+    "127.0.0.0/8",      // loopback
+    "168.63.129.16/32", // not in the registry: the internal service of Azure's virtual machines
+    "169.254.0.0/16",   // link local, also the metadata services of clouds
+    "172.16.0.0/12",    // private
+    "192.0.0.0/24",     // IETF protocol assignments
+    "192.0.2.0/24",     // documentation
+    "192.88.99.0/24",   // 6to4 relays, deprecated
+    "192.168.0.0/16",   // private
+    "198.18.0.0/15",    // benchmarks
+    "198.51.100.0/24",  // documentation
+    "203.0.113.0/24",   // documentation
+    "224.0.0.0/4",      // multicast
+    "240.0.0.0/4",      // reserved, and broadcast
 ];
 
 /// The only part of the IPv6 address space from which the IANA assigns public unicast addresses. It excludes the
@@ -129,9 +129,9 @@ mod tests {
     fn public_unicast_addresses_are_allowed() {
         for text in [
             "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255",
-            "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.167.255.255",
-            "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111", "2a00:1450::1",
-            "2001:200::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8",
+            "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0",
+            "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111",
+            "2a00:1450::1", "2001:200::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8",
         ] {
             assert!(Networks::default().allows(address(text)), "{text}");
             assert!(!Networks::default().lists(address(text)), "{text}");
@@ -144,11 +144,11 @@ mod tests {
             "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1",
             "127.255.255.255", "168.63.129.16", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1",
             "192.0.0.192", "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.7",
-            "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",
-            "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1",
-            "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::8.8.8.8", "100::1",
-            "2001::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::1",
-            "3fff::1", "3fff:fff::1", "4000::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
+            "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1",
+            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::127.0.0.1",
+            "64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::8.8.8.8", "100::1", "2001::1", "2001:2::1",
+            "2001:10::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::1", "3fff::1", "3fff:fff::1",
+            "4000::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
         ] {
             assert!(!Networks::default().allows(address(text)), "{text}");
         }

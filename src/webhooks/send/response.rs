@@ -4,8 +4,8 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use ureq::Error;
-use ureq::http::header::RETRY_AFTER;
 use ureq::http::HeaderMap;
+use ureq::http::header::RETRY_AFTER;
 
 use crate::webhooks::send::limits::ResponseTooLarge;
 use crate::webhooks::send::resolver::AddressNotAllowed;

@@ -23,10 +23,8 @@ pub fn is_valid_secret(secret: &str) -> bool {
 /// The value of `webhook-signature`: a signature for each secret, separated by spaces. `None` if a secret is not valid.
 /// `timestamp` is in seconds since 1970.
 pub(super) fn sign(secrets: &[String], id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
-    let signatures: Option<Vec<String>> = secrets
-        .iter()
-        .map(|secret| signature(&key(secret)?, id, timestamp, body).ok())
-        .collect();
+    let signatures: Option<Vec<String>> =
+        secrets.iter().map(|secret| signature(&key(secret)?, id, timestamp, body).ok()).collect();
     signatures.filter(|signatures| !signatures.is_empty()).map(|signatures| signatures.join(" "))
 }
 

@@ -127,7 +127,8 @@ fn plain_http_reaches_listed_networks_only() {
 
 #[test]
 fn redirects_are_not_followed() {
-    let (address, server) = answer_once(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:1/\r\nContent-Length: 0\r\n\r\n");
+    let (address, server) =
+        answer_once(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:1/\r\nContent-Length: 0\r\n\r\n");
     let dns = ChangingDns::new(&[&[address]]);
     let result = sender(&["127.0.0.0/8"], &dns).send(request("http://receiver.example/hook"));
     assert_eq!((result.status, result.error, result.is_success()), (Some(302), None, false));
@@ -144,7 +145,8 @@ fn headers_of_the_signature_cannot_be_overridden() {
         sender(&["127.0.0.0/8"], &dns).send(OutgoingRequest { headers, ..request("http://receiver.example/hook") });
     assert_eq!((result.status, result.retry_after), (Some(429), Some(Duration::from_secs(7))));
     let head = server.join().unwrap().to_lowercase();
-    for expected in ["webhook-id: id", "authorization: bearer a", "content-type: text/plain", "host: receiver.example"] {
+    for expected in ["webhook-id: id", "authorization: bearer a", "content-type: text/plain", "host: receiver.example"]
+    {
         assert_eq!(head.matches(&format!("\r\n{expected}\r\n")).count(), 1, "{expected}: {head}");
     }
     assert_eq!((head.matches("webhook-id").count(), head.matches("content-type").count()), (1, 1), "{head}");

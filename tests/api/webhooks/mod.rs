@@ -1,16 +1,6 @@
 //! The routes that manage webhooks.
 
-mod attempts;
-mod cli;
-mod input;
-mod lifecycle;
-mod limits;
-mod replay;
-mod roles;
-mod rotate;
-mod secrets;
-mod test_requests;
-mod urls;
+mod delivery;
 
 use serde_json::{Value, json};
 

@@ -30,10 +30,12 @@ fn describe(problem: &WebhookProblem) -> String {
             "has a URL to which no request may be sent; correct the URL or WEBHOOK_NETWORKS".to_owned()
         }
         WebhookProblem::Disabled { reason } if reason == "gone" => {
-            "was disabled because the receiver responded with 410; delete it, or correct its URL and enable it".to_owned()
+            "was disabled because the receiver responded with 410; delete it, or correct its URL and enable it"
+                .to_owned()
         }
         WebhookProblem::Disabled { .. } => {
-            "was disabled after 3 days without success; repair the receiver, then run posts-api webhooks enable".to_owned()
+            "was disabled after 3 days without success; repair the receiver, then run posts-api webhooks enable"
+                .to_owned()
         }
         WebhookProblem::Failing { since } => {
             format!("has failed since {since}; its attempts contain the reasons")

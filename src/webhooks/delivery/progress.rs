@@ -46,9 +46,14 @@ pub(crate) struct Progress {
 pub(crate) enum Pending {
     Nothing,
     /// A request is due at this time. For a burst, `end` is its last row.
-    Request { at: Timestamp, end: i64 },
+    Request {
+        at: Timestamp,
+        end: i64,
+    },
     /// The position can be moved to this row, because nothing up to it is to be delivered.
-    Skip { to: i64 },
+    Skip {
+        to: i64,
+    },
 }
 
 impl Progress {

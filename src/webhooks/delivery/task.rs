@@ -223,8 +223,7 @@ async fn store_success(
     has_another: bool,
 ) -> Result<Option<Delivery>, Error> {
     let (attempt, token) = (attempt.clone(), lease.token.clone());
-    let moved =
-        context.database.write(move |conn| store::succeed(conn, &attempt, &token, end, has_another)).await?;
+    let moved = context.database.write(move |conn| store::succeed(conn, &attempt, &token, end, has_another)).await?;
     match moved {
         Some(moved) => {
             if delivery.attempt > 0 {
@@ -262,7 +261,8 @@ async fn store_failure(
         return release(context, delivery, lease).await;
     };
     let (webhook, target, attempt) = (delivery.id, origin_of(delivery.config.url.reveal()), attempt.attempt);
-    let reason = result.status.map_or_else(|| result.error.unwrap_or_default().to_owned(), |status| format!("status {status}"));
+    let reason =
+        result.status.map_or_else(|| result.error.unwrap_or_default().to_owned(), |status| format!("status {status}"));
     match disabled {
         Some(disabled) => {
             tracing::warn!(webhook, target, attempt, reason, disabled = disabled.as_str(), "disabled a webhook");

@@ -106,7 +106,8 @@ impl Worker {
             stopping: watch::Sender::new(false),
             finished: watch::Sender::new(false),
         });
-        let context = DeliveryContext { database, sender, stats: Arc::clone(&stats), stopping: signals.stopping.subscribe() };
+        let context =
+            DeliveryContext { database, sender, stats: Arc::clone(&stats), stopping: signals.stopping.subscribe() };
         let worker = Self {
             context,
             signals: Arc::clone(&signals),
@@ -193,7 +194,12 @@ impl Worker {
                     }
                     let at = at.max(delivery.next_attempt_at.unwrap_or(at));
                     if at <= now {
-                        self.add_if_free(&mut starts, &delivery, now, Start::Deliver { delivery: delivery.clone(), end })
+                        self.add_if_free(
+                            &mut starts,
+                            &delivery,
+                            now,
+                            Start::Deliver { delivery: delivery.clone(), end },
+                        )
                     } else {
                         Some(at)
                     }

@@ -9,7 +9,6 @@ use crate::db::{
 };
 use crate::ops::doctor::{Check, Status, webhooks};
 use crate::posts::store;
-use crate::webhooks::send::Networks;
 
 /// The oldest PostgreSQL version that the migrations support.
 const MIN_POSTGRES_VERSION: i32 = 15;
@@ -45,9 +44,7 @@ pub(crate) fn run_checks(name: &'static str, config: &Config, checks: &mut Vec<C
             _ if is_schema_usable => results.push(check_local_clock(store::newest_change(conn)?, after)),
             _ => {}
         }
-        if is_schema_usable {
-            results.push(webhooks::check(conn, &Networks::new(&config.webhook_networks))?);
-        }
+        results.extend(is_schema_usable.then(|| webhooks::check(conn, config)).transpose()?);
         Ok::<_, migrations::Error>(results)
     });
     match result {

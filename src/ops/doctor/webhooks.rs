@@ -2,6 +2,7 @@
 
 use diesel::QueryResult;
 
+use crate::config::Config;
 use crate::db::Connection;
 use crate::escape::escape;
 use crate::ops::doctor::{Check, Status};
@@ -10,9 +11,9 @@ use crate::webhooks::send::Networks;
 
 /// Reports webhooks whose requests fail, and those that the service has disabled. They are warnings, because the service
 /// itself works.
-pub(crate) fn check(conn: &mut Connection, networks: &Networks) -> QueryResult<Check> {
+pub(crate) fn check(conn: &mut Connection, config: &Config) -> QueryResult<Check> {
     const NAME: &str = "webhooks";
-    let (count, problems) = find_problems(conn, networks)?;
+    let (count, problems) = find_problems(conn, &Networks::new(&config.webhook_networks))?;
     if problems.is_empty() {
         return Ok(Check::ok(NAME, format!("none of {count} webhooks fails")));
     }

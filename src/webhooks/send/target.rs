@@ -1,7 +1,7 @@
 //! Checks the URL of a webhook before it is stored. [`Sender`](super::Sender) repeats these checks for each request, so this
 //! one only reports a problem early.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
@@ -92,6 +92,8 @@ pub(crate) fn check_literal(url: &str, networks: &Networks) -> Result<Target, Ur
         return Err(UrlProblem::PlainHttp);
     }
     let address: Option<IpAddr> = match target.0.host() {
+        // Not every resolver knows that these names mean this machine (RFC 6761, section 6.3).
+        Some(Host::Domain(name)) if is_localhost(name) => Some(Ipv4Addr::LOCALHOST.into()),
         Some(Host::Domain(_)) | None => None,
         Some(Host::Ipv4(address)) => Some(address.into()),
         Some(Host::Ipv6(address)) => Some(address.into()),
@@ -101,6 +103,12 @@ pub(crate) fn check_literal(url: &str, networks: &Networks) -> Result<Target, Ur
         Some(address) if !networks.allows(address) => Err(UrlProblem::Address),
         _ => Ok(target),
     }
+}
+
+/// The parser has converted the name to lower case.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Scheme and host of a URL, for logs: path, query, and user name can be credentials.
@@ -154,7 +162,7 @@ mod tests {
             "127.0.0.1", "2130706433", "0x7f000001", "017700000001", "0x7f.1", "127.1", "0", "0x0", "127.0.0.1.",
             "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[64:ff9b::a00:1]",
             "[2002:7f00:1::]", "[2001:0:7f00:1::]", "[fe80::1]", "[fd00::1]", "169.254.169.254", "10.0.0.1",
-            "localhost", "LOCALHOST", "localhost.", "１２７.0.0.1",
+            "localhost", "LOCALHOST", "localhost.", "app.localhost", "１２７.0.0.1",
         ] {
             assert_eq!(problem(&format!("https://{host}:8443/hook")), Some(UrlProblem::Address), "{host}");
         }

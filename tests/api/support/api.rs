@@ -15,6 +15,7 @@ use posts_api::posts::scheduler;
 use posts_api::routing::Role;
 use posts_api::server;
 use posts_api::server::Service;
+use posts_api::webhooks::delivery::Deliveries;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -167,6 +168,7 @@ pub(crate) struct Server {
     pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
     pub(crate) schedule: Arc<scheduler::SchedulerStats>,
+    pub(crate) deliveries: Deliveries,
     pub(crate) cache: Cache,
     /// The pools that the server uses.
     pub(crate) connections: Database,
@@ -184,20 +186,21 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let listeners = Listeners::bind(&config).unwrap();
                 let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
-                let Service { server, address, admin_address, readiness, cache, schedule, deliveries: _, handle } =
+                let Service { server, address, admin_address, readiness, cache, schedule, deliveries, handle } =
                     server::serve(&config, listeners, connections.clone()).unwrap();
                 let addresses = (address, admin_address);
-                started.send((addresses, readiness, schedule, cache, connections, handle)).unwrap();
+                started.send((addresses, readiness, (schedule, deliveries), cache, connections, handle)).unwrap();
                 server.await.unwrap();
             });
         });
-        let ((address, admin_address), readiness, schedule, cache, connections, handle) =
+        let ((address, admin_address), readiness, (schedule, deliveries), cache, connections, handle) =
             wait.recv().expect("the server starts");
         Self {
             address,
             admin_address,
             readiness,
             schedule,
+            deliveries,
             cache,
             connections,
             database,

@@ -14,6 +14,7 @@ use crate::http::representation::CacheScope;
 use crate::keys::auth::Caller;
 use crate::resource::path::IdPath;
 use crate::resource::versioned::Preconditions;
+use crate::webhooks::delivery::Deliveries;
 use crate::webhooks::errors::{NOT_FOUND, into_result};
 use crate::webhooks::input::{CreateWebhook, ReplayStart, ReplayWebhook, RotateSecret, UpdateWebhook};
 use crate::webhooks::model::Webhook;
@@ -74,12 +75,14 @@ pub async fn create_webhook(
     request: HttpRequest,
     caller: Caller,
     database: web::Data<Database>,
+    deliveries: web::Data<Deliveries>,
     sender: web::Data<Sender>,
     Idempotent { body: webhook, key }: Idempotent<CreateWebhook>,
     _: CollectionPreconditions,
 ) -> Result<HttpResponse, ApiError> {
     let create = changes::creation(&database, &sender, webhook).await?;
     let response = key.execute(&database, caller.id(), Atomicity::Body, create, responses::created).await?;
+    deliveries.wake();
     Ok(written(response, &request))
 }
 
@@ -97,6 +100,7 @@ pub async fn update_webhook(
     IdPath { id }: IdPath,
     ChangePreconditions { headers }: ChangePreconditions,
     database: web::Data<Database>,
+    deliveries: web::Data<Deliveries>,
     sender: web::Data<Sender>,
     Json(patch): Json<UpdateWebhook>,
 ) -> Result<HttpResponse, ApiError> {
@@ -104,6 +108,7 @@ pub async fn update_webhook(
     let preconditions = Preconditions::from(headers);
     let update = move |conn: &mut Connection| store::update(conn, id, &preconditions, &patch, Timestamp::now());
     let webhook = into_result(database.try_write(update).await?.map_err(ApiError::ValidationFailed)?)?;
+    deliveries.wake();
     Ok(written(responses::changed(&webhook)?, &request))
 }
 
@@ -164,10 +169,12 @@ pub async fn replay_webhook(
     IdPath { id }: IdPath,
     ChangePreconditions { headers }: ChangePreconditions,
     database: web::Data<Database>,
+    deliveries: web::Data<Deliveries>,
     Json(start): Json<ReplayStart>,
 ) -> Result<HttpResponse, ApiError> {
     let replay = changes::replay(&database, id, Preconditions::from(headers), start).await?;
     let webhook = into_result(database.try_write(replay).await??)?;
+    deliveries.wake();
     Ok(written(responses::changed(&webhook)?, &request))
 }
 

@@ -83,7 +83,11 @@ async fn a_patch_changes_only_its_fields(api: Api) {
     let events = api.admin().patch(&path(&created), &json!({"events": null})).await.json(200)["events"].clone();
     assert_eq!(events.as_array().unwrap().len(), 4);
     let unchanged = api.admin().patch(&path(&created), &json!({})).await.json(200);
-    assert_eq!(unchanged["version"], json!(expected["version"].as_i64().unwrap() + 1), "an empty patch changes nothing");
+    assert_eq!(
+        unchanged["version"],
+        json!(expected["version"].as_i64().unwrap() + 1),
+        "an empty patch changes nothing"
+    );
 }
 
 #[on_both]

@@ -1,6 +1,17 @@
 //! The routes that manage webhooks.
 
+mod attempts;
+mod cli;
 mod delivery;
+mod input;
+mod lifecycle;
+mod limits;
+mod replay;
+mod roles;
+mod rotate;
+mod secrets;
+mod test_requests;
+mod urls;
 
 use serde_json::{Value, json};
 

@@ -58,6 +58,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
     pub trusted_proxies: Vec<IpNet>,
+    /// The networks that are not public to which webhooks may be sent.
+    pub webhook_networks: Vec<IpNet>,
     /// How long the service keeps serving requests after SIGTERM.
     pub shutdown_grace: Duration,
     /// The filter directives of `RUST_LOG`. They are not validated here, but when logging starts.
@@ -125,6 +127,9 @@ impl Settings {
                 .or_default(|text| text.parse().ok())?,
             max_streams: raw(self.max_streams, &settings::MAX_STREAMS)?.or_default(|text| text.parse().ok())?,
             trusted_proxies: raw(self.trusted_proxies, &settings::TRUSTED_PROXIES)?
+                .optional(parse::networks)?
+                .unwrap_or_default(),
+            webhook_networks: raw(self.webhook_networks, &settings::WEBHOOK_NETWORKS)?
                 .optional(parse::networks)?
                 .unwrap_or_default(),
             shutdown_grace: raw(self.shutdown_grace, &settings::SHUTDOWN_GRACE)?.or_default(parse::seconds(0))?,

@@ -26,9 +26,9 @@ pub struct FieldError {
 }
 
 /// Every `code` of a [`FieldError`]. `docs/api/errors.md` explains them.
-pub const FIELD_CODES: [&str; 13] = [
+pub const FIELD_CODES: [&str; 14] = [
     "required", "null", "type", "unknown", "empty", "too_long", "too_many", "too_deep", "format", "range", "nul",
-    "duplicate", "taken",
+    "duplicate", "taken", "not_allowed",
 ];
 
 /// Why a value is invalid. [`Fields`] adds the pointer.

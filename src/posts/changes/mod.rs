@@ -5,11 +5,14 @@
 //! the log from where it ended when the walk began. See docs/design/change-feed.md.
 
 pub(crate) mod bulk;
+pub mod counts;
 mod entries;
 pub mod handlers;
 pub(crate) mod log;
+pub(crate) mod outbox;
 pub mod page;
 pub mod params;
+pub mod position;
 pub mod query;
 pub mod store;
 pub mod stream;

@@ -83,6 +83,22 @@ impl FeedRequest {
     }
 }
 
+/// The cursor of the changes after this row.
+///
+/// # Errors
+/// None in practice.
+pub(crate) fn cursor_after(row: LogRowId) -> Result<String, ApiError> {
+    Ok(FeedCursors::new()?.after(row))
+}
+
+/// The position that a cursor of the feed names.
+///
+/// # Errors
+/// The cursor is damaged, or belongs to a list.
+pub(crate) fn position_of(cursor: &str) -> Result<FeedPosition, ApiError> {
+    FeedCursors::new()?.parse(cursor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The types of the change feed. They do not depend on SQL or HTTP.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::db::Timestamp;
 use crate::posts::list::query::View;
@@ -55,21 +55,21 @@ pub struct LogRowId {
 }
 
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChangeType {
+    #[serde(rename = "post.published")]
     Published,
+    #[serde(rename = "post.updated")]
     Updated,
+    #[serde(rename = "post.unpublished")]
     Unpublished,
+    #[serde(rename = "post.deleted")]
     Deleted,
 }
 
-impl Serialize for ChangeType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 impl ChangeType {
+    pub(crate) const ALL: [Self; 4] = [Self::Published, Self::Updated, Self::Unpublished, Self::Deleted];
+
     /// `None` for the first row of a log, which is no change.
     pub(crate) fn of_kind(kind: i16) -> Option<Self> {
         match kind {
@@ -88,6 +88,16 @@ impl ChangeType {
             Self::Updated => "post.updated",
             Self::Unpublished => "post.unpublished",
             Self::Deleted => "post.deleted",
+        }
+    }
+
+    /// The value of the column `kind`.
+    pub(crate) fn kind(self) -> i16 {
+        match self {
+            Self::Published => 1,
+            Self::Updated => 2,
+            Self::Unpublished => 3,
+            Self::Deleted => 4,
         }
     }
 

@@ -12,6 +12,7 @@ mod order;
 mod pages;
 mod plans;
 mod schedule;
+mod stream;
 mod upgrade;
 
 use std::collections::BTreeMap;

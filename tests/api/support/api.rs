@@ -16,6 +16,7 @@ use posts_api::posts::scheduler;
 use posts_api::routing::Role;
 use posts_api::server;
 use posts_api::server::Service;
+use posts_api::webhooks::delivery::Deliveries;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -62,6 +63,7 @@ impl Api {
             max_streams: 1000,
             rate_limit: None,
             trusted_proxies: Vec::new(),
+            webhook_networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
             shutdown_grace: Duration::ZERO,
             log: String::new(),
             log_format: LogFormat::Pretty,
@@ -96,6 +98,11 @@ impl Api {
 
     pub(crate) fn editor(&self) -> Self {
         self.with_key(self.server.editor.get_or_init(|| self.server.make_key(Role::Editor)))
+    }
+
+    /// The key of this client.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     pub(crate) fn admin(&self) -> Self {
@@ -168,6 +175,7 @@ pub(crate) struct Server {
     pub(crate) admin_address: Option<std::net::SocketAddr>,
     pub(crate) readiness: Readiness,
     pub(crate) schedule: Arc<scheduler::SchedulerStats>,
+    pub(crate) deliveries: Deliveries,
     pub(crate) cache: Cache,
     pub(crate) streams: Streams,
     /// The pools that the server uses.
@@ -186,20 +194,22 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let listeners = Listeners::bind(&config).unwrap();
                 let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
-                let Service { server, address, admin_address, readiness, cache, streams, schedule, handle } =
+                let Service { server, address, admin_address, readiness, cache, streams, schedule, deliveries, handle } =
                     server::serve(&config, listeners, connections.clone()).unwrap();
                 let addresses = (address, admin_address);
-                started.send((addresses, readiness, schedule, (cache, streams), connections, handle)).unwrap();
+                let state = ((schedule, deliveries), (cache, streams));
+                started.send((addresses, readiness, state, connections, handle)).unwrap();
                 server.await.unwrap();
             });
         });
-        let ((address, admin_address), readiness, schedule, (cache, streams), connections, handle) =
+        let ((address, admin_address), readiness, ((schedule, deliveries), (cache, streams)), connections, handle) =
             wait.recv().expect("the server starts");
         Self {
             address,
             admin_address,
             readiness,
             schedule,
+            deliveries,
             cache,
             streams,
             connections,

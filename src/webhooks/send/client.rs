@@ -12,7 +12,7 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::db::Timestamp;
 use crate::tls::OpenSslConnector;
-use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector};
+use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES};
 use crate::webhooks::send::networks::Networks;
 use crate::webhooks::send::resolver::CheckedResolver;
 use crate::webhooks::send::target::check_literal;
@@ -97,7 +97,7 @@ impl Sender {
             .proxy(None)
             .timeout_global(Some(TIMEOUT))
             .timeout_recv_body(Some(BODY_TIMEOUT))
-            .max_response_header_size(BUFFER_BYTES)
+            .max_response_header_size(MAX_HEAD_BYTES)
             .input_buffer_size(BUFFER_BYTES)
             .output_buffer_size(OUTPUT_BYTES)
             .max_idle_connections(0)

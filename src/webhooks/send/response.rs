@@ -31,6 +31,7 @@ pub(super) fn describe(error: &Error) -> &'static str {
         Error::Timeout(_) => TIMEOUT,
         Error::HostNotFound => "host not found",
         Error::Io(error) => describe_io(error),
+        Error::Protocol(error) if error.to_string().contains("too many headers") => "response too large",
         Error::Protocol(_) => "invalid HTTP response",
         Error::LargeResponseHeader(..) => "response too large",
         Error::Other(error) if error.is::<AddressNotAllowed>() => "address not allowed",

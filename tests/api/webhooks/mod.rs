@@ -2,6 +2,7 @@
 
 mod attempts;
 mod cli;
+mod delivery;
 mod input;
 mod lifecycle;
 mod limits;

@@ -10,8 +10,9 @@ use crate::support::{Api, TestDatabase, on_both, wait_until};
 /// The forms in which a URL can name this machine.
 fn hosts(port: u16) -> Vec<String> {
     let hosts = [
-        "127.0.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "127.1", "0.0.0.0", "0", "[::1]", "[::]",
-        "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "localhost", "LOCALHOST.",
+        "127.0.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "127.1", "0.0.0.0", "0", "[::1]",
+        "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "localhost",
+        "LOCALHOST.",
     ];
     hosts.iter().map(|host| format!("{host}:{port}")).collect()
 }
@@ -41,7 +42,11 @@ async fn only_listed_networks_are_contacted(database: TestDatabase) {
     let receiver = HookReceiver::start();
     let networks = vec!["127.0.0.2/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
     let api = Api::start(&Arc::new(database), |config| config.webhook_networks = networks);
-    for url in [receiver.url(), receiver.url().replace("http://", "https://"), receiver.url().replace("127.0.0.1", "localhost")] {
+    for url in [
+        receiver.url(),
+        receiver.url().replace("http://", "https://"),
+        receiver.url().replace("127.0.0.1", "localhost"),
+    ] {
         Hook::each(&url).create(&api);
     }
     publish(&api, "first").await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Hook, SECRET, hours_ago, is_true, make_due, number, publish, wait_until_idle};
+use super::{Hook, SECRET, hours_ago, is_true, make_due, number, publish, wait_until_idle, wait_until_settled};
 use crate::support::hook_receiver::{Behavior, HookReceiver};
 use crate::support::{Api, on_both, wait_until};
 
@@ -16,8 +16,12 @@ fn end_burst(api: &Api) {
         "UPDATE post_changes SET at = '{}' WHERE seq > (SELECT min(position) FROM webhooks)",
         hours_ago(24)
     ));
-    // The worker remembers the times of the rows that it has examined. A client's change makes it examine them again.
-    database.execute("UPDATE webhooks SET version = version + 1");
+    examine_again(api);
+}
+
+/// The worker remembers the times of the rows that it has examined. After a change by a client, it examines them again.
+fn examine_again(api: &Api) {
+    api.server.database.execute("UPDATE webhooks SET version = version + 1");
     api.server.deliveries.wake();
 }
 
@@ -38,6 +42,7 @@ async fn many_changes_are_one_request(api: Api) {
     for number in 0..50 {
         publish(&api, &format!("post-{number}")).await;
     }
+    wait_until_settled(&api).await;
     assert_eq!(receiver.connections(), 0, "the burst has not ended");
     end_burst(&api);
     let requests = receiver.wait_for(1).await;
@@ -80,15 +85,14 @@ async fn a_burst_ends_after_max_wait_at_the_latest(api: Api) {
     let receiver = HookReceiver::start();
     Hook { quiet: LONG_QUIET, max_wait: LONG_QUIET * 2, ..Hook::burst(&receiver.url()) }.create(&api);
     publish(&api, "old").await;
+    publish(&api, "new").await;
+    wait_until_settled(&api).await;
     // Only the first change lies back more than `max_wait`, and the last one is recent.
-    let database = &api.server.database;
-    database.execute(&format!(
-        "UPDATE post_changes SET at = '{}' WHERE seq > (SELECT min(position) FROM webhooks)",
+    api.server.database.execute(&format!(
+        "UPDATE post_changes SET at = '{}' WHERE seq < (SELECT max(seq) FROM post_changes)",
         hours_ago(3)
     ));
-    publish(&api, "new").await;
-    database.execute("UPDATE webhooks SET version = version + 1");
-    api.server.deliveries.wake();
+    examine_again(&api);
     let requests = receiver.wait_for(1).await;
     assert_eq!(requests[0].json()["data"]["count"], 2);
 }
@@ -101,7 +105,8 @@ async fn a_retried_burst_keeps_id_and_range(api: Api) {
     Hook::burst(&receiver.url()).create(&api);
     publish(&api, "first").await;
     receiver.wait_for(1).await;
-    wait_until("the failure to be stored", async || is_true(&api.server.database, "lease IS NULL AND attempt = 1")).await;
+    wait_until("the failure to be stored", async || is_true(&api.server.database, "lease IS NULL AND attempt = 1"))
+        .await;
     assert!(number(&api.server.database, "burst_end") > 0);
     publish(&api, "second").await;
     receiver.behave(Behavior::Status(200));

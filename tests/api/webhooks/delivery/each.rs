@@ -12,6 +12,7 @@ async fn each_change_is_one_signed_request(api: Api) {
     publish(&api, "before").await;
     Hook { headers: r#"{"Authorization":"Bearer hush","X-Site":"a"}"#, ..Hook::each(&receiver.url()) }.create(&api);
     let post = publish(&api, "first").await;
+    receiver.wait_for(1).await;
     let path = format!("/api/posts/{}", post["id"]);
     api.editor().patch(&path, &json!({"slug": "second"})).await.json(200);
     wait_until("both changes to be delivered", async || receiver.count() == 2).await;
@@ -123,7 +124,8 @@ async fn a_post_that_is_private_again_is_null(api: Api) {
     Hook::each(&receiver.url()).create(&api);
     let post = publish(&api, "public").await;
     receiver.wait_for(1).await;
-    wait_until("the failure to be stored", async || is_true(&api.server.database, "lease IS NULL AND attempt = 1")).await;
+    wait_until("the failure to be stored", async || is_true(&api.server.database, "lease IS NULL AND attempt = 1"))
+        .await;
     let path = format!("/api/posts/{}", post["id"]);
     api.editor().post_empty(&format!("{path}/unpublish")).await.json(200);
     api.editor().patch(&path, &json!({"title": "Secret", "slug": "secret"})).await.json(200);

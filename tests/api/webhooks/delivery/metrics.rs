@@ -30,7 +30,8 @@ async fn metrics_count_attempts_and_states(database: TestDatabase) {
     wait_until("the webhook to fail", async || metric(&api, "webhooks{state=\"failing\"}").await > 0.0).await;
     receiver.behave(Behavior::Close);
     super::make_due(&api);
-    wait_until("the second failure", async || metric(&api, "webhook_attempts_total{outcome=\"error\"}").await > 0.0).await;
+    wait_until("the second failure", async || metric(&api, "webhook_attempts_total{outcome=\"error\"}").await > 0.0)
+        .await;
     assert!(metric(&api, "webhook_attempts_total{outcome=\"rejected\"}").await >= 1.0);
     wait_until("the pending change to age", async || metric(&api, "webhook_oldest_pending_seconds").await > 0.0).await;
     api.server.database.execute("UPDATE webhooks SET enabled = FALSE");

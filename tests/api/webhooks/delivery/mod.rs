@@ -102,8 +102,19 @@ fn make_due(api: &Api) {
 
 /// Waits until a webhook has been delivered everything, and no delivery holds its lease.
 async fn wait_until_idle(database: &TestDatabase) {
-    wait_until("the deliveries to end", async || is_true(database, "lease IS NULL AND attempt = 0 AND burst_end IS NULL"))
-        .await;
+    wait_until("the deliveries to end", async || {
+        is_true(database, "lease IS NULL AND attempt = 0 AND burst_end IS NULL")
+    })
+    .await;
+}
+
+/// Waits until the instance knows every change.
+async fn wait_until_settled(api: &Api) {
+    let last = api.server.database.query_number("SELECT max(seq) AS number FROM post_changes");
+    wait_until("the changes to be settled", async || {
+        api.server.connections.settled().is_some_and(|settled| settled.seq >= last)
+    })
+    .await;
 }
 
 async fn publish(api: &Api, slug: &str) -> Value {

@@ -161,7 +161,8 @@ async fn redirects_and_other_statuses_are_failures(api: Api) {
         wait_for_failures(&api, failures).await;
     }
     assert_eq!(target.connections(), 0);
-    let statuses = "SELECT count(*) AS number FROM webhook_attempts WHERE status IN (301, 302, 307, 308, 304, 400, 404, 500)";
+    let statuses =
+        "SELECT count(*) AS number FROM webhook_attempts WHERE status IN (301, 302, 307, 308, 304, 400, 404, 500)";
     assert_eq!(api.server.database.query_number(statuses), 8);
 }
 

@@ -264,19 +264,14 @@ pub struct ReplayStart(pub(crate) LogStart);
 
 impl Input for ReplayStart {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let cursor = fields.optional("cursor", cursor);
-        let since = fields.optional("since", since);
-        match (cursor, since) {
-            (Some(start), None) | (None, Some(start)) => Some(Self(start)),
-            (Some(_), Some(_)) => {
-                fields.push_error("", Invalid::new("duplicate", "must have only one of cursor and since"));
-                None
-            }
-            (None, None) => {
-                fields.push_error("", Invalid::new("required", "must have cursor or since"));
-                None
-            }
+        let given = (fields.contains("cursor"), fields.contains("since"));
+        let (cursor, since) = (fields.optional("cursor", cursor), fields.optional("since", since));
+        match given {
+            (true, true) => fields.push_error("", Invalid::new("duplicate", "must not have both cursor and since")),
+            (false, false) => fields.push_error("", Invalid::new("required", "must have cursor or since")),
+            _ => {}
         }
+        cursor.or(since).map(Self)
     }
 }
 

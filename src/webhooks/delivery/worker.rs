@@ -123,34 +123,27 @@ impl Worker {
 
     fn evaluate(&mut self, look: Look) -> (Vec<Start>, Duration) {
         let Look { now, deliveries, mut progress } = look;
-        let (mut starts, mut next_look, mut oldest) = (Vec::new(), None::<Timestamp>, None::<Timestamp>);
+        let (mut starts, mut next_look, mut oldest) = (Vec::new(), None, None);
         let mut counts = StateCounts::default();
         for delivery in deliveries {
             count(&mut counts, &delivery);
             let Some(known) = progress.get_mut(&delivery.id) else { continue };
             report_lost_rows(known, &delivery);
-            let due_at = if known.has_more(delivery.is_burst()) { Some(now) } else { None };
-            let due_at = match known.pending(&delivery, now) {
+            let pending = known.pending(&delivery, now);
+            if let Pending::Request { at, .. } = pending {
+                oldest = oldest.into_iter().chain((at <= now).then_some(at)).min();
+            }
+            let due_at = match pending {
                 // The end of the log comes first.
-                _ if due_at.is_some() => due_at,
+                _ if known.has_more(delivery.is_burst()) => Some(now),
                 Pending::Nothing => None,
-                Pending::Skip { to } => {
-                    self.add_if_free(&mut starts, &delivery, now, Start::Skip { delivery: delivery.clone(), to })
-                }
+                Pending::Skip { to } => self.add_if_free(&mut starts, Start::Skip { delivery, to }, now),
                 Pending::Request { at, end } => {
-                    if at <= now {
-                        oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
-                    }
                     let at = at.max(delivery.next_attempt_at.unwrap_or(at));
-                    if at <= now {
-                        self.add_if_free(
-                            &mut starts,
-                            &delivery,
-                            now,
-                            Start::Deliver { delivery: delivery.clone(), end },
-                        )
-                    } else {
+                    if at > now {
                         Some(at)
+                    } else {
+                        self.add_if_free(&mut starts, Start::Deliver { delivery, end }, now)
                     }
                 }
             };
@@ -163,13 +156,8 @@ impl Worker {
     }
 
     /// Adds what is due, unless a delivery holds the lease. Returns when the lease ends.
-    fn add_if_free(
-        &mut self,
-        starts: &mut Vec<Start>,
-        delivery: &Delivery,
-        now: Timestamp,
-        start: Start,
-    ) -> Option<Timestamp> {
+    fn add_if_free(&mut self, starts: &mut Vec<Start>, start: Start, now: Timestamp) -> Option<Timestamp> {
+        let (Start::Deliver { delivery, .. } | Start::Skip { delivery, .. }) = &start;
         if self.running.contains(&delivery.id) {
             return None;
         }

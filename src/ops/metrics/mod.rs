@@ -26,6 +26,7 @@ use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::connections::Connections;
 use crate::ops::metrics::writer::MetricWriter;
+use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
 use crate::webhooks::delivery::{Deliveries, DeliveryStats};
@@ -40,6 +41,7 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
+    pub streams: Streams,
     pub connections: Connections,
     pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,

@@ -33,8 +33,7 @@ macro_rules! webhook_types {
             /// Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses require that
             /// the operator has listed their network in `WEBHOOK_NETWORKS`.
             #[schema(
-                value_type = String, example = "https://api.netlify.com/build_hooks/5c23", max_length = 2048,
-                pattern = "^https?://"
+                value_type = String, example = "https://api.netlify.com/build_hooks/5c23", max_length = 2048
             )]
             pub url: Credential,
             $($(#[$attribute])* pub $field: $type,)*
@@ -48,7 +47,7 @@ macro_rules! webhook_types {
         pub struct UpdateWebhook {
             /// Where the requests are sent. The next attempt follows at once.
             #[schema(
-                value_type = String, required = false, nullable = false, max_length = 2048, pattern = "^https?://",
+                value_type = String, required = false, nullable = false, max_length = 2048,
                 example = "https://api.netlify.com/build_hooks/5c23"
             )]
             pub url: Option<Credential>,
@@ -67,9 +66,7 @@ webhook_types! {
     /// A name for people: 1 to 100 characters. If omitted or null, the host of the URL.
     #[schema(required = false, value_type = Option<String>, example = "Rebuild the site", min_length = 1, max_length = 100)]
     name: Option<Option<String>>,
-    /// `each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for example
-    /// to rebuild a site.
-    #[schema(inline, required = false, nullable = false)]
+    #[schema(schema_with = schemas::mode_input, required = false)]
     mode: Option<WebhookMode>,
     #[schema(schema_with = schemas::events_input, required = false)]
     events: Option<JsonText>,

@@ -21,6 +21,17 @@ pub(crate) fn example() -> Value {
     })
 }
 
+pub(crate) fn mode_input() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["each", "burst"]))
+        .description(Some(
+            "`each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for \
+             example to rebuild a site. `each` for a new webhook.",
+        ))
+        .build()
+}
+
 /// The events of a response. Not an `enum`, because later versions may add types.
 pub(crate) fn events() -> Array {
     let item = ObjectBuilder::new().schema_type(Type::String);

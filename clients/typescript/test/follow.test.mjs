@@ -1,11 +1,10 @@
 // Tests `changes.follow` against the service, and with prepared responses.
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createPostsClient } from '@posts-api/client';
 import { json, problem, startScripted } from './scripted.mjs';
-import { startService } from './service.mjs';
+import { copyDatabase, startService } from './service.mjs';
 
 const options = { interval: 20 };
 const published = (...titles) => ({ posts: titles.map((title) => ({ title, content: 'Text', published: true })) });
@@ -54,13 +53,6 @@ const collect = async (items) => {
 const listOf = async (client) => {
   const posts = await collect(client.posts.all({ sort: 'id' }));
   return posts.map(({ slug }) => slug).sort();
-};
-
-/** Copies the database in a stopped service's directory. */
-const copyDatabase = async (from, to) => {
-  const names = (await readdir(from)).filter((name) => name.startsWith('posts.db'));
-  for (const name of (await readdir(to)).filter((name) => name.startsWith('posts.db'))) await rm(join(to, name));
-  for (const name of names) await cp(join(from, name), join(to, name));
 };
 
 describe('follow', { concurrency: 4 }, () => {
@@ -178,10 +170,7 @@ describe('follow', { concurrency: 4 }, () => {
   test('reads all posts again after a backup was restored', async (t) => {
     const { client, reader, restart } = await startService(t);
     await client.posts.batch(published('A', 'B', 'C'));
-    await restart(async (directory) => {
-      await mkdir(join(directory, 'backup'));
-      await copyDatabase(directory, join(directory, 'backup'));
-    });
+    await restart((directory) => copyDatabase(directory, join(directory, 'backup')));
     const { id } = await client.posts.getBySlug('a');
     for (const title of ['One', 'Two', 'Three']) await client.posts.update(id, { title });
     await client.posts.create({ title: 'Lost', published: true });

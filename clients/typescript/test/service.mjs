@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -85,4 +85,12 @@ function spawnService(directory, env) {
     exited.then((code) => reject(new Error(`posts-api exited with ${code}:\n${output.join('\n')}`)));
   });
   return { stop, baseUrl };
+}
+
+/** Copies the database of a stopped service to another directory, and replaces the database there. */
+export async function copyDatabase(from, to) {
+  await mkdir(to, { recursive: true });
+  const filesIn = async (directory) => (await readdir(directory)).filter((name) => name.startsWith('posts.db'));
+  for (const name of await filesIn(to)) await rm(join(to, name));
+  for (const name of await filesIn(from)) await cp(join(from, name), join(to, name));
 }

@@ -91,8 +91,8 @@ export class Changes<M extends object = Metadata> {
    * Follows the feed from `cursor`: yields what has changed since, then waits for further changes. It ends only if the
    * caller leaves the loop or aborts `signal`. Without a cursor, it yields all published posts first.
    *
-   * For each batch, apply the items, remove the posts that are not in `published` if it is given, and store `cursor`. Then
-   * your copy survives a crash at any point.
+   * For each batch, apply the items, remove the posts that are not in `published` if it is given, and store `cursor`.
+   * Then your copy survives a crash at any point.
    *
    * - After an error that is temporary, such as a lost connection, 429, or 503, it repeats the request after a backoff of
    *   up to a minute, for as long as it takes. `onError` receives these errors.

@@ -7,15 +7,15 @@ export interface ChangeBatch<P> {
   /** The changes in order. Each post is listed once. Can be empty. */
   items: Change<P>[];
   /**
-   * The position behind this batch. Store it together with your copy after you have applied the batch, and pass it to the
-   * next `follow`. Null while all posts are being read: until then, a restarted program has to begin again.
+   * The position behind this batch. Store it together with your copy after you have applied the batch, and pass it to
+   * the next `follow`. Null while all posts are being read: until then, a restarted program has to begin again.
    */
   cursor: string | null;
   /** Whether the next batch follows at once. If false, your copy is complete. */
   has_more: boolean;
   /**
-   * The ids of all published posts, in the batch that completes reading all posts. Remove the other posts from your copy.
-   * Null in all other batches.
+   * The ids of all published posts, in the batch that completes reading all posts. Remove the other posts from your
+   * copy. Null in all other batches.
    */
   published: ReadonlySet<number> | null;
 }
@@ -62,7 +62,8 @@ export class Follower<P> {
 
   constructor(cursor: string | null | undefined, interval = DEFAULT_INTERVAL) {
     if (!(interval > 0 && interval * 1.1 <= LONGEST_TIMER)) {
-      throw new RangeError(`interval must be a number of milliseconds between 1 and ${Math.floor(LONGEST_TIMER / 1.1)}, not ${interval}`);
+      const longest = Math.floor(LONGEST_TIMER / 1.1);
+      throw new RangeError(`interval must be a number of milliseconds between 1 and ${longest}, not ${interval}`);
     }
     this.#interval = interval;
     this.#cursor = cursor ?? undefined;
@@ -102,7 +103,7 @@ export class Follower<P> {
     return { batch, wait: has_more && isNew ? 0 : wait };
   }
 
-  /** Returns the wait before the next request after an error, in milliseconds. Throws an error that is not temporary. */
+  /** Returns the wait after an error, in milliseconds. Throws an error that is not temporary. */
   fail(error: unknown): { error: PostsApiError; wait: number } {
     if (!(error instanceof PostsApiError)) throw error;
     if (error.code === 'cursor_expired') {
@@ -114,19 +115,19 @@ export class Follower<P> {
     }
     if (!isTemporary(error)) throw error;
     this.#failures += 1;
-    const { retryAfter } = error;
-    const requested = retryAfter === null ? 0 : Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER) + Math.random() * FIRST_WAIT;
-    return { error, wait: Math.max(requested, backoff(this.#failures)) };
+    const wait = backoff(this.#failures);
+    if (error.retryAfter === null) return { error, wait };
+    const requested = Math.min(error.retryAfter * 1000, LONGEST_RETRY_AFTER) + Math.random() * FIRST_WAIT;
+    return { error, wait: Math.max(requested, wait) };
   }
 }
 
 /** Without this check, a page of another list would be requested again and again. */
 function checkPage<P>(page: ChangePage<P>): ChangePage<P> {
   if (typeof page.cursor === 'string' && Array.isArray(page.items)) return page;
-  throw new PostsApiError(
-    { method: 'GET', url: '/api/changes' },
-    { status: 200, code: 'unexpected_response', detail: 'the response is not a page of the change feed; check baseUrl' },
-  );
+  const detail = 'the response is not a page of the change feed; check baseUrl';
+  const request = { method: 'GET', url: '/api/changes' };
+  throw new PostsApiError(request, { status: 200, code: 'unexpected_response', detail });
 }
 
 /** Returns whether a later request can succeed: there was no response, or the service or a proxy is unavailable. */

@@ -81,9 +81,9 @@ const PREFIX = 'whsec_';
 /**
  * Verifies the signature of a webhook request (https://www.standardwebhooks.com), and returns its JSON body.
  *
- * `body` is the body as it was received: `await request.text()`, or the bytes. A body that was parsed and serialized again
- * may differ in its bytes. `secret` is the secret of the webhook, or several while it is being rotated. A request may come
- * more than once, with the same `webhook-id`.
+ * `body` is the body as it was received: `await request.text()`, or the bytes. A body that was parsed and serialized
+ * again may differ in its bytes. `secret` is the secret of the webhook, or several while it is being rotated. A request
+ * may come more than once, with the same `webhook-id`.
  *
  * `T` is the type of the body. It is not checked. If the webhook has its own `body`, pass the type of that.
  *
@@ -134,18 +134,20 @@ function checkList(secrets: readonly string[]): readonly string[] {
 
 /** Decodes a secret. The error does not contain it. */
 function parseSecret(secret: string): Uint8Array {
-  const key = typeof secret === 'string' && secret.startsWith(PREFIX) ? decodeBase64(secret.slice(PREFIX.length)) : undefined;
+  const isPrefixed = typeof secret === 'string' && secret.startsWith(PREFIX);
+  const key = isPrefixed ? decodeBase64(secret.slice(PREFIX.length)) : undefined;
   if (key !== undefined && key.length > 0) return key;
-  throw new TypeError(`secret must be ${PREFIX} followed by Base64, as the service returned it when the webhook was created`);
+  throw new TypeError(`secret must be ${PREFIX} followed by Base64, as the service returned it with the webhook`);
 }
 
 function toBytes(body: unknown): Uint8Array {
   if (typeof body === 'string') return new TextEncoder().encode(body);
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
-  const type = body === null || body === undefined ? String(body) : (Object.getPrototypeOf(body)?.constructor?.name ?? typeof body);
+  const type = body === null || body === undefined ? body : (Object.getPrototypeOf(body)?.constructor?.name ?? typeof body);
   throw new TypeError(
-    `body must be the unparsed body of the request, as a string or bytes, not ${type}; read it with await request.text(), or with express.raw() in Express`,
+    `body must be the unparsed body of the request, as a string or bytes, not ${type}; ` +
+      'read it with await request.text(), or with express.raw() in Express',
   );
 }
 
@@ -170,7 +172,8 @@ function checkTimestamp(timestamp: string, tolerance: number): void {
   const age = Date.now() / 1000 - Number(timestamp);
   if (Math.abs(age) <= tolerance) return;
   const difference = `${Math.round(Math.abs(age))} s ${age > 0 ? 'old' : 'in the future'}`;
-  throw new WebhookVerificationError('expired_timestamp', `the request is ${difference}; check the clock of this computer`);
+  const message = `the request is ${difference}; check the clock of this computer`;
+  throw new WebhookVerificationError('expired_timestamp', message);
 }
 
 async function sign(key: Uint8Array, content: Uint8Array): Promise<Uint8Array> {

@@ -20,10 +20,7 @@ function program() {
   return found;
 }
 
-/**
- * Starts the service. It stops when the test of `context` ends. Settings are environment variables, in addition to those
- * below.
- */
+/** Starts the service. It stops when the test of `context` ends. `settings` are further environment variables. */
 export async function startService(context, { port = 0, settings = {} } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'posts-api-client-'));
   const env = {

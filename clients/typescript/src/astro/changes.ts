@@ -2,7 +2,14 @@ import type { PostsClient } from '../client.js';
 import { PostsApiError } from '../errors.js';
 import type { Post, PostSummary } from '../post.js';
 import { sleep } from '../transport.js';
-import { fingerprintOf, isStored, type PostsFilter, readContents, type StoredEntries, type Update } from './contents.js';
+import {
+  fingerprintOf,
+  isStored,
+  type PostsFilter,
+  readContents,
+  type StoredEntries,
+  type Update,
+} from './contents.js';
 
 /**
  * A list can be up to 100 ms old on another instance than the one that returned the changes. After this time, in
@@ -20,8 +27,8 @@ const MAX_SLUGS = 100;
 const MAX_ROUNDS = 3;
 
 /**
- * Reads what has changed in the published posts since `cursor`. Without a cursor, or if the service does not accept it any
- * more, compares the entries with all posts.
+ * Reads what has changed in the published posts since `cursor`. Without a cursor, or if the service no longer accepts it,
+ * compares the entries with all posts.
  */
 export async function readChanges(
   client: PostsClient,

@@ -3,7 +3,10 @@ import type { Post, PostSummary } from '../post.js';
 import type { ListQuery } from '../query.js';
 
 /** The posts that a collection contains. By default, all published posts. */
-export type PostsFilter = Pick<ListQuery, 'published' | 'slug' | 'tag' | 'author' | 'q' | 'published_after' | 'published_before'>;
+export type PostsFilter = Pick<
+  ListQuery,
+  'published' | 'slug' | 'tag' | 'author' | 'q' | 'published_after' | 'published_before'
+>;
 
 /** An entry of the collection. */
 export interface Stored {

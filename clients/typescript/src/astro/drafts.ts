@@ -1,6 +1,13 @@
 import type { PostsClient } from '../client.js';
 import type { PostSummary } from '../post.js';
-import { fingerprintOf, isStored, type PostsFilter, readContents, type StoredEntries, type Update } from './contents.js';
+import {
+  fingerprintOf,
+  isStored,
+  type PostsFilter,
+  readContents,
+  type StoredEntries,
+  type Update,
+} from './contents.js';
 
 /** A page of the index, stored for the next load. */
 export interface IndexPage {

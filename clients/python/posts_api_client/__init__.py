@@ -22,11 +22,11 @@ from ._generated.models import (
 from ._pages import Change, ChangePage, Page
 from ._sync import PostsClient
 from ._webhooks import (
-    WebhookBurst,
-    WebhookChange,
+    WebhookBurstEvent,
+    WebhookChangeEvent,
     WebhookErrorCode,
     WebhookEvent,
-    WebhookTest,
+    WebhookTestEvent,
     WebhookVerificationError,
     verify_webhook,
 )
@@ -58,11 +58,11 @@ __all__ = [
     "PutPost",
     "Redirect",
     "UpdatePost",
-    "WebhookBurst",
-    "WebhookChange",
+    "WebhookBurstEvent",
+    "WebhookChangeEvent",
     "WebhookErrorCode",
     "WebhookEvent",
-    "WebhookTest",
+    "WebhookTestEvent",
     "WebhookVerificationError",
     "verify_webhook",
 ]

@@ -39,7 +39,7 @@ class WebhookChangeData(TypedDict):
     """The post as it is when the request is sent, for `PostSummary.from_dict`. None if it is not public."""
 
 
-class WebhookChange(TypedDict):
+class WebhookChangeEvent(TypedDict):
     """A change of a published post, sent by a webhook with the mode `each`."""
 
     type: Literal["post.published", "post.updated", "post.unpublished", "post.deleted"]
@@ -55,7 +55,7 @@ class WebhookBurstData(TypedDict):
     """The position of the last change in the feed."""
 
 
-class WebhookBurst(TypedDict):
+class WebhookBurstEvent(TypedDict):
     """Any number of changes, sent by a webhook with the mode `burst`."""
 
     type: Literal["posts.changed"]
@@ -63,15 +63,19 @@ class WebhookBurst(TypedDict):
     data: WebhookBurstData
 
 
-class WebhookTest(TypedDict):
+class WebhookTestData(TypedDict):
+    webhook_id: int
+
+
+class WebhookTestEvent(TypedDict):
     """The request of `POST /api/webhooks/{id}/test`."""
 
     type: Literal["webhook.test"]
     timestamp: str
-    data: dict[str, Any]
+    data: WebhookTestData
 
 
-WebhookEvent = WebhookChange | WebhookBurst | WebhookTest
+WebhookEvent = WebhookChangeEvent | WebhookBurstEvent | WebhookTestEvent
 
 Text = str | bytes
 

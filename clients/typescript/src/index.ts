@@ -44,11 +44,11 @@ export type { Fetch, RetryOptions } from './transport.js';
 export {
   verifyWebhook,
   type VerifyWebhookOptions,
-  type WebhookBurst,
-  type WebhookChange,
+  type WebhookBurstEvent,
+  type WebhookChangeEvent,
   type WebhookErrorCode,
   type WebhookEvent,
   type WebhookHeaders,
-  type WebhookTest,
+  type WebhookTestEvent,
   WebhookVerificationError,
 } from './webhooks.js';

@@ -1,7 +1,7 @@
 import type { Metadata, PostSummary } from './post.js';
 
 /** A change of a published post, sent by a webhook with the mode `each`. */
-export interface WebhookChange<M extends object = Metadata> {
+export interface WebhookChangeEvent<M extends object = Metadata> {
   type: 'post.published' | 'post.updated' | 'post.unpublished' | 'post.deleted';
   /** When the post was changed. */
   timestamp: string;
@@ -18,7 +18,7 @@ export interface WebhookChange<M extends object = Metadata> {
 }
 
 /** Any number of changes, sent by a webhook with the mode `burst`. */
-export interface WebhookBurst {
+export interface WebhookBurstEvent {
   type: 'posts.changed';
   timestamp: string;
   data: {
@@ -30,13 +30,13 @@ export interface WebhookBurst {
 }
 
 /** The request of `POST /api/webhooks/{id}/test`. */
-export interface WebhookTest {
+export interface WebhookTestEvent {
   type: 'webhook.test';
   timestamp: string;
-  data: Record<string, unknown>;
+  data: { webhook_id: number };
 }
 
-export type WebhookEvent<M extends object = Metadata> = WebhookChange<M> | WebhookBurst | WebhookTest;
+export type WebhookEvent<M extends object = Metadata> = WebhookChangeEvent<M> | WebhookBurstEvent | WebhookTestEvent;
 
 /** The headers of a request: `Headers`, an object as in Node.js, or pairs. The case of the names does not matter. */
 export type WebhookHeaders =

@@ -26,7 +26,7 @@ from posts_api_client import (
     PostsClient,
     PostSummary,
     Redirect,
-    WebhookBurst,
+    WebhookBurstEvent,
     WebhookErrorCode,
     WebhookEvent,
     WebhookVerificationError,
@@ -145,7 +145,7 @@ def webhooks(body: bytes, message: Message, pairs: list[tuple[bytes, bytes]]) ->
         assert_type(error.code, WebhookErrorCode)
         return error.code
     if event["type"] == "posts.changed":
-        assert_type(event, WebhookBurst)
+        assert_type(event, WebhookBurstEvent)
         assert_type(event["data"]["count"], int)
     elif event["type"] == "webhook.test":
         assert_type(event["timestamp"], str)

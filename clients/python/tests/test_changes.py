@@ -1,5 +1,6 @@
 """Tests the change feed, and following it."""
 
+import datetime
 import logging
 import re
 import shutil
@@ -13,7 +14,7 @@ from conftest import KEY, Connect, run_service
 from scripted import Response, ScriptedServer, problem, success
 from test_posts import unused
 
-from posts_api_client import ChangeBatch, CreatePost, PostsApiError, PostsClient, PostSummary
+from posts_api_client import Change, ChangeBatch, CreatePost, PostsApiError, PostsClient, PostSummary
 from posts_api_client._follow import Follower, Step, backoff
 from posts_api_client._pages import ChangePage
 
@@ -222,6 +223,22 @@ def page(cursor: str, has_more: bool = False, etag: str | None = None) -> Change
 
 def failure(status: int | None, code: str = "database_busy", retry_after: float | None = None) -> PostsApiError:
     return PostsApiError("GET /api/changes", status, code, "", "", retry_after=retry_after)
+
+
+def change(id: int, post: object = "a post") -> Change[Any]:
+    at = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
+    return Change(type="post.updated", id=id, slug="a", former_slugs=[], version=1, at=at, post=post)
+
+
+def test_published_lacks_the_posts_that_were_removed_meanwhile() -> None:
+    follower: Follower[Any] = Follower(None, 5)
+    pages = [[change(1), change(2), change(3)], [change(2, None), change(4)], [change(4, None)]]
+    batches = [
+        follower.receive(ChangePage(items=items, cursor=str(number), has_more=number < 2)).batch
+        for number, items in enumerate(pages)
+    ]
+    assert [batch and batch.published for batch in batches] == [None, None, {1, 3}]
+    assert [batch and batch.cursor for batch in batches] == [None, None, "2"]
 
 
 def test_waits_grow_up_to_a_minute() -> None:

@@ -201,6 +201,20 @@ describe('follow', { concurrency: 4 }, () => {
     assert.equal(sent, 5);
   });
 
+  test('published lacks the posts that were removed meanwhile', async (t) => {
+    const change = (id, post = {}) => ({ type: 'post.updated', id, slug: 'a', former_slugs: [], version: 1, at: '', post });
+    const { baseUrl } = await startScripted(
+      t,
+      json({ items: [change(1), change(2), change(3)], cursor: 'a', has_more: true }),
+      json({ items: [change(2, null), change(4)], cursor: 'b', has_more: true }),
+      json({ items: [change(4, null), change(2)], cursor: 'c', has_more: true }),
+      json({ items: [change(2, null)], cursor: 'd', has_more: false }),
+    );
+    const copy = new Copy(createPostsClient({ baseUrl }));
+    await copy.complete();
+    assert.deepEqual([...copy.batches.at(-1).published], [1, 3]);
+  });
+
   test('a signal ends the wait and the request', async (t) => {
     const { client, reader } = await startService(t);
     await client.posts.batch(published('A'));

@@ -160,7 +160,7 @@ test('mistakes of the caller throw a TypeError', async () => {
     await assert.rejects(verifyWebhook(content, sign(body), secret), { name: 'TypeError', message: /^body must be the unparsed body/ });
   }
   await assert.rejects(verifyWebhook(event, sign(body), secret), /not Object; read it with await request\.text\(\)/);
-  const invalid = ['', 'whsec_', 'whsec_====', `whsec_!${secret.slice(7)}`, secret.slice(6), secret.toUpperCase(), [], [''], [secret, undefined], undefined, null, 7];
+  const invalid = ['', 'whsec_', 'whsec_====', `whsec_!${secret.slice(6)}`, secret.slice(6), secret.toUpperCase(), [], [''], [secret, undefined], undefined, null, 7];
   for (const each of invalid) {
     const error = await verifyWebhook(body, sign(body), each).catch((error) => error);
     assert.equal(error.name, 'TypeError', String(each));

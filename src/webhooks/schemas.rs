@@ -96,7 +96,9 @@ fn body_object(description: String) -> Object {
 /// The webhook in the examples, with its secret.
 pub(crate) fn created_example() -> Value {
     let mut example = example();
-    example["last_success_at"] = Value::Null;
-    example["secret"] = json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=");
+    if let Value::Object(webhook) = &mut example {
+        webhook.insert("last_success_at".to_owned(), Value::Null);
+        webhook.insert("secret".to_owned(), json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="));
+    }
     example
 }

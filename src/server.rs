@@ -36,7 +36,7 @@ use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler;
 use crate::routes;
 use crate::server::app_data::AppData;
-use crate::webhooks::delivery::Deliveries;
+use crate::webhooks::delivery::{self, Deliveries};
 use crate::webhooks::send::{Networks, Sender};
 
 /// A running server.
@@ -68,7 +68,7 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
     let sender = Sender::new(Networks::new(&config.webhook_networks)).map_err(std::io::Error::other)?;
-    let deliveries = Deliveries::start(database.clone(), sender.clone());
+    let deliveries = delivery::start(database.clone(), sender.clone());
     let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
     let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());
     let streams = event_streams(config, &database, budget.clone());

@@ -19,6 +19,8 @@ export default defineConfig({
   devToolbar: { enabled: false },
   integrations: [
     sitemap({
+      // The pages of tags and authors are rendered on demand, so the integration does not know them.
+      customSitemaps: [new URL('/sitemap-labels.xml', site).href],
       // Written at build time. Contains no pages that search engines must not index.
       filter: (page) => !/\/(posts|preview|search|unavailable)\/?$/.test(page),
       // The canonical URL of a post is the one below /blog. Only the URL of the front page ends with a slash.

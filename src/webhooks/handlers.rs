@@ -14,9 +14,10 @@ use crate::http::representation::CacheScope;
 use crate::keys::auth::Caller;
 use crate::resource::path::IdPath;
 use crate::resource::versioned::Preconditions;
+use crate::webhooks::actions::{ReplayStart, ReplayWebhook, RotateSecret};
 use crate::webhooks::delivery::Deliveries;
 use crate::webhooks::errors::{NOT_FOUND, into_result};
-use crate::webhooks::input::{CreateWebhook, ReplayStart, ReplayWebhook, RotateSecret, UpdateWebhook};
+use crate::webhooks::input::{CreateWebhook, UpdateWebhook};
 use crate::webhooks::model::Webhook;
 use crate::webhooks::responses::{
     CreatedWebhook, RotatedSecret, WebhookAttempts, WebhookTest, Webhooks, no_store, written,

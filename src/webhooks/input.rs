@@ -1,11 +1,8 @@
-//! Request bodies: their schemas, and how they are parsed and validated.
+//! The bodies that create and update webhooks: their schemas, and how they are parsed and validated.
 
 use utoipa::ToSchema;
 
-use crate::db::{InvalidTimestamp, Timestamp};
 use crate::keys::model::CreateApiKey;
-use crate::posts::changes::params;
-use crate::posts::changes::position::LogStart;
 use crate::posts::changes::query::ChangeType;
 use crate::posts::json_column::JsonText;
 use crate::validation::{FieldError, Fields, Input, Invalid};
@@ -33,8 +30,7 @@ macro_rules! webhook_types {
             /// Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses require that
             /// the operator has listed their network in `WEBHOOK_NETWORKS`.
             #[schema(
-                value_type = String, example = "https://api.netlify.com/build_hooks/5c23", max_length = 2048,
-                pattern = "^https?://"
+                value_type = String, example = "https://api.netlify.com/build_hooks/5c23", max_length = 2048
             )]
             pub url: Credential,
             $($(#[$attribute])* pub $field: $type,)*
@@ -48,7 +44,7 @@ macro_rules! webhook_types {
         pub struct UpdateWebhook {
             /// Where the requests are sent. The next attempt follows at once.
             #[schema(
-                value_type = String, required = false, nullable = false, max_length = 2048, pattern = "^https?://",
+                value_type = String, required = false, nullable = false, max_length = 2048,
                 example = "https://api.netlify.com/build_hooks/5c23"
             )]
             pub url: Option<Credential>,
@@ -67,9 +63,7 @@ webhook_types! {
     /// A name for people: 1 to 100 characters. If omitted or null, the host of the URL.
     #[schema(required = false, value_type = Option<String>, example = "Rebuild the site", min_length = 1, max_length = 100)]
     name: Option<Option<String>>,
-    /// `each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for example
-    /// to rebuild a site.
-    #[schema(inline, required = false, nullable = false)]
+    #[schema(schema_with = schemas::mode_input, required = false)]
     mode: Option<WebhookMode>,
     #[schema(schema_with = schemas::events_input, required = false)]
     events: Option<JsonText>,
@@ -210,6 +204,7 @@ fn url(text: String) -> Result<Credential, Invalid> {
 }
 
 /// The error of a URL that no request can be sent to.
+#[must_use]
 pub fn invalid_url(problem: UrlProblem) -> Invalid {
     let code = if problem == UrlProblem::Syntax { "format" } else { "not_allowed" };
     Invalid { code, detail: problem.to_string().into() }
@@ -227,90 +222,4 @@ fn in_range(seconds: i64, max: i64) -> Result<i32, Invalid> {
         .ok()
         .filter(|_| (1..=max).contains(&seconds))
         .ok_or(Invalid::new("range", format!("must be between 1 and {max}")))
-}
-
-/// What to do with the previous secret.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({}))]
-pub struct RotateSecret {
-    /// Whether the present secret expires at once. If omitted, both secrets sign the requests for 24 hours.
-    #[schema(required = false, example = false)]
-    pub expire_previous: bool,
-}
-
-impl Input for RotateSecret {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        Some(Self { expire_previous: fields.optional("expire_previous", Ok).unwrap_or(false) })
-    }
-}
-
-/// Where deliveries continue: exactly one of `cursor` and `since`.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"cursor": "now"}))]
-pub struct ReplayWebhook {
-    /// A cursor of the change feed, the `webhook-id` of a request, or `now`. The changes after it are delivered.
-    #[schema(required = false, value_type = String, example = "now", min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
-    pub cursor: Option<String>,
-    /// A time in the past. The changes at this time and later are delivered.
-    #[schema(required = false, value_type = String, format = DateTime, example = "2026-01-31T12:00:00Z")]
-    pub since: Option<Timestamp>,
-}
-
-/// Where deliveries continue.
-#[derive(Debug, Clone, Copy)]
-pub struct ReplayStart(pub(crate) LogStart);
-
-impl Input for ReplayStart {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        let cursor = fields.optional("cursor", cursor);
-        let since = fields.optional("since", since);
-        match (cursor, since) {
-            (Some(start), None) | (None, Some(start)) => Some(Self(start)),
-            (Some(_), Some(_)) => {
-                fields.push_error("", Invalid::new("duplicate", "must have only one of cursor and since"));
-                None
-            }
-            (None, None) => {
-                fields.push_error("", Invalid::new("required", "must have cursor or since"));
-                None
-            }
-        }
-    }
-}
-
-impl ReplayStart {
-    /// Parses a cursor.
-    ///
-    /// # Errors
-    /// The cursor is not one of the change feed.
-    pub fn cursor(text: &str) -> Result<Self, Invalid> {
-        cursor(text.to_owned()).map(Self)
-    }
-
-    /// Parses a time.
-    ///
-    /// # Errors
-    /// The text is not an RFC 3339 time, or the time is in the future.
-    pub fn since(text: &str) -> Result<Self, Invalid> {
-        since(text.to_owned()).map(Self)
-    }
-}
-
-fn cursor(text: String) -> Result<LogStart, Invalid> {
-    if text == "now" {
-        return Ok(LogStart::Now);
-    }
-    let position = params::position_of(&text);
-    let invalid = |_| Invalid::new("format", "must be a cursor of the change feed, a webhook-id, or now");
-    position.map(|position| LogStart::After(position.row)).map_err(invalid)
-}
-
-fn since(text: String) -> Result<LogStart, Invalid> {
-    let time: Timestamp = text.parse().map_err(|error: InvalidTimestamp| Invalid::new("format", error.to_string()))?;
-    if time > Timestamp::now() {
-        return Err(Invalid::new("range", "must not be in the future"));
-    }
-    Ok(LogStart::Since(time))
 }

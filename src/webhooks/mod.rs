@@ -2,6 +2,7 @@
 //!
 //! A webhook is a position in the log of changes. This module does not know how a change gets into the log.
 
+pub mod actions;
 pub mod changes;
 pub mod credential;
 pub mod delivery;

@@ -7,8 +7,8 @@ use crate::db::{Connection, Timestamp};
 use crate::posts::changes::position;
 use crate::posts::changes::position::{Expired, LogStart};
 use crate::resource::versioned::{Change, Preconditions};
+use crate::webhooks::actions::ReplayStart;
 use crate::webhooks::credential::Credential;
-use crate::webhooks::input::ReplayStart;
 use crate::webhooks::model::{Webhook, WebhookConfig};
 use crate::webhooks::store;
 

@@ -15,6 +15,7 @@ use crate::webhooks::model::{Webhook, WebhookAttempt};
 
 /// All webhooks.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": [crate::webhooks::schemas::example()]}))]
 pub struct Webhooks {
     /// Oldest first.
     #[schema(max_items = 50)]
@@ -34,6 +35,10 @@ pub struct CreatedWebhook {
 
 /// A new secret.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+    "previous_valid_until": "2026-02-01T12:00:00.000000Z",
+}))]
 pub struct RotatedSecret {
     /// The secret that signs the requests. It cannot be retrieved again.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=")]

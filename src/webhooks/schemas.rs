@@ -21,6 +21,17 @@ pub(crate) fn example() -> Value {
     })
 }
 
+pub(crate) fn mode_input() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["each", "burst"]))
+        .description(Some(
+            "`each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for \
+             example to rebuild a site. `each` for a new webhook.",
+        ))
+        .build()
+}
+
 /// The events of a response. Not an `enum`, because later versions may add types.
 pub(crate) fn events() -> Array {
     let item = ObjectBuilder::new().schema_type(Type::String);
@@ -85,7 +96,9 @@ fn body_object(description: String) -> Object {
 /// The webhook in the examples, with its secret.
 pub(crate) fn created_example() -> Value {
     let mut example = example();
-    example["last_success_at"] = Value::Null;
-    example["secret"] = json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=");
+    if let Value::Object(webhook) = &mut example {
+        webhook.insert("last_success_at".to_owned(), Value::Null);
+        webhook.insert("secret".to_owned(), json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="));
+    }
     example
 }

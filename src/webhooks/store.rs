@@ -14,9 +14,10 @@ use crate::posts::changes::query::LogRowId;
 use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::{webhook_attempts, webhooks};
 use crate::validation::FieldError;
+use crate::webhooks::actions::ReplayStart;
 use crate::webhooks::credential::Credential;
 use crate::webhooks::etag;
-use crate::webhooks::input::{ReplayStart, UpdateWebhook};
+use crate::webhooks::input::UpdateWebhook;
 use crate::webhooks::model::{Webhook, WebhookAttempt, WebhookConfig, WebhookRow};
 
 /// The maximum number of webhooks.

@@ -2,7 +2,8 @@
 
 from ._async import AsyncPostsClient
 from ._errors import KnownErrorCode, PostsApiError
-from ._generated.api import ListAuthorsQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
+from ._follow import ChangeBatch
+from ._generated.api import ListAuthorsQuery, ListChangesQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
 from ._generated.models import (
     ApiKey,
     ApiKeyRole,
@@ -20,6 +21,15 @@ from ._generated.models import (
 )
 from ._pages import Change, ChangePage, Page
 from ._sync import PostsClient
+from ._webhooks import (
+    WebhookBurstEvent,
+    WebhookChangeEvent,
+    WebhookErrorCode,
+    WebhookEvent,
+    WebhookTestEvent,
+    WebhookVerificationError,
+    verify_webhook,
+)
 
 __all__ = [
     "ApiKey",
@@ -28,6 +38,7 @@ __all__ = [
     "BatchItem",
     "BatchOnConflict",
     "Change",
+    "ChangeBatch",
     "ChangePage",
     "CreatePost",
     "CreatedApiKey",
@@ -35,6 +46,7 @@ __all__ = [
     "KnownErrorCode",
     "Label",
     "ListAuthorsQuery",
+    "ListChangesQuery",
     "ListPostsQuery",
     "ListRedirectsQuery",
     "ListTagsQuery",
@@ -46,4 +58,11 @@ __all__ = [
     "PutPost",
     "Redirect",
     "UpdatePost",
+    "WebhookBurstEvent",
+    "WebhookChangeEvent",
+    "WebhookErrorCode",
+    "WebhookEvent",
+    "WebhookTestEvent",
+    "WebhookVerificationError",
+    "verify_webhook",
 ]

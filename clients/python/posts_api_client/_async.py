@@ -12,6 +12,7 @@ import httpx
 
 from ._call import DEFAULT_TIMEOUT, USER_AGENT, Call, NotModified, Options, Retry
 from ._errors import PostsApiError
+from ._follow import ChangeBatch, Follower
 from ._generated import api
 from ._generated.api import ListChangesQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
 from ._generated.models import (
@@ -74,6 +75,8 @@ class AsyncPostsClient:
     """The authors of the published posts."""
     redirects: "AsyncRedirects"
     """The old slugs of the published posts."""
+    changes: "AsyncChanges"
+    """The changes of the published posts."""
     keys: "AsyncKeys"
 
     def __init__(
@@ -100,6 +103,7 @@ class AsyncPostsClient:
         self.tags = AsyncLabels(transport, api.list_tags)
         self.authors = AsyncLabels(transport, api.list_authors)
         self.redirects = AsyncRedirects(transport)
+        self.changes = AsyncChanges(transport)
         self.keys = AsyncKeys(transport)
 
     def with_options(
@@ -236,32 +240,6 @@ class AsyncPosts:
         async for page in self.pages(view=view, **query):
             for item in page.items:
                 yield item
-
-    @overload
-    def changes(
-        self, cursor: str | None = None, *, view: Full = "full", limit: int | None = None
-    ) -> AsyncIterator[ChangePage[Post]]: ...
-    @overload
-    def changes(
-        self, cursor: str | None = None, *, view: Summary, limit: int | None = None
-    ) -> AsyncIterator[ChangePage[PostSummary]]: ...
-    async def changes(
-        self, cursor: str | None = None, *, view: Full | Summary = "full", limit: int | None = None
-    ) -> AsyncIterator[ChangePage[Any]]:
-        """Iterates over the pages of the change feed since `cursor`, up to the present.
-
-        Without a cursor, the feed begins with all published posts. Store the `cursor` of each page after you have
-        applied its changes, and pass it to the next call. `now` is the present end of the feed.
-        """
-        query: ListChangesQuery = {} if limit is None else {"limit": limit}
-        has_more = True
-        while has_more:
-            if cursor is not None:
-                query["cursor"] = cursor
-            request = changes_request(api.list_changes(query), PostSummary if view == "summary" else Post)
-            page: ChangePage[Any] = await self._transport.send(request)
-            yield page
-            cursor, has_more = page.cursor, page.has_more
 
     @overload
     async def get(self, id: int, *, if_none_match: None = None) -> Post: ...
@@ -452,6 +430,104 @@ class AsyncRedirects:
             if page.next_cursor is None:
                 return
             query["cursor"] = page.next_cursor
+
+
+class AsyncChanges:
+    """The feed of the changes of the published posts."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    @overload
+    async def list(
+        self, *, view: Full = "full", if_none_match: None = None, **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[Post]: ...
+    @overload
+    async def list(
+        self, *, view: Summary, if_none_match: None = None, **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[PostSummary]: ...
+    @overload
+    async def list(
+        self, *, view: Full = "full", if_none_match: str | ChangePage[Post], **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[Post] | None: ...
+    @overload
+    async def list(
+        self, *, view: Summary, if_none_match: str | ChangePage[PostSummary], **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[PostSummary] | None: ...
+    async def list(
+        self,
+        *,
+        view: Full | Summary = "full",
+        if_none_match: str | ChangePage[Any] | None = None,
+        **query: Unpack[ListChangesQuery],
+    ) -> ChangePage[Any] | None:
+        """Lists one page of changes, since `cursor` if given. Otherwise, it begins with all published posts.
+
+        `query` are the parameters in ListChangesQuery. The cursor `now` is the end of the feed. If the feed no longer
+        contains the position of the cursor, the call fails with `cursor_expired` (410): begin again without one.
+
+        Returns None if `if_none_match` is given and the page has not changed.
+        """
+        request = api.list_changes(query, if_none_match=etag_of(if_none_match))
+        return await self._transport.read(changes_request(request, PostSummary if view == "summary" else Post))
+
+    @overload
+    def pages(self, *, view: Full = "full", **query: Unpack[ListChangesQuery]) -> AsyncIterator[ChangePage[Post]]: ...
+    @overload
+    def pages(self, *, view: Summary, **query: Unpack[ListChangesQuery]) -> AsyncIterator[ChangePage[PostSummary]]: ...
+    async def pages(
+        self, *, view: Full | Summary = "full", **query: Unpack[ListChangesQuery]
+    ) -> AsyncIterator[ChangePage[Any]]:
+        """Iterates over the pages from `cursor` to the present end of the feed.
+
+        Store the `cursor` of each page after you have applied its changes, and pass the last one to the next call.
+        """
+        has_more = True
+        while has_more:
+            page: ChangePage[Any] = await self.list(view=view, **query)
+            yield page
+            query["cursor"], has_more = page.cursor, page.has_more
+
+    @overload
+    def follow(
+        self, cursor: str | None = None, *, view: Full = "full", limit: int | None = None, interval: float = 5.0
+    ) -> AsyncIterator[ChangeBatch[Post]]: ...
+    @overload
+    def follow(
+        self, cursor: str | None = None, *, view: Summary, limit: int | None = None, interval: float = 5.0
+    ) -> AsyncIterator[ChangeBatch[PostSummary]]: ...
+    async def follow(
+        self,
+        cursor: str | None = None,
+        *,
+        view: Full | Summary = "full",
+        limit: int | None = None,
+        interval: float = 5.0,
+    ) -> AsyncIterator[ChangeBatch[Any]]:
+        """Follows the feed from `cursor`: yields what has changed since, then waits for further changes, without end.
+
+        Without a cursor, it yields all published posts first. For each batch, apply the items, remove the posts that
+        are not in `published` if it is given, and store `cursor`. Then your copy survives a crash at any point.
+
+        At the end of the feed, it sends a request every `interval` seconds. After an error that is temporary, such as a
+        lost connection, 429, or 503, it repeats the request after a backoff of up to a minute, for as long as it takes.
+        The logger `posts_api_client` logs these errors at level WARNING. Other errors are raised, such as
+        `invalid_cursor` (400) for a damaged cursor.
+
+        If the cursor has expired (410), it reads all published posts again, as without a cursor. Do not compare the
+        versions of these posts with those of your copy: after the restoration of a backup, they are lower.
+        """
+        follower: Follower[Any] = Follower(cursor, interval)
+        while True:
+            try:
+                query: ListChangesQuery = {"cursor": follower.cursor, "limit": limit}
+                page: ChangePage[Any] | None = await self.list(view=view, if_none_match=follower.etag, **query)
+                step = follower.receive(page)
+            except PostsApiError as error:
+                step = follower.fail(error)
+            if step.batch is not None:
+                yield step.batch
+            await anyio.sleep(step.wait)
 
 
 class AsyncKeys:

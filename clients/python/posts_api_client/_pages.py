@@ -62,6 +62,8 @@ class ChangePage(Generic[T]):
     """The `cursor` of the next page, also if there is none yet."""
     has_more: bool
     """Whether the next page has items already."""
+    etag: str | None = None
+    """The `ETag` of the page, for `if_none_match`. None if a proxy removed the header."""
 
 
 def changes_request(
@@ -135,7 +137,7 @@ def replace(request: Request[Any], parse: Callable[[Any], T], params: dict[str, 
     return Request(request.method, request.path, parse=parse, params=params, headers=request.headers)
 
 
-def etag_of(page: str | Page[Any] | None) -> str | None:
+def etag_of(page: str | Page[Any] | ChangePage[Any] | None) -> str | None:
     """Returns the `ETag` of a page. Raises ValueError if the page has none."""
     if page is None or isinstance(page, str):
         return page

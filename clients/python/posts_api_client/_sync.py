@@ -12,6 +12,7 @@ import httpx
 
 from ._call import DEFAULT_TIMEOUT, USER_AGENT, Call, NotModified, Options, Retry
 from ._errors import PostsApiError
+from ._follow import ChangeBatch, Follower
 from ._generated import api
 from ._generated.api import ListChangesQuery, ListPostsQuery, ListRedirectsQuery, ListTagsQuery
 from ._generated.models import (
@@ -74,6 +75,8 @@ class PostsClient:
     """The authors of the published posts."""
     redirects: "Redirects"
     """The old slugs of the published posts."""
+    changes: "Changes"
+    """The changes of the published posts."""
     keys: "Keys"
 
     def __init__(
@@ -98,6 +101,7 @@ class PostsClient:
         self.tags = Labels(transport, api.list_tags)
         self.authors = Labels(transport, api.list_authors)
         self.redirects = Redirects(transport)
+        self.changes = Changes(transport)
         self.keys = Keys(transport)
 
     def with_options(
@@ -232,32 +236,6 @@ class Posts:
         for page in self.pages(view=view, **query):
             for item in page.items:
                 yield item
-
-    @overload
-    def changes(
-        self, cursor: str | None = None, *, view: Full = "full", limit: int | None = None
-    ) -> Iterator[ChangePage[Post]]: ...
-    @overload
-    def changes(
-        self, cursor: str | None = None, *, view: Summary, limit: int | None = None
-    ) -> Iterator[ChangePage[PostSummary]]: ...
-    def changes(
-        self, cursor: str | None = None, *, view: Full | Summary = "full", limit: int | None = None
-    ) -> Iterator[ChangePage[Any]]:
-        """Iterates over the pages of the change feed since `cursor`, up to the present.
-
-        Without a cursor, the feed begins with all published posts. Store the `cursor` of each page after you have
-        applied its changes, and pass it to the next call. `now` is the present end of the feed.
-        """
-        query: ListChangesQuery = {} if limit is None else {"limit": limit}
-        has_more = True
-        while has_more:
-            if cursor is not None:
-                query["cursor"] = cursor
-            request = changes_request(api.list_changes(query), PostSummary if view == "summary" else Post)
-            page: ChangePage[Any] = self._transport.send(request)
-            yield page
-            cursor, has_more = page.cursor, page.has_more
 
     @overload
     def get(self, id: int, *, if_none_match: None = None) -> Post: ...
@@ -448,6 +426,102 @@ class Redirects:
             if page.next_cursor is None:
                 return
             query["cursor"] = page.next_cursor
+
+
+class Changes:
+    """The feed of the changes of the published posts."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @overload
+    def list(
+        self, *, view: Full = "full", if_none_match: None = None, **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[Post]: ...
+    @overload
+    def list(
+        self, *, view: Summary, if_none_match: None = None, **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[PostSummary]: ...
+    @overload
+    def list(
+        self, *, view: Full = "full", if_none_match: str | ChangePage[Post], **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[Post] | None: ...
+    @overload
+    def list(
+        self, *, view: Summary, if_none_match: str | ChangePage[PostSummary], **query: Unpack[ListChangesQuery]
+    ) -> ChangePage[PostSummary] | None: ...
+    def list(
+        self,
+        *,
+        view: Full | Summary = "full",
+        if_none_match: str | ChangePage[Any] | None = None,
+        **query: Unpack[ListChangesQuery],
+    ) -> ChangePage[Any] | None:
+        """Lists one page of changes, since `cursor` if given. Otherwise, it begins with all published posts.
+
+        `query` are the parameters in ListChangesQuery. The cursor `now` is the end of the feed. If the feed no longer
+        contains the position of the cursor, the call fails with `cursor_expired` (410): begin again without one.
+
+        Returns None if `if_none_match` is given and the page has not changed.
+        """
+        request = api.list_changes(query, if_none_match=etag_of(if_none_match))
+        return self._transport.read(changes_request(request, PostSummary if view == "summary" else Post))
+
+    @overload
+    def pages(self, *, view: Full = "full", **query: Unpack[ListChangesQuery]) -> Iterator[ChangePage[Post]]: ...
+    @overload
+    def pages(self, *, view: Summary, **query: Unpack[ListChangesQuery]) -> Iterator[ChangePage[PostSummary]]: ...
+    def pages(self, *, view: Full | Summary = "full", **query: Unpack[ListChangesQuery]) -> Iterator[ChangePage[Any]]:
+        """Iterates over the pages from `cursor` to the present end of the feed.
+
+        Store the `cursor` of each page after you have applied its changes, and pass the last one to the next call.
+        """
+        has_more = True
+        while has_more:
+            page: ChangePage[Any] = self.list(view=view, **query)
+            yield page
+            query["cursor"], has_more = page.cursor, page.has_more
+
+    @overload
+    def follow(
+        self, cursor: str | None = None, *, view: Full = "full", limit: int | None = None, interval: float = 5.0
+    ) -> Iterator[ChangeBatch[Post]]: ...
+    @overload
+    def follow(
+        self, cursor: str | None = None, *, view: Summary, limit: int | None = None, interval: float = 5.0
+    ) -> Iterator[ChangeBatch[PostSummary]]: ...
+    def follow(
+        self,
+        cursor: str | None = None,
+        *,
+        view: Full | Summary = "full",
+        limit: int | None = None,
+        interval: float = 5.0,
+    ) -> Iterator[ChangeBatch[Any]]:
+        """Follows the feed from `cursor`: yields what has changed since, then waits for further changes, without end.
+
+        Without a cursor, it yields all published posts first. For each batch, apply the items, remove the posts that
+        are not in `published` if it is given, and store `cursor`. Then your copy survives a crash at any point.
+
+        At the end of the feed, it sends a request every `interval` seconds. After an error that is temporary, such as a
+        lost connection, 429, or 503, it repeats the request after a backoff of up to a minute, for as long as it takes.
+        The logger `posts_api_client` logs these errors at level WARNING. Other errors are raised, such as
+        `invalid_cursor` (400) for a damaged cursor.
+
+        If the cursor has expired (410), it reads all published posts again, as without a cursor. Do not compare the
+        versions of these posts with those of your copy: after the restoration of a backup, they are lower.
+        """
+        follower: Follower[Any] = Follower(cursor, interval)
+        while True:
+            try:
+                query: ListChangesQuery = {"cursor": follower.cursor, "limit": limit}
+                page: ChangePage[Any] | None = self.list(view=view, if_none_match=follower.etag, **query)
+                step = follower.receive(page)
+            except PostsApiError as error:
+                step = follower.fail(error)
+            if step.batch is not None:
+                yield step.batch
+            time.sleep(step.wait)
 
 
 class Keys:

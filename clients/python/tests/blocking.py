@@ -1,7 +1,7 @@
 """Runs the methods of an asynchronous client in an event loop, so that the same tests apply to both clients."""
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from anyio.from_thread import BlockingPortal
@@ -31,9 +31,12 @@ class Blocking:
 
         return call
 
-    def _iterate(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+    def _iterate(self, items: AsyncGenerator[Any, Any]) -> Iterator[Any]:
         async def advance() -> Any:
             return await anext(items, END)
 
-        while (item := self._portal.call(advance)) is not END:
-            yield item
+        try:
+            while (item := self._portal.call(advance)) is not END:
+                yield item
+        finally:
+            self._portal.call(items.aclose)

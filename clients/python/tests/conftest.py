@@ -32,15 +32,23 @@ class run_service:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+        self._port = "0"
 
     def __enter__(self) -> str:
         log = Path(self._directory, "log")
         # `env` and `cwd` keep settings of the shell and of an `.env` file out.
-        settings = {"DATABASE_URL": "sqlite://posts.db", "PORT": "0", "ADMIN_API_KEY": KEY, "RATE_LIMIT": "off"}
+        settings = {"DATABASE_URL": "sqlite://posts.db", "PORT": self._port, "ADMIN_API_KEY": KEY, "RATE_LIMIT": "off"}
         with log.open("wb") as sink:
             program = os.environ["POSTS_API_BIN"]
             self._process = subprocess.Popen([program], cwd=self._directory, env=settings, stderr=sink)
-        return wait_for_address(self._process, log)
+        url = wait_for_address(self._process, log)
+        self._port = url.rpartition(":")[2]
+        return url
+
+    def kill(self) -> None:
+        """Ends the service without a shutdown. Enter the context again to start it on the same port."""
+        self._process.kill()
+        self._process.wait(timeout=30)
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

@@ -262,19 +262,6 @@ def test_filters_and_totals(editor: PostsClient, reader: PostsClient) -> None:
     assert (reader.posts.list(tag=tag).total, reader.posts.list(tag=tag).total_is_estimate) == (None, None)
 
 
-def test_changes_since_a_cursor(editor: PostsClient, reader: PostsClient) -> None:
-    (page,) = reader.posts.changes("now")
-    assert (page.items, page.has_more) == ([], False)
-    kept, removed = editor.posts.create_many([{"title": "A", "published": True}, {"title": "B", "published": True}])
-    editor.posts.delete(removed.post.id)
-    changes = {change.id: change for each in reader.posts.changes(page.cursor, limit=1) for change in each.items}
-    assert (changes[kept.post.id].type, changes[kept.post.id].post) == ("post.published", kept.post)
-    assert removed.post.id not in changes or changes[removed.post.id].post is None
-    summaries = [change.post for each in reader.posts.changes(view="summary") for change in each.items]
-    assert {type(post) for post in summaries} == {PostSummary}
-    assert kept.post.id in {post.id for post in summaries if post}
-
-
 def test_search_is_ranked_by_default(editor: PostsClient, reader: PostsClient) -> None:
     word = "w" + uuid.uuid4().hex
     title = editor.posts.create(title=f"About {word}", published=True)

@@ -25,7 +25,7 @@ def test_examples_print_what_they_show(tmp_path: Path) -> None:
         run = subprocess.run([sys.executable, "-P", "-c", code], env=env, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     expected: list[str] = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
-    assert len(expected) == code.count("print(") == 13
+    assert len(expected) == code.count("print(") == 15
     assert run.stdout.splitlines() == expected
 
 

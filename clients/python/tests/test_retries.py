@@ -26,8 +26,8 @@ NO_CONTENT = Response(204)
 IDEMPOTENT: dict[str, tuple[Operation, Response]] = {
     "list": (lambda client: client.posts.list(), success(PAGE)),
     "all": (lambda client: list(client.posts.all()), success(PAGE)),
-    "changes": (
-        lambda client: list(client.posts.changes()),
+    "changes.pages": (
+        lambda client: list(client.changes.pages()),
         success({"items": [], "cursor": "c", "has_more": False}),
     ),
     "get": (lambda client: client.posts.get(1), success(POST)),

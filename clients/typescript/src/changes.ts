@@ -1,8 +1,10 @@
 import type { Api } from './api.js';
+import { type ChangeBatch, Follower, type FollowOptions, type Step } from './follow.js';
 import type * as generated from './generated/index.js';
 import type { ConditionalListOptions, ReadOptions } from './options.js';
 import type { Metadata } from './post.js';
 import type { Nullable, PostOf, View } from './query.js';
+import { sleep } from './transport.js';
 
 /**
  * Position and page of the change feed. `cursor` is the `cursor` of an earlier page, or `now` for the end of the feed.
@@ -82,6 +84,42 @@ export class Changes<M extends object = Metadata> {
       const page: ChangePage<PostOf<V, M>> = await this.list<V>(next, options);
       yield page;
       next = page.has_more ? { ...next, cursor: page.cursor } : undefined;
+    }
+  }
+
+  /**
+   * Follows the feed from `cursor`: yields what has changed since, then waits for further changes. It ends only if the
+   * caller leaves the loop or aborts `signal`. Without a cursor, it yields all published posts first.
+   *
+   * For each batch, apply the items, remove the posts that are not in `published` if it is given, and store `cursor`.
+   * Then your copy survives a crash at any point.
+   *
+   * - After an error that is temporary, such as a lost connection, 429, or 503, it repeats the request after a backoff of
+   *   up to a minute, for as long as it takes. `onError` receives these errors.
+   * - If the cursor has expired (410), it reads all published posts again, as without a cursor. Do not compare the
+   *   versions of these posts with those of your copy: after the restoration of a backup, they are lower.
+   *
+   * @throws PostsApiError for errors that are not temporary, such as `invalid_cursor` (400) for a damaged cursor.
+   * @throws RangeError if `interval` is invalid.
+   */
+  async *follow<V extends View = 'full'>(
+    query: ChangesQuery<V> = {},
+    options: FollowOptions = {},
+  ): AsyncGenerator<ChangeBatch<PostOf<V, M>>, void, undefined> {
+    const { interval, onError, ...call } = options;
+    const follower = new Follower<PostOf<V, M>>(query.cursor, interval);
+    for (;;) {
+      let step: Step<PostOf<V, M>>;
+      try {
+        const position = { cursor: follower.cursor };
+        step = follower.receive(await this.list<V>({ ...query, ...position }, { ...call, ifNoneMatch: follower.etag }));
+      } catch (error) {
+        const failure = follower.fail(error);
+        onError?.(failure.error, failure.wait);
+        step = { batch: undefined, wait: failure.wait };
+      }
+      if (step.batch) yield step.batch;
+      if (step.wait > 0) await sleep(step.wait, call.signal);
     }
   }
 }

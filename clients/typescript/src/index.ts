@@ -2,6 +2,7 @@ export type { Change, ChangePage, Changes, ChangesQuery, ChangeType } from './ch
 export { createPostsClient, type PostsClient, type PostsClientOptions } from './client.js';
 export { type ErrorCode, type KnownErrorCode, PostsApiError } from './errors.js';
 export { type ETag, etagOf, type PostVersion } from './etag.js';
+export type { ChangeBatch, FollowOptions } from './follow.js';
 export type {
   ApiKey,
   ApiKeys,
@@ -40,3 +41,14 @@ export type {
 export type { Page, Posts } from './posts.js';
 export type { ListQuery, PostOf, View } from './query.js';
 export type { Fetch, RetryOptions } from './transport.js';
+export {
+  verifyWebhook,
+  type VerifyWebhookOptions,
+  type WebhookBurstEvent,
+  type WebhookChangeEvent,
+  type WebhookErrorCode,
+  type WebhookEvent,
+  type WebhookHeaders,
+  type WebhookTestEvent,
+  WebhookVerificationError,
+} from './webhooks.js';

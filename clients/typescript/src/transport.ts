@@ -140,7 +140,8 @@ function retryDelay(error: PostsApiError, attempt: number): number {
   return error.retryAfter === null ? backoff : error.retryAfter * 1000 + Math.random() * FIRST_DELAY;
 }
 
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits. Rejects with the signal's reason if it is aborted. */
+export function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       clearTimeout(timer);

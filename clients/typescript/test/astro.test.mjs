@@ -86,7 +86,7 @@ describe('in an Astro site', { concurrency: true }, () => {
     assert.equal(third.status, 0, third.output);
     assert.match(
       third.output,
-      /failed to load posts; keeping the 1 posts of the previous load: GET \/api\/posts failed with no_response/,
+      /failed to load posts; keeping the 1 posts of the previous load: GET \/api\/changes failed with no_response/,
     );
     assert.match(await page('hello'), /<p>Rewritten\.<\/p>/);
   });
@@ -116,7 +116,7 @@ describe('in an Astro site', { concurrency: true }, () => {
     const root = await createSite(t, 'http://127.0.0.1:1', [config, blogPage]);
     const { status, output } = await build(root);
     assert.notEqual(status, 0);
-    assert.match(output, /GET \/api\/posts failed with no_response/);
+    assert.match(output, /GET \/api\/changes failed with no_response/);
   });
 
   test('Astro infers the types of both kinds of collections', async (t) => {

@@ -1,10 +1,11 @@
 // Tests the loader for build-time collections against the service, with a stand-in for Astro's loader context.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { postsLoader } from '@posts-api/client/astro';
 import { z } from 'astro/zod';
-import { startService } from './service.mjs';
+import { adminKey, copyDatabase, startService } from './service.mjs';
 
 /** A loader context that stores entries like Astro and records log messages and rendered Markdown. */
 function createSite() {
@@ -35,32 +36,27 @@ function createSite() {
 }
 
 /**
- * Runs the loader once and returns the requests it made: statuses of the index pages, and the number of content pages.
+ * Runs the loader once and returns the requests it made: the numbers of changes on the pages of the change feed, the
+ * statuses of the pages of summaries, and the number of pages with contents.
  */
 async function load(options, site) {
-  const requests = [];
+  const made = { changes: [], index: [], contents: 0, longestUrl: 0 };
   const recordingFetch = async (url, init) => {
-    const response = await fetch(url, init);
-    const { searchParams } = new URL(url);
+    const response = await (options.fetch ?? fetch)(url, init);
+    const { pathname, searchParams } = new URL(url);
     // The client retries other responses, such as 408 on a busy machine.
     if (!response.ok && response.status !== 304) return response;
-    requests.push({
-      status: response.status,
-      view: searchParams.get('view') ?? 'full',
-      limit: searchParams.get('limit'),
-    });
+    made.longestUrl = Math.max(made.longestUrl, url.length);
+    if (pathname === '/api/changes') {
+      if (searchParams.get('cursor') !== 'now') made.changes.push((await response.clone().json()).items.length);
+    } else if (searchParams.get('view') !== 'summary') made.contents += 1;
+    else if (searchParams.get('limit') !== '1') made.index.push(response.status);
     return response;
   };
-  const error = await postsLoader({ fetch: recordingFetch, ...options })
+  const error = await postsLoader({ ...options, fetch: recordingFetch })
     .load(site.context)
     .catch((error) => error);
-  const index = requests.filter(({ view, limit }) => view === 'summary' && limit !== '1').map(({ status }) => status);
-  return {
-    error,
-    index,
-    contents: requests.filter(({ view }) => view === 'full').length,
-    rendered: site.log.rendered.splice(0),
-  };
+  return { error, ...made, rendered: site.log.rendered.splice(0) };
 }
 
 const publishedPosts = (count) =>
@@ -127,15 +123,36 @@ describe('postsLoader', { concurrency: 4 }, () => {
     assert.deepEqual([site.entries.size, site.entries.has('post-1')], [74, false]);
   });
 
-  test('gets only 304 responses while nothing has changed', async (t) => {
+  test('makes one request while nothing has changed', async (t) => {
     const { client, baseUrl } = await startService(t);
     await client.posts.batch({ posts: publishedPosts(250) });
     const site = createSite();
     const first = await load({ baseUrl }, site);
-    assert.deepEqual([first.index, first.contents, first.rendered.length], [[200, 200, 200], 3, 250]);
-    const second = await load({ baseUrl }, site);
-    assert.deepEqual(second, { error: undefined, index: [304, 304, 304], contents: 0, rendered: [] });
+    assert.deepEqual([first.changes, first.index, first.contents, first.rendered.length], [[], [200, 200, 200], 3, 250]);
+    const { error, changes, index, contents, rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([error, changes, index, contents, rendered], [undefined, [0], [], 0, []]);
     assert.equal(site.entries.size, 250);
+    await client.posts.create({ title: 'Draft' });
+    assert.deepEqual((await load({ baseUrl }, site)).changes, [0], 'a draft is no change');
+  });
+
+  test('with drafts, gets only 304 responses while nothing has changed', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: publishedPosts(250) });
+    const options = { baseUrl, apiKey: adminKey, filter: { published: 'any' } };
+    const site = createSite();
+    const first = await load(options, site);
+    assert.deepEqual([first.index, first.contents, first.rendered.length], [[200, 200, 200], 3, 250]);
+    const second = await load(options, site);
+    assert.deepEqual([second.index, second.contents, second.rendered], [[304, 304, 304], 0, []]);
+    const { id } = await client.posts.getBySlug('post-120');
+    await client.posts.unpublish(id);
+    await client.posts.create({ title: 'Draft', content: 'A draft' });
+    const third = await load(options, site);
+    assert.deepEqual([third.index, third.contents, third.rendered], [[304, 200, 200], 1, ['Text 120', 'A draft']]);
+    await client.posts.delete(id);
+    assert.deepEqual((await load(options, site)).rendered, []);
+    assert.deepEqual([site.entries.size, site.entries.has('post-120'), site.entries.has('draft')], [250, false, true]);
   });
 
   test('fetches and renders only changed posts', async (t) => {
@@ -146,13 +163,38 @@ describe('postsLoader', { concurrency: 4 }, () => {
     const old = await client.posts.getBySlug('post-120');
     const changed = await client.posts.update(old.id, { title: 'Changed', content: 'New text' });
     await client.posts.create({ title: 'Added', content: 'Added text', published: true });
-    const { index, contents, rendered } = await load({ baseUrl }, site);
-    assert.deepEqual(index, [304, 200, 200]);
-    assert.equal(contents, 1);
+    const { changes, index, contents, rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([changes, index, contents], [[2], [], 1]);
     assert.deepEqual(rendered.sort(), ['Added text', 'New text']);
     assert.deepEqual(site.entries.get('post-120').data, { ...changed, excerpt: 'New text' });
     assert.equal(site.entries.size, 251);
-    assert.deepEqual((await load({ baseUrl }, site)).index, [304, 304, 304]);
+    assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
+  });
+
+  test('a renamed post moves to its new slug', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: publishedPosts(3) });
+    const site = createSite();
+    await load({ baseUrl }, site);
+    const { id } = await client.posts.getBySlug('post-1');
+    for (const slug of ['first-name', 'second-name']) await client.posts.update(id, { slug });
+    const { rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-2', 'second-name']);
+    assert.deepEqual([rendered, site.log.info.at(-1)], [['Text 1'], 'posts: 3 total, 1 new or changed, 1 removed']);
+  });
+
+  test('loads more changes than fit on a page or in a URL', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const site = createSite();
+    await load({ baseUrl }, site);
+    const posts = publishedPosts(230).map((post, index) => ({ ...post, slug: `${'long-'.repeat(38)}${index}` }));
+    await client.posts.batch({ posts });
+    const { changes, rendered, longestUrl } = await load({ baseUrl }, site);
+    assert.deepEqual([changes, rendered.length, site.entries.size], [[100, 100, 30], 230, 230]);
+    assert(longestUrl < 4500, longestUrl);
+    await client.posts.batch({ posts: posts.map(({ slug }) => ({ title: 'A', slug })), on_conflict: 'replace' });
+    await load({ baseUrl }, site);
+    assert.equal(site.entries.size, 0);
   });
 
   test('removes deleted and unpublished posts, adds republished ones', async (t) => {
@@ -166,8 +208,8 @@ describe('postsLoader', { concurrency: 4 }, () => {
     await client.posts.delete(first.id);
     await client.posts.unpublish(second.id);
     await client.posts.delete(last.id);
-    const { contents, rendered } = await load({ baseUrl }, site);
-    assert.deepEqual([contents, rendered], [0, []]);
+    const { changes, contents, rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([changes, contents, rendered], [[3], 0, []]);
     assert.equal(site.entries.size, 117);
     for (const { slug } of [first, second, last]) assert.equal(site.entries.has(slug), false);
     assert.deepEqual(site.log.info.at(-1), 'posts: 117 total, 0 new or changed, 3 removed');
@@ -247,6 +289,66 @@ describe('postsLoader', { concurrency: 4 }, () => {
     });
   }
 
+  test('follows a restored backup', async (t) => {
+    const { client, baseUrl, restart } = await startService(t);
+    await client.posts.batch({ posts: publishedPosts(3) });
+    await restart((directory) => copyDatabase(directory, join(directory, 'backup')));
+    const { id } = await client.posts.getBySlug('post-1');
+    for (const content of ['One', 'Two']) await client.posts.update(id, { content });
+    await client.posts.create({ title: 'Lost', published: true });
+    const site = createSite();
+    await load({ baseUrl }, site);
+    assert.equal(site.entries.get('post-1').body, 'Two');
+    await restart((directory) => copyDatabase(join(directory, 'backup'), directory));
+    const { changes, index, contents, rendered } = await load({ baseUrl }, site);
+    assert.deepEqual([changes, index, contents, rendered], [[], [200], 1, ['Text 1']], 'compares all posts');
+    assert.deepEqual(site.titles(), ['Post 0', 'Post 1', 'Post 2']);
+    assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
+  });
+
+  test('compares all posts if the stored cursor is invalid', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
+    await load({ baseUrl }, site);
+    const state = JSON.parse(site.meta.get('state'));
+    for (const position of ['x', '', 7, null]) {
+      site.meta.set('state', JSON.stringify({ ...state, position }));
+      const { error, index, rendered } = await load({ baseUrl }, site);
+      assert.deepEqual([error, index, rendered], [undefined, [200], []]);
+    }
+    site.meta.set('state', '{ "pages": [');
+    assert.deepEqual((await load({ baseUrl }, site)).error, undefined);
+  });
+
+  test('applies each filter to the changes', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const filters = {
+      tag: { tag: 'NEWS' },
+      author: { author: ['ada', 'grace'] },
+      q: { q: 'harbor' },
+      slug: { slug: ['one', 'two'] },
+      after: { published_after: '2020-01-01T00:00:00Z' },
+      none: { slug: null, tag: undefined },
+    };
+    const sites = Object.fromEntries(Object.keys(filters).map((name) => [name, createSite()]));
+    const loadAll = async () => {
+      const loads = Object.entries(filters).map(([name, filter]) => load({ baseUrl, filter }, sites[name]));
+      const made = await Promise.all(loads);
+      for (const { error, index } of made) assert.deepEqual([error, index], [undefined, []], 'reads only the changes');
+      return Object.fromEntries(Object.entries(sites).map(([name, site]) => [name, [...site.entries.keys()].sort()]));
+    };
+    await client.posts.create({ title: 'Zero', published: true });
+    for (const [name, filter] of Object.entries(filters)) assert.equal((await load({ baseUrl, filter }, sites[name])).error, undefined);
+    const one = await client.posts.create({ title: 'One', tags: ['News'], authors: ['Ada'], content: 'The harbor.', published: true });
+    const two = await client.posts.create({ title: 'Two', tags: ['Old'], published: true });
+    const both = ['one', 'two'];
+    assert.deepEqual(await loadAll(), { tag: ['one'], author: ['one'], q: ['one'], slug: both, after: ['one', 'two', 'zero'], none: ['one', 'two', 'zero'] });
+    await client.posts.update(one.id, { tags: [], authors: [], content: 'The sea.' });
+    await client.posts.update(two.id, { tags: ['news'], authors: ['Grace'], content: 'Harbor', slug: 'three' });
+    assert.deepEqual(await loadAll(), { tag: ['three'], author: ['three'], q: ['three'], slug: ['one'], after: ['one', 'three', 'zero'], none: ['one', 'three', 'zero'] });
+  });
+
   test('restores an entry that another program removed', async (t) => {
     const { client, baseUrl } = await startService(t);
     await client.posts.batch({ posts: publishedPosts(2) });
@@ -281,10 +383,10 @@ describe('postsLoader', { concurrency: 4 }, () => {
     const stored = structuredClone([...site.entries]);
     const state = [...site.meta];
 
-    // The index is read only in part.
+    // The changes are read, the contents are not.
     await client.posts.delete((await client.posts.getBySlug('post-3')).id);
     await client.posts.create({ title: 'New', content: 'New', published: true });
-    let successes = 2;
+    let successes = 1;
     const failingFetch = (url, init) =>
       successes-- > 0 ? fetch(url, init) : Promise.resolve(new Response('Bad gateway', { status: 502 }));
     assert.equal((await load({ baseUrl, fetch: failingFetch }, site)).error, undefined);
@@ -334,10 +436,18 @@ describe('postsLoader', { concurrency: 4 }, () => {
       await client.posts.unpublish(c.id);
       await client.posts.create({ title: 'Created', content: 'c', published: true });
     };
-    let requests = 0;
-    const interceptingFetch = async (url, init) =>
-      (requests += 1) === 2 ? (await changePosts(), fetch(url, init)) : fetch(url, init);
-    assert.equal((await load({ baseUrl, fetch: interceptingFetch }, site)).error, undefined);
+    const fetchAfterChange = (condition) => {
+      let isDone = false;
+      return async (url, init) => {
+        if (!isDone && condition(new URL(url))) {
+          isDone = true;
+          await changePosts();
+        }
+        return fetch(url, init);
+      };
+    };
+    const isContents = ({ pathname, searchParams }) => pathname === '/api/posts' && !searchParams.has('view');
+    assert.equal((await load({ baseUrl, fetch: fetchAfterChange(isContents) }, site)).error, undefined);
     assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-3', 'renamed']);
     assert.equal(site.entries.get('post-0').body, 'Newer');
     await load({ baseUrl }, site);
@@ -346,6 +456,29 @@ describe('postsLoader', { concurrency: 4 }, () => {
     for (const [slug, { data }] of site.entries) {
       assert.deepEqual([data.version, data.excerpt], [now.get(slug).version, now.get(slug).excerpt]);
     }
-    assert.deepEqual((await load({ baseUrl }, site)).index, [304]);
+    assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
+  });
+
+  test('handles posts that change between their changes and contents', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const site = createSite();
+    await load({ baseUrl }, site);
+    await client.posts.batch({ posts: publishedPosts(4) });
+    let isDone = false;
+    const interceptingFetch = async (url, init) => {
+      if (new URL(url).pathname === '/api/posts' && !isDone) {
+        isDone = true;
+        const [a, b, c] = await Promise.all([0, 1, 2].map((index) => client.posts.getBySlug(`post-${index}`)));
+        await client.posts.update(a.id, { content: 'Newer' });
+        await client.posts.update(b.id, { slug: 'renamed' });
+        await client.posts.delete(c.id);
+      }
+      return fetch(url, init);
+    };
+    const { error, changes } = await load({ baseUrl, fetch: interceptingFetch }, site);
+    assert.deepEqual([error, changes], [undefined, [4, 3]]);
+    assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-3', 'renamed'], 'the renamed post is not missing');
+    assert.deepEqual([site.entries.get('post-0').body, site.entries.get('post-0').data.excerpt], ['Newer', 'Newer']);
+    assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
   });
 });

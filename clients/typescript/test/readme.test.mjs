@@ -23,6 +23,6 @@ test('the README examples compile and print what they show', async (t) => {
   const env = { ...process.env, POSTS_API_KEY: adminKey };
   const { stdout } = await run(process.execPath, [`${directory}/readme.ts`], { env });
   const expected = [...program.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map(([, output]) => output);
-  assert.equal(expected.length, 13);
+  assert.equal(expected.length, 15);
   assert.deepEqual(stdout.trim().split('\n'), expected);
 });

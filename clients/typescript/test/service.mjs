@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,8 +20,8 @@ function program() {
   return found;
 }
 
-/** Starts the service. It stops when the test of `context` ends. */
-export async function startService(context, { port = 0 } = {}) {
+/** Starts the service. It stops when the test of `context` ends. `settings` are further environment variables. */
+export async function startService(context, { port = 0, settings = {} } = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'posts-api-client-'));
   const env = {
     PATH: process.env.PATH,
@@ -30,16 +30,47 @@ export async function startService(context, { port = 0 } = {}) {
     PORT: String(port),
     ADMIN_API_KEY: adminKey,
     RATE_LIMIT: 'off',
+    ...settings,
   };
+  let running = spawnService(directory, env);
+  const stop = async () => {
+    await running.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  context.after(stop);
+  const baseUrl = await running.baseUrl;
+  /** Kills the service, calls `whileStopped` with the directory of its database, and starts it on the same port. */
+  const restart = async (whileStopped) => {
+    await running.stop();
+    await whileStopped?.(directory);
+    running = spawnService(directory, { ...env, PORT: new URL(baseUrl).port });
+    await running.baseUrl;
+  };
+  const importPosts = async (posts) => {
+    const lines = posts.map((post) => JSON.stringify(post)).join('\n');
+    const importing = promisify(execFile)(program(), ['import', '-'], { cwd: directory, env });
+    importing.child.stdin.end(lines);
+    await importing;
+  };
+  return {
+    baseUrl,
+    stop,
+    restart,
+    importPosts,
+    client: createPostsClient({ baseUrl, apiKey: adminKey }),
+    reader: createPostsClient({ baseUrl }),
+  };
+}
+
+/** Starts the service in a directory. `baseUrl` resolves when it accepts requests. */
+function spawnService(directory, env) {
   const child = spawn(program(), [], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const stop = async () => {
     child.kill('SIGKILL');
     await exited;
-    await rm(directory, { recursive: true, force: true });
   };
-  context.after(stop);
-  const baseUrl = await new Promise((resolve, reject) => {
+  const baseUrl = new Promise((resolve, reject) => {
     const output = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
@@ -50,17 +81,13 @@ export async function startService(context, { port = 0 } = {}) {
     }
     exited.then((code) => reject(new Error(`posts-api exited with ${code}:\n${output.join('\n')}`)));
   });
-  const importPosts = async (posts) => {
-    const lines = posts.map((post) => JSON.stringify(post)).join('\n');
-    const running = promisify(execFile)(program(), ['import', '-'], { cwd: directory, env });
-    running.child.stdin.end(lines);
-    await running;
-  };
-  return {
-    baseUrl,
-    stop,
-    importPosts,
-    client: createPostsClient({ baseUrl, apiKey: adminKey }),
-    reader: createPostsClient({ baseUrl }),
-  };
+  return { stop, baseUrl };
+}
+
+/** Copies the database of a stopped service to another directory, and replaces the database there. */
+export async function copyDatabase(from, to) {
+  await mkdir(to, { recursive: true });
+  const filesIn = async (directory) => (await readdir(directory)).filter((name) => name.startsWith('posts.db'));
+  for (const name of await filesIn(to)) await rm(join(to, name));
+  for (const name of await filesIn(from)) await cp(join(from, name), join(to, name));
 }

@@ -98,3 +98,95 @@ test('an attempt that times out is retried', async (t) => {
     [null, 'no_response', 'no response within 5000 ms'],
   );
 });
+
+const now = Date.UTC(2026, 0, 31);
+const emptyPage = { items: [], cursor: 'c', has_more: false };
+
+/** Follows changes with a mock clock. `respond` returns the response of the nth request. Records the time of each request. */
+async function startFollow(context, respond, query = {}) {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now });
+  context.mock.method(Math, 'random', () => 1);
+  const state = { sent: [], urls: [], batches: [], waits: [], error: undefined };
+  const fetch = async (url) => {
+    state.sent.push(Date.now() - now);
+    state.urls.push(new URL(url).search);
+    return respond(state.sent.length);
+  };
+  const client = createPostsClient({ baseUrl: 'http://127.0.0.1:1', fetch, retries: 0 });
+  const follow = async () => {
+    const onError = (_, wait) => state.waits.push(wait);
+    for await (const batch of client.changes.follow(query, { onError, signal: context.signal })) state.batches.push(batch);
+  };
+  follow().catch((error) => (state.error = error));
+  await settle();
+  return state;
+}
+
+/** Lets this many seconds pass in steps of one. */
+async function pass(context, seconds) {
+  for (let second = 0; second < seconds; second += 1) {
+    context.mock.timers.tick(1000);
+    await settle();
+  }
+}
+
+const failed = (status, headers = {}) => {
+  const { body, headers: more } = problem(status, status === 410 ? 'cursor_expired' : 'database_busy', headers);
+  return new Response(body, { status, headers: more });
+};
+
+test('follow sends a request every 5 seconds', async (t) => {
+  const state = await startFollow(t, () => Response.json(emptyPage));
+  await pass(t, 30);
+  // With the highest random number, the interval is 10 % longer.
+  assert.deepEqual(state.sent.slice(0, 4), [0, 6000, 12000, 18000]);
+  assert.equal(state.batches.length, 1);
+});
+
+test('follow waits longer after each failure, up to a minute', async (t) => {
+  const state = await startFollow(t, (request) => (request < 10 ? failed(503) : Response.json(emptyPage)));
+  await pass(t, 400);
+  assert.deepEqual(state.waits, [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000));
+  assert.deepEqual(state.batches.length, 1);
+  assert(state.sent.length > 20, 'after the outage, the interval is the usual one');
+});
+
+test('follow honors Retry-After up to an hour', async (t) => {
+  const times = ['90', 'Sat, 31 Jan 2026 00:03:00 GMT', '99999999999', '0'];
+  const state = await startFollow(t, (request) =>
+    request <= times.length ? failed(request % 2 ? 429 : 503, { 'Retry-After': times[request - 1] }) : Response.json(emptyPage),
+  );
+  await pass(t, 3900);
+  // Up to a second is added, so that clients do not return at the same moment.
+  assert.deepEqual(state.waits, [91_000, 90_000, 3_601_000, 8_000]);
+  assert.equal(state.batches.length, 1);
+});
+
+test('follow does not spin if the cursor always expires', async (t) => {
+  const state = await startFollow(t, () => failed(410), { cursor: 'old' });
+  await pass(t, 600);
+  assert.deepEqual(state.waits.slice(0, 8), [0, 1, 2, 4, 8, 16, 32, 60].map((seconds) => seconds * 1000));
+  assert(state.sent.length < 20);
+  assert.deepEqual(state.urls.slice(0, 2), ['?cursor=old', '']);
+});
+
+test('follow does not spin if all posts are read in vain', async (t) => {
+  // Such as two instances with different databases.
+  const state = await startFollow(t, (request) => (request % 2 ? Response.json(emptyPage) : failed(410)));
+  await pass(t, 600);
+  assert.deepEqual(state.waits.slice(0, 4), [0, 1000, 2000, 4000]);
+});
+
+test('follow does not spin on a page that comes again', async (t) => {
+  const state = await startFollow(t, () => Response.json({ ...emptyPage, has_more: true }));
+  await pass(t, 60);
+  assert(state.sent.length <= 13, state.sent.length);
+});
+
+test('follow requests the next page at once', async (t) => {
+  const state = await startFollow(t, (request) =>
+    Response.json({ items: [], cursor: `c${Math.min(request, 5)}`, has_more: request < 5 }),
+  );
+  assert.deepEqual(state.sent, [0, 0, 0, 0, 0]);
+  assert.deepEqual(state.batches.map(({ cursor }) => cursor), [null, null, null, null, 'c5']);
+});

@@ -76,6 +76,6 @@ const ${WORD.replace('-', '')} = '${WORD}${WORD}';
 /** Names that a URL parser or Astro would change if they were only percent-encoded. */
 export const ODD_NAMES = [
   'C++', 'C#', '.', '..', '...', '.NET', 'Node.js', 'index.html', '.html', 'a/b', '/', '../x', 'a\\b', '?q=1&x=2', '50%41', '100%', '%2F', '~7E',
-  '~', 'a b', 'Straße', '日本語', '👩‍💻', '"quoted"', "it's", '<b>', ':', ';', '@', '$', 'a,b', '[x]', '{x}', '|', '^', '`', '!', '*', '(x)', '404',
+  '~', 'a b', 'Straße', 'Über', 'über', '日本語', '👩‍💻', '"quoted"', "it's", '<b>', ':', ';', '@', '$', 'a,b', '[x]', '{x}', '|', '^', '`', '!', '*', '(x)', '404',
 ];
 export const ODD = { title: 'Odd names', tags: ODD_NAMES, authors: [...ODD_NAMES.slice(0, 16), '<b>', '007', '&amp;', '1e5'], content: 'Text.', published: true };

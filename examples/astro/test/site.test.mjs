@@ -326,6 +326,23 @@ test('the sitemap has the canonical URLs of all public pages', async () => {
   for (const url of urls) assert.equal((await get(url)).status, 200, url);
 });
 
+test('the sitemap has the canonical URLs of all tags and authors', async () => {
+  assert.match(await getText('/sitemap-index.xml'), new RegExp(`<loc>${SITE_URL}/sitemap-labels.xml</loc>`));
+  const urls = [...(await getText('/sitemap-labels.xml')).matchAll(/<loc>([^<]*)<\/loc>/g)].map(([, url]) => url);
+  const names = async (list) => (await request(service, `/api/${list}?limit=100`)).items.map(({ name }) => name);
+  const headings = { tags: [], authors: [] };
+  for (const url of urls) {
+    const html = await getText(url.replace(SITE_URL, ''));
+    assert.ok(html.includes(`<link rel="canonical" href="${url}">`), url);
+    const [, list] = /\/(tags|authors)\/[^/]+$/.exec(url);
+    headings[list].push(/<h1[^>]*>(.*?)<\/h1>/.exec(html)[1]);
+  }
+  for (const [list, found] of Object.entries(headings)) {
+    assert.deepEqual([found.length, new Set(found).size], Array(2).fill((await names(list)).length), list);
+  }
+  assert.ok(!urls.some((url) => url.includes('Draft')));
+});
+
 test('an old slug redirects to the post', async () => {
   const location = async (path) => {
     const { status, headers } = await get(path);

@@ -45,3 +45,16 @@ fn describe(writer: &LogWriter) -> String {
         escape(name)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_transaction_is_named_in_one_line() {
+        let writer = LogWriter { name: "process 7 (psql\n)".to_owned(), seconds: 90 };
+        let message = describe(&writer);
+        assert!(message.starts_with("process 7 (psql") && message.contains("90 s ago"), "{message}");
+        assert!(!message.contains('\n'), "{message}");
+    }
+}

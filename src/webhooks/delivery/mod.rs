@@ -9,6 +9,7 @@
 //!
 //! No transaction is open while a request is sent. See docs/design/webhooks.md.
 
+mod control;
 mod event;
 pub mod inspect;
 mod model;
@@ -19,5 +20,16 @@ pub mod store;
 mod task;
 mod worker;
 
+pub use control::Deliveries;
 pub use stats::DeliveryStats;
-pub use worker::Deliveries;
+
+use crate::db::Database;
+use crate::webhooks::send::Sender;
+
+/// Starts the worker. Call it within an actix runtime.
+#[must_use]
+pub fn start(database: Database, sender: Sender) -> Deliveries {
+    let deliveries = Deliveries::new();
+    actix_web::rt::spawn(worker::Worker::new(database, sender, deliveries.clone()).run());
+    deliveries
+}

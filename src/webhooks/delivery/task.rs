@@ -198,6 +198,7 @@ async fn store_outcome(
         error: result.error,
         attempt: delivery.attempt.saturating_add(1),
     };
+    let mut is_failing = false;
     loop {
         let stored = if result.is_success() {
             store_success(context, delivery, lease, &attempt, next.event.end, next.has_another).await
@@ -206,7 +207,10 @@ async fn store_outcome(
         };
         match stored {
             Err(error) if !is_stopping(context) => {
-                tracing::warn!(%error, webhook = delivery.id, "failed to store a webhook delivery; will retry");
+                if !is_failing {
+                    tracing::warn!(%error, webhook = delivery.id, "failed to store a webhook delivery; will retry");
+                }
+                is_failing = true;
                 tokio::time::sleep(STORE_PAUSE).await;
             }
             stored => return stored,

@@ -1,4 +1,4 @@
-//! [`Deliveries`] starts and stops the worker: the task that finds out which webhooks are due, and starts their deliveries.
+//! [`Worker`]: the task that finds out which webhooks are due, and starts their deliveries.
 //!
 //! 1. It looks at the webhooks after a change of the log, when a request becomes due, when a client has changed a webhook,
 //!    and every 10 seconds. The last one finds the changes that commands and other instances have made.
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Notify, watch};
 
 use crate::db::{ChangeWatch, Connection, Database, Error, Settled, Timestamp};
+use crate::webhooks::delivery::control::Deliveries;
 use crate::webhooks::delivery::model::Delivery;
 use crate::webhooks::delivery::progress::{Pending, Progress};
-use crate::webhooks::delivery::stats::{DeliveryStats, StateCounts};
+use crate::webhooks::delivery::stats::StateCounts;
 use crate::webhooks::delivery::store;
 use crate::webhooks::delivery::task::{DeliveryContext, deliver};
 use crate::webhooks::send::Sender;
@@ -29,54 +29,10 @@ const CHANGE_PAUSE: Duration = Duration::from_millis(50);
 /// The pause before the next look if the database fails, or if it is unknown up to where the log is complete.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Controls the worker of an instance. Clones share it.
-#[derive(Debug, Clone)]
-pub struct Deliveries {
-    signals: Arc<Signals>,
-    stats: Arc<DeliveryStats>,
-}
-
-#[derive(Debug)]
-struct Signals {
-    wake: Notify,
-    stopping: watch::Sender<bool>,
-    finished: watch::Sender<bool>,
-}
-
-impl Deliveries {
-    /// Starts the worker. Call it within an actix runtime.
-    #[must_use]
-    pub fn start(database: Database, sender: Sender) -> Self {
-        let (worker, deliveries) = Worker::new(database, sender);
-        actix_web::rt::spawn(worker.run());
-        deliveries
-    }
-
-    #[must_use]
-    pub fn stats(&self) -> &DeliveryStats {
-        &self.stats
-    }
-
-    /// Makes the worker look at the webhooks now. Call it after a change of a webhook.
-    pub fn wake(&self) {
-        self.signals.wake.notify_one();
-    }
-
-    /// Starts no further request. Requests in progress end within 16 seconds.
-    pub fn stop(&self) {
-        self.signals.stopping.send_replace(true);
-    }
-
-    /// Waits until the requests in progress have ended and their leases are released, after [`Deliveries::stop`].
-    pub async fn finished(&self) {
-        // An error means that the worker is gone.
-        let _ = self.signals.finished.subscribe().wait_for(|is_finished| *is_finished).await;
-    }
-}
-
-struct Worker {
+/// The worker of an instance.
+pub(super) struct Worker {
     context: DeliveryContext,
-    signals: Arc<Signals>,
+    deliveries: Deliveries,
     /// What was last known about the log, and up to where.
     progress: HashMap<i64, Progress>,
     settled: Option<Settled>,
@@ -99,30 +55,23 @@ enum Start {
 }
 
 impl Worker {
-    fn new(database: Database, sender: Sender) -> (Self, Deliveries) {
-        let stats = Arc::new(DeliveryStats::default());
-        let signals = Arc::new(Signals {
-            wake: Notify::new(),
-            stopping: watch::Sender::new(false),
-            finished: watch::Sender::new(false),
-        });
-        let context =
-            DeliveryContext { database, sender, stats: Arc::clone(&stats), stopping: signals.stopping.subscribe() };
-        let worker = Self {
+    pub(super) fn new(database: Database, sender: Sender, deliveries: Deliveries) -> Self {
+        let stats = Arc::clone(&deliveries.stats);
+        let context = DeliveryContext { database, sender, stats, stopping: deliveries.stopping.subscribe() };
+        Self {
             context,
-            signals: Arc::clone(&signals),
+            deliveries,
             progress: HashMap::new(),
             settled: None,
             running: HashSet::new(),
             has_enabled: false,
-        };
-        (worker, Deliveries { signals, stats })
+        }
     }
 
     /// Runs until [`Deliveries::stop`], and then until the deliveries have ended.
-    async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut changes = self.context.database.watch_changes();
-        let mut stopping = self.signals.stopping.subscribe();
+        let mut stopping = self.deliveries.stopping.subscribe();
         let mut running = FuturesUnordered::new();
         let mut is_failing = false;
         while !*stopping.borrow_and_update() {
@@ -145,7 +94,7 @@ impl Worker {
             tokio::select! {
                 () = wait_for_change(&mut changes), if self.has_enabled => {}
                 () = tokio::time::sleep(pause) => {}
-                () = self.signals.wake.notified() => {}
+                () = self.deliveries.wake.notified() => {}
                 Some(id) = running.next() => {
                     self.running.remove(&id);
                 }
@@ -153,7 +102,7 @@ impl Worker {
             }
         }
         while running.next().await.is_some() {}
-        self.signals.finished.send_replace(true);
+        self.deliveries.finished.send_replace(true);
     }
 
     /// Looks at the webhooks. Returns what is due, and the time until the next look.
@@ -174,34 +123,27 @@ impl Worker {
 
     fn evaluate(&mut self, look: Look) -> (Vec<Start>, Duration) {
         let Look { now, deliveries, mut progress } = look;
-        let (mut starts, mut next_look, mut oldest) = (Vec::new(), None::<Timestamp>, None::<Timestamp>);
+        let (mut starts, mut next_look, mut oldest) = (Vec::new(), None, None);
         let mut counts = StateCounts::default();
         for delivery in deliveries {
             count(&mut counts, &delivery);
             let Some(known) = progress.get_mut(&delivery.id) else { continue };
             report_lost_rows(known, &delivery);
-            let due_at = if known.has_more(delivery.is_burst()) { Some(now) } else { None };
-            let due_at = match known.pending(&delivery, now) {
+            let pending = known.pending(&delivery, now);
+            if let Pending::Request { at, .. } = pending {
+                oldest = oldest.into_iter().chain((at <= now).then_some(at)).min();
+            }
+            let due_at = match pending {
                 // The end of the log comes first.
-                _ if due_at.is_some() => due_at,
+                _ if known.has_more(delivery.is_burst()) => Some(now),
                 Pending::Nothing => None,
-                Pending::Skip { to } => {
-                    self.add_if_free(&mut starts, &delivery, now, Start::Skip { delivery: delivery.clone(), to })
-                }
+                Pending::Skip { to } => self.add_if_free(&mut starts, Start::Skip { delivery, to }, now),
                 Pending::Request { at, end } => {
-                    if at <= now {
-                        oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
-                    }
                     let at = at.max(delivery.next_attempt_at.unwrap_or(at));
-                    if at <= now {
-                        self.add_if_free(
-                            &mut starts,
-                            &delivery,
-                            now,
-                            Start::Deliver { delivery: delivery.clone(), end },
-                        )
-                    } else {
+                    if at > now {
                         Some(at)
+                    } else {
+                        self.add_if_free(&mut starts, Start::Deliver { delivery, end }, now)
                     }
                 }
             };
@@ -214,13 +156,8 @@ impl Worker {
     }
 
     /// Adds what is due, unless a delivery holds the lease. Returns when the lease ends.
-    fn add_if_free(
-        &mut self,
-        starts: &mut Vec<Start>,
-        delivery: &Delivery,
-        now: Timestamp,
-        start: Start,
-    ) -> Option<Timestamp> {
+    fn add_if_free(&mut self, starts: &mut Vec<Start>, start: Start, now: Timestamp) -> Option<Timestamp> {
+        let (Start::Deliver { delivery, .. } | Start::Skip { delivery, .. }) = &start;
         if self.running.contains(&delivery.id) {
             return None;
         }

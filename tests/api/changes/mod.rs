@@ -5,6 +5,7 @@ mod expiry;
 mod external_writers;
 mod faults;
 mod feed;
+mod gaps;
 mod leaks;
 mod log;
 mod model_check;

@@ -74,8 +74,9 @@ fn print_schema(database: &TestDatabase) -> String {
         schema.push_str("    }\n}\n");
     }
     schema.push_str("\ndiesel::joinable!(webhook_attempts -> webhooks (webhook_id));\n");
-    let tables: String = tables.iter().map(|(table, _)| format!("    {table},\n")).collect();
-    write!(schema, "\ndiesel::allow_tables_to_appear_in_same_query!(\n{tables});\n").unwrap();
+    // As rustfmt wraps it.
+    let tables = tables.map(|(table, _)| table).join(", ");
+    write!(schema, "\ndiesel::allow_tables_to_appear_in_same_query!(\n    {tables},\n);\n").unwrap();
     schema
 }
 

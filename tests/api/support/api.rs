@@ -74,9 +74,7 @@ impl Api {
         };
         change(&mut config);
         let server = Arc::new(Server::start(config, Arc::clone(database)));
-        // The environment may name a proxy, which cannot reach this machine's loopback interface.
-        let client = reqwest::Client::builder()
-            .no_proxy()
+        let client = super::http_client()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_mins(1))
             .build()
@@ -194,15 +192,15 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let listeners = Listeners::bind(&config).unwrap();
                 let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
-                let Service { server, address, admin_address, readiness, cache, streams, schedule, deliveries, handle } =
-                    server::serve(&config, listeners, connections.clone()).unwrap();
-                let addresses = (address, admin_address);
-                let state = ((schedule, deliveries), (cache, streams));
-                started.send((addresses, readiness, state, connections, handle)).unwrap();
+                let service = server::serve(&config, listeners, connections.clone()).unwrap();
+                let Service { server, address, admin_address, readiness, cache, streams, .. } = service;
+                let Service { schedule, deliveries, handle, .. } = service;
+                let (addresses, stats) = ((address, admin_address), (schedule, deliveries));
+                started.send((addresses, readiness, stats, (cache, streams), connections, handle)).unwrap();
                 server.await.unwrap();
             });
         });
-        let ((address, admin_address), readiness, ((schedule, deliveries), (cache, streams)), connections, handle) =
+        let ((address, admin_address), readiness, (schedule, deliveries), (cache, streams), connections, handle) =
             wait.recv().expect("the server starts");
         Self {
             address,

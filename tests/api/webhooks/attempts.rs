@@ -7,14 +7,17 @@ use crate::support::{Api, on_both};
 
 /// Stores attempts as the delivery does.
 pub(super) fn store(api: &Api, webhook: &Value, count: i64) {
-    for number in 1..=count {
+    let row = |number: i64| {
         let (status, error) = if number % 2 == 0 { ("NULL", "'timeout'") } else { ("204", "NULL") };
-        api.server.database.execute(&format!(
-            "INSERT INTO webhook_attempts (webhook_id, event_id, event_type, at, duration_ms, status, error, attempt) \
-             VALUES ({}, 'event-{number}', 'post.updated', '2026-01-31T12:00:00.000000Z', 12, {status}, {error}, 2)",
-            webhook["id"]
-        ));
-    }
+        let at = "2026-01-31T12:00:00.000000Z";
+        format!("({}, 'event-{number}', 'post.updated', '{at}', 12, {status}, {error}, 2)", webhook["id"])
+    };
+    let rows: Vec<String> = (1..=count).map(row).collect();
+    api.server.database.execute(&format!(
+        "INSERT INTO webhook_attempts (webhook_id, event_id, event_type, at, duration_ms, status, error, attempt) \
+         VALUES {}",
+        rows.join(", ")
+    ));
 }
 
 #[on_both]

@@ -1,9 +1,11 @@
 //! Creation, reads, changes, and deletion, with their preconditions.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{URL, create, path, read};
-use crate::support::{Api, on_both};
+use crate::support::{Api, TestDatabase, on_both};
 
 #[on_both]
 async fn defaults_of_a_new_webhook(api: Api) {
@@ -189,7 +191,8 @@ async fn enabling_clears_the_failure(api: Api) {
         assert_eq!(enabled[name], Value::Null, "{name}");
     }
     assert_eq!(enabled["position"], before["position"], "it continues where it was");
-    assert_eq!(api.server.database.query_number("SELECT attempt AS number FROM webhooks"), 0);
+    let reset = "SELECT count(*) AS number FROM webhooks WHERE attempt = 0";
+    assert_eq!(api.server.database.query_number(reset), 1);
 }
 
 #[on_both]
@@ -242,4 +245,20 @@ async fn other_methods_are_not_allowed(api: Api) {
     for path in ["/api/webhooks/0", "/api/webhooks/x", "/api/webhooks/9007199254740992", "/api/webhooks/1/x"] {
         api.admin().get(path).await.problem(404, "not_found");
     }
+}
+
+#[on_both]
+async fn changes_need_if_match_if_the_setting_requires_it(database: TestDatabase) {
+    let api = Api::start(&Arc::new(database), |config| config.require_if_match = true);
+    let webhook = create(&api, json!({})).await;
+    let path = path(&webhook);
+    for call in [
+        api.admin().patch(&path, &json!({"name": "a"})),
+        api.admin().delete(&path),
+        api.admin().post_empty(&format!("{path}/rotate")),
+        api.admin().post(&format!("{path}/replay"), &json!({"cursor": "now"})),
+    ] {
+        call.await.problem(428, "precondition_required");
+    }
+    api.admin().delete(&path).header("if-match", "*").await.expect(204);
 }

@@ -2,7 +2,7 @@
 
 import datetime
 
-from posts_api_client import AsyncPostsClient, PostsClient
+from posts_api_client import AsyncPostsClient, PostsClient, verify_webhook
 
 PostsClient()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 
@@ -27,6 +27,8 @@ def mistakes(client: PostsClient) -> None:
     client.posts.create_many([{"slug": "a"}])  # type: ignore[typeddict-item] # pyright: ignore[reportArgumentType]
     client.posts.create_many([], on_conflict="merge")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     client.posts.publish(1, at=datetime.date(2099, 1, 1))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    client.changes.follow(view="short")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
+    verify_webhook({"type": "posts.changed"}, {}, "whsec_AAAA")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     client.keys.create(name="ci", role="owner")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

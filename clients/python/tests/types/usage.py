@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import AsyncIterator, Iterator
+from email.message import Message
 from typing import Any, Literal, TypedDict, assert_type
 
 import httpx
@@ -11,6 +12,7 @@ from posts_api_client import (
     AsyncPostsClient,
     BatchItem,
     Change,
+    ChangeBatch,
     ChangePage,
     CreatedApiKey,
     CreatePost,
@@ -24,6 +26,11 @@ from posts_api_client import (
     PostsClient,
     PostSummary,
     Redirect,
+    WebhookBurstEvent,
+    WebhookErrorCode,
+    WebhookEvent,
+    WebhookVerificationError,
+    verify_webhook,
 )
 
 
@@ -76,10 +83,17 @@ def synchronous(client: PostsClient, view: Literal["full", "summary"], metadata:
     assert_type(client.posts.all(view="summary", q="a"), Iterator[PostSummary])
     assert_type(client.posts.pages(tag="a"), Iterator[Page[Post]])
 
-    assert_type(client.posts.changes(), Iterator[ChangePage[Post]])
-    change = next(client.posts.changes("now", view="summary")).items[0]
+    assert_type(client.changes.pages(), Iterator[ChangePage[Post]])
+    assert_type(client.changes.list(view="summary"), ChangePage[PostSummary])
+    assert_type(client.changes.list(cursor="now", if_none_match='"a"'), ChangePage[Post] | None)
+    change = next(client.changes.pages(cursor="now", view="summary")).items[0]
     assert_type(change, Change[PostSummary])
     assert_type(change.post, PostSummary | None)
+    assert_type(client.changes.follow("now", interval=1), Iterator[ChangeBatch[Post]])
+    for batch in client.changes.follow(client.changes.list().cursor, view="summary", limit=10):
+        assert_type(batch, ChangeBatch[PostSummary])
+        assert_type(batch.cursor, str | None)
+        assert_type(batch.published, frozenset[int] | None)
 
     posts: list[CreatePost] = [{"title": "A"}, {"title": "B", "metadata": {"a": 1}}]
     items = client.posts.create_many(posts, on_conflict="skip")
@@ -101,6 +115,7 @@ async def asynchronous() -> None:
         assert_type(await client.posts.list(view="summary"), Page[PostSummary])
         assert_type(await client.posts.get(1, if_none_match='"a"'), Post | None)
         assert_type(client.posts.all(), AsyncIterator[Post])
+        assert_type(client.changes.follow(view="summary"), AsyncIterator[ChangeBatch[PostSummary]])
         async for tag in client.with_options(timeout=5, headers={"X-Call": "1"}).tags.all():
             assert_type(tag, Label)
         assert_type(await client.posts.delete(1), None)
@@ -116,4 +131,24 @@ def errors(client: PostsClient) -> KnownErrorCode | str | None:
         if error.code == "not_found" or error.code == "a code of a newer service":
             return error.code
         raise
+    return None
+
+
+def webhooks(body: bytes, message: Message, pairs: list[tuple[bytes, bytes]]) -> WebhookErrorCode | None:
+    try:
+        event = verify_webhook(body, message, ["whsec_AAAA", "whsec_BBBB"], tolerance=60)
+        assert_type(event, WebhookEvent)
+        verify_webhook("{}", {"webhook-id": "1"}, "whsec_AAAA")
+        verify_webhook(memoryview(body), pairs, ("whsec_AAAA",))
+        verify_webhook(body, httpx.Headers(), "whsec_AAAA")
+    except WebhookVerificationError as error:
+        assert_type(error.code, WebhookErrorCode)
+        return error.code
+    if event["type"] == "posts.changed":
+        assert_type(event, WebhookBurstEvent)
+        assert_type(event["data"]["count"], int)
+    elif event["type"] == "webhook.test":
+        assert_type(event["timestamp"], str)
+    elif event["data"]["post"] is not None:
+        assert_type(PostSummary.from_dict(event["data"]["post"]), PostSummary)
     return None

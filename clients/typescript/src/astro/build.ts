@@ -1,10 +1,12 @@
 import { z } from 'astro/zod';
 import { createPostsClient, type PostsClient, type PostsClientOptions } from '../client.js';
 import type { Metadata, Post, PostSummary } from '../post.js';
-import { fingerprintOf, type IndexPage, type PostsFilter, readContents, readIndex } from './changes.js';
+import { readChanges } from './changes.js';
+import { fingerprintOf, type PostsFilter, type StoredEntries, type Update } from './contents.js';
+import { type IndexPage, readWithDrafts } from './drafts.js';
 import type { Entry, LoaderContext } from './types.js';
 
-export type { PostsFilter } from './changes.js';
+export type { PostsFilter } from './contents.js';
 
 /** The `data` of a collection entry: the post and its excerpt. */
 export interface PostEntry<M extends object = Metadata> extends Post<M> {
@@ -31,8 +33,8 @@ export interface PostsLoader<M extends object = Metadata> {
 }
 
 /**
- * Creates a loader that stores posts in a build-time collection. The ID of an entry is the post's slug. A load fetches
- * and renders only the posts that changed since the previous load.
+ * Creates a loader that stores posts in a build-time collection. The ID of an entry is the post's slug. A load reads
+ * the changes since the previous load, and fetches and renders only the posts that have changed.
  *
  * If a load fails, the loader logs an error and the collection keeps the posts of the previous load. If there is no
  * previous load with the same options, the loader throws and the build fails.
@@ -70,9 +72,12 @@ type LoadOptions = Omit<PostsLoaderOptions, 'metadata'>;
 
 /** What the loader stores between two loads. */
 interface State {
-  /** A digest of the options. The pages are valid only for the same options. */
+  /** A digest of the options. The position is valid only for the same options. */
   readonly source: string;
-  readonly pages: readonly IndexPage[];
+  /** A digest of the entries. If other code has changed them, the loader compares all posts. */
+  readonly entries: string;
+  /** The cursor of the change feed. For collections with drafts, the pages of their index. */
+  readonly position: string | readonly IndexPage[];
 }
 
 const STATE_KEY = 'state';
@@ -80,27 +85,19 @@ const STATE_KEY = 'state';
 async function load(client: PostsClient, options: LoadOptions, context: LoaderContext): Promise<void> {
   const { store, meta, logger } = context;
   const source = context.generateDigest(
-    JSON.stringify([1, client.baseUrl, options.apiKey, options.filter, options.markdown]),
+    JSON.stringify([2, client.baseUrl, options.apiKey, options.filter, options.markdown]),
   );
   const previous = readState(meta.get(STATE_KEY), source);
   try {
-    const filter = options.filter ?? {};
-    const isStored = (slug: string, fingerprint: string): boolean =>
-      previous !== undefined && store.get(slug)?.digest === fingerprint;
-    const { pages, changed } = await readIndex(client, filter, previous?.pages ?? [], isStored);
+    const update = await readUpdate(client, options.filter ?? {}, previous, context);
     const entries: Entry[] = [];
-    for (const [summary, post] of await readContents(client, filter, changed)) {
-      entries.push(await makeEntry(summary, post, options, context));
-    }
+    for (const [summary, post] of update.contents) entries.push(await makeEntry(summary, post, options, context));
     // All requests and all rendering have succeeded. The steps below cannot fail and leave the collection half updated.
-    const replaced = new Set(changed.map(({ slug }) => slug));
-    const unchanged = new Set(
-      pages.flatMap(({ posts }) => posts.map(([slug]) => slug)).filter((slug) => !replaced.has(slug)),
-    );
-    const deleted = store.keys().filter((slug) => !unchanged.has(slug));
+    const deleted = store.keys().filter((slug) => !update.unchanged.has(slug));
     for (const slug of deleted) store.delete(slug);
     for (const entry of entries) store.set(entry);
-    meta.set(STATE_KEY, JSON.stringify({ source, pages } satisfies State));
+    const state: State = { source, entries: digestOf(context), position: update.position };
+    meta.set(STATE_KEY, JSON.stringify(state));
     const removed = deleted.filter((slug) => !store.has(slug)).length;
     logger.info(`posts: ${store.keys().length} total, ${entries.length} new or changed, ${removed} removed`);
   } catch (error) {
@@ -110,6 +107,35 @@ async function load(client: PostsClient, options: LoadOptions, context: LoaderCo
       `failed to load ${context.collection}; keeping the ${store.keys().length} posts of the previous load: ${reason}`,
     );
   }
+}
+
+/** Reads what has changed since the previous load, or all posts if there is none with the same options. */
+function readUpdate(
+  client: PostsClient,
+  filter: PostsFilter,
+  previous: State | undefined,
+  context: LoaderContext,
+): Promise<Update<State['position']>> {
+  const stored = previous ? storedEntries(context) : new Map();
+  const position = previous?.entries === digestOf(context) ? previous.position : undefined;
+  const { published = true } = filter;
+  if (published === true || published === null) {
+    return readChanges(client, filter, stored, typeof position === 'string' ? position : undefined);
+  }
+  return readWithDrafts(client, filter, stored, typeof position === 'object' ? position : []);
+}
+
+function storedEntries({ store }: LoaderContext): StoredEntries {
+  return new Map(
+    store.keys().flatMap((slug) => {
+      const entry = store.get(slug);
+      return entry ? [[slug, { id: Number(entry.data['id']), fingerprint: String(entry.digest) }]] : [];
+    }),
+  );
+}
+
+function digestOf({ store, generateDigest }: LoaderContext): string {
+  return generateDigest(JSON.stringify(store.keys().map((slug) => [slug, store.get(slug)?.digest]).sort()));
 }
 
 async function makeEntry(
@@ -138,6 +164,10 @@ function withoutFrontmatter(markdown: string): string {
 
 function readState(text: string | undefined, source: string): State | undefined {
   if (text === undefined) return undefined;
-  const state: State = JSON.parse(text);
-  return state.source === source ? state : undefined;
+  try {
+    const state: State | null = JSON.parse(text);
+    return state?.source === source ? state : undefined;
+  } catch {
+    return undefined;
+  }
 }

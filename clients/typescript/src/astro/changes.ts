@@ -1,107 +1,128 @@
 import type { PostsClient } from '../client.js';
+import { PostsApiError } from '../errors.js';
 import type { Post, PostSummary } from '../post.js';
-import type { ListQuery } from '../query.js';
-
-/** The posts that a collection contains. By default, all published posts. */
-export type PostsFilter = Pick<ListQuery, 'published' | 'slug' | 'tag' | 'author' | 'q' | 'published_after' | 'published_before'>;
-
-/** A page of the index, stored for the next load. */
-export interface IndexPage {
-  readonly cursor: string | null;
-  readonly next: string | null;
-  readonly etag: string | null;
-  /** The slug and fingerprint of each post on the page. */
-  readonly posts: readonly (readonly [slug: string, fingerprint: string])[];
-}
-
-export interface Index {
-  readonly pages: readonly IndexPage[];
-  /** The posts that are new or have changed. */
-  readonly changed: readonly PostSummary[];
-}
-
-/** Returns whether the collection contains the post with this slug, in the version with this fingerprint. */
-export type IsStored = (slug: string, fingerprint: string) => boolean;
-
-/** Identifies a version of a post. Contains `created_at`, because a recreated database repeats ids and versions. */
-export function fingerprintOf({ id, version, created_at }: PostSummary): string {
-  return `${id}-${version} ${created_at}`;
-}
+import { sleep } from '../transport.js';
+import {
+  fingerprintOf,
+  isStored,
+  type PostsFilter,
+  readContents,
+  type StoredEntries,
+  type Update,
+} from './contents.js';
 
 /**
- * Reads the summaries of all posts. If a page has not changed since the previous load, the service returns 304.
- *
- * It is not sufficient to read the posts after the newest known `updated_at`: this would miss deleted posts, and posts
- * that have an older `updated_at` because of an import or a slow clock.
+ * A list can be up to 100 ms old on another instance than the one that returned the changes. After this time, in
+ * milliseconds, it contains all of them.
  */
-export async function readIndex(
+const LIST_AGE = 200;
+
+/** The longest part of a URL for slugs. Some proxies reject URLs of more than 8,000 characters. */
+const MAX_SLUGS_LENGTH = 4_000;
+
+/** A list accepts this many slugs. */
+const MAX_SLUGS = 100;
+
+/** How often `readSince` reads the feed while posts change. */
+const MAX_ROUNDS = 3;
+
+/**
+ * Reads what has changed in the published posts since `cursor`. Without a cursor, or if the service no longer accepts it,
+ * compares the entries with all posts.
+ */
+export async function readChanges(
   client: PostsClient,
   filter: PostsFilter,
-  previous: readonly IndexPage[],
-  isStored: IsStored,
-): Promise<Index> {
-  // If the database was replaced, the stored pages and their ETags are invalid, so all summaries are read again.
-  return (await readPages(client, filter, previous, isStored)) ?? (await readIndex(client, filter, [], () => false));
+  stored: StoredEntries,
+  cursor: string | undefined,
+): Promise<Update<string>> {
+  try {
+    if (cursor !== undefined) return await readSince(client, filter, stored, cursor);
+  } catch (error) {
+    const isLost = error instanceof PostsApiError && ['cursor_expired', 'invalid_cursor'].includes(error.code);
+    if (!isLost) throw error;
+  }
+  return readAll(client, filter, stored);
 }
 
-/** Like `readIndex`, but returns `undefined` if the previous pages came from a different database. */
-async function readPages(
-  client: PostsClient,
-  filter: PostsFilter,
-  previous: readonly IndexPage[],
-  isStored: IsStored,
-): Promise<Index | undefined> {
-  const query = { ...filter, sort: 'id', view: 'summary' } as const;
-  // A post id with a different `created_at` means a different database.
-  const fingerprints = new Map(
-    previous.flatMap((page) => page.posts.map(([, fingerprint]) => [Number.parseInt(fingerprint, 10), fingerprint])),
-  );
-  const isFromOtherDatabase = (post: PostSummary): boolean =>
-    !(fingerprints.get(post.id) ?? post.created_at).endsWith(post.created_at);
-  // If all pages return 304, there is no post to compare. Therefore, one post is always read.
-  if (fingerprints.size > 0 && (await client.posts.list({ ...query, limit: 1 })).items.some(isFromOtherDatabase)) {
-    return undefined;
-  }
-
-  const pages: IndexPage[] = [];
+async function readAll(client: PostsClient, filter: PostsFilter, stored: StoredEntries): Promise<Update<string>> {
+  // What changes while the lists are read is behind this cursor, so the next load finds it.
+  const { cursor } = await client.changes.list({ cursor: 'now', limit: 1 });
+  await sleep(LIST_AGE, undefined);
   const changed: PostSummary[] = [];
-  for (let cursor: string | null | undefined = null; cursor !== undefined; cursor = pages.at(-1)?.next ?? undefined) {
-    const stored = previous.find(
-      (page) => page.cursor === cursor && page.posts.every(([slug, fingerprint]) => isStored(slug, fingerprint)),
-    );
-    const pageQuery = { ...query, limit: 100, ...(cursor !== null && { cursor }) };
-    const page = await (stored?.etag
-      ? client.posts.list(pageQuery, { ifNoneMatch: stored.etag })
-      : client.posts.list(pageQuery));
-    if (page?.items.some(isFromOtherDatabase)) return undefined;
-    changed.push(...(page?.items ?? []).filter((post) => !isStored(post.slug, fingerprintOf(post))));
-    if (page) {
-      const posts = page.items.map((post) => [post.slug, fingerprintOf(post)] as const);
-      pages.push({ cursor, next: page.next_cursor, etag: page.etag, posts });
-    } else if (stored) {
-      pages.push(stored);
-    }
+  const unchanged = new Set<string>();
+  for await (const post of client.posts.all({ ...filter, sort: 'id', view: 'summary' })) {
+    if (isStored(stored, post)) unchanged.add(post.slug);
+    else changed.push(post);
   }
-  return { pages, changed };
+  return { position: cursor, contents: await readContents(client, filter, changed), unchanged };
 }
 
-/** Fetches the full posts of the changed summaries. Lists the posts updated since the oldest `updated_at` of these. */
-export async function readContents(
+async function readSince(
+  client: PostsClient,
+  filter: PostsFilter,
+  stored: StoredEntries,
+  cursor: string,
+): Promise<Update<string>> {
+  const changes = new Map<number, PostSummary | null>();
+  const contents = new Map<number, readonly [PostSummary, Post]>();
+  let position = cursor;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const changed: PostSummary[] = [];
+    for await (const page of client.changes.pages({ cursor: position, view: 'summary' })) {
+      for (const { id, post } of page.items) {
+        changes.set(id, post);
+        contents.delete(id);
+        if (post && !isStored(stored, post)) changed.push(post);
+      }
+      position = page.cursor;
+    }
+    const missing = changed.filter((post) => changes.get(post.id) === post);
+    if (missing.length === 0) break;
+    await sleep(LIST_AGE, undefined);
+    const found = await readBySlug(client, filter, missing);
+    for (const content of found) contents.set(content[0].id, content);
+    // The others do not match the filter, or have changed again. In that case, the feed contains another change.
+    if (found.length === missing.length) break;
+  }
+  const unchanged = [...stored].filter(([slug, { id, fingerprint }]) => {
+    const change = changes.get(id);
+    return change === undefined || (change?.slug === slug && fingerprintOf(change) === fingerprint);
+  });
+  return { position, contents: [...contents.values()], unchanged: new Set(unchanged.map(([slug]) => slug)) };
+}
+
+/** Fetches the full posts of the summaries that match the filter. */
+async function readBySlug(
   client: PostsClient,
   filter: PostsFilter,
   changed: readonly PostSummary[],
 ): Promise<[PostSummary, Post][]> {
+  const selected = filter.slug === undefined || filter.slug === null ? undefined : new Set([filter.slug].flat());
+  const summaries = new Map(changed.filter(({ slug }) => selected?.has(slug) ?? true).map((post) => [post.id, post]));
   const contents: [PostSummary, Post][] = [];
-  const missing = new Map(changed.map((post) => [post.id, post]));
-  if (missing.size === 0) return contents;
-  const oldest = Math.min(...changed.map(({ updated_at }) => Date.parse(updated_at)));
-  // `updated_after` is exclusive, and a `Date` has no microseconds.
-  const updated_after = new Date(oldest - 1);
-  for await (const post of client.posts.all({ ...filter, sort: 'updated_at', updated_after })) {
-    const summary = missing.get(post.id);
-    if (summary) contents.push([summary, post]);
-    if (missing.delete(post.id) && missing.size === 0) break;
+  for (const slug of groups([...summaries.values()].map(({ slug }) => slug))) {
+    for await (const post of client.posts.all({ ...filter, slug, sort: 'id' })) {
+      const summary = summaries.get(post.id);
+      if (summary) contents.push([summary, post]);
+    }
   }
-  // Posts that are still missing were deleted or unpublished after the summaries were read.
   return contents;
+}
+
+/** Divides slugs into groups that fit into a URL. */
+function groups(slugs: readonly string[]): string[][] {
+  const result: string[][] = [];
+  let length = 0;
+  for (const slug of slugs) {
+    length += `&slug=${slug}`.length;
+    const last = result.at(-1);
+    if (last && length <= MAX_SLUGS_LENGTH && last.length < MAX_SLUGS) {
+      last.push(slug);
+    } else {
+      result.push([slug]);
+      length = `&slug=${slug}`.length;
+    }
+  }
+  return result;
 }

@@ -46,7 +46,7 @@ export interface LoaderContext {
   store: {
     keys(): string[];
     has(id: string): boolean;
-    get(id: string): { digest?: string | number } | undefined;
+    get(id: string): { digest?: string | number; data: Record<string, unknown> } | undefined;
     set(entry: Entry): boolean;
     delete(id: string): void;
   };

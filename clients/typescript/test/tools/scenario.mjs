@@ -1,7 +1,7 @@
 // Uses the installed package in the runtime that runs this file, and prints 'passed'. The service at BASE_URL has no posts.
 import assert from 'node:assert/strict';
 import process from 'node:process';
-import { createPostsClient, etagOf, PostsApiError } from '@posts-api/client';
+import { createPostsClient, etagOf, PostsApiError, verifyWebhook } from '@posts-api/client';
 
 const { BASE_URL: baseUrl, API_KEY: apiKey } = process.env;
 const client = createPostsClient({ baseUrl, apiKey });
@@ -47,7 +47,34 @@ await assert.rejects(client.posts.list({}, { signal: AbortSignal.abort(new Error
 const down = createPostsClient({ baseUrl: 'http://127.0.0.1:1', retries: 0 });
 assert.deepEqual(await problem(down.posts.list()), [null, 'no_response', undefined]);
 
-// delete
+// follow, delete
+const controller = new AbortController();
+const feed = reader.changes.follow({ view: 'summary' }, { interval: 20, signal: controller.signal });
+const { value: all } = await feed.next();
+assert.deepEqual([all.items.length, all.published.size, all.has_more], [2, 2, false]);
 await client.posts.delete(post.id, { ifMatch: patched });
+const { value: change } = await feed.next();
+assert.deepEqual(change.items.map(({ type, id, post }) => [type, id, post]), [['post.deleted', post.id, null]]);
+const waiting = feed.next();
+controller.abort(new Error('by the test'));
+await assert.rejects(waiting, /by the test/);
 assert.equal(await client.posts.find(post.id), null);
+
+// webhook
+const secret = `whsec_${btoa('a secret of 24 characters')}`;
+const body = JSON.stringify({ type: 'webhook.test', timestamp: '2026-01-31T12:00:00Z', data: {} });
+const timestamp = String(Math.floor(Date.now() / 1000));
+const encode = (text) => new TextEncoder().encode(text);
+const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+const key = await crypto.subtle.importKey('raw', encode('a secret of 24 characters'), algorithm, false, ['sign']);
+const signature = await crypto.subtle.sign('HMAC', key, encode(`msg-1.${timestamp}.${body}`));
+const headers = new Headers({
+  'webhook-id': 'msg-1',
+  'webhook-timestamp': timestamp,
+  'webhook-signature': `v1,${btoa(String.fromCharCode(...new Uint8Array(signature)))}`,
+});
+const request = new Request('http://127.0.0.1:1/hook', { method: 'POST', body, headers });
+assert.equal((await verifyWebhook(await request.clone().text(), request.headers, secret)).type, 'webhook.test');
+assert.equal((await verifyWebhook(await request.arrayBuffer(), request.headers, secret)).type, 'webhook.test');
+await assert.rejects(verifyWebhook(`${body} `, headers, secret), { code: 'invalid_signature' });
 console.log('passed');

@@ -23,4 +23,5 @@ export async function listByLabel(
   return { name: names.find((name) => fold(name) === fold(requested)) ?? requested, page };
 }
 
-const fold = (name: string): string => name.normalize('NFC').toLowerCase();
+/** Names with the same folded form have the same page. posts-api ignores the case of ASCII letters only. */
+export const fold = (name: string): string => name.normalize('NFC').replace(/[A-Z]/g, (letter) => letter.toLowerCase());

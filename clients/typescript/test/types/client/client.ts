@@ -1,16 +1,22 @@
 import {
   type BatchResponse,
+  type ChangeBatch,
   type ChangePage,
   type ChangeType,
   createPostsClient,
   type ErrorCode,
   type ETag,
   etagOf,
+  type FollowOptions,
   type KnownErrorCode,
   type Page,
   type Post,
   PostsApiError,
   type PostSummary,
+  verifyWebhook,
+  type WebhookErrorCode,
+  type WebhookEvent,
+  WebhookVerificationError,
 } from '@posts-api/client';
 
 /** Compiles only if `A` and `B` are the same type. `any` equals only `any`. */
@@ -84,6 +90,27 @@ for await (const { items, cursor, has_more } of client.changes.pages({ view: 'su
   for (const { type } of items) same<typeof type, ChangeType>(true);
 }
 same<ChangeType, string>(false);
+for await (const { items, cursor, published } of client.changes.follow({ view: 'summary', cursor: null }, { interval: 10 })) {
+  same<[typeof cursor, typeof published], [string | null, ReadonlySet<number> | null]>(true);
+  for (const change of items) same<typeof change.post, PostSummary | null>(true);
+}
+const followOptions: FollowOptions = { onError: (error, wait) => same<[typeof error, typeof wait], [PostsApiError, number]>(true) };
+for await (const batch of client.changes.follow({}, followOptions)) same<typeof batch, ChangeBatch<Post>>(true);
+// @ts-expect-error -- follow sends this header itself
+client.changes.follow({}, { ifNoneMatch: '"1"' });
+
+const verified = await verifyWebhook('{}', new Headers(), 'whsec_AAAA');
+same<typeof verified, WebhookEvent>(true);
+if (verified.type === 'posts.changed') same<typeof verified.data.count, number>(true);
+else if (verified.type !== 'webhook.test') same<typeof verified.data.post, PostSummary | null>(true);
+const nodeHeaders: Record<string, string | string[] | undefined> = {};
+const custom = await verifyWebhook<{ ref: string }>(new Uint8Array(), nodeHeaders, ['whsec_AAAA', 'whsec_BBBB'], { tolerance: 60 });
+same<typeof custom, { ref: string }>(true);
+await verifyWebhook(new ArrayBuffer(0), [['webhook-id', '1']], 'whsec_AAAA').catch((error) => {
+  if (error instanceof WebhookVerificationError) same<typeof error.code, WebhookErrorCode>(true);
+});
+// @ts-expect-error -- a parsed body
+await verifyWebhook({ type: 'posts.changed' }, new Headers(), 'whsec_AAAA');
 const changePage = await client.changes.list();
 same<typeof changePage, ChangePage<Post>>(true);
 const knownLabels = await client.tags.list({}, { ifNoneMatch: '"1"' });

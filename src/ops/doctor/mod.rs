@@ -3,6 +3,7 @@
 
 mod database;
 mod files;
+mod webhooks;
 
 use serde::Serialize;
 
@@ -75,7 +76,7 @@ pub fn run_checks(config: &Config) -> Vec<Check> {
     }
     // If the file check failed, SQLite cannot open the database either, and its message is less clear.
     if checks.iter().all(|check| (check.name, check.status) != (files::FILE, Status::Error)) {
-        database::run_checks("database", &config.database, config.pool, &mut checks);
+        database::run_checks("database", config, &mut checks);
     }
     checks.extend(database::check_endpoints(&config.database, &config.endpoints));
     checks

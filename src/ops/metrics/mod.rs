@@ -26,8 +26,10 @@ use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::connections::Connections;
 use crate::ops::metrics::writer::MetricWriter;
+use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
+use crate::webhooks::delivery::{Deliveries, DeliveryStats};
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -39,11 +41,13 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
+    pub streams: Streams,
     pub connections: Connections,
     pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<SchedulerStats>,
+    pub deliveries: Deliveries,
     pub started: SystemTime,
 }
 
@@ -88,6 +92,7 @@ impl Collector for MetricCollector {
             database::sqlite(&mut out, &stats)?;
         }
         schedule(&mut out, &sources.schedule)?;
+        webhooks(&mut out, sources.deliveries.stats())?;
         out.counter(
             "log_lines_dropped",
             "Log lines that were not written because standard error was not read in time or failed.",
@@ -208,5 +213,23 @@ fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
         "schedule_last_poll_timestamp_seconds",
         "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
         [([], stats.polled_at().map_or(0.0, seconds))],
+    )
+}
+
+fn webhooks(out: &mut MetricWriter, stats: &DeliveryStats) -> fmt::Result {
+    out.counter(
+        "webhook_attempts",
+        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no response.",
+        stats.attempts().map(|(outcome, count)| ([("outcome", outcome)], count)),
+    )?;
+    out.gauge(
+        "webhooks",
+        "Webhooks by state, as this instance last read them. failing: the last request failed.",
+        stats.states().map(|(state, count)| ([("state", state)], count)),
+    )?;
+    out.gauge(
+        "webhook_oldest_pending_seconds",
+        "Time since the oldest request that has not succeeded became due. 0: none is due.",
+        [([], stats.oldest_pending_seconds(Timestamp::now()))],
     )
 }

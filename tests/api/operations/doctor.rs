@@ -62,7 +62,10 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
     let names: Vec<&str> = checks.keys().map(String::as_str).collect();
     match database.engine {
         Engine::Sqlite => {
-            assert_eq!(names, ["clock", "database", "directory", "disk", "file", "log", "schema", "settings", "webhooks"]);
+            assert_eq!(
+                names,
+                ["clock", "database", "directory", "disk", "file", "log", "schema", "settings", "webhooks"]
+            );
         }
         Engine::Postgres => {
             assert_eq!(

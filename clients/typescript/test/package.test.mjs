@@ -100,7 +100,9 @@ test('all exports exist and all operations have a method', async () => {
   ];
   await Promise.all(calls);
   const { paths } = JSON.parse(await readFile(new URL('../../openapi/openapi.json', root), 'utf8'));
-  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+  // `follow` requests pages instead of the stream, which is for `EventSource`.
+  const called = Object.entries(paths).filter(([path]) => path !== '/api/changes/stream');
+  const operations = called.flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([, { tags }]) => tags && !tags.includes('operations'))
       .map(([method]) => `${method.toUpperCase()} ${path.replace('{id}', '1').replace('{slug}', 'a')}`),

@@ -206,7 +206,9 @@ describe('examples/rebuild-site', { concurrency: 2 }, () => {
     await waitFor(/^build started$/);
     await finish();
     await waitFor(/^build succeeded$/);
-    const { items } = await client.webhooks.attempts(hook.id);
+    let items = [];
+    // The service stores an attempt after it has received the response.
+    while (items.length === 0) ({ items } = await client.webhooks.attempts(hook.id));
     assert.deepEqual(items.map(({ type, status }) => [type, status]), [['posts.changed', 202]]);
     assert.equal(lines.filter((line) => line === 'build started').length, 2);
   });

@@ -34,6 +34,14 @@ const codeOf = (call) =>
     (error) => (assert(error instanceof PostsApiError, error), error.code),
   );
 
+/** Waits for this many attempts: the service stores an attempt after it has received the response. */
+async function attemptsOf(client, { id }, count) {
+  for (;;) {
+    const { items } = await client.webhooks.attempts(id);
+    if (items.length >= count) return items;
+  }
+}
+
 describe('webhooks', { concurrency: 4 }, () => {
   test('create, get, list, update, and delete', async (t) => {
     const { client, reader } = await startService(t, { settings });
@@ -117,7 +125,7 @@ describe('webhooks', { concurrency: 4 }, () => {
     assert.equal(expired.previous_valid_until, null);
     await client.webhooks.test(hook.id);
     await assert.rejects(receiver.next(secret), { code: 'invalid_signature' });
-    const { items } = await client.webhooks.attempts(hook.id);
+    const items = await attemptsOf(client, hook, 4);
     assert.deepEqual(items.map(({ type, status, attempt }) => [type, status, attempt]), Array(4).fill(['post.published', 204, 1]));
     assert.equal(await codeOf(client.webhooks.replay(hook.id, { cursor: 'x' })), 'validation_failed');
   });

@@ -459,6 +459,24 @@ describe('postsLoader', { concurrency: 4 }, () => {
     assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
   });
 
+  test('keeps a post whose change was read by the first load', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { items } = await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
+    let isDone = false;
+    const interceptingFetch = async (url, init) => {
+      if (new URL(url).pathname === '/api/posts' && !isDone) {
+        isDone = true;
+        await client.posts.update(items[0].post.id, { content: 'Newer' });
+      }
+      return fetch(url, init);
+    };
+    await load({ baseUrl, fetch: interceptingFetch }, site);
+    const { changes, contents } = await load({ baseUrl }, site);
+    assert.deepEqual([changes, contents, site.entries.get('post-0').body], [[1], 0, 'Newer']);
+    assert.equal(site.entries.size, 2);
+  });
+
   test('handles posts that change between their changes and contents', async (t) => {
     const { client, baseUrl } = await startService(t);
     const site = createSite();

@@ -6,6 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::input::UpdatePost;
 use crate::posts::json_column::JsonText;
+use crate::posts::metadata::Metadata;
 use crate::posts::model::{Post, next_version};
 use crate::posts::store::{ReadScope, coalesce, explain_unchanged, find};
 use crate::posts::{etag, excerpt};
@@ -24,6 +25,7 @@ pub fn apply(
     if *patch == UpdatePost::default() {
         return explain_unchanged(conn, id, preconditions);
     }
+    let mut is_repeated = false;
     loop {
         let metadata = match MergedMetadata::read(conn, id, patch)? {
             Ok(metadata) => metadata,
@@ -37,7 +39,8 @@ pub fn apply(
             Ok(None) => match explain_unchanged(conn, id, preconditions)? {
                 // Another request changed the metadata in between. It has made progress, so the loop ends.
                 Change::Done(post) if metadata.as_ref().is_some_and(|merged| merged.is_outdated(&post)) => {}
-                // The post was different when the UPDATE ran.
+                // Another writer created the post in between, or changed it so that it meets the preconditions.
+                Change::Done(_) if !is_repeated => is_repeated = true,
                 Change::Done(_) => return Ok(Change::Stale),
                 reason => return Ok(reason),
             },
@@ -62,12 +65,13 @@ struct MergedMetadata {
 }
 
 impl MergedMetadata {
-    /// `None` if the patch does not change the metadata, or the post is missing.
+    /// `None` if the patch does not change the metadata. A missing post counts as one without metadata, because another
+    /// writer may create it before the `UPDATE`.
     fn read(conn: &mut Connection, id: i64, patch: &UpdatePost) -> QueryResult<Result<Option<Self>, Invalid>> {
         let Some(patch) = &patch.metadata else { return Ok(Ok(None)) };
         let seen: Option<JsonText> =
             on!(conn, conn => posts::table.find(id).select(posts::metadata).first(conn).optional())?;
-        let Some(seen) = seen else { return Ok(Ok(None)) };
+        let seen = seen.unwrap_or_else(|| JsonText::of(&Metadata::new()));
         Ok(patch.apply(&seen).map(|merged| Some(Self { seen: patch.is_merge().then_some(seen), merged })))
     }
 

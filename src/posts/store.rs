@@ -98,20 +98,25 @@ pub(crate) fn overwrite(conn: &mut Connection, id: i64, row: &NewPost) -> QueryR
 
 /// Deletes the post.
 pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> QueryResult<Change<()>> {
-    let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
-    let deleted: Option<bool> = on!(conn, conn => diesel::delete(posts::table.find(id))
-        .filter(condition)
-        .returning(posts::published)
-        .get_result(conn)
-        .optional())?;
-    if let Some(was_published) = deleted {
-        conn.mark_changed(Visibility::of(was_published));
-        return Ok(Change::Done(()));
+    // Repeated if another writer created the post after the DELETE, or changed it so that it meets the preconditions.
+    for _ in 0..2 {
+        let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
+        let deleted: Option<bool> = on!(conn, conn => diesel::delete(posts::table.find(id))
+            .filter(condition)
+            .returning(posts::published)
+            .get_result(conn)
+            .optional())?;
+        if let Some(was_published) = deleted {
+            conn.mark_changed(Visibility::of(was_published));
+            return Ok(Change::Done(()));
+        }
+        match explain_unchanged(conn, id, preconditions)? {
+            Change::Done(_) => {}
+            Change::Missing => return Ok(Change::Missing),
+            _ => return Ok(Change::Stale),
+        }
     }
-    explain_unchanged(conn, id, preconditions).map(|reason| match reason {
-        Change::Missing => Change::Missing,
-        _ => Change::Stale,
-    })
+    Ok(Change::Stale)
 }
 
 /// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing or

@@ -21,9 +21,19 @@ pub const IGNORED_NAMES: [&str; 26] = [
     "twclid", "wbraid", "yclid",
 ];
 
-/// The paths of the routes that have query parameters. All other routes ignore the query string.
+/// The path templates of the routes that have query parameters. All other routes ignore the query string.
 #[derive(Debug, Clone)]
 pub struct QueryRoutes(pub HashSet<String>);
+
+impl QueryRoutes {
+    /// Whether the route of the request has query parameters. The path of most requests with a query string is a template
+    /// without placeholders, so this compares it before it searches for the route.
+    fn include(&self, request: &ServiceRequest) -> bool {
+        let path = request.match_info().as_str();
+        let template = || request.resource_map().match_pattern(path);
+        self.0.contains(path) || template().is_some_and(|template| self.0.contains(&template))
+    }
+}
 
 /// Removes the ignored parameters from the URL of a read: those of analytics tools, and on a route without query
 /// parameters all of them.
@@ -33,7 +43,7 @@ pub(crate) fn remove_ignored(request: &mut ServiceRequest) {
         return;
     }
     let routes = request.app_data::<web::Data<QueryRoutes>>();
-    let has_parameters = routes.is_none_or(|routes| routes.0.contains(request.match_info().as_str()));
+    let has_parameters = routes.is_none_or(|routes| routes.include(request));
     let remaining = if has_parameters { without_ignored(query) } else { String::new() };
     if remaining == query && !query.is_empty() {
         return;

@@ -89,7 +89,14 @@ pub async fn get_docs(request: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// A script or stylesheet of the documentation page.
 #[utoipa::path(
     get, path = "/docs/{name}", tag = "operations", extensions(("x-internal" = json!(true))),
-    params(("name" = String, Path, description = "The name of the file", example = "page.css"), IfNoneMatch),
+    params(
+        ("name" = String, Path, description = "The name of the file", example = "page.css"),
+        (
+            "v" = Option<String>, Query, max_length = 64,
+            description = "The hash of the file. A response to the current one can be cached without revalidation.",
+        ),
+        IfNoneMatch,
+    ),
     responses(
         (
             status = 200, description = "The file", content((String = "text/css"), (String = "text/javascript")),

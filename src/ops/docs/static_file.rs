@@ -55,7 +55,7 @@ impl StaticFile {
     /// # Errors
     /// The file cannot be decompressed, which does not happen in practice.
     pub(super) fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-        let is_versioned = requested_version(request) == Some(&self.hash);
+        let is_versioned = request.query_string().strip_prefix("v=") == Some(&self.hash);
         let (coding, body) = self.negotiate(request.headers())?;
         let is_unchanged = self.is_listed(&IfNoneMatch::of(request.headers()));
         let mut response = HttpResponse::build(if is_unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
@@ -114,12 +114,6 @@ impl StaticFile {
         lines
             .any(|line| line.trim() == "*" || entity_tag::parse_list(line).is_some_and(|tags| tags.iter().any(is_this)))
     }
-}
-
-/// The version in the URL that the client requested. `HttpRequest::uri` lacks it, because `http::middleware::query`
-/// removes all parameters from the URLs of routes with placeholders.
-fn requested_version(request: &HttpRequest) -> Option<&str> {
-    request.match_info().get_ref().uri().query()?.strip_prefix("v=")
 }
 
 /// Half of the digits of a BLAKE3 hash, which still make a collision infeasible.

@@ -14,7 +14,9 @@ use crate::support::cluster::Cluster;
 use crate::support::database::{execute, query_number, try_execute};
 use crate::support::journal::Journal;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Api, Engine, Fixture, TestDatabase, fault_rounds, on_both, report_figures, wait_until};
+use crate::support::{
+    Api, Engine, Fixture, TestDatabase, fault_rounds, http_client, on_both, report_figures, wait_until,
+};
 
 fn random(below: u64) -> u64 {
     getrandom::u64().unwrap() % below
@@ -30,7 +32,7 @@ fn sandbox(database: &TestDatabase) -> Sandbox {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+    http_client().timeout(Duration::from_secs(30)).build().unwrap()
 }
 
 /// Reads a page from any of the instances, which may be down. Returns whether there are more, or `None`.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, Fixture, TestDatabase, wait_for};
+use crate::support::{Api, Engine, Fixture, TestDatabase, http_client, wait_for};
 
 /// A small file system in memory.
 pub(crate) struct SmallDisk(TempDir);
@@ -108,7 +108,7 @@ async fn sqlite_refuses_writes_and_serves_reads() {
     let url = format!("sqlite://{}", disk.database().display());
     let sandbox = Sandbox::new([("DATABASE_URL", url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
     let mut server = sandbox.start("server", &[]);
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let api = ApiClient { client, base: server.base_url().await };
 
     let mut stored = Vec::new();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, TestDatabase, on_both, report_figures, wait_until};
+use crate::support::{Api, Engine, TestDatabase, http_client, on_both, report_figures, wait_until};
 
 const CLIENTS: usize = 200;
 /// How much the resident memory may grow, in bytes.
@@ -113,7 +113,7 @@ async fn excess_requests_are_refused_in_time(database: TestDatabase) {
     let posts = format!("{}/api/posts", server.base_url().await);
     // Every request uses a new connection. The server closes idle ones after 5 seconds, and a request that crosses with
     // that fails.
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1));
+    let client = http_client().timeout(Duration::from_mins(1));
     let client = client.pool_max_idle_per_host(0).build().unwrap();
     let clients = Clients { client, posts };
     clients.wait_for_success().await;
@@ -155,7 +155,7 @@ async fn queued_work_is_dropped_when_its_client_disconnects(database: TestDataba
     let wait = Duration::from_secs(8);
     let api = Api::start(&database, |config| config.pool = PoolOptions { size: 1, wait });
     let mut lock = lock(&database);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let posts = format!("http://{}/api/posts", api.server.address);
     join_all((0..20).map(async |_| {
         let request = client.post(&posts).bearer_auth(ADMIN_KEY).json(&json!({"title": "Abandoned"}));

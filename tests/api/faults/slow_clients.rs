@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Api, WAIT_LIMIT, on_both};
+use crate::support::{Api, WAIT_LIMIT, http_client, on_both};
 #[cfg(target_os = "linux")]
 use crate::support::{TestDatabase, raw, wait_for, wait_until};
 
@@ -165,7 +165,7 @@ async fn stalled_connections_do_not_block_other_clients(database: TestDatabase) 
     let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
     let address: SocketAddr = base.trim_start_matches("http://").parse().unwrap();
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
+    let client = http_client().timeout(Duration::from_mins(1)).build().unwrap();
     let read = async |count: usize| {
         for number in 0..count {
             let response = client.get(format!("{base}/api/posts?limit={}", 1 + number % 100)).send().await.unwrap();

@@ -12,7 +12,7 @@ use serde_json::json;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::api::ADMIN_KEY;
-use crate::support::{Api, TestDatabase, on_both, raw, report_skipped, wait_for, wait_until};
+use crate::support::{Api, TestDatabase, http_client, on_both, raw, report_skipped, wait_for, wait_until};
 #[cfg(target_os = "linux")]
 use crate::support::{program::Sandbox, report_figures};
 
@@ -276,7 +276,7 @@ async fn pipelined_requests_do_not_occupy_memory(database: TestDatabase) {
 async fn metrics_show_the_memory_of_responses(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.admin_port = Some(0));
     let url = format!("http://{}/metrics", api.server.admin_address.unwrap());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let text = wait_for("a response in the cache", async || {
         api.get("/api/posts").await.expect(200);
         let text = client.get(&url).send().await.unwrap().text().await.unwrap();

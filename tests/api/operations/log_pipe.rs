@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use reqwest::{Client, Method};
 
 use crate::support::program::{Process, Sandbox};
-use crate::support::{WAIT_LIMIT, wait_for};
+use crate::support::{WAIT_LIMIT, http_client, wait_for};
 
 /// More log than the pipe (64 KiB) and the queue of the service (1 MiB) can hold: each line has at least 250 bytes.
 const REQUESTS: usize = 6_000;
 const CLIENTS: usize = 8;
 
 fn client() -> Client {
-    Client::builder().no_proxy().timeout(WAIT_LIMIT).build().unwrap()
+    http_client().timeout(WAIT_LIMIT).build().unwrap()
 }
 
 /// Starts the service with a pipe as its log, and returns its address from the welcome text.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Api, TestDatabase, on_both, wait_for};
+use crate::support::{Api, TestDatabase, http_client, on_both, wait_for};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -23,7 +23,7 @@ fn sandbox(database: &TestDatabase) -> Sandbox {
 }
 
 async fn send(method: Method, url: String, body: &Value) -> u16 {
-    let request = reqwest::Client::builder().no_proxy().build().unwrap().request(method.clone(), url);
+    let request = http_client().build().unwrap().request(method.clone(), url);
     let request = request.header("traceparent", traceparent());
     let request = if method.is_safe() { request } else { request.bearer_auth(ADMIN_KEY).json(body) };
     request.send().await.unwrap().status().as_u16()

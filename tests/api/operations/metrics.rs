@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::program::Sandbox;
-use crate::support::{Api, Reply, TestDatabase, on_both, raw, wait_until};
+use crate::support::{Api, Reply, TestDatabase, http_client, on_both, raw, wait_until};
 
 /// Samples by name and labels, in the text format's notation.
 pub(crate) type Samples = BTreeMap<String, f64>;
@@ -26,7 +26,7 @@ pub(crate) fn start_with(database: TestDatabase, change: impl FnOnce(&mut posts_
 }
 
 async fn send_to(base: &str, method: Method, path: &str) -> Reply {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let response = client.request(method.clone(), format!("{base}{path}")).send().await.unwrap();
     Reply {
         line: format!("{method} {path}"),

@@ -13,7 +13,7 @@ use crate::support::database::execute;
 use crate::support::journal::Journal;
 use crate::support::postgres::env_var;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Engine, TestDatabase, on_both, wait_until};
+use crate::support::{Engine, TestDatabase, http_client, on_both, wait_until};
 
 /// Changes that a later release may make while the previous one runs: see migrations/README.md.
 const LATER_RELEASE: [&str; 7] = [
@@ -151,7 +151,7 @@ async fn previous_release_runs_while_next_one_migrates(database: TestDatabase) {
         None => sandbox(),
     };
     let new = sandbox();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let read = async |base: &str| {
         for path in ["/api/posts?limit=100&count=exact", "/api/posts?q=changed", "/api/posts/1", "/api/keys"] {
             let response = client.get(format!("{base}{path}")).bearer_auth(ADMIN_KEY).send().await.unwrap();

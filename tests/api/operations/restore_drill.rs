@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Engine, TestDatabase, wait_until};
+use crate::support::{Engine, TestDatabase, http_client, wait_until};
 
 /// The commands of the drill with this name in the document.
 fn drill(name: &str) -> Vec<String> {
@@ -38,7 +38,7 @@ struct RecordingClient {
 
 impl RecordingClient {
     fn new(base: String) -> Self {
-        Self { client: Client::builder().no_proxy().build().unwrap(), base, acknowledged: Arc::default() }
+        Self { client: http_client().build().unwrap(), base, acknowledged: Arc::default() }
     }
 
     async fn create(&self, title: &str) -> Value {

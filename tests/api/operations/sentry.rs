@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
 use crate::support::receiver::Receiver;
-use crate::support::{Engine, TestDatabase, on_both, wait_for};
+use crate::support::{Engine, TestDatabase, http_client, on_both, wait_for};
 
 pub(super) fn sandbox(database: &TestDatabase, scheme: &str, receiver: &Receiver) -> Sandbox {
     let dsn = format!("{scheme}://public-key@{}/42", receiver.address);
@@ -46,7 +46,7 @@ fn level(event: &Value) -> &str {
 
 /// Sends a request whose query, key, and headers contain secrets, and returns its status.
 pub(super) async fn get_status(base: &str, path: &str) -> u16 {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let request =
         client.get(format!("{base}{path}?q=hush-query")).bearer_auth(ADMIN_KEY).header("x-hush", "hush-header");
     request.send().await.unwrap().status().as_u16()

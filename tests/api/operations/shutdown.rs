@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::support::api::ADMIN_KEY;
 use crate::support::cluster::Cluster;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Engine, TestDatabase, fault_rounds, on_both, report_figures, wait_for, wait_until};
+use crate::support::{Engine, TestDatabase, fault_rounds, http_client, on_both, report_figures, wait_for, wait_until};
 
 fn sandbox(database: &TestDatabase, grace: &str) -> Sandbox {
     Sandbox::new([
@@ -28,7 +28,7 @@ fn sandbox(database: &TestDatabase, grace: &str) -> Sandbox {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap()
+    http_client().timeout(Duration::from_mins(1)).build().unwrap()
 }
 
 /// A load balancer that probes the readiness of its instances. If it cannot connect to one, it sends the request to another.

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::support::database::execute;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{TestDatabase, fault_rounds, on_both, wait_for, wait_until};
+use crate::support::{TestDatabase, fault_rounds, http_client, on_both, wait_for, wait_until};
 
 fn sandbox(database: &TestDatabase) -> Sandbox {
     Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0")])
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap()
+    http_client().timeout(Duration::from_mins(1)).build().unwrap()
 }
 
 async fn status(url: &str) -> StatusCode {

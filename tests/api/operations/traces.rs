@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
 use crate::support::receiver::{Received, Receiver};
-use crate::support::{Engine, TestDatabase, on_both, wait_for, wait_until};
+use crate::support::{Engine, TestDatabase, http_client, on_both, wait_for, wait_until};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -61,7 +61,7 @@ fn hex(id: &[u8]) -> String {
 }
 
 async fn send(method: Method, url: String, body: &Value) -> u16 {
-    let request = reqwest::Client::builder().no_proxy().build().unwrap().request(method.clone(), url);
+    let request = http_client().build().unwrap().request(method.clone(), url);
     let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
     let request = if method.is_safe() { request } else { request.bearer_auth(ADMIN_KEY).json(body) };
     request.send().await.unwrap().status().as_u16()

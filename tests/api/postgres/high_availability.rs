@@ -10,7 +10,7 @@ use crate::support::api::ADMIN_KEY;
 use crate::support::journal::Journal;
 use crate::support::patroni::{Failure, Patroni};
 use crate::support::program::Sandbox;
-use crate::support::{TestDatabase, WAIT_LIMIT, fault_rounds, report_figures, wait_until};
+use crate::support::{TestDatabase, WAIT_LIMIT, fault_rounds, http_client, report_figures, wait_until};
 
 const WRITERS: usize = 4;
 const FAILURES: [Failure; 4] = [Failure::Switchover, Failure::Crash, Failure::Pause, Failure::Kill];
@@ -89,7 +89,7 @@ async fn failovers_lose_no_acknowledged_write() {
     let mut server = sandbox.start("server", &[]);
     let observer = Observer {
         base: server.base_url().await,
-        client: reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap(),
+        client: http_client().timeout(Duration::from_mins(1)).build().unwrap(),
         is_done: AtomicBool::new(false),
         not_ready: AtomicU64::new(0),
         journal: Journal::new(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::pooler::Pooler;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, TestDatabase, ids, wait_until};
+use crate::support::{Api, Engine, TestDatabase, http_client, ids, wait_until};
 
 /// Fewer server sessions than client connections, so that sessions change clients all the time.
 const SESSIONS: u32 = 2;
@@ -109,7 +109,7 @@ async fn migrations_commands_and_poller_use_the_direct_url() {
     sandbox.set("DATABASE_URL", &pooler.url);
     let mut server = sandbox.start("server", &["serve", "--no-migrate"]);
     let base = server.base_url().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let list: Value = client.get(format!("{base}/api/posts")).send().await.unwrap().json().await.unwrap();
     assert_eq!(list["items"][0]["title"], "Imported");
     let polls = "SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() \

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::cluster::Cluster;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Engine, TestDatabase, wait_until};
+use crate::support::{Engine, TestDatabase, http_client, wait_until};
 
 const HEALTHY: &str = "the replica is healthy";
 const UNHEALTHY: &str = "the replica is unhealthy";
@@ -37,7 +37,7 @@ fn last_health(server: &Process) -> String {
 /// written before.
 async fn read_until(server: &Process, base: &str, what: &str, state: &str) {
     // A request that hangs fails by this timeout.
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
+    let client = http_client().timeout(Duration::from_mins(1)).build().unwrap();
     let is_done = AtomicBool::new(false);
     let get = async |path: &str| {
         let response = client.get(format!("{base}{path}")).send().await.unwrap();
@@ -76,7 +76,7 @@ async fn unhealthy_replica_is_skipped_until_it_recovers() {
     let sandbox = sandbox(&TestDatabase::of(&primary), standby.url.as_str());
     let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let create = async |post: Value| {
         let created = client.post(format!("{base}/api/posts")).bearer_auth(ADMIN_KEY).json(&post).send().await.unwrap();
         assert_eq!(created.status(), 201);

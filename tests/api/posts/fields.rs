@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, on_both};
+use crate::support::database::execute;
+use crate::support::{Api, Engine, Fixture, on_both, wait_until};
 
 /// All fields that this module tests, with values that are stored as they are.
 fn all_fields() -> Value {
@@ -233,6 +234,32 @@ async fn concurrent_patches_of_metadata_lose_nothing(api: Api) {
         (0..24).map(|number| (format!("m{number}"), json!(number))).collect();
     assert_eq!(post["metadata"], Value::Object(expected));
     assert_eq!(post["version"], 25);
+}
+
+/// On PostgreSQL, another writer can create the post after the service has looked for its metadata. Here, the lock delays the
+/// `UPDATE` until then.
+#[tokio::test]
+async fn metadata_of_a_post_created_meanwhile_is_merged() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    let database = &api.server.database;
+    for metadata in ["{}", "{\"a\":1}"] {
+        database.execute("TRUNCATE posts");
+        let mut other = database.connect();
+        execute(&mut other, "BEGIN");
+        execute(&mut other, "LOCK TABLE posts IN SHARE MODE");
+        let patch = api.admin().patch("/api/posts/1", &json!({"metadata": {"b": 2}})).into_future();
+        let create = async {
+            let waiting = "SELECT count(*) AS number FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            wait_until("the UPDATE to wait", async || database.query_number(waiting) > 0).await;
+            execute(&mut other, &format!("INSERT INTO posts (id, title, metadata) VALUES (1, 'A', '{metadata}')"));
+            execute(&mut other, "COMMIT");
+        };
+        let (reply, ()) = tokio::join!(patch, create);
+        let mut expected: Value = serde_json::from_str(metadata).unwrap();
+        expected["b"] = json!(2);
+        assert_eq!(reply.json(200)["metadata"], expected);
+    }
 }
 
 #[on_both]

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::database::{execute, try_execute};
-use crate::support::{Api, Call, Engine, on_both, wait_until};
+use crate::support::{Api, Call, Engine, Fixture, on_both, wait_until};
 
 /// `TAG` stands for the current tag, without quotes. The last value is whether an existing resource meets the headers.
 const CASES: [(&[(&str, &str)], bool); 24] = [
@@ -251,4 +251,38 @@ async fn the_schema_rejects_versions_outside_the_range(api: Api) {
     // On PostgreSQL, two changes have raised the version, and on SQLite none was stored.
     let stored = api.reader().get(&format!("/api/posts/{}", post["id"])).await.json(200);
     assert_eq!(stored["version"], if database.engine == Engine::Postgres { 3 } else { 1 });
+}
+
+/// On PostgreSQL, another writer can create the post between the statement that does not find it and the one that looks for
+/// the reason. Here, a trigger does so. The post meets the preconditions, so the response must not be 412.
+#[tokio::test]
+async fn a_post_created_meanwhile_is_changed() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    let database = &api.server.database;
+    database.execute(
+        "CREATE FUNCTION create_post() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             INSERT INTO posts (id, slug, title) VALUES (1, 'a', 'A') ON CONFLICT DO NOTHING;
+             RETURN NULL;
+         END $$",
+    );
+    database.execute(
+        "CREATE TRIGGER create_post AFTER UPDATE OR DELETE ON posts FOR EACH STATEMENT EXECUTE FUNCTION create_post()",
+    );
+    let (editor, path) = (api.editor(), "/api/posts/1");
+    let changes = || {
+        [
+            (editor.patch(path, &json!({"title": "New"})), 200),
+            (editor.patch(path, &json!({"metadata": {"a": 1}})), 200),
+            (editor.post_empty("/api/posts/1/publish"), 200),
+            (editor.post_empty("/api/posts/1/unpublish"), 200),
+            (editor.delete(path), 204),
+        ]
+    };
+    for headers in [&[][..], &[("if-match", "*")], &[("if-none-match", "\"x\"")]] {
+        for (call, status) in changes() {
+            database.execute("TRUNCATE posts");
+            with_headers(call, headers, "").await.expect(status);
+        }
+    }
 }

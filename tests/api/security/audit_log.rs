@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::database::execute;
 use crate::support::program::{Process, Sandbox};
-use crate::support::{Engine, TestDatabase, on_both, raw, wait_for};
+use crate::support::{Engine, TestDatabase, http_client, on_both, raw, wait_for};
 
 const ADMIN: &str = "the-admin-key-of-this-test";
 
@@ -33,7 +33,7 @@ struct Client {
 
 impl Client {
     async fn connect(server: &mut Process) -> Self {
-        Self { base: server.base_url().await, client: reqwest::Client::builder().no_proxy().build().unwrap() }
+        Self { base: server.base_url().await, client: http_client().build().unwrap() }
     }
 
     fn address(&self) -> SocketAddr {

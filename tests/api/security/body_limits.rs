@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Reply, TestDatabase, WAIT_LIMIT, on_both};
+use crate::support::{Api, Reply, TestDatabase, WAIT_LIMIT, http_client, on_both};
 
 const MIB: usize = 1024 * 1024;
 const JSON: &str = "application/json";
@@ -191,7 +191,7 @@ async fn batch_memory_stays_bounded(database: TestDatabase) {
     let sandbox = Sandbox::new([("DATABASE_URL", database.url.as_str()), ("PORT", "0"), ("ADMIN_API_KEY", ADMIN_KEY)]);
     let mut server = sandbox.start("server", &[]);
     let url = format!("{}/api/posts/batch", server.base_url().await);
-    let client = reqwest::Client::builder().no_proxy().timeout(WAIT_LIMIT).build().unwrap();
+    let client = http_client().timeout(WAIT_LIMIT).build().unwrap();
     let batch = |posts: String| format!("{{\"posts\": [{posts}]}}").into_bytes();
     let bodies = [
         ("a million names", with_names(1_000_000)),

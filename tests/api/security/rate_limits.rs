@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::program::Sandbox;
-use crate::support::{Api, Call, Engine, Reply, TestDatabase, on_both, wait_until};
+use crate::support::{Api, Call, Engine, Reply, TestDatabase, http_client, on_both, wait_until};
 
 const HOUR: u32 = 3600;
 
@@ -334,7 +334,7 @@ async fn failures_are_limited_by_default_and_not_with_off() {
         let sandbox = Sandbox::new([("PORT", "0"), ("RATE_LIMIT", setting)]);
         let mut server = sandbox.start("server", &[]);
         let posts = format!("{}/api/posts", server.base_url().await);
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = http_client().build().unwrap();
         for number in 1..=21 {
             let reply = client.get(&posts).bearer_auth(format!("wrong{number}")).send().await.unwrap();
             assert_eq!(reply.status(), if number == 21 { last } else { 401 }, "{setting}: {number}");

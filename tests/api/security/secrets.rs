@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Engine, TestDatabase, on_both, wait_for};
+use crate::support::{Engine, TestDatabase, http_client, on_both, wait_for};
 
 /// The password as encoded in a URL.
 const PASSWORD_IN_URL: &str = "hush%21hush%40hush";
@@ -40,7 +40,7 @@ async fn keys_are_in_neither_the_database_nor_the_log(database: TestDatabase) {
     let from_command = sandbox.run(&["keys", "create", "--role", "editor", "--name", "ci"]).success().trim().to_owned();
     let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let call = |method: Method, path: &str, key: &str| {
         client.request(method, format!("{base}{path}")).bearer_auth(key).json(&json!({"name": "x", "role": "reader"}))
     };
@@ -173,7 +173,7 @@ async fn lost_database_errors_hide_the_password() {
     ]);
     let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let list = async || client.get(format!("{base}/api/posts?limit=7")).send().await.unwrap();
     assert_eq!(list().await.status(), 200);
     database.destroy();

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, TestDatabase, commits, on_both, queued_writes, report_skipped, wait_until};
+use crate::support::{
+    Api, Engine, TestDatabase, commits, http_client, on_both, queued_writes, report_skipped, wait_until,
+};
 
 /// SQLite marks an open database by its lock on the file. A program that closes the file and finds no lock removes the
 /// WAL, and later writes of this service would be lost.
@@ -22,7 +24,7 @@ async fn file_lock_is_held_while_the_service_runs() {
     let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://posts.db"), ("PORT", "0")]);
     let mut server = sandbox.start("server", &[]);
     let posts = format!("{}/api/posts", server.base_url().await);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let file = format!(":{} ", std::fs::metadata(sandbox.path("posts.db")).unwrap().ino());
     for _ in 0..3 {
         // Concurrent reads, so that the pool opens all of its connections.
@@ -44,7 +46,7 @@ async fn two_writing_processes_lose_and_refuse_no_write() {
     for server in &mut servers {
         bases.push(server.base_url().await);
     }
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = http_client().build().unwrap();
     let send = async |writer: usize, method: Method, path: &str, tag: Option<&str>, body: Option<Value>| {
         let mut request =
             client.request(method, format!("{}{path}", bases[writer % bases.len()])).bearer_auth(ADMIN_KEY);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::{Process, Sandbox};
-use crate::support::wait_until;
+use crate::support::{http_client, wait_until};
 
 /// A running service with one post.
 struct Service {
@@ -23,7 +23,7 @@ impl Service {
         sandbox.run(&["--database-url", "sqlite://data/new.db", "migrate"]).success();
         sandbox.shell("ln -s new.db data/link.db").success();
         let server = sandbox.start("server", &[]);
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = http_client().build().unwrap();
         let mut service = Self { sandbox, server, base: String::new(), client };
         service.base = service.server.base_url().await;
         assert_eq!(service.create("before").await, 201);

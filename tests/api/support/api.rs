@@ -70,9 +70,7 @@ impl Api {
         };
         change(&mut config);
         let server = Arc::new(Server::start(config, Arc::clone(database)));
-        // The environment may name a proxy, which cannot reach this machine's loopback interface.
-        let client = reqwest::Client::builder()
-            .no_proxy()
+        let client = super::http_client()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_mins(1))
             .build()

@@ -93,7 +93,7 @@ fn count(counter: &AtomicU64) {
 impl Journal {
     pub(crate) fn new() -> Self {
         Self {
-            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap(),
+            client: super::http_client().timeout(Duration::from_mins(1)).build().unwrap(),
             entries: Mutex::default(),
             next: AtomicU64::new(1),
             counts: Counts::default(),

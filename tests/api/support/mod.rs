@@ -22,6 +22,7 @@ pub(crate) mod statements;
 mod wait;
 
 use std::io::Write;
+use std::time::Duration;
 
 pub(crate) use api::Api;
 pub(crate) use call::{Call, Reply};
@@ -34,6 +35,15 @@ pub(crate) use wait::{WAIT_LIMIT, wait_for, wait_until};
 pub(crate) fn report_skipped(what: &str) {
     // `writeln!` bypasses the harness's output capture, so the line is visible without --nocapture.
     let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what}.\n");
+}
+
+/// The builder of a client for the service.
+///
+/// The service closes a connection that has been idle for 5 seconds. If a test is busy for that long, the client does not
+/// learn of it before it sends the next request, which then fails. So the client soon stops to reuse an idle connection.
+pub(crate) fn http_client() -> reqwest::ClientBuilder {
+    // The environment may name a proxy, which cannot reach this machine's loopback interface.
+    reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(1))
 }
 
 /// The number of rounds of a long test: `FAULT_ROUNDS`, or 2 to keep the whole suite fast.

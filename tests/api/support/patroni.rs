@@ -59,7 +59,7 @@ impl Patroni {
         let cluster = Self {
             url: format!("postgres://postgres@127.0.0.1:{}/postgres", ports[0]),
             nodes: (0..NODES).map(|node| format!("http://127.0.0.1:{}", ports[4 + 2 * node])).collect(),
-            client: reqwest::Client::builder().no_proxy().timeout(super::WAIT_LIMIT).build().unwrap(),
+            client: super::http_client().timeout(super::WAIT_LIMIT).build().unwrap(),
             pipes: Mutex::new(pipes),
             _script: script,
         };

@@ -155,12 +155,12 @@ fn statement(random: &mut Random) -> String {
     }
 }
 
-/// Executes statements in transactions of 20, and returns how many were committed. A transaction fails if it waits for a
-/// lock: otherwise each deadlock with the service would take the second until PostgreSQL looks for one.
+/// Executes statements in transactions of 20, and returns how many were committed. A transaction fails if it is in a deadlock
+/// with the service. This session soon looks for one: by default, PostgreSQL does so after a second.
 fn write_by_sql(database: &TestDatabase, random: &mut Random, count: usize) -> usize {
     let mut conn = database.connect();
     if database.engine == Engine::Postgres {
-        execute(&mut conn, "SET lock_timeout = '50ms'");
+        execute(&mut conn, "SET deadlock_timeout = '20ms'");
     }
     let mut committed = 0;
     for _ in 0..count / 20 {
@@ -236,12 +236,12 @@ async fn labels_match_after_10_000_concurrent_writes(api: Api) {
     let editor = api.editor();
     let (mut by_requests, by_sql) = (Random(1), Arc::new(std::sync::Mutex::new(Random(2))));
     let (mut requested, mut executed) = (0, 0);
-    while requested + executed < 10_000 {
+    // On a busy machine, one side may write far less than the other in the same time.
+    while requested + executed < 10_000 || requested.min(executed) < 1_000 {
         let (database, random) = (Arc::clone(&api.server.database), Arc::clone(&by_sql));
         let sql = tokio::task::spawn_blocking(move || write_by_sql(&database, &mut random.lock().unwrap(), 800));
         requested += write_by_requests(&editor, &mut by_requests, 64).await;
         executed += sql.await.unwrap();
         assert_labels_match(&api.server.database);
     }
-    assert!(requested > 1000 && executed > 1000, "{requested} by requests, {executed} by SQL");
 }

@@ -572,8 +572,8 @@ class Webhooks:
     def create(self, *, idempotency_key: str | None = None, **webhook: Unpack[CreateWebhook]) -> CreatedWebhook:
         """Creates a webhook, which announces the changes of published posts from now on.
 
-        `webhook` are the fields in CreateWebhook, of which only `url` is required. Store the `secret` of the result, for
-        `verify_webhook`: the service cannot return it again.
+        `webhook` are the fields in CreateWebhook, of which only `url` is required. Store the `secret` of the result,
+        for `verify_webhook`: the service cannot return it again.
         """
         request = api.create_webhook(webhook, idempotency_key=idempotency_key or secrets.token_hex(16))
         return self._transport.send(request)
@@ -591,8 +591,8 @@ class Webhooks:
     ) -> RotatedSecret:
         """Replaces the secret of a webhook.
 
-        For 24 hours, the new and the previous secret sign each request. With `expire_previous`, the previous one expires
-        at once.
+        For 24 hours, the new and the previous secret sign each request. With `expire_previous`, the previous one
+        expires at once.
         """
         request = api.rotate_webhook_secret(id, {"expire_previous": expire_previous})
         return self._change(request, id, if_match)
@@ -607,8 +607,8 @@ class Webhooks:
     ) -> Webhook:
         """Moves a webhook to a position of the change feed, and delivers the changes after it once more.
 
-        The position is either `cursor`, a cursor of the feed or the `webhook-id` of a request, or `since`, a time in the
-        past. The cursor `now` skips the changes that have not been delivered.
+        The position is either `cursor`, a cursor of the feed or the `webhook-id` of a request, or `since`, a time in
+        the past. The cursor `now` skips the changes that have not been delivered.
         """
         start: ReplayWebhook = {}
         if cursor is not None:

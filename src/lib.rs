@@ -12,6 +12,7 @@
 //!
 //! [`config`] is the only module that reads the environment. [`openapi`] generates the API document from the same
 //! routes. [`ops`] serves operators. [`transfer`] imports and exports posts.
+//! [`webhooks`] sends requests when public posts change.
 
 pub mod config;
 pub mod db;
@@ -31,5 +32,7 @@ pub mod routing;
 mod schema;
 pub mod server;
 pub mod telemetry;
+pub mod tls;
 pub mod transfer;
 pub mod validation;
+pub mod webhooks;

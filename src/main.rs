@@ -12,7 +12,7 @@ use posts_api::{db, openapi, routes};
 use cli::command_line::{Command, parse, print_report};
 use cli::logging::LogMode;
 use cli::output::{is_broken_pipe, output_error, print};
-use cli::{Result, backup, doctor, keys, logging, manual, migrate, serve};
+use cli::{Result, backup, doctor, keys, logging, manual, migrate, serve, webhooks};
 
 /// mimalloc, because responses consist of many small strings and one large one. glibc's allocator makes too many system
 /// calls for this pattern.
@@ -69,6 +69,7 @@ fn run_with_settings(settings: Settings, command: Command) -> Result<ExitCode> {
         Command::Serve { no_migrate } => serve::serve(&config, no_migrate)?,
         Command::Migrate => migrate::migrate(&config)?,
         Command::Keys { command } => return keys::run(&config, command),
+        Command::Webhooks { command } => return webhooks::run(&config, command),
         Command::Import(import) => return import.run(&config),
         Command::Export(export) => export.run(&config)?,
         Command::Backup { file, overwrite } => backup::backup(&config, &file, overwrite)?,

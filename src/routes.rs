@@ -16,13 +16,14 @@ use crate::http::error::code::ErrorCode;
 use crate::keys::auth;
 use crate::ops::docs;
 use crate::routing::Operation;
-use crate::{keys, openapi, ops, posts};
+use crate::{keys, openapi, ops, posts, webhooks};
 
 /// The routes of each module. If several paths match a request, the first one is used.
-const ROUTES: [&[Operation]; 4] = [posts::ROUTES, posts::changes::ROUTES, keys::ROUTES, ops::ROUTES];
+const ROUTES: [&[Operation]; 5] = [posts::ROUTES, posts::changes::ROUTES, webhooks::ROUTES, keys::ROUTES, ops::ROUTES];
 
 /// The errors that each module declares.
-const ERRORS: [&[&ErrorCode]; 3] = [code::ERRORS, posts::errors::ERRORS, keys::errors::ERRORS];
+const ERRORS: [&[&ErrorCode]; 4] =
+    [code::ERRORS, posts::errors::ERRORS, webhooks::errors::ERRORS, keys::errors::ERRORS];
 
 /// Paths that lead people to the documentation page. They are not part of the API, so the document omits them.
 const ENTRY_PATHS: [&str; 2] = ["/", "/docs/"];

@@ -88,4 +88,58 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(api_keys, idempotency_keys, post_aliases, post_changes, posts,);
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::timestamp::Timestamptz;
+
+    webhook_attempts (id) {
+        id -> Int8,
+        webhook_id -> Int8,
+        event_id -> Text,
+        event_type -> Text,
+        at -> Timestamptz,
+        duration_ms -> Int4,
+        status -> Nullable<Int2>,
+        error -> Nullable<Text>,
+        attempt -> Int4,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::timestamp::Timestamptz;
+
+    webhooks (id) {
+        id -> Int8,
+        name -> Text,
+        url -> Text,
+        mode -> Int2,
+        events -> Text,
+        headers -> Text,
+        body -> Nullable<Text>,
+        quiet -> Int4,
+        max_wait -> Int4,
+        enabled -> Bool,
+        disabled_reason -> Nullable<Text>,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_valid_until -> Nullable<Timestamptz>,
+        position -> Int8,
+        burst_end -> Nullable<Int8>,
+        lease -> Nullable<Text>,
+        leased_until -> Nullable<Timestamptz>,
+        attempt -> Int4,
+        next_attempt_at -> Nullable<Timestamptz>,
+        failing_since -> Nullable<Timestamptz>,
+        last_success_at -> Nullable<Timestamptz>,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(webhook_attempts -> webhooks (webhook_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys, idempotency_keys, post_aliases, post_changes, posts, webhook_attempts, webhooks,
+);

@@ -14,6 +14,7 @@ use posts_api::escape::{escape, escape_lines};
 use crate::cli::export::ExportArgs;
 use crate::cli::import::ImportArgs;
 use crate::cli::keys::KeysCommand;
+use crate::cli::webhooks::WebhooksCommand;
 
 /// A posts backend for any frontend: a JSON REST API on SQLite or PostgreSQL.
 #[derive(Parser)]
@@ -44,6 +45,11 @@ pub(crate) enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Create, list, and change webhooks in the database.
+    Webhooks {
+        #[command(subcommand)]
+        command: WebhooksCommand,
     },
     /// Import posts from a file or from folders. Stores all of them or none, unless an option says otherwise.
     Import(ImportArgs),
@@ -82,6 +88,9 @@ pub(crate) enum Command {
 
 /// The settings that affect every command that opens the database.
 const COMMAND_SETTINGS: &[&str] = &["database_url", "database_direct_url", "log", "log_format"];
+/// Those that affect `webhooks` too.
+const WEBHOOK_SETTINGS: &[&str] = &["database_url", "database_direct_url", "log", "log_format", "webhook_networks"];
+
 /// Which settings a command shows.
 #[derive(Clone, Copy)]
 enum Shown {
@@ -94,6 +103,7 @@ impl Shown {
         match name {
             // `doctor` checks the settings of `serve`.
             "serve" | "doctor" => Self::All,
+            "webhooks" => Self::These(WEBHOOK_SETTINGS),
             "migrate" | "keys" | "import" | "export" | "backup" => Self::These(COMMAND_SETTINGS),
             _ => Self::These(&[]),
         }
@@ -203,7 +213,7 @@ mod tests {
     #[test]
     fn every_shown_setting_exists() {
         let settings = Settings::augment_args(clap::Command::new("settings"));
-        for id in COMMAND_SETTINGS {
+        for id in COMMAND_SETTINGS.iter().chain(WEBHOOK_SETTINGS) {
             assert!(settings.get_arguments().any(|arg| arg.get_id() == id), "{id}");
         }
     }

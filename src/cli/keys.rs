@@ -1,6 +1,5 @@
 //! `posts-api keys`.
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -15,7 +14,8 @@ use posts_api::routing::Role;
 use crate::cli::Result;
 use crate::cli::database::{open_existing, open_migrated};
 use crate::cli::output::{confirm, print};
-use crate::cli::secret::store_and_print;
+use crate::cli::secret::{Printed, store_and_print};
+use crate::cli::table::{or_dash, table};
 
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
@@ -48,9 +48,9 @@ pub(crate) fn run(config: &Config, command: KeysCommand) -> Result<ExitCode> {
             let key = CreateApiKey { name, role, expires_at };
             let store =
                 |conn: &mut Connection| keys::store::create(conn, &key, &hash, None, Timestamp::now()).map(Some);
-            store_and_print(&mut open_migrated(config)?, store, &text)?;
+            store_and_print(&mut open_migrated(config)?, store, &text, Printed::Key)?;
         }
-        KeysCommand::List => print(&table(&keys::store::list(&mut open_existing(config)?)?))?,
+        KeysCommand::List => print(&list(&keys::store::list(&mut open_existing(config)?)?))?,
         KeysCommand::Revoke { id } => {
             // Permits revoking the last admin key, because the operator can create another one with this command.
             let none = Preconditions::default();
@@ -65,32 +65,18 @@ pub(crate) fn run(config: &Config, command: KeysCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Formats the keys in columns. The name is last, because it can contain any character, also spaces and wide ones.
-fn table(keys: &[ApiKey]) -> String {
-    let header = ["id", "role", "created_at", "expires_at", "last_used_on", "name"].map(str::to_owned);
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+fn list(keys: &[ApiKey]) -> String {
     let rows = keys.iter().map(|key| {
         [
             key.id.to_string(),
             key.role.to_string(),
             key.created_at.to_string(),
-            or_dash(key.expires_at.map(|time| time.to_string())),
-            or_dash(key.last_used_on.clone()),
+            or_dash(key.expires_at),
+            or_dash(key.last_used_on.as_deref()),
             escape(&key.name).into_owned(),
         ]
     });
-    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..5).map(width).collect();
-    let mut text = String::new();
-    for [cells @ .., name] in &rows {
-        for (cell, width) in cells.iter().zip(&widths) {
-            let _ = write!(text, "{cell:<width$}  ");
-        }
-        text.extend([name, "\n"]);
-    }
-    text
+    table(["id", "role", "created_at", "expires_at", "last_used_on", "name"], rows)
 }
 
 fn role(text: &str) -> std::result::Result<Role, String> {

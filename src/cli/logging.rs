@@ -60,7 +60,7 @@ pub(crate) fn start(config: &Config, mode: LogMode) -> Result<LoggingGuards, Str
     // The log accepts only events, because only the exporter receives spans. The filter must be dynamic: the `log` crate
     // checks whether a level is enabled without logging an event, and `tracing` would apply that cached result to the
     // next event. The level hint skips the filter for levels that no layer enables.
-    let is_event = dynamic_filter_fn(|metadata: &Metadata<'_>, _| metadata.is_event());
+    let is_event = dynamic_filter_fn(|metadata: &Metadata<'_>, _| metadata.is_event() && !is_url(metadata));
     let events = is_event.with_max_level_hint(LevelFilter::TRACE).and(filter);
     // Contains only the layers in use: an `Option` layer that is `None` would enable every level.
     let mut layers = vec![format.with_filter(events).boxed()];
@@ -81,6 +81,13 @@ pub(crate) fn start(config: &Config, mode: LogMode) -> Result<LoggingGuards, Str
 fn filter(directives: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(format!("{DROPPED_LINES_TARGET}=warn,{directives}"))
         .map_err(|error| format!("RUST_LOG: {error}"))
+}
+
+/// Whether an event may contain a URL of the HTTP client. The URLs of webhooks and exporters are credentials, and `RUST_LOG`
+/// must not reveal them.
+fn is_url(metadata: &Metadata<'_>) -> bool {
+    let is_client = matches!(metadata.target().split("::").next(), Some("ureq" | "ureq_proto"));
+    is_client && *metadata.level() > Level::WARN
 }
 
 /// Whether an event is a fault of the service: an error that its own modules log, or a panic. The HTTP libraries log

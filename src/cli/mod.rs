@@ -16,6 +16,8 @@ pub(crate) mod output;
 mod progress;
 mod secret;
 pub(crate) mod serve;
+mod table;
+pub(crate) mod webhooks;
 
 /// The result of a command. `main` prints the error as one line on stderr.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

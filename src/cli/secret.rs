@@ -1,11 +1,11 @@
-//! Stores a new API key and prints its secret, which cannot be shown again.
+//! Stores a new API key or webhook and prints its secret, which cannot be shown again.
 //!
 //! Either both happen or neither does: a stored key whose secret is unknown would be useless, and it would keep the
 //! first start from creating another one.
 //!
-//! 1. Begin a transaction, and store the hash of the key.
+//! 1. Begin a transaction, and store the key or the webhook.
 //! 2. Print the secret. If the output is closed, full, or not read, roll back.
-//! 3. Commit. If this fails, the error says that the printed key may not work.
+//! 3. Commit. If this fails, the error says that the printed secret may not work.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -15,42 +15,69 @@ use std::time::Duration;
 
 use diesel::QueryResult;
 use posts_api::db::Connection;
-use posts_api::keys::model::ApiKey;
 
 use crate::cli::output::stdout;
 
 /// How long to wait for the output. The transaction blocks other writers in the meantime.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Why a key was not stored.
+/// What is printed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Printed {
+    Key,
+    WebhookSecret,
+}
+
+impl Printed {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::WebhookSecret => "secret",
+        }
+    }
+
+    /// The command that lists what is stored.
+    fn list(self) -> &'static str {
+        match self {
+            Self::Key => "posts-api keys list",
+            Self::WebhookSecret => "posts-api webhooks list",
+        }
+    }
+}
+
+/// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
     /// Not a source: `main` ends quietly after a broken pipe, but not here.
-    #[error("failed to print the key, so it was not stored: {0}")]
-    Print(io::Error),
-    /// If the connection was lost during the commit, the key may be stored.
-    #[error("the printed key may not work, because storing it failed: {0}; see posts-api keys list")]
-    Commit(diesel::result::Error),
-    #[error("failed to store the key: {0}")]
+    #[error("failed to print the {name}, so it was not stored: {1}", name = .0.name())]
+    Print(Printed, io::Error),
+    /// If the connection was lost during the commit, it may be stored.
+    #[error(
+        "the printed {name} may not work, because storing it failed: {1}; see {list}",
+        name = .0.name(), list = .0.list()
+    )]
+    Commit(Printed, diesel::result::Error),
+    #[error("failed to store what was created: {0}")]
     Store(#[from] diesel::result::Error),
 }
 
-/// Calls `store` and, if it has stored a key, prints `text`. Returns whether a key was stored.
-pub(crate) fn store_and_print(
+/// Calls `store` and, if it has stored something, prints `text`. Returns whether something was stored.
+pub(crate) fn store_and_print<T>(
     conn: &mut Connection,
-    store: impl FnOnce(&mut Connection) -> QueryResult<Option<ApiKey>>,
+    store: impl FnOnce(&mut Connection) -> QueryResult<Option<T>>,
     text: &str,
+    printed: Printed,
 ) -> Result<bool, SecretError> {
     let mut is_printed = false;
     let result = conn.transaction(|conn| {
         if store(conn)?.is_some() {
-            print_within_timeout(text).map_err(SecretError::Print)?;
+            print_within_timeout(text).map_err(|error| SecretError::Print(printed, error))?;
             is_printed = true;
         }
         Ok(is_printed)
     });
     match result {
-        Err(SecretError::Store(error)) if is_printed => Err(SecretError::Commit(error)),
+        Err(SecretError::Store(error)) if is_printed => Err(SecretError::Commit(printed, error)),
         result => result,
     }
 }

@@ -12,7 +12,7 @@ use posts_api::routing::Role;
 use posts_api::{keys, server};
 
 use crate::cli::Result;
-use crate::cli::secret::{SecretError, store_and_print};
+use crate::cli::secret::{Printed, SecretError, store_and_print};
 
 /// Serves the API until a signal stops it.
 pub(crate) fn serve(config: &Config, no_migrate: bool) -> Result<()> {
@@ -52,7 +52,7 @@ fn prepare_schema(conn: &mut Connection, config: &Config, no_migrate: bool) -> R
 async fn run_server(config: &Config, listeners: Listeners, mut conn: Connection) -> Result<()> {
     let database = Database::new(&config.database, &config.endpoints, config.pool)?;
     let service = server::serve(config, listeners, database)?;
-    let shutdown = shutdown::on_signal(service.handle, service.readiness, config.shutdown_grace)?;
+    let shutdown = shutdown::on_signal(service.handle, service.readiness, service.deliveries, config.shutdown_grace)?;
     actix_web::rt::spawn(shutdown);
     if config.admin_api_key.is_none() {
         create_first_key(&mut conn, service.address)?;
@@ -88,8 +88,8 @@ fn create_first_key(conn: &mut Connection, address: SocketAddr) -> Result<()> {
     let hash = SecretKey::hash(secret.reveal());
     let key = CreateApiKey { name: "first start".into(), role: Role::Admin, expires_at: None };
     let store = |conn: &mut Connection| keys::store::create_first(conn, &key, &hash, Timestamp::now());
-    match store_and_print(conn, store, &welcome_text(secret.reveal(), address)) {
-        Err(SecretError::Print(error)) => {
+    match store_and_print(conn, store, &welcome_text(secret.reveal(), address), Printed::Key) {
+        Err(SecretError::Print(_, error)) => {
             tracing::error!(
                 %error,
                 "created no admin key, because it could not be printed; set ADMIN_API_KEY, run \

@@ -10,6 +10,8 @@ use std::time::Duration;
 use diesel::QueryResult;
 use tracing::Instrument;
 
+use crate::db::change_signal;
+use crate::db::change_signal::{ChangeSignal, ChangeWatch};
 use crate::db::connection::{Connection, Visibility};
 use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
@@ -17,12 +19,13 @@ use crate::db::long_reads::Requester;
 use crate::db::options::{Endpoints, PoolOptions, Purpose};
 use crate::db::pool::{CallKind, Pool};
 use crate::db::postgres::change_poller;
+use crate::db::postgres::change_poller::PollTargets;
 use crate::db::postgres::replica::Replica;
 use crate::db::request_context::RequestContext;
 use crate::db::revision::Revision;
 use crate::db::sqlite::wal::Wal;
 use crate::db::sqlite::writer::Writer;
-use crate::db::stats::{ErrorCounts, PoolStats, WriterStats};
+use crate::db::stats::ErrorCounts;
 use crate::db::url::DatabaseUrl;
 use crate::db::watermark::{Settled, Watermark};
 use crate::db::write::{Abort, AdvanceOnDrop, Atomicity};
@@ -30,20 +33,21 @@ use crate::telemetry::spans;
 
 /// A handle to the database. Clones share the same connections.
 #[derive(Clone)]
-pub struct Database(Arc<DatabaseInner>);
+pub struct Database(pub(super) Arc<DatabaseInner>);
 
-struct DatabaseInner {
+pub(super) struct DatabaseInner {
     /// For reads on SQLite, for reads and writes on PostgreSQL.
-    pool: Pool,
+    pub(super) pool: Pool,
     /// SQLite's writer thread; `None` on PostgreSQL.
-    writer: Option<Writer>,
+    pub(super) writer: Option<Writer>,
     /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
-    replica: Option<Replica>,
+    pub(super) replica: Option<Replica>,
     revision: Arc<Revision>,
-    watermark: Arc<Watermark>,
+    pub(super) watermark: Arc<Watermark>,
+    signal: ChangeSignal,
     /// Whether a poller renews the revision while the database responds.
     is_polled: bool,
-    errors: ErrorCounts,
+    pub(super) errors: ErrorCounts,
 }
 
 /// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
@@ -56,29 +60,35 @@ impl Database {
     /// # Errors
     /// A thread cannot be started.
     pub fn new(url: &DatabaseUrl, endpoints: &Endpoints, options: PoolOptions) -> std::io::Result<Self> {
+        let signal = ChangeSignal::new();
         Ok(Self(Arc::new(match url {
             DatabaseUrl::Sqlite { path } => {
-                let revision = Arc::new(Revision::new(SQLITE_REVISION_TTL));
+                let revision = Arc::new(Revision::new(SQLITE_REVISION_TTL, Some(signal.clone())));
                 let pool = Pool::new("read", url, None, Purpose::Read, options)?;
                 let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
                 let (watermark, errors) = (Arc::new(Watermark::unlimited()), ErrorCounts::default());
-                DatabaseInner { pool, writer, replica: None, revision, watermark, is_polled: true, errors }
+                DatabaseInner { pool, writer, replica: None, revision, watermark, signal, is_polled: true, errors }
             }
             DatabaseUrl::Postgres(postgres) => {
-                let revision = Arc::new(Revision::new(change_poller::REVISION_TTL));
-                let replica = endpoints.replica.as_ref().map(|replica| Replica::start(replica, options)).transpose()?;
                 // On a server with a single session, polling would delay every other client. Without a poller the
                 // revision stays unknown, so nothing is cached. Transactions of one session commit in order.
                 let is_polled = !postgres.has_single_session;
+                let own_signal = if is_polled { None } else { Some(signal.clone()) };
+                let revision = Arc::new(Revision::new(change_poller::REVISION_TTL, own_signal));
+                let replica = endpoints.replica.as_ref().map(|replica| Replica::start(replica, options)).transpose()?;
                 let watermark = Arc::new(if is_polled { Watermark::polled() } else { Watermark::unlimited() });
                 if is_polled {
                     let state = replica.as_ref().map(|replica| Arc::clone(replica.state()));
-                    change_poller::start(endpoints.direct.as_ref().unwrap_or(url), &revision, &watermark, state)?;
+                    let (watermark, signal) = (Arc::clone(&watermark), signal.clone());
+                    let targets = PollTargets { revision: Arc::downgrade(&revision), watermark, signal };
+                    change_poller::start(endpoints.direct.as_ref().unwrap_or(url), targets, state)?;
+                } else {
+                    change_signal::start_ticker(signal.clone(), Arc::downgrade(&revision))?;
                 }
                 let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
                 let errors = ErrorCounts::default();
-                DatabaseInner { pool, writer: None, replica, revision, watermark, is_polled, errors }
+                DatabaseInner { pool, writer: None, replica, revision, watermark, signal, is_polled, errors }
             }
         })))
     }
@@ -99,42 +109,18 @@ impl Database {
         self.0.watermark.current()
     }
 
+    /// Watches for new rows of the log that readers can see: on PostgreSQL those up to [`Database::settled`]. Changes by
+    /// other processes are noticed within about 100 ms, and on a PostgreSQL server with a single session within a
+    /// second. There may be notifications without a new row.
+    #[must_use]
+    pub fn watch_changes(&self) -> ChangeWatch {
+        self.0.signal.watch()
+    }
+
     /// Whether what was read after `settled` is still known to come from the same server.
     #[must_use]
     pub fn is_still_settled(&self, settled: Settled) -> bool {
         self.0.watermark.is_valid(settled)
-    }
-
-    /// The number of reads that the replica has served. `None` without a replica.
-    #[must_use]
-    pub fn replica_reads(&self) -> Option<u64> {
-        self.0.replica.as_ref().map(Replica::reads)
-    }
-
-    /// Whether the replica responds, is a standby of the primary, and lags within the limit. `None` without a replica.
-    #[must_use]
-    pub fn is_replica_healthy(&self) -> Option<bool> {
-        self.0.replica.as_ref().map(Replica::is_healthy)
-    }
-
-    /// The current state of each pool.
-    #[must_use]
-    pub fn pool_stats(&self) -> Vec<PoolStats> {
-        let others = [self.0.writer.as_ref().map(Writer::pool_stats), self.0.replica.as_ref().map(Replica::pool_stats)];
-        [self.0.pool.stats()].into_iter().chain(others.into_iter().flatten()).collect()
-    }
-
-    /// Statistics of SQLite's writer. `None` on PostgreSQL.
-    #[must_use]
-    pub fn writer_stats(&self) -> Option<WriterStats> {
-        self.0.writer.as_ref().map(Writer::stats)
-    }
-
-    /// The number of failed calls by kind of [`Error`]: `busy`, `unreachable`, `read_only`, `full`, `deadline`,
-    /// `query`, and `too_expensive`.
-    #[must_use]
-    pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
-        self.0.errors.snapshot()
     }
 
     /// Runs `body`, which only reads and may take long, on a blocking thread. Its statements do not share a snapshot.

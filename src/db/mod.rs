@@ -10,10 +10,10 @@
 
 mod cached;
 mod call;
+mod change_signal;
 pub(crate) mod connection;
 mod database;
 mod deadline;
-mod endpoint_status;
 mod error;
 mod fixed_sql;
 pub mod inspect;
@@ -21,6 +21,7 @@ mod instrumentation;
 mod interrupt;
 mod long_reads;
 pub mod migrations;
+mod monitoring;
 mod options;
 mod pool;
 mod pooled_connection;
@@ -39,6 +40,7 @@ mod watermark;
 mod write;
 
 pub(crate) use cached::Cached;
+pub use change_signal::ChangeWatch;
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection, Visibility};
 pub use database::Database;

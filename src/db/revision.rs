@@ -9,6 +9,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::db::change_signal::ChangeSignal;
+
 pub(crate) struct Revision {
     number: AtomicU64,
     /// How long a poll stays valid. This bounds how stale a cached response can be.
@@ -16,17 +18,20 @@ pub(crate) struct Revision {
     start: Instant,
     /// When the last successful poll began, in microseconds after `start`, plus one. 0: there is no valid poll.
     polled_at: AtomicU64,
+    /// Notified when the number advances.
+    signal: Option<ChangeSignal>,
     /// Whether the log already reports that polling has stopped.
     is_outage_logged: AtomicBool,
 }
 
 impl Revision {
-    pub(crate) fn new(ttl: Duration) -> Self {
+    pub(crate) fn new(ttl: Duration, signal: Option<ChangeSignal>) -> Self {
         Self {
             number: AtomicU64::new(0),
             ttl,
             start: Instant::now(),
             polled_at: AtomicU64::new(0),
+            signal,
             is_outage_logged: AtomicBool::new(true),
         }
     }
@@ -47,6 +52,9 @@ impl Revision {
     /// Changes the number, which invalidates all results that were read before.
     pub(crate) fn advance(&self) {
         self.number.fetch_add(1, Ordering::AcqRel);
+        if let Some(signal) = &self.signal {
+            signal.notify();
+        }
     }
 
     /// Records a successful poll that began at `started`. The caller has already advanced the number for every change

@@ -9,11 +9,21 @@ pub enum Table {
     PostAliases,
     PostLabels,
     PostChanges,
+    Webhooks,
+    WebhookAttempts,
 }
 
 impl Table {
-    pub const ALL: [Self; 6] =
-        [Self::Posts, Self::ApiKeys, Self::IdempotencyKeys, Self::PostAliases, Self::PostLabels, Self::PostChanges];
+    pub const ALL: [Self; 8] = [
+        Self::Posts,
+        Self::ApiKeys,
+        Self::IdempotencyKeys,
+        Self::PostAliases,
+        Self::PostLabels,
+        Self::PostChanges,
+        Self::Webhooks,
+        Self::WebhookAttempts,
+    ];
 
     /// The name in SQL, without a schema.
     #[must_use]
@@ -25,6 +35,8 @@ impl Table {
             Self::PostAliases => "post_aliases",
             Self::PostLabels => "post_labels",
             Self::PostChanges => "post_changes",
+            Self::Webhooks => "webhooks",
+            Self::WebhookAttempts => "webhook_attempts",
         }
     }
 }

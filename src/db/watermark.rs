@@ -26,12 +26,19 @@ pub(crate) struct Watermark {
     state: Option<Mutex<PolledState>>,
 }
 
-#[derive(Default)]
 struct PolledState {
     seq: Option<i64>,
     epoch: u64,
     /// When the last poll began.
     polled_at: Option<Instant>,
+    /// Since when there is a position that is not settled, or the watermark is unknown.
+    unsettled_since: Option<Instant>,
+}
+
+impl PolledState {
+    fn unknown(epoch: u64, since: Instant) -> Self {
+        Self { seq: None, epoch, polled_at: None, unsettled_since: Some(since) }
+    }
 }
 
 impl Watermark {
@@ -42,7 +49,7 @@ impl Watermark {
 
     /// Unknown until the first poll.
     pub(crate) fn polled() -> Self {
-        Self { state: Some(Mutex::default()) }
+        Self { state: Some(Mutex::new(PolledState::unknown(0, Instant::now()))) }
     }
 
     /// `None` while it is unknown.
@@ -58,24 +65,33 @@ impl Watermark {
         self.current().is_some_and(|current| current.epoch == settled.epoch)
     }
 
-    pub(crate) fn set(&self, seq: i64) {
-        if let Some(state) = &self.state {
-            lock(state).seq = Some(seq);
+    /// How long the oldest change has been waiting to become part of the log that readers see. Zero if none is.
+    pub(crate) fn unsettled_for(&self) -> Duration {
+        let Some(state) = &self.state else { return Duration::ZERO };
+        let state = lock(state);
+        let since_poll = state.polled_at.map(|polled_at| polled_at.elapsed()).filter(|elapsed| *elapsed >= TTL);
+        let since_change = state.unsettled_since.map(|since| since.elapsed());
+        since_change.max(since_poll).unwrap_or_default()
+    }
+
+    /// Records a successful poll that began at `started`. `seq` is the new watermark, if there is one. `unsettled_since`
+    /// is when the poller has first seen the first position that is not settled.
+    pub(crate) fn record_poll(&self, started: Instant, seq: Option<i64>, unsettled_since: Option<Instant>) {
+        let Some(state) = &self.state else { return };
+        let mut state = lock(state);
+        state.seq = seq.or(state.seq);
+        state.polled_at = Some(started);
+        if state.seq.is_some() {
+            state.unsettled_since = unsettled_since;
         }
     }
 
-    /// Records a successful poll that began at `started`.
-    pub(crate) fn record_poll(&self, started: Instant) {
-        if let Some(state) = &self.state {
-            lock(state).polled_at = Some(started);
-        }
-    }
-
-    /// Makes the watermark unknown, because the poller has lost its connection.
+    /// Makes the watermark unknown, because the poller has lost its connection, or the database was replaced.
     pub(crate) fn reset(&self) {
         if let Some(state) = &self.state {
             let mut state = lock(state);
-            *state = PolledState { epoch: state.epoch + 1, ..PolledState::default() };
+            let since = state.unsettled_since.or(state.polled_at).unwrap_or_else(Instant::now);
+            *state = PolledState::unknown(state.epoch + 1, since);
         }
     }
 }
@@ -92,29 +108,45 @@ mod tests {
     fn a_watermark_is_unknown_until_polled_and_after_a_reset() {
         let watermark = Watermark::polled();
         assert_eq!(watermark.current(), None);
-        watermark.set(7);
-        assert_eq!(watermark.current(), None);
-        watermark.record_poll(Instant::now());
+        watermark.record_poll(Instant::now(), Some(7), None);
         let settled = watermark.current().unwrap();
         assert_eq!(settled.seq, 7);
-        watermark.set(8);
+        watermark.record_poll(Instant::now(), Some(8), None);
         assert!(watermark.is_valid(settled));
         watermark.reset();
         assert_eq!(watermark.current(), None);
         assert!(!watermark.is_valid(settled));
-        watermark.set(9);
-        watermark.record_poll(Instant::now());
+        watermark.record_poll(Instant::now(), None, None);
+        assert_eq!(watermark.current(), None, "no position has been settled yet");
+        watermark.record_poll(Instant::now(), Some(9), None);
         assert!(!watermark.is_valid(settled), "another connection may lead to another server");
         assert_eq!(watermark.current().map(|settled| settled.seq), Some(9));
+    }
+
+    fn ago(duration: Duration) -> Instant {
+        Instant::now().checked_sub(duration).unwrap()
     }
 
     #[test]
     fn an_old_poll_is_not_valid() {
         let watermark = Watermark::polled();
-        watermark.set(7);
-        let now = Instant::now();
-        watermark.record_poll(now.checked_sub(TTL).unwrap_or(now));
+        watermark.record_poll(ago(TTL), Some(7), None);
         assert_eq!(watermark.current(), None);
+        assert!(watermark.unsettled_for() >= TTL);
+    }
+
+    #[test]
+    fn the_oldest_unsettled_change_determines_the_wait() {
+        let watermark = Watermark::polled();
+        let hour = Duration::from_secs(3600);
+        watermark.record_poll(Instant::now(), Some(7), Some(ago(hour)));
+        assert!(watermark.unsettled_for() >= hour);
+        watermark.reset();
+        assert!(watermark.unsettled_for() >= hour, "the change still waits");
+        watermark.record_poll(Instant::now(), None, None);
+        assert!(watermark.unsettled_for() >= hour);
+        watermark.record_poll(Instant::now(), Some(8), None);
+        assert_eq!(watermark.unsettled_for(), Duration::ZERO);
     }
 
     #[test]
@@ -122,5 +154,6 @@ mod tests {
         let watermark = Watermark::unlimited();
         watermark.reset();
         assert_eq!(watermark.current().map(|settled| settled.seq), Some(i64::MAX));
+        assert_eq!(watermark.unsettled_for(), Duration::ZERO);
     }
 }

@@ -30,7 +30,7 @@ const SECURITY_SCHEME: &str = "apiKey";
         description = "The posts backend for any frontend: create drafts, publish them, and list published posts.\n\n\
             Published posts can be read without authentication. Everything else requires an API key, sent as \
             `Authorization: Bearer <key>`. A key has the role `reader` (reads drafts), `editor` (also changes posts), or \
-            `admin` (also manages API keys).\n\n\
+            `admin` (also manages API keys and webhooks).\n\n\
             Member names are snake_case, times are RFC 3339 in UTC, and ids are below 2^53. Every `GET` route also \
             supports `HEAD`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, which \
             `/problems/{code}` explains.",
@@ -39,6 +39,7 @@ const SECURITY_SCHEME: &str = "apiKey";
     servers((url = "/", description = "This service")),
     tags(
         (name = "posts", description = "Create, publish, and list posts."),
+        (name = "webhooks", description = "Send requests when public posts change. Requires the role `admin`."),
         (name = "keys", description = "Manage API keys. Requires the role `admin`."),
         (name = "operations", description = "For operators and tools."),
     ),

@@ -1,6 +1,6 @@
 //! Graceful shutdown, during which no request fails:
 //!
-//! 1. The readiness check fails, so that load balancers stop sending requests here.
+//! 1. The readiness check fails, so that load balancers stop sending requests here. No further webhook request begins.
 //! 2. The service continues to serve requests for the grace period, and closes each connection after its response.
 //! 3. The listener closes, and the server finishes the remaining requests.
 
@@ -13,6 +13,7 @@ use actix_web::http::ConnectionType;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ops::health::Readiness;
+use crate::webhooks::delivery::Deliveries;
 
 /// Closes the connection after this response if the service is stopping. The client then reconnects, and the load
 /// balancer, which moves only new connections, routes it to another instance.
@@ -38,6 +39,7 @@ pub async fn close_when_draining<B>(
 pub fn on_signal(
     server: ServerHandle,
     readiness: Readiness,
+    deliveries: Deliveries,
     grace: Duration,
 ) -> std::io::Result<impl Future<Output = ()>> {
     // Installed before the future first runs: without a handler, a signal would end the process at once.
@@ -47,6 +49,7 @@ pub fn on_signal(
         tokio::select! {
             _ = terminate.recv() => {
                 readiness.stop();
+                deliveries.stop();
                 tracing::info!(grace_seconds = grace.as_secs(), "shutting down");
                 tokio::select! {
                     () = tokio::time::sleep(grace) => {}
@@ -54,7 +57,10 @@ pub fn on_signal(
                     _ = interrupt.recv() => {}
                 }
             }
-            _ = interrupt.recv() => readiness.stop(),
+            _ = interrupt.recv() => {
+                readiness.stop();
+                deliveries.stop();
+            }
         }
         server.stop(true).await;
     })

@@ -26,9 +26,9 @@ pub struct FieldError {
 }
 
 /// Every `code` of a [`FieldError`]. `docs/api/errors.md` explains them.
-pub const FIELD_CODES: [&str; 13] = [
+pub const FIELD_CODES: [&str; 14] = [
     "required", "null", "type", "unknown", "empty", "too_long", "too_many", "too_deep", "format", "range", "nul",
-    "duplicate", "taken",
+    "duplicate", "taken", "not_allowed",
 ];
 
 /// Why a value is invalid. [`Fields`] adds the pointer.
@@ -94,7 +94,7 @@ pub struct Fields {
 impl Fields {
     /// Parses a required field that must not be null.
     pub fn required<V: JsonValue, T>(&mut self, name: &str, parse: impl FnOnce(V) -> Result<T, Invalid>) -> Option<T> {
-        if !self.object.contains_key(name) {
+        if !self.contains(name) {
             self.push_field_error(name, Invalid::new("required", "is required"));
             return None;
         }
@@ -141,6 +141,12 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// Whether the object has this field, also as null, and it has not been parsed yet.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.object.contains_key(name)
     }
 
     /// Parses a required array of 1 to `max` objects.

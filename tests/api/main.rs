@@ -22,3 +22,4 @@ mod sqlite;
 mod support;
 mod tags_and_authors;
 mod transfer;
+mod webhooks;

@@ -1,19 +1,11 @@
-//! The HTTP agent of the exporters. It uses the OpenSSL that the binary already contains for PostgreSQL, so there is only
-//! one TLS library to keep up to date.
+//! The HTTP agent of the exporters.
 
-use std::fmt;
-use std::io::{Read, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
-use openssl::error::ErrorStack;
-use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream};
+use posts_api::tls::OpenSslConnector;
+use ureq::Agent;
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, Either, LazyBuffers, NextTimeout, Transport,
-    TransportAdapter,
-};
-use ureq::{Agent, Error};
+use ureq::unversioned::transport::{Connector, DefaultConnector};
 
 /// The limit for a whole request, including the response.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,94 +26,4 @@ pub(crate) fn agent() -> Result<Agent, String> {
     let connector = DefaultConnector::new()
         .chain(OpenSslConnector::new().map_err(|error| format!("failed to initialize OpenSSL: {error}"))?);
     Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
-}
-
-/// Adds TLS to the connections of `https` URLs.
-struct OpenSslConnector(Arc<SslConnector>);
-
-impl OpenSslConnector {
-    /// Trusts the certificate authorities in `SSL_CERT_FILE`, or else those of the system. A vendored OpenSSL has no
-    /// default path to the system's certificates, so `openssl-probe` locates them.
-    fn new() -> Result<Self, ErrorStack> {
-        let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-        let found = openssl_probe::probe();
-        if let Some(bundle) = found.cert_file {
-            builder.set_ca_file(bundle)?;
-        }
-        Ok(Self(Arc::new(builder.build())))
-    }
-}
-
-impl fmt::Debug for OpenSslConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OpenSslConnector")
-    }
-}
-
-impl<In: Transport> Connector<In> for OpenSslConnector {
-    type Out = Either<In, TlsTransport>;
-
-    fn connect(&self, details: &ConnectionDetails, below: Option<In>) -> Result<Option<Self::Out>, Error> {
-        let Some(below) = below else { return Ok(None) };
-        if !details.needs_tls() || below.is_tls() {
-            return Ok(Some(Either::A(below)));
-        }
-        let host = details.uri.host().unwrap_or_default();
-        // A URL encloses an IPv6 address in brackets, a certificate does not.
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let mut adapter = TransportAdapter::new(below.boxed(), Arc::clone(&details.current_time));
-        adapter.set_timeout(details.timeout);
-        let stream = self.0.connect(host, adapter).map_err(handshake_error)?;
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Either::B(TlsTransport { buffers, stream })))
-    }
-}
-
-/// Keeps only the reason, because the stream in the error does not implement `Display`.
-fn handshake_error<S>(error: HandshakeError<S>) -> Error {
-    let reason = match error {
-        HandshakeError::SetupFailure(error) => error.to_string(),
-        HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.error().to_string(),
-    };
-    Error::Io(std::io::Error::other(reason))
-}
-
-/// A TLS connection.
-struct TlsTransport {
-    buffers: LazyBuffers,
-    stream: SslStream<TransportAdapter>,
-}
-
-impl fmt::Debug for TlsTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TlsTransport")
-    }
-}
-
-impl Transport for TlsTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.stream.get_mut().set_timeout(timeout);
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
-        self.stream.write_all(output)?;
-        Ok(())
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.stream.get_mut().set_timeout(timeout);
-        let read = self.stream.read(self.buffers.input_append_buf())?;
-        self.buffers.input_appended(read);
-        Ok(read > 0)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.stream.get_mut().get_mut().is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        true
-    }
 }

@@ -12,7 +12,8 @@
 //!    and then advance the revision: what is cached under a revision is never older than the watermark at that time.
 //! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
 //!    responses after a change that fires no trigger.
-//! 5. Record the poll in the revision, which is unknown if polls stop for 100 ms.
+//! 5. If there is a new watermark, wake those that wait for rows of the log.
+//! 6. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
 //! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one. Until its
 //! first transactions have ended, the watermark is unknown.
@@ -28,6 +29,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use crate::db::change_signal::ChangeSignal;
 use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
 use crate::db::fixed_sql::FixedSql;
@@ -51,24 +53,31 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// A connection on which a poll takes longer is shut down and replaced.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What the poller updates.
+pub(crate) struct PollTargets {
+    pub(crate) revision: Weak<Revision>,
+    pub(crate) watermark: Arc<Watermark>,
+    /// Notified about new watermarks.
+    pub(crate) signal: ChangeSignal,
+}
+
 /// Starts the thread. It ends when the revision is dropped.
 pub(crate) fn start(
     url: &DatabaseUrl,
-    revision: &Arc<Revision>,
-    watermark: &Arc<Watermark>,
+    targets: PollTargets,
     replica: Option<Arc<ReplicaState>>,
 ) -> std::io::Result<()> {
-    let (url, revision, watermark) = (url.clone(), Arc::downgrade(revision), Arc::clone(watermark));
-    let run = move || run(&url, &revision, &watermark, replica.as_deref());
+    let url = url.clone();
+    let run = move || run(&url, &targets, replica.as_deref());
     thread::Builder::new().name("postgres-poller".into()).spawn(run).map(drop)
 }
 
-fn run(url: &DatabaseUrl, revision: &Weak<Revision>, watermark: &Watermark, replica: Option<&ReplicaState>) {
+fn run(url: &DatabaseUrl, targets: &PollTargets, replica: Option<&ReplicaState>) {
     let mut is_down = false;
-    while revision.strong_count() > 0 {
-        if let Err(error) = poll_until_error(url, revision, watermark, replica, &mut is_down) {
-            watermark.reset();
-            if let Some(revision) = revision.upgrade() {
+    while targets.revision.strong_count() > 0 {
+        if let Err(error) = poll_until_error(url, targets, replica, &mut is_down) {
+            targets.watermark.reset();
+            if let Some(revision) = targets.revision.upgrade() {
                 revision.invalidate();
             }
             if !is_down {
@@ -83,8 +92,7 @@ fn run(url: &DatabaseUrl, revision: &Weak<Revision>, watermark: &Watermark, repl
 /// Polls on one connection. Returns `Ok` when the revision has been dropped.
 fn poll_until_error(
     url: &DatabaseUrl,
-    revision: &Weak<Revision>,
-    watermark: &Watermark,
+    targets: &PollTargets,
     replica: Option<&ReplicaState>,
     was_down: &mut bool,
 ) -> Result<(), String> {
@@ -96,25 +104,25 @@ fn poll_until_error(
     let replica = replica.filter(|replica| identifies_primary(replica, conn));
     drop(guard);
     let (mut detector, mut expiry) = (ChangeDetector::default(), Expiry::default());
-    while let Some(revision) = revision.upgrade() {
+    while let Some(revision) = targets.revision.upgrade() {
         let now = Instant::now();
         let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
-        let Detected { is_changed, settled } = detector.poll(conn).map_err(message)?;
-        let is_expired = expiry.is_due(is_changed);
+        let detected = detector.poll(conn, &targets.watermark).map_err(message)?;
+        let is_expired = expiry.is_due(detected.is_changed);
         if is_expired {
             // After a failover, the old primary may still respond. Another connection leads to the new one.
             open::ping_writable(conn).map_err(message)?;
         }
-        let advances = is_changed || is_expired || settled.is_some();
+        let advances = detected.is_changed || is_expired || detected.settled.is_some();
         replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, advances)).map_err(message)?;
-        if let Some(seq) = settled {
-            watermark.set(seq);
-        }
-        watermark.record_poll(now);
+        targets.watermark.record_poll(now, detected.settled, detector.unsettled.since());
         if advances {
             revision.advance();
         }
         revision.record_poll(now);
+        if detected.settled.is_some() {
+            targets.signal.notify();
+        }
         if std::mem::take(was_down) {
             tracing::info!("polling PostgreSQL for changes again; caching is enabled");
         }
@@ -153,8 +161,13 @@ struct Detected {
 }
 
 impl ChangeDetector {
-    fn poll(&mut self, conn: &mut PgConnection) -> QueryResult<Detected> {
+    fn poll(&mut self, conn: &mut PgConnection, watermark: &Watermark) -> QueryResult<Detected> {
         let value = posts_changes::table.select(posts_changes::last_value).get_result(conn)?;
+        if self.last_value.is_some_and(|last| value < last) {
+            // Positions up to the watermark are assigned again: the database was restored, or the sequence was reset.
+            watermark.reset();
+            self.unsettled = Unsettled::default();
+        }
         let has_advanced = self.last_value.replace(value) != Some(value);
         if has_advanced {
             // A snapshot lists no transaction at or above its `xmax`, the first ID after the last one that has ended.

@@ -32,8 +32,9 @@ struct Entry {
     seq: i64,
     /// Transactions that may have taken a position up to `seq`.
     running: Vec<u64>,
+    added_at: Instant,
     /// When the entry was added, or the locks were looked up last.
-    since: Instant,
+    checked_at: Instant,
 }
 
 impl Unsettled {
@@ -41,12 +42,17 @@ impl Unsettled {
         self.0.is_empty()
     }
 
+    /// When the first value was added that is not settled yet.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.0.front().map(|entry| entry.added_at)
+    }
+
     /// Adds a value of the sequence, and the transactions that ran when it had this value.
-    pub(crate) fn push(&mut self, seq: i64, running: Vec<u64>, since: Instant) {
+    pub(crate) fn push(&mut self, seq: i64, running: Vec<u64>, now: Instant) {
         if self.0.len() == MAX_ENTRIES {
             self.0.pop_back();
         }
-        self.0.push_back(Entry { seq, running, since });
+        self.0.push_back(Entry { seq, running, added_at: now, checked_at: now });
     }
 
     /// Removes the transactions that are not in `running`, which are all that run now. Returns the largest value that is
@@ -73,14 +79,14 @@ impl Unsettled {
         for entry in self.0.iter_mut().filter(|entry| entry.is_late(now)) {
             // Locks have the lower half of an ID, which the upper half extends across wraparounds.
             entry.running.retain(|id| writers.iter().any(|writer| u64::from(*writer) == id & u64::from(u32::MAX)));
-            entry.since = now;
+            entry.checked_at = now;
         }
     }
 }
 
 impl Entry {
     fn is_late(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.since) >= PATIENCE
+        now.saturating_duration_since(self.checked_at) >= PATIENCE
     }
 }
 
@@ -113,7 +119,7 @@ mod tests {
         assert_eq!(unsettled.settle(&[101, 103]), None);
         // 103 began after both values were taken.
         assert_eq!(unsettled.settle(&[103]), Some(7));
-        assert!(unsettled.is_empty());
+        assert!(unsettled.is_empty() && unsettled.since().is_none());
         unsettled.push(9, vec![103, 104], now);
         unsettled.push(10, vec![104], now);
         assert_eq!(unsettled.settle(&[103]), None, "10 must wait for 9");
@@ -131,6 +137,7 @@ mod tests {
         assert!(unsettled.is_late(later));
         unsettled.keep_writers(&[101], later);
         assert_eq!(unsettled.settle(&[100, wrapped]), None, "the entry still has a writer");
+        assert_eq!(unsettled.since(), Some(now), "a lookup of the locks does not shorten the wait");
         assert!(!unsettled.is_late(later) && unsettled.is_late(later + PATIENCE));
         assert_eq!(unsettled.settle(&[100]), Some(5));
     }

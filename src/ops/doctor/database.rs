@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 
+use crate::config::Config;
 use crate::db::inspect::{ServerInfo, TransportSecurity, transport_security};
 use crate::db::{
     Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
 };
-use crate::ops::doctor::{Check, Status};
+use crate::ops::doctor::{Check, Status, changes, webhooks};
 use crate::posts::store;
 
 /// The oldest PostgreSQL version that the migrations support.
@@ -15,8 +16,9 @@ const MIN_POSTGRES_VERSION: i32 = 15;
 const MAX_CLOCK_SKEW: i64 = 5_000_000;
 const SECOND: i64 = 1_000_000;
 
-/// Connects to the database at `url` and checks it. `name` is the name of the connection check.
-pub(crate) fn run_checks(name: &'static str, url: &DatabaseUrl, pool: PoolOptions, checks: &mut Vec<Check>) {
+/// Connects to the database and checks it. `name` is the name of the connection check.
+pub(crate) fn run_checks(name: &'static str, config: &Config, checks: &mut Vec<Check>) {
+    let (url, pool) = (&config.database, config.pool);
     let mut conn = match inspect::open(url) {
         Ok(conn) => conn,
         Err(error) => return checks.push(Check::error(name, connect_failure("DATABASE_URL", url, &error))),
@@ -41,6 +43,9 @@ pub(crate) fn run_checks(name: &'static str, url: &DatabaseUrl, pool: PoolOption
             }
             _ if is_schema_usable => results.push(check_local_clock(store::newest_change(conn)?, after)),
             _ => {}
+        }
+        if is_schema_usable {
+            results.extend([changes::check(conn, after)?, webhooks::check(conn, config)?]);
         }
         Ok::<_, migrations::Error>(results)
     });

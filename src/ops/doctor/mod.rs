@@ -1,8 +1,10 @@
 //! Self-diagnosis: checks the settings, the database, and the disk, and suggests a fix for each problem. It writes
 //! nothing to the database.
 
+mod changes;
 mod database;
 mod files;
+mod webhooks;
 
 use serde::Serialize;
 
@@ -75,7 +77,7 @@ pub fn run_checks(config: &Config) -> Vec<Check> {
     }
     // If the file check failed, SQLite cannot open the database either, and its message is less clear.
     if checks.iter().all(|check| (check.name, check.status) != (files::FILE, Status::Error)) {
-        database::run_checks("database", &config.database, config.pool, &mut checks);
+        database::run_checks("database", config, &mut checks);
     }
     checks.extend(database::check_endpoints(&config.database, &config.endpoints));
     checks

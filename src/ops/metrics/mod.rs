@@ -4,6 +4,7 @@
 //! the names and labels, so these are as stable as the API. Clients cannot choose label values, so the number of series
 //! is bounded.
 
+mod changes;
 mod database;
 mod writer;
 
@@ -26,8 +27,11 @@ use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::connections::Connections;
 use crate::ops::metrics::writer::MetricWriter;
+use crate::posts::changes::counts::ChangeCounts;
+use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
+use crate::webhooks::delivery::{Deliveries, DeliveryStats};
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -39,11 +43,14 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
+    pub streams: Streams,
+    pub changes: Arc<ChangeCounts>,
     pub connections: Connections,
     pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
     pub replays: web::Data<ReplayCounter>,
     pub schedule: Arc<SchedulerStats>,
+    pub deliveries: Deliveries,
     pub started: SystemTime,
 }
 
@@ -55,6 +62,12 @@ pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpRespon
     // Read before the status check, which may itself wait for a connection.
     let pools = sources.database.pool_stats();
     let endpoints = sources.database.endpoint_status().await;
+    // Without the primary, this would only wait.
+    if endpoints.iter().all(|endpoint| endpoint.is_up || endpoint.name != "primary")
+        && let Err(error) = sources.changes.update(&sources.database).await
+    {
+        tracing::debug!(%error, "failed to count changes; will retry");
+    }
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(MetricCollector { sources: (**sources).clone(), pools, endpoints }));
     let mut text = String::new();
@@ -88,6 +101,9 @@ impl Collector for MetricCollector {
             database::sqlite(&mut out, &stats)?;
         }
         schedule(&mut out, &sources.schedule)?;
+        changes::feed(&mut out, &sources.database, &sources.changes)?;
+        changes::streams(&mut out, &sources.streams)?;
+        webhooks(&mut out, sources.deliveries.stats())?;
         out.counter(
             "log_lines_dropped",
             "Log lines that were not written because standard error was not read in time or failed.",
@@ -208,5 +224,23 @@ fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
         "schedule_last_poll_timestamp_seconds",
         "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
         [([], stats.polled_at().map_or(0.0, seconds))],
+    )
+}
+
+fn webhooks(out: &mut MetricWriter, stats: &DeliveryStats) -> fmt::Result {
+    out.counter(
+        "webhook_attempts",
+        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no response.",
+        stats.attempts().map(|(outcome, count)| ([("outcome", outcome)], count)),
+    )?;
+    out.gauge(
+        "webhooks",
+        "Webhooks by state, as this instance last read them. failing: the last request failed.",
+        stats.states().map(|(state, count)| ([("state", state)], count)),
+    )?;
+    out.gauge(
+        "webhook_oldest_pending_seconds",
+        "Time since the oldest request that has not succeeded became due. 0: none is due.",
+        [([], stats.oldest_pending_seconds(Timestamp::now()))],
     )
 }

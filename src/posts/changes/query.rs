@@ -1,6 +1,8 @@
 //! The types of the change feed. They do not depend on SQL or HTTP.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::db::Timestamp;
 use crate::posts::list::query::View;
@@ -55,7 +57,7 @@ pub struct LogRowId {
 }
 
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeType {
     #[serde(rename = "post.published")]
     Published,
@@ -67,7 +69,23 @@ pub enum ChangeType {
     Deleted,
 }
 
+impl Serialize for ChangeType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ChangeType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <Cow<'de, str>>::deserialize(deserializer)?;
+        let found = Self::ALL.into_iter().find(|change| change.as_str() == name);
+        found.ok_or_else(|| serde::de::Error::custom("unknown type of change"))
+    }
+}
+
 impl ChangeType {
+    pub(crate) const ALL: [Self; 4] = [Self::Published, Self::Updated, Self::Unpublished, Self::Deleted];
+
     /// `None` for the first row of a log, which is no change.
     pub(crate) fn of_kind(kind: i16) -> Option<Self> {
         match kind {
@@ -76,6 +94,26 @@ impl ChangeType {
             3 => Some(Self::Unpublished),
             4 => Some(Self::Deleted),
             _ => None,
+        }
+    }
+
+    /// The value of the column `kind`.
+    pub(crate) fn kind(self) -> i16 {
+        match self {
+            Self::Published => 1,
+            Self::Updated => 2,
+            Self::Unpublished => 3,
+            Self::Deleted => 4,
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "post.published",
+            Self::Updated => "post.updated",
+            Self::Unpublished => "post.unpublished",
+            Self::Deleted => "post.deleted",
         }
     }
 

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use crate::support::program::Sandbox;
 use crate::support::{TestDatabase, on_both};
 
-const COMMANDS: [&str; 13] = [
-    "serve", "migrate", "keys", "keys create", "keys list", "keys revoke", "import", "export", "backup", "doctor",
-    "openapi", "completions", "man",
+const COMMANDS: [&str; 20] = [
+    "serve", "migrate", "keys", "keys create", "keys list", "keys revoke", "webhooks", "webhooks list",
+    "webhooks create", "webhooks enable", "webhooks disable", "webhooks replay", "webhooks delete", "import", "export",
+    "backup", "doctor", "openapi", "completions", "man",
 ];
 
 fn help(sandbox: &Sandbox, command: &str, flag: &str) -> String {

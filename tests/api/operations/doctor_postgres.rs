@@ -62,7 +62,8 @@ fn missing_privileges_are_named() {
     database.migrate();
     database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", role.name));
     database.execute(&format!(
-        "GRANT INSERT, UPDATE, DELETE ON posts, post_aliases, post_labels, post_changes, api_keys TO {}",
+        "GRANT INSERT, UPDATE, DELETE ON posts, post_aliases, post_labels, post_changes, api_keys, webhooks,
+         webhook_attempts TO {}",
         role.name
     ));
     let checks = run_doctor(&sandbox);

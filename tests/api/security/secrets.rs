@@ -83,7 +83,9 @@ async fn keys_are_in_neither_the_database_nor_the_log(database: TestDatabase) {
             assert_eq!(occurrences(directory, &secrets), Vec::<String>::new());
         }
         Engine::Postgres => {
-            for table in ["posts", "api_keys", "idempotency_keys", "post_aliases", "post_changes"] {
+            for table in [
+                "posts", "api_keys", "idempotency_keys", "post_aliases", "post_changes", "webhooks", "webhook_attempts",
+            ] {
                 for secret in secrets {
                     let rows = format!("SELECT count(*) AS number FROM {table} AS t WHERE t::text LIKE '%{secret}%'");
                     assert_eq!(database.query_number(&rows), 0, "{secret:?} in {table}");

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 pub(crate) mod contract;
 pub(crate) mod database;
 mod fixture;
+pub(crate) mod hook_receiver;
 pub(crate) mod journal;
 mod messages;
 #[cfg(target_os = "linux")]

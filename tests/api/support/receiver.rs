@@ -115,7 +115,7 @@ fn serve(stream: impl Read + Write, received: &Mutex<Vec<Received>>) {
     }
 }
 
-fn read(stream: &mut impl BufRead) -> Option<Received> {
+pub(super) fn read(stream: &mut impl BufRead) -> Option<Received> {
     let line = read_line(stream)?;
     let mut headers = Vec::new();
     loop {

@@ -44,7 +44,7 @@ fn body(reply: &Reply) -> Value {
     body
 }
 
-/// All posts and keys, as an admin reads them.
+/// All posts, keys, and webhooks, as an admin reads them.
 async fn stored(api: &Api) -> Value {
     let posts = api.admin().get("/api/posts?published=any&limit=100").await.json(200);
     let mut keys = api.admin().get("/api/keys").await.json(200);
@@ -52,7 +52,7 @@ async fn stored(api: &Api) -> Value {
         // Recorded in the background.
         key["last_used_on"] = Value::Null;
     }
-    json!([posts["items"], keys])
+    json!([posts["items"], keys, api.admin().get("/api/webhooks").await.json(200)])
 }
 
 #[on_both]

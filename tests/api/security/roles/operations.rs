@@ -21,7 +21,7 @@ pub(super) enum Access {
 use Access::{Admin, Anyone, Editor, Reader, Unchecked};
 
 /// The required access of each operation, independent of the source.
-const REQUIRED: [(&str, Access); 23] = [
+const REQUIRED: [(&str, Access); 32] = [
     ("list_posts", Anyone),
     ("get_post", Anyone),
     ("get_post_by_slug", Anyone),
@@ -39,6 +39,15 @@ const REQUIRED: [(&str, Access); 23] = [
     ("list_keys", Admin),
     ("create_key", Admin),
     ("revoke_key", Admin),
+    ("list_webhooks", Admin),
+    ("create_webhook", Admin),
+    ("get_webhook", Admin),
+    ("update_webhook", Admin),
+    ("delete_webhook", Admin),
+    ("rotate_webhook_secret", Admin),
+    ("replay_webhook", Admin),
+    ("test_webhook", Admin),
+    ("list_webhook_attempts", Admin),
     ("get_openapi", Unchecked),
     ("get_docs", Unchecked),
     ("get_docs_file", Unchecked),
@@ -67,14 +76,22 @@ impl Operation {
         let body = match self.id.as_str() {
             "create_key" => json!({"name": SECRET, "role": "admin"}),
             "batch_create_posts" => json!({"posts": [{"title": SECRET}]}),
-            "publish_post" => json!({}),
+            "create_webhook" => webhook(),
+            "update_webhook" => json!({"name": SECRET}),
+            "replay_webhook" => json!({"cursor": "now"}),
+            "publish_post" | "rotate_webhook_secret" => json!({}),
             _ => json!({"title": SECRET}),
         };
         if [Method::POST, Method::PUT, Method::PATCH].contains(&method) { call.json(&body) } else { call }
     }
 }
 
-/// Every operation of the served document, on resources that exist: a draft, a key, a file.
+/// A webhook to which nothing is sent, except by a test request.
+fn webhook() -> Value {
+    json!({"url": "http://127.0.0.1:9/", "name": SECRET, "enabled": false})
+}
+
+/// Every operation of the served document, on resources that exist: a draft, a key, a webhook, a file.
 pub(super) async fn operations(api: &Api, draft: &Value) -> Vec<Operation> {
     let key = api.admin().post("/api/keys", &json!({"name": SECRET, "role": "reader"})).await.json(201);
     let document = api.get("/api/openapi.json").await.json(200);
@@ -85,7 +102,13 @@ pub(super) async fn operations(api: &Api, draft: &Value) -> Vec<Operation> {
             let row = REQUIRED.iter().find(|(name, _)| *name == id);
             let (_, required) = *row.unwrap_or_else(|| panic!("{id} has no row in this file"));
             assert_eq!(documented_access(operation), required, "{id}: the document differs");
-            let resource = if template.starts_with("/api/keys") { &key } else { draft };
+            // An admin deletes one of the webhooks, and then uses the others.
+            let webhook = api.admin().post("/api/webhooks", &webhook());
+            let resource = match template.split('/').nth(2) {
+                Some("keys") => key.clone(),
+                Some("webhooks") if template.contains("{id}") => webhook.await.json(201),
+                _ => draft.clone(),
+            };
             let path = template
                 .replace("{id}", &resource["id"].to_string())
                 .replace("{slug}", draft["slug"].as_str().unwrap())

@@ -1,0 +1,117 @@
+//! Positions in the log for webhooks: the end of the log, a time, and the row of a cursor.
+
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+
+use crate::db::{Backend, Connection, Database, Settled, Timestamp, on};
+use crate::http::ApiError;
+use crate::posts::changes::log::{contains, newest};
+use crate::posts::changes::query::LogRowId;
+use crate::posts::errors::changes_not_ready;
+use crate::schema::post_changes;
+
+/// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed too.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where a reader of the log begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogStart {
+    /// After the changes that are committed by now.
+    Now,
+    /// After the row of a cursor.
+    After(LogRowId),
+    /// With the changes at this time and later.
+    Since(Timestamp),
+}
+
+/// The log does not contain all changes from there on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired;
+
+/// Up to where the log is complete, at best including all changes that are committed by now.
+///
+/// # Errors
+/// The database failed, or it is unknown up to where the log is complete.
+pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError> {
+    let last = database.read_inline(|conn| newest(conn, i64::MAX)).await?.map_or(0, |row| row.seq);
+    let deadline = Instant::now() + MAX_WAIT;
+    loop {
+        let settled = database.settled();
+        if let Some(settled) = settled.filter(|settled| settled.seq >= last || Instant::now() >= deadline) {
+            return Ok(settled);
+        }
+        if Instant::now() >= deadline {
+            return Err(changes_not_ready());
+        }
+        actix_web::rt::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Waits for the writers of the log, and lets no other one begin until the transaction ends. The log is then complete. For
+/// commands, which do not poll the database.
+pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
+    diesel::sql_query("SET LOCAL lock_timeout = '10s'").execute(conn)?;
+    diesel::sql_query("LOCK TABLE post_changes IN SHARE MODE").execute(conn).map(drop)
+}
+
+/// The position behind which the changes begin. The log is complete up to `settled`. The position need not be that of a
+/// row.
+pub(crate) fn resolve(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
+    match start {
+        LogStart::Now => Ok(newest(conn, settled)?.map(|row| row.seq).ok_or(Expired)),
+        LogStart::After(row) => Ok(if contains(conn, row)? { Ok(row.seq) } else { Err(Expired) }),
+        LogStart::Since(time) => since(conn, time, settled),
+    }
+}
+
+/// The positions of a log are in the order of time, except for a few microseconds.
+fn since(conn: &mut Connection, time: Timestamp, settled: i64) -> QueryResult<Result<i64, Expired>> {
+    let oldest: Vec<(i64, i16, Timestamp)> = on!(conn, conn => post_changes::table
+        .order(post_changes::seq.asc())
+        .limit(1)
+        .select((post_changes::seq, post_changes::kind, post_changes::at))
+        .load(conn))?;
+    let Some((oldest, kind, oldest_at)) = oldest.into_iter().next() else { return Ok(Err(Expired)) };
+    // The log begins with a row of kind 0, unless its beginning has been deleted.
+    let is_complete = kind == 0;
+    if time < oldest_at && !is_complete {
+        return Ok(Err(Expired));
+    }
+    let end = newest(conn, settled)?.map_or(oldest, |row| row.seq);
+    let first: Vec<Option<i64>> = on!(conn, conn => post_changes::table
+        .filter(post_changes::at.ge(time))
+        .select(diesel::dsl::min(post_changes::seq))
+        .load(conn))?;
+    Ok(Ok(match first.into_iter().flatten().next() {
+        None => end,
+        Some(first) if first == oldest => {
+            if is_complete {
+                oldest
+            } else {
+                oldest.saturating_sub(1)
+            }
+        }
+        Some(first) => end.min(row_before(conn, first)?),
+    }))
+}
+
+/// The position of the last row before this one.
+fn row_before(conn: &mut Connection, seq: i64) -> QueryResult<i64> {
+    let before: Vec<Option<i64>> = on!(conn, conn => post_changes::table
+        .filter(post_changes::seq.lt(seq))
+        .select(diesel::dsl::max(post_changes::seq))
+        .load(conn))?;
+    Ok(before.into_iter().flatten().next().unwrap_or(seq.saturating_sub(1)))
+}
+
+/// The time of the row at each of these positions that is one.
+pub(crate) fn rows_at(conn: &mut Connection, positions: &[i64]) -> QueryResult<Vec<LogRowId>> {
+    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => post_changes::table
+        .filter(post_changes::seq.eq_any(positions))
+        .select((post_changes::seq, post_changes::at))
+        .load(conn))?;
+    Ok(rows.into_iter().map(|(seq, at)| LogRowId { seq, at }).collect())
+}

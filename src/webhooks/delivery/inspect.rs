@@ -1,0 +1,53 @@
+//! Finds webhooks that need the attention of an operator.
+
+use diesel::QueryResult;
+
+use crate::db::{Connection, Timestamp};
+use crate::webhooks::delivery::model::Delivery;
+use crate::webhooks::delivery::store;
+use crate::webhooks::send::target::check_literal;
+use crate::webhooks::send::{Networks, is_valid_secret};
+
+/// What is wrong with a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookProblem {
+    /// Requests cannot be signed.
+    Secret,
+    /// Requests may not be sent to the URL.
+    Url,
+    /// The service has disabled it.
+    Disabled { reason: String },
+    /// Every request has failed since then.
+    Failing { since: Timestamp },
+}
+
+/// The number of webhooks, and the first problem of each one that has any, with its id and name.
+pub fn find_problems(
+    conn: &mut Connection,
+    networks: &Networks,
+) -> QueryResult<(usize, Vec<(i64, String, WebhookProblem)>)> {
+    let webhooks = store::all(conn)?;
+    let count = webhooks.len();
+    let problem = |webhook: Delivery| {
+        let problem = problem(&webhook, networks)?;
+        Some((webhook.id, webhook.config.name, problem))
+    };
+    Ok((count, webhooks.into_iter().filter_map(problem).collect()))
+}
+
+fn problem(webhook: &Delivery, networks: &Networks) -> Option<WebhookProblem> {
+    if let Some(reason) = &webhook.disabled_reason {
+        return Some(WebhookProblem::Disabled { reason: reason.clone() });
+    }
+    if !webhook.config.enabled {
+        return None;
+    }
+    let secrets = std::iter::once(&webhook.secret).chain(&webhook.previous_secret);
+    if !secrets.map(|secret| secret.reveal()).all(is_valid_secret) {
+        return Some(WebhookProblem::Secret);
+    }
+    if check_literal(webhook.config.url.reveal(), networks).is_err() {
+        return Some(WebhookProblem::Url);
+    }
+    webhook.failing_since.map(|since| WebhookProblem::Failing { since })
+}

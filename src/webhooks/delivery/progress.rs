@@ -1,0 +1,168 @@
+//! [`Progress`]: how far an instance has looked through the log for a webhook.
+//!
+//! It is only a memory of what the log contains, so that no row is examined again and again. What has been delivered is in
+//! the database.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+
+use crate::db::{Connection, Timestamp};
+use crate::posts::changes::outbox::{LogMark, PAGE, marks_from};
+use crate::posts::changes::query::LogRowId;
+use crate::webhooks::delivery::model::{Delivery, EventFilter};
+
+/// The number of pages of the log that one look reads for a webhook.
+const MAX_PAGES: usize = 10;
+/// When the position is moved over rows that are not delivered: after so many rows, or after this time. Otherwise, a webhook
+/// without matching changes would be written at each change.
+const MAX_SKIPPED: usize = 1000;
+const MAX_SKIPPED_AGE: Duration = Duration::from_hours(1);
+
+/// What an instance knows about the rows behind the position of a webhook.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    position: i64,
+    version: i64,
+    filter: EventFilter,
+    /// The last row that was examined.
+    scanned: i64,
+    /// Of the rows since the position.
+    examined: usize,
+    oldest: Option<Timestamp>,
+    /// The first and the last row to deliver.
+    first: Option<LogRowId>,
+    last: Option<LogRowId>,
+    /// The number of examined rows to deliver.
+    accepted: usize,
+    /// Whether there may be rows that have not been examined.
+    has_more: bool,
+    /// Whether retention has deleted rows that were not delivered.
+    has_lost_rows: bool,
+}
+
+/// What to do with a webhook, apart from its lease and its retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pending {
+    Nothing,
+    /// A request is due at this time. For a burst, `end` is its last row.
+    Request {
+        at: Timestamp,
+        end: i64,
+    },
+    /// The position can be moved to this row, because nothing up to it is to be delivered.
+    Skip {
+        to: i64,
+    },
+}
+
+impl Progress {
+    pub(crate) fn new(delivery: &Delivery) -> Self {
+        Self {
+            position: delivery.position,
+            version: delivery.version,
+            filter: delivery.filter(),
+            scanned: delivery.position,
+            examined: 0,
+            oldest: None,
+            first: None,
+            last: None,
+            accepted: 0,
+            has_more: true,
+            has_lost_rows: false,
+        }
+    }
+
+    /// Whether it still describes the webhook: its position has not moved, and its events have not changed.
+    pub(crate) fn is_of(&self, delivery: &Delivery) -> bool {
+        self.position == delivery.position && self.version == delivery.version
+    }
+
+    /// Examines further rows.
+    pub(crate) fn advance(&mut self, conn: &mut Connection, settled: i64, is_burst: bool) -> QueryResult<()> {
+        self.has_more = true;
+        for _ in 0..MAX_PAGES {
+            if self.first.is_some() && !is_burst {
+                break;
+            }
+            // The first page begins at the position, to find out whether its row is still there.
+            let is_first = self.examined == 0 && self.scanned == self.position;
+            let from = if is_first { self.position } else { self.scanned.saturating_add(1) };
+            let rows = marks_from(conn, from, settled)?;
+            if is_first && self.oldest.is_none() {
+                self.has_lost_rows = rows.first().is_some_and(|row| {
+                    // The first row of a log is no change: nothing was before it.
+                    row.id.seq > self.position.saturating_add(1) && row.change.is_some()
+                });
+            }
+            self.examine(&rows);
+            if rows.len() < PAGE {
+                self.has_more = false;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn examine(&mut self, rows: &[LogMark]) {
+        for row in rows {
+            if row.id.seq <= self.scanned {
+                continue;
+            }
+            self.scanned = row.id.seq;
+            self.examined += 1;
+            self.oldest.get_or_insert(row.id.at);
+            if self.filter.accepts(row) {
+                self.first.get_or_insert(row.id);
+                self.last = Some(row.id);
+                self.accepted += 1;
+            }
+        }
+    }
+
+    /// Whether rows remain to be examined before [`Progress::pending`] is certain that nothing is pending.
+    pub(crate) fn has_more(&self, is_burst: bool) -> bool {
+        self.has_more && (is_burst || self.first.is_none())
+    }
+
+    /// Whether further rows may have to be delivered after the first one.
+    pub(crate) fn has_another(&self) -> bool {
+        self.accepted > 1 || self.has_more
+    }
+
+    /// Whether retention has deleted rows that were not delivered. True once.
+    pub(crate) fn take_lost_rows(&mut self) -> bool {
+        std::mem::take(&mut self.has_lost_rows)
+    }
+
+    /// What to do with the webhook.
+    pub(crate) fn pending(&self, delivery: &Delivery, now: Timestamp) -> Pending {
+        if !delivery.is_burst() {
+            return self.first.map_or_else(|| self.skip(now), |row| Pending::Request { at: row.at, end: row.seq });
+        }
+        if let Some(end) = delivery.burst_end {
+            return Pending::Request { at: self.first.map_or(now, |row| row.at), end };
+        }
+        match (self.first, self.last) {
+            (Some(first), Some(last)) => {
+                let (quiet, max_wait) = (delivery.config.quiet, delivery.config.max_wait);
+                let at = after(last.at, quiet).min(after(first.at, max_wait));
+                Pending::Request { at, end: self.scanned }
+            }
+            _ => self.skip(now),
+        }
+    }
+
+    fn skip(&self, now: Timestamp) -> Pending {
+        let age = self.oldest.map_or(0, |oldest| now.as_microseconds().saturating_sub(oldest.as_microseconds()));
+        let is_old = u128::try_from(age).is_ok_and(|age| age >= MAX_SKIPPED_AGE.as_micros());
+        let is_due = self.examined >= MAX_SKIPPED || (self.examined > 0 && is_old);
+        if is_due { Pending::Skip { to: self.scanned } } else { Pending::Nothing }
+    }
+}
+
+/// So many seconds after a time.
+fn after(time: Timestamp, seconds: i32) -> Timestamp {
+    let microseconds = time.as_microseconds().saturating_add(i64::from(seconds) * 1_000_000);
+    Timestamp::from_microseconds(microseconds).unwrap_or(time)
+}

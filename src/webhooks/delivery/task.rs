@@ -1,0 +1,279 @@
+//! Delivers the pending changes of one webhook, one request after the other, while this instance holds its lease.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::db::{Connection, Database, Error, Settled, Timestamp};
+use crate::webhooks::delivery::event::{OutgoingEvent, of_burst, of_change};
+use crate::webhooks::delivery::model::Delivery;
+use crate::webhooks::delivery::progress::{Pending, Progress};
+use crate::webhooks::delivery::stats::DeliveryStats;
+use crate::webhooks::delivery::store::{Failure, NewAttempt};
+use crate::webhooks::delivery::{retry, store};
+use crate::webhooks::send::target::origin_of;
+use crate::webhooks::send::{AttemptResult, OutgoingRequest, Sender};
+
+/// The time that a lease must have left when a request begins: longer than any request takes.
+const MIN_LEASE: Duration = Duration::from_secs(20);
+/// The pause before the outcome of a request is stored again, after the database has failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before a webhook is claimed again for which there was nothing to send, or whose changes could not be read.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What deliveries use.
+#[derive(Clone)]
+pub(super) struct DeliveryContext {
+    pub(super) database: Database,
+    pub(super) sender: Sender,
+    pub(super) stats: Arc<DeliveryStats>,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// The lease of a delivery. This process measures its time too: a process that was frozen must notice by itself that it has
+/// lost the lease meanwhile.
+struct Lease {
+    token: String,
+    ends: Instant,
+}
+
+impl Lease {
+    fn new() -> Result<Self, getrandom::Error> {
+        let token = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
+        Ok(Self { token, ends: Self::end() })
+    }
+
+    /// The end of a lease that is about to be renewed.
+    fn end() -> Instant {
+        Instant::now() + Duration::from_micros(store::LEASE.unsigned_abs())
+    }
+}
+
+/// Whether a request that begins now ends before the lease does.
+fn is_sufficient(lease_ends: Instant) -> bool {
+    Instant::now() + MIN_LEASE < lease_ends
+}
+
+/// The next request.
+struct NextRequest {
+    event: OutgoingEvent,
+    /// Whether there may be further ones.
+    has_another: bool,
+}
+
+/// Delivers what is pending. `end` is the last row of the burst that is due.
+pub(super) async fn deliver(context: DeliveryContext, seen: Delivery, end: i64) {
+    let (id, target) = (seen.id, origin_of(seen.config.url.reveal()));
+    let Ok(lease) = Lease::new() else { return };
+    let is_idle = match run(&context, lease, seen, end).await {
+        Ok(outcome) => outcome == Outcome::Idle,
+        Err(error) => {
+            tracing::warn!(%error, webhook = id, target, "failed to read or store a webhook delivery; will retry");
+            true
+        }
+    };
+    if is_idle && !is_stopping(&context) {
+        let mut stopping = context.stopping.clone();
+        // An error means that the worker is gone.
+        let _ = tokio::time::timeout(IDLE_PAUSE, stopping.changed()).await;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Requests were sent, or another instance delivers.
+    Done,
+    /// The webhook was due, but there was nothing to send. It must not be claimed again at once.
+    Idle,
+}
+
+async fn run(context: &DeliveryContext, mut lease: Lease, seen: Delivery, end: i64) -> Result<Outcome, Error> {
+    let (token, burst_end) = (lease.token.clone(), seen.is_burst().then_some(end));
+    let claim = move |conn: &mut Connection| store::claim(conn, &seen, burst_end, &token);
+    let Some(mut delivery) = context.database.write_each(claim).await? else { return Ok(Outcome::Done) };
+    let mut outcome = Outcome::Idle;
+    loop {
+        let next = if is_stopping(context) || !delivery.config.enabled {
+            None
+        } else {
+            next_request(context, &delivery).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, webhook = delivery.id, "failed to read the changes for a webhook; will retry");
+                None
+            })
+        };
+        let Some(next) = next else { return release(context, &delivery, &lease).await.map(|()| outcome) };
+        if !is_sufficient(lease.ends) {
+            let (id, token, ends) = (delivery.id, lease.token.clone(), Lease::end());
+            match context.database.write_each(move |conn| store::renew(conn, id, &token)).await? {
+                // The webhook may have changed.
+                Some(renewed) => (delivery, lease.ends) = (renewed, ends),
+                None => return release(context, &delivery, &lease).await.map(|()| outcome),
+            }
+            continue;
+        }
+        // `None`: the thread could not begin in time.
+        let Some((at, result)) = send(context, &delivery, &next.event, lease.ends).await else { continue };
+        context.stats.record_attempt(&result);
+        outcome = Outcome::Done;
+        let renewed = Lease::end();
+        match store_outcome(context, &delivery, &lease, next, at, &result).await? {
+            Some(moved) => (delivery, lease.ends) = (moved, renewed),
+            None => return Ok(outcome),
+        }
+    }
+}
+
+fn is_stopping(context: &DeliveryContext) -> bool {
+    *context.stopping.borrow()
+}
+
+async fn release(context: &DeliveryContext, delivery: &Delivery, lease: &Lease) -> Result<(), Error> {
+    let (id, token) = (delivery.id, lease.token.clone());
+    context.database.write_each(move |conn| store::release(conn, id, &token)).await
+}
+
+/// Reads the next request. `None` if nothing is pending, or if it is unknown up to where the log is complete.
+async fn next_request(context: &DeliveryContext, delivery: &Delivery) -> Result<Option<NextRequest>, Error> {
+    let Some(settled) = context.database.settled() else { return Ok(None) };
+    let delivery = delivery.clone();
+    let next = context.database.read_inline(move |conn| find_next(conn, &delivery, settled)).await?;
+    Ok(next.filter(|_| context.database.is_still_settled(settled)))
+}
+
+fn find_next(conn: &mut Connection, delivery: &Delivery, settled: Settled) -> diesel::QueryResult<Option<NextRequest>> {
+    if delivery.is_burst() {
+        let Some(end) = delivery.burst_end else { return Ok(None) };
+        return Ok(of_burst(conn, delivery, end, settled.seq)?.map(|event| NextRequest { event, has_another: false }));
+    }
+    let mut progress = Progress::new(delivery);
+    while progress.has_more(false) {
+        progress.advance(conn, settled.seq, false)?;
+    }
+    let Pending::Request { end, .. } = progress.pending(delivery, store::clock(conn)?) else { return Ok(None) };
+    let has_another = progress.has_another();
+    Ok(of_change(conn, end)?.map(|event| NextRequest { event, has_another }))
+}
+
+/// Sends the request, unless the lease would end first. Returns when it was sent.
+async fn send(
+    context: &DeliveryContext,
+    delivery: &Delivery,
+    event: &OutgoingEvent,
+    lease_ends: Instant,
+) -> Option<(Timestamp, AttemptResult)> {
+    let (sender, delivery, event) = (context.sender.clone(), delivery.clone(), event.clone());
+    let run = move || {
+        let at = Timestamp::now();
+        let request = OutgoingRequest {
+            url: delivery.config.url.reveal().to_owned(),
+            event_id: event.id,
+            timestamp: at,
+            secrets: delivery.secrets(at),
+            headers: delivery.config.headers(),
+            body: event.body,
+        };
+        is_sufficient(lease_ends).then(|| (at, sender.send(request)))
+    };
+    tokio::task::spawn_blocking(run).await.ok().flatten()
+}
+
+/// Stores the outcome. Returns the webhook if its lease continues. If the database does not respond, tries again: without
+/// the outcome, the receiver would get the request a second time.
+async fn store_outcome(
+    context: &DeliveryContext,
+    delivery: &Delivery,
+    lease: &Lease,
+    next: NextRequest,
+    at: Timestamp,
+    result: &AttemptResult,
+) -> Result<Option<Delivery>, Error> {
+    let attempt = NewAttempt {
+        webhook_id: delivery.id,
+        event_id: next.event.id,
+        event_type: next.event.event_type,
+        at,
+        duration_ms: i32::try_from(result.duration.as_millis()).unwrap_or(i32::MAX),
+        status: result.status.and_then(|status| i16::try_from(status).ok()),
+        error: result.error,
+        attempt: delivery.attempt.saturating_add(1),
+    };
+    let mut is_failing = false;
+    loop {
+        let stored = if result.is_success() {
+            store_success(context, delivery, lease, &attempt, next.event.end, next.has_another).await
+        } else {
+            store_failure(context, delivery, lease, &attempt, result).await.map(|()| None)
+        };
+        match stored {
+            Err(error) if !is_stopping(context) => {
+                if !is_failing {
+                    tracing::warn!(%error, webhook = delivery.id, "failed to store a webhook delivery; will retry");
+                }
+                is_failing = true;
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            stored => return stored,
+        }
+    }
+}
+
+async fn store_success(
+    context: &DeliveryContext,
+    delivery: &Delivery,
+    lease: &Lease,
+    attempt: &NewAttempt,
+    end: i64,
+    has_another: bool,
+) -> Result<Option<Delivery>, Error> {
+    let (attempt, token) = (attempt.clone(), lease.token.clone());
+    let moved = context.database.write(move |conn| store::succeed(conn, &attempt, &token, end, has_another)).await?;
+    match moved {
+        Some(moved) => {
+            if delivery.attempt > 0 {
+                let target = origin_of(delivery.config.url.reveal());
+                tracing::info!(webhook = delivery.id, target, "the webhook succeeds again");
+            }
+            Ok(has_another.then_some(moved))
+        }
+        // A client has moved the position, or deleted the webhook.
+        None => release(context, delivery, lease).await.map(|()| None),
+    }
+}
+
+async fn store_failure(
+    context: &DeliveryContext,
+    delivery: &Delivery,
+    lease: &Lease,
+    attempt: &NewAttempt,
+    result: &AttemptResult,
+) -> Result<(), Error> {
+    let random = getrandom::u64().unwrap_or_default();
+    let delay = retry::delay(attempt.attempt, result.retry_after, random);
+    let (status, failing_since, token) = (result.status, delivery.failing_since, lease.token.clone());
+    let (webhook, attempt_row) = (delivery.clone(), attempt.clone());
+    let write = move |conn: &mut Connection| {
+        let now = store::clock(conn)?;
+        let failing_since = failing_since.unwrap_or(now);
+        let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+        let next_attempt_at = Timestamp::from_microseconds(now.as_microseconds().saturating_add(delay)).unwrap_or(now);
+        let disabled = retry::disabled_reason(status, failing_since, now);
+        let failure = Failure { failing_since, next_attempt_at, disabled };
+        Ok(store::fail(conn, &webhook, &attempt_row, &token, &failure)?.then_some(disabled))
+    };
+    let Some(disabled) = context.database.write(write).await? else {
+        return release(context, delivery, lease).await;
+    };
+    let (webhook, target, attempt) = (delivery.id, origin_of(delivery.config.url.reveal()), attempt.attempt);
+    let reason =
+        result.status.map_or_else(|| result.error.unwrap_or_default().to_owned(), |status| format!("status {status}"));
+    match disabled {
+        Some(disabled) => {
+            tracing::warn!(webhook, target, attempt, reason, disabled = disabled.as_str(), "disabled a webhook");
+        }
+        // The other failures are in its attempts.
+        None if attempt == 1 => tracing::warn!(webhook, target, reason, "a webhook request failed; will retry"),
+        None => tracing::debug!(webhook, target, attempt, reason, "a webhook request failed again; will retry"),
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! [`Worker`]: the task that finds out which webhooks are due, and starts their deliveries.
+//!
+//! 1. It looks at the webhooks after a change of the log, when a request becomes due, when a client has changed a webhook,
+//!    and every 10 seconds. The last one finds the changes that commands and other instances have made.
+//! 2. A look is a read. It takes a write to claim a webhook that is due. Without webhooks, changes cause no look.
+//! 3. Each webhook has at most one delivery, so a slow receiver delays no other one. At most 50 webhooks exist.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::db::{ChangeWatch, Connection, Database, Error, Settled, Timestamp};
+use crate::webhooks::delivery::control::Deliveries;
+use crate::webhooks::delivery::model::Delivery;
+use crate::webhooks::delivery::progress::{Pending, Progress};
+use crate::webhooks::delivery::stats::StateCounts;
+use crate::webhooks::delivery::store;
+use crate::webhooks::delivery::task::{DeliveryContext, deliver};
+use crate::webhooks::send::Sender;
+use crate::webhooks::send::target::origin_of;
+
+/// The longest time between two looks.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+/// After a change, the worker waits for this time, so that many changes cause one look.
+const CHANGE_PAUSE: Duration = Duration::from_millis(50);
+/// The pause before the next look if the database fails, or if it is unknown up to where the log is complete.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// The worker of an instance.
+pub(super) struct Worker {
+    context: DeliveryContext,
+    deliveries: Deliveries,
+    /// What was last known about the log, and up to where.
+    progress: HashMap<i64, Progress>,
+    settled: Option<Settled>,
+    /// The webhooks with a delivery of this instance.
+    running: HashSet<i64>,
+    has_enabled: bool,
+}
+
+/// What a look has found.
+struct Look {
+    now: Timestamp,
+    deliveries: Vec<Delivery>,
+    progress: HashMap<i64, Progress>,
+}
+
+/// A delivery to start.
+enum Start {
+    Deliver { delivery: Delivery, end: i64 },
+    Skip { delivery: Delivery, to: i64 },
+}
+
+impl Worker {
+    pub(super) fn new(database: Database, sender: Sender, deliveries: Deliveries) -> Self {
+        let stats = Arc::clone(&deliveries.stats);
+        let context = DeliveryContext { database, sender, stats, stopping: deliveries.stopping.subscribe() };
+        Self {
+            context,
+            deliveries,
+            progress: HashMap::new(),
+            settled: None,
+            running: HashSet::new(),
+            has_enabled: false,
+        }
+    }
+
+    /// Runs until [`Deliveries::stop`], and then until the deliveries have ended.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.context.database.watch_changes();
+        let mut stopping = self.deliveries.stopping.subscribe();
+        let mut running = FuturesUnordered::new();
+        let mut is_failing = false;
+        while !*stopping.borrow_and_update() {
+            changes.mark_seen();
+            let looked = self.look().await;
+            let pause = match looked {
+                Ok((starts, pause)) => {
+                    is_failing = false;
+                    running.extend(starts.into_iter().map(|start| self.start(start)));
+                    pause
+                }
+                Err(error) => {
+                    if !is_failing {
+                        tracing::warn!(%error, "failed to read the webhooks; will retry");
+                    }
+                    is_failing = true;
+                    RETRY_PAUSE
+                }
+            };
+            tokio::select! {
+                () = wait_for_change(&mut changes), if self.has_enabled => {}
+                () = tokio::time::sleep(pause) => {}
+                () = self.deliveries.wake.notified() => {}
+                Some(id) = running.next() => {
+                    self.running.remove(&id);
+                }
+                _ = stopping.changed() => {}
+            }
+        }
+        while running.next().await.is_some() {}
+        self.deliveries.finished.send_replace(true);
+    }
+
+    /// Looks at the webhooks. Returns what is due, and the time until the next look.
+    async fn look(&mut self) -> Result<(Vec<Start>, Duration), Error> {
+        let database = self.context.database.clone();
+        let Some(settled) = database.settled() else { return Ok((Vec::new(), RETRY_PAUSE)) };
+        if self.settled.replace(settled).is_some_and(|last| !database.is_still_settled(last)) {
+            // Another server may have assigned the same positions again.
+            self.progress.clear();
+        }
+        let progress = std::mem::take(&mut self.progress);
+        let look = database.read_inline(move |conn| examine(conn, progress, settled)).await?;
+        if !database.is_still_settled(settled) {
+            return Ok((Vec::new(), RETRY_PAUSE));
+        }
+        Ok(self.evaluate(look))
+    }
+
+    fn evaluate(&mut self, look: Look) -> (Vec<Start>, Duration) {
+        let Look { now, deliveries, mut progress } = look;
+        let (mut starts, mut next_look, mut oldest) = (Vec::new(), None, None);
+        let mut counts = StateCounts::default();
+        for delivery in deliveries {
+            count(&mut counts, &delivery);
+            let Some(known) = progress.get_mut(&delivery.id) else { continue };
+            report_lost_rows(known, &delivery);
+            let pending = known.pending(&delivery, now);
+            if let Pending::Request { at, .. } = pending {
+                oldest = oldest.into_iter().chain((at <= now).then_some(at)).min();
+            }
+            let due_at = match pending {
+                // The end of the log comes first.
+                _ if known.has_more(delivery.is_burst()) => Some(now),
+                Pending::Nothing => None,
+                Pending::Skip { to } => self.add_if_free(&mut starts, Start::Skip { delivery, to }, now),
+                Pending::Request { at, end } => {
+                    let at = at.max(delivery.next_attempt_at.unwrap_or(at));
+                    if at > now {
+                        Some(at)
+                    } else {
+                        self.add_if_free(&mut starts, Start::Deliver { delivery, end }, now)
+                    }
+                }
+            };
+            next_look = next_look.into_iter().chain(due_at).min();
+        }
+        self.context.stats.record_look(counts, oldest);
+        self.has_enabled = !progress.is_empty();
+        self.progress = progress;
+        (starts, until(next_look, now))
+    }
+
+    /// Adds what is due, unless a delivery holds the lease. Returns when the lease ends.
+    fn add_if_free(&mut self, starts: &mut Vec<Start>, start: Start, now: Timestamp) -> Option<Timestamp> {
+        let (Start::Deliver { delivery, .. } | Start::Skip { delivery, .. }) = &start;
+        if self.running.contains(&delivery.id) {
+            return None;
+        }
+        if let Some(leased_until) = delivery.leased_until.filter(|leased_until| *leased_until >= now) {
+            return Some(leased_until);
+        }
+        self.running.insert(delivery.id);
+        starts.push(start);
+        None
+    }
+
+    /// Starts a delivery. The future returns the id of the webhook when it has ended.
+    fn start(&self, start: Start) -> impl Future<Output = i64> + use<> {
+        let context = self.context.clone();
+        let (id, handle) = match start {
+            Start::Deliver { delivery, end } => (delivery.id, actix_web::rt::spawn(deliver(context, delivery, end))),
+            Start::Skip { delivery, to } => (delivery.id, actix_web::rt::spawn(skip(context, delivery, to))),
+        };
+        async move {
+            // The error is a panic, which has been logged.
+            let _ = handle.await;
+            id
+        }
+    }
+}
+
+async fn wait_for_change(changes: &mut ChangeWatch) {
+    changes.changed().await;
+    tokio::time::sleep(CHANGE_PAUSE).await;
+}
+
+/// Reads all webhooks, and examines the rows of the log that are new for the enabled ones.
+fn examine(conn: &mut Connection, mut known: HashMap<i64, Progress>, settled: Settled) -> diesel::QueryResult<Look> {
+    let deliveries = store::all(conn)?;
+    let mut examined = HashMap::new();
+    for delivery in deliveries.iter().filter(|delivery| delivery.config.enabled) {
+        let known = known.remove(&delivery.id).filter(|progress| progress.is_of(delivery));
+        let mut progress = known.unwrap_or_else(|| Progress::new(delivery));
+        progress.advance(conn, settled.seq, delivery.is_burst())?;
+        examined.insert(delivery.id, progress);
+    }
+    Ok(Look { now: store::clock(conn)?, deliveries, progress: examined })
+}
+
+async fn skip(context: DeliveryContext, delivery: Delivery, to: i64) {
+    let id = delivery.id;
+    if let Err(error) = context.database.write_each(move |conn| store::skip(conn, &delivery, to)).await {
+        tracing::warn!(%error, webhook = id, "failed to move the position of a webhook; will retry");
+    }
+}
+
+fn count(counts: &mut StateCounts, delivery: &Delivery) {
+    let counter = match (delivery.config.enabled, delivery.attempt) {
+        (false, _) => &mut counts.disabled,
+        (true, 0) => &mut counts.active,
+        (true, _) => &mut counts.failing,
+    };
+    *counter += 1;
+}
+
+fn report_lost_rows(progress: &mut Progress, delivery: &Delivery) {
+    if progress.take_lost_rows() {
+        let target = origin_of(delivery.config.url.reveal());
+        tracing::warn!(
+            webhook = delivery.id,
+            target,
+            "changes expired before they were delivered to a webhook; continuing with the oldest change"
+        );
+    }
+}
+
+fn until(time: Option<Timestamp>, now: Timestamp) -> Duration {
+    let microseconds = time.map(|time| time.as_microseconds().saturating_sub(now.as_microseconds()).max(0));
+    microseconds.map_or(POLL_INTERVAL, |time| Duration::from_micros(time.unsigned_abs()).min(POLL_INTERVAL))
+}

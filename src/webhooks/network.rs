@@ -1,0 +1,67 @@
+//! The work of requests that uses the network: checks the addresses of a URL, and sends a test request.
+//!
+//! It runs on threads of its own, because it can take 15 seconds: the threads of the blocking pool serve the database.
+
+use data_encoding::HEXLOWER;
+use serde_json::json;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::db::Timestamp;
+use crate::http::ApiError;
+use crate::webhooks::credential::Credential;
+use crate::webhooks::input::invalid_url;
+use crate::webhooks::model::WebhookRow;
+use crate::webhooks::responses::WebhookTest;
+use crate::webhooks::send::{OutgoingRequest, Sender, target};
+
+/// One permit per thread. Other requests wait.
+static PERMITS: Semaphore = Semaphore::const_new(16);
+
+async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    let failed = |cause: String| ApiError::Internal { cause };
+    let permit = PERMITS.acquire().await.map_err(|error| failed(error.to_string()))?;
+    let (result, receiver) = oneshot::channel();
+    let work = move || {
+        // Fails if the request has been canceled.
+        let _ = result.send(work());
+        drop(permit);
+    };
+    std::thread::Builder::new().name("webhook-request".to_owned()).spawn(work).map_err(|e| failed(e.to_string()))?;
+    receiver.await.map_err(|_| failed("the thread of the request ended early".to_owned()))
+}
+
+/// Checks that requests may be sent to this URL, and returns its normal form.
+///
+/// # Errors
+/// 422: the URL is not allowed.
+pub(crate) async fn check_url(url: &Credential, sender: &Sender) -> Result<Credential, ApiError> {
+    let (text, networks) = (url.reveal().to_owned(), sender.networks().clone());
+    match run(move || target::check(&text, &networks)).await? {
+        Ok(target) => Ok(Credential::new(target.url().as_str().to_owned())),
+        Err(problem) => Err(ApiError::ValidationFailed(vec![invalid_url(problem).at("/url")])),
+    }
+}
+
+/// Sends a test request: the static body of the webhook, if it has one, and otherwise an event of the type `webhook.test`.
+///
+/// # Errors
+/// The operating system supplies no random numbers or no thread.
+pub(crate) async fn send_test(sender: &Sender, row: WebhookRow) -> Result<WebhookTest, ApiError> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    let now = Timestamp::now();
+    let event = || json!({"type": "webhook.test", "timestamp": now, "data": {"webhook_id": row.id}});
+    let body = row.config.body.as_ref().map_or_else(|| event().to_string(), |body| body.as_str().to_owned());
+    let request = OutgoingRequest {
+        url: row.config.url.reveal().to_owned(),
+        event_id: format!("test_{}", HEXLOWER.encode(&id)),
+        timestamp: now,
+        secrets: row.secrets(now).iter().map(|secret| secret.reveal().to_owned()).collect(),
+        headers: row.config.headers(),
+        body: body.into_bytes(),
+    };
+    let sender = sender.clone();
+    let result = run(move || sender.send(request)).await?;
+    let duration_ms = result.duration.as_millis().try_into().unwrap_or(u64::MAX);
+    Ok(WebhookTest { status: result.status, duration_ms, error: result.error })
+}

@@ -1,0 +1,71 @@
+//! Limits how much of a response the client reads. The limits of ureq bound the head, but not what surrounds it: interim
+//! responses, and the framing of chunks.
+
+use std::fmt;
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+/// The maximum number of bytes that are read from a connection. Each connection serves one request.
+const MAX_BYTES: usize = 64 * 1024;
+/// The maximum number of bytes that one read returns.
+pub(super) const BUFFER_BYTES: usize = 16 * 1024;
+/// The maximum length of a response head in bytes. Smaller than the buffer, because a full buffer looks like the end of the
+/// connection.
+pub(super) const MAX_HEAD_BYTES: usize = BUFFER_BYTES - 1;
+
+/// The response is longer than [`MAX_BYTES`].
+#[derive(Debug, thiserror::Error)]
+#[error("response too large")]
+pub(super) struct ResponseTooLarge;
+
+/// The last connector of a chain, which limits what is read from the connection of the others.
+#[derive(Debug)]
+pub(super) struct LimitConnector;
+
+impl<In: Transport> Connector<In> for LimitConnector {
+    type Out = LimitedTransport<In>;
+
+    fn connect(&self, _: &ConnectionDetails, below: Option<In>) -> Result<Option<Self::Out>, Error> {
+        Ok(below.map(|inner| LimitedTransport { inner, read: 0 }))
+    }
+}
+
+pub(super) struct LimitedTransport<T> {
+    inner: T,
+    read: usize,
+}
+
+impl<T> fmt::Debug for LimitedTransport<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitedTransport").field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl<T: Transport> Transport for LimitedTransport<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if self.read + BUFFER_BYTES > MAX_BYTES {
+            return Err(Error::Other(Box::new(ResponseTooLarge)));
+        }
+        let before = self.inner.buffers().input().len();
+        let has_read = self.inner.await_input(timeout)?;
+        self.read += self.inner.buffers().input().len().saturating_sub(before);
+        Ok(has_read)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}

@@ -59,13 +59,9 @@ pub struct LogRowId {
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeType {
-    #[serde(rename = "post.published")]
     Published,
-    #[serde(rename = "post.updated")]
     Updated,
-    #[serde(rename = "post.unpublished")]
     Unpublished,
-    #[serde(rename = "post.deleted")]
     Deleted,
 }
 

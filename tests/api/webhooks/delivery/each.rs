@@ -46,7 +46,7 @@ async fn each_change_is_one_signed_request(api: Api) {
         let time: posts_api::db::Timestamp = request.json()["timestamp"].as_str().unwrap().parse().unwrap();
         assert!(time <= posts_api::db::Timestamp::now());
     }
-    let mut ids: Vec<&str> = requests.iter().map(|request| request.id()).collect();
+    let mut ids: Vec<&str> = requests.iter().map(HookRequest::id).collect();
     ids.dedup();
     assert_eq!(ids.len(), 5);
 }
@@ -83,7 +83,7 @@ async fn only_listed_events_and_no_imports_are_sent(api: Api) {
     api.editor().patch(&path, &json!({"title": "B"})).await.json(200);
     api.editor().delete(&path).await.expect(204);
     let requests = receiver.wait_for(2).await;
-    let types: Vec<(String, String)> = requests.iter().map(|request| request.brief()).collect();
+    let types: Vec<(String, String)> = requests.iter().map(HookRequest::brief).collect();
     let expected = [("post.published", "wanted"), ("post.deleted", "wanted")];
     assert_eq!(types, expected.map(|(event, slug)| (event.to_owned(), slug.to_owned())));
 }

@@ -72,12 +72,11 @@ pub(crate) fn of_burst(
         return Ok(None);
     };
     let (id, end) = (cursor(last)?, last.seq);
-    let body = match &delivery.config.body {
-        Some(body) => body.as_str().as_bytes().to_vec(),
-        None => {
-            let count = count_changes(conn, delivery.position, end, &delivery.filter().types)?;
-            body(BURST, last.at, BurstData { count, cursor: id.clone() })?
-        }
+    let body = if let Some(body) = &delivery.config.body {
+        body.as_str().as_bytes().to_vec()
+    } else {
+        let count = count_changes(conn, delivery.position, end, &delivery.filter().types)?;
+        body(BURST, last.at, BurstData { count, cursor: id.clone() })?
     };
     Ok(Some(OutgoingEvent { end, id, event_type: BURST.to_owned(), body }))
 }

@@ -6,7 +6,7 @@ use actix_web::web::Bytes;
 use serde::Serialize;
 
 use crate::db::Timestamp;
-use crate::posts::changes::log::LogRow;
+use crate::posts::changes::log::{FoundRow, LogRow};
 use crate::posts::changes::params::FeedCursors;
 use crate::posts::changes::query::{ChangeType, LogRowId};
 
@@ -41,7 +41,7 @@ pub(super) fn reset(cursor: &str) -> Bytes {
 }
 
 /// The events of as many rows as fit, and the number of these rows.
-pub(super) fn events(cursors: FeedCursors, rows: &[(LogRowId, Option<LogRow>)]) -> (Vec<u8>, usize) {
+pub(super) fn events(cursors: FeedCursors, rows: &[FoundRow]) -> (Vec<u8>, usize) {
     let mut text = Vec::new();
     for (index, (_, row)) in rows.iter().enumerate() {
         if text.len() >= MAX_LENGTH {

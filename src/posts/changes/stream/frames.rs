@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::db::Timestamp;
 use crate::posts::changes::log::{FoundRow, LogRow};
 use crate::posts::changes::params::FeedCursors;
-use crate::posts::changes::query::{ChangeType, LogRowId};
+use crate::posts::changes::query::ChangeType;
 
 /// A comment, which clients ignore. Proxies see that the connection is in use, and the service sees if the client has gone.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");

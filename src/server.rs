@@ -15,11 +15,11 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, web};
 
 use crate::config::Config;
-use crate::db::{Database, DatabaseUrl};
+use crate::db::{Database, DatabaseUrl, Timestamp};
 use crate::http::middleware::cache::{Cache, serve_cached};
 use crate::http::middleware::cors::cors;
 use crate::http::middleware::envelope::envelope;
-use crate::http::middleware::query::{self};
+use crate::http::middleware::query;
 use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
@@ -31,6 +31,7 @@ use crate::http::transport::timeout_stream::http_service;
 use crate::ops::health::Readiness;
 use crate::ops::metrics::MetricSources;
 use crate::ops::{admin, cleanup, shutdown};
+use crate::posts::changes::counts::ChangeCounts;
 use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler;
 use crate::routes;
@@ -175,6 +176,7 @@ fn metric_sources(
         },
         cache: cache.clone(),
         streams: streams.clone(),
+        changes: Arc::new(ChangeCounts::new(Timestamp::now())),
         connections,
         requests: web::Data::new(RequestMetrics::new(routes::templates(), routes::error_codes())),
         limits: web::Data::new(RateLimiter::new(config.rate_limit)),

@@ -10,8 +10,8 @@ use crate::webhooks::delivery::store as delivery_store;
 /// The time between two cleanups.
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Deletes the expired responses to requests with `Idempotency-Key`, the expired changes of the log, and the expired attempts
-/// of webhooks. If the log is empty, inserts its first row. Runs until the process ends.
+/// Deletes the expired responses to requests with `Idempotency-Key`, the expired changes of the log, and the expired
+/// attempts of webhooks. If the log is empty, inserts its first row. Runs until the process ends.
 pub async fn run(database: Database) {
     loop {
         if let Err(error) = delete_responses(&database).await {
@@ -42,7 +42,7 @@ async fn delete_responses(database: &Database) -> Result<(), Error> {
 
 /// An empty log has no position that a client could begin at. Reads first, so that this queues no write otherwise.
 async fn begin_log(database: &Database) -> Result<(), Error> {
-    if database.read(log::is_empty).await? {
+    if database.read(log::oldest).await?.is_none() {
         tracing::warn!("the change log is empty; inserting its first row");
         database.write(log::insert_first_row).await?;
     }

@@ -1,4 +1,4 @@
-//! [`AppData`]: what handlers and middleware look up by type.
+//! [`AppData`]: the application data, which handlers and middleware look up by type.
 
 use actix_web::web;
 
@@ -23,7 +23,6 @@ use crate::routes;
 use crate::webhooks::delivery::Deliveries;
 use crate::webhooks::send::Sender;
 
-/// The application data, which handlers and middleware look up by type.
 #[derive(Clone)]
 pub(super) struct AppData {
     cache: web::Data<Cache>,

@@ -25,12 +25,12 @@ macro_rules! webhook_types {
         /// A webhook to create.
         #[derive(Debug, Clone, ToSchema)]
         #[serde(deny_unknown_fields)]
-        #[schema(example = json!({"url": "https://api.netlify.com/build_hooks/5c23", "mode": "burst"}))]
+        #[schema(example = json!({"url": "https://hooks.example/posts", "mode": "burst"}))]
         pub struct CreateWebhook {
             /// Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses require that
             /// the operator has listed their network in `WEBHOOK_NETWORKS`.
             #[schema(
-                value_type = String, example = "https://api.netlify.com/build_hooks/5c23", max_length = 2048
+                value_type = String, example = "https://hooks.example/posts", max_length = 2048
             )]
             pub url: Credential,
             $($(#[$attribute])* pub $field: $type,)*
@@ -45,7 +45,7 @@ macro_rules! webhook_types {
             /// Where the requests are sent. The next attempt follows at once.
             #[schema(
                 value_type = String, required = false, nullable = false, max_length = 2048,
-                example = "https://api.netlify.com/build_hooks/5c23"
+                example = "https://hooks.example/posts"
             )]
             pub url: Option<Credential>,
             $($(#[$attribute])* pub $field: $type,)*

@@ -90,7 +90,7 @@ pub struct Webhook {
     #[schema(example = "Rebuild the site", min_length = 1, max_length = 100)]
     pub name: String,
     /// Where the requests are sent. It may contain credentials, so only admins can read it.
-    #[schema(example = "https://api.netlify.com/build_hooks/5c23", max_length = 2048)]
+    #[schema(example = "https://hooks.example/posts", max_length = 2048)]
     pub url: String,
     #[schema(inline)]
     pub mode: WebhookMode,

@@ -13,7 +13,7 @@ const BODY: &str = "With `burst`: the JSON object that is sent in place of the e
 /// The webhook in the examples.
 pub(crate) fn example() -> Value {
     json!({
-        "id": 1, "name": "Rebuild the site", "url": "https://api.netlify.com/build_hooks/5c23", "mode": "burst",
+        "id": 1, "name": "Rebuild the site", "url": "https://hooks.example/posts", "mode": "burst",
         "events": ChangeType::ALL, "headers": [], "body": null, "quiet": 10, "max_wait": 120, "enabled": true,
         "disabled_reason": null, "position": "eyJs", "next_attempt_at": null, "failing_since": null,
         "last_success_at": "2026-02-01T12:00:00.000000Z", "created_at": "2026-01-31T12:00:00.000000Z",

@@ -93,6 +93,14 @@ pub(crate) fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<
     Ok(rows.first().map(|(seq, at)| LogRowId { seq: *seq, at: *at }))
 }
 
+/// The oldest row. `None` if the log has no row, not even the first one. A copy of the database without the contents of the
+/// log, or a `DELETE` by another program, causes this.
+pub(crate) fn oldest(conn: &mut Connection) -> QueryResult<Option<LogRowId>> {
+    let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes ORDER BY seq LIMIT 1");
+    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
+    Ok(rows.first().map(|(seq, at)| LogRowId { seq: *seq, at: *at }))
+}
+
 /// Whether the log has this row.
 pub(crate) fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool> {
     let sql = FixedSql::<Timestamptz>::new("SELECT at FROM post_changes WHERE seq = ");
@@ -126,17 +134,9 @@ pub(crate) fn remove_expired(conn: &mut Connection, rows: &ExpiredRows) -> Query
         .execute(conn))
 }
 
-/// Whether the log has no row, not even the first one. A copy of the database without the contents of the log, or a
-/// `DELETE` by another program, causes this.
-pub(crate) fn is_empty(conn: &mut Connection) -> QueryResult<bool> {
-    let sql = FixedSql::<BigInt>::new("SELECT seq FROM post_changes LIMIT 1");
-    let rows: Vec<i64> = on!(conn, conn => sql.uncached().load(conn))?;
-    Ok(rows.is_empty())
-}
-
 /// Inserts the first row into an empty log, so that there is a position to begin at.
 pub(crate) fn insert_first_row(conn: &mut Connection) -> QueryResult<()> {
-    if !is_empty(conn)? {
+    if oldest(conn)?.is_some() {
         return Ok(());
     }
     // Other processes wait for the row too.

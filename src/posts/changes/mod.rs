@@ -5,6 +5,7 @@
 //! the log from where it ended when the walk began. See docs/design/change-feed.md.
 
 pub(crate) mod bulk;
+pub mod counts;
 mod entries;
 pub mod handlers;
 pub(crate) mod log;

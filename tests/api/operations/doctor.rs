@@ -64,13 +64,16 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
         Engine::Sqlite => {
             assert_eq!(
                 names,
-                ["clock", "database", "directory", "disk", "file", "log", "schema", "settings", "webhooks"]
+                ["changes", "clock", "database", "directory", "disk", "file", "log", "schema", "settings", "webhooks"]
             );
         }
         Engine::Postgres => {
             assert_eq!(
                 names,
-                ["clock", "connections", "database", "privileges", "schema", "server", "settings", "tls", "webhooks"]
+                [
+                    "changes", "clock", "connections", "database", "privileges", "schema", "server", "settings", "tls",
+                    "webhooks"
+                ]
             );
         }
     }

@@ -98,6 +98,11 @@ impl Api {
         self.with_key(self.server.editor.get_or_init(|| self.server.make_key(Role::Editor)))
     }
 
+    /// The key of this client.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
     pub(crate) fn admin(&self) -> Self {
         self.with_key(ADMIN_KEY)
     }

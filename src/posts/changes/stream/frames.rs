@@ -78,8 +78,9 @@ fn retry() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::posts::changes::query::LogRowId;
 
-    fn row(seq: i64, slug: &str) -> (LogRowId, Option<LogRow>) {
+    fn row(seq: i64, slug: &str) -> FoundRow {
         let id = LogRowId { seq, at: Timestamp::MIN };
         let (change, slug, old_slug) = (ChangeType::Updated, slug.to_owned(), Some("old".to_owned()));
         (id, Some(LogRow { id, post_id: 7, change, version: 2, slug, old_slug }))

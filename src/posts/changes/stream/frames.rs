@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::db::Timestamp;
 use crate::posts::changes::log::{FoundRow, LogRow};
 use crate::posts::changes::params::FeedCursors;
-use crate::posts::changes::query::{ChangeType, LogRowId};
+use crate::posts::changes::query::ChangeType;
 
 /// A comment, which clients ignore. Proxies see that the connection is in use, and the service sees if the client has gone.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -78,8 +78,9 @@ fn retry() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::posts::changes::query::LogRowId;
 
-    fn row(seq: i64, slug: &str) -> (LogRowId, Option<LogRow>) {
+    fn row(seq: i64, slug: &str) -> FoundRow {
         let id = LogRowId { seq, at: Timestamp::MIN };
         let (change, slug, old_slug) = (ChangeType::Updated, slug.to_owned(), Some("old".to_owned()));
         (id, Some(LogRow { id, post_id: 7, change, version: 2, slug, old_slug }))

@@ -75,6 +75,7 @@ async fn every_change_is_an_event(api: Api) {
 
 #[on_both]
 async fn changes_by_other_programs_are_sent(api: Api) {
+    now(&api).await;
     let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
     client.next_frame().await.unwrap();
     for number in 0..3 {

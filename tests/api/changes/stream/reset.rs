@@ -29,6 +29,7 @@ async fn an_expired_position_is_reset(api: Api) {
 /// The client reads slowly, or the database is replaced by an older backup.
 #[on_both]
 async fn a_position_that_expires_later_is_reset(api: Api) {
+    now(&api).await;
     let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
     client.next_frame().await.unwrap();
     let sql = match api.engine() {

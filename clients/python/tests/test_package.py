@@ -49,7 +49,7 @@ def test_every_operation_has_a_method() -> None:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    for name in ("PostsClient", "Posts", "Labels", "Redirects", "Changes", "Keys"):
+    for name in ("PostsClient", "Posts", "Labels", "Redirects", "Changes", "Keys", "Webhooks"):
         synchronous = getattr(_sync, name)
         asynchronous = getattr(_async, f"Async{name}")
         for method, function in inspect.getmembers(synchronous, inspect.isfunction):

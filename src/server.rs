@@ -2,6 +2,8 @@
 //!
 //! `posts-api serve` and the tests start the server with the same function, [`serve`].
 
+mod app_data;
+
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,30 +15,27 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, web};
 
 use crate::config::Config;
-use crate::db::{Database, DatabaseUrl};
-use crate::http::extract::idempotency_key::ReplayCounter;
-use crate::http::extract::preconditions::RequireIfMatch;
+use crate::db::{Database, DatabaseUrl, Timestamp};
 use crate::http::middleware::cache::{Cache, serve_cached};
 use crate::http::middleware::cors::cors;
 use crate::http::middleware::envelope::envelope;
-use crate::http::middleware::query::{self, QueryRoutes};
+use crate::http::middleware::query;
 use crate::http::middleware::rate_limit::{RateLimiter, limit};
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::client_ip::TrustedProxies;
 use crate::http::transport::connections::Connections;
-use crate::http::transport::listen::{blocking_threads, clients_per_worker};
+use crate::http::transport::listen::{blocking_threads, clients_per_worker, max_streams};
 use crate::http::transport::listeners::Listeners;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::http::transport::timeout_stream::http_service;
-use crate::keys::auth::EnvironmentKey;
-use crate::keys::existence::ExistenceCheck;
-use crate::keys::model::SecretKey;
-use crate::ops::docs::{Document, ErrorCatalog};
 use crate::ops::health::Readiness;
 use crate::ops::metrics::MetricSources;
 use crate::ops::{admin, cleanup, shutdown};
+use crate::posts::changes::counts::ChangeCounts;
+use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler;
 use crate::routes;
+use crate::server::app_data::AppData;
 use crate::webhooks::delivery::{self, Deliveries};
 use crate::webhooks::send::{Networks, Sender};
 
@@ -50,6 +49,7 @@ pub struct Service {
     pub admin_address: Option<SocketAddr>,
     pub readiness: Readiness,
     pub cache: Cache,
+    pub streams: Streams,
     /// The statistics of the scheduler.
     pub schedule: Arc<scheduler::SchedulerStats>,
     /// The worker that sends webhooks.
@@ -71,9 +71,10 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     let deliveries = delivery::start(database.clone(), sender.clone());
     let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
     let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());
+    let streams = event_streams(config, &database, budget.clone());
     let proxies = TrustedProxies(config.trusted_proxies.clone());
     let connections = Connections::new(Some(budget), config.connections_per_ip, proxies);
-    let sources = metric_sources(config, &database, &cache, &schedule, &deliveries, connections.clone());
+    let sources = metric_sources(config, &database, &cache, &streams, &schedule, &deliveries, connections.clone());
     let app_data = AppData::new(config, database, readiness.clone(), sender, &sources)?;
     let address = listeners.api.local_addr()?;
     let admin = listeners.admin.map(|listener| start_admin(listener, sources)).transpose()?;
@@ -93,7 +94,7 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
         }
         result
     });
-    Ok(Service { server, address, admin_address, readiness, cache, schedule, deliveries, handle })
+    Ok(Service { server, address, admin_address, readiness, cache, streams, schedule, deliveries, handle })
 }
 
 /// Starts the API server on a listener.
@@ -105,14 +106,20 @@ fn start_api(
     connections: Connections,
 ) -> std::io::Result<Server> {
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
-    let pools = 1 + u32::from(config.endpoints.replica.is_some());
+    let connections_to_database = database_connections(config);
     // Readiness must change before connections are refused, so `ops::shutdown` handles the signals.
     let server = Server::build()
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .worker_max_blocking_threads(blocking_threads(config.pool.size * pools))
-        .max_concurrent_connections(clients_per_worker(config.pool.size * pools));
+        .worker_max_blocking_threads(blocking_threads(connections_to_database))
+        .max_concurrent_connections(clients_per_worker(connections_to_database));
     let stopping = server.graceful_shutdown_signal();
+    let (streams, stops) = (app_data.streams.clone(), stopping.clone());
+    actix_web::rt::spawn(async move {
+        stops.notified().await;
+        // The server waits for all responses to end, and these have no end of their own.
+        streams.stop();
+    });
     let service_factory = move || {
         let readiness = readiness.clone();
         let app = App::new()
@@ -134,11 +141,29 @@ fn start_api(
     Ok(server.listen("http", listener, service_factory)?.run())
 }
 
+/// The maximum number of connections to the database.
+fn database_connections(config: &Config) -> u32 {
+    config.pool.size * (1 + u32::from(config.endpoints.replica.is_some()))
+}
+
+fn event_streams(config: &Config, database: &Database, budget: MemoryBudget) -> Streams {
+    let limit = max_streams(config.max_streams, clients_per_worker(database_connections(config)));
+    if limit < config.max_streams {
+        tracing::warn!(
+            max_streams = config.max_streams,
+            limit,
+            "MAX_STREAMS exceeds half of the connections that the limit on open files permits; raise that limit"
+        );
+    }
+    Streams::new(database.clone(), budget, limit)
+}
+
 /// Collects the modules whose metrics the admin server exports.
 fn metric_sources(
     config: &Config,
     database: &Database,
     cache: &Cache,
+    streams: &Streams,
     schedule: &Arc<scheduler::SchedulerStats>,
     deliveries: &Deliveries,
     connections: Connections,
@@ -150,6 +175,8 @@ fn metric_sources(
             DatabaseUrl::Postgres(_) => "postgresql",
         },
         cache: cache.clone(),
+        streams: streams.clone(),
+        changes: Arc::new(ChangeCounts::new(Timestamp::now())),
         connections,
         requests: web::Data::new(RequestMetrics::new(routes::templates(), routes::error_codes())),
         limits: web::Data::new(RateLimiter::new(config.rate_limit)),
@@ -181,96 +208,3 @@ async fn limit_and_serve_cached<B: MessageBody + 'static>(
 
 /// How long requests in progress may take after the server has begun to stop, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 30;
-
-/// The application data, which handlers and middleware look up by type.
-#[derive(Clone)]
-struct AppData {
-    cache: web::Data<Cache>,
-    budget: web::Data<MemoryBudget>,
-    database: web::Data<Database>,
-    environment_key: web::Data<EnvironmentKey>,
-    existence: web::Data<ExistenceCheck>,
-    require_if_match: web::Data<RequireIfMatch>,
-    document: web::Data<Document>,
-    catalog: web::Data<ErrorCatalog>,
-    query_routes: web::Data<QueryRoutes>,
-    readiness: web::Data<Readiness>,
-    limits: web::Data<RateLimiter>,
-    /// `None` if neither metrics nor traces are exported.
-    request_metrics: Option<web::Data<RequestMetrics>>,
-    replays: web::Data<ReplayCounter>,
-    proxies: web::Data<TrustedProxies>,
-    sender: web::Data<Sender>,
-    deliveries: web::Data<Deliveries>,
-}
-
-impl AppData {
-    fn new(
-        config: &Config,
-        database: Database,
-        readiness: Readiness,
-        sender: Sender,
-        sources: &MetricSources,
-    ) -> std::io::Result<Self> {
-        let admin_key = config.admin_api_key.as_ref().map(|key| SecretKey::hash(key.reveal()));
-        // Counting costs time in every request, so it is done only if the counts or spans are exported.
-        let is_counting = config.admin_port.is_some() || config.otlp_endpoint.is_some();
-        Ok(Self {
-            cache: web::Data::new(sources.cache.clone()),
-            budget: web::Data::new(sources.cache.budget().clone()),
-            existence: web::Data::new(ExistenceCheck::new(database.clone())),
-            database: web::Data::new(database),
-            environment_key: web::Data::new(EnvironmentKey(admin_key)),
-            require_if_match: web::Data::new(RequireIfMatch(config.require_if_match)),
-            document: web::Data::new(Document::new(&routes::document())?),
-            catalog: web::Data::new(ErrorCatalog(routes::error_codes().collect())),
-            query_routes: web::Data::new(QueryRoutes(routes::with_query_parameters())),
-            readiness: web::Data::new(readiness),
-            limits: sources.limits.clone(),
-            request_metrics: is_counting.then(|| sources.requests.clone()),
-            replays: sources.replays.clone(),
-            proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
-            sender: web::Data::new(sender),
-            deliveries: web::Data::new(sources.deliveries.clone()),
-        })
-    }
-
-    fn register(&self, app: &mut web::ServiceConfig) {
-        let Self {
-            cache,
-            budget,
-            database,
-            environment_key,
-            existence,
-            require_if_match,
-            document,
-            catalog,
-            query_routes,
-            readiness,
-            limits,
-            request_metrics,
-            replays,
-            proxies,
-            sender,
-            deliveries,
-        } = self.clone();
-        app.app_data(cache)
-            .app_data(budget)
-            .app_data(database)
-            .app_data(environment_key)
-            .app_data(existence)
-            .app_data(require_if_match)
-            .app_data(document)
-            .app_data(catalog)
-            .app_data(query_routes)
-            .app_data(readiness)
-            .app_data(limits)
-            .app_data(replays)
-            .app_data(proxies)
-            .app_data(sender)
-            .app_data(deliveries);
-        if let Some(request_metrics) = request_metrics {
-            app.app_data(request_metrics);
-        }
-    }
-}

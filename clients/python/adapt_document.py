@@ -14,6 +14,8 @@ from typing import Any
 def adapt(document: dict[str, Any]) -> None:
     schemas: dict[str, Any] = document["components"]["schemas"]
     drop_operations(document["paths"], tag="operations")
+    # The client follows changes with requests for pages.
+    document["paths"].pop("/api/changes/stream", None)
     schemas.pop("Health", None)
     split_list_items(schemas, [document["paths"][path]["get"] for path in ("/api/posts", "/api/changes")])
     for schema in schemas.values():

@@ -52,6 +52,8 @@ pub struct Config {
     pub response_bytes: u64,
     /// The maximum number of connections of each client address. 0 disables the limit.
     pub connections_per_ip: usize,
+    /// The maximum number of event streams.
+    pub max_streams: usize,
     /// `None` disables rate limits.
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
@@ -123,6 +125,7 @@ impl Settings {
             response_bytes: raw(self.response_bytes, &settings::RESPONSE_BYTES)?.or_default(parse::response_bytes)?,
             connections_per_ip: raw(self.connections_per_ip, &settings::CONNECTIONS_PER_IP)?
                 .or_default(|text| text.parse().ok())?,
+            max_streams: raw(self.max_streams, &settings::MAX_STREAMS)?.or_default(|text| text.parse().ok())?,
             trusted_proxies: raw(self.trusted_proxies, &settings::TRUSTED_PROXIES)?
                 .optional(parse::networks)?
                 .unwrap_or_default(),

@@ -122,6 +122,11 @@ settings! {
             "IP addresses and networks separated by commas, such as `10.20.0.0/16,fd00:20::/32`";
             "Webhooks to other addresses must use https, and the addresses must be public. Webhooks to these networks may \
              use plain http. Each holder of an admin key can send requests to these networks";
+        max_streams MAX_STREAMS = "MAX_STREAMS", "N", default "1000":
+            "Event streams that this instance serves at the same time";
+            "an integer number of streams, or 0 to serve none";
+            "Further requests to `/api/changes/stream` get 503. A stream occupies a connection, and all streams together \
+             at most half of those that the limit on open files permits";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";

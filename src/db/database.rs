@@ -43,7 +43,7 @@ pub(super) struct DatabaseInner {
     /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
     pub(super) replica: Option<Replica>,
     revision: Arc<Revision>,
-    watermark: Arc<Watermark>,
+    pub(super) watermark: Arc<Watermark>,
     signal: ChangeSignal,
     /// Whether a poller renews the revision while the database responds.
     is_polled: bool,

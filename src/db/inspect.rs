@@ -89,6 +89,36 @@ fn sql_rows<const N: usize>(tables: [Table; N]) -> String {
     tables.map(|table| format!("('{}')", table.name())).join(", ")
 }
 
+/// A transaction that may have written rows of the log of changes.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct LogWriter {
+    /// The process and its application, or the prepared transaction.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// How long the transaction has been open.
+    #[diesel(sql_type = BigInt)]
+    pub seconds: i64,
+}
+
+const OLDEST_LOG_WRITER: &str = "SELECT name, extract(epoch FROM clock_timestamp() - began)::bigint AS seconds
+    FROM (
+        SELECT format('process %s (%s)', pid, coalesce(nullif(application_name, ''), usename)) AS name, xact_start AS began,
+            pid::text AS holder
+        FROM pg_stat_activity
+        UNION ALL
+        SELECT format('the prepared transaction %L', gid), prepared, '-1/' || transaction FROM pg_prepared_xacts
+    ) AS transactions
+    JOIN pg_locks ON holder = coalesce(pid::text, virtualtransaction)
+    WHERE began IS NOT NULL AND relation = to_regclass('post_changes') AND granted AND mode NOT IN ('AccessShareLock', 'RowShareLock')
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ORDER BY began LIMIT 1";
+
+/// The oldest open transaction that the change feed waits for. `None` if there is none, and on SQLite.
+pub fn oldest_log_writer(conn: &mut Connection) -> QueryResult<Option<LogWriter>> {
+    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(None) };
+    diesel::sql_query(OLDEST_LOG_WRITER).get_result(conn).optional()
+}
+
 /// The replication status of a server.
 #[derive(Debug, Clone, Copy, QueryableByName)]
 pub struct StandbyStatus {

@@ -57,4 +57,10 @@ impl Database {
     pub fn error_counts(&self) -> Vec<(&'static str, u64)> {
         self.0.errors.snapshot()
     }
+
+    /// How long the oldest change has been waiting until the log is complete up to it. Zero if none is waiting.
+    #[must_use]
+    pub fn unsettled_for(&self) -> Duration {
+        self.0.watermark.unsettled_for()
+    }
 }

@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use crate::db::{Database, Error, Timestamp};
 use crate::http::idempotency_store;
-use crate::posts::changes::store as change_store;
+use crate::posts::changes::log;
 use crate::webhooks::delivery::store as delivery_store;
 
 /// The time between two cleanups.
 const INTERVAL: Duration = Duration::from_mins(10);
 
-/// Deletes the expired responses to requests with `Idempotency-Key`, the expired changes of the log, and the expired attempts
-/// of webhooks. Runs until the process ends.
+/// Deletes the expired responses to requests with `Idempotency-Key`, the expired changes of the log, and the expired
+/// attempts of webhooks. If the log is empty, inserts its first row. Runs until the process ends.
 pub async fn run(database: Database) {
     loop {
         if let Err(error) = delete_responses(&database).await {
             tracing::warn!(%error, "failed to delete expired idempotency keys; will retry");
+        }
+        if let Err(error) = begin_log(&database).await {
+            tracing::warn!(%error, "failed to insert the first row of the change log; will retry");
         }
         if let Err(error) = delete_changes(&database).await {
             tracing::warn!(%error, "failed to delete expired changes; will retry");
@@ -37,12 +40,21 @@ async fn delete_responses(database: &Database) -> Result<(), Error> {
     Ok(())
 }
 
-/// The same for the log.
+/// An empty log has no position that a client could begin at. Reads first, so that this queues no write otherwise.
+async fn begin_log(database: &Database) -> Result<(), Error> {
+    if database.read(log::oldest).await?.is_none() {
+        tracing::warn!("the change log is empty; inserting its first row");
+        database.write(log::insert_first_row).await?;
+    }
+    Ok(())
+}
+
+/// Deletes expired rows of the log in steps.
 async fn delete_changes(database: &Database) -> Result<(), Error> {
     let mut from = 0;
-    while let Some(rows) = database.read(move |conn| change_store::expired(conn, from, Timestamp::now())).await? {
+    while let Some(rows) = database.read(move |conn| log::expired(conn, from, Timestamp::now())).await? {
         from = rows.end;
-        database.write(move |conn| change_store::remove_expired(conn, &rows)).await?;
+        database.write(move |conn| log::remove_expired(conn, &rows)).await?;
     }
     Ok(())
 }

@@ -14,6 +14,9 @@ error_codes! {
     CHANGES_NOT_READY "changes_not_ready" SERVICE_UNAVAILABLE "Change feed not ready"
         "The service does not know yet up to which position the change feed is complete, for example after it has \
          reconnected to the database. Wait for `Retry-After` seconds, then try again.",
+    TOO_MANY_STREAMS "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams"
+        "As many event streams are open as this instance allows (setting `MAX_STREAMS`). Wait for `Retry-After` seconds, \
+         then try again, or poll `/api/changes` instead.",
 }
 
 /// The log no longer contains the row that a cursor names.
@@ -30,6 +33,15 @@ pub(crate) fn changes_not_ready() -> ApiError {
     ApiError::Resource {
         code: CHANGES_NOT_READY,
         detail: "it is not known yet up to which position the change feed is complete; try again",
+        errors: Vec::new(),
+    }
+}
+
+/// The instance has as many event streams as it allows.
+pub(crate) fn too_many_streams() -> ApiError {
+    ApiError::Resource {
+        code: TOO_MANY_STREAMS,
+        detail: "this instance has as many event streams as it allows; try again later, or poll /api/changes",
         errors: Vec::new(),
     }
 }

@@ -10,18 +10,24 @@ from ._generated.models import (
     BatchItem,
     BatchOnConflict,
     CreatedApiKey,
+    CreatedWebhook,
     CreatePost,
+    CreateWebhook,
     FieldError,
     Label,
     Post,
     PostSummary,
     PutPost,
     Redirect,
+    RotatedSecret,
     UpdatePost,
+    UpdateWebhook,
+    Webhook,
+    WebhookAttempt,
+    WebhookTest,
 )
 from ._pages import Change, ChangePage, Page
-from ._sync import PostsClient
-from ._webhooks import (
+from ._signature import (
     WebhookBurstEvent,
     WebhookChangeEvent,
     WebhookErrorCode,
@@ -30,6 +36,7 @@ from ._webhooks import (
     WebhookVerificationError,
     verify_webhook,
 )
+from ._sync import PostsClient
 
 __all__ = [
     "ApiKey",
@@ -41,7 +48,9 @@ __all__ = [
     "ChangeBatch",
     "ChangePage",
     "CreatePost",
+    "CreateWebhook",
     "CreatedApiKey",
+    "CreatedWebhook",
     "FieldError",
     "KnownErrorCode",
     "Label",
@@ -57,11 +66,16 @@ __all__ = [
     "PostsClient",
     "PutPost",
     "Redirect",
+    "RotatedSecret",
     "UpdatePost",
+    "UpdateWebhook",
+    "Webhook",
+    "WebhookAttempt",
     "WebhookBurstEvent",
     "WebhookChangeEvent",
     "WebhookErrorCode",
     "WebhookEvent",
+    "WebhookTest",
     "WebhookTestEvent",
     "WebhookVerificationError",
     "verify_webhook",

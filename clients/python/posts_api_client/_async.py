@@ -22,7 +22,9 @@ from ._generated.models import (
     BatchOnConflict,
     CreateApiKey,
     CreatedApiKey,
+    CreatedWebhook,
     CreatePost,
+    CreateWebhook,
     Label,
     LabelPage,
     Post,
@@ -30,13 +32,20 @@ from ._generated.models import (
     Publish,
     PutPost,
     Redirect,
+    ReplayWebhook,
+    RotatedSecret,
     UpdatePost,
+    UpdateWebhook,
+    Webhook,
+    WebhookAttempt,
+    WebhookTest,
 )
 from ._generated.types import Request
 from ._pages import (
     ChangePage,
     Page,
     PostVersion,
+    WebhookVersion,
     changes_request,
     checked_etag,
     checked_slug,
@@ -78,6 +87,7 @@ class AsyncPostsClient:
     changes: "AsyncChanges"
     """The changes of the published posts."""
     keys: "AsyncKeys"
+    webhooks: "AsyncWebhooks"
 
     def __init__(
         self,
@@ -105,6 +115,7 @@ class AsyncPostsClient:
         self.redirects = AsyncRedirects(transport)
         self.changes = AsyncChanges(transport)
         self.keys = AsyncKeys(transport)
+        self.webhooks = AsyncWebhooks(transport)
 
     def with_options(
         self,
@@ -548,3 +559,88 @@ class AsyncKeys:
     async def revoke(self, id: int) -> None:
         """Revokes an API key. The service rejects the key from the next request on."""
         await self._transport.send(api.revoke_key(id))
+
+
+class AsyncWebhooks:
+    """Operations on webhooks. All of them require a key with the role `admin`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def list(self) -> builtins.list[Webhook]:
+        """Lists the webhooks, oldest first, without their secrets and the values of their headers."""
+        return (await self._transport.send(api.list_webhooks())).items
+
+    async def get(self, id: int) -> Webhook:
+        """Gets a webhook."""
+        return await self._transport.send(api.get_webhook(id))
+
+    async def create(self, *, idempotency_key: str | None = None, **webhook: Unpack[CreateWebhook]) -> CreatedWebhook:
+        """Creates a webhook, which announces the changes of published posts from now on.
+
+        `webhook` are the fields in CreateWebhook, of which only `url` is required. Store the `secret` of the result,
+        for `verify_webhook`: the service cannot return it again.
+        """
+        request = api.create_webhook(webhook, idempotency_key=idempotency_key or secrets.token_hex(16))
+        return await self._transport.send(request)
+
+    async def update(
+        self, id: int, *, if_match: WebhookVersion | None = None, **changes: Unpack[UpdateWebhook]
+    ) -> Webhook:
+        """Updates a webhook. Omitted fields keep their values, and None restores the default."""
+        return await self._change(api.update_webhook(id, changes), id, if_match)
+
+    async def delete(self, id: int, *, if_match: WebhookVersion | None = None) -> None:
+        """Deletes a webhook. A request in progress may still arrive."""
+        await self._change(api.delete_webhook(id), id, if_match)
+
+    async def rotate(
+        self, id: int, *, expire_previous: bool = False, if_match: WebhookVersion | None = None
+    ) -> RotatedSecret:
+        """Replaces the secret of a webhook.
+
+        For 24 hours, the new and the previous secret sign each request. With `expire_previous`, the previous one
+        expires at once.
+        """
+        request = api.rotate_webhook_secret(id, {"expire_previous": expire_previous})
+        return await self._change(request, id, if_match)
+
+    async def replay(
+        self,
+        id: int,
+        *,
+        cursor: str | None = None,
+        since: Time | None = None,
+        if_match: WebhookVersion | None = None,
+    ) -> Webhook:
+        """Moves a webhook to a position of the change feed, and delivers the changes after it once more.
+
+        The position is either `cursor`, a cursor of the feed or the `webhook-id` of a request, or `since`, a time in
+        the past. The cursor `now` skips the changes that have not been delivered.
+        """
+        start: ReplayWebhook = {}
+        if cursor is not None:
+            start["cursor"] = cursor
+        if since is not None:
+            start["since"] = since
+        return await self._change(api.replay_webhook(id, start), id, if_match)
+
+    async def test(self, id: int) -> WebhookTest:
+        """Sends a signed test request to a webhook, and returns the result after up to 15 seconds.
+
+        A failed request is a result too, not an error.
+        """
+        return await self._transport.send(api.test_webhook(id))
+
+    async def attempts(self, id: int) -> builtins.list[WebhookAttempt]:
+        """Lists the latest requests to a webhook, newest first: at most 200, of at most 7 days."""
+        return (await self._transport.send(api.list_webhook_attempts(id))).items
+
+    async def _change(self, request: Request[T], id: int, if_match: WebhookVersion | None) -> T:
+        """Sends a change. If the `ETag` of `if_match` is unknown, reads it with another request."""
+        etag = known_etag(if_match)
+        if etag is None and if_match is not None and not isinstance(if_match, str):
+            etag = checked_etag(request, if_match, await self.get(id))
+        if etag is not None:
+            request.headers["If-Match"] = etag
+        return await self._transport.send(request)

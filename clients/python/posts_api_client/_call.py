@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from ._errors import PostsApiError, error_from_response, no_response, unexpected_response
-from ._generated.models import Post
+from ._generated.models import CreatedWebhook, Post, Webhook
 from ._generated.types import Request
 from ._pages import ChangePage, Page
 
@@ -164,7 +164,7 @@ class Call(Generic[T]):
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise unexpected_response(self._line, response) from error
         versioned: Any = result
-        if isinstance(versioned, Post | Page | ChangePage):
+        if isinstance(versioned, Post | Page | ChangePage | Webhook | CreatedWebhook):
             versioned.etag = response.headers.get("ETag")
         return result
 

@@ -7,12 +7,24 @@ from typing import Any, Generic, TypeVar
 
 from ._errors import PostsApiError
 from ._generated import models
-from ._generated.models import Label, LabelPage, Post, PostPage, PostSummary, Redirect, RedirectPage
+from ._generated.models import (
+    CreatedWebhook,
+    Label,
+    LabelPage,
+    Post,
+    PostPage,
+    PostSummary,
+    Redirect,
+    RedirectPage,
+    Webhook,
+)
 from ._generated.types import Request, Unset
 
 T = TypeVar("T")
 PostVersion = str | Post | PostSummary
 """Identifies a version of a post: an `ETag`, or a post or a summary that a method returned."""
+WebhookVersion = str | Webhook | CreatedWebhook
+"""Identifies a version of a webhook: an `ETag`, or a webhook that a method returned."""
 
 
 @dataclass(kw_only=True)
@@ -146,31 +158,33 @@ def etag_of(page: str | Page[Any] | ChangePage[Any] | None) -> str | None:
     return page.etag
 
 
-def known_etag(version: PostVersion | None) -> str | None:
+def known_etag(version: PostVersion | WebhookVersion | None) -> str | None:
     """Returns the `ETag` of a version, or None if it is unknown: lists and batches return none."""
-    if isinstance(version, str):
+    if version is None or isinstance(version, str):
         return version
-    return version.etag if isinstance(version, Post) else None
+    return None if isinstance(version, PostSummary) else version.etag
 
 
-def is_same_version(post: Post, version: PostVersion | None) -> bool:
-    """Returns whether the two describe the same version of a post. An `ETag` is not compared."""
+def is_same_version(current: Post | Webhook, version: PostVersion | WebhookVersion | None) -> bool:
+    """Returns whether the two describe the same version. An `ETag` is not compared."""
     if version is None or isinstance(version, str):
         return False
-    return (post.id, post.version, post.updated_at) == (version.id, version.version, version.updated_at)
+    return (current.id, current.version, current.updated_at) == (version.id, version.version, version.updated_at)
 
 
-def checked_etag(request: Request[Any], version: Post | PostSummary, current: Post) -> str:
-    """Returns the `ETag` of the current post. Raises the error of the service if the post has changed."""
+def checked_etag(
+    request: Request[Any], version: Post | PostSummary | Webhook | CreatedWebhook, current: Post | Webhook
+) -> str:
+    """Returns the `ETag` of the current object. Raises the error of the service if the object has changed."""
     if not is_same_version(current, version):
         detail = (
-            f"post {version.id} has version {current.version} now, not {version.version}; "
+            f"id {version.id} has version {current.version} now, not {version.version}; "
             "read it again, and repeat the change"
         )
         line = f"{request.method} {request.path}"
         raise PostsApiError(line, 412, "precondition_failed", "Precondition failed", detail)
     if current.etag is None:
-        raise ValueError(f"the response of the service for post {current.id} has no ETag")
+        raise ValueError(f"the response of the service for id {current.id} has no ETag")
     return current.etag
 
 

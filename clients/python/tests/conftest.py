@@ -28,16 +28,21 @@ def service() -> Iterator[str]:
 
 
 class run_service:
-    """Runs the service in a directory, as a context manager. Its value is the base URL."""
+    """Runs the service in a directory, as a context manager. Its value is the base URL.
 
-    def __init__(self, directory: str) -> None:
+    `settings` are further environment variables.
+    """
+
+    def __init__(self, directory: str, **settings: str) -> None:
         self._directory = directory
+        self._settings = settings
         self._port = "0"
 
     def __enter__(self) -> str:
         log = Path(self._directory, "log")
         # `env` and `cwd` keep settings of the shell and of an `.env` file out.
         settings = {"DATABASE_URL": "sqlite://posts.db", "PORT": self._port, "ADMIN_API_KEY": KEY, "RATE_LIMIT": "off"}
+        settings.update(self._settings)
         with log.open("wb") as sink:
             program = os.environ["POSTS_API_BIN"]
             self._process = subprocess.Popen([program], cwd=self._directory, env=settings, stderr=sink)

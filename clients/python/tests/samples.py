@@ -17,3 +17,7 @@ POST = {**example("Post"), "id": 1, "slug": "a"}
 PAGE: dict[str, Any] = {"items": [POST], "next_cursor": None, "prev_cursor": None}
 EMPTY_PAGE: dict[str, Any] = {"items": [], "next_cursor": None}
 API_KEY = example("CreatedApiKey")
+WEBHOOK = example("Webhook")
+CREATED_WEBHOOK = example("CreatedWebhook")
+ROTATED_SECRET = {"secret": CREATED_WEBHOOK["secret"], "previous_valid_until": None}
+WEBHOOK_TEST = example("WebhookTest")

@@ -237,7 +237,7 @@ def test_published_lacks_the_posts_that_were_removed_meanwhile() -> None:
         follower.receive(ChangePage(items=items, cursor=str(number), has_more=number < 2)).batch
         for number, items in enumerate(pages)
     ]
-    assert [batch and batch.published for batch in batches] == [None, None, {1, 3}]
+    assert [batch and batch.published for batch in batches] == [None, None, frozenset({1, 3})]
     assert [batch and batch.cursor for batch in batches] == [None, None, "2"]
 
 

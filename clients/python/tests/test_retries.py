@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from conftest import KEY, Connect
-from samples import API_KEY, EMPTY_PAGE, PAGE, POST
+from samples import API_KEY, CREATED_WEBHOOK, EMPTY_PAGE, PAGE, POST, ROTATED_SECRET, WEBHOOK, WEBHOOK_TEST
 from scripted import HANG_UP, Response, ScriptedServer, problem, success
 
 from posts_api_client import PostsApiError, PostsClient
@@ -48,6 +48,11 @@ IDEMPOTENT: dict[str, tuple[Operation, Response]] = {
     "redirects.list": (lambda client: client.redirects.list(), success(EMPTY_PAGE)),
     "keys.list": (lambda client: client.keys.list(), success({"items": [API_KEY]})),
     "keys.revoke": (lambda client: client.keys.revoke(1), NO_CONTENT),
+    "webhooks.list": (lambda client: client.webhooks.list(), success({"items": [WEBHOOK]})),
+    "webhooks.get": (lambda client: client.webhooks.get(1), success(WEBHOOK)),
+    "webhooks.create": (lambda client: client.webhooks.create(url="https://a.example"), success(CREATED_WEBHOOK)),
+    "webhooks.delete": (lambda client: client.webhooks.delete(1), NO_CONTENT),
+    "webhooks.attempts": (lambda client: client.webhooks.attempts(1), success({"items": []})),
 }
 # A second execution of these would change the post or key again, or fail because of the first.
 NOT_IDEMPOTENT: dict[str, tuple[Operation, Response]] = {
@@ -64,6 +69,10 @@ NOT_IDEMPOTENT: dict[str, tuple[Operation, Response]] = {
     "publish with a condition": (lambda client: client.posts.publish(1, if_match='"a"'), success(POST)),
     "unpublish with a condition": (lambda client: client.posts.unpublish(1, if_match='"a"'), success(POST)),
     "keys.create": (lambda client: client.keys.create(name="ci", role="editor"), success(API_KEY)),
+    "webhooks.update": (lambda client: client.webhooks.update(1, quiet=5), success(WEBHOOK)),
+    "webhooks.rotate": (lambda client: client.webhooks.rotate(1), success(ROTATED_SECRET)),
+    "webhooks.replay": (lambda client: client.webhooks.replay(1, cursor="now"), success(WEBHOOK)),
+    "webhooks.test": (lambda client: client.webhooks.test(1), success(WEBHOOK_TEST)),
 }
 
 

@@ -1,188 +1,146 @@
-"""Tests `verify_webhook`, also against the reference implementation."""
+"""Tests `client.webhooks`, and `verify_webhook` with the requests that the service sends."""
 
-import base64
+import copy
 import datetime
-import hashlib
-import hmac
-import json
-import pickle
+import queue
 import threading
-import time
-import urllib.request
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from standardwebhooks.webhooks import Webhook
+from conftest import KEY, Connect, run_service
 
-from posts_api_client import WebhookVerificationError, verify_webhook
+from posts_api_client import PostsApiError, PostsClient, WebhookEvent, WebhookVerificationError, verify_webhook
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-BODY = json.dumps({"type": "posts.changed", "data": {"count": 3}, "note": "ä 👩‍💻"}, ensure_ascii=False)
+CLOSED = "http://127.0.0.1:9/hook"
 
 
-def signed(
-    body: str = BODY, secrets: tuple[str, ...] = (SECRET,), timestamp: object = None, id: str = "msg-1"
-) -> dict[str, str]:
-    """The headers of a request as the service sends them."""
-    timestamp = int(time.time()) if timestamp is None else timestamp
-    content = f"{id}.{timestamp}.{body}".encode()
-    digests = [
-        hmac.new(base64.b64decode(each.removeprefix("whsec_")), content, hashlib.sha256).digest() for each in secrets
-    ]
-    signatures = [f"v1,{base64.b64encode(digest).decode()}" for digest in digests]
-    return {
-        "webhook-id": id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(signatures),
-    }
+class Receiver:
+    """Receives the requests of a webhook."""
+
+    def __init__(self) -> None:
+        received: queue.Queue[tuple[bytes, Any]] = queue.Queue()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(204)
+                self.end_headers()
+                received.put((body, self.headers))
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._received = received
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+
+    def next(self, secret: str | list[str]) -> tuple[WebhookEvent, str]:
+        """Waits for a request, and returns its verified body and its `webhook-id`."""
+        body, headers = self._received.get(timeout=120)
+        return verify_webhook(body, headers, secret), headers["webhook-id"]
 
 
-def rejection(headers: Any, body: Any = BODY, secret: Any = SECRET, **options: Any) -> str:
-    """The code of the error, or "accepted"."""
-    try:
-        verify_webhook(body, headers, secret, **options)
-    except WebhookVerificationError as error:
-        assert SECRET[-10:] not in str(error)
-        return error.code
-    return "accepted"
-
-
-def test_returns_the_body() -> None:
-    assert verify_webhook(BODY, signed(), SECRET) == json.loads(BODY)
-
-
-def test_agrees_with_the_reference_implementation() -> None:
-    reference = Webhook(SECRET)
-    for body in (BODY, "{}", "[]", '"\u2028"', "1"):
-        now = datetime.datetime.now(datetime.UTC)
-        headers = {
-            "webhook-id": "msg-1",
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": reference.sign("msg-1", now, body),
-        }
-        assert verify_webhook(body, headers, SECRET) == json.loads(body)
-        assert reference.verify(body, signed(body)) == json.loads(body)
-
-
-def test_vector_of_the_specification(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: 1614265330.0)
-    headers = {
-        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
-        "webhook-timestamp": "1614265330",
-        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-    }
-    assert rejection(headers, '{"test": 2432232314}') == "accepted"
-    assert rejection(headers, '{"test": 2432232315}') == "invalid_signature"
-
-
-def test_body_as_string_or_bytes() -> None:
-    content = BODY.encode()
-    for body in (BODY, content, bytearray(content), memoryview(content), memoryview(b"-" + content)[1:]):
-        assert rejection(signed(), body) == "accepted"
-
-
-def test_headers_in_every_form_and_case() -> None:
-    plain = signed()
-    upper = {name.upper(): value for name, value in plain.items()}
-    title = {name.title(): value for name, value in plain.items()}
-    pairs = [(name.encode(), value.encode()) for name, value in upper.items()]
-    for headers in (plain, upper, title, pairs, tuple(plain.items()), httpx.Headers(title), iter(pairs)):
-        assert rejection(headers) == "accepted"
-
-
-def test_headers_of_the_http_server() -> None:
-    outcomes: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            outcomes.append(rejection(self.headers, self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.handle_request)
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with receiver.server as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        url = f"http://127.0.0.1:{server.server_address[1]}"
-        urllib.request.urlopen(urllib.request.Request(url, BODY.encode(), signed(), method="POST")).close()
+        yield receiver
+        server.shutdown()
         thread.join()
-    assert outcomes == ["accepted"]
 
 
-def test_changed_request() -> None:
-    headers = signed()
-    assert rejection(headers) == "accepted"
-    assert rejection(headers, BODY.replace("3", "4")) == "invalid_signature"
-    assert rejection(headers, json.dumps(json.loads(BODY), indent=2)) == "invalid_signature"
-    assert rejection(headers, secret=OTHER) == "invalid_signature"
-    assert rejection({**headers, "webhook-id": "msg-2"}) == "invalid_signature"
-    assert rejection({**headers, "webhook-timestamp": str(int(time.time()) - 1)}) == "invalid_signature"
+@pytest.fixture
+def admin(tmp_path: Path, connect: Connect) -> Iterator[PostsClient]:
+    with run_service(str(tmp_path), WEBHOOK_NETWORKS="127.0.0.0/8") as url:
+        yield connect(url, KEY)
 
 
-@pytest.mark.parametrize("name", signed())
-def test_missing_header(name: str) -> None:
-    assert rejection({key: value for key, value in signed().items() if key != name}) == "missing_header"
-    for value in ("", " "):
-        assert rejection({**signed(), name: value}) == "missing_header"
+def code_of(call: Any, *args: Any, **options: Any) -> str:
+    with pytest.raises(PostsApiError) as raised:
+        call(*args, **options)
+    return raised.value.code
 
 
-def test_old_and_future_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_800_000_000
-    monkeypatch.setattr(time, "time", lambda: float(now))
-    for offset in (-300, 300):
-        assert rejection(signed(timestamp=now + offset)) == "accepted"
-    for offset in (-301, 301, -(10**9), 10**9):
-        assert rejection(signed(timestamp=now + offset)) == "expired_timestamp"
-    assert rejection(signed(timestamp=now - 3600), tolerance=3600) == "accepted"
-    assert rejection(signed(timestamp=now - 2), tolerance=1) == "expired_timestamp"
-    assert rejection(signed(timestamp=now), tolerance=float("nan")) == "expired_timestamp"
-    for timestamp in ("now", "-1", "1e9", "1.5", "0x5", "9" * 400, "1_8", "١٢٣", f"{now}\n1"):
-        assert rejection(signed(timestamp=timestamp)) == "invalid_timestamp"
+def test_create_get_list_update_and_delete(admin: PostsClient) -> None:
+    created = admin.webhooks.create(url=CLOSED, mode="burst", headers={"X-A": "b"}, enabled=False)
+    assert created.secret.startswith("whsec_")
+    webhook = admin.webhooks.get(created.id)
+    assert (webhook.mode, webhook.headers, webhook.enabled) == ("burst", ["X-A"], False)
+    assert admin.webhooks.list() == [webhook]
+    updated = admin.webhooks.update(created.id, name="Renamed", quiet=3)
+    assert (updated.name, updated.quiet, updated.version) == ("Renamed", 3, 2)
+    with pytest.raises(PostsApiError) as raised:
+        admin.webhooks.create(url="ftp://a")
+    assert (raised.value.code, raised.value.errors[0].pointer) == ("validation_failed", "/url")
+    admin.webhooks.delete(created.id)
+    assert code_of(admin.webhooks.get, created.id) == "not_found"
 
 
-def test_one_valid_signature_among_several() -> None:
-    signature, other = signed()["webhook-signature"], signed(secrets=(OTHER,))["webhook-signature"]
-    value = signature.removeprefix("v1,")
-    for accepted in (f"{other} {signature}", f"{signature} {other}", f"v1a,abc {signature}", f"  {signature}  "):
-        assert rejection({**signed(), "webhook-signature": accepted}) == "accepted"
-    for rejected in (other, value, f"v2,{value}", f"v1a,{value}", f"V1,{value}", "v1,", "v1", ",", "v1,!!!", "v1,ä"):
-        assert rejection({**signed(), "webhook-signature": rejected}) == "invalid_signature"
+def test_stale_webhook_is_not_changed(admin: PostsClient) -> None:
+    created = admin.webhooks.create(url=CLOSED, enabled=False)
+    (listed,) = admin.webhooks.list()
+    updated = admin.webhooks.update(created.id, quiet=3, if_match=created)
+    for stale in (created, listed):
+        assert code_of(admin.webhooks.update, created.id, quiet=4, if_match=stale) == "precondition_failed"
+        assert code_of(admin.webhooks.rotate, created.id, if_match=stale) == "precondition_failed"
+        assert code_of(admin.webhooks.replay, created.id, cursor="now", if_match=stale) == "precondition_failed"
+        assert code_of(admin.webhooks.delete, created.id, if_match=stale) == "precondition_failed"
+    copied = copy.copy(updated)
+    copied.etag = None
+    admin.webhooks.delete(created.id, if_match=copied)
 
 
-def test_several_secrets_during_a_rotation() -> None:
-    assert rejection(signed(secrets=(OTHER, SECRET))) == "accepted"
-    assert rejection(signed(), secret=[OTHER, SECRET]) == "accepted"
-    assert rejection(signed(secrets=(OTHER,)), secret=(SECRET,)) == "invalid_signature"
+def test_requests_verify(admin: PostsClient, receiver: Receiver) -> None:
+    hook = admin.webhooks.create(url=receiver.url)
+    post = admin.posts.create(title="Ä", content="Text", published=True)
+    event, _ = receiver.next(hook.secret)
+    assert event["type"] == "post.published"
+    data: Any = event["data"]
+    assert (data["slug"], data["former_slug"], data["post"]["excerpt"]) == (post.slug, None, "Text")
+    admin.posts.update(post.id, slug="renamed")
+    data = receiver.next(hook.secret)[0]["data"]
+    assert (data["slug"], data["former_slug"]) == ("renamed", post.slug)
+    assert admin.webhooks.test(hook.id).status == 204
+    event, _ = receiver.next(hook.secret)
+    assert (event["type"], event["data"]) == ("webhook.test", {"webhook_id": hook.id})
+    # The service stores an attempt after it has received the response.
+    while len(attempts := admin.webhooks.attempts(hook.id)) < 2:
+        pass
+    assert [(each.type_, each.status) for each in attempts] == [("post.updated", 204), ("post.published", 204)]
 
 
-def test_body_that_is_not_json() -> None:
-    for body in ("not JSON", ""):
-        assert rejection(signed(body), body) == "invalid_body"
-    assert rejection(signed(), "not JSON") == "invalid_signature"
+def test_burst(admin: PostsClient, receiver: Receiver) -> None:
+    hook = admin.webhooks.create(url=receiver.url, mode="burst", quiet=1)
+    admin.posts.create_many([{"title": title, "published": True} for title in "ABC"])
+    event, id = receiver.next(hook.secret)
+    assert event["type"] == "posts.changed"
+    assert event["data"] == {"count": 3, "cursor": id}
 
 
-@pytest.mark.parametrize("body", [{"type": "posts.changed"}, ["a"], None, 7])
-def test_parsed_body_is_a_mistake(body: Any) -> None:
-    with pytest.raises(TypeError, match="must be the unparsed body of the request"):
-        verify_webhook(body, signed(), SECRET)
+def test_rotate_and_replay(admin: PostsClient, receiver: Receiver) -> None:
+    hook = admin.webhooks.create(url=receiver.url)
+    start = admin.changes.list(cursor="now").cursor
+    admin.posts.create(title="A", published=True)
+    _, id = receiver.next(hook.secret)
+    rotated = admin.webhooks.rotate(hook.id)
+    assert rotated.previous_valid_until is not None
+    for secret in (hook.secret, rotated.secret, [rotated.secret, hook.secret]):
+        admin.webhooks.replay(hook.id, cursor=start)
+        assert receiver.next(secret)[1] == id
+    admin.webhooks.replay(hook.id, since=datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=1))
+    assert receiver.next(rotated.secret)[1] == id
+    assert admin.webhooks.rotate(hook.id, expire_previous=True).previous_valid_until is None
+    admin.webhooks.test(hook.id)
+    with pytest.raises(WebhookVerificationError, match="no signature matches"):
+        receiver.next([rotated.secret, hook.secret])
 
 
-@pytest.mark.parametrize(
-    "secret",
-    ["", "whsec_", "whsec_====", "whsec_!" + SECRET[6:], SECRET[6:], SECRET.upper(), [], [""], [SECRET, None], None, 7],
-)
-def test_invalid_secret_is_not_shown(secret: Any) -> None:
-    with pytest.raises(ValueError, match="^secret must be") as raised:
-        verify_webhook(BODY, signed(), secret)
-    assert SECRET[-10:] not in str(raised.value)
-
-
-def test_error_can_be_pickled() -> None:
-    error = WebhookVerificationError("invalid_body", "the body is not JSON")
-    copy = pickle.loads(pickle.dumps(error))
-    assert (copy.code, str(copy)) == (error.code, str(error))
+def test_failed_test_is_a_result(admin: PostsClient) -> None:
+    hook = admin.webhooks.create(url="http://127.0.0.1:1/", enabled=False)
+    result = admin.webhooks.test(hook.id)
+    assert (result.status, type(result.error)) == (None, str)

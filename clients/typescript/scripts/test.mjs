@@ -88,7 +88,7 @@ await pack();
 await installTools();
 const steps = [
   tests(packageNode, 'astro'),
-  tests(npmNode, 'client', 'retries', 'waiting', 'follow', 'webhooks', 'loader', 'live', 'examples'),
+  tests(npmNode, 'client', 'retries', 'waiting', 'follow', 'signature', 'webhooks', 'loader', 'live', 'examples'),
   tests(packageNode, 'readme', 'package'),
   tests(packageNode, 'runtimes', 'frameworks'),
   () => run('publint', packageNode, 'test/tools/node_modules/publint/src/cli.js', 'run', 'package.tgz', '--strict'),

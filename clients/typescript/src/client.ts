@@ -7,6 +7,7 @@ import type { RequestHeaders } from './options.js';
 import type { Metadata } from './post.js';
 import { Posts } from './posts.js';
 import { type Fetch, type RetryOptions, Transport } from './transport.js';
+import { Webhooks } from './webhooks.js';
 
 export interface PostsClientOptions extends RetryOptions {
   /**
@@ -48,6 +49,7 @@ export class PostsClient<M extends object = Metadata> {
   /** The changes of the published posts. */
   readonly changes: Changes<M>;
   readonly keys: Keys;
+  readonly webhooks: Webhooks;
   /** The URL of the service, without a trailing slash. */
   readonly baseUrl: string;
 
@@ -60,6 +62,7 @@ export class PostsClient<M extends object = Metadata> {
     this.redirects = new List(api, '/api/redirects');
     this.changes = new Changes(api);
     this.keys = new Keys(api);
+    this.webhooks = new Webhooks(api);
   }
 }
 

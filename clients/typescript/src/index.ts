@@ -8,9 +8,16 @@ export type {
   ApiKeys,
   CreateApiKey,
   CreatedApiKey,
+  CreatedWebhook,
+  CreateWebhook,
   FieldError,
   Label,
   Redirect,
+  RotatedSecret,
+  UpdateWebhook,
+  Webhook,
+  WebhookAttempt,
+  WebhookTest,
 } from './generated/index.js';
 export type { Keys } from './keys.js';
 export type { ForwardPage, LabelQuery, List, RedirectQuery } from './lists.js';
@@ -40,7 +47,6 @@ export type {
 } from './post.js';
 export type { Page, Posts } from './posts.js';
 export type { ListQuery, PostOf, View } from './query.js';
-export type { Fetch, RetryOptions } from './transport.js';
 export {
   verifyWebhook,
   type VerifyWebhookOptions,
@@ -51,4 +57,6 @@ export {
   type WebhookHeaders,
   type WebhookTestEvent,
   WebhookVerificationError,
-} from './webhooks.js';
+} from './signature.js';
+export type { Fetch, RetryOptions } from './transport.js';
+export type { ReplayStart, RotateOptions, Webhooks } from './webhooks.js';

@@ -1,9 +1,9 @@
 import type { Api, Call } from './api.js';
-import { PostsApiError, type RequestLine } from './errors.js';
-import { type ETag, etagOf, isSameVersion, knownETag, withETag } from './etag.js';
+import { PostsApiError } from './errors.js';
+import { currentETag, isSameVersion, knownETag, withETag } from './etag.js';
 import type * as generated from './generated/index.js';
+import { idempotencyKey } from './idempotency.js';
 import type {
-  CallOptions,
   ChangeOptions,
   ConditionalListOptions,
   ConditionalOptions,
@@ -238,23 +238,11 @@ export class Posts<M extends object = Metadata> {
    * so a retry would fail with `precondition_failed`. `delete` is the exception, because a retry gets `not_found`.
    */
   async #change(method: string, path: string, options: ChangeOptions, call: Call = {}) {
-    const etag = options.ifMatch === undefined ? undefined : await this.#currentETag(options.ifMatch, { method, url: path }, options);
+    const { ifMatch, signal, headers: more, fetchOptions } = options;
+    const read = (id: number): Promise<Post<M>> => this.get(id, { signal, headers: more, fetchOptions });
+    const etag = ifMatch === undefined ? undefined : await currentETag(ifMatch, { method, url: path }, read);
     const headers = { ...call.headers, 'If-Match': etag };
     return this.#api.send<generated.Post>(method, path, options, { ...call, headers });
-  }
-
-  /**
-   * Returns the `ETag` for `If-Match`. If it is unknown, reads the post, and fails like the service if the post has
-   * changed.
-   */
-  async #currentETag(tag: ETag, request: RequestLine, { signal, headers, fetchOptions }: CallOptions): Promise<string> {
-    const etag = knownETag(tag);
-    if (etag !== undefined) return etag;
-    if (typeof tag !== 'object' || tag === null) throw new TypeError(`ifMatch must be an ETag or a post, not ${tag}`);
-    const current = await this.get(tag.id, { signal, headers, fetchOptions });
-    if (isSameVersion(current, tag)) return etagOf(current);
-    const detail = `post ${tag.id} has version ${current.version} now, not ${tag.version}: read it again, and repeat the change`;
-    throw new PostsApiError(request, { status: 412, code: 'precondition_failed', detail });
   }
 }
 
@@ -279,14 +267,4 @@ function slugPath(method: string, slug: string, error: { status: number; code: s
   const url = `/api/posts/by-slug/${encodeURIComponent(slug)}`;
   if (!/^\.{0,2}$/.test(slug)) return url;
   throw new PostsApiError({ method, url }, { ...error, detail: `"${slug}" is not a valid slug; the client did not send the request` });
-}
-
-function idempotencyKey({ idempotencyKey }: CreateOptions) {
-  return { 'Idempotency-Key': idempotencyKey ?? randomKey() };
-}
-
-/** 128 random bits in hex. `crypto.randomUUID` is only available in secure contexts (HTTPS or localhost). */
-function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -297,7 +297,7 @@ describe('client', { concurrency: 4 }, () => {
     assert.deepEqual(await reader.posts.get(created.id), changed);
     await client.posts.delete(created.id, { ifMatch: (await client.posts.list({ slug: 'a' })).items[0] });
     assert.equal((await failure(client.posts.delete(created.id, { ifMatch: item }))).code, 'not_found');
-    await assert.rejects(client.posts.update(1, {}, { ifMatch: null }), /ifMatch must be an ETag or a post, not null/);
+    await assert.rejects(client.posts.update(1, {}, { ifMatch: null }), /ifMatch must be an ETag or a post or webhook, not null/);
   });
 
   test('detects a change between the read of the ETag and the change', async (t) => {

@@ -195,6 +195,24 @@ describe('examples/rebuild-site', { concurrency: 2 }, () => {
     await waitFor(/^build succeeded$/);
   });
 
+  test('is called by the service once per burst', async (t) => {
+    const { client } = await startService(t, { settings: { WEBHOOK_NETWORKS: '127.0.0.0/8' } });
+    const hook = await client.webhooks.create({ url: 'http://127.0.0.1:9', mode: 'burst', quiet: 1, enabled: false });
+    const { url, waitFor, finish, lines } = await startReceiver(t, hook.secret);
+    await finish();
+    await waitFor(/^build succeeded$/);
+    await client.webhooks.update(hook.id, { url, enabled: true });
+    await client.posts.batch(published('A', 'B', 'C', 'D', 'E'));
+    await waitFor(/^build started$/);
+    await finish();
+    await waitFor(/^build succeeded$/);
+    let items = [];
+    // The service stores an attempt after it has received the response.
+    while (items.length === 0) ({ items } = await client.webhooks.attempts(hook.id));
+    assert.deepEqual(items.map(({ type, status }) => [type, status]), [['posts.changed', 202]]);
+    assert.equal(lines.filter((line) => line === 'build started').length, 2);
+  });
+
   test('does not start without a valid secret', async (t) => {
     await assert.rejects(startReceiver(t, ''), /exited with 1[^]*set WEBHOOK_SECRET/);
   });

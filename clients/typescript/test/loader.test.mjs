@@ -459,25 +459,45 @@ describe('postsLoader', { concurrency: 4 }, () => {
     assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
   });
 
+  test('keeps a post whose change was read by the first load', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { items } = await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
+    let isDone = false;
+    const interceptingFetch = async (url, init) => {
+      if (new URL(url).pathname === '/api/posts' && !isDone) {
+        isDone = true;
+        await client.posts.update(items[0].post.id, { content: 'Newer' });
+      }
+      return fetch(url, init);
+    };
+    await load({ baseUrl, fetch: interceptingFetch }, site);
+    const { changes, contents } = await load({ baseUrl }, site);
+    assert.deepEqual([changes, contents, site.entries.get('post-0').body], [[1], 0, 'Newer']);
+    assert.equal(site.entries.size, 2);
+  });
+
   test('handles posts that change between their changes and contents', async (t) => {
     const { client, baseUrl } = await startService(t);
     const site = createSite();
     await load({ baseUrl }, site);
     await client.posts.batch({ posts: publishedPosts(4) });
-    let isDone = false;
+    const [a, b, c, d] = await Promise.all([0, 1, 2, 3].map((index) => client.posts.getBySlug(`post-${index}`)));
+    const sent = [];
     const interceptingFetch = async (url, init) => {
-      if (new URL(url).pathname === '/api/posts' && !isDone) {
-        isDone = true;
-        const [a, b, c] = await Promise.all([0, 1, 2].map((index) => client.posts.getBySlug(`post-${index}`)));
+      sent.push(new URL(url).pathname);
+      if (String(sent) === '/api/changes,/api/posts') {
         await client.posts.update(a.id, { content: 'Newer' });
         await client.posts.update(b.id, { slug: 'renamed' });
         await client.posts.delete(c.id);
       }
+      // The content of this post has been read.
+      if (String(sent) === '/api/changes,/api/posts,/api/changes') await client.posts.delete(d.id);
       return fetch(url, init);
     };
     const { error, changes } = await load({ baseUrl, fetch: interceptingFetch }, site);
-    assert.deepEqual([error, changes], [undefined, [4, 3]]);
-    assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-3', 'renamed'], 'the renamed post is not missing');
+    assert.deepEqual([error, changes], [undefined, [4, 4]]);
+    assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'renamed'], 'the renamed post is not missing');
     assert.deepEqual([site.entries.get('post-0').body, site.entries.get('post-0').data.excerpt], ['Newer', 'Newer']);
     assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
   });

@@ -48,6 +48,11 @@ const idempotent = {
   'changes.list': (client) => client.changes.list(),
   'keys.list': (client) => client.keys.list(),
   'keys.revoke': (client) => client.keys.revoke(1),
+  'webhooks.list': (client) => client.webhooks.list(),
+  'webhooks.get': (client) => client.webhooks.get(1),
+  'webhooks.create': (client) => client.webhooks.create({ url: 'https://example.org' }),
+  'webhooks.delete': (client) => client.webhooks.delete(1),
+  'webhooks.attempts': (client) => client.webhooks.attempts(1),
 };
 /** A second execution of these would change the post or key again, or fail because of the first. */
 const nonIdempotent = {
@@ -58,6 +63,10 @@ const nonIdempotent = {
   'publish with a condition': (client) => client.posts.publish(1, { ifMatch: tag }),
   'unpublish with a condition': (client) => client.posts.unpublish(1, { ifMatch: tag }),
   'keys.create': (client) => client.keys.create({ name: 'a', role: 'reader' }),
+  'webhooks.update': (client) => client.webhooks.update(1, { quiet: 5 }),
+  'webhooks.rotate': (client) => client.webhooks.rotate(1),
+  'webhooks.replay': (client) => client.webhooks.replay(1, { cursor: 'now' }),
+  'webhooks.test': (client) => client.webhooks.test(1),
 };
 
 describe('retries', { concurrency: 8 }, () => {

@@ -1,7 +1,10 @@
-// Runs the packed package in Deno, Bun, and Node.js, against the service.
+// Runs the packed package in Deno, Bun, Node.js, and Cloudflare Workers, against the service.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFile, readdir, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,6 +16,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const run = promisify(execFile);
 const deno = here('tools/node_modules/deno/bin.cjs');
 const bun = here('tools/node_modules/bun/bin/bun.exe');
+const workerd = here('tools/node_modules/workerd/bin/workerd');
 
 const runtimes = {
   // The permissions that the README shows. Deno asks for all others, and then fails.
@@ -48,6 +52,46 @@ describe('the package runs', { concurrency: true }, () => {
     ]) {
       assert.equal((await run(program, args, options)).stdout, 'B\nA\n', program);
     }
+  });
+
+  test('in Cloudflare Workers', async (t) => {
+    const { baseUrl } = await startService(t);
+    const directory = await install(t);
+    const dist = `${directory}/node_modules/@posts-api/client/dist`;
+    await copyFile(here('tools/worker.mjs'), `${dist}/worker.mjs`);
+    const names = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith('.js') && !name.startsWith('astro/'));
+    const modules = ['worker.mjs', ...names].map((name) => `(name = "${name}", esModule = embed "${name}")`);
+    const bindings = { BASE_URL: baseUrl, API_KEY: adminKey };
+    const config = `
+      using Workerd = import "/workerd/workerd.capnp";
+      const config :Workerd.Config = (
+        services = [(name = "main", worker = .worker), (name = "internet", network = (allow = ["local"]))],
+        sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+      );
+      const worker :Workerd.Worker = (
+        modules = [${modules.join(', ')}],
+        bindings = [${Object.entries(bindings).map(([name, text]) => `(name = "${name}", text = "${text}")`).join(', ')}],
+        compatibilityDate = "2026-01-01",
+      );`;
+    await writeFile(`${dist}/config.capnp`, config);
+    const stdio = ['ignore', 'inherit', 'inherit', 'pipe'];
+    const child = spawn(workerd, ['serve', '--control-fd=3', 'config.capnp'], { cwd: dist, stdio });
+    t.after(() => child.kill('SIGKILL'));
+    const exited = once(child, 'exit').then(([code]) => assert.fail(`workerd exited with ${code}`));
+    const [line] = await Promise.race([once(createInterface({ input: child.stdio[3] }), 'line'), exited]);
+    exited.catch(() => undefined);
+    const { port } = JSON.parse(line);
+    const send = async (body, headers) => {
+      const response = await fetch(`http://127.0.0.1:${port}`, { method: 'POST', body, headers });
+      return [response.status, await response.text()];
+    };
+    const body = JSON.stringify({ type: 'webhook.test' });
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const key = Buffer.from('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64');
+    const signature = createHmac('sha256', key).update(`1.${timestamp}.${body}`).digest('base64');
+    const headers = { 'webhook-id': '1', 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
+    assert.deepEqual(await send(body, headers), [200, 'passed']);
+    assert.deepEqual(await send(`${body} `, headers), [400, 'invalid_signature']);
   });
 
   test('in Deno with types', async (t) => {

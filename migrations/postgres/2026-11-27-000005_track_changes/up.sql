@@ -140,16 +140,26 @@ CREATE TRIGGER posts_set_version BEFORE UPDATE ON posts FOR EACH ROW
 CREATE SEQUENCE posts_changes;
 -- A new sequence has the same last_value before and after its first use. Start with a used one.
 SELECT setval('posts_changes', 1);
--- Every role that may write to posts advances the sequence through the triggers.
-GRANT USAGE, SELECT ON SEQUENCE posts_changes TO PUBLIC;
+-- Instances read it, perhaps as a role that has privileges for the tables only.
+GRANT SELECT ON SEQUENCE posts_changes TO PUBLIC;
 
--- The schema is named because a client may write to posts without having it in its search_path.
-CREATE FUNCTION posts_count_change() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Runs as its owner, so that a role that may write to posts needs no privilege for the sequence: with it, a role could
+-- invalidate the caches of all instances at will. It contains the name of the schema and qualifies its function, because
+-- the caller's search_path is not trusted.
+DO $$
 BEGIN
-    PERFORM nextval(format('%I.posts_changes', TG_TABLE_SCHEMA)::regclass);
-    RETURN NULL;
+    EXECUTE replace($definition$
+        CREATE FUNCTION posts_count_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $body$
+        BEGIN
+            PERFORM pg_catalog.nextval(<sequence>);
+            RETURN NULL;
+        END
+        $body$
+    $definition$, '<sequence>', format('%L::pg_catalog.regclass', format('%I.posts_changes', current_schema())));
 END
 $$;
+-- Otherwise, any role could run it by a trigger on a table of its own.
+REVOKE EXECUTE ON FUNCTION posts_count_change() FROM PUBLIC;
 CREATE TRIGGER posts_count_insert AFTER INSERT ON posts FOR EACH ROW
     WHEN (NEW.published) EXECUTE FUNCTION posts_count_change();
 CREATE TRIGGER posts_count_update AFTER UPDATE ON posts FOR EACH ROW

@@ -10,11 +10,11 @@ use crate::http::ApiError;
 pub(crate) fn log_server_error(error: Option<&ApiError>, id: &str, request: &str, status: StatusCode, cause: &str) {
     let status = status.as_u16();
     match error {
-        Some(error @ (ApiError::ServerBusy(_) | ApiError::QueryTooExpensive)) => {
+        Some(error @ (ApiError::ServerBusy(_) | ApiError::QueryTooExpensive | ApiError::Resource { .. })) => {
             tracing::debug!(request_id = id, request, status, %error, "request refused");
         }
         // The database itself logs why it does not respond.
-        Some(error @ (ApiError::DatabaseBusy | ApiError::Resource { .. })) => {
+        Some(error @ ApiError::DatabaseBusy) => {
             tracing::warn!(request_id = id, request, status, %error, "request refused");
         }
         _ => tracing::error!(request_id = id, request, status, cause, "request failed"),

@@ -1,6 +1,9 @@
 //! [`ConnectionState`]: what one connection is doing, and therefore how long its client may take and how much of its
 //! input is read ahead.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -37,6 +40,8 @@ pub struct ConnectionState {
     is_busy: Cell<bool>,
     /// Whether a response body is being sent.
     is_sending: Cell<bool>,
+    /// Whether the body has no end of its own, such as an event stream.
+    is_live: Cell<bool>,
     /// Whether the handler is reading the request body.
     is_reading_body: Cell<bool>,
     /// When the last request ended or the last byte was written, whichever is later.
@@ -90,6 +95,12 @@ impl ConnectionState {
         }
     }
 
+    /// Records that the response to the current request is sent while the connection is open. Its client may pause
+    /// without a limit while it has read everything that was sent.
+    pub fn begin_live_response(&self) {
+        self.is_live.set(true);
+    }
+
     /// Records that the current request is the last one of the connection.
     pub fn close_after_request(&self) {
         self.is_closing.set(true);
@@ -106,8 +117,14 @@ impl ConnectionState {
         let head = self.head_since.get();
         let is_next_request_late =
             if head.is_some() { exceeds(head, HEAD_DEADLINE) } else { exceeds(self.idle_since.get(), KEEP_ALIVE) };
-        // While a response is being written, the next head may wait behind it, so that time does not count.
-        self.is_too_slow(now) || (!self.is_busy.get() && !self.progress.is_stalled() && is_next_request_late)
+        // While there is a response, the next head may wait behind it, so that time does not count.
+        let is_responding = self.is_responding() || self.progress.is_stalled();
+        self.is_too_slow(now) || (!is_responding && is_next_request_late)
+    }
+
+    /// Whether a request is being executed or a response body is being sent.
+    fn is_responding(&self) -> bool {
+        self.is_busy.get() || self.is_sending.get()
     }
 
     fn is_too_slow(&self, now: Instant) -> bool {
@@ -126,7 +143,7 @@ impl ConnectionState {
 
     /// What may be read now. If it is nothing, the connection is woken later.
     pub(crate) fn readable(&self, cx: &Context<'_>) -> Readable {
-        let is_responding = self.is_busy.get() || self.is_sending.get();
+        let is_responding = self.is_responding();
         if self.progress.is_stalled() {
             // The connection is woken when the socket can be written to.
             return Readable::Nothing;
@@ -152,7 +169,7 @@ impl ConnectionState {
         if self.is_reading_body.get() {
             return;
         }
-        if self.is_busy.get() || self.is_sending.get() {
+        if self.is_responding() {
             self.read_ahead.set(self.read_ahead.get() + count);
         } else if self.unread_budget.get().is_none() {
             self.head_memory.record(count);
@@ -178,7 +195,7 @@ impl ConnectionState {
 
     /// Records that the socket has accepted everything that was to be written.
     pub(crate) fn record_flushed(&self) {
-        if !self.is_sending.get() {
+        if !self.is_sending.get() || self.is_live.get() {
             self.progress.end_response();
         }
     }
@@ -234,50 +251,12 @@ pub struct SendGuard(Rc<ConnectionState>);
 impl Drop for SendGuard {
     fn drop(&mut self) {
         self.0.is_sending.set(false);
+        self.0.is_live.set(false);
+        let now = Some(Instant::now());
+        self.0.idle_since.set(now);
+        if self.0.head_since.get().is_some() {
+            self.0.head_since.set(now);
+        }
         self.0.wake_reader();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slow_client_is_overdue_until_its_response_has_been_sent() {
-        let late = || Instant::now() + 2 * KEEP_ALIVE.max(Duration::from_secs(30));
-        let connection = Rc::new(ConnectionState::default());
-        let busy = Rc::clone(&connection).begin_request();
-        let sending = busy.begin_response();
-        drop(busy);
-        connection.record_stalled();
-        connection.record_written(1);
-        connection.record_flushed();
-        assert!(connection.is_too_slow(late()), "a part of the response remains");
-        drop(sending);
-        connection.record_flushed();
-        assert!(!connection.is_too_slow(late()));
-    }
-
-    #[test]
-    fn input_is_read_ahead_only_in_small_amounts() {
-        let connection = Rc::new(ConnectionState::default());
-        let cx = Context::from_waker(Waker::noop());
-        assert_eq!(connection.readable(&cx), Readable::AtMost(READ_AHEAD));
-        let busy = Rc::clone(&connection).begin_request();
-        connection.record_read(READ_AHEAD - 1);
-        assert_eq!(connection.readable(&cx), Readable::AtMost(1));
-        connection.record_read(1);
-        assert_eq!(connection.readable(&cx), Readable::Nothing);
-        connection.set_reading_body(true);
-        assert_eq!(connection.readable(&cx), Readable::AtMost(BODY_READ));
-        connection.set_reading_body(false);
-        let sending = busy.begin_response();
-        drop(busy);
-        assert_eq!(connection.readable(&cx), Readable::Nothing);
-        drop(sending);
-        connection.record_stalled();
-        assert_eq!(connection.readable(&cx), Readable::Nothing);
-        connection.record_written(1);
-        assert_eq!(connection.readable(&cx), Readable::AtMost(READ_AHEAD));
     }
 }

@@ -1,6 +1,7 @@
 //! Listening sockets, and the limits of a worker: clients, file descriptors, and blocking threads.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -21,15 +22,25 @@ const BACKLOG: i32 = 1024;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_UNSENT: u32 = 64 * 1024;
 
+/// How long a client may leave bytes unacknowledged, or its receive buffer full. Without a limit, a client that is gone
+/// without a word keeps its connection for 15 minutes.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_UNACKNOWLEDGED: Duration = Duration::from_mins(1);
+
 /// Binds the address and listens on it.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Lets the service restart while old sockets are in TIME_WAIT. On Windows, the option has another meaning.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    // Accepted connections inherit the option.
+    // Accepted connections inherit these options.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_notsent_lowat(MAX_UNSENT)?;
+    {
+        socket.set_tcp_notsent_lowat(MAX_UNSENT)?;
+        socket.set_tcp_user_timeout(Some(MAX_UNACKNOWLEDGED))?;
+    }
+    // An event must not wait until the client has acknowledged the one before.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -55,6 +66,14 @@ pub fn clients_per_worker(connections: u32) -> usize {
     usize::try_from((clients / workers).clamp(1, MAX_CLIENTS_PER_WORKER)).unwrap_or(usize::MAX)
 }
 
+/// The maximum number of event streams: at most half of the clients of all workers, because each stream occupies one.
+/// `clients` is the maximum number of clients of a worker.
+#[must_use]
+pub fn max_streams(requested: usize, clients: usize) -> usize {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    requested.min(clients.saturating_mul(workers) / 2)
+}
+
 /// Raises the limit of open file descriptors to its maximum, and returns it.
 #[cfg(unix)]
 fn raise_descriptor_limit() -> u64 {
@@ -64,4 +83,33 @@ fn raise_descriptor_limit() -> u64 {
 #[cfg(not(unix))]
 fn raise_descriptor_limit() -> u64 {
     u64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[test]
+    fn accepted_connections_inherit_the_options() {
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let socket = SockRef::from(&accepted);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(MAX_UNACKNOWLEDGED));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), MAX_UNSENT);
+        assert!(socket.tcp_nodelay().unwrap());
+    }
+
+    #[test]
+    fn streams_leave_half_of_the_connections_to_others() {
+        let workers = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(max_streams(1000, 10), 5 * workers);
+        assert_eq!(max_streams(3, 1000), 3);
+        assert_eq!(max_streams(0, 1000), 0);
+    }
 }

@@ -7,7 +7,7 @@ use crate::db::inspect::{ServerInfo, TransportSecurity, transport_security};
 use crate::db::{
     Connection, DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions, Timestamp, inspect, is_same_database, migrations,
 };
-use crate::ops::doctor::{Check, Status, webhooks};
+use crate::ops::doctor::{Check, Status, changes, webhooks};
 use crate::posts::store;
 
 /// The oldest PostgreSQL version that the migrations support.
@@ -25,9 +25,7 @@ pub(crate) fn run_checks(name: &'static str, config: &Config, checks: &mut Vec<C
     };
     let result = conn.snapshot(|conn| {
         let mut results = vec![Check::ok(name, format!("connected to {url}"))];
-        let before = Timestamp::now();
-        let info = inspect::server_info(conn)?;
-        let after = Timestamp::now();
+        let (before, info, after) = (Timestamp::now(), inspect::server_info(conn)?, Timestamp::now());
         let schema = check_schema(conn, info.as_ref())?;
         let is_schema_usable = schema.status != Status::Error;
         results.push(schema);
@@ -44,7 +42,9 @@ pub(crate) fn run_checks(name: &'static str, config: &Config, checks: &mut Vec<C
             _ if is_schema_usable => results.push(check_local_clock(store::newest_change(conn)?, after)),
             _ => {}
         }
-        results.extend(is_schema_usable.then(|| webhooks::check(conn, config)).transpose()?);
+        if is_schema_usable {
+            results.extend([changes::check(conn, after)?, webhooks::check(conn, config)?]);
+        }
         Ok::<_, migrations::Error>(results)
     });
     match result {

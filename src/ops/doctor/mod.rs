@@ -1,6 +1,7 @@
 //! Self-diagnosis: checks the settings, the database, and the disk, and suggests a fix for each problem. It writes
 //! nothing to the database.
 
+mod changes;
 mod database;
 mod files;
 mod webhooks;

@@ -6,20 +6,20 @@ use crate::config::Config;
 use crate::db::Connection;
 use crate::escape::escape;
 use crate::ops::doctor::{Check, Status};
-use crate::webhooks::delivery::inspect::{WebhookProblem, find_problems};
+use crate::webhooks::delivery::inspect::{ReportedWebhook, WebhookProblem, WebhookReport, find_problems};
 use crate::webhooks::send::Networks;
 
-/// Reports webhooks whose requests fail, and those that the service has disabled. They are warnings, because the service
-/// itself works.
+/// Reports webhooks whose requests fail, and those that the service has disabled. They are warnings, because the
+/// service itself works.
 pub(crate) fn check(conn: &mut Connection, config: &Config) -> QueryResult<Check> {
     const NAME: &str = "webhooks";
-    let (count, problems) = find_problems(conn, &Networks::new(&config.webhook_networks))?;
+    let WebhookReport { count, problems } = find_problems(conn, &Networks::new(&config.webhook_networks))?;
     if problems.is_empty() {
         return Ok(Check::ok(NAME, format!("none of {count} webhooks fails")));
     }
     let problems: Vec<String> = problems
         .into_iter()
-        .map(|(id, name, problem)| format!("webhook {id} ({}) {}", escape(&name), describe(&problem)))
+        .map(|ReportedWebhook { id, name, problem }| format!("webhook {id} ({}) {}", escape(&name), describe(&problem)))
         .collect();
     Ok(Check::new(NAME, Status::Warning, problems.join("; ")))
 }

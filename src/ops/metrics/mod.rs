@@ -4,6 +4,7 @@
 //! the names and labels, so these are as stable as the API. Clients cannot choose label values, so the number of series
 //! is bounded.
 
+mod changes;
 mod database;
 mod writer;
 
@@ -26,6 +27,8 @@ use crate::http::middleware::rate_limit::RateLimiter;
 use crate::http::middleware::request_metrics::RequestMetrics;
 use crate::http::transport::connections::Connections;
 use crate::ops::metrics::writer::MetricWriter;
+use crate::posts::changes::counts::ChangeCounts;
+use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
 use crate::webhooks::delivery::{Deliveries, DeliveryStats};
@@ -40,6 +43,8 @@ pub struct MetricSources {
     /// `sqlite` or `postgresql`.
     pub backend: &'static str,
     pub cache: Cache,
+    pub streams: Streams,
+    pub changes: Arc<ChangeCounts>,
     pub connections: Connections,
     pub requests: web::Data<RequestMetrics>,
     pub limits: web::Data<RateLimiter>,
@@ -57,6 +62,12 @@ pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpRespon
     // Read before the status check, which may itself wait for a connection.
     let pools = sources.database.pool_stats();
     let endpoints = sources.database.endpoint_status().await;
+    // Without the primary, this would only wait.
+    if endpoints.iter().all(|endpoint| endpoint.is_up || endpoint.name != "primary")
+        && let Err(error) = sources.changes.update(&sources.database).await
+    {
+        tracing::debug!(%error, "failed to count changes; will retry");
+    }
     let mut registry = Registry::with_prefix("posts_api");
     registry.register_collector(Box::new(MetricCollector { sources: (**sources).clone(), pools, endpoints }));
     let mut text = String::new();
@@ -90,6 +101,8 @@ impl Collector for MetricCollector {
             database::sqlite(&mut out, &stats)?;
         }
         schedule(&mut out, &sources.schedule)?;
+        changes::feed(&mut out, &sources.database, &sources.changes)?;
+        changes::streams(&mut out, &sources.streams)?;
         webhooks(&mut out, sources.deliveries.stats())?;
         out.counter(
             "log_lines_dropped",

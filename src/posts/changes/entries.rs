@@ -1,21 +1,10 @@
 //! Groups rows of the log by post: a page lists each post once, at its last change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::db::Timestamp;
-use crate::posts::changes::query::{ChangeType, LogRowId};
-
-/// A row of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogRow {
-    pub(crate) id: LogRowId,
-    pub(crate) post_id: i64,
-    pub(crate) change: ChangeType,
-    pub(crate) version: i64,
-    /// The public slug after the change. For a removal, the last one.
-    pub(crate) slug: String,
-    pub(crate) old_slug: Option<String>,
-}
+use crate::posts::changes::log::LogRow;
+use crate::posts::changes::query::ChangeType;
 
 /// The changes of one post on a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +14,9 @@ pub(crate) struct Entry {
     /// The last row.
     pub(crate) last: LogRow,
     /// Every slug under which the post was public, in order.
-    pub(crate) slugs: Vec<String>,
+    slugs: Vec<String>,
+    /// The same slugs, because one post can have a thousand of them on a page.
+    known: HashSet<String>,
 }
 
 impl Entry {
@@ -40,7 +31,8 @@ impl Entry {
 
     fn record(&mut self, row: &LogRow) {
         for slug in row.old_slug.iter().chain([&row.slug]) {
-            if !self.slugs.contains(slug) {
+            if !self.known.contains(slug) {
+                self.known.insert(slug.clone());
                 self.slugs.push(slug.clone());
             }
         }
@@ -68,7 +60,8 @@ pub(crate) fn group(rows: &[LogRow], limit: usize) -> (Vec<Entry>, usize) {
             return (entries, index);
         }
         by_post.insert(row.post_id, entries.len());
-        let mut entry = Entry { first: index, last: row.clone(), slugs: Vec::new() };
+        let (slugs, known) = (Vec::new(), HashSet::new());
+        let mut entry = Entry { first: index, last: row.clone(), slugs, known };
         entry.record(row);
         entries.push(entry);
     }
@@ -78,6 +71,7 @@ pub(crate) fn group(rows: &[LogRow], limit: usize) -> (Vec<Entry>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::posts::changes::query::LogRowId;
 
     fn rows(changes: &[(i64, ChangeType, i64, &str, Option<&str>)]) -> Vec<LogRow> {
         let row = |(seq, (post_id, change, version, slug, old)): (i64, &(i64, ChangeType, i64, &str, Option<&str>))| {

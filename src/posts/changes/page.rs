@@ -1,12 +1,13 @@
 //! The response of the change feed.
 
+use diesel::QueryResult;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::{Connection, Database, Timestamp};
 use crate::http::ApiError;
 use crate::http::representation::Representation;
-use crate::http::transport::memory_budget::MemoryBudget;
+use crate::http::transport::memory_budget::{MemoryBudget, Reservation};
 use crate::keys::auth::Caller;
 use crate::posts::changes::params::FeedRequest;
 use crate::posts::changes::query::ChangeType;
@@ -79,35 +80,53 @@ pub(crate) async fn of(
     caller: Caller,
     request: FeedRequest,
 ) -> Result<Representation, ApiError> {
-    let settled = database.settled().ok_or_else(changes_not_ready)?;
     let max_content = match caller {
         Caller::Anonymous => list::MAX_PUBLIC_PAGE_CONTENT,
         Caller::Key { .. } => list::MAX_PAGE_CONTENT,
     };
-    let query = request.query.clone();
-    let find = move |conn: &mut Connection| store::read_feed(conn, &query, settled.seq, max_content);
-    // Another instance may know later changes than this one. The replica may lack them.
-    let (feed, memory) = if request.query.start.seq().is_some_and(|seq| seq > settled.seq) {
-        read_primary(database, budget, caller, max_content, find, memory).await?
-    } else {
-        read(database, budget, caller, true, max_content, find, memory).await?
-    };
-    if !database.is_still_settled(settled) {
-        return Err(changes_not_ready());
-    }
+    let (query, after) = (request.query.clone(), request.query.start.seq());
+    let find = move |conn: &mut Connection, settled| store::read_feed(conn, &query, settled, max_content);
+    let (feed, memory) = read_settled(database, budget, caller, after, max_content, find, memory).await?;
     let page = match feed {
         Feed::Page(page) => page,
         Feed::Expired => return Err(cursor_expired()),
         Feed::NotReady => return Err(changes_not_ready()),
     };
-    let cursor = request.cursor(&page.position);
+    let cursor = request.cursors.at(&page.position);
     let items = page.items.into_iter().map(ChangeItem::from).collect();
     Representation::of_hashed_read(None, &ChangePage { items, cursor, has_more: page.has_more }, memory)
 }
 
+/// Runs a read of the log, which gets the position up to which the log is complete. `after` is the position that the
+/// client has received. For the other parameters, see [`read`].
+///
+/// # Errors
+/// Those of the read. 503 if the end of the log is unknown before or after the read.
+pub(crate) async fn read_settled<T: Send + 'static>(
+    database: &Database,
+    budget: &MemoryBudget,
+    caller: Caller,
+    after: Option<i64>,
+    max_bytes: usize,
+    find: impl Fn(&mut Connection, i64) -> QueryResult<T> + Send + Sync + 'static,
+    bytes: impl Fn(&T) -> usize + Send + Sync + 'static,
+) -> Result<(T, Reservation), ApiError> {
+    let settled = database.settled().ok_or_else(changes_not_ready)?;
+    let find = move |conn: &mut Connection| find(conn, settled.seq);
+    // Another instance may know later changes than this one. The replica may lack them.
+    let result = if after.is_some_and(|seq| seq > settled.seq) {
+        read_primary(database, budget, caller, max_bytes, find, bytes).await?
+    } else {
+        read(database, budget, caller, true, max_bytes, find, bytes).await?
+    };
+    if database.is_still_settled(settled) { Ok(result) } else { Err(changes_not_ready()) }
+}
+
 /// The approximate size of a page in memory, in bytes.
 fn memory(feed: &Feed) -> usize {
-    const SLUGS: usize = 1024;
+    /// An item without its slugs and its post.
+    const ITEM: usize = 256;
     let Feed::Page(page) = feed else { return 0 };
-    page.items.iter().map(|item| SLUGS + item.post.as_ref().map_or(0, ListItem::memory)).sum()
+    let slugs = |item: &FeedItem| item.slug.len() + item.former_slugs.iter().map(|slug| slug.len() + 24).sum::<usize>();
+    page.items.iter().map(|item| ITEM + slugs(item) + item.post.as_ref().map_or(0, ListItem::memory)).sum()
 }

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 
 use crate::db::{Backend, Connection, Database, Settled, Timestamp, on};
 use crate::http::ApiError;
+use crate::posts::changes::log::{contains, newest};
 use crate::posts::changes::query::LogRowId;
-use crate::posts::changes::store::{contains, newest};
 use crate::posts::errors::changes_not_ready;
 use crate::schema::post_changes;
 

@@ -1,6 +1,8 @@
 //! The types of the change feed. They do not depend on SQL or HTTP.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::db::Timestamp;
 use crate::posts::list::query::View;
@@ -55,16 +57,26 @@ pub struct LogRowId {
 }
 
 /// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeType {
-    #[serde(rename = "post.published")]
     Published,
-    #[serde(rename = "post.updated")]
     Updated,
-    #[serde(rename = "post.unpublished")]
     Unpublished,
-    #[serde(rename = "post.deleted")]
     Deleted,
+}
+
+impl Serialize for ChangeType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ChangeType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <Cow<'de, str>>::deserialize(deserializer)?;
+        let found = Self::ALL.into_iter().find(|change| change.as_str() == name);
+        found.ok_or_else(|| serde::de::Error::custom("unknown type of change"))
+    }
 }
 
 impl ChangeType {
@@ -88,6 +100,16 @@ impl ChangeType {
             Self::Updated => 2,
             Self::Unpublished => 3,
             Self::Deleted => 4,
+        }
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "post.published",
+            Self::Updated => "post.updated",
+            Self::Unpublished => "post.unpublished",
+            Self::Deleted => "post.deleted",
         }
     }
 

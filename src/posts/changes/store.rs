@@ -1,25 +1,19 @@
-//! Reads pages of the change feed, and deletes what has expired from the log.
-//!
-//! The statements on the log are planned at each execution: a prepared one would keep the plan that suited a small log, and
-//! sort all rows behind a cursor.
+//! Reads pages of the change feed.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
 
-use crate::db::{BindValue, Connection, FixedSql, Timestamp, Timestamptz, on};
-use crate::posts::changes::entries::{Entry, LogRow, group};
-use crate::posts::changes::query::{ChangeType, FeedPosition, FeedQuery, FeedStart, LogRowId};
+use crate::db::{Connection, Timestamp, on};
+use crate::posts::changes::entries::{Entry, group};
+use crate::posts::changes::log;
+use crate::posts::changes::log::{LogRow, RowLimit};
+use crate::posts::changes::query::{ChangeType, FeedPosition, FeedQuery, FeedStart};
 use crate::posts::list;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListItem, ListQuery, Order, Sort, SortKey, View};
 use crate::posts::model::{Post, PostSummary};
-use crate::schema::{post_changes, posts};
+use crate::schema::posts;
 
-/// The number of rows of the log that a page examines.
-const MAX_ROWS: usize = 1000;
 /// The maximum number of full posts that one query reads: 8 MiB.
 const CHUNK: usize = 16;
-/// How long the log keeps a change, in microseconds: 30 days.
-const RETENTION: i64 = 30 * 24 * 60 * 60 * 1_000_000;
 
 /// A page of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +51,7 @@ pub fn read_feed(conn: &mut Connection, query: &FeedQuery, settled: i64, max_con
     let position = match query.start {
         FeedStart::After(position) => position,
         FeedStart::Posts | FeedStart::Now => {
-            let Some(row) = newest(conn, settled)? else { return Ok(Feed::NotReady) };
+            let Some(row) = log::newest(conn, settled)? else { return Ok(Feed::NotReady) };
             let position = FeedPosition { row, walked_id: None };
             return match query.start {
                 FeedStart::Posts => walk(conn, query, position, settled, max_content),
@@ -68,7 +62,7 @@ pub fn read_feed(conn: &mut Connection, query: &FeedQuery, settled: i64, max_con
     if position.walked_id.is_none() {
         return read_log(conn, query, position, settled, max_content);
     }
-    if !contains(conn, position.row)? {
+    if !log::contains(conn, position.row)? {
         return Ok(Feed::Expired);
     }
     walk(conn, query, position, settled, max_content)
@@ -92,7 +86,7 @@ fn walk(
     };
     let page = list::read_page(conn, &list, max_content)?;
     let walked_id = page.next.map(|next| next.id);
-    let has_more = walked_id.is_some() || newest(conn, settled)?.is_some_and(|row| row.seq > position.row.seq);
+    let has_more = walked_id.is_some() || log::newest(conn, settled)?.is_some_and(|row| row.seq > position.row.seq);
     let items = page.items.into_iter().map(|post| present(ChangeType::Published, None, post)).collect();
     Ok(Feed::Page(FeedPage { items, position: FeedPosition { walked_id, ..position }, has_more }))
 }
@@ -105,12 +99,11 @@ fn read_log(
     settled: i64,
     max_content: usize,
 ) -> QueryResult<Feed> {
-    let mut rows = rows_from(conn, position.row.seq, settled)?.into_iter();
-    if rows.next().is_none_or(|(id, _)| id != position.row) {
+    let Some(rows) = log::rows_after(conn, position.row, settled, RowLimit::Feed)? else {
         return Ok(Feed::Expired);
-    }
-    let rows: Vec<LogRow> = rows.filter_map(|(_, row)| row).collect();
-    let examined = rows.get(..MAX_ROWS).unwrap_or(&rows);
+    };
+    let rows: Vec<LogRow> = rows.into_iter().filter_map(|(_, row)| row).collect();
+    let examined = rows.get(..RowLimit::Feed.rows()).unwrap_or(&rows);
     let (entries, length) = group(examined, query.limit.into());
     let (posts, fitting) = present_posts(conn, &entries, query.view, max_content)?;
     // The first entry that does not fit begins the next page, together with all rows behind.
@@ -206,65 +199,4 @@ fn published(conn: &mut Connection, view: View, ids: &[i64]) -> QueryResult<Vec<
             }
         }
     })
-}
-
-type LogColumns = (BigInt, Timestamptz, BigInt, SmallInt, BigInt, Text, Nullable<Text>);
-type LogValues = (i64, Timestamp, i64, i16, i64, String, Option<String>);
-
-/// The row with this `seq`, and up to one more than [`MAX_ROWS`] of the rows behind it that are settled. `None` stands for
-/// the first row of a log, which is no change.
-fn rows_from(conn: &mut Connection, seq: i64, settled: i64) -> QueryResult<Vec<(LogRowId, Option<LogRow>)>> {
-    let sql = FixedSql::<LogColumns>::new(
-        "SELECT seq, at, post_id, kind, version, slug, old_slug FROM post_changes WHERE seq >= ",
-    )
-    .bind(BindValue::Integer(seq), " AND seq <= ")
-    // The row of the cursor was settled for the instance that returned it, perhaps not yet for this one.
-    .bind(BindValue::Integer(settled.max(seq)), " ORDER BY seq LIMIT 1002");
-    let rows: Vec<LogValues> = on!(conn, conn => sql.uncached().load(conn))?;
-    let row = |(seq, at, post_id, kind, version, slug, old_slug): LogValues| {
-        let id = LogRowId { seq, at };
-        (id, ChangeType::of_kind(kind).map(|change| LogRow { id, post_id, change, version, slug, old_slug }))
-    };
-    Ok(rows.into_iter().map(row).collect())
-}
-
-/// The newest row that is settled.
-pub(crate) fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<LogRowId>> {
-    let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq <= ")
-        .bind(BindValue::Integer(settled), " ORDER BY seq DESC LIMIT 1");
-    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
-    Ok(rows.first().map(|(seq, at)| LogRowId { seq: *seq, at: *at }))
-}
-
-/// Whether the log has this row.
-pub(crate) fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool> {
-    let sql = FixedSql::<Timestamptz>::new("SELECT at FROM post_changes WHERE seq = ");
-    let found: Vec<Timestamp> = on!(conn, conn => sql.bind(BindValue::Integer(row.seq), "").uncached().load(conn))?;
-    Ok(found == [row.at])
-}
-
-/// The rows that one step of [`remove_expired`] deletes: from the second to the last of these positions, exclusively.
-pub(crate) type ExpiredRows = std::ops::Range<i64>;
-
-/// The oldest rows that have expired and are not the newest one of these. That row remains, so that the cursor of a client
-/// stays valid while nothing changes. `from` is the end of the last step, so that no step reads the rows that earlier ones
-/// have deleted.
-pub(crate) fn expired(conn: &mut Connection, from: i64, now: Timestamp) -> QueryResult<Option<ExpiredRows>> {
-    let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq >= ")
-        .bind(BindValue::Integer(from), " ORDER BY seq LIMIT 1000");
-    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
-    let is_expired = |at: Timestamp| at.as_microseconds() < now.as_microseconds() - RETENTION;
-    let expired: Vec<i64> = rows.into_iter().take_while(|(_, at)| is_expired(*at)).map(|(seq, _)| seq).collect();
-    Ok(match (expired.first(), expired.last()) {
-        (Some(first), Some(last)) if first < last => Some(*first..*last),
-        _ => None,
-    })
-}
-
-pub(crate) fn remove_expired(conn: &mut Connection, rows: &ExpiredRows) -> QueryResult<usize> {
-    conn.mark_changed(crate::db::Visibility::Private);
-    on!(conn, conn => diesel::delete(post_changes::table)
-        .filter(post_changes::seq.ge(rows.start))
-        .filter(post_changes::seq.lt(rows.end))
-        .execute(conn))
 }

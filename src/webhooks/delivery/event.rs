@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::db::{Connection, Timestamp};
 use crate::posts::changes::outbox::{change_at, count_changes, marks_from, public_summary};
 use crate::posts::changes::params::cursor_after;
-use crate::posts::changes::query::{ChangeType, LogRowId};
+use crate::posts::changes::query::LogRowId;
 use crate::posts::model::PostSummary;
 use crate::webhooks::delivery::model::Delivery;
 
@@ -55,7 +55,7 @@ pub(crate) fn of_change(conn: &mut Connection, seq: i64) -> QueryResult<Option<O
     let slug = post.as_ref().map_or(change.slug, |post| post.slug.clone());
     let version = post.as_ref().map_or(change.version, |post| post.version);
     let former_slug = change.old_slug.filter(|old| *old != slug);
-    let event_type = name(change.change);
+    let event_type = change.change.as_str().to_owned();
     let data = ChangeData { id: change.post_id, slug, former_slug, version, post };
     let body = body(&event_type, change.id.at, data)?;
     Ok(Some(OutgoingEvent { end: seq, id: cursor(change.id)?, event_type, body }))
@@ -72,12 +72,11 @@ pub(crate) fn of_burst(
         return Ok(None);
     };
     let (id, end) = (cursor(last)?, last.seq);
-    let body = match &delivery.config.body {
-        Some(body) => body.as_str().as_bytes().to_vec(),
-        None => {
-            let count = count_changes(conn, delivery.position, end, &delivery.filter().types)?;
-            body(BURST, last.at, BurstData { count, cursor: id.clone() })?
-        }
+    let body = if let Some(body) = &delivery.config.body {
+        body.as_str().as_bytes().to_vec()
+    } else {
+        let count = count_changes(conn, delivery.position, end, &delivery.filter().types)?;
+        body(BURST, last.at, BurstData { count, cursor: id.clone() })?
     };
     Ok(Some(OutgoingEvent { end, id, event_type: BURST.to_owned(), body }))
 }
@@ -89,15 +88,4 @@ fn cursor(row: LogRowId) -> QueryResult<String> {
 fn body(event_type: &str, timestamp: Timestamp, data: impl Serialize) -> QueryResult<Vec<u8>> {
     serde_json::to_vec(&Payload { r#type: event_type, timestamp, data })
         .map_err(|error| diesel::result::Error::SerializationError(error.into()))
-}
-
-/// The name of the type, as in the feed.
-fn name(change: ChangeType) -> String {
-    match change {
-        ChangeType::Published => "post.published",
-        ChangeType::Updated => "post.updated",
-        ChangeType::Unpublished => "post.unpublished",
-        ChangeType::Deleted => "post.deleted",
-    }
-    .to_owned()
 }

@@ -3,6 +3,7 @@
 use diesel::QueryResult;
 
 use crate::db::{Connection, Timestamp};
+use crate::webhooks::credential::Credential;
 use crate::webhooks::delivery::model::Delivery;
 use crate::webhooks::delivery::store;
 use crate::webhooks::send::target::check_literal;
@@ -21,18 +22,29 @@ pub enum WebhookProblem {
     Failing { since: Timestamp },
 }
 
-/// The number of webhooks, and the first problem of each one that has any, with its id and name.
-pub fn find_problems(
-    conn: &mut Connection,
-    networks: &Networks,
-) -> QueryResult<(usize, Vec<(i64, String, WebhookProblem)>)> {
+/// The webhooks, and those that have a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookReport {
+    pub count: usize,
+    pub problems: Vec<ReportedWebhook>,
+}
+
+/// A webhook and its first problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedWebhook {
+    pub id: i64,
+    pub name: String,
+    pub problem: WebhookProblem,
+}
+
+pub fn find_problems(conn: &mut Connection, networks: &Networks) -> QueryResult<WebhookReport> {
     let webhooks = store::all(conn)?;
     let count = webhooks.len();
-    let problem = |webhook: Delivery| {
+    let report = |webhook: Delivery| {
         let problem = problem(&webhook, networks)?;
-        Some((webhook.id, webhook.config.name, problem))
+        Some(ReportedWebhook { id: webhook.id, name: webhook.config.name, problem })
     };
-    Ok((count, webhooks.into_iter().filter_map(problem).collect()))
+    Ok(WebhookReport { count, problems: webhooks.into_iter().filter_map(report).collect() })
 }
 
 fn problem(webhook: &Delivery, networks: &Networks) -> Option<WebhookProblem> {
@@ -43,7 +55,7 @@ fn problem(webhook: &Delivery, networks: &Networks) -> Option<WebhookProblem> {
         return None;
     }
     let secrets = std::iter::once(&webhook.secret).chain(&webhook.previous_secret);
-    if !secrets.map(|secret| secret.reveal()).all(is_valid_secret) {
+    if !secrets.map(Credential::reveal).all(is_valid_secret) {
         return Some(WebhookProblem::Secret);
     }
     if check_literal(webhook.config.url.reveal(), networks).is_err() {

@@ -19,8 +19,10 @@ use crate::webhooks::send::{AttemptResult, OutgoingRequest, Sender};
 const MIN_LEASE: Duration = Duration::from_secs(20);
 /// The pause before the outcome of a request is stored again, after the database has failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// The pause before a webhook is claimed again for which there was nothing to send, or whose changes could not be read.
+/// The pause before a webhook is claimed again for which there was nothing to send.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
+/// The same after an error of the database, which may last and is logged each time.
+const ERROR_PAUSE: Duration = Duration::from_secs(10);
 
 /// What deliveries use.
 #[derive(Clone)]
@@ -66,18 +68,17 @@ struct NextRequest {
 pub(super) async fn deliver(context: DeliveryContext, seen: Delivery, end: i64) {
     let (id, target) = (seen.id, origin_of(seen.config.url.reveal()));
     let Ok(lease) = Lease::new() else { return };
-    let is_idle = match run(&context, lease, seen, end).await {
-        Ok(outcome) => outcome == Outcome::Idle,
+    let pause = match run(&context, lease, seen, end).await {
+        Ok(Outcome::Done) => return,
+        Ok(Outcome::Idle) => IDLE_PAUSE,
         Err(error) => {
             tracing::warn!(%error, webhook = id, target, "failed to read or store a webhook delivery; will retry");
-            true
+            ERROR_PAUSE
         }
     };
-    if is_idle && !is_stopping(&context) {
-        let mut stopping = context.stopping.clone();
-        // An error means that the worker is gone.
-        let _ = tokio::time::timeout(IDLE_PAUSE, stopping.changed()).await;
-    }
+    let mut stopping = context.stopping.clone();
+    // Ends at once if the worker stops, or is gone.
+    let _ = tokio::time::timeout(pause, stopping.wait_for(|is_stopping| *is_stopping)).await;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

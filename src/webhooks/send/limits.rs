@@ -69,3 +69,51 @@ impl<T: Transport> Transport for LimitedTransport<T> {
         self.inner.is_tls()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ureq::unversioned::transport::LazyBuffers;
+
+    use super::*;
+
+    /// A receiver that sends without end.
+    #[derive(Debug)]
+    struct Endless(LazyBuffers);
+
+    impl Transport for Endless {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.0
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            let length = self.0.input_append_buf().len();
+            self.0.input_appended(length);
+            Ok(true)
+        }
+
+        fn is_open(&mut self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_connection_ends_after_64_kib() {
+        let mut transport = LimitedTransport { inner: Endless(LazyBuffers::new(BUFFER_BYTES, 1)), read: 0 };
+        let mut total = 0;
+        let error = loop {
+            if let Err(error) = transport.await_input(NextTimeout::default()) {
+                break error;
+            }
+            let length = transport.buffers().input().len();
+            total += length;
+            transport.buffers().input_consume(length);
+            assert!(total <= MAX_BYTES);
+        };
+        assert!(matches!(error, Error::Other(error) if error.is::<ResponseTooLarge>()));
+        assert_eq!(total, MAX_BYTES);
+    }
+}

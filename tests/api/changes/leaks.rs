@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Follower, feed_page, wait_until_settled};
 use crate::support::{Api, on_both};
 
-const SECRET: &str = "hushhush";
+pub(super) const SECRET: &str = "hushhush";
 
 /// What has ever been written into the log, as text.
 fn log_text(api: &Api) -> String {
@@ -13,7 +13,7 @@ fn log_text(api: &Api) -> String {
 }
 
 /// Creates drafts, changes them, deletes them, and hides public posts, before, between, and behind the changes of others.
-async fn write_drafts(api: &Api) {
+pub(super) async fn write_drafts(api: &Api) {
     let editor = api.editor();
     let secret =
         |name: &str| json!({"title": SECRET, "slug": format!("{SECRET}-{name}"), "content": SECRET, "tags": [SECRET]});

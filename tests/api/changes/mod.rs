@@ -5,6 +5,7 @@ mod expiry;
 mod external_writers;
 mod faults;
 mod feed;
+mod gaps;
 mod leaks;
 mod log;
 mod model_check;
@@ -12,6 +13,7 @@ mod order;
 mod pages;
 mod plans;
 mod schedule;
+mod stream;
 mod upgrade;
 
 use std::collections::BTreeMap;

@@ -65,7 +65,9 @@ async fn options_lists_the_methods(api: Api) {
 #[on_both]
 async fn head_matches_get_without_the_body(api: Api) {
     api.create(json!({"title": "Draft"})).await;
-    let mut targets: Vec<String> = paths(&api).await.into_iter().map(|(path, _)| path).collect();
+    let paths = paths(&api).await.into_iter().map(|(path, _)| path);
+    // An event stream has no end; `changes::stream::requests` tests its HEAD.
+    let mut targets: Vec<String> = paths.filter(|path| path != "/api/changes/stream").collect();
     // Errors as well.
     targets.extend(["/api/posts/1", "/api/posts?limit=0", "/nowhere", "/api/posts?published=any"].map(str::to_owned));
     for key in [api.clone(), api.admin()] {

@@ -62,12 +62,18 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
     let names: Vec<&str> = checks.keys().map(String::as_str).collect();
     match database.engine {
         Engine::Sqlite => {
-            assert_eq!(names, ["clock", "database", "directory", "disk", "file", "log", "schema", "settings"]);
+            assert_eq!(
+                names,
+                ["changes", "clock", "database", "directory", "disk", "file", "log", "schema", "settings", "webhooks"]
+            );
         }
         Engine::Postgres => {
             assert_eq!(
                 names,
-                ["clock", "connections", "database", "privileges", "schema", "server", "settings", "tls"]
+                [
+                    "changes", "clock", "connections", "database", "privileges", "schema", "server", "settings", "tls",
+                    "webhooks"
+                ]
             );
         }
     }

@@ -38,7 +38,7 @@ async fn only_the_owner_can_use_functions_with_its_privileges() {
     database.migrate();
     let functions = "SELECT count(*) AS number FROM pg_proc
         WHERE prosecdef AND pronamespace = current_schema()::regnamespace";
-    assert!(database.query_number(functions) >= 11);
+    assert!(database.query_number(functions) >= 12);
     let public = format!("{functions} AND has_function_privilege('public', oid, 'EXECUTE')");
     assert_eq!(database.query_number(&public), 0);
 }

@@ -11,6 +11,7 @@ use posts_api::http::middleware::cache::Cache;
 use posts_api::http::transport::listeners::Listeners;
 use posts_api::keys::model::{CreateApiKey, SecretKey};
 use posts_api::ops::health::Readiness;
+use posts_api::posts::changes::stream::open_streams::Streams;
 use posts_api::posts::scheduler;
 use posts_api::routing::Role;
 use posts_api::server;
@@ -59,6 +60,7 @@ impl Api {
             cache_bytes: 64 * 1024 * 1024,
             response_bytes: 64 * 1024 * 1024,
             connections_per_ip: 512,
+            max_streams: 1000,
             rate_limit: None,
             trusted_proxies: Vec::new(),
             webhook_networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
@@ -94,6 +96,11 @@ impl Api {
 
     pub(crate) fn editor(&self) -> Self {
         self.with_key(self.server.editor.get_or_init(|| self.server.make_key(Role::Editor)))
+    }
+
+    /// The key of this client.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     pub(crate) fn admin(&self) -> Self {
@@ -168,6 +175,7 @@ pub(crate) struct Server {
     pub(crate) schedule: Arc<scheduler::SchedulerStats>,
     pub(crate) deliveries: Deliveries,
     pub(crate) cache: Cache,
+    pub(crate) streams: Streams,
     /// The pools that the server uses.
     pub(crate) connections: Database,
     pub(crate) database: Arc<TestDatabase>,
@@ -184,14 +192,15 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let listeners = Listeners::bind(&config).unwrap();
                 let connections = Database::new(&config.database, &config.endpoints, config.pool).unwrap();
-                let Service { server, address, admin_address, readiness, cache, schedule, deliveries, handle } =
-                    server::serve(&config, listeners, connections.clone()).unwrap();
-                let addresses = (address, admin_address);
-                started.send((addresses, readiness, (schedule, deliveries), cache, connections, handle)).unwrap();
+                let service = server::serve(&config, listeners, connections.clone()).unwrap();
+                let Service { server, address, admin_address, readiness, cache, streams, .. } = service;
+                let Service { schedule, deliveries, handle, .. } = service;
+                let (addresses, stats) = ((address, admin_address), (schedule, deliveries));
+                started.send((addresses, readiness, stats, (cache, streams), connections, handle)).unwrap();
                 server.await.unwrap();
             });
         });
-        let ((address, admin_address), readiness, (schedule, deliveries), cache, connections, handle) =
+        let ((address, admin_address), readiness, (schedule, deliveries), (cache, streams), connections, handle) =
             wait.recv().expect("the server starts");
         Self {
             address,
@@ -200,6 +209,7 @@ impl Server {
             schedule,
             deliveries,
             cache,
+            streams,
             connections,
             database,
             handle,

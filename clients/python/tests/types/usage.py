@@ -15,6 +15,7 @@ from posts_api_client import (
     ChangeBatch,
     ChangePage,
     CreatedApiKey,
+    CreatedWebhook,
     CreatePost,
     FieldError,
     KnownErrorCode,
@@ -26,9 +27,13 @@ from posts_api_client import (
     PostsClient,
     PostSummary,
     Redirect,
+    RotatedSecret,
+    Webhook,
+    WebhookAttempt,
     WebhookBurstEvent,
     WebhookErrorCode,
     WebhookEvent,
+    WebhookTest,
     WebhookVerificationError,
     verify_webhook,
 )
@@ -107,6 +112,18 @@ def synchronous(client: PostsClient, view: Literal["full", "summary"], metadata:
     assert_type(client.redirects.all(), Iterator[Redirect])
     assert_type(client.keys.list(), list[ApiKey])
     assert_type(client.keys.create(name="ci", role="editor"), CreatedApiKey)
+
+    hook = client.webhooks.create(
+        url="https://example.org/hook", mode="burst", events=["post.deleted"], headers={"A": "b"}
+    )
+    assert_type(hook, CreatedWebhook)
+    assert_type(hook.secret, str)
+    assert_type(client.webhooks.update(1, mode="each", quiet=5, if_match=hook), Webhook)
+    assert_type(client.webhooks.list(), list[Webhook])
+    assert_type(client.webhooks.replay(1, since=datetime.datetime.now(datetime.UTC)), Webhook)
+    assert_type(client.webhooks.rotate(1, if_match='"a"'), RotatedSecret)
+    assert_type(client.webhooks.test(1), WebhookTest)
+    assert_type(client.webhooks.attempts(1), list[WebhookAttempt])
 
 
 async def asynchronous() -> None:

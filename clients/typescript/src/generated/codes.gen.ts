@@ -34,4 +34,6 @@ export type ServiceErrorCode =
   | 'slug_taken'
   | 'cursor_expired'
   | 'changes_not_ready'
+  | 'too_many_streams'
+  | 'too_many_webhooks'
   | 'last_admin_key';

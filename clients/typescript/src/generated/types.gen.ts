@@ -17,7 +17,7 @@ export type ApiKey = {
      */
     name: string;
     /**
-     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and webhooks.
      */
     role: 'reader' | 'editor' | 'admin';
     /**
@@ -150,7 +150,7 @@ export type CreateApiKey = {
      */
     name: string;
     /**
-     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys.
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and webhooks.
      */
     role: 'reader' | 'editor' | 'admin';
     /**
@@ -210,6 +210,54 @@ export type CreatePost = {
 };
 
 /**
+ * A webhook to create.
+ */
+export type CreateWebhook = {
+    /**
+     * Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses require that
+     * the operator has listed their network in `WEBHOOK_NETWORKS`.
+     */
+    url: string;
+    /**
+     * A name for people: 1 to 100 characters. If omitted or null, the host of the URL.
+     */
+    name?: string | null;
+    /**
+     * `each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for example to rebuild a site. `each` for a new webhook.
+     */
+    mode?: 'each' | 'burst';
+    /**
+     * The changes that the webhook announces. No item may be repeated. If omitted or null, the webhook announces all changes.
+     */
+    events?: Array<'post.published' | 'post.updated' | 'post.unpublished' | 'post.deleted'> | null;
+    /**
+     * Additional request headers, at most 10: names and values of 1 to 1024 ASCII characters. They are merged with those of the webhook: null removes a header. In place of the object, null removes all.
+     */
+    headers?: {
+        [key: string]: string | null;
+    } | null;
+    /**
+     * With `burst`: the JSON object that is sent in place of the event. At most 16 KiB. If omitted or null, the event is sent.
+     */
+    body?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a new webhook.
+     */
+    quiet?: number;
+    /**
+     * With `burst`: a request is sent at the latest when this many seconds have passed since the first change. At least
+     * `quiet`. The larger of 120 and `quiet` for a new webhook.
+     */
+    max_wait?: number;
+    /**
+     * Whether changes are delivered. If a webhook is enabled again, it continues where it was.
+     */
+    enabled?: boolean;
+};
+
+/**
  * A new API key, with its secret.
  */
 export type CreatedApiKey = ApiKey & {
@@ -217,6 +265,16 @@ export type CreatedApiKey = ApiKey & {
      * The secret. It is stored only as a hash, and cannot be retrieved again.
      */
     key: string;
+};
+
+/**
+ * A new webhook, with its secret.
+ */
+export type CreatedWebhook = Webhook & {
+    /**
+     * The secret that signs the requests. It cannot be retrieved again.
+     */
+    secret: string;
 };
 
 /**
@@ -567,6 +625,44 @@ export type RedirectPage = {
 };
 
 /**
+ * Where deliveries continue: exactly one of `cursor` and `since`.
+ */
+export type ReplayWebhook = {
+    /**
+     * A cursor of the change feed, the `webhook-id` of a request, or `now`. The changes after it are delivered.
+     */
+    cursor?: string;
+    /**
+     * A time in the past. The changes at this time and later are delivered.
+     */
+    since?: string;
+};
+
+/**
+ * What to do with the previous secret.
+ */
+export type RotateSecret = {
+    /**
+     * Whether the present secret expires at once. If omitted, both secrets sign the requests for 24 hours.
+     */
+    expire_previous?: boolean;
+};
+
+/**
+ * A new secret.
+ */
+export type RotatedSecret = {
+    /**
+     * The secret that signs the requests. It cannot be retrieved again.
+     */
+    secret: string;
+    /**
+     * Until when the previous secret signs the requests too. Null if it has expired.
+     */
+    previous_valid_until: string | null;
+};
+
+/**
  * A JSON Merge Patch (RFC 7396) of a post. Omitted fields keep their values, and null clears a field.
  */
 export type UpdatePost = {
@@ -613,6 +709,208 @@ export type UpdatePost = {
      * `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
      */
     published?: boolean;
+};
+
+/**
+ * A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
+ * a field.
+ */
+export type UpdateWebhook = {
+    /**
+     * Where the requests are sent. The next attempt follows at once.
+     */
+    url?: string;
+    /**
+     * A name for people: 1 to 100 characters. If omitted or null, the host of the URL.
+     */
+    name?: string | null;
+    /**
+     * `each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for example to rebuild a site. `each` for a new webhook.
+     */
+    mode?: 'each' | 'burst';
+    /**
+     * The changes that the webhook announces. No item may be repeated. If omitted or null, the webhook announces all changes.
+     */
+    events?: Array<'post.published' | 'post.updated' | 'post.unpublished' | 'post.deleted'> | null;
+    /**
+     * Additional request headers, at most 10: names and values of 1 to 1024 ASCII characters. They are merged with those of the webhook: null removes a header. In place of the object, null removes all.
+     */
+    headers?: {
+        [key: string]: string | null;
+    } | null;
+    /**
+     * With `burst`: the JSON object that is sent in place of the event. At most 16 KiB. If omitted or null, the event is sent.
+     */
+    body?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a new webhook.
+     */
+    quiet?: number;
+    /**
+     * With `burst`: a request is sent at the latest when this many seconds have passed since the first change. At least
+     * `quiet`. The larger of 120 and `quiet` for a new webhook.
+     */
+    max_wait?: number;
+    /**
+     * Whether changes are delivered. If a webhook is enabled again, it continues where it was.
+     */
+    enabled?: boolean;
+};
+
+/**
+ * A webhook. It does not contain its secret or the values of its headers.
+ */
+export type Webhook = {
+    /**
+     * Unique identifier. The id of a deleted webhook is not used again.
+     */
+    id: number;
+    /**
+     * A name for people.
+     */
+    name: string;
+    /**
+     * Where the requests are sent. It may contain credentials, so only admins can read it.
+     */
+    url: string;
+    /**
+     * `each` sends a request for each change, `burst` one request for all changes of a burst.
+     */
+    mode: 'each' | 'burst';
+    /**
+     * The changes that the webhook announces. Later versions may add types.
+     */
+    events: Array<string>;
+    /**
+     * The names of the additional request headers. Their values are not returned.
+     */
+    headers: Array<string>;
+    /**
+     * With `burst`: the JSON object that is sent in place of the event.
+     */
+    body: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * With `burst`: a request is sent when this many seconds have passed since the last change.
+     */
+    quiet: number;
+    /**
+     * With `burst`: a request is sent at the latest when this many seconds have passed since the first change.
+     */
+    max_wait: number;
+    /**
+     * Whether changes are delivered.
+     */
+    enabled: boolean;
+    /**
+     * Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for 3
+     * days). Otherwise null. Later versions may add reasons.
+     */
+    disabled_reason: string | null;
+    /**
+     * A cursor of the change feed: what `GET /api/changes` returns after it has not been delivered yet. Null if the log
+     * no longer contains the position.
+     */
+    position: string | null;
+    /**
+     * When the failed request is sent again. Null if no request has failed since the last success.
+     */
+    next_attempt_at: string | null;
+    /**
+     * When a request failed for the first time since the last success.
+     */
+    failing_since: string | null;
+    /**
+     * When a request last succeeded.
+     */
+    last_success_at: string | null;
+    /**
+     * When the webhook was created.
+     */
+    created_at: string;
+    /**
+     * When a client last changed the webhook.
+     */
+    updated_at: string;
+    /**
+     * The number of changes by clients, including the creation. Deliveries do not change it.
+     */
+    version: number;
+};
+
+/**
+ * A request to a webhook.
+ */
+export type WebhookAttempt = {
+    /**
+     * The `webhook-id` of the request, which is the same for each attempt.
+     */
+    event_id: string;
+    /**
+     * The type of the event, such as `post.updated` or `posts.changed`.
+     */
+    type: string;
+    /**
+     * When the request was sent.
+     */
+    at: string;
+    /**
+     * How long it took until the response, or until the failure.
+     */
+    duration_ms: number;
+    /**
+     * The status of the response. Null if there was none.
+     */
+    status: number | null;
+    /**
+     * Why the attempt failed. Null if the status is 2xx.
+     */
+    error: string | null;
+    /**
+     * The number of the attempt: 1 for the first one.
+     */
+    attempt: number;
+};
+
+/**
+ * The latest requests to a webhook.
+ */
+export type WebhookAttempts = {
+    /**
+     * Newest first.
+     */
+    items: Array<WebhookAttempt>;
+};
+
+/**
+ * The result of a test request.
+ */
+export type WebhookTest = {
+    /**
+     * The status of the response. Null if there was none.
+     */
+    status: number | null;
+    /**
+     * How long it took until the response, or until the failure.
+     */
+    duration_ms: number;
+    /**
+     * Why the request failed. Null if the status is 2xx.
+     */
+    error: string | null;
+};
+
+/**
+ * All webhooks.
+ */
+export type Webhooks = {
+    /**
+     * Oldest first.
+     */
+    items: Array<Webhook>;
 };
 
 /**
@@ -1695,8 +1993,8 @@ export type ListChangesData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB of content, without an
-         * API key at 1 MiB.
+         * The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB of
+         * content, without an API key at 1 MiB.
          */
         limit?: number;
         /**
@@ -1753,6 +2051,735 @@ export type ListChangesResponses = {
 };
 
 export type ListChangesResponse = ListChangesResponses[keyof ListChangesResponses];
+
+export type StreamChangesData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `id` of the last event that the client has received. Browsers send it when they reconnect.
+         */
+        'Last-Event-ID'?: string | null;
+    };
+    path?: never;
+    query?: {
+        /**
+         * The `id` of an event, or the `cursor` of a page of `/api/changes`, after which the stream begins. If omitted or
+         * `now`, the stream begins with the next change. `Last-Event-ID` takes precedence.
+         */
+        cursor?: string;
+    };
+    url: '/api/changes/stream';
+};
+
+export type StreamChangesErrors = {
+    /**
+     * `invalid_cursor`: Invalid cursor; `invalid_header`: Invalid request header; `invalid_parameter`: Invalid parameter
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key
+     */
+    401: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `changes_not_ready`: Change feed not ready; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy; `too_many_streams`: Too many event streams
+     */
+    503: Problem;
+};
+
+export type StreamChangesError = StreamChangesErrors[keyof StreamChangesErrors];
+
+export type StreamChangesResponses = {
+    /**
+     * Events, until either side closes the connection
+     */
+    200: string;
+};
+
+export type StreamChangesResponse = StreamChangesResponses[keyof StreamChangesResponses];
+
+export type ListWebhooksData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/webhooks';
+};
+
+export type ListWebhooksErrors = {
+    /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListWebhooksError = ListWebhooksErrors[keyof ListWebhooksErrors];
+
+export type ListWebhooksResponses = {
+    /**
+     * The webhooks
+     */
+    200: Webhooks;
+};
+
+export type ListWebhooksResponse = ListWebhooksResponses[keyof ListWebhooksResponses];
+
+export type CreateWebhookData = {
+    body: CreateWebhook;
+    headers?: {
+        /**
+         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
+         * executed again: the response is the original one, with `Idempotency-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/webhooks';
+};
+
+export type CreateWebhookErrors = {
+    /**
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `request_timeout`: Request timeout
+     */
+    408: Problem;
+    /**
+     * `idempotency_key_in_use`: A request with this Idempotency-Key is in progress; `too_many_webhooks`: Too many webhooks
+     */
+    409: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `body_too_large`: Request body too large
+     */
+    413: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
+     */
+    415: Problem;
+    /**
+     * `idempotency_key_reused`: Idempotency-Key already used with a different request; `validation_failed`: Validation failed
+     */
+    422: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `changes_not_ready`: Change feed not ready; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type CreateWebhookError = CreateWebhookErrors[keyof CreateWebhookErrors];
+
+export type CreateWebhookResponses = {
+    /**
+     * The new webhook, with its secret
+     */
+    201: CreatedWebhook;
+};
+
+export type CreateWebhookResponse = CreateWebhookResponses[keyof CreateWebhookResponses];
+
+export type DeleteWebhookData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}';
+};
+
+export type DeleteWebhookErrors = {
+    /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported
+     */
+    415: Problem;
+    /**
+     * `precondition_required`: Precondition required
+     */
+    428: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type DeleteWebhookError = DeleteWebhookErrors[keyof DeleteWebhookErrors];
+
+export type DeleteWebhookResponses = {
+    /**
+     * Deleted
+     */
+    204: void;
+};
+
+export type DeleteWebhookResponse = DeleteWebhookResponses[keyof DeleteWebhookResponses];
+
+export type GetWebhookData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}';
+};
+
+export type GetWebhookErrors = {
+    /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type GetWebhookError = GetWebhookErrors[keyof GetWebhookErrors];
+
+export type GetWebhookResponses = {
+    /**
+     * The webhook
+     */
+    200: Webhook;
+};
+
+export type GetWebhookResponse = GetWebhookResponses[keyof GetWebhookResponses];
+
+export type UpdateWebhookData = {
+    body: UpdateWebhook;
+    headers?: {
+        /**
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}';
+};
+
+export type UpdateWebhookErrors = {
+    /**
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `request_timeout`: Request timeout
+     */
+    408: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `body_too_large`: Request body too large
+     */
+    413: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
+     */
+    415: Problem;
+    /**
+     * `validation_failed`: Validation failed
+     */
+    422: Problem;
+    /**
+     * `precondition_required`: Precondition required
+     */
+    428: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type UpdateWebhookError = UpdateWebhookErrors[keyof UpdateWebhookErrors];
+
+export type UpdateWebhookResponses = {
+    /**
+     * The updated webhook
+     */
+    200: Webhook;
+};
+
+export type UpdateWebhookResponse = UpdateWebhookResponses[keyof UpdateWebhookResponses];
+
+export type RotateWebhookSecretData = {
+    /**
+     * Optional.
+     */
+    body?: RotateSecret;
+    headers?: {
+        /**
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}/rotate';
+};
+
+export type RotateWebhookSecretErrors = {
+    /**
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `request_timeout`: Request timeout
+     */
+    408: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `body_too_large`: Request body too large
+     */
+    413: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
+     */
+    415: Problem;
+    /**
+     * `validation_failed`: Validation failed
+     */
+    422: Problem;
+    /**
+     * `precondition_required`: Precondition required
+     */
+    428: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type RotateWebhookSecretError = RotateWebhookSecretErrors[keyof RotateWebhookSecretErrors];
+
+export type RotateWebhookSecretResponses = {
+    /**
+     * The new secret
+     */
+    200: RotatedSecret;
+};
+
+export type RotateWebhookSecretResponse = RotateWebhookSecretResponses[keyof RotateWebhookSecretResponses];
+
+export type ReplayWebhookData = {
+    body: ReplayWebhook;
+    headers?: {
+        /**
+         * The `ETag` of the resource as last read. If the resource has changed since, the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}/replay';
+};
+
+export type ReplayWebhookErrors = {
+    /**
+     * `invalid_header`: Invalid request header; `malformed_json`: Malformed JSON
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `request_timeout`: Request timeout
+     */
+    408: Problem;
+    /**
+     * `cursor_expired`: Cursor expired
+     */
+    410: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `body_too_large`: Request body too large
+     */
+    413: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported; `unsupported_media_type`: Unsupported media type
+     */
+    415: Problem;
+    /**
+     * `validation_failed`: Validation failed
+     */
+    422: Problem;
+    /**
+     * `precondition_required`: Precondition required
+     */
+    428: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `changes_not_ready`: Change feed not ready; `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type ReplayWebhookError = ReplayWebhookErrors[keyof ReplayWebhookErrors];
+
+export type ReplayWebhookResponses = {
+    /**
+     * The webhook
+     */
+    200: Webhook;
+};
+
+export type ReplayWebhookResponse = ReplayWebhookResponses[keyof ReplayWebhookResponses];
+
+export type TestWebhookData = {
+    body?: never;
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}/test';
+};
+
+export type TestWebhookErrors = {
+    /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `unsupported_content_encoding`: Content-Encoding not supported
+     */
+    415: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+    /**
+     * `storage_full`: Insufficient storage
+     */
+    507: Problem;
+};
+
+export type TestWebhookError = TestWebhookErrors[keyof TestWebhookErrors];
+
+export type TestWebhookResponses = {
+    /**
+     * The result of the request
+     */
+    200: WebhookTest;
+};
+
+export type TestWebhookResponse = TestWebhookResponses[keyof TestWebhookResponses];
+
+export type ListWebhookAttemptsData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of an earlier response. If the resource has not changed since, the response is 304 without a body.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * The id of the resource.
+         */
+        id: number;
+    };
+    query?: never;
+    url: '/api/webhooks/{id}/attempts';
+};
+
+export type ListWebhookAttemptsErrors = {
+    /**
+     * `invalid_header`: Invalid request header
+     */
+    400: Problem;
+    /**
+     * `key_invalid`: Invalid API key; `key_required`: API key required
+     */
+    401: Problem;
+    /**
+     * `forbidden`: Insufficient role
+     */
+    403: Problem;
+    /**
+     * `not_found`: Not found
+     */
+    404: Problem;
+    /**
+     * `precondition_failed`: Precondition failed
+     */
+    412: Problem;
+    /**
+     * `rate_limited`: Too many requests
+     */
+    429: Problem;
+    /**
+     * `internal_error`: Internal server error
+     */
+    500: Problem;
+    /**
+     * `database_busy`: Database busy; `database_unavailable`: Database unavailable; `server_busy`: Server busy
+     */
+    503: Problem;
+};
+
+export type ListWebhookAttemptsError = ListWebhookAttemptsErrors[keyof ListWebhookAttemptsErrors];
+
+export type ListWebhookAttemptsResponses = {
+    /**
+     * The attempts
+     */
+    200: WebhookAttempts;
+};
+
+export type ListWebhookAttemptsResponse = ListWebhookAttemptsResponses[keyof ListWebhookAttemptsResponses];
 
 export type ListKeysData = {
     body?: never;

@@ -1,4 +1,6 @@
-//! [`Generation`]: the cached responses of one revision, and the reads in progress for it.
+//! [`Generation`]: the results of reads that began at one revision, and the reads in progress.
+//!
+//! The results are the cached responses, or the pages of event streams.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,6 @@ use tokio::sync::oneshot;
 
 use crate::db::RequestContext;
 use crate::http::ApiError;
-use crate::http::representation::Representation;
 
 /// The approximate memory of an entry beside its key and its response, in bytes.
 const ENTRY_OVERHEAD: usize = 512;
@@ -18,77 +19,85 @@ const ENTRY_OVERHEAD: usize = 512;
 /// because each public change creates a new generation.
 const EXPECTED_ENTRIES: usize = 64;
 
-/// The responses read at one revision.
-pub(super) struct Generation {
-    pub(super) revision: u64,
-    pub(super) responses: quick_cache::sync::Cache<CacheKey, Arc<Representation>, ByteWeighter>,
-    /// The reads in progress. Requests for the same response wait for the same read. A read that no request waits for
-    /// is canceled.
-    fills: Mutex<Fills>,
+/// A result that is stored.
+pub(crate) trait Weight: Send + Sync + 'static {
+    /// The approximate memory in bytes.
+    fn weight(&self) -> usize;
 }
 
-/// Path and query of a request.
+/// The results of reads that began at one revision or later.
+pub(crate) struct Generation<V: Weight> {
+    pub(super) revision: u64,
+    pub(super) results: quick_cache::sync::Cache<CacheKey, Arc<V>, ByteWeighter>,
+    /// The reads in progress. Requests for the same result wait for the same read. A read that no request waits for is
+    /// canceled.
+    fills: Mutex<Fills<V>>,
+}
+
+/// For responses, path and query of the request.
 pub(super) type CacheKey = Arc<str>;
-type FillResult = Result<Arc<Representation>, ApiError>;
+type FillResult<V> = Result<Arc<V>, ApiError>;
 /// A read in progress: completes with its result.
-type Fill = Shared<oneshot::Receiver<FillResult>>;
+type Fill<V> = Shared<oneshot::Receiver<FillResult<V>>>;
+
+/// Does not keep the read alive.
+type WeakFill<V> = WeakShared<oneshot::Receiver<FillResult<V>>>;
 
 /// The reads in progress, by their keys. The numbers distinguish the reads of one key.
-#[derive(Default)]
-struct Fills {
-    by_key: HashMap<CacheKey, (u64, WeakShared<oneshot::Receiver<FillResult>>)>,
+struct Fills<V> {
+    by_key: HashMap<CacheKey, (u64, WeakFill<V>)>,
     last_number: u64,
 }
 
-/// A response in the cache, or the read that will store it.
-enum Lookup {
-    Stored(Arc<Representation>),
-    InProgress(Fill),
+/// A stored result, or the read that will store it.
+enum Lookup<V> {
+    Stored(Arc<V>),
+    InProgress(Fill<V>),
 }
 
 #[derive(Clone)]
 pub(super) struct ByteWeighter;
 
-impl Weighter<CacheKey, Arc<Representation>> for ByteWeighter {
-    fn weight(&self, cache_key: &CacheKey, response: &Arc<Representation>) -> u64 {
-        u64::try_from(cache_key.len() + response.weight() + ENTRY_OVERHEAD).unwrap_or(u64::MAX)
+impl<V: Weight> Weighter<CacheKey, Arc<V>> for ByteWeighter {
+    fn weight(&self, cache_key: &CacheKey, result: &Arc<V>) -> u64 {
+        u64::try_from(cache_key.len() + result.weight() + ENTRY_OVERHEAD).unwrap_or(u64::MAX)
     }
 }
 
-impl Generation {
+impl<V: Weight> Generation<V> {
     pub(super) fn new(revision: u64, capacity: u64) -> Self {
         Self {
             revision,
-            responses: quick_cache::sync::Cache::with_weighter(EXPECTED_ENTRIES, capacity, ByteWeighter),
-            fills: Mutex::default(),
+            results: quick_cache::sync::Cache::with_weighter(EXPECTED_ENTRIES, capacity, ByteWeighter),
+            fills: Mutex::new(Fills { by_key: HashMap::new(), last_number: 0 }),
         }
     }
 
-    /// The stored response, or the result of one `read` for all concurrent requests. The read continues if the request
+    /// The stored result, or the result of one `read` for all concurrent requests. The read continues if the request
     /// that started it is canceled, and stops when all waiting requests have been canceled.
-    pub(super) async fn get_or_fill(
+    pub(crate) async fn get_or_fill(
         self: Arc<Self>,
         cache_key: &str,
-        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> FillResult {
+        read: impl Future<Output = Result<V, ApiError>> + 'static,
+    ) -> FillResult<V> {
         match self.get_or_start_fill(cache_key, read) {
-            Lookup::Stored(response) => Ok(response),
+            Lookup::Stored(result) => Ok(result),
             Lookup::InProgress(fill) => {
                 fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read panicked".into() }))
             }
         }
     }
 
-    /// The stored response, or the read in progress. Starts `read` if there is neither.
+    /// The stored result, or the read in progress. Starts `read` if there is neither.
     fn get_or_start_fill(
         self: &Arc<Self>,
         cache_key: &str,
-        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
-    ) -> Lookup {
-        // A read stores its response and is removed from `fills` under this lock.
+        read: impl Future<Output = Result<V, ApiError>> + 'static,
+    ) -> Lookup<V> {
+        // A read stores its result and is removed from `fills` under this lock.
         let mut fills = self.fills();
-        if let Some(response) = self.responses.get(cache_key) {
-            return Lookup::Stored(response);
+        if let Some(result) = self.results.get(cache_key) {
+            return Lookup::Stored(result);
         }
         if let Some(fill) = fills.by_key.get(cache_key).and_then(|(_, fill)| fill.upgrade()) {
             return Lookup::InProgress(fill);
@@ -108,8 +117,8 @@ impl Generation {
                 result = read => result.map(Arc::new),
                 () = sender.closed() => return,
             };
-            if let Ok(response) = &result {
-                running.store(response);
+            if let Ok(value) = &result {
+                running.store(value);
             }
             drop(running);
             // Fails if all waiting requests have been canceled.
@@ -118,41 +127,41 @@ impl Generation {
         Lookup::InProgress(fill)
     }
 
-    /// Removes the stored response, and prevents the read in progress from storing its own. Requests that already wait
+    /// Removes the stored result, and prevents the read in progress from storing its own. Requests that already wait
     /// for this read still get its result.
     pub(super) fn forget(&self, cache_key: &str) {
         let mut fills = self.fills();
         fills.by_key.remove(cache_key);
-        self.responses.remove(cache_key);
+        self.results.remove(cache_key);
     }
 
-    fn fills(&self) -> MutexGuard<'_, Fills> {
+    fn fills(&self) -> MutexGuard<'_, Fills<V>> {
         self.fills.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A read in progress. Its drop removes it from the map, even after a panic.
-struct RunningFill {
-    generation: Arc<Generation>,
+struct RunningFill<V: Weight> {
+    generation: Arc<Generation<V>>,
     cache_key: CacheKey,
     number: u64,
 }
 
-impl RunningFill {
-    /// Stores the response, unless the read was forgotten.
-    fn store(&self, response: &Arc<Representation>) {
+impl<V: Weight> RunningFill<V> {
+    /// Stores the result, unless the read was forgotten.
+    fn store(&self, result: &Arc<V>) {
         let fills = self.generation.fills();
         if self.is_registered(&fills) {
-            self.generation.responses.insert(Arc::clone(&self.cache_key), Arc::clone(response));
+            self.generation.results.insert(Arc::clone(&self.cache_key), Arc::clone(result));
         }
     }
 
-    fn is_registered(&self, fills: &Fills) -> bool {
+    fn is_registered(&self, fills: &Fills<V>) -> bool {
         fills.by_key.get(&self.cache_key).is_some_and(|(number, _)| *number == self.number)
     }
 }
 
-impl Drop for RunningFill {
+impl<V: Weight> Drop for RunningFill<V> {
     fn drop(&mut self) {
         let mut fills = self.generation.fills();
         if self.is_registered(&fills) {
@@ -166,6 +175,7 @@ mod tests {
     use actix_web::http::StatusCode;
 
     use super::*;
+    use crate::http::representation::Representation;
 
     /// Sends a message when it is dropped.
     struct NotifyOnDrop(Option<oneshot::Sender<()>>);
@@ -178,7 +188,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_read_stops_when_all_waiting_requests_are_canceled() {
-        let generation = Arc::new(Generation::new(1, 1 << 20));
+        let generation = Arc::new(Generation::<Representation>::new(1, 1 << 20));
         let (sender, mut dropped) = oneshot::channel();
         let notify = NotifyOnDrop(Some(sender));
         let read = async move {
@@ -215,12 +225,12 @@ mod tests {
         generation.forget("/");
         // A new read does not wait for the forgotten one, and is not replaced by it.
         Arc::clone(&generation).get_or_fill("/", async { Ok(representation("new")) }).await.unwrap();
-        let new = generation.responses.get("/").unwrap();
+        let new = generation.results.get("/").unwrap();
         finish.send(()).unwrap();
         let old = waiting.await.unwrap();
         assert!(!Arc::ptr_eq(&old, &new));
-        assert!(Arc::ptr_eq(&generation.responses.get("/").unwrap(), &new));
+        assert!(Arc::ptr_eq(&generation.results.get("/").unwrap(), &new));
         generation.forget("/");
-        assert!(generation.responses.get("/").is_none());
+        assert!(generation.results.get("/").is_none());
     }
 }

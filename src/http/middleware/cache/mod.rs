@@ -3,11 +3,12 @@
 //! All entries were read at the same [`Database::revision`]. When the revision changes, all entries are discarded
 //! together, so the cache does not have to know which data a response depends on.
 
-mod generation;
+pub(crate) mod generation;
+pub(crate) mod generations;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -18,7 +19,8 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 use crate::db::Database;
 use crate::http::ApiError;
-use crate::http::middleware::cache::generation::Generation;
+use crate::http::middleware::cache::generation::{Generation, Weight};
+use crate::http::middleware::cache::generations::Generations;
 use crate::http::representation::{CacheScope, Representation};
 use crate::http::transport::memory_budget::MemoryBudget;
 
@@ -31,11 +33,16 @@ struct CacheInner {
     budget: MemoryBudget,
     /// In bytes; 0 disables the cache.
     capacity: u64,
-    current: RwLock<Arc<Generation>>,
+    generations: Generations<Representation>,
     reads: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
-    invalidations: AtomicU64,
+}
+
+impl Weight for Representation {
+    fn weight(&self) -> usize {
+        self.weight()
+    }
 }
 
 /// Statistics of the cache.
@@ -62,9 +69,9 @@ impl Cache {
     /// Creates a cache of at most `capacity` bytes; 0 disables it. `budget` counts the responses that it stores.
     #[must_use]
     pub fn new(database: Database, capacity: u64, budget: MemoryBudget) -> Self {
-        let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
-        let [reads, hits, misses, invalidations] = [(); 4].map(|()| AtomicU64::new(0));
-        Self(Arc::new(CacheInner { database, budget, capacity, current, reads, hits, misses, invalidations }))
+        let generations = Generations::new(capacity);
+        let [reads, hits, misses] = [(); 3].map(|()| AtomicU64::new(0));
+        Self(Arc::new(CacheInner { database, budget, capacity, generations, reads, hits, misses }))
     }
 
     /// The budget that counts the memory of reads and their responses.
@@ -76,15 +83,15 @@ impl Cache {
     /// A snapshot of the current state.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+        let current = self.0.generations.current();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CacheStats {
             hits: count(&self.0.hits),
             misses: count(&self.0.misses),
             reads: self.reads(),
-            invalidations: count(&self.0.invalidations),
-            entries: current.responses.len() as u64,
-            bytes: current.responses.weight(),
+            invalidations: self.0.generations.replacements(),
+            entries: current.results.len() as u64,
+            bytes: current.results.weight(),
             capacity: self.0.capacity,
             is_active: self.0.capacity > 0 && self.0.database.revision().is_some(),
         }
@@ -141,7 +148,7 @@ impl Cache {
 
     /// The response to an anonymous request; `None` if it is not in the cache, or not in the requested content coding.
     fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let representation = self.generation()?.responses.get(cache_key(request))?;
+        let representation = self.generation()?.results.get(cache_key(request))?;
         let response = representation.respond(request.headers(), CacheScope::Public)?;
         self.0.hits.fetch_add(1, Ordering::Relaxed);
         Some(response)
@@ -150,34 +157,19 @@ impl Cache {
     /// Prevents later requests from getting an older state than the response that was just read in `generation`: if
     /// another generation is current by now, or if there was none, that read may be more recent than the response that
     /// the current generation stores for this request.
-    fn forget_older(&self, request: &HttpRequest, generation: Option<&Generation>) {
-        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
+    fn forget_older(&self, request: &HttpRequest, generation: Option<&Generation<Representation>>) {
+        let current = self.0.generations.current();
         if generation.is_none_or(|generation| !std::ptr::eq(generation, Arc::as_ptr(&current))) {
             current.forget(cache_key(request));
         }
     }
 
     /// The generation of the current revision; `None` while nothing may be stored.
-    fn generation(&self) -> Option<Arc<Generation>> {
+    fn generation(&self) -> Option<Arc<Generation<Representation>>> {
         if self.0.capacity == 0 {
             return None;
         }
-        let revision = self.0.database.revision()?;
-        let current = Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner));
-        if current.revision == revision {
-            return Some(current);
-        }
-        let mut next = Arc::new(Generation::new(revision, self.0.capacity));
-        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have installed a later generation, whose responses are at least as recent.
-        if current.revision < revision {
-            std::mem::swap(&mut *current, &mut next);
-            self.0.invalidations.fetch_add(1, Ordering::Relaxed);
-        }
-        let generation = Arc::clone(&current);
-        // Release the lock first: dropping the old generation takes time.
-        drop(current);
-        Some(generation)
+        Some(self.0.generations.at(self.0.database.revision()?))
     }
 }
 

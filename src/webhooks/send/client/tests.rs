@@ -25,7 +25,9 @@ impl Resolver for ChangingDns {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let answer = self.0.lock().unwrap().pop_front().ok_or(Error::HostNotFound)?;
         let mut addresses = self.empty();
-        answer.into_iter().for_each(|address| addresses.push(address));
+        for address in answer {
+            addresses.push(address);
+        }
         Ok(addresses)
     }
 }

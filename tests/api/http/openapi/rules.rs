@@ -135,8 +135,8 @@ fn shared_parts_are_references() {
 #[test]
 fn summaries_are_imperative() {
     let verbs = [
-        "Check", "Create", "Delete", "Explain", "Get", "List", "Publish", "Replay", "Revoke", "Rotate", "Show", "Test",
-        "Unpublish", "Update",
+        "Check", "Create", "Delete", "Explain", "Get", "List", "Publish", "Replay", "Revoke", "Rotate", "Show",
+        "Stream", "Test", "Unpublish", "Update",
     ];
     let document = raw_document();
     for (path, method, operation) in operations(&document) {

@@ -21,12 +21,13 @@ pub(super) enum Access {
 use Access::{Admin, Anyone, Editor, Reader, Unchecked};
 
 /// The required access of each operation, independent of the source.
-const REQUIRED: [(&str, Access); 32] = [
+const REQUIRED: [(&str, Access); 33] = [
     ("list_posts", Anyone),
     ("get_post", Anyone),
     ("get_post_by_slug", Anyone),
     ("list_redirects", Anyone),
     ("list_changes", Anyone),
+    ("stream_changes", Anyone),
     ("create_post", Editor),
     ("batch_create_posts", Editor),
     ("put_post_by_slug", Editor),

@@ -109,6 +109,7 @@ async fn a_retried_burst_keeps_id_and_range(api: Api) {
         .await;
     assert!(number(&api.server.database, "burst_end") > 0);
     publish(&api, "second").await;
+    wait_until_settled(&api).await;
     receiver.behave(Behavior::Status(200));
     make_due(&api);
     let requests = receiver.wait_for(3).await;

@@ -15,8 +15,18 @@ from .posts.list_redirects import ListRedirectsQuery, list_redirects
 from .posts.list_tags import ListTagsQuery, list_tags
 from .posts.publish_post import publish_post
 from .posts.put_post_by_slug import put_post_by_slug
+from .posts.stream_changes import StreamChangesQuery, stream_changes
 from .posts.unpublish_post import unpublish_post
 from .posts.update_post import update_post
+from .webhooks.create_webhook import create_webhook
+from .webhooks.delete_webhook import delete_webhook
+from .webhooks.get_webhook import get_webhook
+from .webhooks.list_webhook_attempts import list_webhook_attempts
+from .webhooks.list_webhooks import list_webhooks
+from .webhooks.replay_webhook import replay_webhook
+from .webhooks.rotate_webhook_secret import rotate_webhook_secret
+from .webhooks.test_webhook import test_webhook
+from .webhooks.update_webhook import update_webhook
 
 __all__ = [
     "ListAuthorsQuery",
@@ -24,21 +34,32 @@ __all__ = [
     "ListPostsQuery",
     "ListRedirectsQuery",
     "ListTagsQuery",
+    "StreamChangesQuery",
     "batch_create_posts",
     "create_key",
     "create_post",
+    "create_webhook",
     "delete_post",
+    "delete_webhook",
     "get_post",
     "get_post_by_slug",
+    "get_webhook",
     "list_authors",
     "list_changes",
     "list_keys",
     "list_posts",
     "list_redirects",
     "list_tags",
+    "list_webhook_attempts",
+    "list_webhooks",
     "publish_post",
     "put_post_by_slug",
+    "replay_webhook",
     "revoke_key",
+    "rotate_webhook_secret",
+    "stream_changes",
+    "test_webhook",
     "unpublish_post",
     "update_post",
+    "update_webhook",
 ]

@@ -13,7 +13,11 @@ from .change_page import ChangePage
 from .create_api_key import CreateApiKey
 from .create_api_key_role import CreateApiKeyRole
 from .create_post import CreatePost
+from .create_webhook import CreateWebhook
+from .create_webhook_events_type_0_item import CreateWebhookEventsType0Item
+from .create_webhook_mode import CreateWebhookMode
 from .created_api_key import CreatedApiKey
+from .created_webhook import CreatedWebhook
 from .error_code import ErrorCode
 from .field_error import FieldError
 from .label import Label
@@ -31,7 +35,19 @@ from .publish import Publish
 from .put_post import PutPost
 from .redirect import Redirect
 from .redirect_page import RedirectPage
+from .replay_webhook import ReplayWebhook
+from .rotate_secret import RotateSecret
+from .rotated_secret import RotatedSecret
 from .update_post import UpdatePost
+from .update_webhook import UpdateWebhook
+from .update_webhook_events_type_0_item import UpdateWebhookEventsType0Item
+from .update_webhook_mode import UpdateWebhookMode
+from .webhook import Webhook
+from .webhook_attempt import WebhookAttempt
+from .webhook_attempts import WebhookAttempts
+from .webhook_mode import WebhookMode
+from .webhook_test import WebhookTest
+from .webhooks import Webhooks
 
 __all__ = (
     "ApiKey",
@@ -47,7 +63,11 @@ __all__ = (
     "CreateApiKey",
     "CreateApiKeyRole",
     "CreatePost",
+    "CreateWebhook",
+    "CreateWebhookEventsType0Item",
+    "CreateWebhookMode",
     "CreatedApiKey",
+    "CreatedWebhook",
     "ErrorCode",
     "FieldError",
     "Label",
@@ -65,5 +85,17 @@ __all__ = (
     "PutPost",
     "Redirect",
     "RedirectPage",
+    "ReplayWebhook",
+    "RotateSecret",
+    "RotatedSecret",
     "UpdatePost",
+    "UpdateWebhook",
+    "UpdateWebhookEventsType0Item",
+    "UpdateWebhookMode",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookAttempts",
+    "WebhookMode",
+    "WebhookTest",
+    "Webhooks",
 )

@@ -24,7 +24,7 @@ class ApiKey:
 
     role: ApiKeyRole
     """What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages
-    API keys."""
+    API keys and webhooks."""
 
     created_at: datetime.datetime
     """When the key was created."""

@@ -12,7 +12,7 @@ class CreateApiKey(TypedDict):
 
     role: CreateApiKeyRole
     """What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages
-    API keys."""
+    API keys and webhooks."""
 
     expires_at: NotRequired[datetime.datetime | str | None]
     """When the key expires: a time in the future. If omitted or null, it does not expire."""

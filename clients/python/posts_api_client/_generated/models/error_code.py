@@ -31,6 +31,8 @@ ErrorCode = Literal[
     "server_busy",
     "slug_taken",
     "storage_full",
+    "too_many_streams",
+    "too_many_webhooks",
     "unsupported_content_encoding",
     "unsupported_media_type",
     "validation_failed",

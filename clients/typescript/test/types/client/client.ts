@@ -3,6 +3,7 @@ import {
   type ChangeBatch,
   type ChangePage,
   type ChangeType,
+  type CreatedWebhook,
   createPostsClient,
   type ErrorCode,
   type ETag,
@@ -14,6 +15,7 @@ import {
   PostsApiError,
   type PostSummary,
   verifyWebhook,
+  type Webhook,
   type WebhookErrorCode,
   type WebhookEvent,
   WebhookVerificationError,
@@ -178,3 +180,14 @@ client.keys.create({ name: 'ci', role: 'owner' });
 createPostsClient({ apiKey: 'a' });
 
 export { summaryTag, tag, tagOfTyped, unknownCode };
+
+const webhook = await client.webhooks.create({ url: 'https://example.org/hook', mode: 'burst', events: ['post.deleted'], headers: { 'X-A': 'b' } });
+same<typeof webhook, CreatedWebhook>(true);
+same<typeof webhook.secret, string>(true);
+const { items: webhooks } = await client.webhooks.list();
+same<typeof webhooks, Webhook[]>(true);
+await client.webhooks.update(1, { mode: 'each', headers: { 'X-A': null }, quiet: 5 }, { ifMatch: webhook });
+await client.webhooks.replay(1, { since: new Date() });
+await client.webhooks.replay(1, { cursor: 'now' });
+// @ts-expect-error -- exactly one of the two
+client.webhooks.replay(1, { cursor: 'now', since: new Date() });

@@ -1,0 +1,45 @@
+//! Streams end at a graceful shutdown, after the grace period.
+
+use std::net::SocketAddr;
+
+use futures_util::future::join_all;
+
+use super::client::StreamClient;
+use crate::support::api::ADMIN_KEY;
+use crate::support::program::Sandbox;
+use crate::support::{TestDatabase, on_both};
+
+/// If the server waited for the streams, it would drop the connections after 30 seconds, without the last chunk.
+#[on_both]
+async fn sigterm_ends_open_streams(database: TestDatabase) {
+    let sandbox = Sandbox::new([
+        ("DATABASE_URL", database.url.as_str()),
+        ("PORT", "0"),
+        ("ADMIN_API_KEY", ADMIN_KEY),
+        ("SHUTDOWN_GRACE", "1"),
+    ]);
+    let mut server = sandbox.start("server", &[]);
+    let base = server.base_url().await;
+    let address: SocketAddr = base.strip_prefix("http://").unwrap().parse().unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    crate::support::wait_until("the feed to be ready", async || {
+        client.get(format!("{base}/api/changes?cursor=now")).send().await.unwrap().status() == 200
+    })
+    .await;
+    let mut streams = join_all((0..500).map(|_| StreamClient::open(address, "", &[]))).await;
+    server.signal("TERM");
+    // During the grace period, changes are still sent.
+    let post = client
+        .post(format!("{base}/api/posts"))
+        .bearer_auth(ADMIN_KEY)
+        .json(&super::public("During"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(post.status(), 201);
+    let events = join_all(streams.iter_mut().map(StreamClient::next_event)).await;
+    assert!(events.iter().all(|event| event.json()["slug"] == "during"));
+    join_all(streams.iter_mut().map(StreamClient::wait_for_end)).await;
+    assert!(streams.iter().all(|stream| stream.is_complete));
+    assert!(server.wait_for_exit().await.success(), "{}", server.stderr());
+}

@@ -126,7 +126,8 @@ settings! {
             "Event streams that this instance serves at the same time";
             "an integer number of streams, or 0 to serve none";
             "Further requests to `/api/changes/stream` get 503. A stream occupies a connection, and all streams together \
-             at most half of those that the limit on open files permits";
+             at most half of those that the limit on open files permits. Each client IP may have a tenth of the streams, \
+             and at least 8; this machine may have all";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";

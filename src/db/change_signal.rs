@@ -47,8 +47,8 @@ impl ChangeWatch {
         *self.0.borrow_and_update()
     }
 
-    /// Waits for a notification that has not been seen, and marks it as seen. Returns at once if there has been one since
-    /// the last call of [`ChangeWatch::mark_seen`] or of this function. Canceling the wait loses no notification.
+    /// Waits for a notification that has not been seen, and marks it as seen. Returns at once if there has been one
+    /// since the last call of [`ChangeWatch::mark_seen`] or of this function. Canceling the wait loses no notification.
     pub async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             // The database has been closed.

@@ -15,7 +15,8 @@ error_codes! {
         "The service does not know yet up to which position the change feed is complete, for example after it has \
          reconnected to the database. Wait for `Retry-After` seconds, then try again.",
     TOO_MANY_STREAMS "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams"
-        "As many event streams are open as this instance allows (setting `MAX_STREAMS`). Wait for `Retry-After` seconds, \
+        "As many event streams are open as this instance allows, for all clients (setting `MAX_STREAMS`) or for one of \
+         them. Wait for `Retry-After` seconds, \
          then try again, or poll `/api/changes` instead.",
 }
 
@@ -37,12 +38,13 @@ pub(crate) fn changes_not_ready() -> ApiError {
     }
 }
 
-/// The instance has as many event streams as it allows.
+/// The instance has as many event streams as it allows, for all clients or for one. Streams stay open for long, so
+/// clients wait a random time of up to half a minute.
 pub(crate) fn too_many_streams() -> ApiError {
-    ApiError::Resource {
+    ApiError::Exhausted {
         code: TOO_MANY_STREAMS,
         detail: "this instance has as many event streams as it allows; try again later, or poll /api/changes",
-        errors: Vec::new(),
+        retry_after: 5 + getrandom::u32().unwrap_or_default() % 26,
     }
 }
 

@@ -144,8 +144,8 @@ SELECT setval('posts_changes', 1);
 GRANT SELECT ON SEQUENCE posts_changes TO PUBLIC;
 
 -- Runs as its owner, so that a role that may write to posts needs no privilege for the sequence: with it, a role could
--- invalidate the caches of all instances at will. It contains the name of the schema and qualifies its function, because
--- the caller's search_path is not trusted.
+-- invalidate the caches of all instances at will. It contains the name of the schema and qualifies its function,
+-- because the caller's search_path is not trusted.
 DO $$
 BEGIN
     EXECUTE replace($definition$
@@ -169,9 +169,9 @@ CREATE TRIGGER posts_count_delete AFTER DELETE ON posts FOR EACH ROW
 CREATE TRIGGER posts_count_truncate AFTER TRUNCATE ON posts FOR EACH STATEMENT
     EXECUTE FUNCTION posts_count_change();
 
--- By default, triggers do not fire in sessions with session_replication_role = replica: those of logical replication, and
--- of tools that copy data. Their rows need the same values, and caches must not miss them. A row that another database of
--- this service has written already fulfills the rules, so the triggers leave it as it is.
+-- By default, triggers do not fire in sessions with session_replication_role = replica: those of logical replication,
+-- and of tools that copy data. Their rows need the same values, and caches must not miss them. A row that another
+-- database of this service has written already fulfills the rules, so the triggers leave it as it is.
 DO $$
 DECLARE
     name text;

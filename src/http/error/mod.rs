@@ -83,6 +83,9 @@ pub enum ApiError {
     /// An error that one resource declares, such as a slug that is in use.
     #[error("{detail}")]
     Resource { code: &'static ErrorCode, detail: &'static str, errors: Vec<FieldError> },
+    /// A resource that is exhausted for longer than a moment. `retry_after` is in seconds.
+    #[error("{detail}")]
+    Exhausted { code: &'static ErrorCode, detail: &'static str, retry_after: u32 },
     /// An error that actix or a middleware has detected. `detail` is the help text of its code.
     #[error("{}", .0.help)]
     Framework(&'static ErrorCode),
@@ -118,7 +121,7 @@ impl ApiError {
             Self::StorageFull { .. } => code::STORAGE_FULL,
             Self::NotReady(_) => code::NOT_READY,
             Self::Internal { .. } => code::INTERNAL_ERROR,
-            Self::Resource { code, .. } | Self::Framework(code) => code,
+            Self::Resource { code, .. } | Self::Exhausted { code, .. } | Self::Framework(code) => code,
         }
     }
 
@@ -174,6 +177,7 @@ impl ApiError {
             | Self::IdempotencyKeyInUse
             | Self::DatabaseUnavailable { .. }
             | Self::NotReady(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Exhausted { retry_after, .. } => Some((header::RETRY_AFTER, HeaderValue::from(*retry_after))),
             Self::Resource { code, .. } if code.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
             }

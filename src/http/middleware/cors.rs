@@ -17,12 +17,12 @@ const MAX_AGE: usize = 3600;
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "accept, accept-language, authorization, b3, baggage, cache-control, content-language, content-type, \
      elastic-apm-traceparent, idempotency-key, if-match, if-modified-since, if-none-match, if-range, \
-     if-unmodified-since, last-event-id, newrelic, pragma, priority, range, request-context, request-id, sentry-trace, traceparent, \
-     tracestate, uber-trace-id, user-agent, x-amzn-trace-id, x-b3-flags, x-b3-parentspanid, x-b3-sampled, \
-     x-b3-spanid, x-b3-traceid, x-client-info, x-cloud-trace-context, x-correlation-id, x-csrf-token, \
-     x-datadog-origin, x-datadog-parent-id, x-datadog-sampling-priority, x-datadog-tags, x-datadog-trace-id, x-dtpc, \
-     x-dtreferer, x-honeycomb-trace, x-instana-l, x-instana-s, x-instana-t, x-request-id, x-requested-with, \
-     x-xsrf-token",
+     if-unmodified-since, last-event-id, newrelic, pragma, priority, range, request-context, request-id, \
+     sentry-trace, traceparent, tracestate, uber-trace-id, user-agent, x-amzn-trace-id, x-b3-flags, \
+     x-b3-parentspanid, x-b3-sampled, x-b3-spanid, x-b3-traceid, x-client-info, x-cloud-trace-context, \
+     x-correlation-id, x-csrf-token, x-datadog-origin, x-datadog-parent-id, x-datadog-sampling-priority, \
+     x-datadog-tags, x-datadog-trace-id, x-dtpc, x-dtreferer, x-honeycomb-trace, x-instana-l, x-instana-s, \
+     x-instana-t, x-request-id, x-requested-with, x-xsrf-token",
 );
 
 /// Response headers that scripts may read, in a fixed order.

@@ -10,7 +10,12 @@ use crate::http::ApiError;
 pub(crate) fn log_server_error(error: Option<&ApiError>, id: &str, request: &str, status: StatusCode, cause: &str) {
     let status = status.as_u16();
     match error {
-        Some(error @ (ApiError::ServerBusy(_) | ApiError::QueryTooExpensive | ApiError::Resource { .. })) => {
+        Some(
+            error @ (ApiError::ServerBusy(_)
+            | ApiError::QueryTooExpensive
+            | ApiError::Exhausted { .. }
+            | ApiError::Resource { .. }),
+        ) => {
             tracing::debug!(request_id = id, request, status, %error, "request refused");
         }
         // The database itself logs why it does not respond.

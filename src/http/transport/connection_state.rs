@@ -6,7 +6,9 @@ mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -40,8 +42,8 @@ pub struct ConnectionState {
     is_busy: Cell<bool>,
     /// Whether a response body is being sent.
     is_sending: Cell<bool>,
-    /// Whether the body has no end of its own, such as an event stream.
-    is_live: Cell<bool>,
+    /// The body that is being sent, if it has no end of its own.
+    live: RefCell<Option<LiveResponse>>,
     /// Whether the handler is reading the request body.
     is_reading_body: Cell<bool>,
     /// When the last request ended or the last byte was written, whichever is later.
@@ -58,6 +60,17 @@ pub struct ConnectionState {
     is_closing: Cell<bool>,
     /// How many bytes may still be read before the next request begins. `None`: no limit.
     unread_budget: Cell<Option<usize>>,
+}
+
+/// A response body without an end of its own, such as an event stream.
+#[derive(Debug)]
+struct LiveResponse {
+    /// Whether the server is finishing its requests.
+    is_stopping: Arc<AtomicBool>,
+    /// Whether the socket has accepted what the body has produced.
+    is_flushed: Cell<bool>,
+    /// Wakes the body after that.
+    body: RefCell<Option<Waker>>,
 }
 
 /// What a connection may read from its socket now.
@@ -95,10 +108,27 @@ impl ConnectionState {
         }
     }
 
-    /// Records that the response to the current request is sent while the connection is open. Its client may pause
-    /// without a limit while it has read everything that was sent.
-    pub fn begin_live_response(&self) {
-        self.is_live.set(true);
+    /// Records that the body of the current response has no end of its own. Its client may pause without a limit while
+    /// it has read everything that was sent. When `is_stopping` is set, a client that has not is disconnected.
+    pub fn begin_live_response(&self, is_stopping: Arc<AtomicBool>) {
+        self.live.replace(Some(LiveResponse { is_stopping, is_flushed: Cell::new(true), body: RefCell::default() }));
+    }
+
+    /// Waits until the socket has accepted what the live body has produced. actix-http would otherwise collect up to
+    /// 64 KiB of it for each client that does not read. The body then produces the next part, and waits again.
+    pub async fn live_body_flushed(&self) {
+        std::future::poll_fn(|cx| match &*self.live.borrow() {
+            Some(live) if !live.is_flushed.get() => {
+                live.body.replace(Some(cx.waker().clone()));
+                Poll::Pending
+            }
+            Some(live) => {
+                live.is_flushed.set(false);
+                Poll::Ready(())
+            }
+            None => Poll::Ready(()),
+        })
+        .await;
     }
 
     /// Records that the current request is the last one of the connection.
@@ -119,7 +149,13 @@ impl ConnectionState {
             if head.is_some() { exceeds(head, HEAD_DEADLINE) } else { exceeds(self.idle_since.get(), KEEP_ALIVE) };
         // While there is a response, the next head may wait behind it, so that time does not count.
         let is_responding = self.is_responding() || self.progress.is_stalled();
-        self.is_too_slow(now) || (!is_responding && is_next_request_late)
+        self.is_too_slow(now) || self.delays_shutdown() || (!is_responding && is_next_request_late)
+    }
+
+    /// Whether the server waits for the client to read a live response. The client can request the rest elsewhere.
+    fn delays_shutdown(&self) -> bool {
+        let live = self.live.borrow();
+        self.progress.is_stalled() && live.as_ref().is_some_and(|live| live.is_stopping.load(Ordering::Relaxed))
     }
 
     /// Whether a request is being executed or a response body is being sent.
@@ -195,8 +231,13 @@ impl ConnectionState {
 
     /// Records that the socket has accepted everything that was to be written.
     pub(crate) fn record_flushed(&self) {
-        if !self.is_sending.get() || self.is_live.get() {
+        let live = self.live.borrow();
+        if !self.is_sending.get() || live.is_some() {
             self.progress.end_response();
+        }
+        if let Some(live) = &*live {
+            live.is_flushed.set(true);
+            live.body.take().into_iter().for_each(Waker::wake);
         }
     }
 
@@ -251,7 +292,7 @@ pub struct SendGuard(Rc<ConnectionState>);
 impl Drop for SendGuard {
     fn drop(&mut self) {
         self.0.is_sending.set(false);
-        self.0.is_live.set(false);
+        self.0.live.take();
         let now = Some(Instant::now());
         self.0.idle_since.set(now);
         if self.0.head_since.get().is_some() {

@@ -14,8 +14,8 @@ const MAX_OPEN: i64 = 60;
 /// How long expired rows may remain, in microseconds: one day. The service deletes them every 10 minutes.
 const MAX_OVERDUE: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Reports an empty log, a transaction that keeps changes out of the feed, and rows that should have been deleted. They are
-/// warnings, because posts can be read and written.
+/// Reports an empty log, a transaction that keeps changes out of the feed, and rows that should have been deleted. They
+/// are warnings, because posts can be read and written.
 pub(crate) fn check(conn: &mut Connection, now: Timestamp) -> QueryResult<Check> {
     if let Some(writer) = oldest_log_writer(conn)?.filter(|writer| writer.seconds >= MAX_OPEN) {
         return Ok(Check::warning(NAME, describe(&writer)));
@@ -41,7 +41,8 @@ pub(crate) fn check(conn: &mut Connection, now: Timestamp) -> QueryResult<Check>
 fn describe(writer: &LogWriter) -> String {
     let LogWriter { name, seconds } = writer;
     format!(
-        "{} has changed public posts {seconds} s ago and has not ended, so the change feed lacks all later changes; end it",
+        "{} began {seconds} s ago, has changed public posts, and has not ended, so the change feed lacks all later \
+         changes; end it",
         escape(name)
     )
 }
@@ -54,7 +55,7 @@ mod tests {
     fn an_open_transaction_is_named_in_one_line() {
         let writer = LogWriter { name: "process 7 (psql\n)".to_owned(), seconds: 90 };
         let message = describe(&writer);
-        assert!(message.starts_with("process 7 (psql") && message.contains("90 s ago"), "{message}");
+        assert!(message.starts_with("process 7 (psql") && message.contains("began 90 s ago"), "{message}");
         assert!(!message.contains('\n'), "{message}");
     }
 }

@@ -1,7 +1,7 @@
 //! The log of changes: reads its rows, and deletes those that have expired.
 //!
-//! The statements are planned at each execution: a prepared one would keep the plan that suited a small log, and sort all
-//! rows behind a cursor.
+//! The statements are planned at each execution: a prepared one would keep the plan that suited a small log, and sort
+//! all rows behind a cursor.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
@@ -65,8 +65,8 @@ impl RowLimit {
 /// A row of the log. The first row of a log has no change.
 pub(crate) type FoundRow = (LogRowId, Option<LogRow>);
 
-/// The rows behind `position` that are settled. A row without a change is the first one of a log. `None` if the log does
-/// not contain the row of the position.
+/// The rows behind `position` that are settled. A row without a change is the first one of a log. `None` if the log
+/// does not contain the row of the position.
 pub(crate) fn rows_after(
     conn: &mut Connection,
     position: LogRowId,
@@ -96,8 +96,8 @@ pub(crate) fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<
     Ok(rows.first().map(|(seq, at)| LogRowId { seq: *seq, at: *at }))
 }
 
-/// The oldest row. `None` if the log has no row, not even the first one. A copy of the database without the contents of the
-/// log, or a `DELETE` by another program, causes this.
+/// The oldest row. `None` if the log has no row, not even the first one. A copy of the database without the contents of
+/// the log, or a `DELETE` by another program, causes this.
 pub(crate) fn oldest(conn: &mut Connection) -> QueryResult<Option<LogRowId>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes ORDER BY seq LIMIT 1");
     let rows: Vec<(i64, Timestamp)> = on!(conn, conn => sql.uncached().load(conn))?;
@@ -114,9 +114,9 @@ pub(crate) fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool
 /// The rows that one step of [`remove_expired`] deletes: from the second to the last of these positions, exclusively.
 pub(crate) type ExpiredRows = std::ops::Range<i64>;
 
-/// The oldest rows that have expired and are not the newest one of these. That row remains, so that the cursor of a client
-/// stays valid while nothing changes. `from` is the end of the last step, so that no step reads the rows that earlier ones
-/// have deleted.
+/// The oldest rows that have expired and are not the newest one of these. That row remains, so that the cursor of a
+/// client stays valid while nothing changes. `from` is the end of the last step, so that no step reads the rows that
+/// earlier ones have deleted.
 pub(crate) fn expired(conn: &mut Connection, from: i64, now: Timestamp) -> QueryResult<Option<ExpiredRows>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq >= ")
         .bind(BindValue::Integer(from), " ORDER BY seq LIMIT 1000");

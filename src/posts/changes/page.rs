@@ -41,8 +41,8 @@ pub struct ChangePage {
 /// A change of a public post.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangeItem {
-    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later versions may
-    /// add types.
+    /// `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later
+    /// versions may add types.
     #[schema(value_type = String, example = "post.deleted")]
     pub r#type: ChangeType,
     /// The id of the post.

@@ -9,8 +9,8 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the change feed.
     pub(crate) struct ChangeParams {
-        /// The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB of
-        /// content, without an API key at 1 MiB.
+        /// The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB
+        /// of content, without an API key at 1 MiB.
         #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
         /// `cursor` of the previous page, or `now` for the end of the feed. Without a cursor, the feed begins with all

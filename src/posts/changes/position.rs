@@ -11,7 +11,8 @@ use crate::posts::changes::query::LogRowId;
 use crate::posts::errors::changes_not_ready;
 use crate::schema::post_changes;
 
-/// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed too.
+/// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed
+/// too.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -49,8 +50,8 @@ pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError
     }
 }
 
-/// Waits for the writers of the log, and lets no other one begin until the transaction ends. The log is then complete. For
-/// commands, which do not poll the database.
+/// Waits for the writers of the log, and lets no other one begin until the transaction ends. The log is then complete.
+/// For commands, which do not poll the database.
 pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     diesel::sql_query("SET LOCAL lock_timeout = '10s'").execute(conn)?;

@@ -41,8 +41,8 @@ impl FeedStart {
 pub struct FeedPosition {
     #[serde(flatten)]
     pub row: LogRowId,
-    /// Set during the first walk: the id of the post that the client has read last. The feed continues after `row` when the
-    /// walk has ended.
+    /// Set during the first walk: the id of the post that the client has read last. The feed continues after `row` when
+    /// the walk has ended.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
     pub walked_id: Option<i64>,
 }

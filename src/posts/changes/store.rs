@@ -45,8 +45,8 @@ pub enum Feed {
     NotReady,
 }
 
-/// Reads the page that the query describes. The log is complete up to `settled`. `max_content` is the maximum total size
-/// of the posts.
+/// Reads the page that the query describes. The log is complete up to `settled`. `max_content` is the maximum total
+/// size of the posts.
 pub fn read_feed(conn: &mut Connection, query: &FeedQuery, settled: i64, max_content: usize) -> QueryResult<Feed> {
     let position = match query.start {
         FeedStart::After(position) => position,
@@ -117,8 +117,8 @@ fn read_log(
     Ok(Feed::Page(FeedPage { items, position, has_more: length < rows.len() }))
 }
 
-/// The posts of the entries that are public now, until they exceed `max_content`, and the number of entries that fit. The
-/// first one always fits.
+/// The posts of the entries that are public now, until they exceed `max_content`, and the number of entries that fit.
+/// The first one always fits.
 fn present_posts(
     conn: &mut Connection,
     entries: &[Entry],
@@ -147,8 +147,8 @@ fn present_posts(
     Ok((posts, fitting))
 }
 
-/// The item of an entry. If the post was public after its last change and is not any more, the item is a removal. A later
-/// row removes the post again, but may not repeat these slugs.
+/// The item of an entry. If the post was public after its last change and is not any more, the item is a removal. A
+/// later row removes the post again, but may not repeat these slugs.
 fn item(entry: &Entry, posts: &mut Vec<ListItem>) -> FeedItem {
     let LogRow { change, post_id, version, slug, .. } = &entry.last;
     let change = if change.is_public() {

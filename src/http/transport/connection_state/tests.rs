@@ -21,7 +21,8 @@ fn the_client_of_a_live_response_may_pause_after_reading_everything() {
     let late = || Instant::now() + 2 * KEEP_ALIVE.max(Duration::from_secs(30));
     let connection = Rc::new(ConnectionState::default());
     let busy = Rc::clone(&connection).begin_request();
-    connection.begin_live_response();
+    let is_stopping = Arc::new(AtomicBool::new(false));
+    connection.begin_live_response(Arc::clone(&is_stopping));
     let sending = busy.begin_response();
     drop(busy);
     connection.record_written(1);
@@ -60,4 +61,35 @@ fn input_is_read_ahead_only_in_small_amounts() {
     assert_eq!(connection.readable(&cx), Readable::Nothing);
     connection.record_written(1);
     assert_eq!(connection.readable(&cx), Readable::AtMost(READ_AHEAD));
+}
+
+#[test]
+fn a_live_response_that_is_not_read_does_not_delay_the_shutdown() {
+    let connection = Rc::new(ConnectionState::default());
+    let busy = Rc::clone(&connection).begin_request();
+    let is_stopping = Arc::new(AtomicBool::new(false));
+    connection.begin_live_response(Arc::clone(&is_stopping));
+    let sending = busy.begin_response();
+    drop(busy);
+    connection.record_stalled();
+    assert!(!connection.is_overdue(Instant::now()));
+    is_stopping.store(true, Ordering::Relaxed);
+    assert!(connection.is_overdue(Instant::now()));
+    connection.record_written(1);
+    assert!(!connection.is_overdue(Instant::now()), "the client reads");
+    connection.record_stalled();
+    drop(sending);
+    assert!(!connection.is_overdue(Instant::now()), "the end of a response has its usual time");
+}
+
+#[tokio::test]
+async fn a_live_body_waits_until_its_last_part_is_written() {
+    let connection = Rc::new(ConnectionState::default());
+    let _busy = Rc::clone(&connection).begin_request();
+    connection.begin_live_response(Arc::default());
+    connection.live_body_flushed().await;
+    let mut next = Box::pin(connection.live_body_flushed());
+    assert!(futures_util::poll!(&mut next).is_pending());
+    connection.record_flushed();
+    next.await;
 }

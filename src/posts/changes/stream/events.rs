@@ -1,6 +1,8 @@
 //! [`EventStream`]: the body of one response.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
@@ -10,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::db::ChangeWatch;
 use crate::http::ApiError;
+use crate::http::transport::connection_state::ConnectionState;
 use crate::posts::changes::params::FeedCursors;
 use crate::posts::changes::query::LogRowId;
 use crate::posts::changes::stream::frames;
@@ -49,8 +52,8 @@ impl EventStream {
     ///
     /// # Errors
     /// As many streams as allowed are open, or the first read fails. 503 while the end of the log is unknown.
-    pub(super) async fn open(streams: &Streams, position: Option<LogRowId>) -> Result<Self, ApiError> {
-        let slot = streams.reserve()?;
+    pub(super) async fn open(streams: &Streams, client: IpAddr, position: Option<LogRowId>) -> Result<Self, ApiError> {
+        let slot = streams.reserve(client)?;
         let mut changes = streams.watch_changes();
         let number = changes.mark_seen();
         let is_known = match position {
@@ -76,13 +79,20 @@ impl EventStream {
         })
     }
 
-    pub(super) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        stream::unfold(self, async |mut events| {
+    /// `connection` paces the stream.
+    pub(super) fn into_stream(
+        self,
+        connection: Option<Rc<ConnectionState>>,
+    ) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        stream::unfold((self, connection), async |(mut events, connection)| {
+            if let Some(connection) = &connection {
+                connection.live_body_flushed().await;
+            }
             let chunk = match events.first.take() {
                 Some(first) => first,
                 None => events.next_chunk().await?,
             };
-            Some((Ok(chunk), events))
+            Some((Ok(chunk), (events, connection)))
         })
     }
 

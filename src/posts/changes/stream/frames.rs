@@ -10,12 +10,13 @@ use crate::posts::changes::log::{FoundRow, LogRow};
 use crate::posts::changes::params::FeedCursors;
 use crate::posts::changes::query::ChangeType;
 
-/// A comment, which clients ignore. Proxies see that the connection is in use, and the service sees if the client has gone.
+/// A comment, which clients ignore. Proxies see that the connection is in use, and the service sees if the client has
+/// gone.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// A page ends with the first event that reaches this length, in bytes.
-const MAX_LENGTH: usize = 16 * 1024;
-/// The shortest and the longest time until a client reconnects, in milliseconds. It is random, so that the clients of an
-/// instance that has stopped do not reconnect all at once.
+const MAX_LENGTH: usize = 8 * 1024;
+/// The shortest and the longest time until a client reconnects, in milliseconds. It is random, so that the clients of
+/// an instance that has stopped do not reconnect all at once.
 const RETRY: std::ops::RangeInclusive<u32> = 1000..=5000;
 
 /// The `data` of an event: an item of the feed without `post`.
@@ -99,7 +100,8 @@ mod tests {
         let data = lines[2].strip_prefix("data: ").unwrap();
         let at = Timestamp::MIN.to_string();
         let expected = serde_json::json!({
-            "type": "post.updated", "id": 7, "slug": "a\r\nid: 0\n\ndata: x", "former_slugs": ["old"], "version": 2, "at": at,
+            "type": "post.updated", "id": 7, "slug": "a\r\nid: 0\n\ndata: x", "former_slugs": ["old"], "version": 2,
+            "at": at,
         });
         assert_eq!(serde_json::from_str::<serde_json::Value>(data).unwrap(), expected);
         assert_eq!(lines[3..], ["", ""]);
@@ -110,10 +112,10 @@ mod tests {
     fn a_page_is_short() {
         let cursors = FeedCursors::new().unwrap();
         let slug = "a".repeat(200);
-        let rows: Vec<_> = (0..60).map(|seq| row(seq, &slug)).collect();
+        let rows: Vec<_> = (0..30).map(|seq| row(seq, &slug)).collect();
         let (text, count) = events(cursors, &rows);
-        assert!((MAX_LENGTH..MAX_LENGTH + 1024).contains(&text.len()) && count < 60, "{} {count}", text.len());
-        assert_eq!(events(cursors, &rows[count..]).1, 60 - count, "the rest fits");
+        assert!((MAX_LENGTH..MAX_LENGTH + 1024).contains(&text.len()) && count < 30, "{} {count}", text.len());
+        assert_eq!(events(cursors, &rows[count..]).1, 30 - count, "the rest fits");
         let first = (LogRowId { seq: 0, at: Timestamp::MIN }, None);
         assert_eq!(events(cursors, &[first]), (Vec::new(), 1), "the first row of a log is no event");
     }

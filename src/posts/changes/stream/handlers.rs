@@ -2,22 +2,25 @@
 
 use std::rc::Rc;
 
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::http::ApiError;
+use crate::http::transport::client_ip;
 use crate::http::transport::connection_state::ConnectionState;
 use crate::posts::changes::stream::events::EventStream;
 use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::changes::stream::request;
 use crate::posts::changes::stream::request::{LastEventId, StreamParams};
 
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// nginx would otherwise collect the events in a buffer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const NO: HeaderValue = HeaderValue::from_static("no");
+const HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
+];
 
 /// Stream changes
 ///
@@ -28,23 +31,33 @@ const NO: HeaderValue = HeaderValue::from_static("no");
 #[utoipa::path(
     get, path = "/api/changes/stream", tag = "posts", params(StreamParams, LastEventId),
     responses((
-        status = 200, description = "Events, until either side closes the connection", content_type = "text/event-stream",
-        body = String,
+        status = 200, description = "Events, until either side closes the connection",
+        content_type = "text/event-stream", body = String,
     )),
 )]
 pub async fn stream_changes(request: HttpRequest, streams: web::Data<Streams>) -> Result<HttpResponse, ApiError> {
-    let events = EventStream::open(&streams, request::position(&request)?).await?;
+    let position = request::position(&request)?;
+    let events = EventStream::open(&streams, client_ip::address(&request), position).await?;
     let mut response = HttpResponse::Ok();
-    response
-        .insert_header((header::CONTENT_TYPE, EVENT_STREAM))
-        .insert_header((header::CACHE_CONTROL, NO_STORE))
-        .insert_header((X_ACCEL_BUFFERING, NO));
+    for (name, value) in HEADERS {
+        response.insert_header((name, value));
+    }
     if request.method() == Method::HEAD {
         // actix-http would wait for the end of the body.
         return Ok(response.body(actix_http::body::None::new()));
     }
-    if let Some(connection) = request.conn_data::<Rc<ConnectionState>>() {
-        connection.begin_live_response();
+    let connection = request.conn_data::<Rc<ConnectionState>>().cloned();
+    if let Some(connection) = &connection {
+        connection.begin_live_response(streams.is_stopping());
     }
-    Ok(response.streaming(events.into_stream()))
+    Ok(without_chunks_for_http10(request.version(), response.streaming(events.into_stream(connection))))
+}
+
+/// HTTP/1.0 has no chunks (RFC 9112, section 6.1): there, the body ends with the connection.
+fn without_chunks_for_http10(version: Version, mut response: HttpResponse) -> HttpResponse {
+    if version < Version::HTTP_11 {
+        response.head_mut().no_chunking(true);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    response
 }

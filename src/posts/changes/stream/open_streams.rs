@@ -1,12 +1,15 @@
 //! [`Streams`]: the event streams of an instance: how many are open, the pages that they share, and their end.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::db::{ChangeWatch, Database};
 use crate::http::ApiError;
+use crate::http::transport::client_ip;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::posts::changes::stream::pages::StreamPages;
 use crate::posts::errors::too_many_streams;
@@ -19,12 +22,29 @@ struct StreamsInner {
     database: Database,
     pages: StreamPages,
     limit: usize,
-    open: AtomicUsize,
-    is_stopping: watch::Sender<bool>,
+    open: Mutex<OpenStreams>,
+    /// The same state for the streams, which wait for it, and for their connections.
+    stop: watch::Sender<bool>,
+    is_stopping: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct OpenStreams {
+    count: usize,
+    /// The number of streams of each client, by [`client_ip::network_id`]. Clients on this machine are not limited.
+    by_client: HashMap<u128, usize>,
 }
 
 /// The place of one stream among those that may be open. Its drop frees the place.
-pub(super) struct Slot(Streams);
+pub(super) struct Slot {
+    streams: Streams,
+    client: Option<u128>,
+}
+
+/// A client may have one of this many streams, so that one client cannot occupy all of them.
+const SHARE: usize = 10;
+/// The number of streams that each client may have in any case.
+const MIN_PER_CLIENT: usize = 8;
 
 impl Streams {
     /// At most `limit` streams may be open. `budget` counts the memory of their pages.
@@ -35,15 +55,16 @@ impl Streams {
             database,
             pages,
             limit,
-            open: AtomicUsize::new(0),
-            is_stopping: watch::Sender::new(false),
+            open: Mutex::default(),
+            stop: watch::Sender::new(false),
+            is_stopping: Arc::default(),
         }))
     }
 
     /// The number of open streams.
     #[must_use]
     pub fn open(&self) -> u64 {
-        self.0.open.load(Ordering::Relaxed) as u64
+        self.lock().count as u64
     }
 
     /// The limit on [`Streams::open`].
@@ -60,15 +81,30 @@ impl Streams {
 
     /// Ends all streams, and each later one after its first frame. Clients reconnect, to another instance.
     pub fn stop(&self) {
-        self.0.is_stopping.send_replace(true);
+        self.0.is_stopping.store(true, Ordering::Relaxed);
+        self.0.stop.send_replace(true);
     }
 
     /// # Errors
-    /// The limit is reached.
-    pub(super) fn reserve(&self) -> Result<Slot, ApiError> {
-        let next = |open: usize| (open < self.0.limit).then_some(open + 1);
-        let reserved = self.0.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        reserved.map(|_| Slot(self.clone())).map_err(|_| too_many_streams())
+    /// The limit is reached, for all clients together or for this one.
+    pub(super) fn reserve(&self, client: IpAddr) -> Result<Slot, ApiError> {
+        let client = (!client.to_canonical().is_loopback()).then(|| client_ip::network_id(client.to_canonical()));
+        let limit = (self.0.limit / SHARE).max(MIN_PER_CLIENT);
+        let mut open = self.lock();
+        let has_too_many =
+            client.is_some_and(|client| open.by_client.get(&client).is_some_and(|count| *count >= limit));
+        if open.count >= self.0.limit || has_too_many {
+            return Err(too_many_streams());
+        }
+        open.count += 1;
+        if let Some(client) = client {
+            *open.by_client.entry(client).or_default() += 1;
+        }
+        Ok(Slot { streams: self.clone(), client })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OpenStreams> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn watch_changes(&self) -> ChangeWatch {
@@ -80,12 +116,25 @@ impl Streams {
     }
 
     pub(super) fn stopping(&self) -> watch::Receiver<bool> {
-        self.0.is_stopping.subscribe()
+        self.0.stop.subscribe()
+    }
+
+    /// Set when the streams end.
+    pub(super) fn is_stopping(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.is_stopping)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.0.open.fetch_sub(1, Ordering::Relaxed);
+        let mut open = self.streams.lock();
+        open.count -= 1;
+        let Some(client) = self.client else { return };
+        if let Some(count) = open.by_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_client.remove(&client);
+            }
+        }
     }
 }

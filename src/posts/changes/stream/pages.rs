@@ -21,7 +21,8 @@ use crate::posts::changes::query::LogRowId;
 use crate::posts::changes::stream::frames;
 use crate::posts::errors::changes_not_ready;
 
-/// The memory for pages that several streams may need, in bytes: about 60 pages. Streams at the end of the log need one.
+/// The memory for pages that several streams may need, in bytes: about 60 pages. Streams at the end of the log need
+/// one.
 const CAPACITY: u64 = 1024 * 1024;
 /// The memory that a read reserves, in bytes.
 const MAX_ROW_BYTES: usize = 48 * 1024;

@@ -14,8 +14,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 query_params! {
     /// The parameters of the event stream.
     pub(crate) struct StreamParams {
-        /// The `id` of an event, or the `cursor` of a page of `/api/changes`, after which the stream begins. If omitted or
-        /// `now`, the stream begins with the next change. `Last-Event-ID` takes precedence.
+        /// The `id` of an event, or the `cursor` of a page of `/api/changes`, after which the stream begins. If omitted
+        /// or `now`, the stream begins with the next change. `Last-Event-ID` takes precedence.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
     }
@@ -26,7 +26,7 @@ query_params! {
 #[into_params(parameter_in = Header)]
 pub(super) struct LastEventId {
     /// The `id` of the last event that the client has received. Browsers send it when they reconnect.
-    #[param(rename = "Last-Event-ID", required = false, pattern = "^[A-Za-z0-9_-]*$")]
+    #[param(rename = "Last-Event-ID", value_type = String, required = false, pattern = "^[A-Za-z0-9_-]*$")]
     #[expect(dead_code, reason = "describes the header, which `position` reads")]
     value: Option<String>,
 }

@@ -18,7 +18,9 @@ async fn more_streams_than_allowed_are_refused(database: TestDatabase) {
     }
     assert_eq!(api.server.streams.open(), 3);
     let refused = api.get(PATH).await;
-    assert_eq!(refused.header("retry-after"), Some("1"));
+    // Random, so that clients that are refused together do not return together.
+    let wait: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((5..=30).contains(&wait), "{wait}");
     refused.problem(503, "too_many_streams");
     api.head(PATH).await.expect(503);
     // A client that disconnects frees its place, and the others remain.
@@ -39,6 +41,30 @@ async fn no_stream_is_allowed_with_a_limit_of_zero(database: TestDatabase) {
     now(&api).await;
     api.get(PATH).await.problem(503, "too_many_streams");
     api.get("/api/changes").await.expect(200);
+}
+
+/// A client behind a trusted proxy has a tenth of the streams. Clients on this machine, such as a server that renders
+/// pages, are not limited.
+#[on_both]
+async fn one_client_cannot_occupy_all_streams(database: TestDatabase) {
+    let api = Api::start(&Arc::new(database), |config| {
+        config.max_streams = 100;
+        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    });
+    now(&api).await;
+    let open = async |client: &str| StreamClient::open(api.server.address, "", &[("X-Forwarded-For", client)]).await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(open("192.0.2.1").await.expect_stream());
+    }
+    api.get(PATH).header("x-forwarded-for", "192.0.2.1").await.problem(503, "too_many_streams");
+    clients.push(open("192.0.2.2").await.expect_stream());
+    for _ in 0..20 {
+        clients.push(StreamClient::open(api.server.address, "", &[]).await.expect_stream());
+    }
+    clients.remove(0);
+    wait_until("the place to be free", async || api.server.streams.open() == 30).await;
+    open("192.0.2.1").await.expect_stream();
 }
 
 /// A stream is one request, however long it lasts.

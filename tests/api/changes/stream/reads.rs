@@ -8,8 +8,8 @@ use super::client::StreamClient;
 use super::{now, public};
 use crate::support::{Api, TestDatabase, on_both, wait_until};
 
-/// Opens many streams, publishes until the reads of one change are at most two, and returns the number of these. A poll of
-/// PostgreSQL can fail at any time, and makes the streams read again.
+/// Opens many streams, publishes until the reads of one change are at most two, and returns the number of these. A poll
+/// of PostgreSQL can fail at any time, and makes the streams read again.
 async fn reads_of_one_change(api: &Api, count: usize) {
     api.create(public("First")).await;
     now(api).await;

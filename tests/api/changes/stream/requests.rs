@@ -101,3 +101,21 @@ async fn browsers_of_other_origins_may_read(api: Api) {
     let allowed = preflight.await.expect(200);
     assert!(allowed.header("access-control-allow-headers").unwrap().contains("last-event-id"));
 }
+
+/// A proxy such as nginx sends HTTP/1.0 by default. The body then ends with the connection.
+#[on_both]
+async fn http_1_0_gets_no_chunks(api: Api) {
+    use std::io::{BufRead, BufReader, Write};
+
+    now(&api).await;
+    let mut socket = std::net::TcpStream::connect(api.server.address).unwrap();
+    socket.set_read_timeout(Some(crate::support::WAIT_LIMIT)).unwrap();
+    socket.write_all(format!("GET {PATH} HTTP/1.0\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+    let mut lines = BufReader::new(socket).lines().map(Result::unwrap);
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    assert!(head[0].starts_with("HTTP/1.0 200 "), "{head:?}");
+    assert!(!head.iter().any(|line| line.to_ascii_lowercase().starts_with("transfer-encoding")), "{head:?}");
+    assert!(lines.next().unwrap().starts_with("id: "));
+    api.create(public("A")).await;
+    assert!(lines.any(|line| line == "event: post.published"));
+}

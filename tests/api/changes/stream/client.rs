@@ -72,8 +72,8 @@ impl StreamClient {
     }
 
     pub(super) async fn on(socket: TcpStream, query: &str, headers: &[(&str, &str)]) -> Self {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("GET {PATH}{query} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("GET {PATH}{query} HTTP/1.1\r\nHost: x\r\n{}\r\n", lines.concat());
         socket.writable().await.unwrap();
         assert_eq!(socket.try_write(request.as_bytes()).unwrap(), request.len());
         let (head, received, body) = (String::new(), Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ impl StreamClient {
 
     /// Receives some bytes. Returns whether there were any before the end of the connection.
     async fn receive(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         loop {
             timeout(WAIT_LIMIT, self.socket.readable()).await.expect("more of the stream").unwrap();
             match self.socket.try_read(&mut buffer) {

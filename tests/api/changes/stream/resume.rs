@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::client::{StreamClient, frames};
+use super::client::{Frame, StreamClient, frames};
 use super::{now, public};
 use crate::changes::{rows, wait_until_settled};
 use crate::support::{Api, TestDatabase, on_both};
@@ -20,7 +20,7 @@ fn instances(database: TestDatabase) -> [Api; 2] {
 fn received(body: &[u8]) -> (Vec<Value>, Option<String>) {
     let frames = frames(body);
     let id = frames.iter().rev().find_map(|frame| frame.id.clone());
-    (frames.iter().filter(|frame| frame.data.is_some()).map(|frame| frame.json()).collect(), id)
+    (frames.iter().filter(|frame| frame.data.is_some()).map(Frame::json).collect(), id)
 }
 
 #[on_both]
@@ -56,10 +56,10 @@ async fn a_client_that_reconnects_gets_each_event_once(database: TestDatabase) {
     let instances = instances(database);
     let mut id = now(&instances[0]).await;
     // The first request with a key records its use.
-    let writer = instances[1].editor();
+    let editor = instances[1].editor();
     let writes = tokio::spawn(async move {
         for number in 0..COUNT {
-            writer.post("/api/posts", &public(&format!("Post {number}"))).await.expect(201);
+            editor.post("/api/posts", &public(&format!("Post {number}"))).await.expect(201);
         }
     });
     let mut delivered = Vec::new();

@@ -34,7 +34,7 @@ pub(crate) enum WebhooksCommand {
         /// Id of the webhook, as `webhooks list` prints it.
         id: i64,
     },
-    /// Disable a webhook. Its position is kept.
+    /// Disable a webhook. It keeps its position.
     Disable {
         /// Id of the webhook, as `webhooks list` prints it.
         id: i64,

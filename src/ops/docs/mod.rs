@@ -92,7 +92,7 @@ pub async fn get_docs(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     params(
         ("name" = String, Path, description = "The name of the file", example = "page.css"),
         (
-            "v" = Option<String>, Query, max_length = 64,
+            "v" = Option<String>, Query,
             description = "The hash of the file. A response to the current one can be cached without revalidation.",
         ),
         IfNoneMatch,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Follower, feed_page, public_posts, wait_until_settled};
-use crate::support::{Api, ids, on_both};
+use crate::support::{Api, Engine, ids, on_both};
 
 #[on_both]
 async fn invalid_parameters_are_400(api: Api) {
@@ -45,7 +45,9 @@ async fn a_page_examines_at_most_a_thousand_changes(api: Api) {
     let database = &api.server.database;
     database.execute("INSERT INTO posts (id, slug, title, published) VALUES (1, 'a', 'A', TRUE), (2, 'b', 'B', TRUE)");
     let mut conn = database.connect();
-    crate::support::database::execute(&mut conn, "BEGIN");
+    // With plain BEGIN, SQLite takes the snapshot before the lock. If the service commits in between, the UPDATE fails.
+    let begin = if api.engine() == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    crate::support::database::execute(&mut conn, begin);
     for number in 0..1200 {
         let sql = format!("UPDATE posts SET title = 'Title {number}' WHERE id = 1");
         crate::support::database::execute(&mut conn, &sql);

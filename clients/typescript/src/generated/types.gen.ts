@@ -92,8 +92,8 @@ export type BatchResponse = {
  */
 export type ChangeItem = {
     /**
-     * `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later versions may
-     * add types.
+     * `post.published`, `post.updated`, `post.unpublished`, or `post.deleted`. Decide by `post`, because later
+     * versions may add types.
      */
     type: string;
     /**
@@ -1993,8 +1993,8 @@ export type ListChangesData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB of
-         * content, without an API key at 1 MiB.
+         * The maximum number of items on the page; 100 if omitted. A page also ends after 1,000 changes, and at 8 MiB
+         * of content, without an API key at 1 MiB.
          */
         limit?: number;
         /**
@@ -2058,13 +2058,13 @@ export type StreamChangesData = {
         /**
          * The `id` of the last event that the client has received. Browsers send it when they reconnect.
          */
-        'Last-Event-ID'?: string | null;
+        'Last-Event-ID'?: string;
     };
     path?: never;
     query?: {
         /**
-         * The `id` of an event, or the `cursor` of a page of `/api/changes`, after which the stream begins. If omitted or
-         * `now`, the stream begins with the next change. `Last-Event-ID` takes precedence.
+         * The `id` of an event, or the `cursor` of a page of `/api/changes`, after which the stream begins. If omitted
+         * or `now`, the stream begins with the next change. `Last-Event-ID` takes precedence.
          */
         cursor?: string;
     };

@@ -1,7 +1,6 @@
 //! A client of the event stream on a raw connection, which decides how much it reads.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
@@ -73,11 +72,8 @@ impl StreamClient {
     }
 
     pub(super) async fn on(socket: TcpStream, query: &str, headers: &[(&str, &str)]) -> Self {
-        let mut request = format!("GET {PATH}{query} HTTP/1.1\r\nHost: x\r\n");
-        for (name, value) in headers {
-            write!(request, "{name}: {value}\r\n").unwrap();
-        }
-        request.push_str("\r\n");
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("GET {PATH}{query} HTTP/1.1\r\nHost: x\r\n{}\r\n", lines.concat());
         socket.writable().await.unwrap();
         assert_eq!(socket.try_write(request.as_bytes()).unwrap(), request.len());
         let (head, received, body) = (String::new(), Vec::new(), Vec::new());

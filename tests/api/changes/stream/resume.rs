@@ -56,10 +56,10 @@ async fn a_client_that_reconnects_gets_each_event_once(database: TestDatabase) {
     let instances = instances(database);
     let mut id = now(&instances[0]).await;
     // The first request with a key records its use.
-    let writer = instances[1].editor();
-    let writing = tokio::spawn(async move {
+    let editor = instances[1].editor();
+    let writes = tokio::spawn(async move {
         for number in 0..COUNT {
-            writer.post("/api/posts", &public(&format!("Post {number}"))).await.expect(201);
+            editor.post("/api/posts", &public(&format!("Post {number}"))).await.expect(201);
         }
     });
     let mut delivered = Vec::new();
@@ -77,7 +77,7 @@ async fn a_client_that_reconnects_gets_each_event_once(database: TestDatabase) {
             id = event.id.unwrap();
         }
     }
-    writing.await.unwrap();
+    writes.await.unwrap();
     wait_until_settled(&instances[0]).await;
     let logged: Vec<i64> = rows(&instances[0].server.database).into_iter().map(|row| row.post_id).collect();
     assert_eq!(delivered, logged);

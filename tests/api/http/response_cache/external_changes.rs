@@ -105,7 +105,8 @@ async fn change_becomes_visible_when_it_commits(database: TestDatabase) {
     let database = Arc::new(database);
     let Some([_first, second]) = start_two(&database).await else { return };
     let mut transaction = database.connect();
-    execute(&mut transaction, "BEGIN");
+    // With plain BEGIN, SQLite takes the snapshot before the lock. If the service commits in between, the UPDATE fails.
+    execute(&mut transaction, if database.engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" });
     execute(&mut transaction, "UPDATE posts SET title = 'Committed late' WHERE id = 2");
     second.get("/api/posts/2").await.expect(200);
     warm(&second).await;

@@ -57,7 +57,8 @@ async fn published_schedules_are_stored_once(database: TestDatabase) {
     };
     write("scheduled_for: 2020-01-02T03:04:05Z\ndraft: true");
     import(&sandbox, &["in"]).success();
-    let service = sandbox.start("service", &[]);
+    let mut service = sandbox.start("service", &[]);
+    service.base_url().await;
     wait_until("the publication", async || stored(&sandbox).iter().all(|post| post["published"] == true)).await;
     drop(service);
     let published = stored(&sandbox);

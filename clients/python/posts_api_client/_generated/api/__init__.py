@@ -15,7 +15,6 @@ from .posts.list_redirects import ListRedirectsQuery, list_redirects
 from .posts.list_tags import ListTagsQuery, list_tags
 from .posts.publish_post import publish_post
 from .posts.put_post_by_slug import put_post_by_slug
-from .posts.stream_changes import StreamChangesQuery, stream_changes
 from .posts.unpublish_post import unpublish_post
 from .posts.update_post import update_post
 from .webhooks.create_webhook import create_webhook
@@ -34,7 +33,6 @@ __all__ = [
     "ListPostsQuery",
     "ListRedirectsQuery",
     "ListTagsQuery",
-    "StreamChangesQuery",
     "batch_create_posts",
     "create_key",
     "create_post",
@@ -57,7 +55,6 @@ __all__ = [
     "replay_webhook",
     "revoke_key",
     "rotate_webhook_secret",
-    "stream_changes",
     "test_webhook",
     "unpublish_post",
     "update_post",

@@ -76,6 +76,8 @@ class CreatedWebhook:
     secret: str
     """The secret that signs the requests. It cannot be retrieved again."""
 
+    etag: str | None = _attrs_field(default=None, init=False, eq=False)
+    """The `ETag` of the response. None for an item of a list or of a batch."""
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
     )

@@ -64,7 +64,7 @@ class Post:
     """The number of the current version: 1 at creation, incremented by every change."""
 
     etag: str | None = _attrs_field(default=None, init=False, eq=False)
-    """The `ETag` of the response. None for a post of a list or of a batch."""
+    """The `ETag` of the response. None for an item of a list or of a batch."""
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
     )

@@ -73,6 +73,8 @@ class Webhook:
     version: int
     """The number of changes by clients, including the creation. Deliveries do not change it."""
 
+    etag: str | None = _attrs_field(default=None, init=False, eq=False)
+    """The `ETag` of the response. None for an item of a list or of a batch."""
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False
     )

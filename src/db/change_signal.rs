@@ -52,7 +52,7 @@ impl ChangeWatch {
     pub async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             // The database has been closed.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

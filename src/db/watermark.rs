@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn the_oldest_unsettled_change_determines_the_wait() {
         let watermark = Watermark::polled();
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         watermark.record_poll(Instant::now(), Some(7), Some(ago(hour)));
         assert!(watermark.unsettled_for() >= hour);
         watermark.reset();

@@ -169,13 +169,16 @@ describe('in an Astro site', { concurrency: true }, () => {
       await createPostsClient({ baseUrl: '${baseUrl}', retries: 0 }).posts.getBySlug('nothing-here');
       ---`;
     const pages = { 'src/pages/uncaught.astro': uncaughtErrorPage.replace(/^ +/gm, '') };
+    // Stops the server before the site is deleted, because the server writes files there.
+    let stopServer;
+    t.after(() => stopServer?.());
     const root = await createSite(t, baseUrl, ['src/live.config.ts', 'src/pages/latest.astro'], pages);
     const child = spawn(process.execPath, [here('../node_modules/astro/bin/astro.mjs'), 'dev', '--host', '127.0.0.1'], {
       cwd: root,
       env,
     });
     const exited = new Promise((resolve) => child.once('exit', resolve));
-    t.after(async () => (child.kill('SIGKILL'), await exited));
+    stopServer = async () => (child.kill('SIGKILL'), await exited);
     const site = await new Promise((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (line) => {
         const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];

@@ -25,7 +25,7 @@ const MAX_UNSENT: u32 = 64 * 1024;
 /// How long a client may leave bytes unacknowledged, or its receive buffer full. Without a limit, a client that is gone
 /// without a word keeps its connection for 15 minutes.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const MAX_UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+const MAX_UNACKNOWLEDGED: Duration = Duration::from_mins(1);
 
 /// Binds the address and listens on it.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {

@@ -25,9 +25,7 @@ pub(crate) fn run_checks(name: &'static str, config: &Config, checks: &mut Vec<C
     };
     let result = conn.snapshot(|conn| {
         let mut results = vec![Check::ok(name, format!("connected to {url}"))];
-        let before = Timestamp::now();
-        let info = inspect::server_info(conn)?;
-        let after = Timestamp::now();
+        let (before, info, after) = (Timestamp::now(), inspect::server_info(conn)?, Timestamp::now());
         let schema = check_schema(conn, info.as_ref())?;
         let is_schema_usable = schema.status != Status::Error;
         results.push(schema);

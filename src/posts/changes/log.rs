@@ -62,6 +62,9 @@ impl RowLimit {
     }
 }
 
+/// A row of the log. The first row of a log has no change.
+pub(crate) type FoundRow = (LogRowId, Option<LogRow>);
+
 /// The rows behind `position` that are settled. A row without a change is the first one of a log. `None` if the log does
 /// not contain the row of the position.
 pub(crate) fn rows_after(
@@ -69,7 +72,7 @@ pub(crate) fn rows_after(
     position: LogRowId,
     settled: i64,
     limit: RowLimit,
-) -> QueryResult<Option<Vec<(LogRowId, Option<LogRow>)>>> {
+) -> QueryResult<Option<Vec<FoundRow>>> {
     let sql = FixedSql::<LogColumns>::new(
         "SELECT seq, at, post_id, kind, version, slug, old_slug FROM post_changes WHERE seq >= ",
     )

@@ -40,9 +40,12 @@ type FillResult<V> = Result<Arc<V>, ApiError>;
 /// A read in progress: completes with its result.
 type Fill<V> = Shared<oneshot::Receiver<FillResult<V>>>;
 
+/// Does not keep the read alive.
+type WeakFill<V> = WeakShared<oneshot::Receiver<FillResult<V>>>;
+
 /// The reads in progress, by their keys. The numbers distinguish the reads of one key.
 struct Fills<V> {
-    by_key: HashMap<CacheKey, (u64, WeakShared<oneshot::Receiver<FillResult<V>>>)>,
+    by_key: HashMap<CacheKey, (u64, WeakFill<V>)>,
     last_number: u64,
 }
 

@@ -6,9 +6,9 @@ use actix_web::web::Bytes;
 use serde::Serialize;
 
 use crate::db::Timestamp;
-use crate::posts::changes::log::LogRow;
+use crate::posts::changes::log::{FoundRow, LogRow};
 use crate::posts::changes::params::FeedCursors;
-use crate::posts::changes::query::{ChangeType, LogRowId};
+use crate::posts::changes::query::ChangeType;
 
 /// A comment, which clients ignore. Proxies see that the connection is in use, and the service sees if the client has gone.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -41,7 +41,7 @@ pub(super) fn reset(cursor: &str) -> Bytes {
 }
 
 /// The events of as many rows as fit, and the number of these rows.
-pub(super) fn events(cursors: FeedCursors, rows: &[(LogRowId, Option<LogRow>)]) -> (Vec<u8>, usize) {
+pub(super) fn events(cursors: FeedCursors, rows: &[FoundRow]) -> (Vec<u8>, usize) {
     let mut text = Vec::new();
     for (index, (_, row)) in rows.iter().enumerate() {
         if text.len() >= MAX_LENGTH {
@@ -78,8 +78,9 @@ fn retry() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::posts::changes::query::LogRowId;
 
-    fn row(seq: i64, slug: &str) -> (LogRowId, Option<LogRow>) {
+    fn row(seq: i64, slug: &str) -> FoundRow {
         let id = LogRowId { seq, at: Timestamp::MIN };
         let (change, slug, old_slug) = (ChangeType::Updated, slug.to_owned(), Some("old".to_owned()));
         (id, Some(LogRow { id, post_id: 7, change, version: 2, slug, old_slug }))

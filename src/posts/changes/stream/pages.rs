@@ -14,7 +14,7 @@ use crate::http::middleware::cache::generations::Generations;
 use crate::http::transport::memory_budget::{MemoryBudget, Reservation};
 use crate::keys::auth::Caller;
 use crate::posts::changes::log;
-use crate::posts::changes::log::{LogRow, RowLimit};
+use crate::posts::changes::log::{FoundRow, LogRow, RowLimit};
 use crate::posts::changes::page::read_settled;
 use crate::posts::changes::params::FeedCursors;
 use crate::posts::changes::query::LogRowId;
@@ -75,7 +75,7 @@ impl StreamPages {
     /// # Errors
     /// Those of the read. 503 while the end of the log is unknown.
     pub(super) async fn after(&self, number: u64, position: LogRowId) -> Result<Arc<StreamPage>, ApiError> {
-        type Rows = Option<Vec<(LogRowId, Option<LogRow>)>>;
+        type Rows = Option<Vec<FoundRow>>;
         let cursors = FeedCursors::new()?;
         let find = move |conn: &mut Connection, settled| log::rows_after(conn, position, settled, RowLimit::Stream);
         let bytes = |rows: &Rows| rows.iter().flatten().map(|(_, row)| row.as_ref().map_or(0, LogRow::memory)).sum();

@@ -190,7 +190,7 @@ pub struct WebhookAttempt {
     /// The status of the response. Null if there was none.
     #[schema(required, example = 204, minimum = 100, maximum = 999)]
     pub status: Option<i16>,
-    /// Why the attempt failed. Null if the status is 2xx.
+    /// Why there was no response. Null if there was one.
     #[schema(required)]
     pub error: Option<String>,
     /// The number of the attempt: 1 for the first one.

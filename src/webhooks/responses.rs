@@ -58,7 +58,7 @@ pub struct WebhookTest {
     /// How long it took until the response, or until the failure.
     #[schema(example = 182, minimum = 0)]
     pub duration_ms: u64,
-    /// Why the request failed. Null if the status is 2xx.
+    /// Why there was no response. Null if there was one.
     #[schema(required)]
     pub error: Option<&'static str>,
 }

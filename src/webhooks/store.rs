@@ -16,6 +16,7 @@ use crate::schema::{webhook_attempts, webhooks};
 use crate::validation::FieldError;
 use crate::webhooks::actions::ReplayStart;
 use crate::webhooks::credential::Credential;
+use crate::webhooks::delivery::store::revoke;
 use crate::webhooks::etag;
 use crate::webhooks::input::UpdateWebhook;
 use crate::webhooks::model::{Webhook, WebhookAttempt, WebhookConfig, WebhookRow};
@@ -192,10 +193,8 @@ pub fn replay(
         Ok(position) => position,
         Err(expired) => return Ok(Err(expired)),
     };
-    // The lease stays occupied until the request in progress has ended, so that no two requests overlap.
     let changes = (
         webhooks::position.eq(position),
-        webhooks::lease.eq(None::<String>),
         webhooks::burst_end.eq(None::<i64>),
         webhooks::attempt.eq(0),
         webhooks::next_attempt_at.eq(None::<Timestamp>),
@@ -203,6 +202,7 @@ pub fn replay(
         webhooks::version.eq(webhooks::version + 1),
         webhooks::updated_at.eq(now),
     );
+    revoke(conn, id)?;
     on!(conn, conn => diesel::update(webhooks::table.find(id)).set(changes).execute(conn))?;
     changed(conn, id).map(Ok)
 }

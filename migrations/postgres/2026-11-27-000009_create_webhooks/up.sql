@@ -10,7 +10,8 @@
 -- previous_secret: the secret before a rotation. It signs too until previous_valid_until.
 -- position: the seq of the last row of post_changes that was delivered.
 -- burst_end: the seq of the last row of a burst that failed, because its retries cover the same changes.
--- lease, leased_until: which delivery may move the position, and until when. Clearing the lease revokes that right.
+-- lease, leased_until: which delivery may move the position, and until when.
+-- The prefix "revoked:" revokes that right: a replay sets it.
 -- attempt: how often the pending request has failed.
 -- failing_since: the first failure since the last success.
 -- version: increases when a client changes the webhook, not with deliveries.

@@ -13,6 +13,7 @@ mod control;
 mod event;
 pub mod inspect;
 mod model;
+mod next;
 mod progress;
 mod retry;
 mod stats;

@@ -35,6 +35,19 @@ impl Delivery {
         self.config.mode == WebhookMode::Burst
     }
 
+    /// Whether the outcome of a request of `sent` applies to this webhook: the same request is still to be sent. A client
+    /// may have changed the webhook meanwhile.
+    pub(crate) fn repeats(&self, sent: &Self) -> bool {
+        let (now, then) = (&self.config, &sent.config);
+        now.enabled
+            && now.url == then.url
+            && now.headers == then.headers
+            && now.mode == then.mode
+            && now.events == then.events
+            && now.body == then.body
+            && self.secret == sent.secret
+    }
+
     /// The secrets that sign a request at this time.
     pub(crate) fn secrets(&self, now: Timestamp) -> Vec<String> {
         let is_valid = self.previous_valid_until.is_some_and(|until| now < until);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 
 use crate::db::{Connection, Timestamp};
+use crate::posts::changes::log::{newest, oldest};
 use crate::posts::changes::outbox::{LogMark, PAGE, marks_from};
 use crate::posts::changes::query::LogRowId;
 use crate::webhooks::delivery::model::{Delivery, EventFilter};
@@ -39,6 +40,9 @@ pub(crate) struct Progress {
     has_more: bool,
     /// Whether retention has deleted rows that were not delivered.
     has_lost_rows: bool,
+    /// Where to continue if the position is beyond the newest row, and whether this has not been reported.
+    restart: Option<i64>,
+    reports_restart: bool,
 }
 
 /// What to do with a webhook, apart from its lease and its retries.
@@ -70,6 +74,8 @@ impl Progress {
             accepted: 0,
             has_more: true,
             has_lost_rows: false,
+            restart: None,
+            reports_restart: false,
         }
     }
 
@@ -95,12 +101,26 @@ impl Progress {
                     row.id.seq > self.position.saturating_add(1) && row.change.is_some()
                 });
             }
+            if is_first && rows.is_empty() {
+                self.find_restart(conn)?;
+            }
             self.examine(&rows);
             if rows.len() < PAGE {
                 self.has_more = false;
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// If the position is beyond the newest row, the log was emptied, and positions are assigned again: the first row of
+    /// the log is the next one.
+    fn find_restart(&mut self, conn: &mut Connection) -> QueryResult<()> {
+        let is_beyond = newest(conn, i64::MAX)?.is_none_or(|newest| newest.seq < self.position) && self.position > 0;
+        let restart =
+            if is_beyond { Some(oldest(conn)?.map_or(0, |oldest| oldest.seq.saturating_sub(1))) } else { None };
+        self.reports_restart |= restart.is_some() && self.restart.is_none();
+        self.restart = restart;
         Ok(())
     }
 
@@ -135,8 +155,16 @@ impl Progress {
         std::mem::take(&mut self.has_lost_rows)
     }
 
+    /// Whether the position was beyond the newest row. True once.
+    pub(crate) fn take_restart(&mut self) -> bool {
+        std::mem::take(&mut self.reports_restart)
+    }
+
     /// What to do with the webhook.
     pub(crate) fn pending(&self, delivery: &Delivery, now: Timestamp) -> Pending {
+        if let Some(to) = self.restart {
+            return Pending::Skip { to };
+        }
         if !delivery.is_burst() {
             return self.first.map_or_else(|| self.skip(now), |row| Pending::Request { at: row.at, end: row.seq });
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::db::Timestamp;
+use crate::webhooks::delivery::model::Delivery;
 
 /// The time until the second attempt, the third attempt, and so on. The last one repeats.
 const DELAYS: [Duration; 6] = [
@@ -37,8 +38,32 @@ impl DisabledReason {
     }
 }
 
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failure {
+    pub(crate) failing_since: Timestamp,
+    pub(crate) next_attempt_at: Timestamp,
+    /// Why the webhook is disabled, if it is.
+    pub(crate) disabled: Option<DisabledReason>,
+}
+
+/// What follows from another failure of the webhook.
+pub(crate) fn failure(
+    webhook: &Delivery,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    random: u64,
+    now: Timestamp,
+) -> Failure {
+    let failing_since = webhook.failing_since.unwrap_or(now);
+    let delay = delay(webhook.attempt.saturating_add(1), retry_after, random);
+    let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+    let next_attempt_at = Timestamp::from_microseconds(now.as_microseconds().saturating_add(delay)).unwrap_or(now);
+    Failure { failing_since, next_attempt_at, disabled: disabled_reason(status, failing_since, now) }
+}
+
 /// The time until the next attempt, after so many failed ones. `random` is any number.
-pub(crate) fn delay(failures: i32, retry_after: Option<Duration>, random: u64) -> Duration {
+fn delay(failures: i32, retry_after: Option<Duration>, random: u64) -> Duration {
     let index = usize::try_from(failures.saturating_sub(1)).unwrap_or_default();
     let base = DELAYS.get(index).or(DELAYS.last()).copied().unwrap_or_default();
     let percent = 100 - JITTER_PERCENT + random % (2 * JITTER_PERCENT + 1);
@@ -47,7 +72,7 @@ pub(crate) fn delay(failures: i32, retry_after: Option<Duration>, random: u64) -
 }
 
 /// Whether and why a failure disables the webhook. `failing_since` is the first failure since the last success.
-pub(crate) fn disabled_reason(status: Option<u16>, failing_since: Timestamp, now: Timestamp) -> Option<DisabledReason> {
+fn disabled_reason(status: Option<u16>, failing_since: Timestamp, now: Timestamp) -> Option<DisabledReason> {
     let failing = now.as_microseconds().saturating_sub(failing_since.as_microseconds());
     if status == Some(410) {
         Some(DisabledReason::Gone)

@@ -7,10 +7,12 @@ use diesel::prelude::*;
 use crate::db::{Backend, Connection, FixedSql, Timestamp, Timestamptz, Visibility, on};
 use crate::schema::{webhook_attempts, webhooks};
 use crate::webhooks::delivery::model::Delivery;
-use crate::webhooks::delivery::retry::DisabledReason;
+use crate::webhooks::delivery::retry::Failure;
 
 /// How long a lease lasts after its last renewal, in microseconds. A request takes at most 16 seconds.
 pub(crate) const LEASE: i64 = 30_000_000;
+/// Precedes the lease of a delivery that may no longer move the position.
+const REVOKED: &str = "revoked:";
 /// How many attempts of each webhook are stored.
 const MAX_ATTEMPTS: i64 = 200;
 /// How long attempts are stored, in microseconds: 7 days.
@@ -86,11 +88,26 @@ pub(crate) fn renew(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<
         .optional())
 }
 
+/// Revokes the lease, so that the delivery in progress cannot move the position. Its time remains: no other delivery may
+/// begin before that one has ended. Run it in a transaction that has locked the webhook.
+pub(crate) fn revoke(conn: &mut Connection, id: i64) -> QueryResult<()> {
+    let lease: Option<String> = on!(conn, conn => webhooks::table.find(id).select(webhooks::lease).first(conn))?;
+    let Some(lease) = lease.filter(|lease| !lease.starts_with(REVOKED)) else { return Ok(()) };
+    on!(conn, conn => diesel::update(webhooks::table.find(id))
+        .set(webhooks::lease.eq(revoked(&lease)))
+        .execute(conn))
+    .map(drop)
+}
+
+fn revoked(lease: &str) -> String {
+    format!("{REVOKED}{lease}")
+}
+
 /// Gives up the lease. If a client has revoked it, this ends the time for which no other delivery may begin.
 pub(crate) fn release(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     on!(conn, conn => diesel::update(webhooks::table.find(id))
-        .filter(webhooks::lease.eq(lease).or(webhooks::lease.is_null()))
+        .filter(webhooks::lease.eq(lease).or(webhooks::lease.eq(revoked(lease))))
         .set((webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>)))
         .execute(conn))
     .map(drop)
@@ -129,56 +146,56 @@ pub(crate) fn succeed(
     Ok(moved)
 }
 
-/// What follows from a failure.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Failure {
-    pub(crate) failing_since: Timestamp,
-    pub(crate) next_attempt_at: Timestamp,
-    /// Why the webhook is disabled, if it is.
-    pub(crate) disabled: Option<DisabledReason>,
-}
-
-/// Records a failure, and gives up the lease. Returns `false` if the lease is lost, or if a client has changed the webhook
-/// since the request was sent: the failure says nothing about the new settings.
-pub(crate) fn fail(
-    conn: &mut Connection,
-    delivery: &Delivery,
-    attempt: &NewAttempt,
-    lease: &str,
-    failure: &Failure,
-) -> QueryResult<bool> {
+/// The webhook as it is now, locked until the transaction ends. `None` if the lease is lost.
+pub(crate) fn lock_leased(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<Option<Delivery>> {
     conn.mark_changed(Visibility::Private);
-    let changes = (
-        webhooks::lease.eq(None::<String>),
-        webhooks::leased_until.eq(None::<Timestamp>),
-        webhooks::attempt.eq(attempt.attempt),
-        webhooks::failing_since.eq(failure.failing_since),
-        webhooks::next_attempt_at.eq(failure.disabled.is_none().then_some(failure.next_attempt_at)),
-        failure
-            .disabled
-            .map(|reason| (webhooks::enabled.eq(false), webhooks::disabled_reason.eq(Some(reason.as_str())))),
-    );
-    let updated = on!(conn, conn => diesel::update(webhooks::table.find(delivery.id))
-        .filter(webhooks::lease.eq(lease))
-        .filter(webhooks::version.eq(delivery.version))
-        .set(changes)
-        .execute(conn))?;
-    if updated > 0 {
-        record(conn, attempt)?;
+    if let Backend::Postgres(conn) = &mut conn.backend {
+        // On SQLite, every write transaction is exclusive.
+        let _: Vec<i64> = webhooks::table.find(id).select(webhooks::id).for_update().load(conn)?;
     }
-    Ok(updated > 0)
+    on!(conn, conn => webhooks::table
+        .find(id)
+        .filter(webhooks::lease.eq(lease))
+        .select(Delivery::as_select())
+        .first(conn)
+        .optional())
 }
 
-/// Moves the position over rows that are not delivered, unless another delivery holds the lease.
+/// Records a failed attempt, and gives up the lease. `failure` is `None` if the attempt has no other consequence.
+pub(crate) fn fail(conn: &mut Connection, attempt: &NewAttempt, failure: Option<&Failure>) -> QueryResult<()> {
+    let released = (webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>));
+    let consequences = failure.map(|failure| {
+        let disabled = failure.disabled;
+        (
+            webhooks::attempt.eq(attempt.attempt),
+            webhooks::failing_since.eq(failure.failing_since),
+            webhooks::next_attempt_at.eq(disabled.is_none().then_some(failure.next_attempt_at)),
+            disabled.map(|reason| (webhooks::enabled.eq(false), webhooks::disabled_reason.eq(Some(reason.as_str())))),
+        )
+    });
+    on!(conn, conn => diesel::update(webhooks::table.find(attempt.webhook_id))
+        .set((released, consequences))
+        .execute(conn))?;
+    record(conn, attempt)
+}
+
+/// Moves the position over rows that are not delivered, unless another delivery holds the lease. What has failed before
+/// them is no longer pending.
 pub(crate) fn skip(conn: &mut Connection, seen: &Delivery, to: i64) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
     on!(conn, conn => diesel::update(webhooks::table.find(seen.id))
         .filter(webhooks::position.eq(seen.position))
         .filter(webhooks::version.eq(seen.version))
-        .filter(webhooks::burst_end.is_null())
+        .filter(webhooks::burst_end.is_null().or(webhooks::burst_end.eq(seen.burst_end.unwrap_or_default())))
         .filter(webhooks::leased_until.is_null().or(webhooks::leased_until.lt(now)))
-        .set(webhooks::position.eq(to))
+        .set((
+            webhooks::position.eq(to),
+            webhooks::burst_end.eq(None::<i64>),
+            webhooks::attempt.eq(0),
+            webhooks::next_attempt_at.eq(None::<Timestamp>),
+            webhooks::failing_since.eq(None::<Timestamp>),
+        ))
         .execute(conn))
     .map(drop)
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::db::{Connection, Database, Error, Settled, Timestamp};
-use crate::webhooks::delivery::event::{OutgoingEvent, of_burst, of_change};
+use crate::db::{Connection, Database, Error, Timestamp};
+use crate::webhooks::delivery::event::OutgoingEvent;
 use crate::webhooks::delivery::model::Delivery;
-use crate::webhooks::delivery::progress::{Pending, Progress};
+use crate::webhooks::delivery::next::{DueRow, NextRequest, next_request};
 use crate::webhooks::delivery::stats::DeliveryStats;
-use crate::webhooks::delivery::store::{Failure, NewAttempt};
+use crate::webhooks::delivery::store::NewAttempt;
 use crate::webhooks::delivery::{retry, store};
 use crate::webhooks::send::target::origin_of;
 use crate::webhooks::send::{AttemptResult, OutgoingRequest, Sender};
@@ -57,18 +57,11 @@ fn is_sufficient(lease_ends: Instant) -> bool {
     Instant::now() + MIN_LEASE < lease_ends
 }
 
-/// The next request.
-struct NextRequest {
-    event: OutgoingEvent,
-    /// Whether there may be further ones.
-    has_another: bool,
-}
-
-/// Delivers what is pending. `end` is the last row of the burst that is due.
-pub(super) async fn deliver(context: DeliveryContext, seen: Delivery, end: i64) {
+/// Delivers what is pending. `due` is what the worker has found.
+pub(super) async fn deliver(context: DeliveryContext, seen: Delivery, due: DueRow) {
     let (id, target) = (seen.id, origin_of(seen.config.url.reveal()));
     let Ok(lease) = Lease::new() else { return };
-    let pause = match run(&context, lease, seen, end).await {
+    let pause = match run(&context, lease, seen, due).await {
         Ok(Outcome::Done) => return,
         Ok(Outcome::Idle) => IDLE_PAUSE,
         Err(error) => {
@@ -89,16 +82,16 @@ enum Outcome {
     Idle,
 }
 
-async fn run(context: &DeliveryContext, mut lease: Lease, seen: Delivery, end: i64) -> Result<Outcome, Error> {
-    let (token, burst_end) = (lease.token.clone(), seen.is_burst().then_some(end));
+async fn run(context: &DeliveryContext, mut lease: Lease, seen: Delivery, due: DueRow) -> Result<Outcome, Error> {
+    let (token, burst_end, version) = (lease.token.clone(), seen.is_burst().then_some(due.seq), seen.version);
     let claim = move |conn: &mut Connection| store::claim(conn, &seen, burst_end, &token);
     let Some(mut delivery) = context.database.write_each(claim).await? else { return Ok(Outcome::Done) };
-    let mut outcome = Outcome::Idle;
+    let (mut outcome, mut due) = (Outcome::Idle, Some(due));
     loop {
         let next = if is_stopping(context) || !delivery.config.enabled {
             None
         } else {
-            next_request(context, &delivery).await.unwrap_or_else(|error| {
+            next_request(&context.database, &delivery, due.filter(|_| delivery.version == version)).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, webhook = delivery.id, "failed to read the changes for a webhook; will retry");
                 None
             })
@@ -119,7 +112,7 @@ async fn run(context: &DeliveryContext, mut lease: Lease, seen: Delivery, end: i
         outcome = Outcome::Done;
         let renewed = Lease::end();
         match store_outcome(context, &delivery, &lease, next, at, &result).await? {
-            Some(moved) => (delivery, lease.ends) = (moved, renewed),
+            Some(moved) => (delivery, lease.ends, due) = (moved, renewed, None),
             None => return Ok(outcome),
         }
     }
@@ -132,28 +125,6 @@ fn is_stopping(context: &DeliveryContext) -> bool {
 async fn release(context: &DeliveryContext, delivery: &Delivery, lease: &Lease) -> Result<(), Error> {
     let (id, token) = (delivery.id, lease.token.clone());
     context.database.write_each(move |conn| store::release(conn, id, &token)).await
-}
-
-/// Reads the next request. `None` if nothing is pending, or if it is unknown up to where the log is complete.
-async fn next_request(context: &DeliveryContext, delivery: &Delivery) -> Result<Option<NextRequest>, Error> {
-    let Some(settled) = context.database.settled() else { return Ok(None) };
-    let delivery = delivery.clone();
-    let next = context.database.read_inline(move |conn| find_next(conn, &delivery, settled)).await?;
-    Ok(next.filter(|_| context.database.is_still_settled(settled)))
-}
-
-fn find_next(conn: &mut Connection, delivery: &Delivery, settled: Settled) -> diesel::QueryResult<Option<NextRequest>> {
-    if delivery.is_burst() {
-        let Some(end) = delivery.burst_end else { return Ok(None) };
-        return Ok(of_burst(conn, delivery, end, settled.seq)?.map(|event| NextRequest { event, has_another: false }));
-    }
-    let mut progress = Progress::new(delivery);
-    while progress.has_more(false) {
-        progress.advance(conn, settled.seq, false)?;
-    }
-    let Pending::Request { end, .. } = progress.pending(delivery, store::clock(conn)?) else { return Ok(None) };
-    let has_another = progress.has_another();
-    Ok(of_change(conn, end)?.map(|event| NextRequest { event, has_another }))
 }
 
 /// Sends the request, unless the lease would end first. Returns when it was sent.
@@ -250,17 +221,18 @@ async fn store_failure(
     result: &AttemptResult,
 ) -> Result<(), Error> {
     let random = getrandom::u64().unwrap_or_default();
-    let delay = retry::delay(attempt.attempt, result.retry_after, random);
-    let (status, failing_since, token) = (result.status, delivery.failing_since, lease.token.clone());
-    let (webhook, attempt_row) = (delivery.clone(), attempt.clone());
+    let (sent, lease_token, mut attempt_row) = (delivery.clone(), lease.token.clone(), attempt.clone());
+    let (status, retry_after) = (result.status, result.retry_after);
     let write = move |conn: &mut Connection| {
-        let now = store::clock(conn)?;
-        let failing_since = failing_since.unwrap_or(now);
-        let delay = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
-        let next_attempt_at = Timestamp::from_microseconds(now.as_microseconds().saturating_add(delay)).unwrap_or(now);
-        let disabled = retry::disabled_reason(status, failing_since, now);
-        let failure = Failure { failing_since, next_attempt_at, disabled };
-        Ok(store::fail(conn, &webhook, &attempt_row, &token, &failure)?.then_some(disabled))
+        let Some(current) = store::lock_leased(conn, sent.id, &lease_token)? else { return Ok(None) };
+        if !current.repeats(&sent) {
+            return store::fail(conn, &attempt_row, None).map(|()| Some(None));
+        }
+        // A client may have restarted the attempts.
+        attempt_row.attempt = current.attempt.saturating_add(1);
+        let failure = retry::failure(&current, status, retry_after, random, store::clock(conn)?);
+        store::fail(conn, &attempt_row, Some(&failure))?;
+        Ok(Some(failure.disabled))
     };
     let Some(disabled) = context.database.write(write).await? else {
         return release(context, delivery, lease).await;

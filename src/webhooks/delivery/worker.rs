@@ -15,6 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use crate::db::{ChangeWatch, Connection, Database, Error, Settled, Timestamp};
 use crate::webhooks::delivery::control::Deliveries;
 use crate::webhooks::delivery::model::Delivery;
+use crate::webhooks::delivery::next::DueRow;
 use crate::webhooks::delivery::progress::{Pending, Progress};
 use crate::webhooks::delivery::stats::StateCounts;
 use crate::webhooks::delivery::store;
@@ -50,7 +51,7 @@ struct Look {
 
 /// A delivery to start.
 enum Start {
-    Deliver { delivery: Delivery, end: i64 },
+    Deliver { delivery: Delivery, due: DueRow },
     Skip { delivery: Delivery, to: i64 },
 }
 
@@ -118,17 +119,17 @@ impl Worker {
         if !database.is_still_settled(settled) {
             return Ok((Vec::new(), RETRY_PAUSE));
         }
-        Ok(self.evaluate(look))
+        Ok(self.evaluate(look, settled))
     }
 
-    fn evaluate(&mut self, look: Look) -> (Vec<Start>, Duration) {
+    fn evaluate(&mut self, look: Look, settled: Settled) -> (Vec<Start>, Duration) {
         let Look { now, deliveries, mut progress } = look;
         let (mut starts, mut next_look, mut oldest) = (Vec::new(), None, None);
         let mut counts = StateCounts::default();
         for delivery in deliveries {
             count(&mut counts, &delivery);
             let Some(known) = progress.get_mut(&delivery.id) else { continue };
-            report_lost_rows(known, &delivery);
+            report_gaps(known, &delivery);
             let pending = known.pending(&delivery, now);
             if let Pending::Request { at, .. } = pending {
                 oldest = oldest.into_iter().chain((at <= now).then_some(at)).min();
@@ -143,7 +144,11 @@ impl Worker {
                     if at > now {
                         Some(at)
                     } else {
-                        self.add_if_free(&mut starts, Start::Deliver { delivery, end }, now)
+                        self.add_if_free(
+                            &mut starts,
+                            Start::Deliver { delivery, due: DueRow { seq: end, settled } },
+                            now,
+                        )
                     }
                 }
             };
@@ -173,7 +178,7 @@ impl Worker {
     fn start(&self, start: Start) -> impl Future<Output = i64> + use<> {
         let context = self.context.clone();
         let (id, handle) = match start {
-            Start::Deliver { delivery, end } => (delivery.id, actix_web::rt::spawn(deliver(context, delivery, end))),
+            Start::Deliver { delivery, due } => (delivery.id, actix_web::rt::spawn(deliver(context, delivery, due))),
             Start::Skip { delivery, to } => (delivery.id, actix_web::rt::spawn(skip(context, delivery, to))),
         };
         async move {
@@ -218,7 +223,15 @@ fn count(counts: &mut StateCounts, delivery: &Delivery) {
     *counter += 1;
 }
 
-fn report_lost_rows(progress: &mut Progress, delivery: &Delivery) {
+fn report_gaps(progress: &mut Progress, delivery: &Delivery) {
+    if progress.take_restart() {
+        let target = origin_of(delivery.config.url.reveal());
+        tracing::warn!(
+            webhook = delivery.id,
+            target,
+            "the position of a webhook is beyond the newest change; continuing with the oldest change"
+        );
+    }
     if progress.take_lost_rows() {
         let target = origin_of(delivery.config.url.reveal());
         tracing::warn!(

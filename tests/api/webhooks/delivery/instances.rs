@@ -1,8 +1,10 @@
 //! Several instances, and instances that are killed or frozen.
 
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::{Hook, hours_ago, is_postgres, is_true, migrated, publish_by_sql, sandbox, slugs, wait_until_idle};
+use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::hook_receiver::HookReceiver;
 use crate::support::program::Process;
@@ -131,10 +133,9 @@ async fn a_frozen_instance_cannot_move_the_position_back(database: TestDatabase)
 async fn a_replay_is_not_undone_by_a_request_in_progress(database: TestDatabase) {
     let database = migrated(database);
     let (receiver, sandbox) = (HookReceiver::start(), sandbox(&database));
-    Hook::each(&receiver.url()).insert(&database);
+    let id = Hook::each(&receiver.url()).insert(&database);
     let mut server = sandbox.start("server", &[]);
     server.base_url().await;
-    let start = super::number(&database, "position");
     for slug in ["a", "b"] {
         publish_by_sql(&database, slug);
     }
@@ -143,11 +144,37 @@ async fn a_replay_is_not_undone_by_a_request_in_progress(database: TestDatabase)
     receiver.hold();
     publish_by_sql(&database, "c");
     receiver.wait_for(3).await;
-    // What the route of the replay does.
-    database.execute(&format!("UPDATE webhooks SET position = {start}, lease = NULL, version = version + 1"));
+    replay(&server.base_url().await, id).await;
     receiver.release();
     receiver.wait_for(6).await;
     wait_until_idle(&database).await;
     assert_eq!(slugs(&receiver), ["a", "b", "c", "a", "b", "c"]);
     assert_eq!(receiver.max_in_flight(), 1);
+}
+
+/// Another instance has taken over before the replay. The end of this request is not the end of its request.
+#[on_both]
+async fn a_replay_leaves_the_lease_of_another_instance(database: TestDatabase) {
+    let database = migrated(database);
+    let (receiver, sandbox) = (HookReceiver::start(), sandbox(&database));
+    let id = Hook::each(&receiver.url()).insert(&database);
+    let mut server = sandbox.start("server", &[]);
+    let base_url = server.base_url().await;
+    receiver.hold();
+    publish_by_sql(&database, "a");
+    receiver.wait_for(1).await;
+    database.execute(&format!("UPDATE webhooks SET lease = 'other', leased_until = '{}'", hours_ago(-1)));
+    replay(&base_url, id).await;
+    replay(&base_url, id).await;
+    receiver.release();
+    server.final_log().await;
+    assert!(is_true(&database, "lease = 'revoked:other' AND leased_until IS NOT NULL"));
+    assert_eq!(receiver.count(), 1);
+}
+
+/// Replays all changes of the last hour.
+async fn replay(base_url: &str, id: i64) {
+    let request = reqwest::Client::new().post(format!("{base_url}/api/webhooks/{id}/replay")).bearer_auth(ADMIN_KEY);
+    let response = request.json(&json!({"since": hours_ago(1)})).send().await.unwrap();
+    assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
 }

@@ -223,3 +223,52 @@ async fn deliveries_continue_at_the_oldest_change(api: Api) {
     receiver.wait_for(2).await;
     assert_eq!(receiver.requests()[1].json()["data"]["id"], created["id"]);
 }
+
+/// A copy of the database without the contents of the log assigns the positions again.
+#[on_both]
+async fn a_position_beyond_the_log_continues_at_its_beginning(api: Api) {
+    let receiver = HookReceiver::start();
+    publish(&api, "a").await;
+    let database = &api.server.database;
+    let url = receiver.url();
+    Hook::each(&url).insert(database);
+    database.execute("UPDATE webhooks SET position = 1000000, attempt = 3, burst_end = 1000001");
+    api.server.deliveries.wake();
+    receiver.wait_for(1).await;
+    wait_until_idle(database).await;
+    assert_eq!(slugs(&receiver), ["a"]);
+}
+
+/// The worker finds the next change in steps. The delivery must not search for it again in one.
+#[on_both]
+async fn a_rare_event_behind_a_long_backlog_is_delivered(api: Api) {
+    let receiver = HookReceiver::start();
+    let post = publish(&api, "a").await;
+    let database = &api.server.database;
+    Hook { events: r#"["post.deleted"]"#, ..Hook::each(&receiver.url()) }.insert(database);
+    database.execute(
+        "INSERT INTO post_changes (post_id, kind, version, slug) \
+         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000) \
+         SELECT 1, 2, n, 'a' FROM numbers",
+    );
+    api.admin().delete(&format!("/api/posts/{}", post["id"])).await.expect(204);
+    receiver.wait_for(1).await;
+    wait_until_idle(database).await;
+    assert_eq!(receiver.requests()[0].json()["type"], "post.deleted");
+}
+
+/// A client changes what does not affect the request while it fails: the failure counts.
+#[on_both]
+async fn a_rename_during_a_request_keeps_its_failure(api: Api) {
+    let receiver = HookReceiver::start();
+    receiver.behave(Behavior::Status(500));
+    receiver.hold();
+    Hook::each(&receiver.url()).create(&api);
+    publish(&api, "a").await;
+    receiver.wait_for(1).await;
+    let database = &api.server.database;
+    database.execute("UPDATE webhooks SET name = 'renamed', version = version + 1");
+    receiver.release();
+    wait_until("the attempt to be stored", async || attempts(database) == 1).await;
+    assert!(is_true(database, "attempt = 1 AND next_attempt_at IS NOT NULL AND failing_since IS NOT NULL"));
+}

@@ -29,12 +29,12 @@ pub(crate) enum WebhooksCommand {
     List,
     /// Create a webhook and print its secret. It cannot be shown again.
     Create(CreateArgs),
-    /// Enable a webhook. It continues where it was.
+    /// Enable a webhook. It continues at its position, and repeats a failed request at once.
     Enable {
         /// Id of the webhook, as `webhooks list` prints it.
         id: i64,
     },
-    /// Disable a webhook. It keeps its position.
+    /// Disable a webhook. When it is enabled again, it continues at its position.
     Disable {
         /// Id of the webhook, as `webhooks list` prints it.
         id: i64,
@@ -182,8 +182,9 @@ fn replay(config: &Config, id: i64, StartArgs { cursor, since }: StartArgs) -> R
     let start = cursor.or(since).ok_or("pass --cursor or --since")?;
     let replayed = open_existing(config)?.transaction(|conn| offline::replay(conn, id, start, Timestamp::now()))?;
     let expired = |_| "the log no longer contains all changes since this position; replay from a later time";
-    require(id, replayed.map_err(expired)?)?;
-    confirm(&format!("moved webhook {id}; the service delivers the changes after its new position"))
+    let webhook = require(id, replayed.map_err(expired)?)?;
+    let next = if webhook.enabled { "the service delivers" } else { "enable it to deliver" };
+    confirm(&format!("moved webhook {id}; {next} the changes after its new position"))
 }
 
 fn require<T>(id: i64, change: Change<T>) -> Result<T> {

@@ -21,6 +21,7 @@ use crate::ops::metrics::MetricSources;
 use crate::posts::changes::stream::open_streams::Streams;
 use crate::routes;
 use crate::webhooks::delivery::Deliveries;
+use crate::webhooks::running_tests::RunningTests;
 use crate::webhooks::send::Sender;
 
 #[derive(Clone)]
@@ -42,6 +43,7 @@ pub(super) struct AppData {
     replays: web::Data<ReplayCounter>,
     proxies: web::Data<TrustedProxies>,
     sender: web::Data<Sender>,
+    tests: web::Data<RunningTests>,
     deliveries: web::Data<Deliveries>,
 }
 
@@ -73,6 +75,7 @@ impl AppData {
             replays: sources.replays.clone(),
             proxies: web::Data::new(TrustedProxies(config.trusted_proxies.clone())),
             sender: web::Data::new(sender),
+            tests: web::Data::new(RunningTests::default()),
             deliveries: web::Data::new(sources.deliveries.clone()),
         })
     }
@@ -95,6 +98,7 @@ impl AppData {
             replays,
             proxies,
             sender,
+            tests,
             deliveries,
         } = self.clone();
         app.app_data(cache)
@@ -112,6 +116,7 @@ impl AppData {
             .app_data(replays)
             .app_data(proxies)
             .app_data(sender)
+            .app_data(tests)
             .app_data(deliveries);
         if let Some(request_metrics) = request_metrics {
             app.app_data(request_metrics);

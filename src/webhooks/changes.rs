@@ -62,7 +62,7 @@ pub(crate) async fn checked(mut patch: UpdateWebhook, sender: &Sender) -> Result
 /// The transaction that moves a webhook to another position.
 ///
 /// # Errors
-/// 503: it is unknown up to where the log is complete.
+/// 410: the log does not contain all changes since a time. 503: it is unknown up to where the log is complete.
 pub(crate) async fn replay(
     database: &Database,
     id: i64,
@@ -70,6 +70,9 @@ pub(crate) async fn replay(
     start: ReplayStart,
 ) -> Result<impl FnOnce(&mut Connection) -> QueryResult<Result<Change<Webhook>, ApiError>> + Send + use<>, ApiError> {
     let (settled, database) = (position::settled_now(database).await?, database.clone());
+    // The transaction, which excludes other writes on SQLite, only checks that the row still exists.
+    let located = database.read(move |conn| position::locate(conn, start.0, settled.seq)).await?;
+    let start = ReplayStart(located.map_err(|_| replay_expired())?);
     Ok(move |conn: &mut Connection| {
         let replayed = store::replay(conn, id, &preconditions, start, settled.seq, Timestamp::now())?;
         if !database.is_still_settled(settled) {

@@ -19,9 +19,11 @@ use crate::webhooks::delivery::Deliveries;
 use crate::webhooks::errors::{NOT_FOUND, into_result};
 use crate::webhooks::input::{CreateWebhook, UpdateWebhook};
 use crate::webhooks::model::Webhook;
+use crate::webhooks::receiver_log::{NewReceiver, log_receiver};
 use crate::webhooks::responses::{
     CreatedWebhook, RotatedSecret, WebhookAttempts, WebhookTest, Webhooks, no_store, written,
 };
+use crate::webhooks::running_tests::RunningTests;
 use crate::webhooks::send::Sender;
 use crate::webhooks::{changes, network, responses, store};
 
@@ -82,15 +84,20 @@ pub async fn create_webhook(
     _: CollectionPreconditions,
 ) -> Result<HttpResponse, ApiError> {
     let create = changes::creation(&database, &sender, webhook).await?;
-    let response = key.execute(&database, caller.id(), Atomicity::Body, create, responses::created).await?;
+    let receiver = NewReceiver::default();
+    let render = receiver.clone().before(responses::created);
+    let response = key.execute(&database, caller.id(), Atomicity::Body, create, render).await?;
+    receiver.log();
     deliveries.wake();
     Ok(written(response, &request))
 }
 
 /// Update a webhook
 ///
-/// Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null restores the default of a field.
-/// `headers` is merged too: omitted headers keep their values, and null removes a header.
+/// Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null restores the default of `name`,
+/// `events`, `headers`, or `body`; the other fields cannot be null. `headers` is merged too: omitted headers keep their
+/// values, and null removes a header. If the `url` changes to another scheme, host, or port, `headers` replaces the headers
+/// instead, and is required if there are any: stored values are not sent to another receiver.
 #[utoipa::path(
     patch, path = "/api/webhooks/{id}", tag = "webhooks", params(IdPath, ChangePreconditions),
     request_body(content((UpdateWebhook = "application/merge-patch+json"), (UpdateWebhook = "application/json"))),
@@ -106,9 +113,13 @@ pub async fn update_webhook(
     Json(patch): Json<UpdateWebhook>,
 ) -> Result<HttpResponse, ApiError> {
     let patch = changes::checked(patch, &sender).await?;
+    let sets_receiver = patch.url.is_some();
     let preconditions = Preconditions::from(headers);
     let update = move |conn: &mut Connection| store::update(conn, id, &preconditions, &patch, Timestamp::now());
     let webhook = into_result(database.try_write(update).await?.map_err(ApiError::ValidationFailed)?)?;
+    if sets_receiver {
+        log_receiver(&webhook);
+    }
     deliveries.wake();
     Ok(written(responses::changed(&webhook)?, &request))
 }
@@ -182,7 +193,8 @@ pub async fn replay_webhook(
 /// Test a webhook
 ///
 /// Sends a signed request with an event of the type `webhook.test`, or with the `body` of the webhook if it has one, and
-/// returns the result. Waits up to 15 seconds. Works for a webhook that is not enabled too.
+/// returns the result. Waits up to 15 seconds. Works for a webhook that is not enabled too. If a test of the webhook, or 16
+/// tests of others, are in progress, the response is 503 `server_busy`.
 #[utoipa::path(
     post, path = "/api/webhooks/{id}/test", tag = "webhooks", params(IdPath),
     responses((status = 200, description = "The result of the request", body = WebhookTest)),
@@ -192,11 +204,12 @@ pub async fn test_webhook(
     headers: PreconditionHeaders,
     database: web::Data<Database>,
     sender: web::Data<Sender>,
+    tests: web::Data<RunningTests>,
 ) -> Result<HttpResponse, ApiError> {
     let preconditions = Preconditions::from(headers);
     let find = move |conn: &mut Connection| store::find_current(conn, id, &preconditions);
     let row = into_result(database.read_inline(find).await?)?;
-    let result = network::send_test(&sender, row).await?;
+    let result = network::send_test(&sender, row, tests.begin(id)?).await?;
     Ok(no_store(HttpResponse::Ok().json(result)))
 }
 

@@ -37,12 +37,13 @@ macro_rules! webhook_types {
         }
 
         /// A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
-        /// a field.
+        /// `name`, `events`, `headers`, or `body`. The other fields cannot be null.
         #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
         #[serde(deny_unknown_fields)]
         #[schema(example = json!({"enabled": true}))]
         pub struct UpdateWebhook {
-            /// Where the requests are sent. The next attempt follows at once.
+            /// Where the requests are sent. The next attempt follows at once. If scheme, host, or port change, `headers`
+            /// is required unless the webhook has none, and replaces all stored headers.
             #[schema(
                 value_type = String, required = false, nullable = false, max_length = 2048,
                 example = "https://hooks.example/posts"
@@ -78,7 +79,8 @@ webhook_types! {
     /// `quiet`. The larger of 120 and `quiet` for a new webhook.
     #[schema(required = false, nullable = false, example = 120, minimum = 1, maximum = 86400)]
     max_wait: Option<i32>,
-    /// Whether changes are delivered. If a webhook is enabled again, it continues where it was.
+    /// Whether changes are delivered. If a webhook is enabled again, it continues at its position. True repeats a failed
+    /// request at once.
     #[schema(required = false, nullable = false, example = true)]
     enabled: Option<bool>,
 }
@@ -145,6 +147,7 @@ impl UpdateWebhook {
     /// # Errors
     /// The result would exceed a limit, or two of its fields contradict each other.
     pub fn apply(&self, config: &mut WebhookConfig) -> Result<(), Vec<FieldError>> {
+        let moves = self.url.as_ref().is_some_and(|url| origin(url) != origin(&config.url));
         if let Some(url) = &self.url {
             config.url = url.clone();
         }
@@ -158,12 +161,25 @@ impl UpdateWebhook {
         set(&mut config.max_wait, self.max_wait);
         set(&mut config.enabled, self.enabled);
         let mut errors = self.check(config);
-        match self.headers.as_ref().map(|headers| headers.apply(&config.headers)) {
-            Some(Ok(headers)) => config.headers = headers,
-            Some(Err(invalid)) => errors.push(invalid.at("/headers")),
-            None => {}
+        match self.apply_headers(config, moves) {
+            Ok(headers) => config.headers = headers,
+            Err(invalid) => errors.push(invalid.at("/headers")),
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// The headers after the change. Their values are credentials for one receiver, and no client can read them. If the
+    /// webhook `moves` to another one, none is sent there that this patch does not contain.
+    fn apply_headers(&self, config: &WebhookConfig, moves: bool) -> Result<Credential, Invalid> {
+        match &self.headers {
+            Some(headers) if moves => headers.apply(&Credential::new("{}".to_owned())),
+            Some(headers) => headers.apply(&config.headers),
+            None if moves && !config.headers().is_empty() => Err(Invalid::new(
+                "required",
+                "must contain all headers for the new receiver, or be null, if scheme, host, or port of the url change",
+            )),
+            None => Ok(config.headers.clone()),
+        }
     }
 
     /// Checks the fields that depend on each other. An error points to a field of the request.
@@ -208,6 +224,11 @@ fn url(text: String) -> Result<Credential, Invalid> {
 pub fn invalid_url(problem: UrlProblem) -> Invalid {
     let code = if problem == UrlProblem::Syntax { "format" } else { "not_allowed" };
     Invalid { code, detail: problem.to_string().into() }
+}
+
+/// The scheme, host, and port of a URL; `None` if it is invalid.
+fn origin(url: &Credential) -> Option<url::Origin> {
+    url::Url::parse(url.reveal()).ok().map(|url| url.origin())
 }
 
 /// The name of a webhook without one: the host of its URL.

@@ -2,9 +2,12 @@
 //!
 //! It runs on threads of its own, because it can take 15 seconds: the threads of the blocking pool serve the database.
 
+use std::time::Duration;
+
 use data_encoding::HEXLOWER;
 use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use crate::db::Timestamp;
 use crate::http::ApiError;
@@ -12,19 +15,27 @@ use crate::webhooks::credential::Credential;
 use crate::webhooks::input::invalid_url;
 use crate::webhooks::model::WebhookRow;
 use crate::webhooks::responses::WebhookTest;
+use crate::webhooks::running_tests::RunningTest;
 use crate::webhooks::send::{OutgoingRequest, Sender, target};
 
-/// One permit per thread. Other requests wait.
-static PERMITS: Semaphore = Semaphore::const_new(16);
+/// One permit per check of a URL, which takes at most 5 seconds.
+static CHECKS: Semaphore = Semaphore::const_new(16);
+/// How long a request waits for a permit.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
-async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+/// Runs the work on a thread. The permit is released when the work has ended, even if the request has been canceled.
+async fn run<T: Send + 'static>(
+    permit: impl Send + 'static,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
     let failed = |cause: String| ApiError::Internal { cause };
-    let permit = PERMITS.acquire().await.map_err(|error| failed(error.to_string()))?;
     let (result, receiver) = oneshot::channel();
     let work = move || {
-        // Fails if the request has been canceled.
-        let _ = result.send(work());
+        let value = work();
+        // A client that has the response can begin the next request.
         drop(permit);
+        // Fails if the request has been canceled.
+        let _ = result.send(value);
     };
     std::thread::Builder::new().name("webhook-request".to_owned()).spawn(work).map_err(|e| failed(e.to_string()))?;
     receiver.await.map_err(|_| failed("the thread of the request ended early".to_owned()))
@@ -33,10 +44,13 @@ async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
 /// Checks that requests may be sent to this URL, and returns its normal form.
 ///
 /// # Errors
-/// 422: the URL is not allowed.
+/// 422: the URL is not allowed. 503: too many checks are in progress.
 pub(crate) async fn check_url(url: &Credential, sender: &Sender) -> Result<Credential, ApiError> {
     let (text, networks) = (url.reveal().to_owned(), sender.networks().clone());
-    match run(move || target::check(&text, &networks)).await? {
+    let busy = |_| ApiError::ServerBusy("too many checks of webhook URLs are in progress");
+    let permit = timeout(MAX_WAIT, CHECKS.acquire()).await.map_err(busy)?;
+    let permit = permit.map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    match run(permit, move || target::check(&text, &networks)).await? {
         Ok(target) => Ok(Credential::new(target.url().as_str().to_owned())),
         Err(problem) => Err(ApiError::ValidationFailed(vec![invalid_url(problem).at("/url")])),
     }
@@ -46,7 +60,7 @@ pub(crate) async fn check_url(url: &Credential, sender: &Sender) -> Result<Crede
 ///
 /// # Errors
 /// The operating system supplies no random numbers or no thread.
-pub(crate) async fn send_test(sender: &Sender, row: WebhookRow) -> Result<WebhookTest, ApiError> {
+pub(crate) async fn send_test(sender: &Sender, row: WebhookRow, test: RunningTest) -> Result<WebhookTest, ApiError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let now = Timestamp::now();
@@ -61,7 +75,7 @@ pub(crate) async fn send_test(sender: &Sender, row: WebhookRow) -> Result<Webhoo
         body: body.into_bytes(),
     };
     let sender = sender.clone();
-    let result = run(move || sender.send(request)).await?;
+    let result = run(test, move || sender.send(request)).await?;
     let duration_ms = result.duration.as_millis().try_into().unwrap_or(u64::MAX);
     Ok(WebhookTest { status: result.status, duration_ms, error: result.error })
 }

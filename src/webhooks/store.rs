@@ -125,9 +125,10 @@ pub fn update(
     if let Err(errors) = patch.apply(&mut config) {
         return Ok(Err(errors));
     }
-    let enables = config.enabled && !row.config.enabled;
-    let restarts = enables || patch.url.is_some() || patch.headers.is_some();
     let ends_burst = config.mode != row.config.mode;
+    // With another mode or other events, the change that failed may not be announced any more.
+    let is_other_request = ends_burst || config.events != row.config.events;
+    let restarts = patch.enabled == Some(true) || patch.url.is_some() || patch.headers.is_some() || is_other_request;
     let none = None::<Timestamp>;
     let changes = (
         &config,

@@ -110,9 +110,10 @@ error_codes! {
         "The service failed unexpectedly. Report the `request_id` to the operator; the log contains the cause under \
          that id.",
     SERVER_BUSY "server_busy" SERVICE_UNAVAILABLE "Server busy"
-        "The responses in progress use all memory that is reserved for them, or too many connections are open from \
-         this IP address; `detail` gives the reason. Wait for `Retry-After` seconds, then try again. The operator sets \
-         the limits with `RESPONSE_BYTES` and `CONNECTIONS_PER_IP`.",
+        "The responses in progress use all memory that is reserved for them, too many connections are open from this \
+         IP address, or too many tests or URL checks of webhooks are in progress; `detail` gives the reason. Wait for \
+         `Retry-After` seconds, then try again. The operator sets the first two limits with `RESPONSE_BYTES` and \
+         `CONNECTIONS_PER_IP`.",
     DATABASE_BUSY "database_busy" SERVICE_UNAVAILABLE "Database busy"
         "Too many requests are waiting for the database. Wait for `Retry-After` seconds, then try again.",
     QUERY_TOO_EXPENSIVE "query_too_expensive" SERVICE_UNAVAILABLE "Query too expensive"

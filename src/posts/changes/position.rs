@@ -21,8 +21,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub enum LogStart {
     /// After the changes that are committed by now.
     Now,
-    /// After the row of a cursor.
+    /// After this row, for example that of a cursor.
     After(LogRowId),
+    /// With this row.
+    From(LogRowId),
     /// With the changes at this time and later.
     Since(Timestamp),
 }
@@ -58,45 +60,77 @@ pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     diesel::sql_query("LOCK TABLE post_changes IN SHARE MODE").execute(conn).map(drop)
 }
 
+/// How many rows before the result of a binary search are examined one by one: concurrent transactions can store their times
+/// in another order than their positions.
+const DISORDERED_ROWS: i64 = 1000;
+
 /// The position behind which the changes begin. The log is complete up to `settled`. The position need not be that of a
-/// row.
+/// row. In a transaction that writes, resolve a time with [`locate`] before it begins.
 pub(crate) fn resolve(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
+    let Ok(start) = locate(conn, start, settled)? else { return Ok(Err(Expired)) };
     match start {
-        LogStart::Now => Ok(newest(conn, settled)?.map(|row| row.seq).ok_or(Expired)),
+        LogStart::Now | LogStart::Since(_) => Ok(newest(conn, settled)?.map(|row| row.seq).ok_or(Expired)),
         LogStart::After(row) => Ok(if contains(conn, row)? { Ok(row.seq) } else { Err(Expired) }),
-        LogStart::Since(time) => since(conn, time, settled),
+        LogStart::From(row) => Ok(if contains(conn, row)? { Ok(row_before(conn, row.seq)?) } else { Err(Expired) }),
     }
 }
 
-/// The positions of a log are in the order of time, except for a few microseconds.
-fn since(conn: &mut Connection, time: Timestamp, settled: i64) -> QueryResult<Result<i64, Expired>> {
+/// Replaces a time by a row, in about 30 reads by position: the log has no index on the time.
+pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<LogStart, Expired>> {
+    let LogStart::Since(time) = start else { return Ok(Ok(start)) };
     let oldest: Vec<(i64, i16, Timestamp)> = on!(conn, conn => post_changes::table
         .order(post_changes::seq.asc())
         .limit(1)
         .select((post_changes::seq, post_changes::kind, post_changes::at))
         .load(conn))?;
-    let Some((oldest, kind, oldest_at)) = oldest.into_iter().next() else { return Ok(Err(Expired)) };
+    let Some((seq, kind, at)) = oldest.into_iter().next() else { return Ok(Err(Expired)) };
+    let oldest = LogRowId { seq, at };
     // The log begins with a row of kind 0, unless its beginning has been deleted.
     let is_complete = kind == 0;
-    if time < oldest_at && !is_complete {
+    if time < oldest.at && !is_complete {
         return Ok(Err(Expired));
     }
-    let end = newest(conn, settled)?.map_or(oldest, |row| row.seq);
-    let first: Vec<Option<i64>> = on!(conn, conn => post_changes::table
-        .filter(post_changes::at.ge(time))
-        .select(diesel::dsl::min(post_changes::seq))
-        .load(conn))?;
-    Ok(Ok(match first.into_iter().flatten().next() {
-        None => end,
-        Some(first) if first == oldest => {
-            if is_complete {
-                oldest
-            } else {
-                oldest.saturating_sub(1)
-            }
-        }
-        Some(first) => end.min(row_before(conn, first)?),
+    let end = newest(conn, settled)?.unwrap_or(oldest);
+    Ok(Ok(match first_since(conn, time, oldest.seq, end.seq)? {
+        None => LogStart::After(end),
+        Some(row) if row == oldest && is_complete => LogStart::After(oldest),
+        Some(row) => LogStart::From(row),
     }))
+}
+
+/// The first row of these positions that is not older than the time. Positions are in the order of time, except for those of
+/// concurrent transactions.
+fn first_since(conn: &mut Connection, time: Timestamp, first: i64, last: i64) -> QueryResult<Option<LogRowId>> {
+    let (mut low, mut high) = (first, last.saturating_add(1));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match row_from(conn, middle)? {
+            Some(row) if row.seq < high && row.at < time => low = row.seq + 1,
+            _ => high = middle,
+        }
+    }
+    let near: Vec<(i64, Timestamp)> = on!(conn, conn => post_changes::table
+        .filter(post_changes::seq.between(low.saturating_sub(DISORDERED_ROWS), low))
+        .filter(post_changes::seq.between(first, last))
+        .order(post_changes::seq.asc())
+        .select((post_changes::seq, post_changes::at))
+        .load(conn))?;
+    let found = near.into_iter().map(|(seq, at)| LogRowId { seq, at }).find(|row| row.at >= time);
+    match found {
+        Some(row) => Ok(Some(row)),
+        None => Ok(row_from(conn, low)?.filter(|row| row.seq <= last)),
+    }
+}
+
+/// The first row at this position or a later one.
+fn row_from(conn: &mut Connection, seq: i64) -> QueryResult<Option<LogRowId>> {
+    let rows: Vec<(i64, Timestamp)> = on!(conn, conn => post_changes::table
+        .filter(post_changes::seq.ge(seq))
+        .order(post_changes::seq.asc())
+        .limit(1)
+        .select((post_changes::seq, post_changes::at))
+        .load(conn))?;
+    Ok(rows.first().map(|(seq, at)| LogRowId { seq: *seq, at: *at }))
 }
 
 /// The position of the last row before this one.

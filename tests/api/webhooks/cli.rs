@@ -95,12 +95,15 @@ async fn webhooks_of_a_running_service_are_changed(database: TestDatabase) {
     let moved = sandbox.run(&["webhooks", "replay", "1", "--cursor", "now"]).success();
     assert!(moved.starts_with("moved webhook 1"), "{moved}");
     assert_eq!(pending().await.0, 0);
+    assert!(moved.ends_with("; the service delivers the changes after its new position\n"), "{moved}");
     sandbox.run(&["webhooks", "replay", "1", "--cursor", &start]).success();
     assert_eq!(pending().await.0, 1);
     sandbox.run(&["webhooks", "replay", "1", "--since", "2020-01-31T12:00:00Z"]).success();
     assert_eq!(pending().await.0, 2);
     assert_eq!(sandbox.run(&["webhooks", "disable", "1"]).success(), "disabled webhook 1\n");
     assert_eq!(read(&api, &webhook).await["enabled"], false);
+    let moved = sandbox.run(&["webhooks", "replay", "1", "--cursor", "now"]).success();
+    assert_eq!(moved, "moved webhook 1; enable it to deliver the changes after its new position\n");
     api.server.database.execute("UPDATE webhooks SET disabled_reason = 'gone', url = 'https://127.0.0.2:1/'");
     assert_eq!(list(&sandbox)[0][1], "gone");
     assert_eq!(sandbox.run(&["webhooks", "enable", "1"]).success(), "enabled webhook 1\n");

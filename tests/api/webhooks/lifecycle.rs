@@ -197,14 +197,23 @@ async fn enabling_clears_the_failure(api: Api) {
 
 #[on_both]
 async fn a_change_of_the_receiver_ends_the_wait(api: Api) {
-    for patch in [json!({"url": "https://1.1.1.1/"}), json!({"headers": {"Authorization": "Bearer new"}})] {
+    for patch in [
+        json!({"url": "https://1.1.1.1/"}),
+        json!({"headers": {"Authorization": "Bearer new"}}),
+        // Otherwise, the failure would stay until a change is announced again.
+        json!({"events": ["post.deleted"]}),
+        json!({"mode": "burst"}),
+        // It is enabled already, and its receiver has been repaired.
+        json!({"enabled": true}),
+    ] {
         let created = create(&api, json!({})).await;
         let id = &created["id"];
         api.server.database.execute(&format!(
             "UPDATE webhooks SET attempt = 9, next_attempt_at = '2099-01-31T12:00:00.000000Z', \
-             failing_since = '2026-01-31T12:00:00.000000Z' WHERE id = {id}"
+             failing_since = '2026-01-31T12:00:00.000000Z', enabled = TRUE WHERE id = {id}"
         ));
-        let renamed = api.admin().patch(&path(&created), &json!({"name": "a", "quiet": 3})).await.json(200);
+        let renamed =
+            api.admin().patch(&path(&created), &json!({"name": "a", "quiet": 3, "events": null})).await.json(200);
         assert_eq!(renamed["next_attempt_at"], "2099-01-31T12:00:00.000000Z");
         let changed = api.admin().patch(&path(&created), &patch).await.json(200);
         assert_eq!((&changed["next_attempt_at"], &changed["failing_since"]), (&Value::Null, &Value::Null), "{patch}");

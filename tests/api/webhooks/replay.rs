@@ -1,8 +1,12 @@
 //! Where a webhook starts, and where a replay moves it.
 
+use posts_api::db::{Connection, Timestamp};
+use posts_api::webhooks::actions::ReplayStart;
+use posts_api::webhooks::offline;
 use serde_json::{Value, json};
 
 use super::{create, path, read};
+use crate::support::statements::capture;
 use crate::support::{Api, Engine, on_both, wait_until};
 
 /// Publishes posts, and waits until the log is complete.
@@ -204,4 +208,41 @@ async fn a_replay_neither_enables_nor_disables(api: Api) {
     let moved = replay(&api, &webhook, &json!({"cursor": "now"})).await;
     assert_eq!((&moved["enabled"], &moved["disabled_reason"]), (&json!(false), &json!("gone")));
     api.admin().post("/api/webhooks/999/replay", &json!({"cursor": "now"})).await.problem(404, "not_found");
+}
+
+/// The log has no index on the time, so a search by time would read all of it. Positions can have gaps.
+#[on_both]
+async fn a_replay_since_a_time_reads_few_rows(api: Api) {
+    publish(&api, 40).await;
+    let webhook = create(&api, json!({})).await;
+    let log = log(&api);
+    for (index, seq) in log.iter().enumerate() {
+        let at = format!("2026-01-01T00:{index:02}:00.000000Z");
+        api.server.database.execute(&format!("UPDATE post_changes SET at = '{at}' WHERE seq = {seq}"));
+    }
+    // Concurrent transactions can store their times in another order.
+    set_time(&api, &log, 20, "2026-01-01T00:21:30.000000Z");
+    set_time(&api, &log, 21, "2026-01-01T00:20:30.000000Z");
+    for index in [8, 9, 10, 11, 12, 30] {
+        api.server.database.execute(&format!("DELETE FROM post_changes WHERE seq = {}", log[index]));
+    }
+    for (minute, expected) in
+        [("07", 6), ("08", 7), ("10", 7), ("13", 7), ("14", 13), ("21", 19), ("22", 21), ("30", 29)]
+    {
+        let since = format!("2026-01-01T00:{minute}:00Z");
+        replay(&api, &webhook, &json!({"since": since})).await;
+        assert_eq!(position(&api, &webhook), log[expected], "{since}");
+        let start = ReplayStart::since(&since).unwrap();
+        let id = webhook["id"].as_i64().unwrap();
+        let mut conn = api.server.database.connect();
+        let work = |conn: &mut Connection| {
+            conn.transaction(|conn| offline::replay(conn, id, start, Timestamp::now())).unwrap().is_ok()
+        };
+        let (moved, statements) = capture(&mut conn, work);
+        assert!(moved && statements.len() < 100, "{statements:?}");
+        let log_reads = statements.iter().filter(|sql| sql.contains("post_changes"));
+        let unbounded: Vec<&String> =
+            log_reads.filter(|sql| sql.contains("\"at\" >") || sql.contains("`at` >")).collect();
+        assert!(unbounded.is_empty(), "{unbounded:?}");
+    }
 }

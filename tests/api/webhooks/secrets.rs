@@ -68,6 +68,9 @@ async fn credentials_are_not_logged(database: TestDatabase) {
     assert_eq!(send("DELETE", &path, json!({})).await.0, 204);
     let log = server.final_log().await;
     assert!(log.contains("TRACE") && log.contains("/api/webhooks/{id}/rotate"), "the log has audit lines");
+    let receivers: Vec<&str> = log.lines().filter(|line| line.contains("webhook receiver set")).collect();
+    assert_eq!(receivers.len(), 3, "two creations and a change of the URL: {receivers:?}");
+    assert!(receivers.iter().all(|line| line.contains("http://127.0.0.1") && line.contains("webhook=")));
     for secret in ["hush", created["secret"].as_str().unwrap(), rotated["secret"].as_str().unwrap(), "whsec_"] {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret}");

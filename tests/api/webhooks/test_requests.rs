@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{create, path};
+use crate::support::hook_receiver::HookReceiver;
 use crate::support::receiver::Receiver;
-use crate::support::{Api, on_both};
+use crate::support::{Api, on_both, wait_until};
 
 async fn test(api: &Api, webhook: &Value) -> Value {
     let reply = api.admin().post_empty(&format!("{}/test", path(webhook))).await.expect(200);
@@ -95,4 +96,33 @@ async fn a_url_that_is_no_longer_allowed_gets_no_request(api: Api) {
     assert_eq!(result["status"], Value::Null);
     assert!(result["error"].is_string());
     assert!(receiver.received().is_empty());
+}
+
+/// Tests wait for their receivers, so they must not delay other requests.
+#[on_both]
+async fn tests_in_progress_delay_nothing_else(api: Api) {
+    let receiver = HookReceiver::start();
+    receiver.hold();
+    let mut webhooks = Vec::new();
+    for _ in 0..17 {
+        webhooks.push(create(&api, json!({"url": receiver.url()})).await);
+    }
+    let send = |webhook: &Value| {
+        let (api, path) = (api.clone(), format!("{}/test", path(webhook)));
+        tokio::spawn(async move { api.admin().post_empty(&path).await })
+    };
+    let tests: Vec<_> = webhooks[..16].iter().map(send).collect();
+    wait_until("all tests to be in progress", async || receiver.in_flight() == 16).await;
+    for webhook in [&webhooks[0], &webhooks[16]] {
+        let refused = send(webhook).await.unwrap();
+        assert!(refused.header("retry-after").is_some());
+        refused.problem(503, "server_busy");
+    }
+    create(&api, json!({"url": receiver.url()})).await;
+    assert_eq!(receiver.in_flight(), 16, "the creation has not waited for a test");
+    receiver.release();
+    for test in tests {
+        test.await.unwrap().expect(200);
+    }
+    test(&api, &webhooks[16]).await;
 }

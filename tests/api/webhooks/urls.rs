@@ -80,3 +80,25 @@ async fn urls_are_stored_in_their_normal_form(api: Api) {
         assert_eq!(patched["url"], stored);
     }
 }
+
+/// The values of headers are credentials for one receiver, which not even an admin can read.
+#[on_both]
+async fn stored_headers_are_not_sent_to_another_receiver(api: Api) {
+    let stored = json!({"Authorization": "Bearer hush", "X-Token": "hush"});
+    let webhook = create(&api, json!({"url": "https://8.8.8.8/a", "headers": stored})).await;
+    for url in ["https://1.1.1.1/a", "https://8.8.8.8:8443/a", "http://127.0.0.1/a"] {
+        let reply = api.admin().patch(&path(&webhook), &json!({"url": url})).await;
+        assert_eq!(reply.field_errors(), [("/headers".to_owned(), "required".to_owned())], "{url}");
+    }
+    let same = api.admin().patch(&path(&webhook), &json!({"url": "https://8.8.8.8/b?c=d"})).await.json(200);
+    assert_eq!(same["headers"], json!(["Authorization", "X-Token"]));
+    // The headers of the patch are not merged with the stored ones.
+    let patch = json!({"url": "https://1.1.1.1/", "headers": {"X-Token": "new", "Authorization": null}});
+    let moved = api.admin().patch(&path(&webhook), &patch).await.json(200);
+    assert_eq!(moved["headers"], json!(["X-Token"]));
+    let patch = json!({"url": "https://8.8.8.8/", "headers": {"X-Other": "new"}});
+    assert_eq!(api.admin().patch(&path(&webhook), &patch).await.json(200)["headers"], json!(["X-Other"]));
+    let patch = json!({"url": "https://1.1.1.1/", "headers": null});
+    assert_eq!(api.admin().patch(&path(&webhook), &patch).await.json(200)["headers"], json!([]));
+    api.admin().patch(&path(&webhook), &json!({"url": "https://8.8.8.8/"})).await.expect(200);
+}

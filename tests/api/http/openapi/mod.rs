@@ -95,8 +95,8 @@ fn operation_ids_are_handler_names() {
         "list_posts", "create_post", "batch_create_posts", "put_post_by_slug", "get_post_by_slug", "get_post",
         "update_post", "delete_post", "publish_post", "unpublish_post", "list_tags", "list_authors", "list_redirects",
         "list_keys", "create_key", "revoke_key", "get_openapi", "get_docs", "get_docs_file", "get_problem",
-        "check_liveness", "check_readiness", "list_changes", "list_webhooks", "create_webhook", "get_webhook",
-        "update_webhook", "delete_webhook", "rotate_webhook_secret", "replay_webhook", "test_webhook",
+        "check_liveness", "check_readiness", "list_changes", "stream_changes", "list_webhooks", "create_webhook",
+        "get_webhook", "update_webhook", "delete_webhook", "rotate_webhook_secret", "replay_webhook", "test_webhook",
         "list_webhook_attempts",
     ]);
     assert_eq!(names, handlers);

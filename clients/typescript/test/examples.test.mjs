@@ -36,6 +36,8 @@ function run(context, directory, file, env) {
     const failed = exited.then((code) => {
       throw new Error(`${file} exited with ${code}:\n${lines.join('\n')}`);
     });
+    // If a line matches already, nothing awaits this promise.
+    failed.catch(() => undefined);
     for (;;) {
       while (next < lines.length) {
         const match = pattern.exec(lines[next++]);

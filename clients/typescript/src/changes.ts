@@ -1,4 +1,5 @@
 import type { Api } from './api.js';
+import type { PostsApiError } from './errors.js';
 import { type ChangeBatch, Follower, type FollowOptions, type Step } from './follow.js';
 import type * as generated from './generated/index.js';
 import type { ConditionalListOptions, ReadOptions } from './options.js';
@@ -39,6 +40,10 @@ export interface ChangePage<P> {
   etag: string | null;
 }
 
+function logFailure(error: PostsApiError, wait: number): void {
+  console.warn(`failed to read the change feed; will retry in ${(wait / 1000).toFixed(1)} s: ${error.message}`);
+}
+
 /** The feed of the changes of the published posts. */
 export class Changes<M extends object = Metadata> {
   readonly #api: Api;
@@ -70,8 +75,8 @@ export class Changes<M extends object = Metadata> {
   }
 
   /**
-   * Iterates over the pages from `cursor` to the present end of the feed. Store the `cursor` of each page after you have
-   * applied it, and pass the last one to the next call.
+   * Iterates over the pages from `cursor` to the present end of the feed. Store the `cursor` of each page after you
+   * have applied it, and pass the last one to the next call.
    *
    * @throws PostsApiError if a page cannot be read. Earlier pages have been yielded by then.
    */
@@ -94,8 +99,8 @@ export class Changes<M extends object = Metadata> {
    * For each batch, apply the items, remove the posts that are not in `published` if it is given, and store `cursor`.
    * Then your copy survives a crash at any point.
    *
-   * - After an error that is temporary, such as a lost connection, 429, or 503, it repeats the request after a backoff of
-   *   up to a minute, for as long as it takes. `onError` receives these errors.
+   * - After an error that is temporary, such as a lost connection, 429, or 503, it repeats the request after a backoff
+   *   of up to a minute, for as long as it takes. `onError` receives these errors, and defaults to `console.warn`.
    * - If the cursor has expired (410), it reads all published posts again, as without a cursor. Do not compare the
    *   versions of these posts with those of your copy: after the restoration of a backup, they are lower.
    *
@@ -106,7 +111,7 @@ export class Changes<M extends object = Metadata> {
     query: ChangesQuery<V> = {},
     options: FollowOptions = {},
   ): AsyncGenerator<ChangeBatch<PostOf<V, M>>, void, undefined> {
-    const { interval, onError, ...call } = options;
+    const { interval, onError = logFailure, ...call } = options;
     const follower = new Follower<PostOf<V, M>>(query.cursor, interval);
     for (;;) {
       let step: Step<PostOf<V, M>>;
@@ -115,7 +120,7 @@ export class Changes<M extends object = Metadata> {
         step = follower.receive(await this.list<V>({ ...query, ...position }, { ...call, ifNoneMatch: follower.etag }));
       } catch (error) {
         const failure = follower.fail(error);
-        onError?.(failure.error, failure.wait);
+        onError(failure.error, failure.wait);
         step = { batch: undefined, wait: failure.wait };
       }
       if (step.batch) yield step.batch;

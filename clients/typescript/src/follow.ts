@@ -25,7 +25,7 @@ export interface FollowOptions extends CallOptions {
   interval?: number | undefined;
   /**
    * Called after each failed request that `follow` repeats, with the error and the wait in milliseconds. Use it to log
-   * outages. Its code is `cursor_expired` if `follow` reads all posts again.
+   * outages. Its code is `cursor_expired` if `follow` reads all posts again. Default: `console.warn` with both.
    */
   onError?: ((error: PostsApiError, wait: number) => void) | undefined;
 }

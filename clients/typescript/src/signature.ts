@@ -144,7 +144,8 @@ function toBytes(body: unknown): Uint8Array {
   if (typeof body === 'string') return new TextEncoder().encode(body);
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
-  const type = body === null || body === undefined ? body : (Object.getPrototypeOf(body)?.constructor?.name ?? typeof body);
+  const type =
+    body === null || body === undefined ? body : (Object.getPrototypeOf(body)?.constructor?.name ?? typeof body);
   throw new TypeError(
     `body must be the unparsed body of the request, as a string or bytes, not ${type}; ` +
       'read it with await request.text(), or with express.raw() in Express',

@@ -36,6 +36,8 @@ function run(context, directory, file, env) {
     const failed = exited.then((code) => {
       throw new Error(`${file} exited with ${code}:\n${lines.join('\n')}`);
     });
+    // If a line matches already, nothing awaits this promise.
+    failed.catch(() => undefined);
     for (;;) {
       while (next < lines.length) {
         const match = pattern.exec(lines[next++]);
@@ -193,6 +195,43 @@ describe('examples/rebuild-site', { concurrency: 2 }, () => {
     await waitFor(/^build started$/);
     await finish();
     await waitFor(/^build succeeded$/);
+  });
+
+  test('repeats a failed build, until it has failed too often', async (t) => {
+    const secret = newSecret();
+    const { send, waitFor, finish, lines } = await startReceiver(t, secret, { BUILD_RETRY_DELAYS: '0,0' });
+    const fail = async () => {
+      await waitFor(/^build started$/);
+      await finish(1);
+      await waitFor(/^build failed with exit code 1$/);
+    };
+    for (let count = 0; count < 3; count += 1) await fail();
+    assert.equal(lines.filter((line) => line === 'will build again in 0 s').length, 2);
+    // A request starts over, also while the receiver waits.
+    assert.equal(await send(changed, sign(changed, secret)), 202);
+    await fail();
+    await waitFor(/^will build again in 0 s$/);
+    await waitFor(/^build started$/);
+    await finish();
+    await waitFor(/^build succeeded$/);
+    assert.equal(lines.filter((line) => line === 'build started').length, 5);
+  });
+
+  test('accepts a body without a length, up to 64 KiB', async (t) => {
+    const secret = newSecret();
+    const { url, waitFor, finish } = await startReceiver(t, secret);
+    await finish();
+    await waitFor(/^build succeeded$/);
+    const send = async (body, headers) => {
+      const stream = new Blob([body]).stream();
+      return (await fetch(url, { method: 'POST', body: stream, headers, duplex: 'half' })).status;
+    };
+    assert.equal(await send(changed, sign(changed, secret)), 202);
+    await waitFor(/^build started$/);
+    await finish();
+    await waitFor(/^build succeeded$/);
+    const large = 'x'.repeat(64 * 1024 + 1);
+    assert.equal(await send(large, sign(large, secret)), 413);
   });
 
   test('is called by the service once per burst', async (t) => {

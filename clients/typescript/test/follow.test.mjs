@@ -256,6 +256,16 @@ describe('follow', { concurrency: 4 }, () => {
     }
   });
 
+  test('without onError, logs a warning for each failure', async (t) => {
+    const page = json({ items: [], cursor: 'c', has_more: false });
+    const { baseUrl } = await startScripted(t, problem(503, 'unavailable'), page);
+    const warnings = t.mock.method(console, 'warn', () => undefined).mock;
+    await new Copy(createPostsClient({ baseUrl, retries: 0 })).next();
+    const lines = warnings.calls.map(({ arguments: [line] }) => line);
+    assert.equal(lines.filter((line) => line.includes('503 unavailable')).length, 1, String(lines));
+    assert.match(String(lines), /failed to read the change feed; will retry in \d\.\d s: GET \/api\/changes failed with 503/);
+  });
+
   test('rejects an invalid interval', async () => {
     const client = createPostsClient({ baseUrl: 'http://127.0.0.1:1' });
     for (const interval of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '1s']) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { createPostsClient } from '@posts-api/client';
 import { postsLoader } from '@posts-api/client/astro';
 import { z } from 'astro/zod';
 import { adminKey, copyDatabase, startService } from './service.mjs';
@@ -11,7 +12,7 @@ import { adminKey, copyDatabase, startService } from './service.mjs';
 function createSite() {
   const entries = new Map();
   const meta = new Map();
-  const log = { info: [], error: [], rendered: [] };
+  const log = { info: [], warn: [], error: [], rendered: [] };
   const context = {
     collection: 'posts',
     store: {
@@ -26,7 +27,7 @@ function createSite() {
       delete: (id) => entries.delete(id),
     },
     meta: { get: (key) => meta.get(key), set: (key, value) => meta.set(key, value) },
-    logger: { info: (line) => log.info.push(line), error: (line) => log.error.push(line) },
+    logger: Object.fromEntries(['info', 'warn', 'error'].map((level) => [level, (line) => log[level].push(line)])),
     generateDigest: (text) => createHash('sha256').update(text).digest('hex'),
     parseData: async ({ data }) => data,
     renderMarkdown: async (markdown) => (log.rendered.push(markdown), { html: `<p>${markdown}</p>` }),
@@ -335,7 +336,7 @@ describe('postsLoader', { concurrency: 4 }, () => {
     const loadAll = async () => {
       const loads = Object.entries(filters).map(([name, filter]) => load({ baseUrl, filter }, sites[name]));
       const made = await Promise.all(loads);
-      for (const { error, index } of made) assert.deepEqual([error, index], [undefined, []], 'reads only the changes');
+      for (const { error, changes } of made) assert.deepEqual([error, changes], [undefined, [2]], 'reads only the changes');
       return Object.fromEntries(Object.entries(sites).map(([name, site]) => [name, [...site.entries.keys()].sort()]));
     };
     await client.posts.create({ title: 'Zero', published: true });
@@ -448,7 +449,7 @@ describe('postsLoader', { concurrency: 4 }, () => {
     };
     const isContents = ({ pathname, searchParams }) => pathname === '/api/posts' && !searchParams.has('view');
     assert.equal((await load({ baseUrl, fetch: fetchAfterChange(isContents) }, site)).error, undefined);
-    assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'post-3', 'renamed']);
+    assert.deepEqual([...site.entries.keys()].sort(), ['created', 'post-0', 'post-3', 'renamed']);
     assert.equal(site.entries.get('post-0').body, 'Newer');
     await load({ baseUrl }, site);
     assert.deepEqual([...site.entries.keys()].sort(), ['created', 'post-0', 'post-3', 'renamed']);
@@ -500,5 +501,98 @@ describe('postsLoader', { concurrency: 4 }, () => {
     assert.deepEqual([...site.entries.keys()].sort(), ['post-0', 'renamed'], 'the renamed post is not missing');
     assert.deepEqual([site.entries.get('post-0').body, site.entries.get('post-0').data.excerpt], ['Newer', 'Newer']);
     assert.deepEqual((await load({ baseUrl }, site)).changes, [0]);
+  });
+
+  /** A cache in front of the service, such as a CDN. It stores lists while `isCaching`. */
+  function createCache(isStored = () => true) {
+    const bodies = new Map();
+    const cache = { isCaching: true };
+    cache.fetch = async (url, init) => {
+      const { pathname, searchParams } = new URL(url);
+      if (pathname !== '/api/posts' || !isStored(searchParams)) return fetch(url, init);
+      if (!cache.isCaching) bodies.clear();
+      searchParams.sort();
+      const key = String(searchParams);
+      if (!bodies.has(key)) bodies.set(key, await (await fetch(url, init)).text());
+      return new Response(bodies.get(key), { headers: { 'Content-Type': 'application/json' } });
+    };
+    return cache;
+  }
+
+  test('does not store an outdated list under a new version', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { items } = await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
+    const cache = createCache();
+    await load({ baseUrl }, site);
+    for (const content of ['One', 'Two']) {
+      await client.posts.update(items[0].post.id, { content });
+      await load({ baseUrl, fetch: cache.fetch }, site);
+      assert.deepEqual([site.entries.get('post-0').body, site.entries.size], ['One', 2]);
+    }
+    const { data, digest } = site.entries.get('post-0');
+    assert(digest.startsWith(`${data.id}-${data.version} `), 'the digest is the version of the content');
+    const warning = 'posts: 1 changed posts are not in the list yet; the next load looks for them again';
+    assert.deepEqual([site.log.warn, site.log.error], [[warning], []]);
+    cache.isCaching = false;
+    const { changes, index } = await load({ baseUrl, fetch: cache.fetch }, site);
+    assert.deepEqual([changes, index, site.entries.get('post-0').body], [[1], [], 'Two']);
+    assert.deepEqual((await load({ baseUrl, fetch: cache.fetch }, site)).changes, [0]);
+    assert.equal(site.log.warn.length, 1);
+  });
+
+  for (const [name, filter] of [
+    ['without a filter', {}],
+    ['with a filter', { tag: 'news' }],
+  ]) {
+    test(`finds a post that an outdated list lacks, ${name}`, async (t) => {
+      const { client, baseUrl } = await startService(t);
+      const site = createSite();
+      const cache = createCache();
+      const options = { baseUrl, filter, fetch: cache.fetch };
+      const post = await client.posts.create({ title: 'Moved', tags: ['News'], content: 'Text', published: true });
+      await load({ baseUrl, filter }, site);
+      // The cache stores lists without the new slug and without the tag.
+      await client.posts.unpublish(post.id);
+      const query = { slug: ['new'], sort: 'id' };
+      const cached = createPostsClient({ baseUrl, fetch: cache.fetch });
+      for (const more of [filter, { view: 'summary' }]) {
+        for await (const post of cached.posts.all({ ...query, ...more })) assert.fail(post.slug);
+      }
+      await client.posts.update(post.id, { slug: 'new', published: true });
+      await load(options, site);
+      assert.deepEqual([[...site.entries.keys()], site.log.warn.length], [['moved'], 1], 'keeps the stored entry');
+      cache.isCaching = false;
+      await load(options, site);
+      assert.deepEqual([[...site.entries.keys()], site.log.warn.length], [['new'], 1]);
+    });
+  }
+
+  test('a cache of contents does not affect the first load', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { items } = await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
+    const cache = createCache((query) => !query.has('view'));
+    await load({ baseUrl, fetch: cache.fetch }, createSite());
+    // The loader reads the contents that were updated since the oldest changed post: the same URL as before.
+    await client.posts.update(items[1].post.id, { content: 'Newer' });
+    await load({ baseUrl, fetch: cache.fetch }, site);
+    assert.equal(site.entries.get('post-1').body, 'Newer');
+    assert.deepEqual([site.entries.size, site.log.warn], [2, []]);
+  });
+
+  test('with drafts, does not store outdated contents', async (t) => {
+    const { client, baseUrl } = await startService(t);
+    const { items } = await client.posts.batch({ posts: publishedPosts(2) });
+    const site = createSite();
+    const cache = createCache((query) => !query.has('view'));
+    const options = { baseUrl, apiKey: adminKey, filter: { published: 'any' }, fetch: cache.fetch };
+    await load(options, createSite());
+    await client.posts.update(items[1].post.id, { content: 'Newer' });
+    await load(options, site);
+    assert.deepEqual([site.titles(), site.log.warn.length], [['Post 0'], 1]);
+    cache.isCaching = false;
+    await load(options, site);
+    assert.deepEqual([site.entries.get('post-1')?.body, site.log.warn.length], ['Newer', 1]);
   });
 });

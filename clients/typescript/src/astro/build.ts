@@ -76,8 +76,11 @@ interface State {
   readonly source: string;
   /** A digest of the entries. If other code has changed them, the loader compares all posts. */
   readonly entries: string;
-  /** The cursor of the change feed. For collections with drafts, the pages of their index. */
-  readonly position: string | readonly IndexPage[];
+  /**
+   * The cursor of the change feed. For collections with drafts, the pages of their index. If it is absent, the loader
+   * compares all posts.
+   */
+  readonly position?: string | readonly IndexPage[] | undefined;
 }
 
 const STATE_KEY = 'state';
@@ -99,6 +102,9 @@ async function load(client: PostsClient, options: LoadOptions, context: LoaderCo
     const state: State = { source, entries: digestOf(context), position: update.position };
     meta.set(STATE_KEY, JSON.stringify(state));
     const removed = deleted.filter((slug) => !store.has(slug)).length;
+    if (update.missing > 0) {
+      logger.warn(`posts: ${update.missing} changed posts are not in the list yet; the next load looks for them again`);
+    }
     logger.info(`posts: ${store.keys().length} total, ${entries.length} new or changed, ${removed} removed`);
   } catch (error) {
     if (!previous) throw error;

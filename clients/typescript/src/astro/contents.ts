@@ -25,6 +25,8 @@ export interface Update<P> {
   readonly contents: readonly (readonly [PostSummary, Post])[];
   /** The slugs of the entries that remain as they are. */
   readonly unchanged: ReadonlySet<string>;
+  /** The number of changed posts whose content was not available. The next load looks for them again. */
+  readonly missing: number;
 }
 
 /** Identifies a version of a post. Contains `created_at`, because a recreated database repeats ids and versions. */
@@ -35,6 +37,14 @@ export function fingerprintOf({ id, version, created_at }: PostSummary): string 
 /** Returns whether the collection contains this version of a post under its slug. */
 export function isStored(entries: StoredEntries, post: PostSummary): boolean {
   return entries.get(post.slug)?.fingerprint === fingerprintOf(post);
+}
+
+/**
+ * Returns whether a listed post is at least as new as its summary. A list can be older than the summary if a cache,
+ * such as a CDN, stores it.
+ */
+export function isCurrent(post: Post | PostSummary, summary: PostSummary): boolean {
+  return post.version >= summary.version && post.created_at === summary.created_at;
 }
 
 /** Fetches the full posts of the changed summaries. Lists the posts updated since the oldest `updated_at` of these. */
@@ -51,9 +61,30 @@ export async function readContents(
   const updated_after = new Date(oldest - 1);
   for await (const post of client.posts.all({ ...filter, sort: 'updated_at', updated_after })) {
     const summary = missing.get(post.id);
-    if (summary) contents.push([summary, post]);
-    if (missing.delete(post.id) && missing.size === 0) break;
+    if (!summary || !isCurrent(post, summary)) continue;
+    contents.push([summary, post]);
+    missing.delete(post.id);
+    if (missing.size === 0) break;
   }
-  // Posts that are still missing were deleted or unpublished after the summaries were read.
+  // Posts that are still missing were deleted or unpublished after the summaries were read, or the list is outdated.
   return contents;
+}
+
+/** The summaries without contents, by id. */
+export function missingFrom(
+  summaries: readonly PostSummary[],
+  contents: readonly (readonly [PostSummary, Post])[],
+): Map<number, PostSummary> {
+  const missing = new Map(summaries.map((post) => [post.id, post]));
+  for (const [{ id }] of contents) missing.delete(id);
+  return missing;
+}
+
+/** The slugs of the entries that contain an earlier version of these posts. */
+export function entriesOf(posts: ReadonlyMap<number, PostSummary>, stored: StoredEntries): string[] {
+  const isEarlier = ({ id, fingerprint }: Stored): boolean => {
+    const post = posts.get(id);
+    return post !== undefined && fingerprint.endsWith(` ${post.created_at}`);
+  };
+  return [...stored].filter(([, entry]) => isEarlier(entry)).map(([slug]) => slug);
 }

@@ -1,8 +1,10 @@
 import type { PostsClient } from '../client.js';
 import type { PostSummary } from '../post.js';
 import {
+  entriesOf,
   fingerprintOf,
   isStored,
+  missingFrom,
   type PostsFilter,
   readContents,
   type StoredEntries,
@@ -38,7 +40,11 @@ export async function readWithDrafts(
   const replaced = new Set(changed.map(({ slug }) => slug));
   const listed = pages.flatMap(({ posts }) => posts.map(([slug]) => slug));
   const unchanged = new Set(listed.filter((slug) => !replaced.has(slug)));
-  return { position: pages, contents: await readContents(client, filter, changed), unchanged };
+  const contents = await readContents(client, filter, changed);
+  // The next load reads the page of a missing post again, because the collection does not contain this version.
+  const missing = missingFrom(changed, contents);
+  for (const slug of entriesOf(missing, stored)) unchanged.add(slug);
+  return { position: pages, contents, unchanged, missing: missing.size };
 }
 
 /**
@@ -80,7 +86,8 @@ async function readPages(
   const changed: PostSummary[] = [];
   for (let cursor: string | null | undefined = null; cursor !== undefined; cursor = pages.at(-1)?.next ?? undefined) {
     const known = previous.find(
-      (page) => page.cursor === cursor && page.posts.every(([slug, fingerprint]) => stored.get(slug)?.fingerprint === fingerprint),
+      ({ cursor: start, posts }) =>
+        start === cursor && posts.every(([slug, fingerprint]) => stored.get(slug)?.fingerprint === fingerprint),
     );
     const pageQuery = { ...query, limit: 100, ...(cursor !== null && { cursor }) };
     const page = await (known?.etag

@@ -51,7 +51,7 @@ export interface LoaderContext {
     delete(id: string): void;
   };
   meta: { get(key: string): string | undefined; set(key: string, value: string): void };
-  logger: { info(message: string): void; error(message: string): void };
+  logger: { info(message: string): void; warn(message: string): void; error(message: string): void };
   generateDigest(data: string): string;
   parseData<T extends Record<string, unknown>>(entry: { id: string; data: T }): Promise<T>;
   renderMarkdown(markdown: string): Promise<Rendered>;

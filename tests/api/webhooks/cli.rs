@@ -95,7 +95,6 @@ async fn webhooks_of_a_running_service_are_changed(database: TestDatabase) {
     let moved = sandbox.run(&["webhooks", "replay", "1", "--cursor", "now"]).success();
     assert!(moved.starts_with("moved webhook 1"), "{moved}");
     assert_eq!(pending().await.0, 0);
-    assert!(moved.ends_with("; the service delivers the changes after its new position\n"), "{moved}");
     sandbox.run(&["webhooks", "replay", "1", "--cursor", &start]).success();
     assert_eq!(pending().await.0, 1);
     sandbox.run(&["webhooks", "replay", "1", "--since", "2020-01-31T12:00:00Z"]).success();

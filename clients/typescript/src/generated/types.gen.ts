@@ -252,7 +252,8 @@ export type CreateWebhook = {
      */
     max_wait?: number;
     /**
-     * Whether changes are delivered. If a webhook is enabled again, it continues where it was.
+     * Whether changes are delivered. If a webhook is enabled again, it continues at its position. True repeats a failed
+     * request at once.
      */
     enabled?: boolean;
 };
@@ -713,11 +714,12 @@ export type UpdatePost = {
 
 /**
  * A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
- * a field.
+ * `name`, `events`, `headers`, or `body`. The other fields cannot be null.
  */
 export type UpdateWebhook = {
     /**
-     * Where the requests are sent. The next attempt follows at once.
+     * Where the requests are sent. The next attempt follows at once. If scheme, host, or port change, `headers`
+     * is required unless the webhook has none, and replaces all stored headers.
      */
     url?: string;
     /**
@@ -754,7 +756,8 @@ export type UpdateWebhook = {
      */
     max_wait?: number;
     /**
-     * Whether changes are delivered. If a webhook is enabled again, it continues where it was.
+     * Whether changes are delivered. If a webhook is enabled again, it continues at its position. True repeats a failed
+     * request at once.
      */
     enabled?: boolean;
 };
@@ -866,7 +869,7 @@ export type WebhookAttempt = {
      */
     status: number | null;
     /**
-     * Why the attempt failed. Null if the status is 2xx.
+     * Why there was no response. Null if there was one.
      */
     error: string | null;
     /**
@@ -898,7 +901,7 @@ export type WebhookTest = {
      */
     duration_ms: number;
     /**
-     * Why the request failed. Null if the status is 2xx.
+     * Why there was no response. Null if there was one.
      */
     error: string | null;
 };

@@ -40,4 +40,5 @@ class CreateWebhook(TypedDict):
     change. At least `quiet`. The larger of 120 and `quiet` for a new webhook."""
 
     enabled: NotRequired[bool]
-    """Whether changes are delivered. If a webhook is enabled again, it continues where it was."""
+    """Whether changes are delivered. If a webhook is enabled again, it continues at its position. True
+    repeats a failed request at once."""

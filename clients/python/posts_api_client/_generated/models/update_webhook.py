@@ -7,10 +7,11 @@ from ..models.update_webhook_mode import UpdateWebhookMode
 
 class UpdateWebhook(TypedDict):
     """A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
-    a field."""
+    `name`, `events`, `headers`, or `body`. The other fields cannot be null."""
 
     url: NotRequired[str]
-    """Where the requests are sent. The next attempt follows at once."""
+    """Where the requests are sent. The next attempt follows at once. If scheme, host, or port change,
+    `headers` is required unless the webhook has none, and replaces all stored headers."""
 
     name: NotRequired[str | None]
     """A name for people: 1 to 100 characters. If omitted or null, the host of the URL."""
@@ -40,4 +41,5 @@ class UpdateWebhook(TypedDict):
     change. At least `quiet`. The larger of 120 and `quiet` for a new webhook."""
 
     enabled: NotRequired[bool]
-    """Whether changes are delivered. If a webhook is enabled again, it continues where it was."""
+    """Whether changes are delivered. If a webhook is enabled again, it continues at its position. True
+    repeats a failed request at once."""

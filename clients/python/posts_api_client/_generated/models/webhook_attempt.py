@@ -30,7 +30,7 @@ class WebhookAttempt:
     """The status of the response. Null if there was none."""
 
     error: str | None
-    """Why the attempt failed. Null if the status is 2xx."""
+    """Why there was no response. Null if there was one."""
 
     attempt: int
     """The number of the attempt: 1 for the first one."""

@@ -20,7 +20,7 @@ class WebhookTest:
     """How long it took until the response, or until the failure."""
 
     error: str | None
-    """Why the request failed. Null if the status is 2xx."""
+    """Why there was no response. Null if there was one."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False

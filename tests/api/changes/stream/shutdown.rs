@@ -18,7 +18,7 @@ async fn sigterm_ends_open_streams(database: TestDatabase) {
         ("DATABASE_URL", database.url.as_str()),
         ("PORT", "0"),
         ("ADMIN_API_KEY", ADMIN_KEY),
-        ("SHUTDOWN_GRACE", "1"),
+        ("SHUTDOWN_GRACE", "3600"),
     ]);
     let mut server = sandbox.start("server", &[]);
     let base = server.base_url().await;
@@ -46,6 +46,10 @@ async fn sigterm_ends_open_streams(database: TestDatabase) {
     .await;
     let mut streams = join_all((0..500).map(|_| StreamClient::open(address, "", &[]))).await;
     server.signal("TERM");
+    crate::support::wait_until("the grace period to begin", async || {
+        client.get(format!("{base}/health/ready")).send().await.unwrap().status() == 503
+    })
+    .await;
     // During the grace period, changes are still sent.
     let post = client
         .post(format!("{base}/api/posts"))
@@ -58,6 +62,8 @@ async fn sigterm_ends_open_streams(database: TestDatabase) {
     for stream in &mut streams {
         while stream.next_event().await.json()["slug"] != "during" {}
     }
+    // A second signal ends the grace period.
+    server.signal("TERM");
     join_all(streams.iter_mut().map(StreamClient::wait_for_end)).await;
     assert!(streams.iter().all(|stream| stream.is_complete));
     assert!(server.wait_for_exit().await.success(), "{}", server.stderr());

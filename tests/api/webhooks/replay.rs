@@ -127,7 +127,7 @@ async fn a_replay_ends_the_delivery_in_progress(api: Api) {
     );
     let moved = replay(&api, &webhook, &json!({"cursor": "now"})).await;
     assert_eq!((&moved["next_attempt_at"], &moved["failing_since"]), (&Value::Null, &Value::Null));
-    let unset = "SELECT count(*) AS number FROM webhooks WHERE lease IS NULL AND leased_until IS NOT NULL AND \
+    let unset = "SELECT count(*) AS number FROM webhooks WHERE lease = 'revoked:x' AND leased_until IS NOT NULL AND \
                  burst_end IS NULL AND attempt = 0";
     assert_eq!(api.server.database.query_number(unset), 1, "the next request waits for the one in progress");
 }

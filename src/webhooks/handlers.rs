@@ -21,7 +21,7 @@ use crate::webhooks::input::{CreateWebhook, UpdateWebhook};
 use crate::webhooks::model::Webhook;
 use crate::webhooks::receiver_log::{NewReceiver, log_receiver};
 use crate::webhooks::responses::{
-    CreatedWebhook, RotatedSecret, WebhookAttempts, WebhookTest, Webhooks, no_store, written,
+    CreatedWebhook, RotatedSecret, WebhookAttempts, WebhookTestResult, Webhooks, no_store, written,
 };
 use crate::webhooks::running_tests::RunningTests;
 use crate::webhooks::send::Sender;
@@ -197,7 +197,7 @@ pub async fn replay_webhook(
 /// tests of others, are in progress, the response is 503 `server_busy`.
 #[utoipa::path(
     post, path = "/api/webhooks/{id}/test", tag = "webhooks", params(IdPath),
-    responses((status = 200, description = "The result of the request", body = WebhookTest)),
+    responses((status = 200, description = "The result of the request", body = WebhookTestResult)),
 )]
 pub async fn test_webhook(
     IdPath { id }: IdPath,

@@ -14,7 +14,7 @@ use crate::http::ApiError;
 use crate::webhooks::credential::Credential;
 use crate::webhooks::input::invalid_url;
 use crate::webhooks::model::WebhookRow;
-use crate::webhooks::responses::WebhookTest;
+use crate::webhooks::responses::WebhookTestResult;
 use crate::webhooks::running_tests::RunningTest;
 use crate::webhooks::send::{OutgoingRequest, Sender, target};
 
@@ -60,7 +60,11 @@ pub(crate) async fn check_url(url: &Credential, sender: &Sender) -> Result<Crede
 ///
 /// # Errors
 /// The operating system supplies no random numbers or no thread.
-pub(crate) async fn send_test(sender: &Sender, row: WebhookRow, test: RunningTest) -> Result<WebhookTest, ApiError> {
+pub(crate) async fn send_test(
+    sender: &Sender,
+    row: WebhookRow,
+    test: RunningTest,
+) -> Result<WebhookTestResult, ApiError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     let now = Timestamp::now();
@@ -77,5 +81,5 @@ pub(crate) async fn send_test(sender: &Sender, row: WebhookRow, test: RunningTes
     let sender = sender.clone();
     let result = run(test, move || sender.send(request)).await?;
     let duration_ms = result.duration.as_millis().try_into().unwrap_or(u64::MAX);
-    Ok(WebhookTest { status: result.status, duration_ms, error: result.error })
+    Ok(WebhookTestResult { status: result.status, duration_ms, error: result.error })
 }

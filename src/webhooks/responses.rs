@@ -51,7 +51,7 @@ pub struct RotatedSecret {
 /// The result of a test request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"status": 204, "duration_ms": 182, "error": null}))]
-pub struct WebhookTest {
+pub struct WebhookTestResult {
     /// The status of the response. Null if there was none.
     #[schema(required, example = 204, minimum = 100, maximum = 999)]
     pub status: Option<u16>,

@@ -24,7 +24,7 @@ from ._generated.models import (
     UpdateWebhook,
     Webhook,
     WebhookAttempt,
-    WebhookTest,
+    WebhookTestResult,
 )
 from ._pages import Change, ChangePage, Page
 from ._signature import (
@@ -75,7 +75,7 @@ __all__ = [
     "WebhookChangeEvent",
     "WebhookErrorCode",
     "WebhookEvent",
-    "WebhookTest",
+    "WebhookTestResult",
     "WebhookTestEvent",
     "WebhookVerificationError",
     "verify_webhook",

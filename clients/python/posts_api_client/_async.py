@@ -38,7 +38,7 @@ from ._generated.models import (
     UpdateWebhook,
     Webhook,
     WebhookAttempt,
-    WebhookTest,
+    WebhookTestResult,
 )
 from ._generated.types import Request
 from ._pages import (
@@ -625,7 +625,7 @@ class AsyncWebhooks:
             start["since"] = since
         return await self._change(api.replay_webhook(id, start), id, if_match)
 
-    async def test(self, id: int) -> WebhookTest:
+    async def test(self, id: int) -> WebhookTestResult:
         """Sends a signed test request to a webhook, and returns the result after up to 15 seconds.
 
         A failed request is a result too, not an error.

@@ -38,7 +38,7 @@ from ._generated.models import (
     UpdateWebhook,
     Webhook,
     WebhookAttempt,
-    WebhookTest,
+    WebhookTestResult,
 )
 from ._generated.types import Request
 from ._pages import (
@@ -617,7 +617,7 @@ class Webhooks:
             start["since"] = since
         return self._change(api.replay_webhook(id, start), id, if_match)
 
-    def test(self, id: int) -> WebhookTest:
+    def test(self, id: int) -> WebhookTestResult:
         """Sends a signed test request to a webhook, and returns the result after up to 15 seconds.
 
         A failed request is a result too, not an error.

@@ -20,4 +20,4 @@ API_KEY = example("CreatedApiKey")
 WEBHOOK = example("Webhook")
 CREATED_WEBHOOK = example("CreatedWebhook")
 ROTATED_SECRET = {"secret": CREATED_WEBHOOK["secret"], "previous_valid_until": None}
-WEBHOOK_TEST = example("WebhookTest")
+WEBHOOK_TEST = example("WebhookTestResult")

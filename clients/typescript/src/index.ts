@@ -17,7 +17,7 @@ export type {
   UpdateWebhook,
   Webhook,
   WebhookAttempt,
-  WebhookTest,
+  WebhookTestResult,
 } from './generated/index.js';
 export type { Keys } from './keys.js';
 export type { ForwardPage, LabelQuery, List, RedirectQuery } from './lists.js';

@@ -98,9 +98,9 @@ export class Webhooks {
    *
    * @returns The result, after up to 15 seconds. A failed request is a result too, not an error.
    */
-  async test(id: number, options: CallOptions = {}): Promise<generated.WebhookTest> {
+  async test(id: number, options: CallOptions = {}): Promise<generated.WebhookTestResult> {
     const call = { isIdempotent: false };
-    return (await this.#api.send<generated.WebhookTest>('POST', `${webhookPath(id)}/test`, options, call)).data;
+    return (await this.#api.send<generated.WebhookTestResult>('POST', `${webhookPath(id)}/test`, options, call)).data;
   }
 
   /** Lists the latest requests to a webhook, newest first: at most 200, of at most 7 days. */

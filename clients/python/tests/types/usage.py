@@ -33,7 +33,7 @@ from posts_api_client import (
     WebhookBurstEvent,
     WebhookErrorCode,
     WebhookEvent,
-    WebhookTest,
+    WebhookTestResult,
     WebhookVerificationError,
     verify_webhook,
 )
@@ -122,7 +122,7 @@ def synchronous(client: PostsClient, view: Literal["full", "summary"], metadata:
     assert_type(client.webhooks.list(), list[Webhook])
     assert_type(client.webhooks.replay(1, since=datetime.datetime.now(datetime.UTC)), Webhook)
     assert_type(client.webhooks.rotate(1, if_match='"a"'), RotatedSecret)
-    assert_type(client.webhooks.test(1), WebhookTest)
+    assert_type(client.webhooks.test(1), WebhookTestResult)
     assert_type(client.webhooks.attempts(1), list[WebhookAttempt])
 
 

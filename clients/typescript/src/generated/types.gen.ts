@@ -891,7 +891,7 @@ export type WebhookAttempts = {
 /**
  * The result of a test request.
  */
-export type WebhookTest = {
+export type WebhookTestResult = {
     /**
      * The status of the response. Null if there was none.
      */
@@ -2715,7 +2715,7 @@ export type TestWebhookResponses = {
     /**
      * The result of the request
      */
-    200: WebhookTest;
+    200: WebhookTestResult;
 };
 
 export type TestWebhookResponse = TestWebhookResponses[keyof TestWebhookResponses];

@@ -46,7 +46,7 @@ from .webhook import Webhook
 from .webhook_attempt import WebhookAttempt
 from .webhook_attempts import WebhookAttempts
 from .webhook_mode import WebhookMode
-from .webhook_test import WebhookTest
+from .webhook_test_result import WebhookTestResult
 from .webhooks import Webhooks
 
 __all__ = (
@@ -96,6 +96,6 @@ __all__ = (
     "WebhookAttempt",
     "WebhookAttempts",
     "WebhookMode",
-    "WebhookTest",
+    "WebhookTestResult",
     "Webhooks",
 )

@@ -1,17 +1,17 @@
 from urllib.parse import quote
 
-from ...models.webhook_test import WebhookTest
+from ...models.webhook_test_result import WebhookTestResult
 from ...types import Request
 
 
 def test_webhook(
     id: int,
-) -> Request[WebhookTest]:
+) -> Request[WebhookTestResult]:
     """Test a webhook"""
     return Request(
         "POST",
         "/api/webhooks/{id}/test".format(
             id=quote(str(id), safe=""),
         ),
-        parse=WebhookTest.from_dict,
+        parse=WebhookTestResult.from_dict,
     )

@@ -6,11 +6,11 @@ from typing import Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-T = TypeVar("T", bound="WebhookTest")
+T = TypeVar("T", bound="WebhookTestResult")
 
 
 @_attrs_define
-class WebhookTest:
+class WebhookTestResult:
     """The result of a test request."""
 
     status: int | None
@@ -68,10 +68,10 @@ class WebhookTest:
 
         error = _parse_error(d.pop("error"))
 
-        webhook_test = cls(
+        webhook_test_result = cls(
             status=status,
             duration_ms=duration_ms,
             error=error,
         )
-        webhook_test.additional_properties = d
-        return webhook_test
+        webhook_test_result.additional_properties = d
+        return webhook_test_result

@@ -239,7 +239,8 @@ fn postgres_triggers_look_labels_up_by_primary_key() {
         execute(&mut conn, &insert(1, 2000));
         for statement in [format!("UPDATE posts SET {change}"), "DELETE FROM posts".to_owned()] {
             let read = labels_read(&mut conn, &statement);
-            assert!(read < 40_000, "{statement}: {read} rows were read");
+            // One insert in 64, at random, counts up to 1,000 drafts.
+            assert!(read < 200_000, "{statement}: {read} rows were read");
         }
     }
 }

@@ -48,7 +48,8 @@ async fn resumable_imports_number_undated_slugs(database: TestDatabase) {
 /// When the service publishes a scheduled post, its version and `updated_at` change.
 #[on_both]
 async fn published_schedules_are_stored_once(database: TestDatabase) {
-    let sandbox = sandbox(&database);
+    let mut sandbox = sandbox(&database);
+    sandbox.set("PORT", "0");
     let files = ["a", "b"].map(|name| (format!("in/{name}.md"), format!("title: {name}")));
     let write = |front_matter: &str| {
         for (name, title) in &files {

@@ -15,7 +15,7 @@ use crate::webhooks::delivery::model::{Delivery, EventFilter};
 
 /// The number of pages of the log that one look reads for a webhook.
 const MAX_PAGES: usize = 10;
-/// When the position is moved over rows that are not delivered: after so many rows, or after this time. Otherwise, a webhook
+/// When the position is moved over rows that are not delivered: after this number, or this time. Otherwise, a webhook
 /// without matching changes would be written at each change.
 const MAX_SKIPPED: usize = 1000;
 const MAX_SKIPPED_AGE: Duration = Duration::from_hours(1);
@@ -189,7 +189,7 @@ impl Progress {
     }
 }
 
-/// So many seconds after a time.
+/// The time that is `seconds` after another one.
 fn after(time: Timestamp, seconds: i32) -> Timestamp {
     let microseconds = time.as_microseconds().saturating_add(i64::from(seconds) * 1_000_000);
     Timestamp::from_microseconds(microseconds).unwrap_or(time)

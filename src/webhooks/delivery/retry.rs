@@ -62,7 +62,7 @@ pub(crate) fn failure(
     Failure { failing_since, next_attempt_at, disabled: disabled_reason(status, failing_since, now) }
 }
 
-/// The time until the next attempt, after so many failed ones. `random` is any number.
+/// The time until the next attempt, after this number of failed ones. `random` is any number.
 fn delay(failures: i32, retry_after: Option<Duration>, random: u64) -> Duration {
     let index = usize::try_from(failures.saturating_sub(1)).unwrap_or_default();
     let base = DELAYS.get(index).or(DELAYS.last()).copied().unwrap_or_default();

@@ -147,7 +147,7 @@ impl StreamClient {
     /// The next event.
     pub(super) async fn next_event(&mut self) -> Frame {
         loop {
-            let frame = self.next_frame().await.expect("the stream goes on");
+            let frame = self.next_frame().await.expect("the stream continues");
             if frame.data.is_some() {
                 return frame;
             }

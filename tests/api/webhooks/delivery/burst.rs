@@ -6,7 +6,7 @@ use super::{Hook, SECRET, hours_ago, is_true, make_due, number, publish, wait_un
 use crate::support::hook_receiver::{Behavior, HookReceiver};
 use crate::support::{Api, on_both, wait_until};
 
-/// How many seconds without a change end a burst in tests that write much: more than a loaded machine takes for one write.
+/// How many seconds without a change end a burst in tests that write much: longer than one write on a loaded machine.
 const LONG_QUIET: i32 = 3600;
 
 /// Ends the burst now, as if `quiet` had passed: moves the changes that have not been delivered into the past.

@@ -65,7 +65,7 @@ impl<'a> Hook<'a> {
     }
 }
 
-/// The time so many hours ago.
+/// The time this number of hours ago.
 fn hours_ago(hours: i64) -> Timestamp {
     Timestamp::from_microseconds(Timestamp::now().as_microseconds() - hours * 3_600_000_000).unwrap()
 }

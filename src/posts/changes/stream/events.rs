@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::db::ChangeWatch;
 use crate::http::ApiError;
@@ -24,6 +24,11 @@ use crate::posts::errors::changes_not_ready;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The time after a failed read until the next one, unless there is a change before.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a stream stays open without its database. Another instance may still reach it.
+const MAX_OUTAGE: Duration = Duration::from_secs(30);
+/// The largest part of a page that is written at a time, in bytes. It fits into the write buffer that actix-http
+/// allocates for each connection, so that a client that does not read occupies no further memory with its copy.
+const MAX_CHUNK: usize = 4 * 1024;
 
 /// An open stream.
 pub(super) struct EventStream {
@@ -35,8 +40,10 @@ pub(super) struct EventStream {
     position: LogRowId,
     /// Whether all changes were sent that the last notification has announced.
     is_caught_up: bool,
-    /// Sent before the events.
-    first: Option<Bytes>,
+    /// Sent before further events.
+    unsent: Option<Bytes>,
+    /// Since when reads fail.
+    failing_since: Option<Instant>,
 }
 
 /// What ends a wait.
@@ -75,7 +82,8 @@ impl EventStream {
             stopping,
             position: start,
             is_caught_up: known.is_none(),
-            first,
+            unsent: first,
+            failing_since: None,
         })
     }
 
@@ -88,16 +96,20 @@ impl EventStream {
             if let Some(connection) = &connection {
                 connection.live_body_flushed().await;
             }
-            let chunk = match events.first.take() {
-                Some(first) => first,
-                None => events.next_chunk().await?,
+            let mut chunk = match events.unsent.take() {
+                Some(unsent) => unsent,
+                None => events.next_frames().await?,
             };
+            if chunk.len() > MAX_CHUNK {
+                events.unsent = Some(chunk.split_off(MAX_CHUNK));
+            }
             Some((Ok(chunk), (events, connection)))
         })
     }
 
-    /// Waits for events, and returns them. After a while without any, returns a comment. `None` if the instance stops.
-    async fn next_chunk(&mut self) -> Option<Bytes> {
+    /// Waits for events, and returns them. After a while without any, returns a comment. `None` if the instance stops, or
+    /// has been without its database for too long.
+    async fn next_frames(&mut self) -> Option<Bytes> {
         let heartbeat = sleep(HEARTBEAT);
         tokio::pin!(heartbeat);
         let mut has_failed = false;
@@ -112,21 +124,30 @@ impl EventStream {
                 };
                 match wake {
                     Wake::Stop => return None,
-                    Wake::Heartbeat => return Some(frames::COMMENT),
+                    Wake::Heartbeat => return (self.outage() < MAX_OUTAGE).then_some(frames::COMMENT),
                     Wake::Read => self.is_caught_up = false,
                 }
             } else if *self.stopping.borrow() {
                 return None;
             }
-            match self.read().await {
-                Ok(frames) if frames.is_empty() => has_failed = false,
+            let read = self.read().await;
+            has_failed = read.is_err();
+            self.failing_since = self.failing_since.filter(|_| has_failed);
+            match read {
+                Ok(frames) if frames.is_empty() => {}
                 Ok(frames) => return Some(frames),
                 Err(error) => {
                     tracing::debug!(%error, "failed to read changes for an event stream; will retry");
-                    has_failed = true;
+                    self.failing_since.get_or_insert_with(Instant::now);
                 }
             }
         }
+    }
+
+    /// How long changes may have been missed, because the database does not respond, or cannot be read.
+    fn outage(&self) -> Duration {
+        let failing = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.streams.unresponsive_for().max(failing)
     }
 
     /// Reads the events after the position, and moves the position behind them. If the log does not contain the

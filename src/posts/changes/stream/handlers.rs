@@ -14,11 +14,12 @@ use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::changes::stream::request;
 use crate::posts::changes::stream::request::{LastEventId, StreamParams};
 
-/// nginx would otherwise collect the events in a buffer.
+/// nginx would otherwise collect the events in a buffer. Other proxies do so while they compress, which `no-transform`
+/// forbids (RFC 9111, section 5.2.2.6).
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")),
     (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
 ];
 
@@ -37,6 +38,7 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 )]
 pub async fn stream_changes(request: HttpRequest, streams: web::Data<Streams>) -> Result<HttpResponse, ApiError> {
     let position = request::position(&request)?;
+    streams.ensure_readable().await?;
     let events = EventStream::open(&streams, client_ip::address(&request), position).await?;
     let mut response = HttpResponse::Ok();
     for (name, value) in HEADERS {

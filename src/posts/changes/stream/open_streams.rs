@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -12,7 +13,7 @@ use crate::http::ApiError;
 use crate::http::transport::client_ip;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::posts::changes::stream::pages::StreamPages;
-use crate::posts::errors::too_many_streams;
+use crate::posts::errors::{no_streams, too_many_streams};
 
 /// A handle to the event streams of an instance; clones share their state.
 #[derive(Clone)]
@@ -86,8 +87,11 @@ impl Streams {
     }
 
     /// # Errors
-    /// The limit is reached, for all clients together or for this one.
+    /// The limit is reached, for all clients together or for this one, or no stream is allowed.
     pub(super) fn reserve(&self, client: IpAddr) -> Result<Slot, ApiError> {
+        if self.0.limit == 0 {
+            return Err(no_streams());
+        }
         let client = (!client.to_canonical().is_loopback()).then(|| client_ip::network_id(client.to_canonical()));
         let limit = (self.0.limit / SHARE).max(MIN_PER_CLIENT);
         let mut open = self.lock();
@@ -105,6 +109,17 @@ impl Streams {
 
     fn lock(&self) -> MutexGuard<'_, OpenStreams> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    /// The database cannot be read. Pages that earlier streams have read would otherwise hide that.
+    pub(super) async fn ensure_readable(&self) -> Result<(), ApiError> {
+        Ok(self.0.database.ensure_responsive().await?)
+    }
+
+    /// How long the database has not responded.
+    pub(super) fn unresponsive_for(&self) -> Duration {
+        self.0.database.unresponsive_for()
     }
 
     pub(super) fn watch_changes(&self) -> ChangeWatch {

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::db::{ChangeWatch, Database};
+use crate::db::Database;
 use crate::http::ApiError;
 use crate::http::transport::client_ip;
 use crate::http::transport::memory_budget::MemoryBudget;
@@ -111,19 +110,8 @@ impl Streams {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// # Errors
-    /// The database cannot be read. Pages that earlier streams have read would otherwise hide that.
-    pub(super) async fn ensure_readable(&self) -> Result<(), ApiError> {
-        Ok(self.0.database.ensure_responsive().await?)
-    }
-
-    /// How long the database has not responded.
-    pub(super) fn unresponsive_for(&self) -> Duration {
-        self.0.database.unresponsive_for()
-    }
-
-    pub(super) fn watch_changes(&self) -> ChangeWatch {
-        self.0.database.watch_changes()
+    pub(super) fn database(&self) -> &Database {
+        &self.0.database
     }
 
     pub(super) fn pages(&self) -> &StreamPages {

@@ -18,5 +18,8 @@ pub(crate) fn check(config: &Config) -> Check {
         );
         return Check::warning(NAME, message);
     }
+    if requested == 0 {
+        return Check::ok(NAME, "the service serves no event streams (MAX_STREAMS)");
+    }
     Check::ok(NAME, format!("the service serves up to {limit} event streams"))
 }

@@ -65,6 +65,8 @@ impl EventStream {
     pub(super) async fn open(streams: &Streams, client: IpAddr, after: Option<LogRowId>) -> Result<Self, ApiError> {
         let slot = streams.reserve(client)?;
         position::wait_until_settled(streams.database(), 0).await?;
+        // SQLite has no watermark that would become unknown, and an earlier stream may have read the pages.
+        streams.database().ensure_responsive().await?;
         let mut changes = streams.database().watch_changes();
         let number = changes.mark_seen();
         let is_known = match after {

@@ -65,8 +65,8 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
             assert_eq!(
                 names,
                 [
-                    "changes", "clock", "database", "directory", "disk", "file", "log", "schema", "settings", "streams",
-                    "webhooks"
+                    "changes", "clock", "database", "directory", "disk", "file", "log", "schema", "settings",
+                    "streams", "webhooks"
                 ]
             );
         }

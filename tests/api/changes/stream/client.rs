@@ -89,8 +89,7 @@ impl StreamClient {
         socket.writable().await.unwrap();
         assert_eq!(socket.try_write(request.as_bytes()).unwrap(), request.len());
         let (head, received, body) = (String::new(), Vec::new(), Vec::new());
-        let mut client =
-            Self {
+        let mut client = Self {
             socket,
             head,
             received,

@@ -104,21 +104,26 @@ fn lock(state: &Mutex<PolledState>) -> MutexGuard<'_, PolledState> {
 mod tests {
     use super::*;
 
+    /// In the future, so that a poll at this time stays valid however slow the machine is.
+    fn recently() -> Instant {
+        Instant::now() + Duration::from_hours(1)
+    }
+
     #[test]
     fn a_watermark_is_unknown_until_polled_and_after_a_reset() {
         let watermark = Watermark::polled();
         assert_eq!(watermark.current(), None);
-        watermark.record_poll(Instant::now(), Some(7), None);
+        watermark.record_poll(recently(), Some(7), None);
         let settled = watermark.current().unwrap();
         assert_eq!(settled.seq, 7);
-        watermark.record_poll(Instant::now(), Some(8), None);
+        watermark.record_poll(recently(), Some(8), None);
         assert!(watermark.is_valid(settled));
         watermark.reset();
         assert_eq!(watermark.current(), None);
         assert!(!watermark.is_valid(settled));
-        watermark.record_poll(Instant::now(), None, None);
+        watermark.record_poll(recently(), None, None);
         assert_eq!(watermark.current(), None, "no position has been settled yet");
-        watermark.record_poll(Instant::now(), Some(9), None);
+        watermark.record_poll(recently(), Some(9), None);
         assert!(!watermark.is_valid(settled), "another connection may lead to another server");
         assert_eq!(watermark.current().map(|settled| settled.seq), Some(9));
     }
@@ -139,13 +144,13 @@ mod tests {
     fn the_oldest_unsettled_change_determines_the_wait() {
         let watermark = Watermark::polled();
         let hour = Duration::from_hours(1);
-        watermark.record_poll(Instant::now(), Some(7), Some(ago(hour)));
+        watermark.record_poll(recently(), Some(7), Some(ago(hour)));
         assert!(watermark.unsettled_for() >= hour);
         watermark.reset();
         assert!(watermark.unsettled_for() >= hour, "the change still waits");
-        watermark.record_poll(Instant::now(), None, None);
+        watermark.record_poll(recently(), None, None);
         assert!(watermark.unsettled_for() >= hour);
-        watermark.record_poll(Instant::now(), Some(8), None);
+        watermark.record_poll(recently(), Some(8), None);
         assert_eq!(watermark.unsettled_for(), Duration::ZERO);
     }
 

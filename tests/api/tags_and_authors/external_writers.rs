@@ -207,7 +207,7 @@ async fn privileges_on_posts_suffice_for_labels() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
     let mut conn = database.connect();
-    let role = format!("writer_{}", std::process::id());
+    let role = format!("{}_labels", database.name());
     for statement in [
         format!("CREATE ROLE {role}"),
         format!("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON posts TO {role}"),

@@ -6,25 +6,16 @@ use posts_api::webhooks::offline;
 use serde_json::{Value, json};
 
 use super::{create, path, read};
+use crate::changes::{feed_page, wait_until_settled};
 use crate::support::statements::capture;
-use crate::support::{Api, Engine, on_both, wait_until};
+use crate::support::{Api, Engine, on_both, when_ready};
 
 /// Publishes posts, and waits until the log is complete.
 async fn publish(api: &Api, count: usize) {
     for number in 0..count {
         api.create(json!({"title": format!("Post {number}"), "published": true})).await;
     }
-    settle(api).await;
-}
-
-pub(super) async fn settle(api: &Api) {
-    if api.engine() == Engine::Postgres {
-        let last = api.server.database.query_number("SELECT last_value AS number FROM posts_changes");
-        wait_until("the changes to be settled", async || {
-            api.server.connections.settled().is_some_and(|settled| settled.seq >= last)
-        })
-        .await;
-    }
+    wait_until_settled(api).await;
 }
 
 /// The position of the webhook in the database.
@@ -40,15 +31,20 @@ fn log(api: &Api) -> Vec<i64> {
 }
 
 /// The number of changes that the webhook has not delivered, by its position as a cursor of the feed.
-async fn pending(api: &Api, webhook: &Value) -> usize {
-    settle(api).await;
-    let cursor = read(api, webhook).await["position"].as_str().unwrap().to_owned();
-    let page = api.reader().get(&format!("/api/changes?cursor={cursor}")).await.json(200);
-    page["items"].as_array().unwrap().len()
+pub(super) async fn pending(api: &Api, webhook: &Value) -> usize {
+    pending_changes(api, webhook).await.len()
+}
+
+/// The items of the feed after the position of the webhook.
+async fn pending_changes(api: &Api, webhook: &Value) -> Vec<Value> {
+    wait_until_settled(api).await;
+    let position = read(api, webhook).await["position"].clone();
+    let path = format!("/api/changes?cursor={}", position.as_str().unwrap());
+    feed_page(|| api.reader().get(&path)).await["items"].as_array().unwrap().clone()
 }
 
 async fn replay(api: &Api, webhook: &Value, start: &Value) -> Value {
-    api.admin().post(&format!("{}/replay", path(webhook)), start).await.json(200)
+    when_ready(|| api.admin().post(&format!("{}/replay", path(webhook)), start)).await.json(200)
 }
 
 #[on_both]
@@ -90,10 +86,8 @@ async fn a_change_in_progress_is_not_missed() {
     api.create(json!({"title": "Fast", "published": true})).await;
     let webhook = create(&api, json!({})).await;
     writer.batch_execute("COMMIT").unwrap();
-    settle(&api).await;
-    let cursor = read(&api, &webhook).await["position"].as_str().unwrap().to_owned();
-    let page = api.reader().get(&format!("/api/changes?cursor={cursor}")).await.json(200);
-    assert!(page["items"].as_array().unwrap().iter().any(|item| item["slug"] == "slow"), "{page}");
+    let items = pending_changes(&api, &webhook).await;
+    assert!(items.iter().any(|item| item["slug"] == "slow"), "{items:?}");
 }
 
 #[on_both]
@@ -101,12 +95,15 @@ async fn a_replay_accepts_every_cursor_of_the_feed(api: Api) {
     publish(&api, 3).await;
     let webhook = create(&api, json!({})).await;
     let log = log(&api);
-    let cursor = |page: &Value| page["cursor"].as_str().unwrap().to_owned();
-    let end = cursor(&api.reader().get("/api/changes?cursor=now").await.json(200));
+    let cursor = async |query: &str| {
+        let page = feed_page(|| api.reader().get(&format!("/api/changes?{query}"))).await;
+        page["cursor"].as_str().unwrap().to_owned()
+    };
+    let end = cursor("cursor=now").await;
     // A cursor of the first walk over the posts stands for the end of the log when the walk began.
-    let walk = cursor(&api.reader().get("/api/changes?limit=1").await.json(200));
+    let walk = cursor("limit=1").await;
     publish(&api, 2).await;
-    let first = cursor(&api.reader().get(&format!("/api/changes?cursor={end}&limit=1")).await.json(200));
+    let first = cursor(&format!("cursor={end}&limit=1")).await;
     for (start, pending_changes) in [(&end, 2), (&walk, 2), (&first, 1), (&"now".to_owned(), 0), (&end, 2)] {
         let moved = replay(&api, &webhook, &json!({"cursor": start})).await;
         assert_eq!(moved["position"], read(&api, &webhook).await["position"]);
@@ -166,7 +163,7 @@ async fn a_replay_of_deleted_changes_is_gone(api: Api) {
     publish(&api, 3).await;
     let webhook = create(&api, json!({})).await;
     let (log, before) = (log(&api), read(&api, &webhook).await);
-    let old = api.reader().get("/api/changes?limit=1").await.json(200)["cursor"].clone();
+    let old = feed_page(|| api.reader().get("/api/changes?limit=1")).await["cursor"].clone();
     for (index, day) in [(0, 1), (1, 2), (2, 3), (3, 4)] {
         set_time(&api, &log, index, &format!("2026-01-0{day}T00:00:00.000000Z"));
     }
@@ -178,7 +175,7 @@ async fn a_replay_of_deleted_changes_is_gone(api: Api) {
         json!({"since": "2025-01-01T00:00:00Z"}),
         json!({"cursor": old}),
     ] {
-        let reply = api.admin().post(&format!("{}/replay", path(&webhook)), &start).await;
+        let reply = when_ready(|| api.admin().post(&format!("{}/replay", path(&webhook)), &start)).await;
         reply.problem(410, "cursor_expired");
     }
     assert_eq!(read(&api, &webhook).await["version"], before["version"]);
@@ -207,7 +204,8 @@ async fn a_replay_neither_enables_nor_disables(api: Api) {
     api.server.database.execute("UPDATE webhooks SET disabled_reason = 'gone'");
     let moved = replay(&api, &webhook, &json!({"cursor": "now"})).await;
     assert_eq!((&moved["enabled"], &moved["disabled_reason"]), (&json!(false), &json!("gone")));
-    api.admin().post("/api/webhooks/999/replay", &json!({"cursor": "now"})).await.problem(404, "not_found");
+    let missing = || api.admin().post("/api/webhooks/999/replay", &json!({"cursor": "now"}));
+    when_ready(missing).await.problem(404, "not_found");
 }
 
 /// The log has no index on the time, so a search by time would read all of it. Positions can have gaps.

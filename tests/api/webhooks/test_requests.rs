@@ -77,8 +77,7 @@ async fn a_static_body_is_sent_as_it_is(api: Api) {
 
 #[on_both]
 async fn a_failure_is_reported_without_the_url(api: Api) {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let webhook = create(&api, json!({"url": format!("http://{closed}/hush")})).await;
+    let webhook = create(&api, json!({"url": format!("http://{}/hush", super::CLOSED)})).await;
     let result = test(&api, &webhook).await;
     assert_eq!(result["status"], Value::Null);
     let error = result["error"].as_str().unwrap();
@@ -119,7 +118,7 @@ async fn tests_in_progress_delay_nothing_else(api: Api) {
         refused.problem(503, "server_busy");
     }
     create(&api, json!({"url": receiver.url()})).await;
-    assert_eq!(receiver.in_flight(), 16, "the creation has not waited for a test");
+    assert!(tests.iter().all(|test| !test.is_finished()), "the creation has waited for a test");
     receiver.release();
     for test in tests {
         test.await.unwrap().expect(200);

@@ -117,7 +117,7 @@ fn start_api(
     let (streams, stops) = (app_data.streams.clone(), stopping.clone());
     actix_web::rt::spawn(async move {
         stops.notified().await;
-        // The server waits for all responses to end, and these have no end of their own.
+        // Event streams have no end of their own, and the server waits for all responses to end.
         streams.stop();
     });
     let service_factory = move || {

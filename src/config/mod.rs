@@ -58,7 +58,7 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
     pub trusted_proxies: Vec<IpNet>,
-    /// The networks that are not public to which webhooks may be sent.
+    /// Networks that are not public, but to which webhooks may send requests.
     pub webhook_networks: Vec<IpNet>,
     /// How long the service keeps serving requests after SIGTERM.
     pub shutdown_grace: Duration,

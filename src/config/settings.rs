@@ -118,16 +118,16 @@ settings! {
             "Connections from this machine and from `TRUSTED_PROXIES` are not limited. An IPv6 client is its /64 \
              network";
         webhook_networks WEBHOOK_NETWORKS = "WEBHOOK_NETWORKS", "NETWORKS", default "none":
-            "Networks that are not public to which webhooks may be sent";
+            "Networks that are not public, but to which webhooks may send requests";
             "IP addresses and networks separated by commas, such as `10.20.0.0/16,fd00:20::/32`";
-            "Webhooks to other addresses must use https, and the addresses must be public. Webhooks to these networks may \
-             use plain http. Each holder of an admin key can send requests to these networks";
+            "Webhooks to these networks may use plain http. All other webhooks must use https and public addresses. Each \
+             holder of an admin key can send requests to these networks";
         max_streams MAX_STREAMS = "MAX_STREAMS", "N", default "1000":
-            "Event streams that this instance serves at the same time";
+            "Maximum number of event streams that this instance serves at the same time";
             "an integer number of streams, or 0 to serve none";
-            "Further requests to `/api/changes/stream` get 503. A stream occupies a connection, and all streams together \
-             at most half of those that the limit on open files permits. Each client IP may have a tenth of the streams, \
-             and at least 8; this machine may have all";
+            "Further requests to `/api/changes/stream` get 503. Each stream occupies a connection, so streams use at most \
+             half of the connections that the limit on open files permits. Each client IP may have a tenth of the \
+             streams, but at least 8. Clients on this machine are not limited";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";

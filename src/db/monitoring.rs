@@ -1,4 +1,4 @@
-//! What the metrics report about the database: its endpoints, pools, and errors.
+//! The state of the database for metrics: its endpoints, pools, and errors.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`Watermark`]: up to which position the log of changes is complete.
+//! [`Watermark`]: the position up to which the log of changes is complete.
 //!
 //! On PostgreSQL, a row of the log gets its position before its transaction commits, so a row can become visible after
 //! rows with larger positions. The change poller finds the largest position up to which no row can still appear. On
@@ -31,7 +31,7 @@ struct PolledState {
     epoch: u64,
     /// When the last poll began.
     polled_at: Option<Instant>,
-    /// Since when there is a position that is not settled, or the watermark is unknown.
+    /// The time since which a position is not settled, or the watermark is unknown.
     unsettled_since: Option<Instant>,
 }
 
@@ -65,7 +65,7 @@ impl Watermark {
         self.current().is_some_and(|current| current.epoch == settled.epoch)
     }
 
-    /// How long the oldest change has been waiting to become part of the log that readers see. Zero if none is.
+    /// How long the oldest change has been waiting until readers of the log can see it. Zero if none is waiting.
     pub(crate) fn unsettled_for(&self) -> Duration {
         let Some(state) = &self.state else { return Duration::ZERO };
         let state = lock(state);

@@ -15,9 +15,8 @@ error_codes! {
         "The service does not know yet up to which position the change feed is complete, for example after it has \
          reconnected to the database. Wait for `Retry-After` seconds, then try again.",
     TOO_MANY_STREAMS "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams"
-        "As many event streams are open as this instance allows, for all clients (setting `MAX_STREAMS`) or for one of \
-         them. Wait for `Retry-After` seconds, \
-         then try again, or poll `/api/changes` instead.",
+        "The limit on open event streams is reached, for this instance (setting `MAX_STREAMS`) or for this client. Wait \
+         for `Retry-After` seconds, then try again, or poll `/api/changes` instead.",
 }
 
 /// The log no longer contains the row that a cursor names.
@@ -38,12 +37,12 @@ pub(crate) fn changes_not_ready() -> ApiError {
     }
 }
 
-/// The instance has as many event streams as it allows, for all clients or for one. Streams stay open for long, so
-/// clients wait a random time of up to half a minute.
+/// The limit on event streams is reached, for the instance or for one client. Streams stay open for a long time, so
+/// clients wait a random time of 5 to 30 seconds.
 pub(crate) fn too_many_streams() -> ApiError {
     ApiError::Exhausted {
         code: TOO_MANY_STREAMS,
-        detail: "this instance has as many event streams as it allows; try again later, or poll /api/changes",
+        detail: "the limit on open event streams is reached; try again later, or poll /api/changes",
         retry_after: 5 + getrandom::u32().unwrap_or_default() % 26,
     }
 }

@@ -12,7 +12,7 @@
 //!    and then advance the revision: what is cached under a revision is never older than the watermark at that time.
 //! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
 //!    responses after a change that fires no trigger.
-//! 5. If there is a new watermark, wake those that wait for rows of the log.
+//! 5. If there is a new watermark, wake the tasks that wait for rows of the log.
 //! 6. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
 //! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one. Until its
@@ -53,7 +53,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// A connection on which a poll takes longer is shut down and replaced.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the poller updates.
+/// The values that the poller updates.
 pub(crate) struct PollTargets {
     pub(crate) revision: Weak<Revision>,
     pub(crate) watermark: Arc<Watermark>,

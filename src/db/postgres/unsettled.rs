@@ -42,7 +42,7 @@ impl Unsettled {
         self.0.is_empty()
     }
 
-    /// When the first value was added that is not settled yet.
+    /// The time when the oldest value that is not settled yet was added.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.0.front().map(|entry| entry.added_at)
     }

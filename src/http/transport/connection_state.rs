@@ -108,14 +108,14 @@ impl ConnectionState {
         }
     }
 
-    /// Records that the body of the current response has no end of its own. Its client may pause without a limit while
-    /// it has read everything that was sent. When `is_stopping` is set, a client that has not is disconnected.
+    /// Records that the body of the current response has no end of its own. The client may pause without a limit after
+    /// it has read everything that was sent. When `is_stopping` is set, a client with unread data is disconnected.
     pub fn begin_live_response(&self, is_stopping: Arc<AtomicBool>) {
         self.live.replace(Some(LiveResponse { is_stopping, is_flushed: Cell::new(true), body: RefCell::default() }));
     }
 
-    /// Waits until the socket has accepted what the live body has produced. actix-http would otherwise collect up to
-    /// 64 KiB of it for each client that does not read. The body then produces the next part, and waits again.
+    /// Waits until the socket has accepted what the live body has produced. Otherwise, actix-http would buffer up to 64
+    /// KiB of it for each client that does not read. The body then produces the next part, and waits again.
     pub async fn live_body_flushed(&self) {
         std::future::poll_fn(|cx| match &*self.live.borrow() {
             Some(live) if !live.is_flushed.get() => {

@@ -11,7 +11,7 @@ use crate::posts::changes::query::LogRowId;
 use crate::posts::errors::changes_not_ready;
 use crate::schema::post_changes;
 
-/// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed
+/// The longest wait until the log is complete up to its current end. A transaction that takes longer delays the feed
 /// too.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -29,14 +29,15 @@ pub enum LogStart {
     Since(Timestamp),
 }
 
-/// The log does not contain all changes from there on.
+/// The log does not contain all changes after the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired;
 
-/// Up to where the log is complete, at best including all changes that are committed by now.
+/// The position up to which the log is complete. Waits up to 2 seconds for it to include all changes that are committed
+/// by now.
 ///
 /// # Errors
-/// The database failed, or it is unknown up to where the log is complete.
+/// The database failed, or the position is unknown.
 pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError> {
     let last = database.read_inline(|conn| newest(conn, i64::MAX)).await?.map_or(0, |row| row.seq);
     let deadline = Instant::now() + MAX_WAIT;
@@ -52,7 +53,7 @@ pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError
     }
 }
 
-/// Waits for the writers of the log, and lets no other one begin until the transaction ends. The log is then complete.
+/// Waits for the writers of the log, and blocks further ones until the transaction ends, so that the log is complete.
 /// For commands, which do not poll the database.
 pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
@@ -60,12 +61,12 @@ pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     diesel::sql_query("LOCK TABLE post_changes IN SHARE MODE").execute(conn).map(drop)
 }
 
-/// How many rows before the result of a binary search are examined one by one: concurrent transactions can store their times
-/// in another order than their positions.
+/// The number of rows before the result of a binary search that are examined one by one: concurrent transactions can
+/// store their times in another order than their positions.
 const DISORDERED_ROWS: i64 = 1000;
 
-/// The position behind which the changes begin. The log is complete up to `settled`. The position need not be that of a
-/// row. In a transaction that writes, resolve a time with [`locate`] before it begins.
+/// The position after which the changes begin. The log is complete up to `settled`. The log may have no row at this
+/// position. A transaction that writes should not search for a time: call [`locate`] before it begins.
 pub(crate) fn resolve(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
     let Ok(start) = locate(conn, start, settled)? else { return Ok(Err(Expired)) };
     match start {
@@ -75,7 +76,7 @@ pub(crate) fn resolve(conn: &mut Connection, start: LogStart, settled: i64) -> Q
     }
 }
 
-/// Replaces a time by a row, in about 30 reads by position: the log has no index on the time.
+/// Replaces a time by a row. This takes about 30 reads by position, because the log has no index on the time.
 pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<LogStart, Expired>> {
     let LogStart::Since(time) = start else { return Ok(Ok(start)) };
     let oldest: Vec<(i64, i16, Timestamp)> = on!(conn, conn => post_changes::table
@@ -142,7 +143,7 @@ fn row_before(conn: &mut Connection, seq: i64) -> QueryResult<i64> {
     Ok(before.into_iter().flatten().next().unwrap_or(seq.saturating_sub(1)))
 }
 
-/// The time of the row at each of these positions that is one.
+/// The rows at these positions, as far as they exist.
 pub(crate) fn rows_at(conn: &mut Connection, positions: &[i64]) -> QueryResult<Vec<LogRowId>> {
     let rows: Vec<(i64, Timestamp)> = on!(conn, conn => post_changes::table
         .filter(post_changes::seq.eq_any(positions))

@@ -9,7 +9,7 @@ use crate::webhooks::delivery::store;
 use crate::webhooks::send::target::check_literal;
 use crate::webhooks::send::{Networks, is_valid_secret};
 
-/// What is wrong with a webhook.
+/// A problem of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookProblem {
     /// Requests cannot be signed.
@@ -22,7 +22,7 @@ pub enum WebhookProblem {
     Failing { since: Timestamp },
 }
 
-/// The webhooks, and those that have a problem.
+/// The number of webhooks, and those that have a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookReport {
     pub count: usize,

@@ -1,4 +1,4 @@
-//! [`DeliveryStats`]: what the metrics report about deliveries.
+//! [`DeliveryStats`]: the statistics of deliveries for the metrics.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -33,7 +33,7 @@ impl DeliveryStats {
         [("success", count(&self.successes)), ("rejected", count(&self.rejections)), ("error", count(&self.errors))]
     }
 
-    /// The number of webhooks by state, when this instance last looked. `failing`: the last request failed.
+    /// The number of webhooks by state, at the last check of this instance. `failing`: the last request failed.
     pub fn states(&self) -> [(&'static str, u64); 3] {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [("active", count(&self.active)), ("failing", count(&self.failing)), ("disabled", count(&self.disabled))]
@@ -55,7 +55,7 @@ impl DeliveryStats {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn record_look(&self, counts: StateCounts, oldest_due_at: Option<Timestamp>) {
+    pub(crate) fn record_check(&self, counts: StateCounts, oldest_due_at: Option<Timestamp>) {
         self.active.store(counts.active, Ordering::Relaxed);
         self.failing.store(counts.failing, Ordering::Relaxed);
         self.disabled.store(counts.disabled, Ordering::Relaxed);

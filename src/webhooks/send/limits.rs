@@ -1,5 +1,5 @@
-//! Limits how much of a response the client reads. The limits of ureq bound the head, but not what surrounds it: interim
-//! responses, and the framing of chunks.
+//! Limits how much of a response the client reads. The limits of ureq bound the head, but neither interim responses nor
+//! the framing of chunks.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(super) const MAX_HEAD_BYTES: usize = BUFFER_BYTES - 1;
 #[error("response too large")]
 pub(super) struct ResponseTooLarge;
 
-/// The last connector of a chain, which limits what is read from the connection of the others.
+/// The last connector of a chain. It limits the bytes that are read from the connection.
 #[derive(Debug)]
 pub(super) struct LimitConnector;
 

@@ -1,4 +1,4 @@
-//! [`Networks`]: which addresses requests may be sent to.
+//! [`Networks`]: the addresses that requests may be sent to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};

@@ -20,9 +20,9 @@ use crate::posts::changes::stream::open_streams::{Slot, Streams};
 use crate::posts::changes::stream::pages::StreamPage;
 use crate::posts::errors::changes_not_ready;
 
-/// The time without an event after which a comment is sent.
+/// A comment is sent after this time without an event.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The time after a failed read until the next one, unless there is a change before.
+/// The time from a failed read to the next one, unless there is a change before.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// An open stream.
@@ -33,7 +33,7 @@ pub(super) struct EventStream {
     stopping: watch::Receiver<bool>,
     /// The row that the client has received last.
     position: LogRowId,
-    /// Whether all changes were sent that the last notification has announced.
+    /// Whether all changes that the last notification has announced were sent.
     is_caught_up: bool,
     /// Sent before the events.
     first: Option<Bytes>,
@@ -48,10 +48,10 @@ enum Wake {
 }
 
 impl EventStream {
-    /// Begins after `position`, or at the end of the log.
+    /// Opens a stream that begins after `position`, or at the end of the log.
     ///
     /// # Errors
-    /// As many streams as allowed are open, or the first read fails. 503 while the end of the log is unknown.
+    /// The limit on streams is reached, or the first read fails. 503 while the end of the log is unknown.
     pub(super) async fn open(streams: &Streams, client: IpAddr, position: Option<LogRowId>) -> Result<Self, ApiError> {
         let slot = streams.reserve(client)?;
         let mut changes = streams.watch_changes();
@@ -96,7 +96,8 @@ impl EventStream {
         })
     }
 
-    /// Waits for events, and returns them. After a while without any, returns a comment. `None` if the instance stops.
+    /// Waits for events, and returns them. After a time without events, returns a comment. Returns `None` when the
+    /// instance stops.
     async fn next_chunk(&mut self) -> Option<Bytes> {
         let heartbeat = sleep(HEARTBEAT);
         tokio::pin!(heartbeat);
@@ -129,8 +130,8 @@ impl EventStream {
         }
     }
 
-    /// Reads the events after the position, and moves the position behind them. If the log does not contain the
-    /// position, moves it to the end, and returns the event that says so.
+    /// Reads the events after the position, and moves the position to the last one. If the log does not contain the
+    /// position, moves it to the end, and returns the event `reset`.
     async fn read(&mut self) -> Result<Bytes, ApiError> {
         let number = self.changes.mark_seen();
         let page = self.streams.pages().after(number, self.position).await?;

@@ -197,7 +197,11 @@ async fn wait_for_change(changes: &mut ChangeWatch) {
 }
 
 /// Reads all webhooks, and examines the rows of the log that are new for the enabled ones.
-fn examine(conn: &mut Connection, mut known: HashMap<i64, Progress>, settled: Settled) -> diesel::QueryResult<Examined> {
+fn examine(
+    conn: &mut Connection,
+    mut known: HashMap<i64, Progress>,
+    settled: Settled,
+) -> diesel::QueryResult<Examined> {
     let deliveries = store::all(conn)?;
     let mut examined = HashMap::new();
     for delivery in deliveries.iter().filter(|delivery| delivery.config.enabled) {

@@ -196,8 +196,8 @@ fn start_admin(listener: TcpListener, sources: MetricSources) -> std::io::Result
     Ok((handle, address))
 }
 
-/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all three,
-/// because each middleware costs time in every request.
+/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all
+/// three, because each middleware costs time in every request.
 async fn limit_and_serve_cached<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,

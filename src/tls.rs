@@ -1,5 +1,5 @@
-//! TLS for the HTTP clients of this process. It uses the OpenSSL that the binary already contains for PostgreSQL, so there
-//! is only one TLS library to keep up to date.
+//! TLS for the HTTP clients of this process. It uses the OpenSSL that the binary already contains for PostgreSQL, so
+//! there is only one TLS library to keep up to date.
 
 use std::fmt;
 use std::io;

@@ -64,9 +64,9 @@ pub(crate) struct Pool {
 pub(crate) enum CallKind {
     /// It is canceled.
     Read,
-    /// It is never canceled. The client may have sent it without waiting for the response, and PostgreSQL must not cancel
-    /// a commit that waits for a synchronous standby: the commit would become visible without being replicated. The
-    /// server's statement timeout ends a write that does not get as far as its commit.
+    /// It is never canceled. The client may have sent it without waiting for the response, and PostgreSQL must not
+    /// cancel a commit that waits for a synchronous standby: the commit would become visible without being replicated.
+    /// The server's statement timeout ends a write that does not get as far as its commit.
     Write,
 }
 

@@ -74,8 +74,8 @@ impl Watermark {
         since_change.max(since_poll).unwrap_or_default()
     }
 
-    /// Records a successful poll that began at `started`. `seq` is the new watermark, if there is one. `unsettled_since`
-    /// is when the poller has first seen the first position that is not settled.
+    /// Records a successful poll that began at `started`. `seq` is the new watermark, if there is one.
+    /// `unsettled_since` is when the poller has first seen the first position that is not settled.
     pub(crate) fn record_poll(&self, started: Instant, seq: Option<i64>, unsettled_since: Option<Instant>) {
         let Some(state) = &self.state else { return };
         let mut state = lock(state);

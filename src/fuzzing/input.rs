@@ -1,5 +1,5 @@
-//! Request bodies: parsed values are within the limits, parsing them again returns the same values, and every error points
-//! at a field.
+//! Request bodies: parsed values are within the limits, parsing them again returns the same values, and every error
+//! points at a field.
 
 use serde_json::{Value, json};
 

@@ -9,14 +9,14 @@ error_codes! {
         "Another post has this slug. Choose another one, or omit `slug` to have an unused one derived from the title.",
     CURSOR_EXPIRED "cursor_expired" GONE "Cursor expired"
         "The change feed no longer contains the position that the cursor names: it is more than 30 days old, or the \
-         database was restored or replaced since. Read the feed again from the start, without a cursor, and then remove \
-         every post that it did not contain. To replay changes to a webhook, choose a later position.",
+         database was restored or replaced since. Read the feed again from the start, without a cursor, and then \
+         remove every post that it did not contain. To replay changes to a webhook, choose a later position.",
     CHANGES_NOT_READY "changes_not_ready" SERVICE_UNAVAILABLE "Change feed not ready"
         "The service does not know yet up to which position the change feed is complete, for example after it has \
          reconnected to the database. Wait for `Retry-After` seconds, then try again.",
     TOO_MANY_STREAMS "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams"
-        "The limit on open event streams is reached, for this instance (setting `MAX_STREAMS`) or for this client. Wait \
-         for `Retry-After` seconds, then try again, or poll `/api/changes` instead.",
+        "The limit on open event streams is reached, for this instance (setting `MAX_STREAMS`) or for this client. \
+         Wait for `Retry-After` seconds, then try again, or poll `/api/changes` instead.",
 }
 
 /// The log no longer contains the row that a cursor names.

@@ -16,8 +16,8 @@ use crate::posts::{excerpt, schemas};
 use crate::schema::posts;
 use crate::validation::Invalid;
 
-/// Declares [`Post`], [`PostSummary`], and [`NewPost`], which have the same fields, with two exceptions: a summary has an
-/// excerpt instead of the content, and a new post has both, but no id. The JSON has the fields in the order of
+/// Declares [`Post`], [`PostSummary`], and [`NewPost`], which have the same fields, with two exceptions: a summary has
+/// an excerpt instead of the content, and a new post has both, but no id. The JSON has the fields in the order of
 /// declaration.
 macro_rules! post_types {
     (
@@ -50,8 +50,8 @@ macro_rules! post_types {
             pub id: i64,
             $($(#[$before_attribute])* pub $before: $before_type,)*
             /// The description if there is one. Otherwise the beginning of the content as plain text, without headings,
-            /// code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
-            /// longer, or the content is longer than 4096 bytes.
+            /// code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it
+            /// is longer, or the content is longer than 4096 bytes.
             #[schema(example = "Where this blog begins.", max_length = 500)]
             #[diesel(select_expression = excerpt::stored(), select_expression_type = StoredExcerptColumns)]
             #[diesel(deserialize_as = StoredExcerpt)]
@@ -222,8 +222,8 @@ pub fn title(text: String) -> Result<String, Invalid> {
 /// Trims a description, and checks its length and that it is one line.
 ///
 /// # Errors
-/// The description is empty after trimming, longer than [`MAX_DESCRIPTION`], or contains a line break or another control
-/// character.
+/// The description is empty after trimming, longer than [`MAX_DESCRIPTION`], or contains a line break or another
+/// control character.
 pub fn description(text: String) -> Result<String, Invalid> {
     let description = text.trim();
     if description.is_empty() {

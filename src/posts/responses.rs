@@ -46,9 +46,9 @@ fn share(caller: Caller) -> Share {
 /// A value that was read, and the memory that it occupies.
 type Counted<T> = (T, Reservation);
 
-/// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads only
-/// a few rows by index, so it may run inline. Reserves `max_bytes` of memory for the value, and then only as much as
-/// `bytes` says that it occupies.
+/// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads
+/// only a few rows by index, so it may run inline. Reserves `max_bytes` of memory for the value, and then only as much
+/// as `bytes` says that it occupies.
 pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     budget: &MemoryBudget,

@@ -74,8 +74,8 @@ impl FreeNumberSearch {
     }
 }
 
-/// Finds an unused slug among `base`, `base-2`, `base-3`, …. This is the first unused slug, unless the used numbers have
-/// gaps.
+/// Finds an unused slug among `base`, `base-2`, `base-3`, …. This is the first unused slug, unless the used numbers
+/// have gaps.
 ///
 /// # Errors
 /// Returns the first error of `is_used`.

@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
-use crate::db::{Connection, Timestamp, Visibility, on};
+use crate::db::{Connection, Timestamp, Timestamptz, Visibility, on};
 use crate::posts::input::CreatePost;
 use crate::posts::model::{NewPost, Post};
 use crate::posts::{etag, slug};
@@ -16,7 +16,7 @@ use crate::schema::posts;
 
 diesel::define_sql_function! {
     /// The first argument that is not null.
-    fn coalesce(first: Nullable<crate::db::Timestamptz>, second: Nullable<crate::db::Timestamptz>) -> Nullable<crate::db::Timestamptz>;
+    fn coalesce(first: Nullable<Timestamptz>, second: Nullable<Timestamptz>) -> Nullable<Timestamptz>;
 }
 
 /// The posts that a read may return.
@@ -119,8 +119,8 @@ pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> 
     Ok(Change::Stale)
 }
 
-/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing or
-/// does not meet the preconditions, otherwise [`Change::Done`] with the current post.
+/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing
+/// or does not meet the preconditions, otherwise [`Change::Done`] with the current post.
 pub(crate) fn explain_unchanged(
     conn: &mut Connection,
     id: i64,

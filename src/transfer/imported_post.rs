@@ -58,8 +58,8 @@ impl ImportedPost {
     }
 }
 
-/// Whether each time comes from the file. The other times default to the time of the import, so a repeated import cannot
-/// compare them.
+/// Whether each time comes from the file. The other times default to the time of the import, so a repeated import
+/// cannot compare them.
 #[expect(clippy::struct_excessive_bools, reason = "one for each time, and its default")]
 pub(crate) struct GivenTimes {
     pub(crate) published_at: bool,

@@ -1,4 +1,5 @@
-//! The handlers of `/api/webhooks`. Each one extracts the parts of the request, calls the store once, and renders the result.
+//! The handlers of `/api/webhooks`. Each one extracts the parts of the request, calls the store once, and renders the
+//! result.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 

@@ -19,7 +19,8 @@ const MAX_QUIET: i64 = 3600;
 const DEFAULT_MAX_WAIT: i32 = 120;
 const MAX_MAX_WAIT: i64 = 86_400;
 
-/// Declares [`CreateWebhook`] and [`UpdateWebhook`], which have the same fields. Only the URL of a new webhook is required.
+/// Declares [`CreateWebhook`] and [`UpdateWebhook`], which have the same fields. Only the URL of a new webhook is
+/// required.
 macro_rules! webhook_types {
     ($($(#[$attribute:meta])* $field:ident: $type:ty,)*) => {
         /// A webhook to create.
@@ -36,8 +37,8 @@ macro_rules! webhook_types {
             $($(#[$attribute])* pub $field: $type,)*
         }
 
-        /// A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
-        /// `name`, `events`, `headers`, or `body`. The other fields cannot be null.
+        /// A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default
+        /// of `name`, `events`, `headers`, or `body`. The other fields cannot be null.
         #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
         #[serde(deny_unknown_fields)]
         #[schema(example = json!({"enabled": true}))]
@@ -62,7 +63,9 @@ macro_rules! webhook_types {
 
 webhook_types! {
     /// A name for people: 1 to 100 characters. If omitted or null, the host of the URL.
-    #[schema(required = false, value_type = Option<String>, example = "Rebuild the site", min_length = 1, max_length = 100)]
+    #[schema(
+        required = false, value_type = Option<String>, example = "Rebuild the site", min_length = 1, max_length = 100
+    )]
     name: Option<Option<String>>,
     #[schema(schema_with = schemas::mode_input, required = false)]
     mode: Option<WebhookMode>,

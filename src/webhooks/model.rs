@@ -110,8 +110,8 @@ pub struct Webhook {
     /// Whether changes are delivered.
     #[schema(example = true)]
     pub enabled: bool,
-    /// Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for 3
-    /// days). Otherwise null. Later versions may add reasons.
+    /// Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for
+    /// 3 days). Otherwise null. Later versions may add reasons.
     #[schema(required, example = "failing")]
     pub disabled_reason: Option<String>,
     /// A cursor of the change feed: `GET /api/changes` with this cursor returns the changes that have not been

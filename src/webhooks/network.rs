@@ -56,7 +56,8 @@ pub(crate) async fn check_url(url: &Credential, sender: &Sender) -> Result<Crede
     }
 }
 
-/// Sends a test request: the static body of the webhook, if it has one, and otherwise an event of the type `webhook.test`.
+/// Sends a test request: the static body of the webhook, if it has one, and otherwise an event of the type
+/// `webhook.test`.
 ///
 /// # Errors
 /// The operating system supplies no random numbers or no thread.

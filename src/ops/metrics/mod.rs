@@ -230,7 +230,8 @@ fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
 fn webhooks(out: &mut MetricWriter, stats: &DeliveryStats) -> fmt::Result {
     out.counter(
         "webhook_attempts",
-        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no response.",
+        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no \
+         response.",
         stats.attempts().map(|(outcome, count)| ([("outcome", outcome)], count)),
     )?;
     out.gauge(

@@ -99,8 +99,8 @@ pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> Qu
     }))
 }
 
-/// The first row of these positions that is not older than the time. Positions are in the order of time, except for those of
-/// concurrent transactions.
+/// The first row of these positions that is not older than the time. Positions are in the order of time, except for
+/// those of concurrent transactions.
 fn first_since(conn: &mut Connection, time: Timestamp, first: i64, last: i64) -> QueryResult<Option<LogRowId>> {
     let (mut low, mut high) = (first, last.saturating_add(1));
     while low < high {

@@ -26,8 +26,8 @@ macro_rules! new_post_types {
         #[serde(deny_unknown_fields)]
         #[schema(example = json!({"title": "Hello, world", "content": "My first post."}))]
         pub struct CreatePost {
-            /// The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug
-            /// is derived from the title.
+            /// The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused
+            /// slug is derived from the title.
             #[schema(example = "hello-world", max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
             pub slug: Option<String>,
             $($(#[$attribute])* pub $field: $type,)*

@@ -35,8 +35,8 @@ pub struct MarkdownExport {
 /// Writes one file per post to `folder`, which is created if it is missing.
 ///
 /// # Errors
-/// The folder is not empty, a post has an invalid slug, which an external writer has set, a query failed, or a file cannot
-/// be written. The files written before the error remain.
+/// The folder is not empty, a post has an invalid slug, which an external writer has set, a query failed, or a file
+/// cannot be written. The files written before the error remain.
 pub fn export_markdown(
     conn: &mut Connection,
     folder: &Path,
@@ -83,8 +83,8 @@ fn is_regular_file(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// A file with the permissions of other new files, which the process's mask restricts. Its name begins with a period, so
-/// that no import reads what an interrupted export leaves.
+/// A file with the permissions of other new files, which the process's mask restricts. Its name begins with a period,
+/// so that no import reads what an interrupted export leaves.
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".posts-api-");

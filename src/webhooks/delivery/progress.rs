@@ -113,8 +113,8 @@ impl Progress {
         Ok(())
     }
 
-    /// If the position is beyond the newest row, the log was emptied, and positions are assigned again: the first row of
-    /// the log is the next one.
+    /// If the position is beyond the newest row, the log was emptied, and positions are assigned again: the first row
+    /// of the log is the next one.
     fn find_restart(&mut self, conn: &mut Connection) -> QueryResult<()> {
         let is_beyond = newest(conn, i64::MAX)?.is_none_or(|newest| newest.seq < self.position) && self.position > 0;
         let restart =

@@ -91,7 +91,8 @@ async fn run(context: &DeliveryContext, mut lease: Lease, seen: Delivery, due: D
         let next = if is_stopping(context) || !delivery.config.enabled {
             None
         } else {
-            next_request(&context.database, &delivery, due.filter(|_| delivery.version == version)).await.unwrap_or_else(|error| {
+            let due = due.filter(|_| delivery.version == version);
+            next_request(&context.database, &delivery, due).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, webhook = delivery.id, "failed to read the changes for a webhook; will retry");
                 None
             })

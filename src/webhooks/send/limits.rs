@@ -10,8 +10,8 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 const MAX_BYTES: usize = 64 * 1024;
 /// The maximum number of bytes that one read returns.
 pub(super) const BUFFER_BYTES: usize = 16 * 1024;
-/// The maximum length of a response head in bytes. Smaller than the buffer, because a full buffer looks like the end of the
-/// connection.
+/// The maximum length of a response head in bytes. Smaller than the buffer, because a full buffer looks like the end of
+/// the connection.
 pub(super) const MAX_HEAD_BYTES: usize = BUFFER_BYTES - 1;
 
 /// The response is longer than [`MAX_BYTES`].

@@ -47,8 +47,8 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// Checks the syntax of the URL, and the addresses of its host. May block for 5 seconds, because it resolves the host. A
-/// host of an https URL that does not resolve is accepted: its addresses are checked at each request.
+/// Checks the syntax of the URL, and the addresses of its host. May block for 5 seconds, because it resolves the host.
+/// A host of an https URL that does not resolve is accepted: its addresses are checked at each request.
 ///
 /// # Errors
 /// No request can be sent to the URL.

@@ -100,7 +100,8 @@ async fn changes_of_29_days_are_kept(database: TestDatabase) {
     wait_until("the cleanup", async || database.query_number(count) == 5).await;
 }
 
-/// Restores an older state of the database: deletes what was written since `last`, and sets the counter of positions back.
+/// Restores an older state of the database: deletes what was written since `last`, and sets the counter of positions
+/// back.
 fn restore(database: &TestDatabase, last: i64) {
     database.execute("DELETE FROM posts WHERE id > 2");
     database.execute(&format!("DELETE FROM post_changes WHERE seq > {last}"));

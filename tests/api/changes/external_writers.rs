@@ -145,10 +145,12 @@ fn role_with_privileges_on_posts_can_write() {
     execute(&mut conn, &format!("SET ROLE {role}"));
     execute(
         &mut conn,
-        "CREATE FUNCTION hostile.differ(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$",
+        "CREATE FUNCTION hostile.differ(text, text) RETURNS boolean LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE 'called'; END $$",
     );
     execute(&mut conn, "CREATE OPERATOR hostile.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.differ)");
-    // A function that looked up its tables and operators in the search_path would use these, with the owner's privileges.
+    // A function that looked up its tables and operators in the search_path would use these, with the owner's
+    // privileges.
     let columns = "seq bigint, post_id bigint, kind smallint, version bigint, slug text, old_slug text";
     execute(&mut conn, &format!("CREATE TEMP TABLE post_changes ({columns})"));
     execute(&mut conn, "SET search_path TO hostile, pg_temp, pg_catalog, public");

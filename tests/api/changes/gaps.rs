@@ -85,7 +85,8 @@ async fn an_open_writer_of_the_log_is_found() {
     assert_eq!(find(), None);
 }
 
-/// The triggers run with the privileges of their owner. A role that may advance the sequence could invalidate all caches.
+/// The triggers run with the privileges of their owner. A role that may advance the sequence could invalidate all
+/// caches.
 #[tokio::test]
 async fn writers_need_no_privilege_for_the_log() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };

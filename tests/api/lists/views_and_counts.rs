@@ -267,9 +267,10 @@ async fn cursor_from_before_label_filters_stays_valid(api: Api) {
 
 #[on_both]
 async fn time_filters_accept_any_utc_offset(api: Api) {
-    api.server.database.import(&[
-        json!({"title": "Ten", "published": true, "published_at": "2026-01-31T10:00:00Z", "updated_at": "2026-01-31T10:00:00.000001Z"}),
-    ]);
+    api.server.database.import(&[json!({
+        "title": "Ten", "published": true, "published_at": "2026-01-31T10:00:00Z",
+        "updated_at": "2026-01-31T10:00:00.000001Z",
+    })]);
     for (query, found) in [
         ("published_after=2026-01-31T12:00:00%2B02:00", 0),
         ("published_after=2026-01-31T11:59:59.999999%2B02:00", 1),

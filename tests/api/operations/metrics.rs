@@ -119,7 +119,8 @@ async fn requests_are_counted_by_method_route_and_status(database: TestDatabase)
 #[on_both]
 async fn labels_do_not_grow_with_client_input(database: TestDatabase) {
     let api = start(database);
-    // Every round sends the same kinds of requests, so a second round adds a sample only if a label depends on the input.
+    // Every round sends the same kinds of requests, so a second round adds a sample only if a label depends on the
+    // input.
     let requests = |number: u32| {
         [
             ("BREW", format!("/api/posts/{number}")),

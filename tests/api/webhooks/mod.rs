@@ -20,8 +20,8 @@ use crate::support::{Api, when_ready};
 /// A public address, to which the tests of this folder send nothing.
 const URL: &str = "https://8.8.8.8/hook?token=hush-url";
 
-/// The discard port of this machine, on which no program listens. A port that was free a moment ago may be bound by another
-/// test.
+/// The discard port of this machine, on which no program listens. A port that was free a moment ago may be bound by
+/// another test.
 const CLOSED: &str = "127.0.0.1:9";
 
 /// Creates a disabled webhook, so that nothing is sent, and returns the response.

@@ -22,8 +22,8 @@ pub(super) fn read_description(members: &mut Members, report: &mut FileReport) {
     }
 }
 
-/// Reads the image, which must be a URL or an absolute path. A relative path stays metadata: only the site that the file
-/// comes from can resolve it. An image over its limit becomes metadata and is reported.
+/// Reads the image, which must be a URL or an absolute path. A relative path stays metadata: only the site that the
+/// file comes from can resolve it. An image over its limit becomes metadata and is reported.
 pub(super) fn read_image(members: &mut Members, report: &mut FileReport) {
     let found = members.take(keys::IMAGE, |key, value| {
         let url = image_url(value).filter(|url| image::location((*url).to_owned()).is_ok())?;

@@ -31,7 +31,8 @@ def build_all(servers, log):
 
 def _npm(directory):
     lock, installed = directory / "package-lock.json", directory / "node_modules/.installed"
-    # Prisma 7 needs no engine to generate its client, but asks the schema engine for its version. Node stands in for it.
+    # Prisma 7 needs no engine to generate its client, but asks the schema engine for its version. Node stands in for
+    # it.
     environment = {**os.environ, "PRISMA_SCHEMA_ENGINE_BINARY": shutil.which("node"), "ASTRO_TELEMETRY_DISABLED": "1",
                    "CHECKPOINT_DISABLE": "1", "DATABASE_URL": "postgres://localhost/none"}
     if not installed.exists() or installed.read_text() != lock.read_text():

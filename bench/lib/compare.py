@@ -49,7 +49,8 @@ class Comparison:
             warm_up(running, self.postgres, ENDPOINTS["one"], 1, self.options.posts, number)
             for index, name in enumerate(self.names):
                 endpoint = ENDPOINTS[name if build == "after" else BASELINES[name]]
-                # An endpoint that is measured twice must not repeat its titles: the service would search for free slugs.
+                # An endpoint that is measured twice must not repeat its titles: the service would search for free
+                # slugs.
                 run = len(self.names) * number + index
                 warm_up(running, self.postgres, endpoint, 1, self.options.posts, run)
                 result = drive(running, self.postgres, endpoint, self.options.seconds, self.options.posts, run)

@@ -21,7 +21,7 @@ use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
 use crate::posts::responses::{BatchResponse, NOT_FOUND, cache_scope, changed, created, into_result, scope};
-use crate::posts::{batch, examples, model, patch, publish, put, responses, store};
+use crate::posts::{batch, examples, patch, publish, put, responses, store, validate};
 use crate::resource::path::{IdPath, SlugPath};
 use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
@@ -156,7 +156,7 @@ pub async fn put_post_by_slug(
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
 ) -> Result<Representation, ApiError> {
-    let slug = model::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
+    let slug = validate::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
     let preconditions = Preconditions::from(PreconditionHeaders::from(headers));
     let put = move |conn: &mut Connection| put::apply(conn, slug, post, &preconditions, Timestamp::now());
     responses::put(into_result(database.write_each(put).await?)?)

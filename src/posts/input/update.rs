@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::posts::json_column::JsonText;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::MetadataPatch;
-use crate::posts::{image, labels, model, schemas};
+use crate::posts::{image, labels, schemas, validate};
 use crate::schema::posts;
 use crate::validation::{Fields, Input};
 
@@ -73,9 +73,9 @@ pub struct UpdatePost {
 impl Input for UpdatePost {
     fn read(fields: &mut Fields) -> Option<Self> {
         Some(Self {
-            title: fields.optional("title", model::title),
-            slug: fields.optional("slug", model::slug),
-            description: fields.nullable("description", model::description),
+            title: fields.optional("title", validate::title),
+            slug: fields.optional("slug", validate::slug),
+            description: fields.nullable("description", validate::description),
             tags: label_list(fields, "tags", LabelKind::Tag),
             authors: label_list(fields, "authors", LabelKind::Author),
             image: fields.nullable("image", image::location),
@@ -83,7 +83,7 @@ impl Input for UpdatePost {
             metadata: fields
                 .nullable_tree("metadata", MetadataPatch::parse)
                 .map(|patch| patch.unwrap_or(MetadataPatch::Clear)),
-            content: fields.nullable("content", model::content),
+            content: fields.nullable("content", validate::content),
             published: fields.optional("published", Ok),
         })
     }

@@ -11,7 +11,7 @@ use crate::posts::labels::{self, LabelKind};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
-use crate::posts::model;
+use crate::posts::validate;
 use crate::resource::paging::{LimitParam, ListId};
 
 query_params! {
@@ -117,7 +117,7 @@ pub(crate) struct SlugParam(String);
 
 impl QueryValue for SlugParam {
     fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
-        model::slug(text.to_owned()).map(Self).map_err(|invalid| invalid.detail)
+        validate::slug(text.to_owned()).map(Self).map_err(|invalid| invalid.detail)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::db::{Connection, Timestamp};
-use crate::posts::model;
+use crate::posts::validate;
 use crate::transfer::error::Error;
 use crate::transfer::export::{Contents, read_posts};
 use crate::transfer::markdown_export::file_text::file_text;
@@ -52,7 +52,7 @@ pub fn export_markdown(
     let mut unchanged = 0;
     let (posts, _) = read_posts(conn, Contents::Posts, on_progress, |post| {
         // A path in place of a slug would name a file outside of the folder.
-        let slug = model::slug(post.post.slug.clone()).map_err(|invalid| {
+        let slug = validate::slug(post.post.slug.clone()).map_err(|invalid| {
             Error::Format(format!("the slug {} of post {} {}", quoted(&post.post.slug), post.post.id, invalid.detail))
         })?;
         let path = folder.join(format!("{slug}.md"));

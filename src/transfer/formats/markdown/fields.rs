@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::posts::labels::LabelKind;
-use crate::posts::{image, model};
+use crate::posts::{image, validate};
 use crate::transfer::formats::markdown::front_matter::FrontMatterValue;
 use crate::transfer::formats::markdown::keys;
 use crate::transfer::formats::markdown::keys::{Members, folded};
@@ -167,7 +167,7 @@ pub(super) fn read_aliases(members: &mut Members, report: &mut FileReport) -> Ve
     let mut aliases = Vec::new();
     let mut seen = HashSet::new();
     for (key, entries) in members.take_all(keys::ALIASES, |key, value| Some((key.to_owned(), entries(value)?))) {
-        let slug = |entry: &FrontMatterValue| entry.text().and_then(|text| model::slug(text.to_owned()).ok());
+        let slug = |entry: &FrontMatterValue| entry.text().and_then(|text| validate::slug(text.to_owned()).ok());
         let (slugs, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| slug(entry).is_some());
         if !slugs.is_empty() {
             report.count_mapped(&key, "aliases");

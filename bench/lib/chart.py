@@ -4,14 +4,19 @@ from html import escape
 
 from .process import BENCH
 
-PANELS = (("list", "List of 20 posts, requests/s"), ("one", "One post, requests/s"),
-          ("create", "Create a draft, requests/s"))
+PANELS = (
+    ("list", "List of 20 posts, requests/s"),
+    ("one", "One post, requests/s"),
+    ("create", "Create a draft, requests/s"),
+)
 WIDTH, LABELS, BAR, ROW, HEAD = 860, 290, 470, 22, 40
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .head { font-weight: 600 }
   .ours { fill: #2f7d5b } .peer { fill: #7d8590 } .ceiling { fill: #b08030 }
-  @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .ours { fill: #4fb286 } .peer { fill: #8b949e } .ceiling { fill: #d0a050 } }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 } .ours { fill: #4fb286 } .peer { fill: #8b949e } .ceiling { fill: #d0a050 }
+  }
 """
 
 
@@ -35,4 +40,6 @@ def write(figures):
         y += 14
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}" role="img">'
     description = "<title>Requests per second of posts-api and its peers</title>"
-    (BENCH / "results.svg").write_text("\n".join([head, description, f"<style>{STYLE}</style>", *body, "</svg>"]) + "\n")
+    (BENCH / "results.svg").write_text(
+        "\n".join([head, description, f"<style>{STYLE}</style>", *body, "</svg>"]) + "\n"
+    )

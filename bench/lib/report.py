@@ -9,11 +9,12 @@ from .process import BENCH
 DURABILITY = """All servers acknowledge a write only after it is on disk: SQLite with `journal_mode=WAL` and
 `synchronous=FULL`, PostgreSQL with `fsync=on` and `synchronous_commit=on`."""
 
-METHOD = """One server ran at a time, on a fresh copy of the same rows. The load generator and the database ran on the same
-machine. Each of the {rounds} rounds started every server, warmed it up, and measured each endpoint for {seconds} s. The
-first round also checked that all servers return the same data. The figures are medians over the rounds.
+METHOD = """One server ran at a time, on a fresh copy of the same rows. The load generator and the database ran on the
+same machine. Each of the {rounds} rounds started every server, warmed it up, and measured each endpoint for {seconds} s.
+The first round also checked that all servers return the same data. The figures are medians over the rounds.
 
-- *CPU* is CPU time per request, summed over all threads and processes of the server. *Database CPU* is that of PostgreSQL.
+- *CPU* is CPU time per request, summed over all threads and processes of the server. *Database CPU* is that of
+  PostgreSQL.
 - *Of ceiling* is the throughput relative to a bare actix handler that sends the same bytes.
 - A row with an error (an unexpected status, a socket error, or a timeout) is void."""
 
@@ -54,8 +55,18 @@ class Figures:
                 continue
             share = f"{result.per_second / ceiling.per_second:.2f}" if ceiling and not ceiling.errors else ""
             database = number(result.database_cpu_us) if server.database == "postgres" else ""
-            rows.append([server.title, f"{result.per_second:,.0f}", share, f"{result.p50_us / 1000:.2f}",
-                         f"{result.p99_us / 1000:.2f}", number(result.cpu_us), database, "0"])
+            rows.append(
+                [
+                    server.title,
+                    f"{result.per_second:,.0f}",
+                    share,
+                    f"{result.p50_us / 1000:.2f}",
+                    f"{result.p99_us / 1000:.2f}",
+                    number(result.cpu_us),
+                    database,
+                    "0",
+                ]
+            )
         return drop_empty_columns(head, rows)
 
     def overview(self):
@@ -72,9 +83,14 @@ class Figures:
 
     def footprint(self):
         rows = [
-            [server.title, f"{statistics.median(self.starts[server.name]):.0f}",
-             f"{self.rss.get(server.name, 0):.0f}", server.processes]
-            for server in self.servers if server.name in self.starts
+            [
+                server.title,
+                f"{statistics.median(self.starts[server.name]):.0f}",
+                f"{self.rss.get(server.name, 0):.0f}",
+                server.processes,
+            ]
+            for server in self.servers
+            if server.name in self.starts
         ]
         return ["", "start until first 200, ms", "peak RSS, MB", "processes"], rows
 
@@ -95,9 +111,11 @@ def drop_empty_columns(head, rows):
 
 def as_text(head, rows):
     widths = [max(len(line[n]) for line in [head, *rows]) for n in range(len(head))]
+
     def line(cells):
         first, *rest = zip(cells, widths)
         return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)])
+
     return "\n".join(line(cells) for cells in [head, *rows])
 
 
@@ -131,14 +149,21 @@ def write(figures, machine, versions, posts, rounds, seconds):
     if notes.exists():
         parts += [notes.read_text().strip()]
     parts += [
-        "## Method", facts(machine), f"{posts:,} posts of 500 characters, half of them published.",
-        METHOD.format(rounds=rounds, seconds=seconds), DURABILITY,
-        "## Startup and memory", as_markdown(*figures.footprint()),
+        "## Method",
+        facts(machine),
+        f"{posts:,} posts of 500 characters, half of them published.",
+        METHOD.format(rounds=rounds, seconds=seconds),
+        DURABILITY,
+        "## Startup and memory",
+        as_markdown(*figures.footprint()),
     ]
     for endpoint in [name for name in ENDPOINTS if name in figures.results]:
         parts += [f"## {endpoint}", sentence(ENDPOINTS[endpoint].title), as_markdown(*figures.table(endpoint))]
-    parts += ["## Versions", "\n".join(
-        f"- {name}: " + ", ".join(f"{package} {version}" for package, version in sorted(packages.items()))
-        for name, packages in versions.items()
-    )]
+    parts += [
+        "## Versions",
+        "\n".join(
+            f"- {name}: " + ", ".join(f"{package} {version}" for package, version in sorted(packages.items()))
+            for name, packages in versions.items()
+        ),
+    ]
     (BENCH / "RESULTS.md").write_text("\n\n".join(parts) + "\n")

@@ -15,8 +15,20 @@ WRITES = ("mix", "create", "publish")
 #: What only the service has: tags, authors, and the other optional fields.
 TAGGED_READS = ("tag common", "tag rare", "tag old")
 TAGGED_WRITES = ("create tags", "publish tags")
-FIELDS = frozenset({"id", "slug", "title", "content", "published", "published_at", "scheduled_for", "created_at",
-                    "updated_at", "version"})
+FIELDS = frozenset(
+    {
+        "id",
+        "slug",
+        "title",
+        "content",
+        "published",
+        "published_at",
+        "scheduled_for",
+        "created_at",
+        "updated_at",
+        "version",
+    }
+)
 OPTIONAL_FIELDS = frozenset({"description", "tags", "authors", "image", "image_alt", "metadata"})
 
 
@@ -47,25 +59,56 @@ def _own(database, cache):
     endpoints = READS[:3] + ("list 304",) + READS[3:] + (() if cache else TAGGED_READS) + WRITES + TAGGED_WRITES
     endpoints += ("create 64",) if database == "sqlite" else ()
     environment = {"ADMIN_API_KEY": KEY, "RATE_LIMIT": "off", **({} if cache else {"CACHE_BYTES": "0"})}
-    return Server(name, title, database, (ROOT / "target/release/posts-api",), endpoints, "service", environment,
-                  fields=FIELDS | OPTIONAL_FIELDS)
+    return Server(
+        name,
+        title,
+        database,
+        (ROOT / "target/release/posts-api",),
+        endpoints,
+        "service",
+        environment,
+        fields=FIELDS | OPTIONAL_FIELDS,
+    )
 
 
 def _cargo(name, title, database, extra=()):
     directory = BENCH / "peers" / name
-    return Server(name, title, database, (directory / "target/release" / name,), READS + WRITES + extra, "cargo",
-                  directory=directory)
+    return Server(
+        name,
+        title,
+        database,
+        (directory / "target/release" / name,),
+        READS + WRITES + extra,
+        "cargo",
+        directory=directory,
+    )
 
 
 def _npm(name, title, script, endpoints=READS + WRITES, path="/api/posts"):
     directory = BENCH / "peers" / name
-    return Server(name, title, "postgres", (directory / "node_modules/.bin/node", script), endpoints, "npm",
-                  {"NODE_ENV": "production"}, directory, path, "one per core")
+    return Server(
+        name,
+        title,
+        "postgres",
+        (directory / "node_modules/.bin/node", script),
+        endpoints,
+        "npm",
+        {"NODE_ENV": "production"},
+        directory,
+        path,
+        "one per core",
+    )
 
 
 SERVERS = [
-    Server("ceiling", "ceiling: the same bytes from bare actix", None, (ROOT / "target/release/examples/ceiling",),
-           READS[:3], "ceiling"),
+    Server(
+        "ceiling",
+        "ceiling: the same bytes from bare actix",
+        None,
+        (ROOT / "target/release/examples/ceiling",),
+        READS[:3],
+        "ceiling",
+    ),
     _own("sqlite", True),
     _own("sqlite", False),
     _own("postgres", True),
@@ -94,7 +137,9 @@ class Running:
         working_directory = server.directory if server.peer else directory
         started = time.monotonic()
         with self.log_path.open("w") as log:
-            self.process = start([*server.command, *arguments], cwd=working_directory, env=environment, stdout=log, stderr=log)
+            self.process = start(
+                [*server.command, *arguments], cwd=working_directory, env=environment, stdout=log, stderr=log
+            )
         try:
             self.start_ms = self._await_first_response(started) * 1000
         except BaseException:

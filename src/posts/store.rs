@@ -7,16 +7,18 @@
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
-use crate::db::{Connection, Timestamp, Timestamptz, Visibility, on};
+use crate::db::{Connection, Timestamp, Visibility, on};
 use crate::posts::input::CreatePost;
 use crate::posts::model::{NewPost, Post};
 use crate::posts::{etag, slug};
 use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::posts;
 
+type NullableTime = Nullable<crate::db::Timestamptz>;
+
 diesel::define_sql_function! {
     /// The first argument that is not null.
-    fn coalesce(first: Nullable<Timestamptz>, second: Nullable<Timestamptz>) -> Nullable<Timestamptz>;
+    fn coalesce(first: NullableTime, second: NullableTime) -> NullableTime;
 }
 
 /// The posts that a read may return.

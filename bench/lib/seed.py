@@ -110,8 +110,8 @@ def write(path, count, with_fields=True):
             if id in rare:
                 text = f"{RARE_WORD} {text}"
             noun = rng.randrange(0, len(NOUNS), 2)
-            words = (rng.choice(OPENINGS), rng.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], rng.choice(SETTINGS))
-            title = " ".join(words)
+            parts = (rng.choice(OPENINGS), rng.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], rng.choice(SETTINGS))
+            title = " ".join(parts)
             when = (first + timedelta(seconds=30 * id)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
             out.write(json.dumps({
                 "id": id, "slug": f"{title.lower().replace(' ', '-')}-{id}", "title": title,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Engine, ids, on_both};
+use crate::support::{Api, Engine, on_both};
 
 pub(super) async fn list(api: &Api, query: &str) -> Value {
     api.reader().get(&format!("/api/posts?{query}")).await.json(200)

@@ -77,6 +77,7 @@ class ReportTest(unittest.TestCase):
             text = (directory / "RESULTS.md").read_text()
             self.assertLess(text.index("| list | **3.0** |"), 600)
             self.assertIn("| posts-api, SQLite | 400 |", text)
+            self.assertIn("<svg", (directory / "results.svg").read_text())
             (directory / "NOTES.md").write_text("A later note.")
             report.render()
             noted = text.replace("## Method", "A later note.\n\n## Method")

@@ -14,7 +14,7 @@ PANELS = (
     ("mix", "95 % reads, 5 % writes", DEFAULT),
     ("create", "Create a draft", DEFAULT),
 )
-COLUMNS, WIDTH, GAP, LABELS, BAR, ROW, HEAD, SPACE = 2, 470, 30, 225, 180, 22, 40, 16
+COLUMNS, WIDTH, GAP, LABELS, BAR, ROW, HEAD, SPACE = 2, 485, 20, 255, 165, 22, 40, 16
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .head { font-weight: 600 }

@@ -1,4 +1,4 @@
-//! Positions in the log for webhooks: the end of the log, a time, and the row of a cursor.
+//! Positions in the log for webhooks and streams: the end of the log, a time, and the row of a cursor.
 
 use std::time::{Duration, Instant};
 
@@ -39,10 +39,18 @@ pub struct Expired;
 /// The database failed, or it is unknown up to where the log is complete.
 pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError> {
     let last = database.read_inline(|conn| newest(conn, i64::MAX)).await?.map_or(0, |row| row.seq);
+    wait_until_settled(database, last).await
+}
+
+/// Waits until the log is complete up to `seq`. After [`MAX_WAIT`], returns up to where it is complete.
+///
+/// # Errors
+/// 503 if that is still unknown, for example because the database is unreachable.
+pub(crate) async fn wait_until_settled(database: &Database, seq: i64) -> Result<Settled, ApiError> {
     let deadline = Instant::now() + MAX_WAIT;
     loop {
         let settled = database.settled();
-        if let Some(settled) = settled.filter(|settled| settled.seq >= last || Instant::now() >= deadline) {
+        if let Some(settled) = settled.filter(|settled| settled.seq >= seq || Instant::now() >= deadline) {
             return Ok(settled);
         }
         if Instant::now() >= deadline {

@@ -14,6 +14,7 @@ use crate::db::ChangeWatch;
 use crate::http::ApiError;
 use crate::http::transport::connection_state::ConnectionState;
 use crate::posts::changes::params::FeedCursors;
+use crate::posts::changes::position;
 use crate::posts::changes::query::LogRowId;
 use crate::posts::changes::stream::frames;
 use crate::posts::changes::stream::open_streams::{Slot, Streams};
@@ -48,21 +49,24 @@ enum Wake {
 }
 
 impl EventStream {
-    /// Begins after `position`, or at the end of the log.
+    /// Begins after the row `after`, or at the end of the log.
     ///
     /// # Errors
-    /// As many streams as allowed are open, or the first read fails. 503 while the end of the log is unknown.
-    pub(super) async fn open(streams: &Streams, client: IpAddr, position: Option<LogRowId>) -> Result<Self, ApiError> {
+    /// As many streams as allowed are open, or the first read fails. 503 if the end of the log stays unknown. It is
+    /// unknown for a moment after a start or a failover. The stream waits for it, because browsers do not reconnect
+    /// after a 503 (HTML standard, section "Server-sent events").
+    pub(super) async fn open(streams: &Streams, client: IpAddr, after: Option<LogRowId>) -> Result<Self, ApiError> {
         let slot = streams.reserve(client)?;
-        let mut changes = streams.watch_changes();
+        position::wait_until_settled(streams.database(), 0).await?;
+        let mut changes = streams.database().watch_changes();
         let number = changes.mark_seen();
-        let is_known = match position {
-            Some(position) => !matches!(*streams.pages().after(number, position).await?, StreamPage::Expired),
+        let is_known = match after {
+            Some(row) => !matches!(*streams.pages().after(number, row).await?, StreamPage::Expired),
             None => true,
         };
-        let known = position.filter(|_| is_known);
+        let known = after.filter(|_| is_known);
         let start = match known {
-            Some(position) => position,
+            Some(row) => row,
             None => end(streams, number).await?,
         };
         let cursor = FeedCursors::new()?.after(start);

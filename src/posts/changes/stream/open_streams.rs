@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::db::{ChangeWatch, Database};
+use crate::db::Database;
 use crate::http::ApiError;
 use crate::http::transport::client_ip;
 use crate::http::transport::memory_budget::MemoryBudget;
@@ -107,8 +107,8 @@ impl Streams {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn watch_changes(&self) -> ChangeWatch {
-        self.0.database.watch_changes()
+    pub(super) fn database(&self) -> &Database {
+        &self.0.database
     }
 
     pub(super) fn pages(&self) -> &StreamPages {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::PATH;
-use crate::support::WAIT_LIMIT;
+use crate::support::{WAIT_LIMIT, wait_for};
 
 /// The fields before an empty line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,10 +65,20 @@ pub(super) struct StreamClient {
 }
 
 impl StreamClient {
-    /// Sends the request, and waits for the head of the response. `query` begins with a question mark or is empty.
+    /// Sends the request, and waits for the head of the response, of any status. `query` begins with a question mark or is empty.
     pub(super) async fn open(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         Self::on(socket, query, headers).await
+    }
+
+    /// Opens a stream. Tries again while the watermark is unknown, because the poller of a busy machine can be late.
+    pub(super) async fn connect(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Self {
+        wait_for("the stream to open", async || {
+            let client = Self::open(address, query, headers).await;
+            let is_ready = !client.head.starts_with("HTTP/1.1 503 ");
+            is_ready.then(|| client.expect_stream())
+        })
+        .await
     }
 
     pub(super) async fn on(socket: TcpStream, query: &str, headers: &[(&str, &str)]) -> Self {

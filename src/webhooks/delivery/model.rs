@@ -73,3 +73,62 @@ impl EventFilter {
         mark.change.is_some_and(|change| self.types.contains(&change)) && (self.includes_imports || !mark.bulk)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posts::json_column::JsonText;
+
+    fn delivery() -> Delivery {
+        let config = WebhookConfig {
+            name: "test".to_owned(),
+            url: Credential::new("https://8.8.8.8/".to_owned()),
+            mode: WebhookMode::Each,
+            events: JsonText::of(&ChangeType::ALL),
+            headers: Credential::new("{}".to_owned()),
+            body: None,
+            quiet: 10,
+            max_wait: 120,
+            enabled: true,
+        };
+        Delivery {
+            id: 1,
+            config,
+            disabled_reason: None,
+            secret: Credential::new("whsec_AAAA".to_owned()),
+            previous_secret: None,
+            previous_valid_until: None,
+            position: 1,
+            burst_end: None,
+            leased_until: None,
+            attempt: 0,
+            next_attempt_at: None,
+            failing_since: None,
+            version: 1,
+        }
+    }
+
+    /// Otherwise, the failure of another request would count, or a failing webhook would never be disabled.
+    #[test]
+    fn only_changes_of_the_request_end_its_repetition() {
+        let text = |text: &str| Credential::new(text.to_owned());
+        let changes: [(&str, bool, Box<dyn Fn(&mut Delivery)>); 11] = [
+            ("url", false, Box::new(|changed| changed.config.url = text("https://8.8.8.8/b"))),
+            ("headers", false, Box::new(|changed| changed.config.headers = text(r#"{"A":"b"}"#))),
+            ("secret", false, Box::new(|changed| changed.secret = text("whsec_BBBB"))),
+            ("mode", false, Box::new(|changed| changed.config.mode = WebhookMode::Burst)),
+            ("events", false, Box::new(|changed| changed.config.events = JsonText::of(&["post.deleted"]))),
+            ("body", false, Box::new(|changed| changed.config.body = Some(JsonText::of(&"a")))),
+            ("enabled", false, Box::new(|changed| changed.config.enabled = false)),
+            ("name", true, Box::new(|changed| changed.config.name = "other".to_owned())),
+            ("quiet", true, Box::new(|changed| changed.config.quiet = 20)),
+            ("max_wait", true, Box::new(|changed| changed.config.max_wait = 240)),
+            ("version", true, Box::new(|changed| changed.version = 2)),
+        ];
+        for (field, repeats, change) in changes {
+            let (sent, mut now) = (delivery(), delivery());
+            change(&mut now);
+            assert_eq!(now.repeats(&sent), repeats, "{field}");
+        }
+    }
+}

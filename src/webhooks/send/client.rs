@@ -11,7 +11,7 @@ use ureq::unversioned::resolver::Resolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::db::Timestamp;
-use crate::tls::OpenSslConnector;
+use crate::tls::{OpenSslConnector, TlsError};
 use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES};
 use crate::webhooks::send::networks::Networks;
 use crate::webhooks::send::resolver::CheckedResolver;
@@ -84,15 +84,15 @@ impl fmt::Debug for Sender {
 
 impl Sender {
     /// # Errors
-    /// OpenSSL cannot be initialized.
-    pub fn new(networks: Networks) -> Result<Self, String> {
+    /// OpenSSL cannot be initialized, or the CA certificates cannot be read.
+    pub fn new(networks: Networks) -> Result<Self, TlsError> {
         let resolver = CheckedResolver::new(networks.clone());
         Self::with_resolver(networks, resolver)
     }
 
     /// No proxy of the environment is used: it would resolve the names itself. Each connection serves one request, so that
     /// each request is checked and limited by itself.
-    fn with_resolver(networks: Networks, resolver: impl Resolver) -> Result<Self, String> {
+    fn with_resolver(networks: Networks, resolver: impl Resolver) -> Result<Self, TlsError> {
         let config = Agent::config_builder()
             .proxy(None)
             .timeout_global(Some(TIMEOUT))
@@ -106,7 +106,7 @@ impl Sender {
             .max_redirects_will_error(false)
             .user_agent(concat!("posts-api/", env!("CARGO_PKG_VERSION")))
             .build();
-        let tls = OpenSslConnector::new().map_err(|error| format!("failed to initialize OpenSSL: {error}"))?;
+        let tls = OpenSslConnector::new()?;
         let connector = ().chain(TcpConnector::default()).chain(tls).chain(LimitConnector);
         Ok(Self { agent: Agent::with_parts(config, connector, resolver), networks })
     }

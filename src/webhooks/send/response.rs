@@ -64,6 +64,10 @@ fn describe_text(text: &str) -> &'static str {
     let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if mentions(&["lookup address", "Name or service", "name resolution", "nodename"]) {
         "host not found"
+    } else if mentions(&["hostname mismatch", "IP address mismatch"]) {
+        "certificate for another host"
+    } else if mentions(&["certificate has expired"]) {
+        "certificate expired"
     } else if mentions(&["certificate"]) {
         "certificate not trusted"
     } else if mentions(&["SSL", "ssl"]) {

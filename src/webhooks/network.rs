@@ -96,7 +96,7 @@ mod tests {
         let url = Credential::new("https://8.8.8.8/hook".to_owned());
         let permits = CHECKS.acquire_many(16).await.unwrap();
         assert_eq!(CHECKS.available_permits(), 0);
-        let refused = check_url(&url, &sender).await.unwrap_err();
+        let refused = timeout(Duration::from_mins(2), check_url(&url, &sender)).await.unwrap().unwrap_err();
         assert!(matches!(refused, ApiError::ServerBusy(_)), "{refused:?}");
         drop(permits);
         assert_eq!(check_url(&url, &sender).await.unwrap(), url);

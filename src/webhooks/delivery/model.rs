@@ -79,13 +79,17 @@ mod tests {
     use super::*;
     use crate::posts::json_column::JsonText;
 
+    fn text(text: &str) -> Credential {
+        Credential::new(text.to_owned())
+    }
+
     fn delivery() -> Delivery {
         let config = WebhookConfig {
             name: "test".to_owned(),
-            url: Credential::new("https://8.8.8.8/".to_owned()),
+            url: text("https://8.8.8.8/"),
             mode: WebhookMode::Each,
             events: JsonText::of(&ChangeType::ALL),
-            headers: Credential::new("{}".to_owned()),
+            headers: text("{}"),
             body: None,
             quiet: 10,
             max_wait: 120,
@@ -95,7 +99,7 @@ mod tests {
             id: 1,
             config,
             disabled_reason: None,
-            secret: Credential::new("whsec_AAAA".to_owned()),
+            secret: text("whsec_AAAA"),
             previous_secret: None,
             previous_valid_until: None,
             position: 1,
@@ -111,19 +115,18 @@ mod tests {
     /// Otherwise, the failure of another request would count, or a failing webhook would never be disabled.
     #[test]
     fn only_changes_of_the_request_end_its_repetition() {
-        let text = |text: &str| Credential::new(text.to_owned());
-        let changes: [(&str, bool, Box<dyn Fn(&mut Delivery)>); 11] = [
-            ("url", false, Box::new(|changed| changed.config.url = text("https://8.8.8.8/b"))),
-            ("headers", false, Box::new(|changed| changed.config.headers = text(r#"{"A":"b"}"#))),
-            ("secret", false, Box::new(|changed| changed.secret = text("whsec_BBBB"))),
-            ("mode", false, Box::new(|changed| changed.config.mode = WebhookMode::Burst)),
-            ("events", false, Box::new(|changed| changed.config.events = JsonText::of(&["post.deleted"]))),
-            ("body", false, Box::new(|changed| changed.config.body = Some(JsonText::of(&"a")))),
-            ("enabled", false, Box::new(|changed| changed.config.enabled = false)),
-            ("name", true, Box::new(|changed| changed.config.name = "other".to_owned())),
-            ("quiet", true, Box::new(|changed| changed.config.quiet = 20)),
-            ("max_wait", true, Box::new(|changed| changed.config.max_wait = 240)),
-            ("version", true, Box::new(|changed| changed.version = 2)),
+        let changes: [(&str, bool, fn(&mut Delivery)); 11] = [
+            ("url", false, |changed| changed.config.url = text("https://8.8.8.8/b")),
+            ("headers", false, |changed| changed.config.headers = text(r#"{"A":"b"}"#)),
+            ("secret", false, |changed| changed.secret = text("whsec_BBBB")),
+            ("mode", false, |changed| changed.config.mode = WebhookMode::Burst),
+            ("events", false, |changed| changed.config.events = JsonText::of(&["post.deleted"])),
+            ("body", false, |changed| changed.config.body = Some(JsonText::of(&"a"))),
+            ("enabled", false, |changed| changed.config.enabled = false),
+            ("name", true, |changed| changed.config.name = "other".to_owned()),
+            ("quiet", true, |changed| changed.config.quiet = 20),
+            ("max_wait", true, |changed| changed.config.max_wait = 240),
+            ("version", true, |changed| changed.version = 2),
         ];
         for (field, repeats, change) in changes {
             let (sent, mut now) = (delivery(), delivery());

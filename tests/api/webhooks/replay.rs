@@ -5,9 +5,11 @@ use posts_api::webhooks::actions::ReplayStart;
 use posts_api::webhooks::offline;
 use serde_json::{Value, json};
 
-use super::{create, path, read};
+use super::{URL, create, path, read};
+use crate::changes::reset_during_read::reset_log;
+use crate::support::database::execute;
 use crate::support::statements::capture;
-use crate::support::{Api, Engine, on_both, wait_until};
+use crate::support::{Api, Engine, Fixture, on_both, wait_until};
 
 /// Publishes posts, and waits until the log is complete.
 async fn publish(api: &Api, count: usize) {
@@ -94,6 +96,28 @@ async fn a_change_in_progress_is_not_missed() {
     let cursor = read(&api, &webhook).await["position"].as_str().unwrap().to_owned();
     let page = api.reader().get(&format!("/api/changes?cursor={cursor}")).await.json(200);
     assert!(page["items"].as_array().unwrap().iter().any(|item| item["slug"] == "slow"), "{page}");
+}
+
+/// The position could be one of the replaced log, behind which nothing is delivered.
+#[tokio::test]
+async fn a_start_across_a_reset_of_the_log_is_refused() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    publish(&api, 3).await;
+    let mut other = api.server.database.connect();
+    execute(&mut other, "BEGIN");
+    execute(&mut other, "LOCK TABLE webhooks IN SHARE UPDATE EXCLUSIVE MODE");
+    let client = api.admin();
+    let body = json!({"url": URL, "enabled": false});
+    let request = tokio::spawn(async move { client.post("/api/webhooks", &body).await });
+    let waiting = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND relation = 'webhooks'::regclass";
+    wait_until("the request to wait or to end", async || {
+        request.is_finished() || api.server.database.query_number(waiting) > 0
+    })
+    .await;
+    reset_log(&api).await;
+    execute(&mut other, "ROLLBACK");
+    request.await.unwrap().problem(503, "changes_not_ready");
+    assert_eq!(api.server.database.query_number("SELECT count(*) AS number FROM webhooks"), 0);
 }
 
 #[on_both]

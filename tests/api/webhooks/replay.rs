@@ -103,21 +103,29 @@ async fn a_change_in_progress_is_not_missed() {
 async fn a_start_across_a_reset_of_the_log_is_refused() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     publish(&api, 3).await;
+    let webhook = create(&api, json!({})).await;
     let mut other = api.server.database.connect();
     execute(&mut other, "BEGIN");
     execute(&mut other, "LOCK TABLE webhooks IN SHARE UPDATE EXCLUSIVE MODE");
-    let client = api.admin();
-    let body = json!({"url": URL, "enabled": false});
-    let request = tokio::spawn(async move { client.post("/api/webhooks", &body).await });
-    let waiting = "SELECT count(*) AS number FROM pg_locks WHERE NOT granted AND relation = 'webhooks'::regclass";
-    wait_until("the request to wait or to end", async || {
-        request.is_finished() || api.server.database.query_number(waiting) > 0
-    })
-    .await;
+    execute(&mut other, "SELECT id FROM webhooks FOR UPDATE");
+    let requests = [
+        ("/api/webhooks".to_owned(), json!({"url": URL, "enabled": false})),
+        (format!("{}/replay", path(&webhook)), json!({"cursor": "now"})),
+    ];
+    let requests = requests.map(|(path, body)| {
+        let client = api.admin();
+        tokio::spawn(async move { client.post(&path, &body).await })
+    });
+    let waiting = "SELECT count(*) AS number FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until("the requests to wait", async || api.server.database.query_number(waiting) == 2).await;
     reset_log(&api).await;
     execute(&mut other, "ROLLBACK");
-    request.await.unwrap().problem(503, "changes_not_ready");
-    assert_eq!(api.server.database.query_number("SELECT count(*) AS number FROM webhooks"), 0);
+    for request in requests {
+        request.await.unwrap().problem(503, "changes_not_ready");
+    }
+    assert_eq!(api.admin().get("/api/webhooks").await.json(200)["items"].as_array().unwrap().len(), 1);
+    assert_eq!(read(&api, &webhook).await["version"], webhook["version"]);
 }
 
 #[on_both]

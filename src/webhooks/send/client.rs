@@ -12,7 +12,9 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::db::Timestamp;
 use crate::tls::{OpenSslConnector, TlsError};
-use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES};
+use crate::webhooks::send::limits::{
+    BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES, MAX_NETWORK_BYTES, MAX_RESPONSE_BYTES,
+};
 use crate::webhooks::send::networks::Networks;
 use crate::webhooks::send::resolver::CheckedResolver;
 use crate::webhooks::send::target::check_literal;
@@ -107,7 +109,11 @@ impl Sender {
             .user_agent(concat!("posts-api/", env!("CARGO_PKG_VERSION")))
             .build();
         let tls = OpenSslConnector::new()?;
-        let connector = ().chain(TcpConnector::default()).chain(tls).chain(LimitConnector);
+        let connector =
+            ().chain(TcpConnector::default())
+                .chain(LimitConnector(MAX_NETWORK_BYTES))
+                .chain(tls)
+                .chain(LimitConnector(MAX_RESPONSE_BYTES));
         Ok(Self { agent: Agent::with_parts(config, connector, resolver), networks })
     }
 

@@ -6,7 +6,7 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::{SslAcceptor, SslMethod};
+use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder, X509NameRef};
 
@@ -32,15 +32,22 @@ impl Authority {
 
     /// A TLS server for this host: an IPv4 address or a name.
     pub(crate) fn acceptor(&self, host: &str) -> SslAcceptor {
-        self.acceptor_until(host, &tomorrow())
+        self.builder_until(host, &tomorrow()).build()
     }
 
     /// The same with a certificate that has expired.
     pub(crate) fn expired_acceptor(&self, host: &str) -> SslAcceptor {
-        self.acceptor_until(host, &Asn1Time::from_unix(ONE_DAY).unwrap())
+        self.builder_until(host, &Asn1Time::from_unix(ONE_DAY).unwrap()).build()
     }
 
-    fn acceptor_until(&self, host: &str, end: &Asn1TimeRef) -> SslAcceptor {
+    /// The same, which sends a million session tickets after the handshake, before it reads anything: about 250 MB.
+    pub(crate) fn ticket_sending_acceptor(&self, host: &str) -> SslAcceptor {
+        let mut builder = self.builder_until(host, &tomorrow());
+        builder.set_num_tickets(1_000_000).unwrap();
+        builder.build()
+    }
+
+    fn builder_until(&self, host: &str, end: &Asn1TimeRef) -> SslAcceptorBuilder {
         let key = generate_key();
         let mut builder = builder(2, self.certificate.subject_name(), &common_name("test server"), &key, end);
         let mut names = SubjectAlternativeName::new();
@@ -52,7 +59,7 @@ impl Authority {
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
         acceptor.set_private_key(&key).unwrap();
         acceptor.set_certificate(&builder.build()).unwrap();
-        acceptor.build()
+        acceptor
     }
 }
 

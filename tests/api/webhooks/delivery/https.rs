@@ -117,6 +117,22 @@ async fn a_receiver_is_trusted_after_the_setting_is_changed(database: TestDataba
     assert_eq!(slugs(&receiver), ["a"]);
 }
 
+/// Messages of TLS that come before a response, and are part of none.
+#[tokio::test]
+async fn session_tickets_are_limited() {
+    let database = migrated(TestDatabase::create(Engine::Sqlite).unwrap());
+    let authority = Authority::new("private");
+    let receiver = HookReceiver::with_tls(authority.ticket_sending_acceptor("127.0.0.1"));
+    let id = Hook::each(&receiver.url()).insert(&database);
+    let sandbox = trusting(&database, &[&authority]);
+    let mut server = sandbox.start("server", &[]);
+    server.base_url().await;
+    publish_by_sql(&database, "a");
+    wait_until("the failure to be stored", async || !outcomes(&database, id).is_empty()).await;
+    assert_eq!(outcomes(&database, id)[0], (None, Some("response too large".to_owned())));
+    wait_until("the handshake to end", async || receiver.handshakes() >= 1).await;
+}
+
 /// Each byte arrives soon after the one before it, so only a limit on the whole request ends this.
 #[tokio::test]
 async fn an_endless_handshake_is_given_up() {

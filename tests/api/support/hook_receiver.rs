@@ -1,6 +1,6 @@
 //! A receiver of webhooks, which can be slow, hostile, or down.
 
-mod connection;
+mod peer;
 
 use std::io::BufReader;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::receiver::{Received, read};
 use super::wait_until;
-pub(crate) use connection::Behavior;
-use connection::{Connection, Stream};
+pub(crate) use peer::Behavior;
+use peer::{Peer, Stream};
 
 /// A request, and the order in which it came.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl HookReceiver {
     /// A receiver with TLS whose handshake never ends: it sends the first record one byte a second.
     pub(crate) fn with_endless_handshake() -> Self {
         Self::accept("https", |mut stream, shared| {
-            Connection::new(&mut stream, shared).drip_handshake();
+            Peer::new(&mut stream, shared).drip_handshake();
             None
         })
     }
@@ -219,7 +219,7 @@ fn serve(stream: &mut dyn Stream, shared: &Shared) {
     if ends_at_once {
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
-    let is_complete = Connection::new(stream, shared).respond(&behavior).is_some();
+    let is_complete = Peer::new(stream, shared).respond(&behavior).is_some();
     if !ends_at_once {
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     }

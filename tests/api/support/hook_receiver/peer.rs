@@ -1,4 +1,4 @@
-//! A connection to the receiver: how it responds, which may be slow or hostile.
+//! A client of the receiver: how the receiver responds to it, which may be slow or hostile.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -54,12 +54,12 @@ impl Stream for SslStream<TcpStream> {
 }
 
 /// Each method that sends returns `None` if the client has closed the connection.
-pub(super) struct Connection<'a> {
+pub(super) struct Peer<'a> {
     stream: &'a mut dyn Stream,
     shared: &'a Shared,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> Peer<'a> {
     pub(super) fn new(stream: &'a mut dyn Stream, shared: &'a Shared) -> Self {
         Self { stream, shared }
     }

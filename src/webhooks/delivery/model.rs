@@ -115,7 +115,8 @@ mod tests {
     /// Otherwise, the failure of another request would count, or a failing webhook would never be disabled.
     #[test]
     fn only_changes_of_the_request_end_its_repetition() {
-        let changes: [(&str, bool, fn(&mut Delivery)); 11] = [
+        type Change = fn(&mut Delivery);
+        let changes: [(&str, bool, Change); 11] = [
             ("url", false, |changed| changed.config.url = text("https://8.8.8.8/b")),
             ("headers", false, |changed| changed.config.headers = text(r#"{"A":"b"}"#)),
             ("secret", false, |changed| changed.secret = text("whsec_BBBB")),

@@ -67,7 +67,7 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     let schedule = Arc::new(scheduler::SchedulerStats::default());
     actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
-    let sender = Sender::new(Networks::new(&config.webhook_networks)).map_err(std::io::Error::other)?;
+    let sender = Sender::new(Networks::new(&config.webhook_networks));
     let deliveries = delivery::start(database.clone(), sender.clone());
     let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
     let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());

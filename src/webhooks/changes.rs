@@ -5,7 +5,7 @@ use diesel::QueryResult;
 use crate::db::{Connection, Database, Timestamp};
 use crate::http::ApiError;
 use crate::posts::changes::position;
-use crate::posts::changes::position::LogStart;
+use crate::posts::changes::position::LocatedStart;
 use crate::posts::errors::changes_not_ready;
 use crate::resource::versioned::{Change, Preconditions};
 use crate::webhooks::actions::ReplayStart;
@@ -37,7 +37,7 @@ pub(crate) async fn creation(
     let secret = generate_secret()?;
     let (settled, database) = (position::settled_now(database).await?, database.clone());
     Ok(move |conn: &mut Connection| {
-        let position = position::resolve(conn, LogStart::Now, settled.seq)?;
+        let position = position::resolve(conn, LocatedStart::Now, settled.seq)?;
         let Ok(position) = position else { return Ok(Err(changes_not_ready())) };
         let created = store::create(conn, &config, &secret, position, Timestamp::now())?;
         if !database.is_still_settled(settled) {
@@ -73,7 +73,7 @@ pub(crate) async fn replay(
     let (settled, database) = (position::settled_now(database).await?, database.clone());
     // The transaction, which excludes other writes on SQLite, only checks that the row still exists.
     let located = database.read(move |conn| position::locate(conn, start.0, settled.seq)).await?;
-    let start = ReplayStart(located.map_err(|_| replay_expired())?);
+    let start = located.map_err(|_| replay_expired())?;
     Ok(move |conn: &mut Connection| {
         let replayed = store::replay(conn, id, &preconditions, start, settled.seq, Timestamp::now())?;
         if !database.is_still_settled(settled) {

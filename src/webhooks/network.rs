@@ -84,3 +84,23 @@ pub(crate) async fn send_test(
     let duration_ms = result.duration.as_millis().try_into().unwrap_or(u64::MAX);
     Ok(WebhookTestResult { status: result.status, duration_ms, error: result.error })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhooks::send::Networks;
+
+    /// The only test of this process that checks URLs: it occupies all permits.
+    #[tokio::test]
+    async fn a_url_check_without_a_permit_is_refused() {
+        let sender = Sender::new(Networks::default());
+        let url = Credential::new("https://8.8.8.8/hook".to_owned());
+        let permits = CHECKS.acquire_many(16).await.unwrap();
+        assert_eq!(CHECKS.available_permits(), 0);
+        let refused = timeout(Duration::from_mins(2), check_url(&url, &sender)).await.unwrap().unwrap_err();
+        assert!(matches!(refused, ApiError::ServerBusy(_)), "{refused:?}");
+        drop(permits);
+        assert_eq!(check_url(&url, &sender).await.unwrap(), url);
+        assert_eq!(CHECKS.available_permits(), 16, "a check returns its permit");
+    }
+}

@@ -9,12 +9,11 @@ use diesel::prelude::*;
 use crate::db::{Backend, Connection, Timestamp, Visibility, on};
 use crate::posts::changes::params::cursor_after;
 use crate::posts::changes::position;
-use crate::posts::changes::position::Expired;
+use crate::posts::changes::position::{Expired, LocatedStart};
 use crate::posts::changes::query::LogRowId;
 use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::{webhook_attempts, webhooks};
 use crate::validation::FieldError;
-use crate::webhooks::actions::ReplayStart;
 use crate::webhooks::credential::Credential;
 use crate::webhooks::delivery::store::revoke;
 use crate::webhooks::etag;
@@ -182,7 +181,7 @@ pub fn replay(
     conn: &mut Connection,
     id: i64,
     preconditions: &Preconditions,
-    start: ReplayStart,
+    start: LocatedStart,
     settled: i64,
     now: Timestamp,
 ) -> QueryResult<Result<Change<Webhook>, Expired>> {
@@ -190,7 +189,7 @@ pub fn replay(
         Change::Done(_) => {}
         reason => return Ok(Ok(without_value(reason))),
     }
-    let position = match position::resolve(conn, start.0, settled)? {
+    let position = match position::resolve(conn, start, settled)? {
         Ok(position) => position,
         Err(expired) => return Ok(Err(expired)),
     };

@@ -23,10 +23,19 @@ pub enum LogStart {
     Now,
     /// After this row, for example that of a cursor.
     After(LogRowId),
-    /// With this row.
-    From(LogRowId),
     /// With the changes at this time and later.
     Since(Timestamp),
+}
+
+/// The same without a time, which takes many reads to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocatedStart {
+    /// After the changes that are committed by now.
+    Now,
+    /// After this row.
+    After(LogRowId),
+    /// With this row.
+    From(LogRowId),
 }
 
 /// The log does not contain all changes after the position.
@@ -74,19 +83,28 @@ pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
 const DISORDERED_ROWS: i64 = 1000;
 
 /// The position after which the changes begin. The log is complete up to `settled`. The log may have no row at this
-/// position. A transaction that writes should not search for a time: call [`locate`] before it begins.
-pub(crate) fn resolve(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
-    let Ok(start) = locate(conn, start, settled)? else { return Ok(Err(Expired)) };
-    match start {
-        LogStart::Now | LogStart::Since(_) => Ok(newest(conn, settled)?.map(|row| row.seq).ok_or(Expired)),
-        LogStart::After(row) => Ok(if contains(conn, row)? { Ok(row.seq) } else { Err(Expired) }),
-        LogStart::From(row) => Ok(if contains(conn, row)? { Ok(row_before(conn, row.seq)?) } else { Err(Expired) }),
-    }
+/// position.
+pub(crate) fn resolve(conn: &mut Connection, start: LocatedStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
+    Ok(match start {
+        LocatedStart::Now => newest(conn, settled)?.map(|row| row.seq).ok_or(Expired),
+        LocatedStart::After(row) | LocatedStart::From(row) if !contains(conn, row)? => Err(Expired),
+        LocatedStart::After(row) => Ok(row.seq),
+        LocatedStart::From(row) => Ok(row_before(conn, row.seq)?),
+    })
 }
 
-/// Replaces a time by a row. This takes about 30 reads by position, because the log has no index on the time.
-pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<LogStart, Expired>> {
-    let LogStart::Since(time) = start else { return Ok(Ok(start)) };
+/// Replaces a time by a row. This takes about 30 reads by position, because the log has no index on the time. Call it
+/// before a transaction that writes, which would block other writes on SQLite meanwhile.
+pub(crate) fn locate(
+    conn: &mut Connection,
+    start: LogStart,
+    settled: i64,
+) -> QueryResult<Result<LocatedStart, Expired>> {
+    let time = match start {
+        LogStart::Now => return Ok(Ok(LocatedStart::Now)),
+        LogStart::After(row) => return Ok(Ok(LocatedStart::After(row))),
+        LogStart::Since(time) => time,
+    };
     let oldest: Vec<(i64, i16, Timestamp)> = on!(conn, conn => post_changes::table
         .order(post_changes::seq.asc())
         .limit(1)
@@ -101,9 +119,9 @@ pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> Qu
     }
     let end = newest(conn, settled)?.unwrap_or(oldest);
     Ok(Ok(match first_since(conn, time, oldest.seq, end.seq)? {
-        None => LogStart::After(end),
-        Some(row) if row == oldest && is_complete => LogStart::After(oldest),
-        Some(row) => LogStart::From(row),
+        None => LocatedStart::After(end),
+        Some(row) if row == oldest && is_complete => LocatedStart::After(oldest),
+        Some(row) => LocatedStart::From(row),
     }))
 }
 

@@ -73,3 +73,66 @@ impl EventFilter {
         mark.change.is_some_and(|change| self.types.contains(&change)) && (self.includes_imports || !mark.bulk)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posts::json_column::JsonText;
+
+    fn text(text: &str) -> Credential {
+        Credential::new(text.to_owned())
+    }
+
+    fn delivery() -> Delivery {
+        let config = WebhookConfig {
+            name: "test".to_owned(),
+            url: text("https://8.8.8.8/"),
+            mode: WebhookMode::Each,
+            events: JsonText::of(&ChangeType::ALL),
+            headers: text("{}"),
+            body: None,
+            quiet: 10,
+            max_wait: 120,
+            enabled: true,
+        };
+        Delivery {
+            id: 1,
+            config,
+            disabled_reason: None,
+            secret: text("whsec_AAAA"),
+            previous_secret: None,
+            previous_valid_until: None,
+            position: 1,
+            burst_end: None,
+            leased_until: None,
+            attempt: 0,
+            next_attempt_at: None,
+            failing_since: None,
+            version: 1,
+        }
+    }
+
+    /// Otherwise, the failure of another request would count, or a failing webhook would never be disabled.
+    #[test]
+    fn only_changes_of_the_request_end_its_repetition() {
+        type Change = fn(&mut Delivery);
+        let changes: [(&str, bool, Change); 11] = [
+            ("url", false, |changed| changed.config.url = text("https://8.8.8.8/b")),
+            ("headers", false, |changed| changed.config.headers = text(r#"{"A":"b"}"#)),
+            ("secret", false, |changed| changed.secret = text("whsec_BBBB")),
+            ("mode", false, |changed| changed.config.mode = WebhookMode::Burst),
+            ("events", false, |changed| changed.config.events = JsonText::of(&["post.deleted"])),
+            ("body", false, |changed| changed.config.body = Some(JsonText::of(&"a"))),
+            ("enabled", false, |changed| changed.config.enabled = false),
+            ("name", true, |changed| changed.config.name = "other".to_owned()),
+            ("quiet", true, |changed| changed.config.quiet = 20),
+            ("max_wait", true, |changed| changed.config.max_wait = 240),
+            ("version", true, |changed| changed.version = 2),
+        ];
+        for (field, repeats, change) in changes {
+            let (sent, mut now) = (delivery(), delivery());
+            change(&mut now);
+            assert_eq!(now.repeats(&sent), repeats, "{field}");
+        }
+    }
+}

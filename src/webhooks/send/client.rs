@@ -12,7 +12,9 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::db::Timestamp;
 use crate::tls::OpenSslConnector;
-use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES};
+use crate::webhooks::send::limits::{
+    BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES, MAX_NETWORK_BYTES, MAX_RESPONSE_BYTES,
+};
 use crate::webhooks::send::networks::Networks;
 use crate::webhooks::send::resolver::CheckedResolver;
 use crate::webhooks::send::target::check_literal;
@@ -83,16 +85,15 @@ impl fmt::Debug for Sender {
 }
 
 impl Sender {
-    /// # Errors
-    /// OpenSSL cannot be initialized.
-    pub fn new(networks: Networks) -> Result<Self, String> {
+    #[must_use]
+    pub fn new(networks: Networks) -> Self {
         let resolver = CheckedResolver::new(networks.clone());
         Self::with_resolver(networks, resolver)
     }
 
     /// Ignores proxies in the environment, because a proxy would resolve the names itself. Each connection serves one
     /// request, so that the checks and limits apply to each request.
-    fn with_resolver(networks: Networks, resolver: impl Resolver) -> Result<Self, String> {
+    fn with_resolver(networks: Networks, resolver: impl Resolver) -> Self {
         let config = Agent::config_builder()
             .proxy(None)
             .timeout_global(Some(TIMEOUT))
@@ -106,9 +107,12 @@ impl Sender {
             .max_redirects_will_error(false)
             .user_agent(concat!("posts-api/", env!("CARGO_PKG_VERSION")))
             .build();
-        let tls = OpenSslConnector::new().map_err(|error| format!("failed to initialize OpenSSL: {error}"))?;
-        let connector = ().chain(TcpConnector::default()).chain(tls).chain(LimitConnector);
-        Ok(Self { agent: Agent::with_parts(config, connector, resolver), networks })
+        let connector =
+            ().chain(TcpConnector::default())
+                .chain(LimitConnector(MAX_NETWORK_BYTES))
+                .chain(OpenSslConnector::lazy())
+                .chain(LimitConnector(MAX_RESPONSE_BYTES));
+        Self { agent: Agent::with_parts(config, connector, resolver), networks }
     }
 
     #[must_use]

@@ -7,6 +7,7 @@ use ureq::Error;
 use ureq::http::HeaderMap;
 use ureq::http::header::RETRY_AFTER;
 
+use crate::tls::TlsError;
 use crate::webhooks::send::limits::ResponseTooLarge;
 use crate::webhooks::send::resolver::AddressNotAllowed;
 
@@ -36,6 +37,7 @@ pub(super) fn describe(error: &Error) -> &'static str {
         Error::LargeResponseHeader(..) => "response too large",
         Error::Other(error) if error.is::<AddressNotAllowed>() => "address not allowed",
         Error::Other(error) if error.is::<ResponseTooLarge>() => "response too large",
+        Error::Other(error) if error.is::<TlsError>() => "the service cannot use TLS",
         _ => "request failed",
     }
 }
@@ -64,6 +66,10 @@ fn describe_text(text: &str) -> &'static str {
     let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if mentions(&["lookup address", "Name or service", "name resolution", "nodename"]) {
         "host not found"
+    } else if mentions(&["hostname mismatch", "IP address mismatch"]) {
+        "certificate for another host"
+    } else if mentions(&["certificate has expired"]) {
+        "certificate expired"
     } else if mentions(&["certificate"]) {
         "certificate not trusted"
     } else if mentions(&["SSL", "ssl"]) {

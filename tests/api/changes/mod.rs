@@ -12,6 +12,7 @@ mod model_check;
 mod order;
 mod pages;
 mod plans;
+pub(crate) mod reset_during_read;
 mod schedule;
 mod stream;
 mod upgrade;

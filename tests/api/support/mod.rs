@@ -1,6 +1,7 @@
 //! Fixtures, clients, and fault injectors that the tests share.
 
 pub(crate) mod api;
+pub(crate) mod authority;
 pub(crate) mod balancer;
 pub(crate) mod call;
 pub(crate) mod cluster;

@@ -5,10 +5,12 @@ use posts_api::webhooks::actions::ReplayStart;
 use posts_api::webhooks::offline;
 use serde_json::{Value, json};
 
-use super::{create, path, read};
+use super::{URL, create, path, read};
+use crate::changes::reset_during_read::reset_log;
 use crate::changes::{feed_page, wait_until_settled};
+use crate::support::database::execute;
 use crate::support::statements::capture;
-use crate::support::{Api, Engine, on_both, when_ready};
+use crate::support::{Api, Engine, Fixture, on_both, wait_until, when_ready};
 
 /// Publishes posts, and waits until the log is complete.
 async fn publish(api: &Api, count: usize) {
@@ -88,6 +90,36 @@ async fn a_change_in_progress_is_not_missed() {
     writer.batch_execute("COMMIT").unwrap();
     let items = pending_changes(&api, &webhook).await;
     assert!(items.iter().any(|item| item["slug"] == "slow"), "{items:?}");
+}
+
+/// The position could be one of the replaced log, behind which nothing is delivered.
+#[tokio::test]
+async fn a_start_across_a_reset_of_the_log_is_refused() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    publish(&api, 3).await;
+    let webhook = create(&api, json!({})).await;
+    let mut other = api.server.database.connect();
+    execute(&mut other, "BEGIN");
+    execute(&mut other, "LOCK TABLE webhooks IN SHARE UPDATE EXCLUSIVE MODE");
+    execute(&mut other, "SELECT id FROM webhooks FOR UPDATE");
+    let requests = [
+        ("/api/webhooks".to_owned(), json!({"url": URL, "enabled": false})),
+        (format!("{}/replay", path(&webhook)), json!({"cursor": "now"})),
+    ];
+    let requests = requests.map(|(path, body)| {
+        let client = api.admin();
+        tokio::spawn(async move { client.post(&path, &body).await })
+    });
+    let waiting = "SELECT count(*) AS number FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until("the requests to wait", async || api.server.database.query_number(waiting) == 2).await;
+    reset_log(&api).await;
+    execute(&mut other, "ROLLBACK");
+    for request in requests {
+        request.await.unwrap().problem(503, "changes_not_ready");
+    }
+    assert_eq!(api.admin().get("/api/webhooks").await.json(200)["items"].as_array().unwrap().len(), 1);
+    assert_eq!(read(&api, &webhook).await["version"], webhook["version"]);
 }
 
 #[on_both]

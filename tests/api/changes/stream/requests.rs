@@ -81,8 +81,7 @@ async fn api_keys_are_checked_and_change_nothing(api: Api) {
     let key = reader.key().unwrap();
     let headers = [("Authorization", format!("Bearer {key}"))];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let mut client =
-        StreamClient::connect(api.server.address, &format!("?cursor={cursor}"), &headers).await;
+    let mut client = StreamClient::connect(api.server.address, &format!("?cursor={cursor}"), &headers).await;
     api.create(json!({"title": "Draft"})).await;
     api.create(public("A")).await;
     assert_eq!(client.next_event().await.json()["slug"], "a");

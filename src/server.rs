@@ -106,7 +106,7 @@ fn start_api(
     connections: Connections,
 ) -> std::io::Result<Server> {
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
-    let connections_to_database = database_connections(config);
+    let connections_to_database = config.database_connections();
     // Readiness must change before connections are refused, so `ops::shutdown` handles the signals.
     let server = Server::build()
         .disable_signals()
@@ -141,13 +141,8 @@ fn start_api(
     Ok(server.listen("http", listener, service_factory)?.run())
 }
 
-/// The maximum number of connections to the database.
-fn database_connections(config: &Config) -> u32 {
-    config.pool.size * (1 + u32::from(config.endpoints.replica.is_some()))
-}
-
 fn event_streams(config: &Config, database: &Database, budget: MemoryBudget) -> Streams {
-    let limit = max_streams(config.max_streams, clients_per_worker(database_connections(config)));
+    let limit = max_streams(config.max_streams, clients_per_worker(config.database_connections()));
     if limit < config.max_streams {
         tracing::warn!(
             max_streams = config.max_streams,

@@ -7,7 +7,7 @@ import urllib.parse
 
 from . import report, seed
 from .load import ENDPOINTS as COMMON
-from .load import Endpoint, drive, warm_up
+from .load import Endpoint, drive, find_target, warm_up
 from .postgres import Postgres
 from .process import BENCH, BenchmarkError
 from .seed import Seeds
@@ -19,21 +19,20 @@ SMALL = 10_000
 ENDPOINTS = (
     Endpoint("list", "the newest 20 posts", 32, "get"),
     Endpoint("deepest page", "the last page of 20 posts of the newest-first list", 32, "get"),
+    Endpoint("estimated count", "the newest 20 posts with an estimate of their number", 32, "get", "?count=estimated"),
     Endpoint("one", "one post", 32, "one"),
     Endpoint(
         "rare word", f"search for a word that occurs in {seed.RARE_POSTS} posts", 32, "get", f"?q={seed.RARE_WORD}"
     ),
     *(COMMON[name] for name in TAGGED_READS),
-    Endpoint("tags", "the first 20 tags by name", 32, "get"),
-    # Counts all posts of all tags, so it takes as long as there are posts. The cache keeps the response.
-    Endpoint("top tags", "the 20 tags with the most posts, 2 connections", 2, "get"),
+    *(COMMON[name] for name in ("tags", "top tags", "changes")),
     Endpoint("create", "create a draft", 32, "create"),
     Endpoint(
         "rare word after", "the same search after the creates of the previous row", 32, "get", f"?q={seed.RARE_WORD}"
     ),
     COMMON["create tags"],
+    COMMON["publish"],
 )
-TAG_LISTS = {"tags": "/api/tags?limit=20", "top tags": "/api/tags?sort=-posts&limit=20"}
 
 
 class Scale:
@@ -60,34 +59,13 @@ class Scale:
         try:
             figures.started(server.name, running.start_ms)
             for endpoint in ENDPOINTS:
-                path = (
-                    self.last_page(running, count) if endpoint.name == "deepest page" else TAG_LISTS.get(endpoint.name)
-                )
-                size = len(self.read_page(running, endpoint, path)) if endpoint.script == "get" else 0
-                warm_up(running, self.postgres, endpoint, 1, count, number, path=path)
-                figures.add(
-                    endpoint.name,
-                    server.name,
-                    drive(
-                        running,
-                        self.postgres,
-                        endpoint,
-                        self.options.seconds,
-                        count,
-                        number,
-                        path=path,
-                        expected_bytes=size,
-                    ),
-                )
+                path = self.last_page(running, count) if endpoint.name == "deepest page" else None
+                target = find_target(running, endpoint, path)
+                warm_up(running, self.postgres, endpoint, target, 1, count, number)
+                result = drive(running, self.postgres, endpoint, target, self.options.seconds, count, number)
+                figures.add(endpoint.name, server.name, result)
         finally:
             running.stop()
-
-    def read_page(self, running, endpoint, path):
-        status, _, body = running.get(path or running.server.path + endpoint.path)
-        items = len(json.loads(body)["items"]) if status == 200 else 0
-        if items != 20:
-            raise BenchmarkError(f"{running.server.name}, {endpoint.name}: status {status} with {items} items")
-        return body
 
     def last_page(self, running, count):
         """Returns the path of the last page of 20. Finds it by reading the list: pages of 100, then one of 80."""

@@ -75,6 +75,14 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
+impl Config {
+    /// The maximum number of connections to the database.
+    #[must_use]
+    pub fn database_connections(&self) -> u32 {
+        self.pool.size * (1 + u32::from(self.endpoints.replica.is_some()))
+    }
+}
+
 impl fmt::Debug for Config {
     /// Omits the settings that contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

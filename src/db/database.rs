@@ -42,11 +42,11 @@ pub(super) struct DatabaseInner {
     pub(super) writer: Option<Writer>,
     /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
     pub(super) replica: Option<Replica>,
-    revision: Arc<Revision>,
+    pub(super) revision: Arc<Revision>,
     pub(super) watermark: Arc<Watermark>,
     signal: ChangeSignal,
     /// Whether a poller renews the revision while the database responds.
-    is_polled: bool,
+    pub(super) is_polled: bool,
     pub(super) errors: ErrorCounts,
 }
 

@@ -16,7 +16,8 @@ error_codes! {
          reconnected to the database. Wait for `Retry-After` seconds, then try again.",
     TOO_MANY_STREAMS "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams"
         "The limit on open event streams is reached, for this instance (setting `MAX_STREAMS`) or for this client. \
-         Wait for `Retry-After` seconds, then try again, or poll `/api/changes` instead.",
+         Wait for `Retry-After` seconds, then try again, or poll `/api/changes` instead. Without this header, the \
+         instance allows no streams at all.",
 }
 
 /// The log no longer contains the row that a cursor names.
@@ -43,7 +44,16 @@ pub(crate) fn too_many_streams() -> ApiError {
     ApiError::Exhausted {
         code: TOO_MANY_STREAMS,
         detail: "the limit on open event streams is reached; try again later, or poll /api/changes",
-        retry_after: 5 + getrandom::u32().unwrap_or_default() % 26,
+        retry_after: Some(5 + getrandom::u32().unwrap_or_default() % 26),
+    }
+}
+
+/// The instance allows no event streams, so waiting is of no use.
+pub(crate) fn no_streams() -> ApiError {
+    ApiError::Exhausted {
+        code: TOO_MANY_STREAMS,
+        detail: "this instance allows no event streams (setting MAX_STREAMS); poll /api/changes instead",
+        retry_after: None,
     }
 }
 

@@ -60,6 +60,14 @@ pub(crate) enum Pending {
     },
 }
 
+impl Pending {
+    /// When the next request is due: at its time, or after a failure when its delay has passed.
+    pub(crate) fn due_at(&self, delivery: &Delivery) -> Option<Timestamp> {
+        let Self::Request { at, .. } = *self else { return None };
+        Some(at.max(delivery.next_attempt_at.unwrap_or(at)))
+    }
+}
+
 impl Progress {
     pub(crate) fn new(delivery: &Delivery) -> Self {
         Self {

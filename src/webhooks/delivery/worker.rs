@@ -133,7 +133,7 @@ impl Worker {
             let Some(known) = progress.get_mut(&delivery.id) else { continue };
             report_gaps(known, &delivery);
             let pending = known.pending(&delivery, now);
-            if let Pending::Request { at, .. } = pending {
+            if let Some(at) = pending.due_at(&delivery) {
                 oldest = oldest.into_iter().chain((at <= now).then_some(at)).min();
             }
             let due_at = match pending {
@@ -141,18 +141,13 @@ impl Worker {
                 _ if known.has_more(delivery.is_burst()) => Some(now),
                 Pending::Nothing => None,
                 Pending::Skip { to } => self.add_if_free(&mut starts, Start::Skip { delivery, to }, now),
-                Pending::Request { at, end } => {
-                    let at = at.max(delivery.next_attempt_at.unwrap_or(at));
-                    if at > now {
-                        Some(at)
-                    } else {
-                        self.add_if_free(
-                            &mut starts,
-                            Start::Deliver { delivery, due: DueRow { seq: end, settled } },
-                            now,
-                        )
+                Pending::Request { end, .. } => match pending.due_at(&delivery).filter(|at| *at > now) {
+                    Some(at) => Some(at),
+                    None => {
+                        let due = DueRow { seq: end, settled };
+                        self.add_if_free(&mut starts, Start::Deliver { delivery, due }, now)
                     }
-                }
+                },
             };
             next_check = next_check.into_iter().chain(due_at).min();
         }
@@ -222,6 +217,7 @@ async fn skip(context: DeliveryContext, delivery: Delivery, to: i64) {
 
 fn count(counts: &mut StateCounts, delivery: &Delivery) {
     let counter = match (delivery.config.enabled, delivery.attempt) {
+        (false, _) if delivery.disabled_reason.is_some() => &mut counts.given_up,
         (false, _) => &mut counts.disabled,
         (true, 0) => &mut counts.active,
         (true, _) => &mut counts.failing,

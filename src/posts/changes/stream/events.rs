@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::db::ChangeWatch;
 use crate::http::ApiError;
@@ -25,6 +25,11 @@ use crate::posts::errors::changes_not_ready;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The time from a failed read to the next one, unless there is a change before.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a stream stays open without its database. Another instance may still reach it.
+const MAX_OUTAGE: Duration = Duration::from_secs(30);
+/// The largest part of a page that is written at a time, in bytes. It fits into the write buffer that actix-http
+/// allocates for each connection, so that a client that does not read occupies no further memory with its copy.
+const MAX_CHUNK: usize = 4 * 1024;
 
 /// An open stream.
 pub(super) struct EventStream {
@@ -36,8 +41,10 @@ pub(super) struct EventStream {
     position: LogRowId,
     /// Whether all changes that the last notification has announced were sent.
     is_caught_up: bool,
-    /// Sent before the events.
-    first: Option<Bytes>,
+    /// Sent before further events.
+    unsent: Option<Bytes>,
+    /// Since when reads fail.
+    failing_since: Option<Instant>,
 }
 
 /// What ends a wait.
@@ -58,6 +65,8 @@ impl EventStream {
     pub(super) async fn open(streams: &Streams, client: IpAddr, after: Option<LogRowId>) -> Result<Self, ApiError> {
         let slot = streams.reserve(client)?;
         position::wait_until_settled(streams.database(), 0).await?;
+        // SQLite has no watermark that would become unknown, and an earlier stream may have read the pages.
+        streams.database().ensure_responsive().await?;
         let mut changes = streams.database().watch_changes();
         let number = changes.mark_seen();
         let is_known = match after {
@@ -79,7 +88,8 @@ impl EventStream {
             stopping,
             position: start,
             is_caught_up: known.is_none(),
-            first,
+            unsent: first,
+            failing_since: None,
         })
     }
 
@@ -92,17 +102,20 @@ impl EventStream {
             if let Some(connection) = &connection {
                 connection.live_body_flushed().await;
             }
-            let chunk = match events.first.take() {
-                Some(first) => first,
-                None => events.next_chunk().await?,
+            let mut chunk = match events.unsent.take() {
+                Some(unsent) => unsent,
+                None => events.next_frames().await?,
             };
+            if chunk.len() > MAX_CHUNK {
+                events.unsent = Some(chunk.split_off(MAX_CHUNK));
+            }
             Some((Ok(chunk), (events, connection)))
         })
     }
 
     /// Waits for events, and returns them. After a time without events, returns a comment. Returns `None` when the
-    /// instance stops.
-    async fn next_chunk(&mut self) -> Option<Bytes> {
+    /// instance stops, or has been without its database for too long.
+    async fn next_frames(&mut self) -> Option<Bytes> {
         let heartbeat = sleep(HEARTBEAT);
         tokio::pin!(heartbeat);
         let mut has_failed = false;
@@ -117,21 +130,30 @@ impl EventStream {
                 };
                 match wake {
                     Wake::Stop => return None,
-                    Wake::Heartbeat => return Some(frames::COMMENT),
+                    Wake::Heartbeat => return (self.outage() < MAX_OUTAGE).then_some(frames::COMMENT),
                     Wake::Read => self.is_caught_up = false,
                 }
             } else if *self.stopping.borrow() {
                 return None;
             }
-            match self.read().await {
-                Ok(frames) if frames.is_empty() => has_failed = false,
+            let read = self.read().await;
+            has_failed = read.is_err();
+            self.failing_since = self.failing_since.filter(|_| has_failed);
+            match read {
+                Ok(frames) if frames.is_empty() => {}
                 Ok(frames) => return Some(frames),
                 Err(error) => {
                     tracing::debug!(%error, "failed to read changes for an event stream; will retry");
-                    has_failed = true;
+                    self.failing_since.get_or_insert_with(Instant::now);
                 }
             }
         }
+    }
+
+    /// How long changes may have been missed because the database does not respond or cannot be read.
+    fn outage(&self) -> Duration {
+        let failing = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.streams.database().unresponsive_for().max(failing)
     }
 
     /// Reads the events after the position, and moves the position to the last one. If the log does not contain the

@@ -14,11 +14,12 @@ use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::changes::stream::request;
 use crate::posts::changes::stream::request::{LastEventId, StreamParams};
 
-/// Otherwise, nginx would buffer the events.
+/// Otherwise, nginx would buffer the events. Other proxies buffer them to compress them, which `no-transform` forbids
+/// (RFC 9111, section 5.2.2.6).
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")),
     (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
 ];
 

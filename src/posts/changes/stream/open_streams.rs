@@ -12,7 +12,7 @@ use crate::http::ApiError;
 use crate::http::transport::client_ip;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::posts::changes::stream::pages::StreamPages;
-use crate::posts::errors::too_many_streams;
+use crate::posts::errors::{no_streams, too_many_streams};
 
 /// A handle to the event streams of an instance; clones share their state.
 #[derive(Clone)]
@@ -86,8 +86,11 @@ impl Streams {
     }
 
     /// # Errors
-    /// The limit is reached, for all clients together or for this one.
+    /// The limit is reached, for all clients together or for this one, or no stream is allowed.
     pub(super) fn reserve(&self, client: IpAddr) -> Result<Slot, ApiError> {
+        if self.0.limit == 0 {
+            return Err(no_streams());
+        }
         let client = (!client.to_canonical().is_loopback()).then(|| client_ip::network_id(client.to_canonical()));
         let limit = (self.0.limit / SHARE).max(MIN_PER_CLIENT);
         let mut open = self.lock();

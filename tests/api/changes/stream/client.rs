@@ -57,6 +57,8 @@ pub(super) struct StreamClient {
     received: Vec<u8>,
     /// The body without the sizes of the chunks.
     pub(super) body: Vec<u8>,
+    /// The size of the largest chunk.
+    pub(super) largest_chunk: usize,
     /// How much of `body` has been returned as frames.
     returned: usize,
     frames: VecDeque<Frame>,
@@ -87,8 +89,16 @@ impl StreamClient {
         socket.writable().await.unwrap();
         assert_eq!(socket.try_write(request.as_bytes()).unwrap(), request.len());
         let (head, received, body) = (String::new(), Vec::new(), Vec::new());
-        let mut client =
-            Self { socket, head, received, body, returned: 0, frames: VecDeque::new(), is_complete: false };
+        let mut client = Self {
+            socket,
+            head,
+            received,
+            body,
+            largest_chunk: 0,
+            returned: 0,
+            frames: VecDeque::new(),
+            is_complete: false,
+        };
         loop {
             if let Some(end) = client.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 let rest = client.received.split_off(end + 4);
@@ -132,6 +142,7 @@ impl StreamClient {
                 return;
             }
             self.body.extend_from_slice(&self.received[line + 2..end - 2]);
+            self.largest_chunk = self.largest_chunk.max(size);
             self.received.drain(..end);
             self.is_complete = size == 0;
         }

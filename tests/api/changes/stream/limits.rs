@@ -39,7 +39,11 @@ async fn more_streams_than_allowed_are_refused(database: TestDatabase) {
 async fn no_stream_is_allowed_with_a_limit_of_zero(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.max_streams = 0);
     now(&api).await;
-    api.get(PATH).await.problem(503, "too_many_streams");
+    let refused = api.get(PATH).await;
+    // Waiting is of no use.
+    assert_eq!(refused.header("retry-after"), None);
+    let problem = refused.problem(503, "too_many_streams");
+    assert!(problem["detail"].as_str().unwrap().contains("MAX_STREAMS"), "{problem}");
     api.get("/api/changes").await.expect(200);
 }
 

@@ -13,7 +13,7 @@ async fn begins_with_its_position(api: Api) {
     let mut client = StreamClient::connect(api.server.address, "", &[("Accept-Encoding", "gzip")]).await;
     let head = client.head.to_ascii_lowercase();
     for header in [
-        "content-type: text/event-stream", "cache-control: no-store", "x-accel-buffering: no",
+        "content-type: text/event-stream", "cache-control: no-store, no-transform", "x-accel-buffering: no",
         "transfer-encoding: chunked", "x-request-id: ", "x-content-type-options: nosniff",
     ] {
         assert!(head.contains(&format!("\r\n{header}")), "{header}: {head}");

@@ -1,8 +1,8 @@
 """The comparison of two builds of the service: `before`, an older one, and `after`, the one of this working tree.
 
 Each build runs on a database that it created itself, with the same posts without tags and other optional fields,
-because an older build may not have them. The two take turns, and the order changes with each round, so that a drift of the
-machine affects both. The figures are medians over the rounds of the ratio of the two.
+because an older build may not have them. The two take turns, and the order changes with each round, so that a drift
+of the machine affects both. The figures are medians over the rounds of the ratio of the two.
 """
 
 import dataclasses

@@ -15,8 +15,8 @@ DURABILITY = """All servers acknowledge a write only after it is on disk: SQLite
 `synchronous=FULL`, PostgreSQL with `fsync=on` and `synchronous_commit=on`."""
 
 METHOD = """One server ran at a time, on a fresh copy of the same rows. The load generator and the database ran on the
-same machine. Each of the {rounds} rounds started every server, warmed it up, and measured each endpoint for {seconds} s.
-The first round also checked that all servers return the same data. The figures are medians over the rounds.
+same machine. Each of the {rounds} rounds started every server, warmed it up, and measured each endpoint for {seconds}
+s. The first round also checked that all servers return the same data. The figures are medians over the rounds.
 
 - *CPU* is CPU time per request, summed over all threads and processes of the server. *Database CPU* is that of
   PostgreSQL.

@@ -56,7 +56,8 @@ impl DeliveryStats {
             .and_then(|time| Timestamp::from_microseconds(time).ok())
     }
 
-    /// How long the oldest request has been due, in seconds. A request that has failed is due when its delay has passed.
+    /// How long the oldest request has been due, in seconds. A request that has failed is due when its delay has
+    /// passed.
     pub fn oldest_pending_seconds(&self, now: Timestamp) -> f64 {
         let due_at = self.oldest_due_at.load(Ordering::Relaxed);
         let age = if due_at == 0 { 0 } else { now.as_microseconds().saturating_sub(due_at).max(0) };

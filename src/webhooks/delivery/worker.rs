@@ -141,13 +141,10 @@ impl Worker {
                 _ if known.has_more(delivery.is_burst()) => Some(now),
                 Pending::Nothing => None,
                 Pending::Skip { to } => self.add_if_free(&mut starts, Start::Skip { delivery, to }, now),
-                Pending::Request { end, .. } => match pending.due_at(&delivery).filter(|at| *at > now) {
-                    Some(at) => Some(at),
-                    None => {
-                        let due = DueRow { seq: end, settled };
-                        self.add_if_free(&mut starts, Start::Deliver { delivery, due }, now)
-                    }
-                },
+                Pending::Request { end, .. } => pending.due_at(&delivery).filter(|at| *at > now).or_else(|| {
+                    let due = DueRow { seq: end, settled };
+                    self.add_if_free(&mut starts, Start::Deliver { delivery, due }, now)
+                }),
             };
             next_check = next_check.into_iter().chain(due_at).min();
         }

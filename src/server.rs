@@ -106,7 +106,7 @@ fn start_api(
     connections: Connections,
 ) -> std::io::Result<Server> {
     let origins: Option<Arc<[String]>> = config.cors_allowed_origins.clone().map(Into::into);
-    let connections_to_database = database_connections(config);
+    let connections_to_database = config.database_connections();
     // Readiness must change before connections are refused, so `ops::shutdown` handles the signals.
     let server = Server::build()
         .disable_signals()
@@ -117,7 +117,7 @@ fn start_api(
     let (streams, stops) = (app_data.streams.clone(), stopping.clone());
     actix_web::rt::spawn(async move {
         stops.notified().await;
-        // The server waits for all responses to end, and these have no end of their own.
+        // Event streams have no end of their own, and the server waits for all responses to end.
         streams.stop();
     });
     let service_factory = move || {
@@ -141,13 +141,8 @@ fn start_api(
     Ok(server.listen("http", listener, service_factory)?.run())
 }
 
-/// The maximum number of connections to the database.
-fn database_connections(config: &Config) -> u32 {
-    config.pool.size * (1 + u32::from(config.endpoints.replica.is_some()))
-}
-
 fn event_streams(config: &Config, database: &Database, budget: MemoryBudget) -> Streams {
-    let limit = max_streams(config.max_streams, clients_per_worker(database_connections(config)));
+    let limit = max_streams(config.max_streams, clients_per_worker(config.database_connections()));
     if limit < config.max_streams {
         tracing::warn!(
             max_streams = config.max_streams,
@@ -196,8 +191,8 @@ fn start_admin(listener: TcpListener, sources: MetricSources) -> std::io::Result
     Ok((handle, address))
 }
 
-/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all three,
-/// because each middleware costs time in every request.
+/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all
+/// three, because each middleware costs time in every request.
 async fn limit_and_serve_cached<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,

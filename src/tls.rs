@@ -1,5 +1,5 @@
-//! TLS for the HTTP clients of this process. It uses the OpenSSL that the binary already contains for PostgreSQL, so there
-//! is only one TLS library to keep up to date.
+//! TLS for the HTTP clients of this process. It uses the OpenSSL that the binary already contains for PostgreSQL, so
+//! there is only one TLS library to keep up to date.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -57,12 +57,12 @@ fn read_certificates(path: &Path) -> io::Result<Vec<X509>> {
 pub struct OpenSslConnector(Arc<SslConnector>);
 
 impl OpenSslConnector {
-    /// Trusts the certificate authorities in the file that [`CERTIFICATE_VARIABLE`] names, or else those of the system. A
-    /// vendored OpenSSL has no default path to the system's certificates, so `openssl-probe` locates them.
+    /// Trusts the certificate authorities in the file that [`CERTIFICATE_VARIABLE`] names, or else those of the system.
+    /// A vendored OpenSSL has no default path to the system's certificates, so `openssl-probe` locates them.
     ///
     /// # Errors
-    /// OpenSSL cannot be initialized, or the certificates cannot be read. The file of the variable has been checked with the
-    /// settings.
+    /// OpenSSL cannot be initialized, or the certificates cannot be read. The file of the variable has been checked with
+    /// the settings.
     pub fn new() -> Result<Self, TlsError> {
         let mut builder = SslConnector::builder(SslMethod::tls_client())?;
         if let Some(path) = openssl_probe::probe().cert_file {

@@ -60,7 +60,7 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
     pub trusted_proxies: Vec<IpNet>,
-    /// The networks that are not public to which webhooks may be sent.
+    /// Networks that are not public, but to which webhooks may send requests.
     pub webhook_networks: Vec<IpNet>,
     /// How long the service keeps serving requests after SIGTERM.
     pub shutdown_grace: Duration,
@@ -75,6 +75,14 @@ pub struct Config {
     pub sentry_dsn: Option<Dsn>,
     /// Problems of settings that do not prevent the service from starting.
     pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The maximum number of connections to the database.
+    #[must_use]
+    pub fn database_connections(&self) -> u32 {
+        self.pool.size * (1 + u32::from(self.endpoints.replica.is_some()))
+    }
 }
 
 impl fmt::Debug for Config {

@@ -42,11 +42,11 @@ pub(super) struct DatabaseInner {
     pub(super) writer: Option<Writer>,
     /// Serves public reads while it is healthy and up to date. `None` without a replica, and on SQLite.
     pub(super) replica: Option<Replica>,
-    revision: Arc<Revision>,
+    pub(super) revision: Arc<Revision>,
     pub(super) watermark: Arc<Watermark>,
     signal: ChangeSignal,
     /// Whether a poller renews the revision while the database responds.
-    is_polled: bool,
+    pub(super) is_polled: bool,
     pub(super) errors: ErrorCounts,
 }
 
@@ -109,8 +109,8 @@ impl Database {
         self.0.watermark.current()
     }
 
-    /// Watches for new rows of the log that readers can see: on PostgreSQL those up to [`Database::settled`]. Changes by
-    /// other processes are noticed within about 100 ms, and on a PostgreSQL server with a single session within a
+    /// Watches for new rows of the log that readers can see: on PostgreSQL those up to [`Database::settled`]. Changes
+    /// by other processes are detected within about 100 ms, and on a PostgreSQL server with a single session within a
     /// second. There may be notifications without a new row.
     #[must_use]
     pub fn watch_changes(&self) -> ChangeWatch {

@@ -16,6 +16,7 @@ mod database;
 mod deadline;
 mod error;
 mod fixed_sql;
+mod inline_pause;
 pub mod inspect;
 mod instrumentation;
 mod interrupt;

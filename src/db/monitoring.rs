@@ -1,7 +1,8 @@
-//! What the metrics report about the database: its endpoints, pools, and errors.
+//! Whether the database responds, and its state for metrics: endpoints, pools, and errors.
 
 use std::time::Duration;
 
+use crate::db::connection::Connection;
 use crate::db::database::Database;
 use crate::db::error::Error;
 use crate::db::postgres::replica::Replica;
@@ -10,6 +11,8 @@ use crate::db::stats::{EndpointStatus, PoolStats, WriterStats};
 
 /// The timeout of [`Database::endpoint_status`].
 const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long after a poll the database still counts as responding.
+const RECENT_POLL: Duration = Duration::from_secs(2);
 
 impl Database {
     /// Checks whether each endpoint responds, within 3 seconds. If the primary's pool is busy, the primary counts as up
@@ -24,6 +27,28 @@ impl Database {
         };
         let replica = self.is_replica_healthy().map(|is_up| EndpointStatus { name: "replica", is_up });
         [EndpointStatus { name: "primary", is_up }].into_iter().chain(replica).collect()
+    }
+
+    /// How long the database has not responded to the polls for changes. Zero if it is not polled, because it is a
+    /// PostgreSQL server with a single session.
+    #[must_use]
+    pub fn unresponsive_for(&self) -> Duration {
+        if self.0.is_polled { self.0.revision.silence() } else { Duration::ZERO }
+    }
+
+    /// Checks that the database can be read. Costs nothing while it responds to polls.
+    ///
+    /// # Errors
+    /// The database does not respond, or SQLite's files were removed or replaced.
+    pub async fn ensure_responsive(&self) -> Result<(), Error> {
+        if self.0.is_polled && self.unresponsive_for() < RECENT_POLL {
+            return Ok(());
+        }
+        let check = |conn: &mut Connection| {
+            conn.verify_files()?;
+            conn.ping_idle()
+        };
+        self.read_inline(check).await
     }
 
     /// The number of reads that the replica has served. `None` without a replica.

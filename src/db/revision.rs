@@ -18,6 +18,8 @@ pub(crate) struct Revision {
     start: Instant,
     /// When the last successful poll began, in microseconds after `start`, plus one. 0: there is no valid poll.
     polled_at: AtomicU64,
+    /// The same without the one. Remains when the number becomes unknown. 0: there was no poll yet.
+    responded_at: AtomicU64,
     /// Notified when the number advances.
     signal: Option<ChangeSignal>,
     /// Whether the log already reports that polling has stopped.
@@ -31,6 +33,7 @@ impl Revision {
             ttl,
             start: Instant::now(),
             polled_at: AtomicU64::new(0),
+            responded_at: AtomicU64::new(0),
             signal,
             is_outage_logged: AtomicBool::new(true),
         }
@@ -60,13 +63,20 @@ impl Revision {
     /// Records a successful poll that began at `started`. The caller has already advanced the number for every change
     /// committed before then.
     pub(crate) fn record_poll(&self, started: Instant) {
-        self.polled_at.store(micros(started.duration_since(self.start)) + 1, Ordering::Release);
+        let polled_at = micros(started.duration_since(self.start));
+        self.polled_at.store(polled_at + 1, Ordering::Release);
+        self.responded_at.store(polled_at, Ordering::Relaxed);
         self.is_outage_logged.store(false, Ordering::Relaxed);
     }
 
     /// Makes the number unknown until the next successful poll.
     pub(crate) fn invalidate(&self) {
         self.polled_at.store(0, Ordering::Release);
+    }
+
+    /// The time since the last successful poll, or since the start.
+    pub(crate) fn silence(&self) -> Duration {
+        Duration::from_micros(self.elapsed().saturating_sub(self.responded_at.load(Ordering::Relaxed)))
     }
 
     fn elapsed(&self) -> u64 {

@@ -8,6 +8,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use crate::http::error::code;
 use crate::http::error::code::ErrorCode;
 use crate::openapi::headers;
+use crate::posts::errors::TOO_MANY_STREAMS;
 
 /// The content of `components/responses`.
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
@@ -80,6 +81,8 @@ fn headers_of(codes: &[&'static ErrorCode]) -> &'static [(&'static str, bool)] {
         Some(401) => &[("WWW-Authenticate", true)],
         Some(409) if codes.contains(&code::IDEMPOTENCY_KEY_IN_USE) => &[("Retry-After", false)],
         Some(429) => &[("Retry-After", true), ("RateLimit-Policy", true), ("RateLimit", true)],
+        // Absent if the instance allows no event streams.
+        Some(503) if codes.contains(&TOO_MANY_STREAMS) => &[("Retry-After", false)],
         Some(503) => &[("Retry-After", true)],
         _ => &[],
     }

@@ -128,8 +128,8 @@ fn without_duplicates(
     unique
 }
 
-/// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders could
-/// deadlock. Other writes do not wait. On SQLite, this is unnecessary, because there is only one writer.
+/// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders
+/// could deadlock. Other writes do not wait. On SQLite, this is unnecessary, because there is only one writer.
 fn lock_batches(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     // An arbitrary number that no other advisory lock in this database uses.

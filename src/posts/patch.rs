@@ -56,8 +56,8 @@ pub fn apply(
 
 /// The metadata after a patch.
 ///
-/// Neither database implements RFC 7396. So the service reads the metadata, applies the patch, and stores the result only
-/// if the metadata is still the same.
+/// Neither database implements RFC 7396. So the service reads the metadata, applies the patch, and stores the result
+/// only if the metadata is still the same.
 struct MergedMetadata {
     /// `None` if the result does not depend on the stored metadata.
     seen: Option<JsonText>,

@@ -114,8 +114,8 @@ pub fn find_due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResul
 
 /// Publishes the posts that are still due, and returns the times at which they were due.
 ///
-/// Each post is published once, even if several instances call this at the same time: all but one wait for the row lock,
-/// and then find that the post is no longer due.
+/// Each post is published once, even if several instances call this at the same time: all but one wait for the row
+/// lock, and then find that the post is no longer due.
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
     let published: Vec<Option<Timestamp>> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
         .filter(posts::scheduled_for.le(now))

@@ -1,8 +1,10 @@
-//! `PUT /api/posts/by-slug/{slug}`, and batches that replace posts: creates posts, or replaces those with the same slug.
+//! `PUT /api/posts/by-slug/{slug}`, and batches that replace posts: creates posts, or replaces those with the same
+//! slug.
 //!
 //! A replacement that changes nothing does not touch the row: the post keeps its version, its entity tag, and its
-//! `updated_at`, and no cache is invalidated. On PostgreSQL, the statement that replaces a post compares it with the new
-//! row in its `WHERE` clause, so that no other write happens in between. On SQLite, no other write runs at the same time.
+//! `updated_at`, and no cache is invalidated. On PostgreSQL, the statement that replaces a post compares it with the
+//! new row in its `WHERE` clause, so that no other write happens in between. On SQLite, no other write runs at the same
+//! time.
 
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
@@ -18,10 +20,11 @@ use crate::posts::store::{ReadScope, coalesce, find_by_slug, insert};
 use crate::resource::versioned::{Change, Preconditions, TagSet};
 use crate::schema::posts;
 
-/// The assignments that replace a post by a [`NewPost`]: the fields of a `PUT`, and what depends on them. `$new!(column)`
-/// is the new value of a column.
+/// The assignments that replace a post by a [`NewPost`]: the fields of a `PUT`, and what depends on them.
+/// `$new!(column)` is the new value of a column.
 ///
-/// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is canceled.
+/// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is
+/// canceled.
 macro_rules! replacement {
     ($new:ident [$($column:ident)*]) => {
         (
@@ -35,8 +38,8 @@ macro_rules! replacement {
     };
 }
 
-/// Whether the replacement changes the post. The excerpt is not compared: it is derived from the content, and null if an
-/// external writer has written the content.
+/// Whether the replacement changes the post. The excerpt is not compared: it is derived from the content, and null if
+/// an external writer has written the content.
 macro_rules! is_different {
     ($new:ident [$($column:ident)*]) => {
         posts::scheduled_for
@@ -76,8 +79,8 @@ pub struct PutResult {
     pub is_new: bool,
 }
 
-/// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced post
-/// keeps the time of its first publication. A created post is at version 1.
+/// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced
+/// post keeps the time of its first publication. A created post is at version 1.
 pub fn apply(
     conn: &mut Connection,
     slug: String,
@@ -156,9 +159,9 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
     }
 }
 
-/// Returns the rows that are new or change a post. A `WHERE` clause of the upsert would not be enough on SQLite: `INSERT`
-/// advances the sequence of ids before it detects a conflict, and other processes notice this write. There is only one
-/// writer at a time, so the result stays true.
+/// Returns the rows that are new or change a post. A `WHERE` clause of the upsert would not be enough on SQLite:
+/// `INSERT` advances the sequence of ids before it detects a conflict, and other processes notice this write. There is
+/// only one writer at a time, so the result stays true.
 fn with_changes<'a>(conn: &mut SqliteConnection, rows: Vec<&'a NewPost>) -> QueryResult<Vec<&'a NewPost>> {
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
@@ -179,8 +182,8 @@ fn with_changes<'a>(conn: &mut SqliteConnection, rows: Vec<&'a NewPost>) -> Quer
     Ok(changes)
 }
 
-/// Replaces the post that has the row's slug. Returns `None` if there is none that meets the preconditions, or if it does
-/// not change.
+/// Replaces the post that has the row's slug. Returns `None` if there is none that meets the preconditions, or if it
+/// does not change.
 fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) -> QueryResult<Option<Post>> {
     macro_rules! new {
         ($column:ident) => {

@@ -85,7 +85,8 @@ async fn publish_batch(database: &Database, stats: &SchedulerStats) -> Result<us
     }
     let due_at = match publish(database, ids.clone(), now).await {
         Err(Error::Query(error)) => {
-            tracing::error!(%error, due = ids.len(), "failed to publish a batch of scheduled posts; publishing each separately");
+            let due = ids.len();
+            tracing::error!(%error, due, "failed to publish a batch of scheduled posts; publishing each separately");
             publish_separately(database, ids, now).await
         }
         due_at => due_at?,

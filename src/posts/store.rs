@@ -14,9 +14,11 @@ use crate::posts::{etag, slug};
 use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::posts;
 
+type NullableTime = Nullable<crate::db::Timestamptz>;
+
 diesel::define_sql_function! {
     /// The first argument that is not null.
-    fn coalesce(first: Nullable<crate::db::Timestamptz>, second: Nullable<crate::db::Timestamptz>) -> Nullable<crate::db::Timestamptz>;
+    fn coalesce(first: NullableTime, second: NullableTime) -> NullableTime;
 }
 
 /// The posts that a read may return.
@@ -119,8 +121,8 @@ pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> 
     Ok(Change::Stale)
 }
 
-/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing or
-/// does not meet the preconditions, otherwise [`Change::Done`] with the current post.
+/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing
+/// or does not meet the preconditions, otherwise [`Change::Done`] with the current post.
 pub(crate) fn explain_unchanged(
     conn: &mut Connection,
     id: i64,

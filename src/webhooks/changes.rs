@@ -1,4 +1,4 @@
-//! Prepares changes of webhooks: what must be known before their transactions begin.
+//! Prepares changes of webhooks: runs the checks and reads that must precede their transactions.
 
 use diesel::QueryResult;
 
@@ -26,7 +26,7 @@ pub(crate) fn generate_secret() -> Result<Credential, ApiError> {
 /// The transaction that creates a webhook.
 ///
 /// # Errors
-/// 422: no request can be sent to the URL. 503: it is unknown up to where the log is complete.
+/// 422: no request can be sent to the URL. 503: the position up to which the log is complete is unknown.
 pub(crate) async fn creation(
     database: &Database,
     sender: &Sender,
@@ -62,7 +62,8 @@ pub(crate) async fn checked(mut patch: UpdateWebhook, sender: &Sender) -> Result
 /// The transaction that moves a webhook to another position.
 ///
 /// # Errors
-/// 410: the log does not contain all changes since a time. 503: it is unknown up to where the log is complete.
+/// 410: the log does not contain all changes since a time. 503: the position up to which the log is complete is
+/// unknown.
 pub(crate) async fn replay(
     database: &Database,
     id: i64,

@@ -1,5 +1,5 @@
-//! Changes of webhooks by commands. A command does not poll the database, so it does not know up to where the log is
-//! complete: it waits for the writers of the log instead.
+//! Changes of webhooks by commands. A command does not poll the database, so it does not know the position up to which
+//! the log is complete. It waits for the writers of the log instead.
 
 use diesel::QueryResult;
 

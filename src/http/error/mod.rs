@@ -83,9 +83,10 @@ pub enum ApiError {
     /// An error that one resource declares, such as a slug that is in use.
     #[error("{detail}")]
     Resource { code: &'static ErrorCode, detail: &'static str, errors: Vec<FieldError> },
-    /// A resource that is exhausted for longer than a moment. `retry_after` is in seconds.
+    /// A resource that stays exhausted for longer than a moment. `retry_after` is in seconds; `None` if a retry cannot
+    /// succeed.
     #[error("{detail}")]
-    Exhausted { code: &'static ErrorCode, detail: &'static str, retry_after: u32 },
+    Exhausted { code: &'static ErrorCode, detail: &'static str, retry_after: Option<u32> },
     /// An error that actix or a middleware has detected. `detail` is the help text of its code.
     #[error("{}", .0.help)]
     Framework(&'static ErrorCode),
@@ -177,7 +178,9 @@ impl ApiError {
             | Self::IdempotencyKeyInUse
             | Self::DatabaseUnavailable { .. }
             | Self::NotReady(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
-            Self::Exhausted { retry_after, .. } => Some((header::RETRY_AFTER, HeaderValue::from(*retry_after))),
+            Self::Exhausted { retry_after, .. } => {
+                retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds)))
+            }
             Self::Resource { code, .. } if code.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
             }

@@ -1,9 +1,10 @@
-//! Self-diagnosis: checks the settings, the database, and the disk, and suggests a fix for each problem. It writes
+//! Self-diagnosis: checks the settings, limits, the database, and the disk, and suggests a fix for each problem. It writes
 //! nothing to the database.
 
 mod changes;
 mod database;
 mod files;
+mod streams;
 mod webhooks;
 
 use serde::Serialize;
@@ -71,7 +72,7 @@ fn one_line(text: &str) -> String {
 /// Runs all checks. Omits those that depend on a failed check.
 #[must_use]
 pub fn run_checks(config: &Config) -> Vec<Check> {
-    let mut checks = Vec::new();
+    let mut checks = vec![streams::check(config)];
     if let DatabaseUrl::Sqlite { path } = &config.database {
         files::run_checks(path, &mut checks);
     }

@@ -9,13 +9,13 @@ use crate::ops::doctor::{Check, Status};
 use crate::webhooks::delivery::inspect::{ReportedWebhook, WebhookProblem, WebhookReport, find_problems};
 use crate::webhooks::send::Networks;
 
-/// Reports webhooks whose requests fail, and those that the service has disabled. They are warnings, because the
-/// service itself works.
+/// Reports webhooks whose requests fail or are late, and those that the service has disabled. They are warnings, because
+/// the service itself works.
 pub(crate) fn check(conn: &mut Connection, config: &Config) -> QueryResult<Check> {
     const NAME: &str = "webhooks";
     let WebhookReport { count, problems } = find_problems(conn, &Networks::new(&config.webhook_networks))?;
     if problems.is_empty() {
-        return Ok(Check::ok(NAME, format!("none of {count} webhooks fails")));
+        return Ok(Check::ok(NAME, format!("none of {count} webhooks fails or is late")));
     }
     let problems: Vec<String> = problems
         .into_iter()
@@ -41,5 +41,9 @@ fn describe(problem: &WebhookProblem) -> String {
         WebhookProblem::Failing { since } => {
             format!("has failed since {since}; its attempts contain the reasons")
         }
+        WebhookProblem::Late { since } => format!(
+            "has had a request due since {since}, which no instance sends; start the service, or look for its warnings in \
+             the log"
+        ),
     }
 }

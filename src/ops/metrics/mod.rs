@@ -6,11 +6,12 @@
 
 mod changes;
 mod database;
+mod tasks;
 mod writer;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
@@ -19,7 +20,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use crate::db::{Database, EndpointStatus, PoolStats, Timestamp};
+use crate::db::{Database, EndpointStatus, PoolStats};
 use crate::http::ApiError;
 use crate::http::extract::idempotency_key::ReplayCounter;
 use crate::http::middleware::cache::Cache;
@@ -31,7 +32,7 @@ use crate::posts::changes::counts::ChangeCounts;
 use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::scheduler::SchedulerStats;
 use crate::telemetry::dropped_log_lines;
-use crate::webhooks::delivery::{Deliveries, DeliveryStats};
+use crate::webhooks::delivery::Deliveries;
 
 /// The media type of the format (`OpenMetrics` 1.0).
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -62,7 +63,7 @@ pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpRespon
     // Read before the status check, which may itself wait for a connection.
     let pools = sources.database.pool_stats();
     let endpoints = sources.database.endpoint_status().await;
-    // Without the primary, this would only wait.
+    // If the primary is down, this read would only wait.
     if endpoints.iter().all(|endpoint| endpoint.is_up || endpoint.name != "primary")
         && let Err(error) = sources.changes.update(&sources.database).await
     {
@@ -100,10 +101,10 @@ impl Collector for MetricCollector {
         if let Some(stats) = sources.database.writer_stats() {
             database::sqlite(&mut out, &stats)?;
         }
-        schedule(&mut out, &sources.schedule)?;
+        tasks::schedule(&mut out, &sources.schedule)?;
         changes::feed(&mut out, &sources.database, &sources.changes)?;
         changes::streams(&mut out, &sources.streams)?;
-        webhooks(&mut out, sources.deliveries.stats())?;
+        tasks::webhooks(&mut out, sources.deliveries.stats())?;
         out.counter(
             "log_lines_dropped",
             "Log lines that were not written because standard error was not read in time or failed.",
@@ -210,37 +211,5 @@ fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
         "cache_usable",
         "1 if the cache may serve responses. 0 if it is disabled, or changes by other instances cannot be detected.",
         [([], u64::from(stats.is_active))],
-    )
-}
-
-fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::Result {
-    let seconds = |time: Timestamp| Duration::from_micros(time.as_microseconds().unsigned_abs()).as_secs_f64();
-    out.histogram(
-        "schedule_lag_seconds",
-        "Delay between the scheduled time of a post and its publication by this instance.",
-        [([], &stats.lags())],
-    )?;
-    out.gauge(
-        "schedule_last_poll_timestamp_seconds",
-        "Time of the last successful poll for due posts by this instance, in seconds since 1970. 0: none yet.",
-        [([], stats.polled_at().map_or(0.0, seconds))],
-    )
-}
-
-fn webhooks(out: &mut MetricWriter, stats: &DeliveryStats) -> fmt::Result {
-    out.counter(
-        "webhook_attempts",
-        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no response.",
-        stats.attempts().map(|(outcome, count)| ([("outcome", outcome)], count)),
-    )?;
-    out.gauge(
-        "webhooks",
-        "Webhooks by state, as this instance last read them. failing: the last request failed.",
-        stats.states().map(|(state, count)| ([("state", state)], count)),
-    )?;
-    out.gauge(
-        "webhook_oldest_pending_seconds",
-        "Time since the oldest request that has not succeeded became due. 0: none is due.",
-        [([], stats.oldest_pending_seconds(Timestamp::now()))],
     )
 }

@@ -1,4 +1,4 @@
-//! Positions in the log for webhooks: the end of the log, a time, and the row of a cursor.
+//! Positions in the log for webhooks and streams: the end of the log, a time, and the row of a cursor.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::posts::changes::query::LogRowId;
 use crate::posts::errors::changes_not_ready;
 use crate::schema::post_changes;
 
-/// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed
+/// The longest wait until the log is complete up to its current end. A transaction that takes longer delays the feed
 /// too.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -38,20 +38,29 @@ pub enum LocatedStart {
     From(LogRowId),
 }
 
-/// The log does not contain all changes from there on.
+/// The log does not contain all changes after the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired;
 
-/// Up to where the log is complete, at best including all changes that are committed by now.
+/// The position up to which the log is complete. Waits up to 2 seconds for it to include all changes that are committed
+/// by now.
 ///
 /// # Errors
-/// The database failed, or it is unknown up to where the log is complete.
+/// The database failed, or the position is unknown.
 pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError> {
     let last = database.read_inline(|conn| newest(conn, i64::MAX)).await?.map_or(0, |row| row.seq);
+    wait_until_settled(database, last).await
+}
+
+/// Waits until the log is complete up to `seq`. After [`MAX_WAIT`], returns up to where it is complete.
+///
+/// # Errors
+/// 503 if that is still unknown, for example because the database is unreachable.
+pub(crate) async fn wait_until_settled(database: &Database, seq: i64) -> Result<Settled, ApiError> {
     let deadline = Instant::now() + MAX_WAIT;
     loop {
         let settled = database.settled();
-        if let Some(settled) = settled.filter(|settled| settled.seq >= last || Instant::now() >= deadline) {
+        if let Some(settled) = settled.filter(|settled| settled.seq >= seq || Instant::now() >= deadline) {
             return Ok(settled);
         }
         if Instant::now() >= deadline {
@@ -61,7 +70,7 @@ pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError
     }
 }
 
-/// Waits for the writers of the log, and lets no other one begin until the transaction ends. The log is then complete.
+/// Waits for the writers of the log, and blocks further ones until the transaction ends, so that the log is complete.
 /// For commands, which do not poll the database.
 pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
@@ -69,12 +78,12 @@ pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     diesel::sql_query("LOCK TABLE post_changes IN SHARE MODE").execute(conn).map(drop)
 }
 
-/// How many rows before the result of a binary search are examined one by one: concurrent transactions can store their times
-/// in another order than their positions.
+/// The number of rows before the result of a binary search that are examined one by one: concurrent transactions can
+/// store their times in another order than their positions.
 const DISORDERED_ROWS: i64 = 1000;
 
-/// The position behind which the changes begin. The log is complete up to `settled`. The position need not be that of a
-/// row.
+/// The position after which the changes begin. The log is complete up to `settled`. The log may have no row at this
+/// position.
 pub(crate) fn resolve(conn: &mut Connection, start: LocatedStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
     Ok(match start {
         LocatedStart::Now => newest(conn, settled)?.map(|row| row.seq).ok_or(Expired),
@@ -95,8 +104,8 @@ pub(crate) fn resolve(conn: &mut Connection, start: LocatedStart, settled: i64) 
     })
 }
 
-/// Replaces a time by a row, in about 30 reads by position: the log has no index on the time. A transaction that writes
-/// begins afterwards, because it excludes other writes on SQLite.
+/// Replaces a time by a row. This takes about 30 reads by position, because the log has no index on the time. A
+/// transaction that writes begins afterwards, because it excludes other writes on SQLite.
 pub(crate) fn locate(
     conn: &mut Connection,
     start: LogStart,
@@ -127,8 +136,8 @@ pub(crate) fn locate(
     }))
 }
 
-/// The first row of these positions that is not older than the time. Positions are in the order of time, except for those of
-/// concurrent transactions.
+/// The first row of these positions that is not older than the time. Positions are in the order of time, except for
+/// those of concurrent transactions.
 fn first_since(conn: &mut Connection, time: Timestamp, first: i64, last: i64) -> QueryResult<Option<LogRowId>> {
     let (mut low, mut high) = (first, last.saturating_add(1));
     while low < high {
@@ -171,7 +180,7 @@ fn row_before(conn: &mut Connection, seq: i64) -> QueryResult<i64> {
     Ok(before.into_iter().flatten().next().unwrap_or(seq.saturating_sub(1)))
 }
 
-/// The time of the row at each of these positions that is one.
+/// The rows at these positions, as far as they exist.
 pub(crate) fn rows_at(conn: &mut Connection, positions: &[i64]) -> QueryResult<Vec<LogRowId>> {
     let rows: Vec<(i64, Timestamp)> = on!(conn, conn => post_changes::table
         .filter(post_changes::seq.eq_any(positions))

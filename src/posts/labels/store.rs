@@ -33,9 +33,9 @@ pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<Fou
     Ok((rows.into_iter().map(|(_, name, posts)| Label { name, posts }).collect(), next))
 }
 
-/// Finds one label more than the page holds, which shows whether there is another page. `table` names the index to count
-/// in if the planner may choose the whole rows of the primary key, `first_key` is a literal that is not after any value of
-/// `published_key`, and each label must meet `check`.
+/// Finds one label more than the page holds, which shows whether there is another page. `table` names the index to
+/// count in if the planner may choose the whole rows of the primary key, `first_key` is a literal that is not after any
+/// value of `published_key`, and each label must meet `check`.
 fn statement(
     query: &LabelQuery,
     table: &'static str,
@@ -55,8 +55,8 @@ fn statement(
     sql.text(order(query.sort))
 }
 
-/// The condition for the labels of published posts, which are all in the sort indexes. A bound value: with a literal, statistics of SQLite could make the
-/// planner prefer another index.
+/// The condition for the labels of published posts, which are all in the sort indexes. A bound value: with a literal,
+/// statistics of SQLite could make the planner prefer another index.
 fn published(kind: LabelKind) -> FixedSql<Bool> {
     let kind = match kind {
         LabelKind::Tag => "t",

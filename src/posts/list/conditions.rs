@@ -49,8 +49,8 @@ pub(crate) struct Dialect {
     /// The names of columns that must not be used to choose an index.
     pub(crate) unindexed_posts: &'static ColumnNames,
     pub(crate) unindexed_labels: &'static ColumnNames,
-    /// What precedes and follows the statement of a page in the condition on the id. With IN, PostgreSQL may join the page
-    /// with a scan of all posts in sort order. It looks up the items of an array.
+    /// What precedes and follows the statement of a page in the condition on the id. With IN, PostgreSQL may join the
+    /// page with a scan of all posts in sort order. It looks up the items of an array.
     pub(crate) in_page: (&'static str, &'static str),
     /// The conditions of the indexes of `post_labels`, by sort column.
     pub(crate) label_index: fn(Column) -> &'static str,

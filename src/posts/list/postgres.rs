@@ -83,8 +83,8 @@ pub(crate) fn labeled(
     labels::tested_page(&scan, is_match, labeled_matches(&scan, limit), limit)
 }
 
-/// The sort keys and the ids of all posts with labels of every kind that the list is filtered by. INTERSECT reads each part
-/// once. In a join, the planner would choose lookups, because it expects few rows.
+/// The sort keys and the ids of all posts with labels of every kind that the list is filtered by. INTERSECT reads each
+/// part once. In a join, the planner would choose lookups, because it expects few rows.
 fn in_all_labels(scan: &LabelScan<'_>, condition: &'static str) -> FixedSql<(Text, BigInt)> {
     let mut sql = FixedSql::new("");
     for (index, kind) in scan.selection.filter.label_kinds().enumerate() {
@@ -98,8 +98,8 @@ fn in_all_labels(scan: &LabelScan<'_>, condition: &'static str) -> FixedSql<(Tex
 /// The largest number of matches of a search whose labels are looked up one by one.
 const FEW: usize = 1000;
 
-/// The sort keys and the ids of the first `limit` matches of the search that have the labels. Reads all matches, but all
-/// posts with the labels only if there are many matches.
+/// The sort keys and the ids of the first `limit` matches of the search that have the labels. Reads all matches, but
+/// all posts with the labels only if there are many matches.
 fn labeled_matches(scan: &LabelScan<'_>, limit: usize) -> FixedSql<(Text, BigInt)> {
     let LabelScan { selection, sequence, .. } = *scan;
     let key = if sequence.column == Column::Id { "''" } else { POSTS.name(sequence.column) };

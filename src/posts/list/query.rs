@@ -45,8 +45,8 @@ impl Filter {
         [true, false].into_iter().filter(|value| self.published.is_none_or(|published| published == *value))
     }
 
-    /// Whether a page of the list consists of ranges of indexes, so that it reads only the posts that it returns: the list
-    /// has no filters except `published` and labels of one kind.
+    /// Whether a page of the list consists of ranges of indexes, so that it reads only the posts that it returns: the
+    /// list has no filters except `published` and labels of one kind.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, .. } = self;

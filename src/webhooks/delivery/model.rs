@@ -1,4 +1,4 @@
-//! [`Delivery`]: a webhook as its deliveries see it.
+//! [`Delivery`]: the fields of a webhook that deliveries need.
 
 use diesel::prelude::*;
 
@@ -35,8 +35,8 @@ impl Delivery {
         self.config.mode == WebhookMode::Burst
     }
 
-    /// Whether the outcome of a request of `sent` applies to this webhook: the same request is still to be sent. A client
-    /// may have changed the webhook meanwhile.
+    /// Whether the outcome of a request of `sent` applies to this webhook, which a client may have changed meanwhile:
+    /// the next request would still be the same.
     pub(crate) fn repeats(&self, sent: &Self) -> bool {
         let (now, then) = (&self.config, &sent.config);
         now.enabled
@@ -60,11 +60,11 @@ impl Delivery {
     }
 }
 
-/// Which rows of the log a webhook gets.
+/// The rows of the log that a webhook announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventFilter {
     pub(crate) types: Vec<ChangeType>,
-    /// An import is a burst. It is not announced post by post.
+    /// The changes of an import are announced as a burst only, not one by one.
     includes_imports: bool,
 }
 

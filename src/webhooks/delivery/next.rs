@@ -9,7 +9,7 @@ use crate::webhooks::delivery::store;
 /// The next request.
 pub(super) struct NextRequest {
     pub(super) event: OutgoingEvent,
-    /// Whether there may be further ones.
+    /// Whether there may be further requests.
     pub(super) has_another: bool,
 }
 
@@ -17,12 +17,12 @@ pub(super) struct NextRequest {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DueRow {
     pub(super) seq: i64,
-    /// Up to where the log was complete then.
+    /// The position up to which the log was complete at that time.
     pub(super) settled: Settled,
 }
 
-/// Reads the next request. `due` is what the worker has found behind the position of `delivery`. `None` if nothing is
-/// pending among the next rows, or if it is unknown up to where the log is complete.
+/// Reads the next request. `due` is the row that the worker has found after the position of `delivery`. `None` if
+/// nothing is pending among the next rows, or if the position up to which the log is complete is unknown.
 pub(super) async fn next_request(
     database: &Database,
     delivery: &Delivery,
@@ -36,7 +36,7 @@ pub(super) async fn next_request(
     Ok(next.filter(|_| database.is_still_settled(settled)))
 }
 
-/// Examines a bounded number of rows: the worker, which continues where it has stopped, searches longer stretches.
+/// Examines a bounded number of rows. The worker searches longer ranges, because it continues where it has stopped.
 fn find_next(
     conn: &mut Connection,
     delivery: &Delivery,
@@ -81,8 +81,8 @@ mod tests {
             .batch_execute(&format!(
                 "INSERT INTO webhooks (name, url, mode, events, headers, quiet, max_wait, enabled, secret, position,
                      created_at, updated_at)
-                 SELECT 'test', 'https://8.8.8.8/', 0, '[\"post.deleted\"]', '{{}}', 10, 120, TRUE, 'whsec_AAAA', max(seq),
-                     '2026-01-31T12:00:00.000000Z', '2026-01-31T12:00:00.000000Z' FROM post_changes;
+                 SELECT 'test', 'https://8.8.8.8/', 0, '[\"post.deleted\"]', '{{}}', 10, 120, TRUE, 'whsec_AAAA',
+                     max(seq), '2026-01-31T12:00:00.000000Z', '2026-01-31T12:00:00.000000Z' FROM post_changes;
                  INSERT INTO post_changes (post_id, kind, version, slug)
                  WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {changes})
                  SELECT 1, 2, n, 'a' FROM numbers;

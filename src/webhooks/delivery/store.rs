@@ -1,4 +1,5 @@
-//! The statements of deliveries. A lease permits its holder to move the position: every statement that does so names it.
+//! The statements of deliveries. A lease permits its holder to move the position. Every statement that moves the
+//! position names the lease.
 //!
 //! Leases and due times are compared with the clock of the database, so that the clocks of instances need not agree.
 
@@ -11,9 +12,9 @@ use crate::webhooks::delivery::retry::Failure;
 
 /// How long a lease lasts after its last renewal, in microseconds. A request takes at most 16 seconds.
 pub(crate) const LEASE: i64 = 30_000_000;
-/// Precedes the lease of a delivery that may no longer move the position.
+/// The prefix of the lease of a delivery that may no longer move the position.
 const REVOKED: &str = "revoked:";
-/// How many attempts of each webhook are stored.
+/// The number of attempts that are stored of each webhook.
 const MAX_ATTEMPTS: i64 = 200;
 /// How long attempts are stored, in microseconds: 7 days.
 const ATTEMPT_RETENTION: i64 = 7 * 24 * 60 * 60 * 1_000_000;
@@ -49,9 +50,9 @@ pub(crate) fn all(conn: &mut Connection) -> QueryResult<Vec<Delivery>> {
     on!(conn, conn => webhooks::table.order(webhooks::id.asc()).select(Delivery::as_select()).load(conn))
 }
 
-/// Takes the lease, unless another delivery holds it, or the webhook has changed since it was `seen`. `burst_end` becomes
-/// the end of the burst, unless one is pending. It is stored before the request is sent, so that the request keeps its id
-/// if this process ends.
+/// Takes the lease, unless another delivery holds it, or the webhook has changed since it was `seen`. `burst_end`
+/// becomes the end of the burst, unless a burst is pending. It is stored before the request is sent, so that a retry
+/// has the same id even if this process ends.
 pub(crate) fn claim(
     conn: &mut Connection,
     seen: &Delivery,
@@ -88,8 +89,8 @@ pub(crate) fn renew(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<
         .optional())
 }
 
-/// Revokes the lease, so that the delivery in progress cannot move the position. Its time remains: no other delivery may
-/// begin before that one has ended. Run it in a transaction that has locked the webhook.
+/// Revokes the lease, so that the delivery in progress cannot move the position. Its end remains, because no other
+/// delivery may begin before that one has ended. Run it in a transaction that has locked the webhook.
 pub(crate) fn revoke(conn: &mut Connection, id: i64) -> QueryResult<()> {
     let lease: Option<String> = on!(conn, conn => webhooks::table.find(id).select(webhooks::lease).first(conn))?;
     let Some(lease) = lease.filter(|lease| !lease.starts_with(REVOKED)) else { return Ok(()) };
@@ -103,7 +104,7 @@ fn revoked(lease: &str) -> String {
     format!("{REVOKED}{lease}")
 }
 
-/// Gives up the lease. If a client has revoked it, this ends the time for which no other delivery may begin.
+/// Releases the lease. If a client has revoked the lease, other deliveries may begin from now on.
 pub(crate) fn release(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     on!(conn, conn => diesel::update(webhooks::table.find(id))
@@ -113,8 +114,8 @@ pub(crate) fn release(conn: &mut Connection, id: i64, lease: &str) -> QueryResul
     .map(drop)
 }
 
-/// Moves the position to `end` after a success. `keeps_lease`: there are further changes to deliver. Returns the webhook as
-/// it is now; `None` if the lease is lost.
+/// Moves the position to `end` after a success. `keeps_lease`: whether there are further changes to deliver. Returns
+/// the webhook as it is now; `None` if the lease is lost.
 pub(crate) fn succeed(
     conn: &mut Connection,
     attempt: &NewAttempt,
@@ -161,7 +162,7 @@ pub(crate) fn lock_leased(conn: &mut Connection, id: i64, lease: &str) -> QueryR
         .optional())
 }
 
-/// Records a failed attempt, and gives up the lease. `failure` is `None` if the attempt has no other consequence.
+/// Records a failed attempt, and releases the lease. `failure` is `None` if the attempt has no other consequences.
 pub(crate) fn fail(conn: &mut Connection, attempt: &NewAttempt, failure: Option<&Failure>) -> QueryResult<()> {
     let released = (webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>));
     let consequences = failure.map(|failure| {
@@ -179,8 +180,8 @@ pub(crate) fn fail(conn: &mut Connection, attempt: &NewAttempt, failure: Option<
     record(conn, attempt)
 }
 
-/// Moves the position over rows that are not delivered, unless another delivery holds the lease. What has failed before
-/// them is no longer pending.
+/// Moves the position over rows that are not delivered, unless another delivery holds the lease. A failed request
+/// before these rows is then no longer pending.
 pub(crate) fn skip(conn: &mut Connection, seen: &Delivery, to: i64) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;

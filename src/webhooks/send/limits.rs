@@ -1,5 +1,5 @@
-//! Limits how much of a response the client reads. The limits of ureq bound the head, but not what surrounds it: interim
-//! responses, and the framing of chunks. The messages of TLS, for example session tickets, are not part of a response at all.
+//! Limits how much of a response the client reads. The limits of ureq bound the head, but neither interim responses, nor
+//! the framing of chunks, nor the messages of TLS, such as session tickets.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ pub(super) const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 pub(super) const MAX_NETWORK_BYTES: usize = 256 * 1024;
 /// The maximum number of bytes that one read returns.
 pub(super) const BUFFER_BYTES: usize = 16 * 1024;
-/// The maximum length of a response head in bytes. Smaller than the buffer, because a full buffer looks like the end of the
-/// connection.
+/// The maximum length of a response head in bytes. Smaller than the buffer, because a full buffer looks like the end of
+/// the connection.
 pub(super) const MAX_HEAD_BYTES: usize = BUFFER_BYTES - 1;
 
 /// The response is longer than a [`LimitConnector`] permits.

@@ -1,5 +1,5 @@
-//! Every request ends at its deadline of 10 seconds, whatever the database does. These tests bound no time from above: a
-//! request without a deadline fails by the client's timeout of one minute.
+//! Every request ends at its deadline of 10 seconds, whatever the database does. These tests bound no time from above:
+//! a request without a deadline fails by the client's timeout of one minute.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -61,8 +61,8 @@ impl Clients {
         if Self::is_reader(number) { 200 } else { 201 }
     }
 
-    /// Every client sends one request, and then more until the time is over. Returns the client, the status, and the time
-    /// of each response.
+    /// Every client sends one request, and then more until the time is over. Returns the client, the status, and the
+    /// time of each response.
     async fn send_all(&self, time: Duration) -> Vec<(usize, u16, Duration)> {
         let start = Instant::now();
         let send = async |number| {

@@ -1,5 +1,6 @@
 //! Lists of posts: pages, filters, counts, search, and the query plans behind them.
 
+mod filters;
 mod label_plans;
 mod large_lists;
 mod many_drafts;

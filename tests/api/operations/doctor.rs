@@ -64,15 +64,18 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
         Engine::Sqlite => {
             assert_eq!(
                 names,
-                ["changes", "clock", "database", "directory", "disk", "file", "log", "schema", "settings", "webhooks"]
+                [
+                    "changes", "clock", "database", "directory", "disk", "file", "log", "schema", "settings",
+                    "streams", "webhooks"
+                ]
             );
         }
         Engine::Postgres => {
             assert_eq!(
                 names,
                 [
-                    "changes", "clock", "connections", "database", "privileges", "schema", "server", "settings", "tls",
-                    "webhooks"
+                    "changes", "clock", "connections", "database", "privileges", "schema", "server", "settings",
+                    "streams", "tls", "webhooks"
                 ]
             );
         }
@@ -82,6 +85,20 @@ async fn healthy_setup_passes_every_check(database: TestDatabase) {
     assert_eq!(report["ok"], true);
     assert_eq!(report["checks"].as_array().unwrap().len(), checks.len());
     assert_eq!(report["checks"][0], json!({"name": "settings", "status": "ok", "message": checks["settings"].1}));
+}
+
+#[on_both]
+async fn more_streams_than_connections_are_a_warning(database: TestDatabase) {
+    database.migrate();
+    let mut sandbox = sandbox(&database);
+    for (requested, state, message) in [
+        ("10", "ok", "up to 10 event streams"),
+        ("0", "ok", "no event streams"),
+        ("100000000", "warning", "MAX_STREAMS is 100000000, but the service serves at most"),
+    ] {
+        sandbox.set("MAX_STREAMS", requested);
+        assert_check(&run_doctor(&sandbox), "streams", state, message);
+    }
 }
 
 #[on_both]

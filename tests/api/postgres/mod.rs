@@ -1,5 +1,5 @@
-//! PostgreSQL only: several instances, replicas, failovers, poolers, TLS, external writers, SQLSTATEs, read-only sessions,
-//! servers without ICU, statement counts.
+//! PostgreSQL only: several instances, replicas, failovers, poolers, TLS, external writers, SQLSTATEs, read-only
+//! sessions, servers without ICU, statement counts.
 
 mod external_writers;
 #[cfg(target_os = "linux")]

@@ -9,8 +9,8 @@ use crate::support::api::POOL_WAIT;
 use crate::support::database::execute;
 use crate::support::{Api, Engine, Fixture, TestDatabase, wait_until};
 
-/// A post titled `fail 40P01` fails with this SQLSTATE, and the process id of its server session becomes the value of the
-/// sequence, which is not transactional.
+/// A post titled `fail 40P01` fails with this SQLSTATE, and the process id of its server session becomes the value of
+/// the sequence, which is not transactional.
 const TRIGGER: &str = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.title LIKE 'fail %' THEN

@@ -18,8 +18,8 @@ fn is_background(statement: &str) -> bool {
     statement == "SELECT 1" || tasks.iter().any(|text| statement.contains(text))
 }
 
-/// The first word of each statement that a request sends, such as `INSERT`, and the response body. `PREPARE` stands for a
-/// round trip that parses and plans the next statement.
+/// The first word of each statement that a request sends, such as `INSERT`, and the response body. `PREPARE` stands for
+/// a round trip that parses and plans the next statement.
 async fn statements_of(proxy: &Proxy, call: Call, status: u16) -> (Vec<String>, Value) {
     proxy.take_statements();
     let reply = call.await.expect(status);
@@ -112,8 +112,8 @@ async fn requests_send_the_expected_statements() {
         config.cache_bytes = 0;
     });
     let mut recorded = Vec::new();
-    // The first rounds prepare statements and record the use of the key. The pool has a second session for long reads. If
-    // a background task uses the first one, a request gets the second one, and prepares its statement again.
+    // The first rounds prepare statements and record the use of the key. The pool has a second session for long reads.
+    // If a background task uses the first one, a request gets the second one, and prepares its statement again.
     for round in 0..20 {
         recorded = send_requests(&api, &proxy, round).await;
         if recorded.iter().map(|(what, statements)| (*what, statements.as_str())).eq(EXPECTED) {

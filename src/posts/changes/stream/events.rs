@@ -8,22 +8,28 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::db::ChangeWatch;
 use crate::http::ApiError;
 use crate::http::transport::connection_state::ConnectionState;
 use crate::posts::changes::params::FeedCursors;
+use crate::posts::changes::position;
 use crate::posts::changes::query::LogRowId;
 use crate::posts::changes::stream::frames;
 use crate::posts::changes::stream::open_streams::{Slot, Streams};
 use crate::posts::changes::stream::pages::StreamPage;
 use crate::posts::errors::changes_not_ready;
 
-/// The time without an event after which a comment is sent.
+/// A comment is sent after this time without an event.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The time after a failed read until the next one, unless there is a change before.
+/// The time from a failed read to the next one, unless there is a change before.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a stream stays open without its database. Another instance may still reach it.
+const MAX_OUTAGE: Duration = Duration::from_secs(30);
+/// The largest part of a page that is written at a time, in bytes. It fits into the write buffer that actix-http
+/// allocates for each connection, so that a client that does not read occupies no further memory with its copy.
+const MAX_CHUNK: usize = 4 * 1024;
 
 /// An open stream.
 pub(super) struct EventStream {
@@ -33,10 +39,12 @@ pub(super) struct EventStream {
     stopping: watch::Receiver<bool>,
     /// The row that the client has received last.
     position: LogRowId,
-    /// Whether all changes were sent that the last notification has announced.
+    /// Whether all changes that the last notification has announced were sent.
     is_caught_up: bool,
-    /// Sent before the events.
-    first: Option<Bytes>,
+    /// Sent before further events.
+    unsent: Option<Bytes>,
+    /// Since when reads fail.
+    failing_since: Option<Instant>,
 }
 
 /// What ends a wait.
@@ -48,21 +56,26 @@ enum Wake {
 }
 
 impl EventStream {
-    /// Begins after `position`, or at the end of the log.
+    /// Opens a stream that begins after the row `after`, or at the end of the log.
     ///
     /// # Errors
-    /// As many streams as allowed are open, or the first read fails. 503 while the end of the log is unknown.
-    pub(super) async fn open(streams: &Streams, client: IpAddr, position: Option<LogRowId>) -> Result<Self, ApiError> {
+    /// The limit on streams is reached, or the first read fails. 503 if the end of the log stays unknown. It is unknown
+    /// for a moment after a start or a failover. The stream waits for it, because browsers do not reconnect after a 503
+    /// (HTML standard, section "Server-sent events").
+    pub(super) async fn open(streams: &Streams, client: IpAddr, after: Option<LogRowId>) -> Result<Self, ApiError> {
         let slot = streams.reserve(client)?;
-        let mut changes = streams.watch_changes();
+        position::wait_until_settled(streams.database(), 0).await?;
+        // SQLite has no watermark that would become unknown, and an earlier stream may have read the pages.
+        streams.database().ensure_responsive().await?;
+        let mut changes = streams.database().watch_changes();
         let number = changes.mark_seen();
-        let is_known = match position {
-            Some(position) => !matches!(*streams.pages().after(number, position).await?, StreamPage::Expired),
+        let is_known = match after {
+            Some(row) => !matches!(*streams.pages().after(number, row).await?, StreamPage::Expired),
             None => true,
         };
-        let known = position.filter(|_| is_known);
+        let known = after.filter(|_| is_known);
         let start = match known {
-            Some(position) => position,
+            Some(row) => row,
             None => end(streams, number).await?,
         };
         let cursor = FeedCursors::new()?.after(start);
@@ -75,7 +88,8 @@ impl EventStream {
             stopping,
             position: start,
             is_caught_up: known.is_none(),
-            first,
+            unsent: first,
+            failing_since: None,
         })
     }
 
@@ -88,16 +102,20 @@ impl EventStream {
             if let Some(connection) = &connection {
                 connection.live_body_flushed().await;
             }
-            let chunk = match events.first.take() {
-                Some(first) => first,
-                None => events.next_chunk().await?,
+            let mut chunk = match events.unsent.take() {
+                Some(unsent) => unsent,
+                None => events.next_frames().await?,
             };
+            if chunk.len() > MAX_CHUNK {
+                events.unsent = Some(chunk.split_off(MAX_CHUNK));
+            }
             Some((Ok(chunk), (events, connection)))
         })
     }
 
-    /// Waits for events, and returns them. After a while without any, returns a comment. `None` if the instance stops.
-    async fn next_chunk(&mut self) -> Option<Bytes> {
+    /// Waits for events, and returns them. After a time without events, returns a comment. Returns `None` when the
+    /// instance stops, or has been without its database for too long.
+    async fn next_frames(&mut self) -> Option<Bytes> {
         let heartbeat = sleep(HEARTBEAT);
         tokio::pin!(heartbeat);
         let mut has_failed = false;
@@ -112,25 +130,34 @@ impl EventStream {
                 };
                 match wake {
                     Wake::Stop => return None,
-                    Wake::Heartbeat => return Some(frames::COMMENT),
+                    Wake::Heartbeat => return (self.outage() < MAX_OUTAGE).then_some(frames::COMMENT),
                     Wake::Read => self.is_caught_up = false,
                 }
             } else if *self.stopping.borrow() {
                 return None;
             }
-            match self.read().await {
-                Ok(frames) if frames.is_empty() => has_failed = false,
+            let read = self.read().await;
+            has_failed = read.is_err();
+            self.failing_since = self.failing_since.filter(|_| has_failed);
+            match read {
+                Ok(frames) if frames.is_empty() => {}
                 Ok(frames) => return Some(frames),
                 Err(error) => {
                     tracing::debug!(%error, "failed to read changes for an event stream; will retry");
-                    has_failed = true;
+                    self.failing_since.get_or_insert_with(Instant::now);
                 }
             }
         }
     }
 
-    /// Reads the events after the position, and moves the position behind them. If the log does not contain the
-    /// position, moves it to the end, and returns the event that says so.
+    /// How long changes may have been missed because the database does not respond or cannot be read.
+    fn outage(&self) -> Duration {
+        let failing = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.streams.database().unresponsive_for().max(failing)
+    }
+
+    /// Reads the events after the position, and moves the position to the last one. If the log does not contain the
+    /// position, moves it to the end, and returns the event `reset`.
     async fn read(&mut self) -> Result<Bytes, ApiError> {
         let number = self.changes.mark_seen();
         let page = self.streams.pages().after(number, self.position).await?;

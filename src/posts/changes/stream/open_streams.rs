@@ -1,4 +1,4 @@
-//! [`Streams`]: the event streams of an instance: how many are open, the pages that they share, and their end.
+//! [`Streams`]: counts and limits the event streams of an instance, and ends them. Contains the pages that they share.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::db::{ChangeWatch, Database};
+use crate::db::Database;
 use crate::http::ApiError;
 use crate::http::transport::client_ip;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::posts::changes::stream::pages::StreamPages;
-use crate::posts::errors::too_many_streams;
+use crate::posts::errors::{no_streams, too_many_streams};
 
 /// A handle to the event streams of an instance; clones share their state.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ struct StreamsInner {
     pages: StreamPages,
     limit: usize,
     open: Mutex<OpenStreams>,
-    /// The same state for the streams, which wait for it, and for their connections.
+    /// The same state twice: the streams wait for the first one, and their connections read the second one.
     stop: watch::Sender<bool>,
     is_stopping: Arc<AtomicBool>,
 }
@@ -35,19 +35,19 @@ struct OpenStreams {
     by_client: HashMap<u128, usize>,
 }
 
-/// The place of one stream among those that may be open. Its drop frees the place.
+/// Counts as an open stream until it is dropped.
 pub(super) struct Slot {
     streams: Streams,
     client: Option<u128>,
 }
 
-/// A client may have one of this many streams, so that one client cannot occupy all of them.
+/// A client may have at most one of this many streams, so that one client cannot occupy all of them.
 const SHARE: usize = 10;
-/// The number of streams that each client may have in any case.
+/// Each client may have at least this number of streams.
 const MIN_PER_CLIENT: usize = 8;
 
 impl Streams {
-    /// At most `limit` streams may be open. `budget` counts the memory of their pages.
+    /// `limit` is the maximum number of open streams. `budget` counts the memory of their pages.
     #[must_use]
     pub fn new(database: Database, budget: MemoryBudget, limit: usize) -> Self {
         let pages = StreamPages::new(database.clone(), budget);
@@ -73,21 +73,24 @@ impl Streams {
         self.0.limit as u64
     }
 
-    /// Database reads for all streams together.
+    /// The number of database reads for all streams together.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.0.pages.reads()
     }
 
-    /// Ends all streams, and each later one after its first frame. Clients reconnect, to another instance.
+    /// Ends all streams, and each later one after its first frame. Clients then reconnect to another instance.
     pub fn stop(&self) {
         self.0.is_stopping.store(true, Ordering::Relaxed);
         self.0.stop.send_replace(true);
     }
 
     /// # Errors
-    /// The limit is reached, for all clients together or for this one.
+    /// The limit is reached, for all clients together or for this one, or no stream is allowed.
     pub(super) fn reserve(&self, client: IpAddr) -> Result<Slot, ApiError> {
+        if self.0.limit == 0 {
+            return Err(no_streams());
+        }
         let client = (!client.to_canonical().is_loopback()).then(|| client_ip::network_id(client.to_canonical()));
         let limit = (self.0.limit / SHARE).max(MIN_PER_CLIENT);
         let mut open = self.lock();
@@ -107,8 +110,8 @@ impl Streams {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn watch_changes(&self) -> ChangeWatch {
-        self.0.database.watch_changes()
+    pub(super) fn database(&self) -> &Database {
+        &self.0.database
     }
 
     pub(super) fn pages(&self) -> &StreamPages {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::PATH;
-use crate::support::WAIT_LIMIT;
+use crate::support::{WAIT_LIMIT, wait_for};
 
 /// The fields before an empty line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub(super) struct StreamClient {
     received: Vec<u8>,
     /// The body without the sizes of the chunks.
     pub(super) body: Vec<u8>,
+    /// The size of the largest chunk.
+    pub(super) largest_chunk: usize,
     /// How much of `body` has been returned as frames.
     returned: usize,
     frames: VecDeque<Frame>,
@@ -65,10 +67,20 @@ pub(super) struct StreamClient {
 }
 
 impl StreamClient {
-    /// Sends the request, and waits for the head of the response. `query` begins with a question mark or is empty.
+    /// Sends the request, and waits for the head of the response, of any status. `query` begins with a question mark or is empty.
     pub(super) async fn open(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         Self::on(socket, query, headers).await
+    }
+
+    /// Opens a stream. Tries again while the watermark is unknown, because the poller of a busy machine can be late.
+    pub(super) async fn connect(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Self {
+        wait_for("the stream to open", async || {
+            let client = Self::open(address, query, headers).await;
+            let is_ready = !client.head.starts_with("HTTP/1.1 503 ");
+            is_ready.then(|| client.expect_stream())
+        })
+        .await
     }
 
     pub(super) async fn on(socket: TcpStream, query: &str, headers: &[(&str, &str)]) -> Self {
@@ -77,8 +89,16 @@ impl StreamClient {
         socket.writable().await.unwrap();
         assert_eq!(socket.try_write(request.as_bytes()).unwrap(), request.len());
         let (head, received, body) = (String::new(), Vec::new(), Vec::new());
-        let mut client =
-            Self { socket, head, received, body, returned: 0, frames: VecDeque::new(), is_complete: false };
+        let mut client = Self {
+            socket,
+            head,
+            received,
+            body,
+            largest_chunk: 0,
+            returned: 0,
+            frames: VecDeque::new(),
+            is_complete: false,
+        };
         loop {
             if let Some(end) = client.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 let rest = client.received.split_off(end + 4);
@@ -122,6 +142,7 @@ impl StreamClient {
                 return;
             }
             self.body.extend_from_slice(&self.received[line + 2..end - 2]);
+            self.largest_chunk = self.largest_chunk.max(size);
             self.received.drain(..end);
             self.is_complete = size == 0;
         }

@@ -14,7 +14,7 @@ async fn more_streams_than_allowed_are_refused(database: TestDatabase) {
     now(&api).await;
     let mut clients = Vec::new();
     for _ in 0..3 {
-        clients.push(StreamClient::open(api.server.address, "", &[]).await.expect_stream());
+        clients.push(StreamClient::connect(api.server.address, "", &[]).await);
     }
     assert_eq!(api.server.streams.open(), 3);
     let refused = api.get(PATH).await;
@@ -26,7 +26,7 @@ async fn more_streams_than_allowed_are_refused(database: TestDatabase) {
     // A client that disconnects frees its place, and the others remain.
     clients.pop();
     wait_until("the place to be free", async || api.server.streams.open() == 2).await;
-    clients.push(StreamClient::open(api.server.address, "", &[]).await.expect_stream());
+    clients.push(StreamClient::connect(api.server.address, "", &[]).await);
     api.create(public("A")).await;
     for client in &mut clients {
         assert_eq!(client.next_event().await.json()["slug"], "a");
@@ -39,7 +39,11 @@ async fn more_streams_than_allowed_are_refused(database: TestDatabase) {
 async fn no_stream_is_allowed_with_a_limit_of_zero(database: TestDatabase) {
     let api = Api::start(&Arc::new(database), |config| config.max_streams = 0);
     now(&api).await;
-    api.get(PATH).await.problem(503, "too_many_streams");
+    let refused = api.get(PATH).await;
+    // Waiting is of no use.
+    assert_eq!(refused.header("retry-after"), None);
+    let problem = refused.problem(503, "too_many_streams");
+    assert!(problem["detail"].as_str().unwrap().contains("MAX_STREAMS"), "{problem}");
     api.get("/api/changes").await.expect(200);
 }
 
@@ -60,7 +64,7 @@ async fn one_client_cannot_occupy_all_streams(database: TestDatabase) {
     api.get(PATH).header("x-forwarded-for", "192.0.2.1").await.problem(503, "too_many_streams");
     clients.push(open("192.0.2.2").await.expect_stream());
     for _ in 0..20 {
-        clients.push(StreamClient::open(api.server.address, "", &[]).await.expect_stream());
+        clients.push(StreamClient::connect(api.server.address, "", &[]).await);
     }
     clients.remove(0);
     wait_until("the place to be free", async || api.server.streams.open() == 30).await;
@@ -77,7 +81,7 @@ async fn a_stream_counts_as_one_request(database: TestDatabase) {
     super::super::wait_until_settled(&api).await;
     let mut clients = Vec::new();
     for _ in 0..2 {
-        clients.push(StreamClient::open(api.server.address, "", &[]).await.expect_stream());
+        clients.push(StreamClient::connect(api.server.address, "", &[]).await);
     }
     for number in 0..20 {
         api.create(public(&format!("A {number}"))).await;

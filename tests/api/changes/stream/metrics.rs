@@ -11,7 +11,7 @@ use crate::support::{TestDatabase, on_both, wait_until};
 async fn changes_and_streams_are_counted(database: TestDatabase) {
     let api = start(database);
     now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     let post = api.create(public("A")).await;
     api.create(json!({"title": "Draft"})).await;
     let path = format!("/api/posts/{}", post["id"]);

@@ -10,10 +10,10 @@ use crate::support::{Api, Engine, Fixture, on_both};
 async fn begins_with_its_position(api: Api) {
     api.create(public("Before")).await;
     let cursor = now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[("Accept-Encoding", "gzip")]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[("Accept-Encoding", "gzip")]).await;
     let head = client.head.to_ascii_lowercase();
     for header in [
-        "content-type: text/event-stream", "cache-control: no-store", "x-accel-buffering: no",
+        "content-type: text/event-stream", "cache-control: no-store, no-transform", "x-accel-buffering: no",
         "transfer-encoding: chunked", "x-request-id: ", "x-content-type-options: nosniff",
     ] {
         assert!(head.contains(&format!("\r\n{header}")), "{header}: {head}");
@@ -28,7 +28,7 @@ async fn begins_with_its_position(api: Api) {
 #[on_both]
 async fn events_are_items_of_the_feed_without_posts(api: Api) {
     let cursor = now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     let (editor, mut last) = (api.editor(), cursor);
     let mut expect = async |kind: &str| {
         let frame = client.next_event().await;
@@ -68,7 +68,7 @@ async fn every_change_is_an_event(api: Api) {
     for number in 1..100 {
         api.editor().patch(&path, &json!({"slug": format!("a-{number}")})).await.expect(200);
     }
-    let mut client = StreamClient::open(api.server.address, &format!("?cursor={cursor}"), &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, &format!("?cursor={cursor}"), &[]).await;
     let slugs: Vec<_> = client.events(100).await.iter().map(|event| event["slug"].clone()).collect();
     assert_eq!(slugs, (0..100).map(|number| json!(format!("a-{number}"))).collect::<Vec<_>>());
 }
@@ -76,7 +76,7 @@ async fn every_change_is_an_event(api: Api) {
 #[on_both]
 async fn changes_by_other_programs_are_sent(api: Api) {
     now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     client.next_frame().await.unwrap();
     for number in 0..3 {
         let sql = format!("INSERT INTO posts (title, slug, published) VALUES ('A', 'external-{number}', TRUE)");
@@ -89,7 +89,7 @@ async fn changes_by_other_programs_are_sent(api: Api) {
 #[tokio::test]
 async fn a_quiet_stream_sends_comments() {
     let Some(api) = Api::on(Engine::Sqlite) else { return };
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     assert!(!client.next_frame().await.unwrap().is_comment);
     assert!(client.next_frame().await.unwrap().is_comment);
     api.create(public("After")).await;

@@ -42,7 +42,7 @@ async fn streams_share_reads_without_the_response_cache(database: TestDatabase) 
 async fn drafts_and_idle_streams_cause_no_reads(api: Api) {
     let draft = api.create(serde_json::json!({"title": "Draft"})).await;
     now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     api.create(public("A")).await;
     client.next_event().await;
     let before = api.server.streams.reads();

@@ -15,7 +15,7 @@ async fn an_expired_position_is_reset(api: Api) {
     forget(&api);
     let end = now(&api).await;
     let headers = [("Last-Event-ID", expired.as_str())];
-    let mut client = StreamClient::open(api.server.address, "", &headers).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &headers).await;
     let first = client.next_frame().await.unwrap();
     assert_eq!((first.event.as_deref(), first.id.as_ref()), (Some("reset"), Some(&end)));
     assert_eq!(first.json()["type"], "reset");
@@ -30,7 +30,7 @@ async fn an_expired_position_is_reset(api: Api) {
 #[on_both]
 async fn a_position_that_expires_later_is_reset(api: Api) {
     now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     client.next_frame().await.unwrap();
     let sql = match api.engine() {
         Engine::Sqlite => "UPDATE post_changes SET at = '2020-01-01T00:00:00.000000Z'",
@@ -56,7 +56,7 @@ async fn truncate_resets_open_streams() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     api.create(public("A")).await;
     now(&api).await;
-    let mut client = StreamClient::open(api.server.address, "", &[]).await.expect_stream();
+    let mut client = StreamClient::connect(api.server.address, "", &[]).await;
     client.next_frame().await.unwrap();
     api.server.database.execute("TRUNCATE posts");
     assert_eq!(client.next_event().await.event.as_deref(), Some("reset"));

@@ -32,14 +32,14 @@ async fn a_cut_at_any_byte_loses_and_repeats_nothing(database: TestDatabase) {
         instances[number % 2].create(public(&format!("Post {number}"))).await;
     }
     let query = format!("?cursor={start}");
-    let mut first = StreamClient::open(instances[0].server.address, &query, &[]).await.expect_stream();
+    let mut first = StreamClient::connect(instances[0].server.address, &query, &[]).await;
     let all = first.events(COUNT).await;
     let mut rest: HashMap<Option<String>, Vec<Value>> = HashMap::new();
     for cut in 0..=first.body.len() {
         let (mut events, id) = received(&first.body[..cut]);
         if !rest.contains_key(&id) {
             let headers: Vec<(&str, &str)> = id.iter().map(|id| ("Last-Event-ID", id.as_str())).collect();
-            let mut second = StreamClient::open(instances[1].server.address, &query, &headers).await.expect_stream();
+            let mut second = StreamClient::connect(instances[1].server.address, &query, &headers).await;
             let missing = second.events(COUNT - events.len()).await;
             rest.insert(id.clone(), missing);
         }
@@ -67,7 +67,7 @@ async fn a_client_that_reconnects_gets_each_event_once(database: TestDatabase) {
         let instance = &instances[getrandom::u32().unwrap() as usize % 2];
         let headers = [("Last-Event-ID", id.clone())];
         let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let mut client = StreamClient::open(instance.server.address, "", &headers).await.expect_stream();
+        let mut client = StreamClient::connect(instance.server.address, "", &headers).await;
         for _ in 0..getrandom::u32().unwrap() % 5 {
             if delivered.len() == COUNT {
                 break;

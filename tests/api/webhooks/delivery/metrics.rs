@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{Hook, hours_ago, is_true, migrated, publish, publish_by_sql, sandbox, wait_until_idle};
 use crate::operations::doctor::{assert_check, run_doctor};
 use crate::support::hook_receiver::{Behavior, HookReceiver};
@@ -15,29 +17,88 @@ async fn metric(api: &Api, line: &str) -> f64 {
     value.unwrap_or_else(|| panic!("no {line} in {text}")).parse().unwrap()
 }
 
+fn start(database: TestDatabase) -> Api {
+    Api::start(&Arc::new(database), |config| config.admin_port = Some(0))
+}
+
+/// Waits until a metric has a value. The worker looks again at least every 10 seconds.
+async fn wait_for_metric(api: &Api, line: &str, is_expected: impl Fn(f64) -> bool) {
+    api.server.deliveries.wake();
+    wait_until(line, async || is_expected(metric(api, line).await)).await;
+}
+
 #[on_both]
 async fn metrics_count_attempts_and_states(database: TestDatabase) {
-    let api = Api::start(&Arc::new(database), |config| config.admin_port = Some(0));
+    let api = start(database);
     let receiver = HookReceiver::start();
-    Hook::each(&receiver.url()).create(&api);
+    let id = Hook::each(&receiver.url()).create(&api);
     publish(&api, "first").await;
     receiver.wait_for(1).await;
     wait_until_idle(&api.server.database).await;
-    wait_until("the worker to look again", async || metric(&api, "webhooks{state=\"active\"}").await > 0.0).await;
+    wait_for_metric(&api, "webhooks{state=\"active\"}", |count| count > 0.0).await;
     assert!(metric(&api, "webhook_attempts_total{outcome=\"success\"}").await >= 1.0);
     receiver.behave(Behavior::Status(500));
     publish(&api, "second").await;
-    wait_until("the webhook to fail", async || metric(&api, "webhooks{state=\"failing\"}").await > 0.0).await;
+    wait_for_metric(&api, "webhooks{state=\"failing\"}", |count| count > 0.0).await;
     receiver.behave(Behavior::Close);
     super::make_due(&api);
-    wait_until("the second failure", async || metric(&api, "webhook_attempts_total{outcome=\"error\"}").await > 0.0)
-        .await;
+    wait_for_metric(&api, "webhook_attempts_total{outcome=\"error\"}", |count| count > 0.0).await;
     assert!(metric(&api, "webhook_attempts_total{outcome=\"rejected\"}").await >= 1.0);
-    wait_until("the pending change to age", async || metric(&api, "webhook_oldest_pending_seconds").await > 0.0).await;
-    api.server.database.execute("UPDATE webhooks SET enabled = FALSE");
-    api.server.deliveries.wake();
-    wait_until("the webhook to be disabled", async || metric(&api, "webhooks{state=\"disabled\"}").await > 0.0).await;
-    wait_until("nothing to be pending", async || metric(&api, "webhook_oldest_pending_seconds").await == 0.0).await;
+    receiver.behave(Behavior::Status(410));
+    super::make_due(&api);
+    wait_for_metric(&api, "webhooks{state=\"given_up\"}", |count| count > 0.0).await;
+    assert!(metric(&api, "webhooks{state=\"disabled\"}").await < 1.0);
+    // A client that disables a webhook which was given up has seen it.
+    let path = format!("/api/webhooks/{id}");
+    api.admin().patch(&path, &json!({"enabled": false})).await.expect(200);
+    wait_for_metric(&api, "webhooks{state=\"disabled\"}", |count| count > 0.0).await;
+    assert!(metric(&api, "webhooks{state=\"given_up\"}").await < 1.0);
+}
+
+/// The delay before the next attempt of one webhook must not hide that the requests of another one are not sent.
+#[on_both]
+async fn requests_in_a_retry_delay_are_not_due(database: TestDatabase) {
+    const PENDING: &str = "webhook_oldest_pending_seconds";
+    let api = start(database);
+    let (receiver, database) = (HookReceiver::start(), &api.server.database);
+    receiver.behave(Behavior::Status(500));
+    Hook::each(&receiver.url()).create(&api);
+    publish(&api, "first").await;
+    wait_for_metric(&api, "webhooks{state=\"failing\"}", |count| count > 0.0).await;
+    let later = hours_ago(-1);
+    wait_until("the next attempt to be late", async || {
+        database.execute(&format!("UPDATE webhooks SET next_attempt_at = '{later}' WHERE lease IS NULL"));
+        is_true(database, &format!("lease IS NULL AND next_attempt_at = '{later}'"))
+    })
+    .await;
+    wait_for_metric(&api, PENDING, |seconds| seconds == 0.0).await;
+    // Another instance holds the lease of this one, and sends nothing.
+    let stalled = Hook::each(&receiver.url()).insert(database);
+    database.execute(&format!("UPDATE webhooks SET lease = 'x', leased_until = '{later}' WHERE id = {stalled}"));
+    publish(&api, "second").await;
+    wait_for_metric(&api, PENDING, |seconds| seconds > 0.0).await;
+    database.execute(&format!("UPDATE webhooks SET enabled = FALSE WHERE id = {stalled}"));
+    wait_for_metric(&api, PENDING, |seconds| seconds == 0.0).await;
+    // The failed request is due when its delay has passed.
+    receiver.hold();
+    super::make_due(&api);
+    wait_for_metric(&api, PENDING, |seconds| seconds > 0.0).await;
+    receiver.release();
+}
+
+#[on_both]
+async fn the_last_poll_ages_if_webhooks_cannot_be_read(database: TestDatabase) {
+    const POLLED_AT: &str = "webhook_last_poll_timestamp_seconds";
+    const ERRORS: &str = "db_errors_total{kind=\"query\"}";
+    let api = start(database);
+    wait_for_metric(&api, POLLED_AT, |seconds| seconds > 0.0).await;
+    api.server.database.execute("ALTER TABLE webhooks RENAME TO gone");
+    wait_for_metric(&api, ERRORS, |count| count >= 2.0).await;
+    let polled_at = metric(&api, POLLED_AT).await;
+    wait_for_metric(&api, ERRORS, |count| count >= 5.0).await;
+    assert_eq!(metric(&api, POLLED_AT).await.to_bits(), polled_at.to_bits());
+    api.server.database.execute("ALTER TABLE gone RENAME TO webhooks");
+    wait_for_metric(&api, POLLED_AT, |seconds| seconds > polled_at).await;
 }
 
 #[on_both]
@@ -63,6 +124,32 @@ async fn doctor_reports_webhooks_that_need_attention(database: TestDatabase) {
     }
     database.execute("UPDATE webhooks SET disabled_reason = NULL");
     assert_check(&run_doctor(&sandbox), "webhooks", "ok", "1 webhook");
+}
+
+#[on_both]
+async fn doctor_reports_requests_that_no_instance_sends(database: TestDatabase) {
+    let database = migrated(database);
+    let (sandbox, receiver, change) = (sandbox(&database), HookReceiver::start(), |change: String| {
+        database.execute(&change);
+    });
+    let id = Hook::each(&receiver.url()).insert(&database);
+    publish_by_sql(&database, "a");
+    let expect = |state: &str, message: &str| assert_check(&run_doctor(&sandbox), "webhooks", state, message);
+    let late = format!("webhook {id} (test) has had a request due since");
+    expect("ok", "1 webhook");
+    change(format!("UPDATE post_changes SET at = '{}'", hours_ago(1)));
+    // A replay can have moved the position a moment ago.
+    expect("ok", "1 webhook");
+    change(format!("UPDATE webhooks SET updated_at = '{}'", hours_ago(1)));
+    expect("warning", &late);
+    change(format!("UPDATE webhooks SET leased_until = '{}'", hours_ago(-1)));
+    expect("ok", "1 webhook");
+    change(format!("UPDATE webhooks SET leased_until = NULL, next_attempt_at = '{}'", hours_ago(-1)));
+    expect("ok", "1 webhook");
+    change("UPDATE webhooks SET next_attempt_at = NULL, mode = 1".to_owned());
+    expect("warning", &late);
+    change("UPDATE webhooks SET enabled = FALSE".to_owned());
+    expect("ok", "1 webhook");
 }
 
 /// URL, headers, and secret of a webhook are credentials. What a receiver responds may be one, too.

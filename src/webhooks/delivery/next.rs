@@ -81,8 +81,8 @@ mod tests {
             .batch_execute(&format!(
                 "INSERT INTO webhooks (name, url, mode, events, headers, quiet, max_wait, enabled, secret, position,
                      created_at, updated_at)
-                 SELECT 'test', 'https://8.8.8.8/', 0, '[\"post.deleted\"]', '{{}}', 10, 120, TRUE, 'whsec_AAAA', max(seq),
-                     '2026-01-31T12:00:00.000000Z', '2026-01-31T12:00:00.000000Z' FROM post_changes;
+                 SELECT 'test', 'https://8.8.8.8/', 0, '[\"post.deleted\"]', '{{}}', 10, 120, TRUE, 'whsec_AAAA',
+                     max(seq), '2026-01-31T12:00:00.000000Z', '2026-01-31T12:00:00.000000Z' FROM post_changes;
                  INSERT INTO post_changes (post_id, kind, version, slug)
                  WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {changes})
                  SELECT 1, 2, n, 'a' FROM numbers;

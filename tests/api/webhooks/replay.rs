@@ -240,6 +240,27 @@ async fn a_replay_neither_enables_nor_disables(api: Api) {
     when_ready(missing).await.problem(404, "not_found");
 }
 
+/// Concurrent transactions can store their times in another order than their positions. A search by halves could then miss
+/// a change.
+#[on_both]
+async fn a_replay_since_a_time_finds_disordered_changes(api: Api) {
+    publish(&api, 30).await;
+    let webhook = create(&api, json!({})).await;
+    let log = log(&api);
+    let at = |minute: usize| format!("2026-01-01T00:{minute:02}:00.000000Z");
+    set_time(&api, &log, 0, &at(0));
+    // The times of each pair are exchanged.
+    for index in (1..log.len() - 1).step_by(2) {
+        set_time(&api, &log, index, &at(index + 1));
+        set_time(&api, &log, index + 1, &at(index));
+    }
+    for index in (1..log.len() - 1).step_by(2) {
+        let since = format!("2026-01-01T00:{index:02}:30Z");
+        replay(&api, &webhook, &json!({"since": since})).await;
+        assert_eq!(position(&api, &webhook), log[index - 1], "{since}");
+    }
+}
+
 /// The log has no index on the time, so a search by time would read all of it. Positions can have gaps.
 #[on_both]
 async fn a_replay_since_a_time_reads_few_rows(api: Api) {

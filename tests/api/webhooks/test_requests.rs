@@ -125,3 +125,25 @@ async fn tests_in_progress_delay_nothing_else(api: Api) {
     }
     test(&api, &webhooks[16]).await;
 }
+
+#[on_both]
+async fn a_webhook_has_one_test_at_a_time(api: Api) {
+    let receiver = HookReceiver::start();
+    receiver.hold();
+    let fields = json!({"url": receiver.url()});
+    let webhooks = [create(&api, fields.clone()).await, create(&api, fields).await];
+    let send = |webhook: &Value| {
+        let (api, path) = (api.clone(), format!("{}/test", path(webhook)));
+        tokio::spawn(async move { api.admin().post_empty(&path).await })
+    };
+    let first = send(&webhooks[0]);
+    wait_until("the test to be in progress", async || receiver.in_flight() == 1).await;
+    send(&webhooks[0]).await.unwrap().problem(503, "server_busy");
+    let second = send(&webhooks[1]);
+    wait_until("the test of the other webhook to be in progress", async || receiver.in_flight() == 2).await;
+    receiver.release();
+    for test in [first, second] {
+        test.await.unwrap().expect(200);
+    }
+    test(&api, &webhooks[0]).await;
+}

@@ -1,9 +1,10 @@
 //! PostgreSQL only: several instances, replicas, failovers, poolers, TLS, external writers, SQLSTATEs, read-only sessions,
-//! servers without ICU, statement counts.
+//! servers without ICU, statement counts, kept plans.
 
 mod external_writers;
 #[cfg(target_os = "linux")]
 mod high_availability;
+mod kept_plans;
 mod multiple_instances;
 mod pooler;
 pub(crate) mod read_only;

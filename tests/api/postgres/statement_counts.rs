@@ -13,7 +13,7 @@ use crate::support::{Api, Engine, TestDatabase};
 fn is_background(statement: &str) -> bool {
     let tasks = [
         "posts_changes", "post_changes", "pg_current_", "pg_locks", "\"scheduled_for\" <=", "\"created_at\" <=",
-        "SET statement_timeout",
+        "SET statement_timeout", "DISCARD PLANS",
     ];
     statement == "SELECT 1" || tasks.iter().any(|text| statement.contains(text))
 }

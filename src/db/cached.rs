@@ -1,4 +1,4 @@
-//! [`Cached`]: an `UPDATE` that stays prepared, and [`CachedForms`], which limits how many statements do.
+//! [`Cached`]: an `UPDATE` or upsert that stays prepared, and [`CachedForms`], which limits how many do.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
@@ -14,12 +14,18 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 /// PostgreSQL parses and plans it.
 pub(crate) struct Cached<T> {
     statement: T,
+    is_cached: bool,
 }
 
 impl<T> Cached<T> {
     /// For a statement with few forms.
     pub(crate) fn new(statement: T) -> Self {
-        Self { statement }
+        Self { statement, is_cached: true }
+    }
+
+    /// For a statement with many forms, or with none to cache. Without `is_cached`, the statement is not stored.
+    pub(crate) fn only_if(is_cached: bool, statement: T) -> Self {
+        Self { statement, is_cached }
     }
 }
 
@@ -40,11 +46,11 @@ impl<T: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Cached<T> {
     }
 
     fn is_safe_to_cache_prepared(&self, _backend: &DB) -> QueryResult<bool> {
-        Ok(true)
+        Ok(self.is_cached)
     }
 }
 
-/// The forms that a connection caches, of statements that have many forms, such as lists. A cached statement takes
+/// The forms that a connection caches, of statements that have many forms: lists, and patches. A cached statement takes
 /// memory of the service and of the database until the connection closes, so the first [`CachedForms::MAX`] forms only
 /// are cached. [`Connection::renew_plans`](crate::db::Connection::renew_plans) empties the cache when it is full.
 #[derive(Debug, Default)]

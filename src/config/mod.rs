@@ -178,7 +178,7 @@ impl Settings {
         let mut size = raw(self.db_pool_size.take(), &settings::DB_POOL_SIZE)?;
         size.text = size.text.or_else(|| limit.map(|limit| limit.to_string()));
         let endpoints = Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) };
-        let pool = PoolOptions { size: size.or_default(parse::pool_size)?, wait: wait.unwrap_or(POOL_WAIT) };
+        let pool = PoolOptions::new(size.or_default(parse::pool_size)?, wait.unwrap_or(POOL_WAIT));
         Ok((database, endpoints, pool))
     }
 }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Cached, Connection, Timestamp, Visibility, on};
+use crate::db::{Cached, Connection, Limited, Timestamp, Visibility, on};
 use crate::posts::etag;
 use crate::posts::model::{Post, next_version};
 use crate::posts::store::{ReadScope, coalesce, explain_unchanged, find};
@@ -96,20 +96,19 @@ fn try_set_state(
                 .filter(posts::scheduled_for.is_null().or(posts::scheduled_for.assume_not_null().ne(at))),
             PostState::Draft => update.filter(posts::published.eq(true).or(posts::scheduled_for.is_not_null())),
         };
-        Cached(update.returning(Post::as_returning())).get_result(conn).optional()
+        Cached::new(update.returning(Post::as_returning())).get_result(conn).optional()
     })
 }
 
 /// The ids of at most `limit` posts that are due, the most overdue first.
-pub fn find_due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
-    on!(conn, conn => posts::table
+pub fn find_due(conn: &mut Connection, now: Timestamp, limit: usize) -> QueryResult<Vec<i64>> {
+    let due = posts::table
         .filter(posts::scheduled_for.le(now))
         // With `published = false`, SQLite would scan all drafts instead of using the index `posts_scheduled_for`.
         .filter(posts::published.ne(true))
         .order(posts::scheduled_for.asc())
-        .limit(limit)
-        .select(posts::id)
-        .load(conn))
+        .select(posts::id);
+    on!(conn, conn => Limited::new(due, limit).load(conn))
 }
 
 /// Publishes the posts that are still due, and returns the times at which they were due.

@@ -12,7 +12,7 @@ use diesel::query_dsl::methods;
 use diesel::sql_types::SqlType;
 use diesel::upsert::excluded;
 
-use crate::db::{Backend, Connection, Timestamp, Visibility, on};
+use crate::db::{Backend, Cached, Connection, Timestamp, Visibility, on};
 use crate::posts::etag;
 use crate::posts::input::{CreatePost, PutPost, put_fields};
 use crate::posts::model::{NewPost, Post, next_version};
@@ -145,6 +145,8 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
     if rows.is_empty() {
         return Ok(Vec::new());
     }
+    // The number of rows is part of the text.
+    let is_single = rows.len() == 1;
     let upsert = diesel::insert_into(posts::table)
         .values(rows)
         .on_conflict(posts::slug)
@@ -153,7 +155,7 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
     match &mut conn.backend {
         Backend::Postgres(conn) => {
             let changes = methods::FilterDsl::filter(upsert, put_fields!(is_different new));
-            changes.returning(Post::as_returning()).get_results(conn)
+            Cached::only_if(is_single, changes.returning(Post::as_returning())).get_results(conn)
         }
         Backend::Sqlite(conn) => upsert.returning(Post::as_returning()).get_results(conn),
     }
@@ -191,12 +193,13 @@ fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) 
         };
     }
     let condition = etag::condition(conn, preconditions, |conn| find_by_slug(conn, &row.slug, ReadScope::All))?;
-    on!(conn, conn => diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
-        .filter(put_fields!(is_different new))
-        .set(put_fields!(replacement new))
-        .returning(Post::as_returning())
-        .get_result(conn)
-        .optional())
+    on!(conn, conn => {
+        let update = diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
+            .filter(put_fields!(is_different new))
+            .set(put_fields!(replacement new))
+            .returning(Post::as_returning());
+        Cached::new(update).get_result(conn).optional()
+    })
 }
 
 /// The post that has the row's slug, and whether the row would change it.

@@ -7,7 +7,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
-use crate::db::{Connection, Timestamp, Visibility, on};
+use crate::db::{Cached, Connection, Timestamp, Visibility, on};
 use crate::posts::input::CreatePost;
 use crate::posts::model::{NewPost, Post};
 use crate::posts::{etag, slug};
@@ -95,7 +95,7 @@ pub(crate) fn slug_exists(conn: &mut Connection, slug: &str) -> QueryResult<bool
 
 /// Sets every column of a post, except its id, to the values of `row`. The caller increases the version.
 pub(crate) fn overwrite(conn: &mut Connection, id: i64, row: &NewPost) -> QueryResult<()> {
-    on!(conn, conn => diesel::update(posts::table.find(id)).set(row).execute(conn)).map(drop)
+    on!(conn, conn => Cached::new(diesel::update(posts::table.find(id)).set(row)).execute(conn)).map(drop)
 }
 
 /// Deletes the post.

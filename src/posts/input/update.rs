@@ -1,5 +1,7 @@
 //! The body of `PATCH /api/posts/{id}`.
 
+use std::hash::Hash;
+
 use diesel::AsChangeset;
 use utoipa::ToSchema;
 
@@ -68,6 +70,16 @@ pub struct UpdatePost {
     /// `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
     #[schema(required = false, nullable = false, example = true)]
     pub published: Option<bool>,
+}
+
+impl UpdatePost {
+    /// Which fields the patch sets.
+    pub(crate) fn set_fields(&self) -> impl Hash + use<> {
+        let Self { title, slug, description, tags, authors, image, image_alt, metadata, content, published } = self;
+        let names = (title.is_some(), slug.is_some(), description.is_some(), tags.is_some(), authors.is_some());
+        let images = (image.is_some(), image_alt.is_some());
+        (names, images, metadata.is_some(), content.is_some(), published.is_some())
+    }
 }
 
 impl Input for UpdatePost {

@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::db::{BindValue, FixedSql};
 use crate::posts::labels::LabelKind;
 use crate::posts::list::conditions::{
-    Dialect, LABELS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, order,
+    Dialect, LABELS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, limited, order,
 };
 use crate::posts::list::query::Column;
 
@@ -100,7 +100,7 @@ pub(crate) fn page(scan: &LabelScan<'_>, condition: Option<&FixedSql<Bool>>, lim
         sql = sql.text(if index == 0 { "SELECT key, id FROM (" } else { " UNION SELECT key, id FROM (" });
         sql = sql.append(range).text(") AS found");
     }
-    and_page(sql, scan.sequence, limit)
+    limited(ordered(sql, scan.sequence), limit, scan.dialect)
 }
 
 /// The same for one label and one value of `sortable`: a range of an index.
@@ -117,7 +117,7 @@ fn range(
         sql = sql.text(" AND ").append(condition.clone());
     }
     let order = order(LABELS.sort(scan.sequence.column), scan.sequence, scan.dialect);
-    and_limit(sql.text(" ORDER BY ").append(order), limit)
+    limited(sql.text(" ORDER BY ").append(order), limit, scan.dialect)
 }
 
 /// The beginning of a statement that reads sort keys and ids from `post_labels`.
@@ -169,8 +169,13 @@ pub(crate) const IS_INCOMPLETE: &str = "NOT (SELECT is_complete FROM page)";
 
 /// Appends the order and the limit of a page, for a statement whose columns are `key` and `id`.
 pub(crate) fn and_page<T>(sql: FixedSql<T>, sequence: SortSequence<'_>, limit: usize) -> FixedSql<T> {
+    and_limit(ordered(sql, sequence), limit)
+}
+
+/// Appends the order of a page, for a statement whose columns are `key` and `id`.
+fn ordered<T>(sql: FixedSql<T>, sequence: SortSequence<'_>) -> FixedSql<T> {
     let direction = sequence.direction();
-    and_limit(sql.text(" ORDER BY 1").text(direction).text(", 2").text(direction), limit)
+    sql.text(" ORDER BY 1").text(direction).text(", 2").text(direction)
 }
 
 /// The condition that the post with this id has one of the labels of this kind. Each one is looked up by primary key:

@@ -5,7 +5,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Backend, Connection, FixedSql, Timestamp, Timestamptz, Visibility, on};
+use crate::db::{Backend, Cached, Connection, FixedSql, Timestamp, Timestamptz, Visibility, on};
 use crate::schema::{webhook_attempts, webhooks};
 use crate::webhooks::delivery::model::Delivery;
 use crate::webhooks::delivery::retry::Failure;
@@ -61,7 +61,7 @@ pub(crate) fn claim(
 ) -> QueryResult<Option<Delivery>> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
-    on!(conn, conn => diesel::update(webhooks::table.find(seen.id))
+    let update = diesel::update(webhooks::table.find(seen.id))
         .filter(webhooks::enabled.eq(true))
         .filter(webhooks::position.eq(seen.position))
         .filter(webhooks::version.eq(seen.version))
@@ -71,22 +71,18 @@ pub(crate) fn claim(
             webhooks::lease.eq(lease),
             webhooks::leased_until.eq(later(now, LEASE)),
             webhooks::burst_end.eq(seen.burst_end.or(burst_end)),
-        ))
-        .returning(Delivery::as_returning())
-        .get_result(conn)
-        .optional())
+        ));
+    on!(conn, conn => Cached::new(update.returning(Delivery::as_returning())).get_result(conn).optional())
 }
 
 /// Extends the lease. Returns the webhook as it is now; `None` if the lease is lost.
 pub(crate) fn renew(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<Option<Delivery>> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
-    on!(conn, conn => diesel::update(webhooks::table.find(id))
+    let update = diesel::update(webhooks::table.find(id))
         .filter(webhooks::lease.eq(lease))
-        .set(webhooks::leased_until.eq(later(now, LEASE)))
-        .returning(Delivery::as_returning())
-        .get_result(conn)
-        .optional())
+        .set(webhooks::leased_until.eq(later(now, LEASE)));
+    on!(conn, conn => Cached::new(update.returning(Delivery::as_returning())).get_result(conn).optional())
 }
 
 /// Revokes the lease, so that the delivery in progress cannot move the position. Its end remains, because no other
@@ -107,11 +103,10 @@ fn revoked(lease: &str) -> String {
 /// Releases the lease. If a client has revoked the lease, other deliveries may begin from now on.
 pub(crate) fn release(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
-    on!(conn, conn => diesel::update(webhooks::table.find(id))
+    let update = diesel::update(webhooks::table.find(id))
         .filter(webhooks::lease.eq(lease).or(webhooks::lease.eq(revoked(lease))))
-        .set((webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>)))
-        .execute(conn))
-    .map(drop)
+        .set((webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>)));
+    on!(conn, conn => Cached::new(update).execute(conn)).map(drop)
 }
 
 /// Moves the position to `end` after a success. `keeps_lease`: whether there are further changes to deliver. Returns
@@ -135,12 +130,10 @@ pub(crate) fn succeed(
         webhooks::failing_since.eq(None::<Timestamp>),
         webhooks::last_success_at.eq(now),
     );
-    let moved: Option<Delivery> = on!(conn, conn => diesel::update(webhooks::table.find(attempt.webhook_id))
-        .filter(webhooks::lease.eq(lease))
-        .set(changes)
-        .returning(Delivery::as_returning())
-        .get_result(conn)
-        .optional())?;
+    let update =
+        diesel::update(webhooks::table.find(attempt.webhook_id)).filter(webhooks::lease.eq(lease)).set(changes);
+    let moved: Option<Delivery> =
+        on!(conn, conn => Cached::new(update.returning(Delivery::as_returning())).get_result(conn).optional())?;
     if moved.is_some() {
         record(conn, attempt)?;
     }
@@ -185,7 +178,7 @@ pub(crate) fn fail(conn: &mut Connection, attempt: &NewAttempt, failure: Option<
 pub(crate) fn skip(conn: &mut Connection, seen: &Delivery, to: i64) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
-    on!(conn, conn => diesel::update(webhooks::table.find(seen.id))
+    let update = diesel::update(webhooks::table.find(seen.id))
         .filter(webhooks::position.eq(seen.position))
         .filter(webhooks::version.eq(seen.version))
         .filter(webhooks::burst_end.is_null().or(webhooks::burst_end.eq(seen.burst_end.unwrap_or_default())))
@@ -196,9 +189,8 @@ pub(crate) fn skip(conn: &mut Connection, seen: &Delivery, to: i64) -> QueryResu
             webhooks::attempt.eq(0),
             webhooks::next_attempt_at.eq(None::<Timestamp>),
             webhooks::failing_since.eq(None::<Timestamp>),
-        ))
-        .execute(conn))
-    .map(drop)
+        ));
+    on!(conn, conn => Cached::new(update).execute(conn)).map(drop)
 }
 
 /// Stores an attempt, and deletes the oldest ones of the webhook.

@@ -17,7 +17,7 @@ use crate::support::{Api, Call, Engine, Fixture, Reply, TestDatabase, on_both, w
 
 /// Starts a service with one connection and a short wait for it.
 fn start(database: TestDatabase) -> Api {
-    Api::start(&Arc::new(database), |config| config.pool = PoolOptions { size: 1, wait: Duration::from_millis(500) })
+    Api::start(&Arc::new(database), |config| config.pool = PoolOptions::new(1, Duration::from_millis(500)))
 }
 
 /// Blocks every write until [`unlock`].
@@ -120,8 +120,7 @@ async fn reads_leave_the_request_thread_after_a_slow_read() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     let connections =
-        Database::new(&database.parsed(), &Endpoints::default(), PoolOptions { size: 2, wait: Duration::from_secs(2) })
-            .unwrap();
+        Database::new(&database.parsed(), &Endpoints::default(), PoolOptions::new(2, Duration::from_secs(2))).unwrap();
     let request_thread = thread::current().id();
     let read = async |time: Duration| {
         let body = move |_: &mut Connection| {

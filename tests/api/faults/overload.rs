@@ -153,7 +153,7 @@ async fn excess_requests_are_refused_in_time(database: TestDatabase) {
 async fn queued_work_is_dropped_when_its_client_disconnects(database: TestDatabase) {
     let database = Arc::new(database);
     let wait = Duration::from_secs(8);
-    let api = Api::start(&database, |config| config.pool = PoolOptions { size: 1, wait });
+    let api = Api::start(&database, |config| config.pool = PoolOptions::new(1, wait));
     let mut lock = lock(&database);
     let client = http_client().build().unwrap();
     let posts = format!("http://{}/api/posts", api.server.address);

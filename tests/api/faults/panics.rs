@@ -16,7 +16,7 @@ use crate::support::{Engine, TestDatabase, commits, on_both, queued_writes, wait
 fn pool_of_one(database: &TestDatabase) -> Database {
     database.migrate();
     database.import(&[json!({"id": 1, "title": "Stays", "published": true})]);
-    Database::new(&database.parsed(), &Endpoints::default(), PoolOptions { size: 1, wait: POOL_WAIT }).unwrap()
+    Database::new(&database.parsed(), &Endpoints::default(), PoolOptions::new(1, POOL_WAIT)).unwrap()
 }
 
 fn write(conn: &mut Connection, title: &str) {

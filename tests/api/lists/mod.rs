@@ -10,4 +10,4 @@ mod query_parameters;
 pub(crate) mod query_plans;
 mod search;
 mod views_and_counts;
-mod work;
+pub(crate) mod work;

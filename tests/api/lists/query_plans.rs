@@ -14,7 +14,7 @@ use posts_api::resource::versioned::{Change, Preconditions};
 use super::work::rows_read;
 use crate::support::{Engine, TestDatabase, on_both, statements};
 
-pub(super) const SORTS: [&str; 8] =
+pub(crate) const SORTS: [&str; 8] =
     ["-id", "id", "-published_at", "published_at", "-updated_at", "updated_at", "title", "-title"];
 
 /// Inserts 6,000 posts, a third of them drafts. Times and titles repeat.

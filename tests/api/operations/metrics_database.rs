@@ -19,7 +19,7 @@ async fn connection_waits_are_reported_during_and_after(database: TestDatabase) 
     let database = Arc::new(database);
     let api = Api::start(&database, |config| {
         config.admin_port = Some(0);
-        config.pool = PoolOptions { size: 1, wait: Duration::from_secs(1) };
+        config.pool = PoolOptions::new(1, Duration::from_secs(1));
     });
     let pool = if api.engine() == Engine::Sqlite { "write" } else { "primary" };
     let name = |name: &str| format!("posts_api_db_pool_{name}{{pool=\"{pool}\"}}");

@@ -24,7 +24,7 @@ $$;";
 /// A service with one connection and the trigger.
 fn start() -> Option<Api> {
     let database = Arc::new(TestDatabase::create(Engine::Postgres)?);
-    let api = Api::start(&database, |config| config.pool = PoolOptions { size: 1, wait: POOL_WAIT });
+    let api = Api::start(&database, |config| config.pool = PoolOptions::new(1, POOL_WAIT));
     database.execute("CREATE SEQUENCE failed_session");
     database.execute(TRIGGER);
     database.execute("CREATE TRIGGER fail BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION fail()");

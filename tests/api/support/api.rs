@@ -49,7 +49,7 @@ impl Api {
             env_file: None,
             database: database.parsed(),
             endpoints: Endpoints::default(),
-            pool: PoolOptions { size: 4, wait: POOL_WAIT },
+            pool: PoolOptions::new(4, POOL_WAIT),
             host: [127, 0, 0, 1].into(),
             port: 0,
             admin_port: None,

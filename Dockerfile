@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 
-# Build tools for the bundled C libraries (OpenSSL's Configure is a Perl script), and cargo-chef. cargo-chef compiles the
-# dependencies in a separate layer, which Docker rebuilds only when Cargo.toml or Cargo.lock changes.
+# Build tools for the bundled C libraries (OpenSSL's Configure is a Perl script), and cargo-chef. cargo-chef compiles
+# the dependencies in a separate layer, which Docker rebuilds only when Cargo.toml or Cargo.lock changes.
 FROM rust:1-slim-bookworm AS chef
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev make perl \

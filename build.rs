@@ -21,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     compress(&script, Path::new(&directory), quality)
 }
 
-/// Writes `scalar.js.gz` and `scalar.js.br`, unless an earlier build has compressed the same script. It keeps the script
-/// next to them, to compare.
+/// Writes `scalar.js.gz` and `scalar.js.br`, unless an earlier build has compressed the same script. It keeps the
+/// script next to them, to compare.
 fn compress(script: &[u8], directory: &Path, quality: i32) -> Result<(), Box<dyn Error>> {
     let compressed_script = directory.join("scalar.js");
     if fs::read(&compressed_script).is_ok_and(|compressed| compressed == script) {

@@ -1,4 +1,5 @@
-//! The upper bound for the benchmarks: a bare actix-web handler that responds to every GET with the same bytes, as JSON.
+//! The upper bound for the benchmarks: a bare actix-web handler that responds to every GET with the same bytes, as
+//! JSON.
 //!
 //! The first argument names the file to serve. `HOST` and `PORT` set the address. The number of workers and all other
 //! settings are actix-web's defaults.

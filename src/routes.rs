@@ -55,7 +55,10 @@ pub fn templates() -> Vec<String> {
 
 /// The paths of the operations that have query parameters.
 pub(crate) fn with_query_parameters() -> HashSet<String> {
-    let is_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query));
+    let is_query = |parameter: &RefOr<Parameter>| {
+        let RefOr::T(parameter) = parameter else { return false };
+        matches!(parameter.parameter_in, ParameterIn::Query)
+    };
     let has_query = |operation: &&Operation| (operation.describe)().parameters.iter().flatten().any(is_query);
     operations().filter(has_query).map(|operation| (operation.path)()).collect()
 }

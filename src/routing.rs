@@ -65,7 +65,8 @@ pub enum Access {
     Unchecked,
 }
 
-/// What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and webhooks.
+/// What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and
+/// webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, FromSqlRow, AsExpression)]
 #[diesel(sql_type = Text)]
 #[serde(rename_all = "lowercase")]

@@ -67,7 +67,7 @@ pub fn serve(config: &Config, listeners: Listeners, database: Database) -> std::
     let schedule = Arc::new(scheduler::SchedulerStats::default());
     actix_web::rt::spawn(scheduler::poll(database.clone(), Arc::clone(&schedule)));
     actix_web::rt::spawn(cleanup::run(database.clone()));
-    let sender = Sender::new(Networks::new(&config.webhook_networks)).map_err(std::io::Error::other)?;
+    let sender = Sender::new(Networks::new(&config.webhook_networks));
     let deliveries = delivery::start(database.clone(), sender.clone());
     let budget = MemoryBudget::new(config.cache_bytes, config.response_bytes);
     let cache = Cache::new(database.clone(), config.cache_bytes, budget.clone());
@@ -117,7 +117,7 @@ fn start_api(
     let (streams, stops) = (app_data.streams.clone(), stopping.clone());
     actix_web::rt::spawn(async move {
         stops.notified().await;
-        // The server waits for all responses to end, and these have no end of their own.
+        // Event streams have no end of their own, and the server waits for all responses to end.
         streams.stop();
     });
     let service_factory = move || {
@@ -191,8 +191,8 @@ fn start_admin(listener: TcpListener, sources: MetricSources) -> std::io::Result
     Ok((handle, address))
 }
 
-/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all three,
-/// because each middleware costs time in every request.
+/// Removes ignored query parameters, applies the rate limit, and serves cached responses. One middleware does all
+/// three, because each middleware costs time in every request.
 async fn limit_and_serve_cached<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,

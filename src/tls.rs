@@ -1,35 +1,101 @@
-//! TLS for the HTTP clients of this process. It uses the OpenSSL that the binary already contains for PostgreSQL, so there
-//! is only one TLS library to keep up to date.
+//! TLS for the HTTP clients of this process. It uses the OpenSSL that the binary already contains for PostgreSQL, so
+//! there is only one TLS library to keep up to date.
 
-use std::fmt;
-use std::io;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::{fmt, fs, io};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream};
+use openssl::x509::{X509, X509VerifyResult};
 use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// Adds TLS to the connections of `https` URLs.
-pub struct OpenSslConnector(Arc<SslConnector>);
+/// The environment variable that names a file with the CA certificates to trust instead of those of the system.
+pub const CERTIFICATE_VARIABLE: &str = "SSL_CERT_FILE";
+
+/// Why TLS cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("failed to initialize OpenSSL: {0}")]
+    Setup(#[from] ErrorStack),
+    #[error(
+        "SSL_CERT_FILE: failed to read CA certificates from {}: {error}; set it to a PEM file with CA \
+         certificates, or unset it to trust those of the system", path.display()
+    )]
+    CertificateFile { path: PathBuf, error: io::Error },
+    #[error(
+        "failed to read the CA certificates of the system from {}: {error}; set SSL_CERT_FILE to a PEM file \
+         with CA certificates", path.display()
+    )]
+    SystemCertificates { path: PathBuf, error: io::Error },
+}
+
+/// Checks that the file named by [`CERTIFICATE_VARIABLE`] contains certificates.
+///
+/// # Errors
+/// The file cannot be read, contains no certificate, or contains an invalid one.
+pub fn check_certificate_file(path: &Path) -> Result<(), TlsError> {
+    let invalid = |error| TlsError::CertificateFile { path: path.to_owned(), error };
+    read_certificates(path).map(drop).map_err(invalid)
+}
+
+/// The certificates in a PEM file, at least one.
+fn read_certificates(path: &Path) -> io::Result<Vec<X509>> {
+    let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason);
+    match X509::stack_from_pem(&fs::read(path)?) {
+        Ok(certificates) if certificates.is_empty() => Err(invalid("it contains no certificate in PEM format")),
+        Ok(certificates) => Ok(certificates),
+        Err(_) => Err(invalid("it contains an invalid certificate")),
+    }
+}
+
+/// Adds TLS to the connections of `https` URLs. Clones share the CA certificates.
+#[derive(Clone, Default)]
+pub struct OpenSslConnector(Arc<OnceLock<SslConnector>>);
 
 impl OpenSslConnector {
-    /// Trusts the certificate authorities in `SSL_CERT_FILE`, or else those of the system. A vendored OpenSSL has no
-    /// default path to the system's certificates, so `openssl-probe` locates them.
+    /// Reads the CA certificates at once.
     ///
     /// # Errors
-    /// OpenSSL cannot be initialized, or the file cannot be read.
-    pub fn new() -> Result<Self, ErrorStack> {
-        let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-        let found = openssl_probe::probe();
-        if let Some(bundle) = found.cert_file {
-            builder.set_ca_file(bundle)?;
-        }
-        Ok(Self(Arc::new(builder.build())))
+    /// OpenSSL cannot be initialized, or the certificates cannot be read.
+    pub fn new() -> Result<Self, TlsError> {
+        let connector = Self::default();
+        connector.get_or_init().map(drop)?;
+        Ok(connector)
     }
+
+    /// Reads the CA certificates at the first connection with TLS, because that takes about 15 ms. If it fails, the
+    /// connection fails, and the next one tries again.
+    #[must_use]
+    pub fn lazy() -> Self {
+        Self::default()
+    }
+
+    fn get_or_init(&self) -> Result<&SslConnector, TlsError> {
+        if let Some(connector) = self.0.get() {
+            return Ok(connector);
+        }
+        let connector = connector()?;
+        Ok(self.0.get_or_init(|| connector))
+    }
+}
+
+/// Trusts the certificate authorities in the file that [`CERTIFICATE_VARIABLE`] names, or else those of the system. A
+/// vendored OpenSSL has no default path to the system's certificates, so `openssl-probe` locates them. The file of the
+/// variable has been checked with the settings.
+fn connector() -> Result<SslConnector, TlsError> {
+    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+    if let Some(path) = openssl_probe::probe().cert_file {
+        let certificates = read_certificates(&path).map_err(|error| TlsError::SystemCertificates { path, error })?;
+        for certificate in certificates {
+            builder.cert_store_mut().add_cert(certificate)?;
+        }
+    }
+    Ok(builder.build())
 }
 
 impl fmt::Debug for OpenSslConnector {
@@ -51,19 +117,29 @@ impl<In: Transport> Connector<In> for OpenSslConnector {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let mut adapter = TransportAdapter::new(below.boxed(), Arc::clone(&details.current_time));
         adapter.set_timeout(details.timeout);
-        let stream = self.0.connect(host, adapter).map_err(handshake_error)?;
+        let connector = self.get_or_init().map_err(|error| {
+            tracing::warn!(%error, "failed to prepare a TLS connection");
+            Error::Other(Box::new(error))
+        })?;
+        let stream = connector.connect(host, adapter).map_err(handshake_error)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsTransport { buffers, stream })))
     }
 }
 
-/// The error of the connection below, such as a timeout, or else the reason of OpenSSL.
+/// The error of the connection below, such as a timeout, or else the reason of OpenSSL, with what is wrong with the
+/// certificate.
 fn handshake_error<S>(error: HandshakeError<S>) -> Error {
-    let error = match error {
+    let stream = match error {
         HandshakeError::SetupFailure(error) => return io::Error::other(error.to_string()).into(),
-        HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.into_error(),
+        HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream,
     };
-    error.into_io_error().unwrap_or_else(|error| io::Error::other(error.to_string())).into()
+    let verified = stream.ssl().verify_result();
+    let describe = |error: openssl::ssl::Error| match verified {
+        X509VerifyResult::OK => io::Error::other(error.to_string()),
+        problem => io::Error::other(format!("{error}: {problem}")),
+    };
+    stream.into_error().into_io_error().unwrap_or_else(describe).into()
 }
 
 /// A TLS connection.

@@ -35,10 +35,21 @@ def write_long_posts(path, first_id):
         for id in range(first_id, first_id + LONG_POSTS):
             words = " ".join(f"w{rng.randrange(100):02}N" for _ in range(LONG_WORDS))
             at = "2026-06-01T00:00:00.000000Z"
-            out.write(json.dumps({
-                "id": id, "slug": f"long-{id}", "title": f"long {id}", "content": words, "published": True,
-                "published_at": at, "created_at": at, "updated_at": at,
-            }) + "\n")
+            out.write(
+                json.dumps(
+                    {
+                        "id": id,
+                        "slug": f"long-{id}",
+                        "title": f"long {id}",
+                        "content": words,
+                        "published": True,
+                        "published_at": at,
+                        "created_at": at,
+                        "updated_at": at,
+                    }
+                )
+                + "\n"
+            )
 
 
 def queries(cursors):
@@ -56,28 +67,34 @@ def queries(cursors):
         ten_tags = urllib.parse.urlencode([("tag", tag) for tag in rng.sample(fields.tags[:200], 10)])
         tag, author = quote(fields.tags[number % 20]), quote(fields.authors[number // 20 % 10])
         prefixes = quote(" ".join(f"{rng.choice(seed.SYLLABLES)}*" for _ in range(4)))
-        yield rng.choice((
-            f"q={phrase}&count=exact&view=summary&sort=title&limit={limit}",
-            f"q={long_phrase}&count=exact&view=summary&sort=title&limit={limit}",
-            f"q={quote(chr(34) + common + ' ' + other + chr(34))}&count=exact&sort={sort}&limit={limit}",
-            f"q={common}+{other}&count=exact&sort={sort}&limit={limit}",
-            f"q={prefixes}&count=exact&sort={sort}&limit={limit}",
-            f"q={rng.choice('abcdefgklmnoprstvz')}*&count=exact&sort={sort}&limit={limit}",
-            f"{everything.format(second)}&count=exact&sort={sort}&limit={limit}",
-            f"{everything.format(second)}&sort={sort}&limit={limit}",
-            f"limit={limit}&published_after=1990-01-01T00:00:{second:02}Z",
-            f"limit={limit}&updated_after=2098-01-01T00:00:{second:02}Z&sort=title&count=estimated",
-            f"{ten_tags}&count=exact&sort={sort}&limit={limit}",
-            f"tag={tag}&author={author}&count=exact&sort={sort}&limit={limit}",
-            f"tag={tag}&q={common}&count=exact&sort={sort}&limit={limit}",
-            f"count=exact&limit={limit}&view=summary&sort={sort}",
-            f"limit={limit}&sort=title&cursor={rng.choice(cursors)}&count=exact",
-            f"limit=100&sort={sort}&published_before=2026-06-0{number % 8 + 2}T00:00:{second:02}Z&view=full",
-        ))
+        yield rng.choice(
+            (
+                f"q={phrase}&count=exact&view=summary&sort=title&limit={limit}",
+                f"q={long_phrase}&count=exact&view=summary&sort=title&limit={limit}",
+                f"q={quote(chr(34) + common + ' ' + other + chr(34))}&count=exact&sort={sort}&limit={limit}",
+                f"q={common}+{other}&count=exact&sort={sort}&limit={limit}",
+                f"q={prefixes}&count=exact&sort={sort}&limit={limit}",
+                f"q={rng.choice('abcdefgklmnoprstvz')}*&count=exact&sort={sort}&limit={limit}",
+                f"{everything.format(second)}&count=exact&sort={sort}&limit={limit}",
+                f"{everything.format(second)}&sort={sort}&limit={limit}",
+                f"limit={limit}&published_after=1990-01-01T00:00:{second:02}Z",
+                f"limit={limit}&updated_after=2098-01-01T00:00:{second:02}Z&sort=title&count=estimated",
+                f"{ten_tags}&count=exact&sort={sort}&limit={limit}",
+                f"tag={tag}&author={author}&count=exact&sort={sort}&limit={limit}",
+                f"tag={tag}&q={common}&count=exact&sort={sort}&limit={limit}",
+                f"count=exact&limit={limit}&view=summary&sort={sort}",
+                f"limit={limit}&sort=title&cursor={rng.choice(cursors)}&count=exact",
+                f"limit=100&sort={sort}&published_before=2026-06-0{number % 8 + 2}T00:00:{second:02}Z&view=full",
+            )
+        )
 
 
 def attack(port, connections, cursors, counts, stop):
-    """The process of the attackers. `counts` are the requests, the responses by kind (200, 503, other), and the closed."""
+    """The process of the attackers.
+
+    `counts` are the requests, the responses by kind (200, 503, other), and the closed connections.
+    """
+
     def loop(offset):
         requests = queries(cursors)
         for number in itertools.count(offset):
@@ -102,6 +119,7 @@ def attack(port, connections, cursors, counts, stop):
             except OSError:
                 with counts.get_lock():
                     counts[3] += 1
+
     threads = [threading.Thread(target=loop, args=(number,), daemon=True) for number in range(connections)]
     for thread in threads:
         thread.start()
@@ -123,7 +141,9 @@ class Probe:
     failures: dict = field(default_factory=dict)
 
     def loop(self, port, stop):
-        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"} if self.method == "POST" else {}
+        headers = (
+            {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"} if self.method == "POST" else {}
+        )
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         while not stop.is_set():
             body = self.body()
@@ -156,8 +176,13 @@ def probes(posts):
     return [
         Probe("single post", "GET", lambda: f"/api/posts/{rng.randrange(1, posts // 2) * 2}", 200),
         Probe("plain list", "GET", lambda: f"/api/posts?limit={rng.randrange(1, 101)}&view=summary", 200),
-        Probe("keyed write", "POST", lambda: "/api/posts", 201,
-              lambda: json.dumps({"title": f"A draft {next(number)}", "content": "word " * 100})),
+        Probe(
+            "keyed write",
+            "POST",
+            lambda: "/api/posts",
+            201,
+            lambda: json.dumps({"title": f"A draft {next(number)}", "content": "word " * 100}),
+        ),
         Probe("/health/ready", "GET", lambda: "/health/ready", 200),
     ]
 
@@ -215,15 +240,18 @@ def measure(server, seeds, options, directory, log):
         log(f"{server.name}: with {options.connections} attackers")
         counts, stop = multiprocessing.Array("q", 5), multiprocessing.Event()
         attackers = multiprocessing.Process(
-            target=attack, args=(running.port, options.connections, cursors, counts, stop), daemon=True)
+            target=attack, args=(running.port, options.connections, cursors, counts, stop), daemon=True
+        )
         attackers.start()
         time.sleep(WARM_UP_SECONDS)
         attacked = measure_probes(running.port, options.posts, options.seconds)
         stop.set()
         attackers.join()
         sent, served, refused, failed, closed = counts[:]
-        summary = (f"The attackers sent {sent:,} requests and closed {closed:,} of them at once; {served:,} got 200, "
-                   f"{refused:,} got 503, {failed:,} another response or none.")
+        summary = (
+            f"The attackers sent {sent:,} requests and closed {closed:,} of them at once; {served:,} got 200, "
+            f"{refused:,} got 503, {failed:,} another response or none."
+        )
         return quiet, attacked, summary
     finally:
         running.stop()

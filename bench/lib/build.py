@@ -31,9 +31,15 @@ def build_all(servers, log):
 
 def _npm(directory):
     lock, installed = directory / "package-lock.json", directory / "node_modules/.installed"
-    # Prisma 7 needs no engine to generate its client, but asks the schema engine for its version. Node stands in for it.
-    environment = {**os.environ, "PRISMA_SCHEMA_ENGINE_BINARY": shutil.which("node"), "ASTRO_TELEMETRY_DISABLED": "1",
-                   "CHECKPOINT_DISABLE": "1", "DATABASE_URL": "postgres://localhost/none"}
+    # Prisma 7 needs no engine to generate its client, but asks the schema engine for its version. Node stands in for
+    # it.
+    environment = {
+        **os.environ,
+        "PRISMA_SCHEMA_ENGINE_BINARY": shutil.which("node"),
+        "ASTRO_TELEMETRY_DISABLED": "1",
+        "CHECKPOINT_DISABLE": "1",
+        "DATABASE_URL": "postgres://localhost/none",
+    }
     if not installed.exists() or installed.read_text() != lock.read_text():
         run(["npm", "ci", "--no-audit", "--no-fund"], cwd=directory, env=environment)
         installed.write_text(lock.read_text())
@@ -54,7 +60,10 @@ def versions(servers):
         elif server.build == "service":
             locked = _cargo(ROOT)
             names = ("actix-web", "diesel", "libsqlite3-sys", "serde_json", "tokio")
-            versions_by_server["posts-api"] = {"commit": _commit(), **{name: locked[name] for name in names if name in locked}}
+            versions_by_server["posts-api"] = {
+                "commit": _commit(),
+                **{name: locked[name] for name in names if name in locked},
+            }
     return versions_by_server
 
 
@@ -68,4 +77,6 @@ def _commit():
     if not shutil.which("git"):
         return "unknown"
     changed = run(["git", "status", "--porcelain", "--", "src", "Cargo.lock", "migrations"], cwd=ROOT).strip()
-    return run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT).strip() + (" with uncommitted changes" if changed else "")
+    return run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT).strip() + (
+        " with uncommitted changes" if changed else ""
+    )

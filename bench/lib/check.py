@@ -3,8 +3,8 @@
 import json
 import re
 
-from . import seed
-from .load import ENDPOINTS
+from . import follower, seed
+from .load import ENDPOINTS, decode
 from .process import BenchmarkError
 from .servers import OPTIONAL_FIELDS, TAGGED_READS
 
@@ -72,6 +72,22 @@ class ResponseCheck:
         for name in TAGGED_READS:
             if name in running.server.endpoints:
                 self._tag(running, ENDPOINTS[name])
+        if "list gzip" in running.server.endpoints:
+            _, headers, body = running.get("/api/posts", {"Accept-Encoding": "gzip"})
+            if headers.get("content-encoding") != "gzip" or decode(headers, body) != running.get("/api/posts")[2]:
+                raise BenchmarkError(f"{running.server.name}: the compressed list differs: {headers}")
+        if "follow" in running.server.endpoints:
+            self._feed(running)
+
+    def _feed(self, running):
+        """Follows the feed through all posts."""
+        ids, path = [], follower.SUMMARIES
+        while path:
+            page = follower.wait_for_page(running, path)
+            ids += [item["post"]["id"] for item in page["items"]]
+            path = f"{follower.SUMMARIES}&cursor={page['cursor']}" if page["has_more"] else None
+        if ids != list(range(2, self.posts + 1, 2)):
+            raise BenchmarkError(f"{running.server.name}: the feed has {len(ids)} posts: {ids[:20]} …")
 
     def _tag(self, running, endpoint):
         items = self.read_items(running, f"/api/posts{endpoint.path}")

@@ -1,15 +1,15 @@
 """The comparison of two builds of the service: `before`, an older one, and `after`, the one of this working tree.
 
-Each build runs on a database that it created itself, with the same posts without tags and other optional fields, because
-an older build may not have them. The two take turns, and the order changes with each round, so that a drift of the
-machine affects both. The figures are medians over the rounds of the ratio of the two.
+Each build runs on a database that it created itself, with the same posts without tags and other optional fields,
+because an older build may not have them. The two take turns, and the order changes with each round, so that a drift
+of the machine affects both. The figures are medians over the rounds of the ratio of the two.
 """
 
 import dataclasses
 import statistics
 
 from . import report
-from .load import ENDPOINTS, drive, warm_up
+from .load import ENDPOINTS, drive, find_target, warm_up
 from .process import BenchmarkError
 from .seed import SERVICE, Seeds
 from .servers import SERVERS as ALL
@@ -46,13 +46,15 @@ class Comparison:
         running = Running(server, database, self.dir)
         try:
             # A fresh process and database are slow at first, whatever the endpoint.
-            warm_up(running, self.postgres, ENDPOINTS["one"], 1, self.options.posts, number)
+            one = ENDPOINTS["one"]
+            warm_up(running, self.postgres, one, find_target(running, one), 1, self.options.posts, number)
             for index, name in enumerate(self.names):
                 endpoint = ENDPOINTS[name if build == "after" else BASELINES[name]]
-                # An endpoint that is measured twice must not repeat its titles: the service would search for free slugs.
-                run = len(self.names) * number + index
-                warm_up(running, self.postgres, endpoint, 1, self.options.posts, run)
-                result = drive(running, self.postgres, endpoint, self.options.seconds, self.options.posts, run)
+                # An endpoint that is measured twice must not repeat its titles: the service would search for free
+                # slugs.
+                run, target = len(self.names) * number + index, find_target(running, endpoint)
+                warm_up(running, self.postgres, endpoint, target, 1, self.options.posts, run)
+                result = drive(running, self.postgres, endpoint, target, self.options.seconds, self.options.posts, run)
                 if result.errors:
                     raise BenchmarkError(f"{server.name}, {build}, {name}: {result.errors} errors\n{running.log()}")
                 self.results.setdefault((server.name, name), {}).setdefault(build, []).append(result)
@@ -60,8 +62,15 @@ class Comparison:
             running.stop()
 
     def table(self, server):
-        head = ["", "before: requests/s", "after: requests/s", "throughput ratio", "before: CPU µs", "after: CPU µs",
-                "CPU ratio"]
+        head = [
+            "",
+            "before: requests/s",
+            "after: requests/s",
+            "throughput ratio",
+            "before: CPU µs",
+            "after: CPU µs",
+            "CPU ratio",
+        ]
         rows = []
         for name in self.names:
             results = self.results[server.name, name]

@@ -1,14 +1,16 @@
 """Drives the endpoints with wrk."""
 
+import gzip
 import json
 import os
 import re
 import subprocess
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import seed
+from . import follower, seed
 from .process import BENCH, BenchmarkError
 from .servers import KEY
 
@@ -19,7 +21,15 @@ class Endpoint:
     title: str
     connections: int
     script: str
+    #: The path and query, or only a query of the list.
     path: str = ""
+    headers: tuple = ()
+    #: Whether the requests have the entity tag of the response in If-None-Match.
+    conditional: bool = False
+    #: The number of items in each response.
+    items: int = 20
+    #: Prepares a running server, and returns the path and query.
+    prepare: Callable | None = None
     #: Whether the posts that the requests write have tags.
     tags: bool = False
     #: The tag that the requests filter by.
@@ -36,13 +46,24 @@ ENDPOINTS = {
         Endpoint("list", "the newest 20 posts, 32 connections", 32, "get"),
         Endpoint("list 1", "the newest 20 posts, 1 connection", 1, "get"),
         Endpoint("list 256", "the newest 20 posts, 256 connections", 256, "get"),
-        Endpoint("list 304", "the newest 20 posts with If-None-Match; the response is 304", 32, "get"),
+        Endpoint("list 304", "the newest 20 posts with If-None-Match; the response is 304", 32, "get",
+                 conditional=True),
+        Endpoint("list gzip", "the newest 20 posts with Accept-Encoding: gzip", 32, "get",
+                 headers=(("Accept-Encoding", "gzip"),)),
         Endpoint("one", "a random published post", 32, "one"),
         Endpoint("summary", "the newest 20 posts with excerpts instead of contents", 32, "get", "?view=summary"),
         Endpoint("search", "full-text search for a random one of 40 queries", 32, "search"),
         tag_page("tag common", "the newest 20 posts with the most frequent tag", seed.COMMON_TAG),
         tag_page("tag rare", f"the newest 20 posts with a tag that {seed.RARE_POSTS} posts have", seed.RARE_TAG),
         tag_page("tag old", "the newest 20 posts with a tag that only old posts have", seed.OLD_TAG),
+        Endpoint("tags", "the first 20 tags by name", 32, "get", "/api/tags?limit=20"),
+        # Without the cache, the service counts all posts of all tags.
+        Endpoint("top tags", "the 20 tags with the most posts, 2 connections", 2, "get",
+                 "/api/tags?sort=-posts&limit=20"),
+        Endpoint("changes", "a page of the change feed: 100 changed posts, as summaries", 32, "get",
+                 items=follower.PAGE, prepare=follower.prepare_page),
+        Endpoint("follow", "pages of 100 summaries, for one client that follows the change feed through all posts", 1,
+                 "follow", follower.SUMMARIES),
         Endpoint("mix", "95 % reads (list, one, summary), 5 % updates of the title of a published post", 32, "mix"),
         Endpoint("create", "create a draft of 500 characters", 32, "create"),
         Endpoint("create 64", "create a draft, 64 connections", 64, "create"),
@@ -64,15 +85,52 @@ class Result:
     errors: int
 
 
-def drive(running, postgres, endpoint, seconds, posts, round_number, etag=None, path=None, expected_bytes=0):
-    """Measures one run of wrk. Responses much shorter than `expected_bytes` count as errors."""
+@dataclass(frozen=True)
+class Target:
+    """What wrk requests from a running server."""
+
+    path: str
+    headers: dict
+    #: The length of each response with its headers. 0 if the responses differ.
+    response_bytes: int = 0
+
+
+def find_target(running, endpoint, path=None):
+    """Prepares the server, and sends the request once if all requests are the same."""
+    if endpoint.prepare:
+        path = endpoint.prepare(running)
+    if path is None:
+        path = endpoint.path if endpoint.path.startswith("/") else running.server.path + endpoint.path
+    headers = dict(endpoint.headers)
+    if endpoint.conditional:
+        headers["If-None-Match"] = running.get(path, headers)[1]["etag"]
+    if endpoint.script != "get":
+        return Target(path, headers)
+    status, response_headers, body = running.get(path, headers)
+    if status != (304 if endpoint.conditional else 200):
+        raise BenchmarkError(f"{running.server.name}, {endpoint.name}: status {status}\n{running.log()}")
+    if status == 200 and response_headers["content-type"].startswith("application/json"):
+        items = len(json.loads(decode(response_headers, body))["items"])
+        if items != endpoint.items:
+            raise BenchmarkError(f"{running.server.name}, {endpoint.name}: {items} items, expected {endpoint.items}")
+    fields = sum(len(f"{name}: {value}\r\n") for name, value in response_headers.items())
+    return Target(path, headers, len("HTTP/1.1 200 OK\r\n\r\n") + fields + len(body))
+
+
+def decode(headers, body):
+    return gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
+
+
+def drive(running, postgres, endpoint, target, seconds, posts, round_number):
+    """Measures one run of wrk. Responses of another length than expected count as errors."""
     before = running.cpu_seconds(), postgres.cpu_seconds()
-    report = wrk(running, endpoint, seconds, posts, f"round-{round_number}", round_number + 1, etag, path)
+    report = wrk(running, endpoint, target, seconds, posts, f"round-{round_number}", round_number + 1)
     after = running.cpu_seconds(), postgres.cpu_seconds()
     requests = max(report["requests"], 1)
-    # wrk counts only statuses from 400 as errors, so an unexpected 2xx or 3xx is recognized by its size.
-    errors = report["status"] + report["socket"]
-    if report["requests"] == 0 or report["bytes"] / requests < 0.9 * expected_bytes:
+    # wrk counts only statuses from 400 as errors, so an unexpected 2xx or 3xx, or one with another encoding, is
+    # recognized by its length. wrk also counts the bytes of responses that are incomplete at the end.
+    errors, length, expected = report["status"] + report["socket"], report["bytes"] / requests, target.response_bytes
+    if report["requests"] == 0 or expected and not 0.9 * expected < length < 1.5 * expected:
         errors = max(errors, report["requests"], 1)
     return Result(
         per_second=report["requests"] / (report["microseconds"] / 1e6),
@@ -95,12 +153,12 @@ def wait_until_idle(running, postgres):
             return
 
 
-def warm_up(running, postgres, endpoint, seconds, posts, round_number, etag=None, path=None):
+def warm_up(running, postgres, endpoint, target, seconds, posts, round_number):
     wait_until_idle(running, postgres)
-    wrk(running, endpoint, seconds, posts, "warm-up", 100 + round_number, etag, path)
+    wrk(running, endpoint, target, seconds, posts, "warm-up", 100 + round_number)
 
 
-def wrk(running, endpoint, seconds, posts, mark, random_seed, etag, path):
+def wrk(running, endpoint, target, seconds, posts, mark, random_seed):
     threads = min(2, os.cpu_count() or 1, endpoint.connections)
     environment = {
         **os.environ, "BENCH_POSTS": str(posts), "BENCH_KEY": KEY, "BENCH_MARK": mark,
@@ -108,11 +166,9 @@ def wrk(running, endpoint, seconds, posts, mark, random_seed, etag, path):
     }
     if endpoint.tags:
         environment["BENCH_TAGS"] = ",".join(seed.tags_of_new_posts())
-    if etag:
-        environment["BENCH_ETAG"] = etag
-    url = running.url + (path or running.server.path + endpoint.path)
-    command = ["wrk", f"-t{threads}", f"-c{endpoint.connections}", f"-d{seconds}s", "--timeout", "10s",
-               "-s", f"{endpoint.script}.lua", url]
+    headers = [option for name, value in target.headers.items() for option in ("-H", f"{name}: {value}")]
+    command = ["wrk", f"-t{threads}", f"-c{endpoint.connections}", f"-d{seconds}s", "--timeout", "10s", *headers,
+               "-s", f"{endpoint.script}.lua", running.url + target.path]
     result = subprocess.run(command, cwd=BENCH / "lua", env=environment, capture_output=True, text=True)
     last = (result.stdout.strip().splitlines() or [""])[-1]
     if result.returncode or not re.match(r"\{", last):

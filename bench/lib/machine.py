@@ -17,7 +17,9 @@ def memory_mb():
 
 def describe(directory, postgres, command):
     cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), platform.machine()
+    )
     return {
         "date": date.today().isoformat(),
         "command": command,

@@ -2,11 +2,12 @@
 
 import json
 import statistics
+import textwrap
 import urllib.parse
 
 from . import report, seed
 from .load import ENDPOINTS as COMMON
-from .load import Endpoint, drive, warm_up
+from .load import Endpoint, drive, find_target, warm_up
 from .postgres import Postgres
 from .process import BENCH, BenchmarkError
 from .seed import Seeds
@@ -18,17 +19,20 @@ SMALL = 10_000
 ENDPOINTS = (
     Endpoint("list", "the newest 20 posts", 32, "get"),
     Endpoint("deepest page", "the last page of 20 posts of the newest-first list", 32, "get"),
+    Endpoint("estimated count", "the newest 20 posts with an estimate of their number", 32, "get", "?count=estimated"),
     Endpoint("one", "one post", 32, "one"),
-    Endpoint("rare word", f"search for a word that occurs in {seed.RARE_POSTS} posts", 32, "get", f"?q={seed.RARE_WORD}"),
+    Endpoint(
+        "rare word", f"search for a word that occurs in {seed.RARE_POSTS} posts", 32, "get", f"?q={seed.RARE_WORD}"
+    ),
     *(COMMON[name] for name in TAGGED_READS),
-    Endpoint("tags", "the first 20 tags by name", 32, "get"),
-    # Counts all posts of all tags, so it takes as long as there are posts. The cache keeps the response.
-    Endpoint("top tags", "the 20 tags with the most posts, 2 connections", 2, "get"),
+    *(COMMON[name] for name in ("tags", "top tags", "changes")),
     Endpoint("create", "create a draft", 32, "create"),
-    Endpoint("rare word after", "the same search after the creates of the previous row", 32, "get", f"?q={seed.RARE_WORD}"),
+    Endpoint(
+        "rare word after", "the same search after the creates of the previous row", 32, "get", f"?q={seed.RARE_WORD}"
+    ),
     COMMON["create tags"],
+    COMMON["publish"],
 )
-TAG_LISTS = {"tags": "/api/tags?limit=20", "top tags": "/api/tags?sort=-posts&limit=20"}
 
 
 class Scale:
@@ -55,21 +59,13 @@ class Scale:
         try:
             figures.started(server.name, running.start_ms)
             for endpoint in ENDPOINTS:
-                path = self.last_page(running, count) if endpoint.name == "deepest page" else TAG_LISTS.get(endpoint.name)
-                size = len(self.read_page(running, endpoint, path)) if endpoint.script == "get" else 0
-                warm_up(running, self.postgres, endpoint, 1, count, number, path=path)
-                figures.add(endpoint.name, server.name, drive(
-                    running, self.postgres, endpoint, self.options.seconds, count, number, path=path, expected_bytes=size,
-                ))
+                path = self.last_page(running, count) if endpoint.name == "deepest page" else None
+                target = find_target(running, endpoint, path)
+                warm_up(running, self.postgres, endpoint, target, 1, count, number)
+                result = drive(running, self.postgres, endpoint, target, self.options.seconds, count, number)
+                figures.add(endpoint.name, server.name, result)
         finally:
             running.stop()
-
-    def read_page(self, running, endpoint, path):
-        status, _, body = running.get(path or running.server.path + endpoint.path)
-        items = len(json.loads(body)["items"]) if status == 200 else 0
-        if items != 20:
-            raise BenchmarkError(f"{running.server.name}, {endpoint.name}: status {status} with {items} items")
-        return body
 
     def last_page(self, running, count):
         """Returns the path of the last page of 20. Finds it by reading the list: pages of 100, then one of 80."""
@@ -82,14 +78,20 @@ class Scale:
                 status, _, body = running.get(f"/api/posts?{urllib.parse.urlencode(query)}")
                 cursor = json.loads(body)["next_cursor"] if status == 200 else None
                 if cursor is None:
-                    raise BenchmarkError(f"{running.server.name}: the list ends {left} posts early with status {status}")
+                    raise BenchmarkError(
+                        f"{running.server.name}: the list ends {left} posts early with status {status}"
+                    )
                 left -= limit
             self.cursors[key] = cursor
         return f"/api/posts?cursor={urllib.parse.quote(self.cursors[key])}"
 
     def table(self, server):
-        head = ["", *(f"{count:,}: {what}" for count in self.seeds for what in ("requests/s", "p50 ms", "CPU µs")),
-                "time ratio", "CPU ratio"]
+        head = [
+            "",
+            *(f"{count:,}: {what}" for count in self.seeds for what in ("requests/s", "p50 ms", "CPU µs")),
+            "time ratio",
+            "CPU ratio",
+        ]
         rows = []
         for endpoint in ENDPOINTS:
             results = [self.figures[count].of(endpoint.name, server.name) for count in self.seeds]
@@ -98,7 +100,8 @@ class Scale:
                 continue
             cpu = [report.cpu_us(server)(result) for result in results]
             cells = [
-                cell for result, used in zip(results, cpu)
+                cell
+                for result, used in zip(results, cpu)
                 for cell in (f"{result.per_second:,.0f}", f"{result.p50_us / 1000:.2f}", report.number(used))
             ]
             slower = results[0].per_second / results[1].per_second
@@ -110,8 +113,15 @@ class Scale:
         rows = []
         for count, seeds in self.seeds.items():
             figures, seconds = self.figures[count], seeds.import_seconds[server.database]
-            rows.append([f"{count:,} posts", f"{seconds:.1f}", f"{count / seconds:,.0f}",
-                         f"{statistics.median(figures.starts[server.name]):.0f}", f"{figures.rss[server.name]:.0f}"])
+            rows.append(
+                [
+                    f"{count:,} posts",
+                    f"{seconds:.1f}",
+                    f"{count / seconds:,.0f}",
+                    f"{statistics.median(figures.starts[server.name]):.0f}",
+                    f"{figures.rss[server.name]:.0f}",
+                ]
+            )
         return ["", "import, s", "imported posts/s", "start until first 200, ms", "peak RSS, MB"], rows
 
 
@@ -120,17 +130,24 @@ def measure(options, directory, postgres, facts, log):
     scale.measure()
     parts = [
         f"# {options.posts:,} posts",
-        f"Generated by `bench/run --posts {options.posts}`. It measures the service with its cache off, with {SMALL:,} and with "
-        f"{options.posts:,} posts. Half of them are published; three quarters have an author and 1.5 tags on average. The "
-        f"figures are medians of {options.rounds} interleaved rounds of {options.seconds} s, with 32 connections unless noted "
-        f"otherwise. *Time ratio* is the time per request with {options.posts:,} posts divided by the time with {SMALL:,}. *CPU "
-        "ratio* is the same for CPU time. CPU times include PostgreSQL's.",
-        report.facts(facts), report.DURABILITY,
+        textwrap.fill(
+            f"Generated by `bench/run --posts {options.posts}`. It measures the service with its cache off, with "
+            f"{SMALL:,} and with {options.posts:,} posts. Half of them are published; three quarters have an author "
+            f"and 1.5 tags on average. The figures are medians of {options.rounds} interleaved rounds of "
+            f"{options.seconds} s, with 32 connections unless noted otherwise. *Time ratio* is the time per request with "
+            f"{options.posts:,} posts divided by the time with {SMALL:,}. *CPU ratio* is the same for CPU time. CPU "
+            "times include PostgreSQL's.",
+            width=120,
+            break_on_hyphens=False,
+        ),
+        report.facts(facts),
+        report.DURABILITY,
         "\n".join(f"- {endpoint.name}: {endpoint.title}" for endpoint in ENDPOINTS),
     ]
     for server in scale.servers:
         for table in (scale.table(server), scale.resource_table(server)):
             print(f"\n{server.title}\n{report.as_text(*table)}")
-        parts += [f"## {server.title}", report.as_markdown(*scale.table(server)), report.as_markdown(*scale.resource_table(server))]
+        tables = (scale.table(server), scale.resource_table(server))
+        parts += [f"## {server.title}", *(report.as_markdown(*table) for table in tables)]
     if options.write:
         (BENCH / "SCALE.md").write_text("\n\n".join(parts) + "\n")

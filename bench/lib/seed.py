@@ -21,13 +21,16 @@ SETTINGS = ("in production", "on a budget", "at night", "with Rust", "without do
 #: Chances that a post has 0, 1, 2, 3, or 4 of the frequent and less frequent tags: 1.5 on average.
 TAG_COUNTS = (20, 35, 25, 15, 5)
 TAGS, AUTHORS = 3000, 30
-#: COMMON_TAG is the most frequent tag. RARE_POSTS published posts of all ages have RARE_TAG. Every second published post
-#: of the oldest tenth has OLD_TAG.
+#: COMMON_TAG is the most frequent tag. RARE_POSTS published posts of all ages have RARE_TAG. Every second published
+#: post of the oldest tenth has OLD_TAG.
 COMMON_TAG, RARE_TAG, OLD_TAG = "Rust", "quixotry", "Web 1.0"
 
 
 def vocabulary():
-    """Returns 3,000 artificial words of two to four syllables. Their frequencies follow Zipf's law: word n has weight 1/n."""
+    """Returns 3,000 artificial words of two to four syllables.
+
+    Their frequencies follow Zipf's law: word n has weight 1/n.
+    """
     rng, words = random.Random(1), {}
     while len(words) < 3000:
         words["".join(rng.choices(SYLLABLES, k=rng.randint(2, 4)))] = None
@@ -107,7 +110,8 @@ def write(path, count, with_fields=True):
             if id in rare:
                 text = f"{RARE_WORD} {text}"
             noun = rng.randrange(0, len(NOUNS), 2)
-            title = " ".join((rng.choice(OPENINGS), rng.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], rng.choice(SETTINGS)))
+            parts = (rng.choice(OPENINGS), rng.choice(VERBS), *NOUNS[noun:noun + 2], pool[at], rng.choice(SETTINGS))
+            title = " ".join(parts)
             when = (first + timedelta(seconds=30 * id)).strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
             out.write(json.dumps({
                 "id": id, "slug": f"{title.lower().replace(' ', '-')}-{id}", "title": title,

@@ -12,11 +12,27 @@ from .process import BENCH, ROOT, BenchmarkError, cpu_seconds, rss_mb, start, st
 KEY = "a-key-for-the-benchmark-only"
 READS = ("list", "list 1", "list 256", "one", "summary", "search")
 WRITES = ("mix", "create", "publish")
-#: What only the service has: tags, authors, and the other optional fields.
+#: The rows that at least one peer has.
+SHARED = (*READS, *WRITES, "create 64")
+#: What only the service has: conditional and compressed reads, tags, and the change feed. Compression without the cache
+#: is not measured: the service compresses two responses at a time, and sends the others uncompressed.
 TAGGED_READS = ("tag common", "tag rare", "tag old")
+OWN_READS = ("list 304", *TAGGED_READS, "tags", "top tags", "changes", "follow")
 TAGGED_WRITES = ("create tags", "publish tags")
-FIELDS = frozenset({"id", "slug", "title", "content", "published", "published_at", "scheduled_for", "created_at",
-                    "updated_at", "version"})
+FIELDS = frozenset(
+    {
+        "id",
+        "slug",
+        "title",
+        "content",
+        "published",
+        "published_at",
+        "scheduled_for",
+        "created_at",
+        "updated_at",
+        "version",
+    }
+)
 OPTIONAL_FIELDS = frozenset({"description", "tags", "authors", "image", "image_alt", "metadata"})
 
 
@@ -44,28 +60,59 @@ class Server:
 def _own(database, cache):
     name = f"ours-{database}" + ("" if cache else "-nocache")
     title = f"posts-api, {'SQLite' if database == 'sqlite' else 'PostgreSQL'}" + ("" if cache else ", cache off")
-    endpoints = READS[:3] + ("list 304",) + READS[3:] + (() if cache else TAGGED_READS) + WRITES + TAGGED_WRITES
+    endpoints = READS + OWN_READS + (("list gzip",) if cache else ()) + WRITES + TAGGED_WRITES
     endpoints += ("create 64",) if database == "sqlite" else ()
     environment = {"ADMIN_API_KEY": KEY, "RATE_LIMIT": "off", **({} if cache else {"CACHE_BYTES": "0"})}
-    return Server(name, title, database, (ROOT / "target/release/posts-api",), endpoints, "service", environment,
-                  fields=FIELDS | OPTIONAL_FIELDS)
+    return Server(
+        name,
+        title,
+        database,
+        (ROOT / "target/release/posts-api",),
+        endpoints,
+        "service",
+        environment,
+        fields=FIELDS | OPTIONAL_FIELDS,
+    )
 
 
 def _cargo(name, title, database, extra=()):
     directory = BENCH / "peers" / name
-    return Server(name, title, database, (directory / "target/release" / name,), READS + WRITES + extra, "cargo",
-                  directory=directory)
+    return Server(
+        name,
+        title,
+        database,
+        (directory / "target/release" / name,),
+        READS + WRITES + extra,
+        "cargo",
+        directory=directory,
+    )
 
 
 def _npm(name, title, script, endpoints=READS + WRITES, path="/api/posts"):
     directory = BENCH / "peers" / name
-    return Server(name, title, "postgres", (directory / "node_modules/.bin/node", script), endpoints, "npm",
-                  {"NODE_ENV": "production"}, directory, path, "one per core")
+    return Server(
+        name,
+        title,
+        "postgres",
+        (directory / "node_modules/.bin/node", script),
+        endpoints,
+        "npm",
+        {"NODE_ENV": "production"},
+        directory,
+        path,
+        "one per core",
+    )
 
 
 SERVERS = [
-    Server("ceiling", "ceiling: the same bytes from bare actix", None, (ROOT / "target/release/examples/ceiling",),
-           READS[:3], "ceiling"),
+    Server(
+        "ceiling",
+        "ceiling: the same bytes from bare actix",
+        None,
+        (ROOT / "target/release/examples/ceiling",),
+        READS[:3],
+        "ceiling",
+    ),
     _own("sqlite", True),
     _own("sqlite", False),
     _own("postgres", True),
@@ -94,7 +141,9 @@ class Running:
         working_directory = server.directory if server.peer else directory
         started = time.monotonic()
         with self.log_path.open("w") as log:
-            self.process = start([*server.command, *arguments], cwd=working_directory, env=environment, stdout=log, stderr=log)
+            self.process = start(
+                [*server.command, *arguments], cwd=working_directory, env=environment, stdout=log, stderr=log
+            )
         try:
             self.start_ms = self._await_first_response(started) * 1000
         except BaseException:
@@ -125,7 +174,8 @@ class Running:
                 body = json.dumps(body)
             connection.request(method, path, body, {**default_headers, **(headers or {})})
             response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, headers, response.read()
         except http.client.HTTPException as error:
             raise OSError(f"invalid HTTP response: {error}") from error
         finally:

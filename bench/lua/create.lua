@@ -1,4 +1,5 @@
--- Creates drafts with unique titles. With BENCH_TAGS, a comma-separated list, each draft has three different tags of it.
+-- Creates drafts with unique titles. With BENCH_TAGS, a comma-separated list, each draft has three different tags of
+-- it.
 local common = require("common")
 local count, tags = 0, {}
 

@@ -1,6 +1,2 @@
--- Repeats a GET of wrk's URL, with BENCH_ETAG as If-None-Match if it is set.
+-- Repeats a GET of wrk's URL, with the headers of its command line.
 require("common")
-
-if os.getenv("BENCH_ETAG") then
-  wrk.headers["If-None-Match"] = os.getenv("BENCH_ETAG")
-end

@@ -1,6 +1,6 @@
 -- Each thread publishes its own drafts, then unpublishes all of them, and repeats, so that every request changes a row.
--- Seeded posts with an odd id are drafts, and every second draft has tags: those with BENCH_TAGS, the others without it.
--- The warm-up uses the first fifth of them, the measurement the rest.
+-- Seeded posts with an odd id are drafts, and every second draft has tags: those with BENCH_TAGS, the others without
+-- it. The warm-up uses the first fifth of them, the measurement the rest.
 local common = require("common")
 local ids, at, action = {}, 0, "publish"
 

@@ -17,12 +17,18 @@ export const publishedPosts = (prisma: PrismaClient) =>
 /** Publishes a post with tags and authors. Their columns, and `metadata`, contain JSON as text. */
 export const publishTagged = (prisma: PrismaClient, title: string, tags: string[], authors: string[]) =>
   prisma.post.create({
-    data: { title, published: true, tags: JSON.stringify(tags), authors: JSON.stringify(authors), metadata: JSON.stringify({ from: 'Prisma' }) },
+    data: {
+      title,
+      published: true,
+      tags: JSON.stringify(tags),
+      authors: JSON.stringify(authors),
+      metadata: JSON.stringify({ from: 'Prisma' }),
+    },
   });
 
 /**
- * The guide's variant with a `pg` client: inserts a post unless the slug is in use, and returns whether it was inserted.
- * The guide has a unique title. In posts-api, the slug is unique, so the conflict target is `slug`.
+ * The guide's variant with a `pg` client: inserts a post unless the slug is in use, and returns whether it was
+ * inserted. The guide has a unique title. In posts-api, the slug is unique, so the conflict target is `slug`.
  */
 export async function insertOnce(client: pg.Client, slug: string, title: string, content: string): Promise<boolean> {
   const { rowCount } = await client.query(
@@ -35,13 +41,19 @@ export async function insertOnce(client: pg.Client, slug: string, title: string,
 /**
  * Like `insertOnce`, but through the API. With `If-None-Match: *`, the PUT request never replaces an existing post.
  */
-export async function putOnce(baseUrl: string, key: string, slug: string, post: { title: string; content: string }): Promise<boolean> {
+export async function putOnce(
+  baseUrl: string,
+  key: string,
+  slug: string,
+  post: { title: string; content: string },
+): Promise<boolean> {
   const response = await fetch(`${baseUrl}/api/posts/by-slug/${slug}`, {
     method: 'PUT',
     headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json', 'If-None-Match': '*' },
     body: JSON.stringify(post),
   });
-  if (response.status !== 201 && response.status !== 412) throw new Error(`${response.status}: ${await response.text()}`);
+  if (response.status !== 201 && response.status !== 412)
+    throw new Error(`${response.status}: ${await response.text()}`);
   return response.status === 201;
 }
 

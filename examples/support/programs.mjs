@@ -131,8 +131,8 @@ export async function freePort() {
 }
 
 /**
- * Sends a request with the admin key and returns the JSON of the response. Throws if the status is not `status`. Repeats a
- * request that the service was too busy to execute, as any client should.
+ * Sends a request with the admin key and returns the JSON of the response. Throws if the status is not `status`.
+ * Repeats a request that the service was too busy to execute, as any client should.
  */
 export async function request(service, path, { method = 'GET', body, status = 200, headers = {} } = {}) {
   const deadline = Date.now() + BUSY_LIMIT;

@@ -37,9 +37,16 @@ const operation = (document, id) =>
     .flatMap((path) => Object.values(path))
     .find((found) => found.operationId === id);
 const resolve = (document, found) =>
-  found.$ref ? found.$ref.slice(2).split('/').reduce((node, key) => node[key], document) : found;
+  found.$ref
+    ? found.$ref
+        .slice(2)
+        .split('/')
+        .reduce((node, key) => node[key], document)
+    : found;
 const parameter = (document, id, name) =>
-  operation(document, id).parameters.map((found) => resolve(document, found)).find((found) => found.name === name);
+  operation(document, id)
+    .parameters.map((found) => resolve(document, found))
+    .find((found) => found.name === name);
 const setVersion = (number) => (document) => (document.info.version = number);
 const remove = (list, item) => list.splice(list.indexOf(item), 1);
 
@@ -60,7 +67,11 @@ const breaking = {
 // Changes that do not break clients of the previous release.
 const compatible = (d) => {
   operation(d, 'list_posts').parameters.push({
-    name: 'author', in: 'query', description: 'Only posts by this author.', required: false, schema: { type: 'string' },
+    name: 'author',
+    in: 'query',
+    description: 'Only posts by this author.',
+    required: false,
+    schema: { type: 'string' },
   });
   d.components.schemas.Post.properties.author = { type: 'string', description: 'The author.', example: 'Ada' };
   d.components.schemas.CreatePost.properties.author = { type: 'string', description: 'The author.', example: 'Ada' };
@@ -73,16 +84,31 @@ describe('compare', { concurrency: 2 }, () => {
   test('detects each breaking change', async () => {
     const current = await writeChanged('broken', ...Object.values(breaking));
     const found = await run(
-      'node_modules/.bin/redocly', 'diff', join(here, '../openapi.json'), current, '--config', 'redocly.yaml', '--format', 'json',
+      'node_modules/.bin/redocly',
+      'diff',
+      join(here, '../openapi.json'),
+      current,
+      '--config',
+      'redocly.yaml',
+      '--format',
+      'json',
     );
-    const major = JSON.parse(found.stdout).changes.flatMap(({ verdicts }) => verdicts)
-      .filter(({ impact }) => impact === 'major').map(({ ruleId }) => ruleId);
-    assert.deepEqual(Object.keys(breaking).filter((rule) => !major.includes(rule)), [], major.join(' '));
+    const major = JSON.parse(found.stdout)
+      .changes.flatMap(({ verdicts }) => verdicts)
+      .filter(({ impact }) => impact === 'major')
+      .map(({ ruleId }) => ruleId);
+    assert.deepEqual(
+      Object.keys(breaking).filter((rule) => !major.includes(rule)),
+      [],
+      major.join(' '),
+    );
   });
 
   for (const [released, current, passes] of [
-    ['0.1.0', '0.1.1', false], ['0.1.0', '0.2.0', true],
-    ['1.2.3', '1.3.0', false], ['1.2.3', '2.0.0', true],
+    ['0.1.0', '0.1.1', false],
+    ['0.1.0', '0.2.0', true],
+    ['1.2.3', '1.3.0', false],
+    ['1.2.3', '2.0.0', true],
   ]) {
     test(`${passes ? 'allows' : 'rejects'} a breaking change: ${released} to ${current}`, async () => {
       const result = await compare(
@@ -117,17 +143,32 @@ describe('lint', { concurrency: 2 }, () => {
       'tag-description': (d) => delete d.tags[0].description,
       'operation-summary': (d) => delete operation(d, 'get_docs').summary,
       'operation-id-snake-case': (d) => (operation(d, 'revoke_key').operationId = 'revokeKey'),
-      'property-snake-case': (d) => (d.components.schemas.Health.properties.upSince = { type: 'string', example: 'now' }),
+      'property-snake-case': (d) =>
+        (d.components.schemas.Health.properties.upSince = { type: 'string', example: 'now' }),
       'errors-are-problems': (d) => (content(d, 'get_post', 404)['application/json'] = { schema: { type: 'object' } }),
-      'errors-use-the-problem-schema': (d) => (content(d, 'get_post', 500)['application/problem+json'].schema.$ref = '#/components/schemas/Health'),
+      'errors-use-the-problem-schema': (d) =>
+        (content(d, 'get_post', 500)['application/problem+json'].schema.$ref = '#/components/schemas/Health'),
       'bodies-have-examples': (d) => delete d.components.schemas.Post.example,
       'optional-parameters-have-no-example': (d) => (parameter(d, 'list_posts', 'q').example = 'rust'),
       'required-parameters-have-an-example': (d) => delete parameter(d, 'get_post', 'id').example,
     };
     const file = await writeChanged('spectral', ...Object.values(violations));
-    const result = await run('node_modules/.bin/spectral', 'lint', file, '-r', 'spectral.yaml', '--format', 'json', '--quiet');
+    const result = await run(
+      'node_modules/.bin/spectral',
+      'lint',
+      file,
+      '-r',
+      'spectral.yaml',
+      '--format',
+      'json',
+      '--quiet',
+    );
     const found = JSON.parse(result.stdout).map(({ code }) => code);
-    assert.deepEqual(Object.keys(violations).filter((rule) => !found.includes(rule)), [], found.join(' '));
+    assert.deepEqual(
+      Object.keys(violations).filter((rule) => !found.includes(rule)),
+      [],
+      found.join(' '),
+    );
   });
 
   test('Redocly detects invalid examples and missing 4xx responses', async () => {

@@ -93,7 +93,7 @@ def commit_time():
 
 
 def check_release(project, tag):
-    """Checks that the clients have the service's version and, if there is a tag, that it and the changelog have it too."""
+    """Checks that the clients have the service's version, and that the changelog and the tag, if any, have it too."""
     typescript, python = "clients/typescript/package.json", "clients/python/pyproject.toml"
     versions = {
         typescript: json.loads((ROOT / typescript).read_text())["version"],

@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::Result;
 use crate::cli::output::confirm;
 
-/// Copies the database to `file`. On SIGTERM and SIGINT, removes the partial copy and exits. A signal that arrives after
-/// the copy was renamed to `file` has no effect.
+/// Copies the database to `file`. On SIGTERM and SIGINT, removes the partial copy and exits. A signal that arrives
+/// after the copy was renamed to `file` has no effect.
 pub(crate) fn backup(config: &Config, file: &Path, overwrite: bool) -> Result<()> {
     let (path, bytes) = actix_web::rt::System::new().block_on(async {
         // Installs the handlers before the partial file exists, so that a signal cannot leave it behind.

@@ -57,9 +57,9 @@ pub(crate) fn start(config: &Config, mode: LogMode) -> Result<LoggingGuards, Str
     let traces = config.otlp_endpoint.as_ref().map(|endpoint| TraceExporter::start(endpoint, agent()?)).transpose()?;
     let errors =
         config.sentry_dsn.as_ref().map(|dsn| Ok::<_, String>(SentryExporter::start(dsn, agent()?))).transpose()?;
-    // The log accepts only events, because only the exporter receives spans. The filter must be dynamic: the `log` crate
-    // checks whether a level is enabled without logging an event, and `tracing` would apply that cached result to the
-    // next event. The level hint skips the filter for levels that no layer enables.
+    // The log accepts only events, because only the exporter receives spans. The filter must be dynamic: the `log`
+    // crate checks whether a level is enabled without logging an event, and `tracing` would apply that cached result to
+    // the next event. The level hint skips the filter for levels that no layer enables.
     let is_event = dynamic_filter_fn(|metadata: &Metadata<'_>, _| metadata.is_event() && !is_url(metadata));
     let events = is_event.with_max_level_hint(LevelFilter::TRACE).and(filter);
     // Contains only the layers in use: an `Option` layer that is `None` would enable every level.
@@ -83,8 +83,8 @@ fn filter(directives: &str) -> Result<EnvFilter, String> {
         .map_err(|error| format!("RUST_LOG: {error}"))
 }
 
-/// Whether an event may contain a URL of the HTTP client. The URLs of webhooks and exporters are credentials, and `RUST_LOG`
-/// must not reveal them.
+/// Whether an event may contain a URL of the HTTP client. The URLs of webhooks and exporters are credentials, and
+/// `RUST_LOG` must not reveal them.
 fn is_url(metadata: &Metadata<'_>) -> bool {
     let is_client = matches!(metadata.target().split("::").next(), Some("ureq" | "ureq_proto"));
     is_client && *metadata.level() > Level::WARN

@@ -70,13 +70,13 @@ pub(crate) struct CreateArgs {
     /// Additional request header, as `Name: value`. Can be repeated.
     #[arg(long = "header")]
     headers: Vec<String>,
-    /// With `burst`: JSON object to send in place of the event.
+    /// With `burst`: JSON object to send instead of the event.
     #[arg(long)]
     body: Option<String>,
     /// With `burst`: seconds without a change before a request is sent. Default: 10.
     #[arg(long)]
     quiet: Option<i64>,
-    /// With `burst`: seconds after the first change at which a request is sent at the latest. Default: 120.
+    /// With `burst`: maximum seconds from the first change to the request. Default: 120.
     #[arg(long)]
     max_wait: Option<i64>,
     /// Create the webhook disabled.

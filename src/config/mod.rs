@@ -12,6 +12,7 @@ mod settings;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -19,6 +20,7 @@ use sentry::types::Dsn;
 use url::Url;
 
 use crate::db::{DatabaseUrl, Endpoints, PoolOptions, ReplicaOptions};
+use crate::tls::{CERTIFICATE_VARIABLE, check_certificate_file};
 use parse::RawSetting;
 use settings::Setting;
 
@@ -58,7 +60,7 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose forwarding headers are trusted. If empty, the service ignores these headers.
     pub trusted_proxies: Vec<IpNet>,
-    /// The networks that are not public to which webhooks may be sent.
+    /// Networks that are not public, but to which webhooks may send requests.
     pub webhook_networks: Vec<IpNet>,
     /// How long the service keeps serving requests after SIGTERM.
     pub shutdown_grace: Duration,
@@ -101,10 +103,12 @@ impl Settings {
     /// the process starts threads.
     ///
     /// # Errors
-    /// `.env` or a setting is invalid.
+    /// `.env`, a setting, or the file of `SSL_CERT_FILE` is invalid.
     pub fn load(self) -> Result<Config, ConfigError> {
         let env_file = env_file::load()?;
-        Ok(Config { env_file, ..self.check(environment)? })
+        let config = self.check(environment)?;
+        check_trusted_certificates()?;
+        Ok(Config { env_file, ..config })
     }
 
     /// Validates every setting. A setting without a flag is looked up in `environment`. White space at both ends of a
@@ -174,7 +178,7 @@ impl Settings {
         let mut size = raw(self.db_pool_size.take(), &settings::DB_POOL_SIZE)?;
         size.text = size.text.or_else(|| limit.map(|limit| limit.to_string()));
         let endpoints = Endpoints { direct, replica: replica.map(|url| ReplicaOptions { url, max_lag }) };
-        let pool = PoolOptions { size: size.or_default(parse::pool_size)?, wait: wait.unwrap_or(POOL_WAIT) };
+        let pool = PoolOptions::new(size.or_default(parse::pool_size)?, wait.unwrap_or(POOL_WAIT));
         Ok((database, endpoints, pool))
     }
 }
@@ -185,6 +189,13 @@ impl Config {
     pub fn direct(&self) -> &DatabaseUrl {
         self.endpoints.direct.as_ref().unwrap_or(&self.database)
     }
+}
+
+/// Checks the file with the CA certificates to trust, if the environment names one. Without this check, TLS would trust
+/// those of the system if the file is missing.
+fn check_trusted_certificates() -> Result<(), ConfigError> {
+    let path = environment(CERTIFICATE_VARIABLE).filter(|path| !path.trim().is_empty());
+    path.map_or(Ok(()), |path| Ok(check_certificate_file(Path::new(&path))?))
 }
 
 /// Reads an environment variable of the process. U+FFFD replaces what is not UTF-8.

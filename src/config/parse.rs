@@ -11,6 +11,7 @@ use url::Url;
 
 use super::settings::{self, Setting};
 use crate::db::{DatabaseUrl, InvalidUrl};
+use crate::tls::TlsError;
 
 /// The minimum length of an admin key in characters: 128 bits encoded in base64.
 const MIN_ADMIN_API_KEY_LENGTH: usize = 22;
@@ -57,6 +58,9 @@ pub enum ConfigError {
         "CORS_ALLOWED_ORIGINS: entry {0} is not an origin; use scheme, host, and port, such as https://example.org"
     )]
     Origin(usize),
+    /// The file that `SSL_CERT_FILE` names.
+    #[error(transparent)]
+    Certificates(#[from] TlsError),
     #[error("failed to read {}: {error}", path.display())]
     EnvFile { path: PathBuf, error: io::Error },
     /// A line of `.env` is invalid. The reason contains no part of the line.

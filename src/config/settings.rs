@@ -110,31 +110,32 @@ settings! {
         trusted_proxies TRUSTED_PROXIES = "TRUSTED_PROXIES", "NETWORKS", default "none":
             "Proxies whose `Forwarded` or `X-Forwarded-For` header names the client IP";
             "IP addresses and networks separated by commas, such as `10.0.0.0/8,::1`";
-            "Without it, all clients behind a proxy share its address and its rate limit. The proxy must set one of the \
-             two headers, or append to it";
+            "Without it, all clients behind a proxy share its address and its rate limit. The proxy must set one of \
+             the two headers, or append to it";
         connections_per_ip CONNECTIONS_PER_IP = "CONNECTIONS_PER_IP", "N", default "512":
             "Connections that each client IP may have open";
             "an integer number of connections, or 0 for no limit";
             "Connections from this machine and from `TRUSTED_PROXIES` are not limited. An IPv6 client is its /64 \
              network";
         webhook_networks WEBHOOK_NETWORKS = "WEBHOOK_NETWORKS", "NETWORKS", default "none":
-            "Networks that are not public to which webhooks may be sent";
+            "Networks that are not public, but to which webhooks may send requests";
             "IP addresses and networks separated by commas, such as `10.20.0.0/16,fd00:20::/32`";
-            "Webhooks to other addresses must use https, and the addresses must be public. Webhooks to these networks may \
-             use plain http. Each holder of an admin key can send requests to these networks";
+            "Webhooks to these networks may use plain http. All other webhooks must use https and public addresses. \
+             Each holder of an admin key can send requests to these networks";
         max_streams MAX_STREAMS = "MAX_STREAMS", "N", default "1000":
-            "Event streams that this instance serves at the same time";
+            "Maximum number of event streams that this instance serves at the same time";
             "an integer number of streams, or 0 to serve none";
-            "Further requests to `/api/changes/stream` get 503. A stream occupies a connection, and all streams together \
-             at most half of those that the limit on open files permits. Each client IP may have a tenth of the streams, \
-             and at least 8; this machine may have all";
+            "Further requests to `/api/changes/stream` get 503. Each stream occupies a connection, so streams use at \
+             most half of the connections that the limit on open files permits. Each client IP may have a tenth of the \
+             streams, but at least 8. Clients on this machine are not limited";
         cors_allowed_origins CORS_ALLOWED_ORIGINS = "CORS_ALLOWED_ORIGINS", "ORIGINS", default "none":
             "Browser origins that may read and write";
             "origins separated by commas, without paths, such as `https://example.org,http://localhost:4321`";
             "Without it, any origin may read and none may write";
         rate_limit RATE_LIMIT = "RATE_LIMIT", "RATES", default "reads=10000/s,writes=1000/s,failures=20/m":
             "Maximum request rates of each API key, and of each client IP without a key";
-            "`off`, or rates such as `reads=10000/s,writes=1000/s,failures=20/m`, each from 1 to 1000000 per second (s), minute (m), or hour (h)";
+            "`off`, or rates such as `reads=10000/s,writes=1000/s,failures=20/m`, each from 1 to 1000000 per second \
+             (s), minute (m), or hour (h)";
             "The number in a rate is also the maximum burst. `failures` limits requests with an invalid key, by client \
              IP. A rate that is not listed keeps its default. `off` disables all limits";
         shutdown_grace SHUTDOWN_GRACE = "SHUTDOWN_GRACE", "SECONDS", default "0":
@@ -166,7 +167,8 @@ settings! {
     "Logs, metrics, and traces" {
         log RUST_LOG = "RUST_LOG", "FILTER", default "info,actix_server=warn":
             "Messages to log to standard error";
-            "a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or a list with modules such as `info,posts_api=debug`";
+            "a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or a list with modules such as \
+             `info,posts_api=debug`";
             "`audit=off` disables the audit log";
         log_format LOG_FORMAT = "LOG_FORMAT", "FORMAT", default "pretty":
             "Format of the log";

@@ -1,8 +1,8 @@
 //! [`ChangeSignal`]: wakes the tasks that wait for new rows of the log of changes.
 //!
-//! The signal counts its notifications. A waiter compares this number with the one that it has seen before its last
-//! read, so it cannot miss a change between a read and the wait after it. A notification costs the same with one waiter
-//! as with a thousand, and waiters poll nothing.
+//! The signal counts its notifications. A waiter compares the count with the one that it had seen before its last read,
+//! so it misses no change between a read and the following wait. Waiters do not poll, and the cost of a notification
+//! does not depend on their number.
 
 use std::sync::Weak;
 use std::thread;
@@ -22,7 +22,7 @@ impl ChangeSignal {
         Self(watch::Sender::new(0))
     }
 
-    /// Announces that the log may have new rows, which readers can see by now.
+    /// Announces that the log may have new rows. Readers must be able to see them by now.
     pub(crate) fn notify(&self) {
         self.0.send_modify(|number| *number += 1);
     }

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::connection::{AnsiTransactionManager, Connection as _, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::result::DatabaseErrorKind;
 use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
+use crate::db::cached::CachedForms;
 use crate::db::instrumentation::QueryListener;
 use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
@@ -37,6 +38,10 @@ pub struct Connection {
     /// Whether all clients of the server share one session. A prepared statement, even an unnamed one, can then replace
     /// that of another client between its preparation and its execution.
     has_shared_session: bool,
+    /// Whether the session stores prepared statements with their plans.
+    stores_plans: bool,
+    /// The forms of statements with many forms that are prepared.
+    pub(crate) cached_forms: CachedForms,
     opened_at: Instant,
     /// Whether an error has shown that this connection must not be used again.
     is_lost: bool,
@@ -115,6 +120,8 @@ impl Connection {
             replayed_lsn: 0,
             purpose,
             has_shared_session: matches!(url, DatabaseUrl::Postgres(url) if url.has_single_session),
+            stores_plans: matches!(url, DatabaseUrl::Postgres(url) if !url.transaction_pooling),
+            cached_forms: CachedForms::default(),
             opened_at: Instant::now(),
             is_lost: false,
             interrupt,
@@ -223,6 +230,35 @@ impl Connection {
             }
             Backend::Postgres(conn) => conn.batch_execute("SELECT 1"),
             Backend::Sqlite(conn) => conn.batch_execute("SELECT 1"),
+        }
+    }
+
+    /// Makes PostgreSQL plan each prepared statement again at its next execution, with the present sizes of the
+    /// tables. Deallocates all statements if their number has reached its limit, so that the forms in use get prepared.
+    /// One round trip. Does nothing on SQLite, whose plans do not depend on the sizes.
+    ///
+    /// # Errors
+    /// The connection is lost. A server that does not know the statements keeps its plans.
+    pub(crate) fn renew_plans(&mut self) -> QueryResult<()> {
+        let Backend::Postgres(conn) = &mut self.backend else { return Ok(()) };
+        if !self.stores_plans {
+            return Ok(());
+        }
+        let is_full = self.cached_forms.is_full();
+        match conn.batch_execute(if is_full { "DISCARD PLANS; DEALLOCATE ALL" } else { "DISCARD PLANS" }) {
+            Err(error) if !sqlstate::ends_session(&error) => {
+                tracing::debug!(%error, "the server cannot discard plans");
+                self.stores_plans = false;
+                Ok(())
+            }
+            Ok(()) if is_full => {
+                self.cached_forms = CachedForms::default();
+                // Replaces diesel's cache by an empty one.
+                conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+                conn.set_prepared_statement_cache_size(CacheSize::Unbounded);
+                Ok(())
+            }
+            result => result,
         }
     }
 

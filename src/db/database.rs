@@ -109,8 +109,8 @@ impl Database {
         self.0.watermark.current()
     }
 
-    /// Watches for new rows of the log that readers can see: on PostgreSQL those up to [`Database::settled`]. Changes by
-    /// other processes are noticed within about 100 ms, and on a PostgreSQL server with a single session within a
+    /// Watches for new rows of the log that readers can see: on PostgreSQL those up to [`Database::settled`]. Changes
+    /// by other processes are detected within about 100 ms, and on a PostgreSQL server with a single session within a
     /// second. There may be notifications without a new row.
     #[must_use]
     pub fn watch_changes(&self) -> ChangeWatch {

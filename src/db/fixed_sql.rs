@@ -3,6 +3,7 @@
 //! `diesel::dsl::sql` excludes its statement from the prepared-statement cache, because its text may be dynamic.
 //! Parsing such a statement on each call costs more than running it.
 
+use std::hash::Hash;
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
@@ -18,9 +19,16 @@ use crate::db::timestamp::{Timestamp, Timestamptz};
 #[derive(Debug, Clone)]
 pub struct FixedSql<ST> {
     head: &'static str,
-    tail: Vec<(Option<BindValue>, &'static str)>,
+    tail: Vec<(Option<Part>, &'static str)>,
     is_cached: bool,
     sql_type: PhantomData<ST>,
+}
+
+/// What precedes a text.
+#[derive(Debug, Clone)]
+enum Part {
+    Bind(BindValue),
+    Number(i64),
 }
 
 /// A value for a bind parameter.
@@ -41,7 +49,15 @@ impl<ST> FixedSql<ST> {
     /// Appends a bind parameter and the text that follows it.
     #[must_use]
     pub(crate) fn bind(mut self, value: BindValue, text: &'static str) -> Self {
-        self.tail.push((Some(value), text));
+        self.tail.push((Some(Part::Bind(value)), text));
+        self
+    }
+
+    /// Appends a number as a literal. The caller limits how many numbers there are, because each one makes another
+    /// statement.
+    #[must_use]
+    pub(crate) fn number(mut self, number: i64) -> Self {
+        self.tail.push((Some(Part::Number(number)), ""));
         self
     }
 
@@ -59,6 +75,13 @@ impl<ST> FixedSql<ST> {
         self.tail.extend(other.tail);
         self.is_cached &= other.is_cached;
         self
+    }
+
+    /// Identifies the text. Expressions of equal form have the same text.
+    pub(crate) fn form(&self) -> impl Hash + use<ST> {
+        let numbers = |part: &Option<Part>| if let Some(Part::Number(number)) = part { Some(*number) } else { None };
+        let tail: Vec<_> = self.tail.iter().map(|(part, text)| (part.is_some(), numbers(part), *text)).collect();
+        (self.head, tail)
     }
 
     /// Excludes the statement from the prepared-statement cache. For statements with so many variants that caching
@@ -83,12 +106,13 @@ where
             out.unsafe_to_cache_prepared();
         }
         out.push_sql(self.head);
-        for (value, text) in &self.tail {
-            match value {
-                Some(BindValue::Bool(value)) => out.push_bind_param::<Bool, _>(value)?,
-                Some(BindValue::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
-                Some(BindValue::Text(text)) => out.push_bind_param::<Text, _>(text)?,
-                Some(BindValue::Time(time)) => out.push_bind_param::<Timestamptz, _>(time)?,
+        for (part, text) in &self.tail {
+            match part {
+                Some(Part::Bind(BindValue::Bool(value))) => out.push_bind_param::<Bool, _>(value)?,
+                Some(Part::Bind(BindValue::Integer(number))) => out.push_bind_param::<BigInt, _>(number)?,
+                Some(Part::Bind(BindValue::Text(text))) => out.push_bind_param::<Text, _>(text)?,
+                Some(Part::Bind(BindValue::Time(time))) => out.push_bind_param::<Timestamptz, _>(time)?,
+                Some(Part::Number(number)) => out.push_sql(&number.to_string()),
                 None => {}
             }
             out.push_sql(text);

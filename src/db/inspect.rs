@@ -102,14 +102,16 @@ pub struct LogWriter {
 
 const OLDEST_LOG_WRITER: &str = "SELECT name, extract(epoch FROM clock_timestamp() - began)::bigint AS seconds
     FROM (
-        SELECT format('process %s (%s)', pid, coalesce(nullif(application_name, ''), usename)) AS name, xact_start AS began,
+        SELECT format('process %s (%s)', pid, coalesce(nullif(application_name, ''), usename)) AS name,
+            xact_start AS began,
             pid::text AS holder
         FROM pg_stat_activity
         UNION ALL
         SELECT format('the prepared transaction %L', gid), prepared, '-1/' || transaction FROM pg_prepared_xacts
     ) AS transactions
     JOIN pg_locks ON holder = coalesce(pid::text, virtualtransaction)
-    WHERE began IS NOT NULL AND relation = to_regclass('post_changes') AND granted AND mode NOT IN ('AccessShareLock', 'RowShareLock')
+    WHERE began IS NOT NULL AND relation = to_regclass('post_changes') AND granted
+        AND mode NOT IN ('AccessShareLock', 'RowShareLock')
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     ORDER BY began LIMIT 1";
 

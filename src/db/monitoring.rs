@@ -1,4 +1,4 @@
-//! Whether the database responds, and what the metrics report about it: its endpoints, pools, and errors.
+//! Whether the database responds, and its state for metrics: endpoints, pools, and errors.
 
 use std::time::Duration;
 

@@ -12,6 +12,21 @@ pub struct PoolOptions {
     pub size: u32,
     /// A request that has waited this long for a connection fails with [`Error::Busy`](crate::db::error::Error::Busy).
     pub wait: Duration,
+    /// How long a connection to PostgreSQL uses the plans of its prepared statements. The plan for a small table can
+    /// be a scan of the table, and PostgreSQL keeps it until it collects statistics again, which can be after minutes
+    /// or never.
+    pub plan_lifetime: Duration,
+}
+
+/// Long enough for planning to take a small part of the time: to plan a statement takes less than a millisecond.
+const PLAN_LIFETIME: Duration = Duration::from_secs(10);
+
+impl PoolOptions {
+    /// Options with the default lifetime of plans.
+    #[must_use]
+    pub fn new(size: u32, wait: Duration) -> Self {
+        Self { size, wait, plan_lifetime: PLAN_LIFETIME }
+    }
 }
 
 /// The URLs of a PostgreSQL database in addition to `DATABASE_URL`.

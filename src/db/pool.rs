@@ -11,7 +11,6 @@
 //! [`Pool::run_inline`] skips the queue and the thread when a connection is free.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -22,6 +21,7 @@ use crate::db::call::{Call, CancelOnDrop, CancelQueue};
 use crate::db::connection::Connection;
 use crate::db::deadline::{DEADLINE, within_deadline};
 use crate::db::error::Error;
+use crate::db::inline_pause::InlinePause;
 use crate::db::long_reads::{ANONYMOUS_TIME, LongReadLock, LongReads, Requester};
 use crate::db::options::{PoolOptions, Purpose};
 use crate::db::pooled_connection::{ConnectionPool, connections};
@@ -34,11 +34,6 @@ use crate::db::watchdog;
 pub(crate) const QUEUE_LIMIT: usize = 1024;
 /// A call whose connection does not respond loses it after this time.
 const CLOSE_AFTER: Duration = DEADLINE.saturating_mul(2);
-
-/// An inline read blocks the other requests of its thread. If one takes longer than this, the disk may be slow, and
-/// reads run on blocking threads for [`INLINE_PAUSE`].
-const SLOW_INLINE_READ: Duration = Duration::from_millis(20);
-const INLINE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Pool {
     name: &'static str,
@@ -64,29 +59,10 @@ pub(crate) struct Pool {
 pub(crate) enum CallKind {
     /// It is canceled.
     Read,
-    /// It is never canceled. The client may have sent it without waiting for the response, and PostgreSQL must not cancel
-    /// a commit that waits for a synchronous standby: the commit would become visible without being replicated. The
-    /// server's statement timeout ends a write that does not get as far as its commit.
+    /// It is never canceled. The client may have sent it without waiting for the response, and PostgreSQL must not
+    /// cancel a commit that waits for a synchronous standby: the commit would become visible without being replicated.
+    /// The server's statement timeout ends a write that does not get as far as its commit.
     Write,
-}
-
-/// A period without inline reads, which begins after a slow one.
-struct InlinePause {
-    start: Instant,
-    /// The end of the period, in milliseconds after `start`; 0: there has been none.
-    until: AtomicU64,
-}
-
-impl InlinePause {
-    fn is_over(&self, now: Instant) -> bool {
-        let until = self.until.load(Ordering::Relaxed);
-        until == 0 || now.duration_since(self.start) > Duration::from_millis(until)
-    }
-
-    fn begin(&self) {
-        let until = self.start.elapsed() + INLINE_PAUSE;
-        self.until.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
 }
 
 impl Pool {
@@ -118,7 +94,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(size)),
             queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE_LIMIT))),
             wait: options.wait,
-            inline_pause: InlinePause { start: Instant::now(), until: AtomicU64::new(0) },
+            inline_pause: InlinePause::new(),
             long_reads,
             is_pooled,
             cancel_queue,
@@ -226,9 +202,7 @@ impl Pool {
         let Some((mut pooled, _permit)) = open else { return self.run(CallKind::Read, body).await };
         self.stats.record_wait(Duration::ZERO);
         let result = pooled.run(body);
-        if now.elapsed() > SLOW_INLINE_READ {
-            self.inline_pause.begin();
-        }
+        self.inline_pause.record_read(now.elapsed());
         result
     }
 

@@ -30,13 +30,19 @@ pub(crate) fn connections(url: &DatabaseUrl, purpose: Purpose, options: PoolOpti
         .connection_timeout(options.wait)
         .test_on_check_out(true)
         .error_handler(Box::new(r2d2::LoggingErrorHandler))
-        .build_unchecked(ConnectionManager { url: url.clone(), purpose, broken_at: Mutex::default() })
+        .build_unchecked(ConnectionManager {
+            url: url.clone(),
+            purpose,
+            plan_lifetime: options.plan_lifetime,
+            broken_at: Mutex::default(),
+        })
 }
 
 /// Opens and checks connections for r2d2.
 pub(crate) struct ConnectionManager {
     url: DatabaseUrl,
     purpose: Purpose,
+    plan_lifetime: Duration,
     /// When a connection was last found broken. The others may be broken as well, so each is pinged before its next
     /// use.
     broken_at: Mutex<Option<Instant>>,
@@ -47,6 +53,8 @@ pub(crate) struct PooledConnection {
     pub(crate) connection: Connection,
     /// `None` after a lost connection or a panic: the next use pings first.
     verified_at: Option<Instant>,
+    /// When the plans of prepared statements were last renewed.
+    planned_at: Instant,
 }
 
 impl PooledConnection {
@@ -88,17 +96,26 @@ impl r2d2::ManageConnection for ConnectionManager {
 
     fn connect(&self) -> Result<PooledConnection, ManagerError> {
         let connection = Connection::open_for(&self.url, self.purpose)?;
-        Ok(PooledConnection { connection, verified_at: Some(Instant::now()) })
+        let now = Instant::now();
+        Ok(PooledConnection { connection, verified_at: Some(now), planned_at: now })
     }
 
     /// A ping costs a round trip to PostgreSQL, so a connection that worked within the last second is not pinged.
     fn is_valid(&self, pooled: &mut PooledConnection) -> Result<(), ManagerError> {
         let broken_at = *self.broken_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if pooled.verified_at.is_some_and(|at| at.elapsed() < PING_AFTER && Some(at) > broken_at) {
+        let is_verified = pooled.verified_at.is_some_and(|at| at.elapsed() < PING_AFTER && Some(at) > broken_at);
+        let has_old_plans = pooled.planned_at.elapsed() >= self.plan_lifetime;
+        if is_verified && !has_old_plans {
             return Ok(());
         }
         let _guard = watchdog::watch_connection(&pooled.connection.interrupt, PING_TIMEOUT);
-        pooled.connection.ping_idle()?;
+        if !is_verified {
+            pooled.connection.ping_idle()?;
+        }
+        if has_old_plans {
+            pooled.connection.renew_plans()?;
+            pooled.planned_at = Instant::now();
+        }
         pooled.verified_at = Some(Instant::now());
         Ok(())
     }

@@ -81,8 +81,8 @@ impl Sequence {
         .map(drop)
     }
 
-    /// Sets PostgreSQL's sequence back to an earlier `last_id`, before a transaction is rolled back: a rollback does not
-    /// affect sequences. On SQLite, it does. The caller must prevent concurrent inserts.
+    /// Sets PostgreSQL's sequence back to an earlier `last_id`, before a transaction is rolled back: a rollback does
+    /// not affect sequences. On SQLite, it does. The caller must prevent concurrent inserts.
     pub(crate) fn reset_to(self, conn: &mut Connection, id: i64) -> QueryResult<()> {
         if self.last_id(conn)? == id {
             return Ok(());

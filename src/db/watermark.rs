@@ -1,4 +1,4 @@
-//! [`Watermark`]: up to which position the log of changes is complete.
+//! [`Watermark`]: the position up to which the log of changes is complete.
 //!
 //! On PostgreSQL, a row of the log gets its position before its transaction commits, so a row can become visible after
 //! rows with larger positions. The change poller finds the largest position up to which no row can still appear. On
@@ -31,7 +31,7 @@ struct PolledState {
     epoch: u64,
     /// When the last poll began.
     polled_at: Option<Instant>,
-    /// Since when there is a position that is not settled, or the watermark is unknown.
+    /// The time since which a position is not settled, or the watermark is unknown.
     unsettled_since: Option<Instant>,
 }
 
@@ -65,7 +65,7 @@ impl Watermark {
         self.current().is_some_and(|current| current.epoch == settled.epoch)
     }
 
-    /// How long the oldest change has been waiting to become part of the log that readers see. Zero if none is.
+    /// How long the oldest change has been waiting until readers of the log can see it. Zero if none is waiting.
     pub(crate) fn unsettled_for(&self) -> Duration {
         let Some(state) = &self.state else { return Duration::ZERO };
         let state = lock(state);
@@ -74,8 +74,8 @@ impl Watermark {
         since_change.max(since_poll).unwrap_or_default()
     }
 
-    /// Records a successful poll that began at `started`. `seq` is the new watermark, if there is one. `unsettled_since`
-    /// is when the poller has first seen the first position that is not settled.
+    /// Records a successful poll that began at `started`. `seq` is the new watermark, if there is one.
+    /// `unsettled_since` is when the poller has first seen the first position that is not settled.
     pub(crate) fn record_poll(&self, started: Instant, seq: Option<i64>, unsettled_since: Option<Instant>) {
         let Some(state) = &self.state else { return };
         let mut state = lock(state);
@@ -104,21 +104,26 @@ fn lock(state: &Mutex<PolledState>) -> MutexGuard<'_, PolledState> {
 mod tests {
     use super::*;
 
+    /// In the future, so that a poll at this time stays valid however slow the machine is.
+    fn recently() -> Instant {
+        Instant::now() + Duration::from_hours(1)
+    }
+
     #[test]
     fn a_watermark_is_unknown_until_polled_and_after_a_reset() {
         let watermark = Watermark::polled();
         assert_eq!(watermark.current(), None);
-        watermark.record_poll(Instant::now(), Some(7), None);
+        watermark.record_poll(recently(), Some(7), None);
         let settled = watermark.current().unwrap();
         assert_eq!(settled.seq, 7);
-        watermark.record_poll(Instant::now(), Some(8), None);
+        watermark.record_poll(recently(), Some(8), None);
         assert!(watermark.is_valid(settled));
         watermark.reset();
         assert_eq!(watermark.current(), None);
         assert!(!watermark.is_valid(settled));
-        watermark.record_poll(Instant::now(), None, None);
+        watermark.record_poll(recently(), None, None);
         assert_eq!(watermark.current(), None, "no position has been settled yet");
-        watermark.record_poll(Instant::now(), Some(9), None);
+        watermark.record_poll(recently(), Some(9), None);
         assert!(!watermark.is_valid(settled), "another connection may lead to another server");
         assert_eq!(watermark.current().map(|settled| settled.seq), Some(9));
     }
@@ -139,13 +144,13 @@ mod tests {
     fn the_oldest_unsettled_change_determines_the_wait() {
         let watermark = Watermark::polled();
         let hour = Duration::from_hours(1);
-        watermark.record_poll(Instant::now(), Some(7), Some(ago(hour)));
+        watermark.record_poll(recently(), Some(7), Some(ago(hour)));
         assert!(watermark.unsettled_for() >= hour);
         watermark.reset();
         assert!(watermark.unsettled_for() >= hour, "the change still waits");
-        watermark.record_poll(Instant::now(), None, None);
+        watermark.record_poll(recently(), None, None);
         assert!(watermark.unsettled_for() >= hour);
-        watermark.record_poll(Instant::now(), Some(8), None);
+        watermark.record_poll(recently(), Some(8), None);
         assert_eq!(watermark.unsettled_for(), Duration::ZERO);
     }
 

@@ -1,5 +1,5 @@
-//! Request bodies: parsed values are within the limits, parsing them again returns the same values, and every error points
-//! at a field.
+//! Request bodies: parsed values are within the limits, parsing them again returns the same values, and every error
+//! points at a field.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::posts::input::{Batch, CreatePost, Publish, PutPost, UpdatePost};
 use crate::posts::json_column::JsonText;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::{MAX_BYTES, MAX_DEPTH, MAX_NAME, MAX_VALUES, Metadata};
-use crate::posts::model::{MAX_CONTENT, MAX_DESCRIPTION, MAX_SLUG, MAX_TITLE};
+use crate::posts::validate::{MAX_CONTENT, MAX_DESCRIPTION, MAX_SLUG, MAX_TITLE};
 use crate::validation::{Input, read};
 
 fn try_read<T: Input>(value: &Value) -> Option<T> {

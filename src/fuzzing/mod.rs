@@ -1,7 +1,7 @@
 //! Properties of the parsers that must hold for any client input: the checks of the fuzz targets.
 //!
-//! The targets in `fuzz/` call them from libFuzzer, with `--cfg fuzzing`. The unit tests run them on the committed corpus
-//! and on 20,000 deterministic mutations of it.
+//! The targets in `fuzz/` call them from libFuzzer, with `--cfg fuzzing`. The unit tests run them on the committed
+//! corpus and on 20,000 deterministic mutations of it.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
 

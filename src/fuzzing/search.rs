@@ -39,8 +39,8 @@ fn is_tsquery(query: &str) -> bool {
     }) && query.split('\'').count() % 2 == 1
 }
 
-/// Whether SQLite classifies the character as Rust does. SQLite uses Unicode 6.1 and treats later characters as letters,
-/// so this includes only blocks without later additions.
+/// Whether SQLite classifies the character as Rust does. SQLite uses Unicode 6.1 and treats later characters as
+/// letters, so this includes only blocks without later additions.
 fn is_in_unicode_6_1(c: char) -> bool {
     matches!(c, '\u{1}'..='\u{24f}' | '\u{300}'..='\u{36f}' | 'α'..='ω' | 'Ѐ'..='ӿ' | 'ぁ'..='ゖ' | '一'..='\u{9fa5}')
 }

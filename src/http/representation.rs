@@ -94,8 +94,8 @@ impl Representation {
         Self { link, compressed_memory, ..Self::of_bytes(StatusCode::OK, body) }.with_etag(etag)
     }
 
-    /// The response to a read of a resource that has moved permanently to `path`. It has no entity tag: conditions do not
-    /// apply to a redirect (RFC 9110, section 13.2.1).
+    /// The response to a read of a resource that has moved permanently to `path`. It has no entity tag: conditions do
+    /// not apply to a redirect (RFC 9110, section 13.2.1).
     ///
     /// # Errors
     /// The value cannot be serialized, the path is not a valid header value, or no memory is left for the body.

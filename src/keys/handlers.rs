@@ -26,7 +26,10 @@ pub struct ApiKeys {
 /// List API keys
 ///
 /// Returns every key that has not been revoked, without the secret itself.
-#[utoipa::path(get, path = "/api/keys", tag = "keys", responses((status = 200, description = "The API keys", body = ApiKeys)))]
+#[utoipa::path(
+    get, path = "/api/keys", tag = "keys",
+    responses((status = 200, description = "The API keys", body = ApiKeys)),
+)]
 pub async fn list_keys(database: web::Data<Database>) -> Result<HttpResponse, ApiError> {
     let items = database.read(store::list).await?;
     Ok(HttpResponse::Ok().insert_header(NO_STORE).json(ApiKeys { items }))
@@ -57,8 +60,8 @@ pub async fn create_key(
 
 /// Revoke an API key
 ///
-/// Every instance rejects the key from the next request on. The last admin key cannot be revoked, unless the service has
-/// an `ADMIN_API_KEY`.
+/// Every instance rejects the key from the next request on. The last admin key cannot be revoked, unless the service
+/// has an `ADMIN_API_KEY`.
 #[utoipa::path(
     delete, path = "/api/keys/{id}", tag = "keys",
     params(IdPath),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use diesel::QueryResult;
 use diesel::prelude::*;
 
-use crate::db::{Backend, Connection, Sequence, Timestamp, Visibility, on};
+use crate::db::{Backend, Cached, Connection, Sequence, Timestamp, Visibility, on};
 use crate::keys::model::{ApiKey, CreateApiKey, KeyHash, StoredKey};
 use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
@@ -65,8 +65,8 @@ pub fn existing(conn: &mut Connection, hashes: &[KeyHash], now: Timestamp) -> Qu
 /// Records that the key was used on this day.
 pub fn record_use(conn: &mut Connection, id: i64, day: &str) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
-    on!(conn, conn => diesel::update(api_keys::table.find(id)).set(api_keys::last_used_on.eq(day)).execute(conn))
-        .map(drop)
+    let update = diesel::update(api_keys::table.find(id)).set(api_keys::last_used_on.eq(day));
+    on!(conn, conn => Cached::new(update).execute(conn)).map(drop)
 }
 
 /// Lists every key that has not been revoked, oldest first.

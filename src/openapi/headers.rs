@@ -34,7 +34,8 @@ const HEADERS: [HeaderDescription; 9] = [
     },
     optional(
         "RateLimit-Policy",
-        "The rate limit: `q` requests per `w` seconds. Present with 429, and if less than a quarter of the limit remains.",
+        "The rate limit: `q` requests per `w` seconds. Present with 429, and if less than a quarter of the limit \
+         remains.",
     ),
     optional(
         "RateLimit",
@@ -66,8 +67,8 @@ pub(super) fn components() -> BTreeMap<String, RefOr<Header>> {
     HEADERS.iter().map(|header| (header.name.to_owned(), RefOr::T(header.build()))).collect()
 }
 
-/// Adds the headers that every response has, or, if `is_rate_limited`, may have, and replaces the headers of the response
-/// by references.
+/// Adds the headers that every response has, or, if `is_rate_limited`, may have, and replaces the headers of the
+/// response by references.
 pub(super) fn complete(response: &mut Response, is_rate_limited: bool) {
     let limits = RATE_LIMIT.into_iter().filter(|_| is_rate_limited);
     for name in [REQUEST_ID].into_iter().chain(limits) {

@@ -1,8 +1,8 @@
 //! The OpenAPI 3.1 document.
 //!
 //! A handler describes its parameters and its successful responses. This module adds the errors: those that the
-//! [`Operation`] declares, and those that it derives from the access, method, parameters, and body. It moves what several
-//! operations have in common to the components of the document.
+//! [`Operation`] declares, and those that it derives from the access, method, parameters, and body. It moves what
+//! several operations have in common to the components of the document.
 
 mod headers;
 mod parameters;
@@ -29,11 +29,10 @@ const SECURITY_SCHEME: &str = "apiKey";
         title = "posts-api",
         description = "The posts backend for any frontend: create drafts, publish them, and list published posts.\n\n\
             Published posts can be read without authentication. Everything else requires an API key, sent as \
-            `Authorization: Bearer <key>`. A key has the role `reader` (reads drafts), `editor` (also changes posts), or \
-            `admin` (also manages API keys and webhooks).\n\n\
-            Member names are snake_case, times are RFC 3339 in UTC, and ids are below 2^53. Every `GET` route also \
-            supports `HEAD`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, which \
-            `/problems/{code}` explains.",
+            `Authorization: Bearer <key>`. A key has the role `reader` (reads drafts), `editor` (also changes posts), \
+            or `admin` (also manages API keys and webhooks).\n\nMember names are snake_case, times are RFC 3339 in \
+            UTC, and ids are below 2^53. Every `GET` route also supports `HEAD`. Errors are `application/problem+json` \
+            (RFC 9457) with a stable `code`, which `/problems/{code}` explains.",
         license(name = "MIT OR Apache-2.0", url = "https://opensource.org/license/mit"),
     ),
     servers((url = "/", description = "This service")),
@@ -61,8 +60,8 @@ pub fn document(
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
                 .description(Some(
-                    "An API key. The first start of the service prints one; `posts-api keys create` and `POST /api/keys` create \
-                     more.",
+                    "An API key. The first start of the service prints one; `posts-api keys create` and \
+                     `POST /api/keys` create more.",
                 ))
                 .build(),
         )),
@@ -82,8 +81,8 @@ pub fn document(
     document
 }
 
-/// Moves the description of a nullable property from the reference, where utoipa puts it and generators ignore it, to the
-/// property.
+/// Moves the description of a nullable property from the reference, where utoipa puts it and generators ignore it, to
+/// the property.
 fn describe_nullable_properties(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::Object(object)) = schema else { return };
     for property in object.properties.values_mut() {
@@ -168,8 +167,8 @@ fn has_parameter(parameters: Option<&Vec<RefOr<Parameter>>>, name: &str) -> bool
     parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
-/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. Clients should omit the
-/// body instead, although the service accepts `null` there.
+/// Removes the null type from the schema of a body. utoipa describes an optional body as nullable. Clients should omit
+/// the body instead, although the service accepts `null` there.
 fn remove_null(content: &mut RefOr<Content>) {
     if let RefOr::T(content) = content
         && let Some(RefOr::T(Schema::OneOf(either))) = &content.schema

@@ -16,8 +16,9 @@ const SHARED: [(&str, &str); 7] = [
     ("Idempotency-Key", "IdempotencyKey"),
 ];
 
-/// Replaces the shared parameters of the operation by references to `components`, and adds those that are missing there.
-/// A parameter that has the name of a shared one but differs from it, such as the filter `slug` of a list, stays.
+/// Replaces the shared parameters of the operation by references to `components`, and adds those that are missing
+/// there. A parameter that has the name of a shared one but differs from it, such as the filter `slug` of a list,
+/// stays.
 pub(super) fn share(operation: &mut Operation, components: &mut BTreeMap<String, RefOr<Parameter>>) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(own) = parameter else { continue };

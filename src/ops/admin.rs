@@ -1,5 +1,5 @@
-//! The admin listener, which serves `/metrics` to operators. It has its own thread, so that it responds while the public
-//! listener is overloaded.
+//! The admin listener, which serves `/metrics` to operators. It has its own thread, so that it responds while the
+//! public listener is overloaded.
 
 use std::net::TcpListener;
 

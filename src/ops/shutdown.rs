@@ -31,8 +31,8 @@ pub async fn close_when_draining<B>(
     Ok(response)
 }
 
-/// Installs handlers for SIGTERM and SIGINT. The returned future waits for a signal and stops the server. SIGINT, usually
-/// from a terminal, skips the grace period, and so does a second signal.
+/// Installs handlers for SIGTERM and SIGINT. The returned future waits for a signal and stops the server. SIGINT,
+/// usually from a terminal, skips the grace period, and so does a second signal.
 ///
 /// # Errors
 /// A signal handler cannot be installed.

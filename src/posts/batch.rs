@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 
-use crate::db::{Backend, Connection, Timestamp, Visibility, on};
+use crate::db::{Backend, Connection, FixedSql, Timestamp, Visibility, on};
 use crate::posts::input::{Batch, CreatePost, OnConflict};
 use crate::posts::model::{NewPost, Post};
 use crate::posts::put::{is_new, may_have_been_public, upsert};
@@ -128,12 +128,13 @@ fn without_duplicates(
     unique
 }
 
-/// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders could
-/// deadlock. Other writes do not wait. On SQLite, this is unnecessary, because there is only one writer.
+/// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders
+/// could deadlock. Other writes do not wait. On SQLite, this is unnecessary, because there is only one writer.
 fn lock_batches(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     // An arbitrary number that no other advisory lock in this database uses.
-    diesel::sql_query("SELECT pg_advisory_xact_lock(8101820111974519136)").execute(conn).map(drop)
+    let lock = FixedSql::<Text>::new("pg_advisory_xact_lock(8101820111974519136)::text");
+    diesel::select(lock).execute(conn).map(drop)
 }
 
 fn record(outcomes: &mut [(BatchOutcome, String)], index: usize, outcome: BatchOutcome, entry: BatchEntry) {

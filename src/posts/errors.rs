@@ -9,14 +9,14 @@ error_codes! {
         "Another post has this slug. Choose another one, or omit `slug` to have an unused one derived from the title.",
     CURSOR_EXPIRED "cursor_expired" GONE "Cursor expired"
         "The change feed no longer contains the position that the cursor names: it is more than 30 days old, or the \
-         database was restored or replaced since. Read the feed again from the start, without a cursor, and then remove \
-         every post that it did not contain. To replay changes to a webhook, choose a later position.",
+         database was restored or replaced since. Read the feed again from the start, without a cursor, and then \
+         remove every post that it did not contain. To replay changes to a webhook, choose a later position.",
     CHANGES_NOT_READY "changes_not_ready" SERVICE_UNAVAILABLE "Change feed not ready"
         "The service does not know yet up to which position the change feed is complete, for example after it has \
          reconnected to the database. Wait for `Retry-After` seconds, then try again.",
     TOO_MANY_STREAMS "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams"
-        "As many event streams are open as this instance allows, for all clients (setting `MAX_STREAMS`) or for one of \
-         them. Wait for `Retry-After` seconds, then try again, or poll `/api/changes` instead. Without this header, the \
+        "The limit on open event streams is reached, for this instance (setting `MAX_STREAMS`) or for this client. \
+         Wait for `Retry-After` seconds, then try again, or poll `/api/changes` instead. Without this header, the \
          instance allows no streams at all.",
 }
 
@@ -38,12 +38,12 @@ pub(crate) fn changes_not_ready() -> ApiError {
     }
 }
 
-/// The instance has as many event streams as it allows, for all clients or for one. Streams stay open for long, so
-/// clients wait a random time of up to half a minute.
+/// The limit on event streams is reached, for the instance or for one client. Streams stay open for a long time, so
+/// clients wait a random time of 5 to 30 seconds.
 pub(crate) fn too_many_streams() -> ApiError {
     ApiError::Exhausted {
         code: TOO_MANY_STREAMS,
-        detail: "this instance has as many event streams as it allows; try again later, or poll /api/changes",
+        detail: "the limit on open event streams is reached; try again later, or poll /api/changes",
         retry_after: Some(5 + getrandom::u32().unwrap_or_default() % 26),
     }
 }

@@ -1,4 +1,5 @@
-//! The handlers of `/api/posts`. Each one extracts the parts of the request, calls the store once, and renders the result.
+//! The handlers of `/api/posts`. Each one extracts the parts of the request, calls the store once, and renders the
+//! result.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -20,15 +21,15 @@ use crate::posts::list::params::{ListParams, ListRequest};
 use crate::posts::model::Post;
 use crate::posts::publish::PostState;
 use crate::posts::responses::{BatchResponse, NOT_FOUND, cache_scope, changed, created, into_result, scope};
-use crate::posts::{batch, examples, model, patch, publish, put, responses, store};
+use crate::posts::{batch, examples, patch, publish, put, responses, store, validate};
 use crate::resource::path::{IdPath, SlugPath};
 use crate::resource::versioned::Preconditions;
 use crate::routing::Role;
 
 /// List posts
 ///
-/// Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor` as `cursor`. With
-/// an API key, drafts can be listed too.
+/// Returns published posts, newest first, one page at a time. To get the next page, pass `next_cursor` as `cursor`.
+/// With an API key, drafts can be listed too.
 #[utoipa::path(
     get, path = "/api/posts", tag = "posts", params(ListParams, IfNoneMatch),
     responses(
@@ -81,8 +82,8 @@ pub async fn get_post(
 
 /// Get a post by slug
 ///
-/// A draft is found only with an API key. The old slug of a post redirects to its present slug, unless the caller can see
-/// another post with that slug.
+/// A draft is found only with an API key. The old slug of a post redirects to its present slug, unless the caller can
+/// see another post with that slug.
 #[utoipa::path(
     get, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, IfNoneMatch),
     responses(
@@ -136,9 +137,9 @@ pub async fn create_post(
 
 /// Create or replace a post by slug
 ///
-/// Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post; in
-/// particular, omitting `published` makes the post a draft. If the post has all the values already and is not scheduled,
-/// nothing changes, not even its version.
+/// Creates the post if no post has this slug, and otherwise replaces it. Omitted fields get the values of a new post;
+/// in particular, omitting `published` makes the post a draft. If the post has all the values already and is not
+/// scheduled, nothing changes, not even its version.
 #[utoipa::path(
     put, path = "/api/posts/by-slug/{slug}", tag = "posts", params(SlugPath, PutPreconditions), request_body = PutPost,
     responses(
@@ -155,7 +156,7 @@ pub async fn put_post_by_slug(
     database: web::Data<Database>,
     Json(post): Json<PutPost>,
 ) -> Result<Representation, ApiError> {
-    let slug = model::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
+    let slug = validate::slug(slug).map_err(|invalid| invalid_parameter("slug", invalid.detail))?;
     let preconditions = Preconditions::from(PreconditionHeaders::from(headers));
     let put = move |conn: &mut Connection| put::apply(conn, slug, post, &preconditions, Timestamp::now());
     responses::put(into_result(database.write_each(put).await?)?)

@@ -11,8 +11,8 @@ pub const MAX_IMAGE_ALT: usize = 500;
 
 /// Trims the location of an image and checks it: an `https:` or `http:` URL with a host, or an absolute path.
 ///
-/// Everything else is rejected, because a page that shows the image could run it (`javascript:`), or load it from a host
-/// that its author does not see (`//host` and `/\host`, which browsers treat alike).
+/// Everything else is rejected, because a page that shows the image could run it (`javascript:`), or load it from a
+/// host that its author does not see (`//host` and `/\host`, which browsers treat alike).
 ///
 /// # Errors
 /// The text is too long, contains white space or control characters, or is neither such a URL nor such a path.

@@ -25,6 +25,7 @@ pub mod scheduler;
 mod schemas;
 pub mod slug;
 pub mod store;
+pub mod validate;
 
 use crate::http::error::code::{
     INVALID_CURSOR, INVALID_HEADER, INVALID_PARAMETER, KEY_REQUIRED, NOT_FOUND, PRECONDITION_FAILED,

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use crate::db::{Connection, Timestamp, Visibility, on};
+use crate::db::{Cached, Connection, Timestamp, Visibility, on};
 use crate::posts::input::UpdatePost;
 use crate::posts::json_column::JsonText;
 use crate::posts::metadata::Metadata;
@@ -56,8 +56,8 @@ pub fn apply(
 
 /// The metadata after a patch.
 ///
-/// Neither database implements RFC 7396. So the service reads the metadata, applies the patch, and stores the result only
-/// if the metadata is still the same.
+/// Neither database implements RFC 7396. So the service reads the metadata, applies the patch, and stores the result
+/// only if the metadata is still the same.
 struct MergedMetadata {
     /// `None` if the result does not depend on the stored metadata.
     seen: Option<JsonText>,
@@ -115,19 +115,17 @@ fn try_update(
     );
     let condition = etag::condition(conn, preconditions, |conn| find(conn, id, ReadScope::All))?;
     let seen = metadata.and_then(|metadata| metadata.seen.as_ref());
-    on!(conn, conn => match seen {
-        None => diesel::update(posts::table.find(id))
-            .filter(condition)
-            .set(changes)
-            .returning(Post::as_returning())
-            .get_result(conn)
-            .optional(),
-        Some(seen) => diesel::update(posts::table.find(id))
-            .filter(condition)
-            .filter(posts::metadata.eq(seen))
-            .set(changes)
-            .returning(Post::as_returning())
-            .get_result(conn)
-            .optional(),
+    let form = (patch.set_fields(), published, seen.is_some(), condition.form());
+    let is_cached = conn.cached_forms.admit(form);
+    on!(conn, conn => {
+        let update = diesel::update(posts::table.find(id)).filter(condition).set(changes);
+        match seen {
+            None => Cached::only_if(is_cached, update.returning(Post::as_returning())).get_result(conn),
+            Some(seen) => {
+                let update = update.filter(posts::metadata.eq(seen)).returning(Post::as_returning());
+                Cached::only_if(is_cached, update).get_result(conn)
+            }
+        }
+        .optional()
     })
 }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Cached, Connection, Timestamp, Visibility, on};
+use crate::db::{Cached, Connection, Limited, Timestamp, Visibility, on};
 use crate::posts::etag;
 use crate::posts::model::{Post, next_version};
 use crate::posts::store::{ReadScope, coalesce, explain_unchanged, find};
@@ -96,26 +96,25 @@ fn try_set_state(
                 .filter(posts::scheduled_for.is_null().or(posts::scheduled_for.assume_not_null().ne(at))),
             PostState::Draft => update.filter(posts::published.eq(true).or(posts::scheduled_for.is_not_null())),
         };
-        Cached(update.returning(Post::as_returning())).get_result(conn).optional()
+        Cached::new(update.returning(Post::as_returning())).get_result(conn).optional()
     })
 }
 
 /// The ids of at most `limit` posts that are due, the most overdue first.
-pub fn find_due(conn: &mut Connection, now: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
-    on!(conn, conn => posts::table
+pub fn find_due(conn: &mut Connection, now: Timestamp, limit: usize) -> QueryResult<Vec<i64>> {
+    let due = posts::table
         .filter(posts::scheduled_for.le(now))
         // With `published = false`, SQLite would scan all drafts instead of using the index `posts_scheduled_for`.
         .filter(posts::published.ne(true))
         .order(posts::scheduled_for.asc())
-        .limit(limit)
-        .select(posts::id)
-        .load(conn))
+        .select(posts::id);
+    on!(conn, conn => Limited::new(due, limit).load(conn))
 }
 
 /// Publishes the posts that are still due, and returns the times at which they were due.
 ///
-/// Each post is published once, even if several instances call this at the same time: all but one wait for the row lock,
-/// and then find that the post is no longer due.
+/// Each post is published once, even if several instances call this at the same time: all but one wait for the row
+/// lock, and then find that the post is no longer due.
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
     let published: Vec<Option<Timestamp>> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
         .filter(posts::scheduled_for.le(now))

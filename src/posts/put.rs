@@ -1,8 +1,10 @@
-//! `PUT /api/posts/by-slug/{slug}`, and batches that replace posts: creates posts, or replaces those with the same slug.
+//! `PUT /api/posts/by-slug/{slug}`, and batches that replace posts: creates posts, or replaces those with the same
+//! slug.
 //!
 //! A replacement that changes nothing does not touch the row: the post keeps its version, its entity tag, and its
-//! `updated_at`, and no cache is invalidated. On PostgreSQL, the statement that replaces a post compares it with the new
-//! row in its `WHERE` clause, so that no other write happens in between. On SQLite, no other write runs at the same time.
+//! `updated_at`, and no cache is invalidated. On PostgreSQL, the statement that replaces a post compares it with the
+//! new row in its `WHERE` clause, so that no other write happens in between. On SQLite, no other write runs at the same
+//! time.
 
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
@@ -10,7 +12,7 @@ use diesel::query_dsl::methods;
 use diesel::sql_types::SqlType;
 use diesel::upsert::excluded;
 
-use crate::db::{Backend, Connection, Timestamp, Visibility, on};
+use crate::db::{Backend, Cached, Connection, Timestamp, Visibility, on};
 use crate::posts::etag;
 use crate::posts::input::{CreatePost, PutPost, put_fields};
 use crate::posts::model::{NewPost, Post, next_version};
@@ -18,10 +20,11 @@ use crate::posts::store::{ReadScope, coalesce, find_by_slug, insert};
 use crate::resource::versioned::{Change, Preconditions, TagSet};
 use crate::schema::posts;
 
-/// The assignments that replace a post by a [`NewPost`]: the fields of a `PUT`, and what depends on them. `$new!(column)`
-/// is the new value of a column.
+/// The assignments that replace a post by a [`NewPost`]: the fields of a `PUT`, and what depends on them.
+/// `$new!(column)` is the new value of a column.
 ///
-/// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is canceled.
+/// The post keeps its id, its creation time, and the time of its first publication. A scheduled publication is
+/// canceled.
 macro_rules! replacement {
     ($new:ident [$($column:ident)*]) => {
         (
@@ -35,8 +38,8 @@ macro_rules! replacement {
     };
 }
 
-/// Whether the replacement changes the post. The excerpt is not compared: it is derived from the content, and null if an
-/// external writer has written the content.
+/// Whether the replacement changes the post. The excerpt is not compared: it is derived from the content, and null if
+/// an external writer has written the content.
 macro_rules! is_different {
     ($new:ident [$($column:ident)*]) => {
         posts::scheduled_for
@@ -76,8 +79,8 @@ pub struct PutResult {
     pub is_new: bool,
 }
 
-/// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced post
-/// keeps the time of its first publication. A created post is at version 1.
+/// Creates or replaces the post with this slug. Omitted fields get the values of a new post, except that a replaced
+/// post keeps the time of its first publication. A created post is at version 1.
 pub fn apply(
     conn: &mut Connection,
     slug: String,
@@ -142,6 +145,8 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
     if rows.is_empty() {
         return Ok(Vec::new());
     }
+    // The number of rows is part of the text.
+    let is_single = rows.len() == 1;
     let upsert = diesel::insert_into(posts::table)
         .values(rows)
         .on_conflict(posts::slug)
@@ -150,15 +155,15 @@ pub(crate) fn upsert(conn: &mut Connection, rows: Vec<&NewPost>) -> QueryResult<
     match &mut conn.backend {
         Backend::Postgres(conn) => {
             let changes = methods::FilterDsl::filter(upsert, put_fields!(is_different new));
-            changes.returning(Post::as_returning()).get_results(conn)
+            Cached::only_if(is_single, changes.returning(Post::as_returning())).get_results(conn)
         }
         Backend::Sqlite(conn) => upsert.returning(Post::as_returning()).get_results(conn),
     }
 }
 
-/// Returns the rows that are new or change a post. A `WHERE` clause of the upsert would not be enough on SQLite: `INSERT`
-/// advances the sequence of ids before it detects a conflict, and other processes notice this write. There is only one
-/// writer at a time, so the result stays true.
+/// Returns the rows that are new or change a post. A `WHERE` clause of the upsert would not be enough on SQLite:
+/// `INSERT` advances the sequence of ids before it detects a conflict, and other processes notice this write. There is
+/// only one writer at a time, so the result stays true.
 fn with_changes<'a>(conn: &mut SqliteConnection, rows: Vec<&'a NewPost>) -> QueryResult<Vec<&'a NewPost>> {
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
@@ -179,8 +184,8 @@ fn with_changes<'a>(conn: &mut SqliteConnection, rows: Vec<&'a NewPost>) -> Quer
     Ok(changes)
 }
 
-/// Replaces the post that has the row's slug. Returns `None` if there is none that meets the preconditions, or if it does
-/// not change.
+/// Replaces the post that has the row's slug. Returns `None` if there is none that meets the preconditions, or if it
+/// does not change.
 fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) -> QueryResult<Option<Post>> {
     macro_rules! new {
         ($column:ident) => {
@@ -188,12 +193,13 @@ fn replace(conn: &mut Connection, row: &NewPost, preconditions: &Preconditions) 
         };
     }
     let condition = etag::condition(conn, preconditions, |conn| find_by_slug(conn, &row.slug, ReadScope::All))?;
-    on!(conn, conn => diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
-        .filter(put_fields!(is_different new))
-        .set(put_fields!(replacement new))
-        .returning(Post::as_returning())
-        .get_result(conn)
-        .optional())
+    on!(conn, conn => {
+        let update = diesel::update(posts::table.filter(posts::slug.eq(&row.slug)).filter(condition))
+            .filter(put_fields!(is_different new))
+            .set(put_fields!(replacement new))
+            .returning(Post::as_returning());
+        Cached::new(update).get_result(conn).optional()
+    })
 }
 
 /// The post that has the row's slug, and whether the row would change it.

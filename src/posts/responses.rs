@@ -21,9 +21,10 @@ use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
 use crate::posts::list::query::ListItem;
 use crate::posts::list::{ListPage, count};
-use crate::posts::model::{MAX_CONTENT, Post};
+use crate::posts::model::Post;
 use crate::posts::put::PutResult;
 use crate::posts::store::ReadScope;
+use crate::posts::validate::MAX_CONTENT;
 use crate::posts::{errors, etag, list};
 use crate::resource::versioned::Change;
 use crate::validation::FieldError;
@@ -46,9 +47,9 @@ fn share(caller: Caller) -> Share {
 /// A value that was read, and the memory that it occupies.
 type Counted<T> = (T, Reservation);
 
-/// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads only
-/// a few rows by index, so it may run inline. Reserves `max_bytes` of memory for the value, and then only as much as
-/// `bytes` says that it occupies.
+/// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads
+/// only a few rows by index, so it may run inline. Reserves `max_bytes` of memory for the value, and then only as much
+/// as `bytes` says that it occupies.
 pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     budget: &MemoryBudget,

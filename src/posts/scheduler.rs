@@ -12,7 +12,7 @@ use crate::telemetry::histogram::{Histogram, HistogramSnapshot};
 /// change of the wall clock takes effect at the next poll.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The maximum number of posts that one transaction publishes. After a full batch, the next poll follows at once.
-const BATCH: i64 = 100;
+const BATCH: usize = 100;
 
 /// Statistics of the scheduler of this instance.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub async fn poll(database: Database, stats: Arc<SchedulerStats>) {
                     tracing::info!("scheduled posts are being published again");
                 }
                 is_failing = false;
-                if i64::try_from(published).is_ok_and(|published| published == BATCH) {
+                if published == BATCH {
                     continue;
                 }
             }
@@ -85,7 +85,8 @@ async fn publish_batch(database: &Database, stats: &SchedulerStats) -> Result<us
     }
     let due_at = match publish(database, ids.clone(), now).await {
         Err(Error::Query(error)) => {
-            tracing::error!(%error, due = ids.len(), "failed to publish a batch of scheduled posts; publishing each separately");
+            let due = ids.len();
+            tracing::error!(%error, due, "failed to publish a batch of scheduled posts; publishing each separately");
             publish_separately(database, ids, now).await
         }
         due_at => due_at?,

@@ -8,10 +8,10 @@ use crate::posts::labels::LabelKind;
 
 const TAGS: &str = "The tags, in order.";
 const AUTHORS: &str = "The names of the authors, in order.";
-// The schemas do not have `uniqueItems`: it ignores the case rule, and generated TypeScript and Java clients would have sets
-// in place of lists.
-const RULES: &str = "Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII case. \
-                     Null means no items.";
+// The schemas do not have `uniqueItems`: it ignores the case rule, and generated TypeScript and Java clients would have
+// sets in place of lists.
+const RULES: &str = "Whitespace is trimmed and folded to single spaces. Two items must not be equal except for ASCII \
+    case. Null means no items.";
 
 pub(crate) fn tags() -> Array {
     labels(LabelKind::Tag, TAGS, Type::Array, json!(["Rust", "Web dev"]))
@@ -62,8 +62,9 @@ pub(crate) fn metadata_patch() -> Object {
     )
 }
 
-/// An object with any members. Without `additional_properties`, openapi-typescript allows no members; with `true`, OpenAPI
-/// Generator prints warnings; and with a schema that has no description, its Go clients use pointers to the values.
+/// An object with any members. Without `additional_properties`, openapi-typescript allows no members; with `true`,
+/// OpenAPI Generator prints warnings; and with a schema that has no description, its Go clients use pointers to the
+/// values.
 fn object(description: &str, schema_type: impl Into<SchemaType>) -> Object {
     let value = ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("Any JSON value."));
     ObjectBuilder::new()

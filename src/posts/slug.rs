@@ -5,7 +5,7 @@
 //! `tests/api/posts/sql_slugs.rs` compares them on 500 titles, and shows where they differ: SQL transliterates only
 //! Latin letters. On SQLite, no SQL repeats the rules, and an insert without a slug fails.
 
-use crate::posts::model::MAX_SLUG;
+use crate::posts::validate::MAX_SLUG;
 
 /// The slug of a title that has no character with an ASCII transliteration. `posts_slug` in SQL.
 const FALLBACK: &str = "post";
@@ -74,8 +74,8 @@ impl FreeNumberSearch {
     }
 }
 
-/// Finds an unused slug among `base`, `base-2`, `base-3`, …. This is the first unused slug, unless the used numbers have
-/// gaps.
+/// Finds an unused slug among `base`, `base-2`, `base-3`, …. This is the first unused slug, unless the used numbers
+/// have gaps.
 ///
 /// # Errors
 /// Returns the first error of `is_used`.

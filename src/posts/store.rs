@@ -7,16 +7,18 @@
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
-use crate::db::{Connection, Timestamp, Visibility, on};
+use crate::db::{Cached, Connection, Timestamp, Visibility, on};
 use crate::posts::input::CreatePost;
 use crate::posts::model::{NewPost, Post};
 use crate::posts::{etag, slug};
 use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::posts;
 
+type NullableTime = Nullable<crate::db::Timestamptz>;
+
 diesel::define_sql_function! {
     /// The first argument that is not null.
-    fn coalesce(first: Nullable<crate::db::Timestamptz>, second: Nullable<crate::db::Timestamptz>) -> Nullable<crate::db::Timestamptz>;
+    fn coalesce(first: NullableTime, second: NullableTime) -> NullableTime;
 }
 
 /// The posts that a read may return.
@@ -93,7 +95,7 @@ pub(crate) fn slug_exists(conn: &mut Connection, slug: &str) -> QueryResult<bool
 
 /// Sets every column of a post, except its id, to the values of `row`. The caller increases the version.
 pub(crate) fn overwrite(conn: &mut Connection, id: i64, row: &NewPost) -> QueryResult<()> {
-    on!(conn, conn => diesel::update(posts::table.find(id)).set(row).execute(conn)).map(drop)
+    on!(conn, conn => Cached::new(diesel::update(posts::table.find(id)).set(row)).execute(conn)).map(drop)
 }
 
 /// Deletes the post.
@@ -119,8 +121,8 @@ pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> 
     Ok(Change::Stale)
 }
 
-/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing or
-/// does not meet the preconditions, otherwise [`Change::Done`] with the current post.
+/// Determines why a statement changed no row: returns [`Change::Missing`] or [`Change::Stale`] if the post is missing
+/// or does not meet the preconditions, otherwise [`Change::Done`] with the current post.
 pub(crate) fn explain_unchanged(
     conn: &mut Connection,
     id: i64,

@@ -1,4 +1,5 @@
-//! Histograms that any module can own. Recording a value costs two relaxed atomic additions. `ops::metrics` exports them.
+//! Histograms that any module can own. Recording a value costs two relaxed atomic additions. `ops::metrics` exports
+//! them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! OpenTelemetry spans: an HTTP request, its database calls, and their queries. Without an exporter no spans are created.
+//! OpenTelemetry spans: an HTTP request, its database calls, and their queries. Without an exporter no spans are
+//! created.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,8 +8,8 @@ use tracing::{Span, field};
 /// The target of all spans. The exporter selects the spans to export by this target.
 pub const TARGET: &str = "posts_api::telemetry::spans";
 
-/// Whether an exporter is running. `span_enabled!` of `tracing` cannot be used for this: if several layers have filters,
-/// the macro leaves cached filter results, and `tracing` discards the next event.
+/// Whether an exporter is running. `span_enabled!` of `tracing` cannot be used for this: if several layers have
+/// filters, the macro leaves cached filter results, and `tracing` discards the next event.
 static EXPORT_ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Creates spans from now on. The exporter calls this at startup.
@@ -69,8 +70,8 @@ pub fn database(kind: &'static str) -> Span {
     tracing::info_span!(target: TARGET, "database", otel.name = format_args!("database {kind}"))
 }
 
-/// Creates the span of a query within a database call, named by OpenTelemetry's semantic conventions for databases. `text`
-/// must have placeholders instead of values.
+/// Creates the span of a query within a database call, named by OpenTelemetry's semantic conventions for databases.
+/// `text` must have placeholders instead of values.
 #[must_use]
 pub fn query(system: &'static str, text: &str) -> Span {
     let operation = text.split_whitespace().next().unwrap_or_default();

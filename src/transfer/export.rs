@@ -22,8 +22,8 @@ use crate::transfer::progress::TransferProgress;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
     Posts,
-    /// The posts, the API keys as hashes, and the last id of each sequence. Importing them into an empty database creates a full
-    /// copy of this database.
+    /// The posts, the API keys as hashes, and the last id of each sequence. Importing them into an empty database
+    /// creates a full copy of this database.
     PostsAndKeys,
 }
 
@@ -43,8 +43,8 @@ pub fn export(
     Ok(count)
 }
 
-/// Passes all posts in ascending id order from one snapshot to `sink`. Returns their number, and the trailer from the same
-/// snapshot.
+/// Passes all posts in ascending id order from one snapshot to `sink`. Returns their number, and the trailer from the
+/// same snapshot.
 pub(crate) fn read_posts(
     conn: &mut Connection,
     contents: Contents,
@@ -67,8 +67,8 @@ pub(crate) fn read_posts(
     })
 }
 
-/// Copies the posts of a SQLite database and their aliases to temporary tables that shadow `posts` and `post_aliases` in
-/// this connection. Returns the trailer from the same snapshot, or `None` on PostgreSQL.
+/// Copies the posts of a SQLite database and their aliases to temporary tables that shadow `posts` and `post_aliases`
+/// in this connection. Returns the trailer from the same snapshot, or `None` on PostgreSQL.
 ///
 /// A read transaction keeps SQLite from truncating its write-ahead log, so the log grows with every write. The program
 /// that reads the export can be slow, and the copy keeps the transaction short.

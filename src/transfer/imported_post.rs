@@ -6,7 +6,7 @@ use crate::db::{MAX_ID, Timestamp};
 use crate::posts::aliases;
 use crate::posts::batch::BatchEntry;
 use crate::posts::input::CreatePost;
-use crate::posts::model;
+use crate::posts::validate;
 use crate::transfer::limits::MAX_IMPORTED_ID;
 use crate::transfer::printable::quoted;
 use crate::validation;
@@ -58,8 +58,8 @@ impl ImportedPost {
     }
 }
 
-/// Whether each time comes from the file. The other times default to the time of the import, so a repeated import cannot
-/// compare them.
+/// Whether each time comes from the file. The other times default to the time of the import, so a repeated import
+/// cannot compare them.
 #[expect(clippy::struct_excessive_bools, reason = "one for each time, and its default")]
 pub(crate) struct GivenTimes {
     pub(crate) published_at: bool,
@@ -73,10 +73,10 @@ impl Input for ImportedPost {
     fn read(fields: &mut Fields) -> Option<Self> {
         let id = fields.nullable("id", |id| in_range(id, MAX_IMPORTED_ID));
         let post = CreatePost::read(fields);
-        let published_at = fields.nullable("published_at", model::time).flatten();
-        let scheduled_for = fields.nullable("scheduled_for", model::time).flatten();
-        let created_at = fields.nullable("created_at", model::time).flatten();
-        let updated_at = fields.nullable("updated_at", model::time).flatten();
+        let published_at = fields.nullable("published_at", validate::time).flatten();
+        let scheduled_for = fields.nullable("scheduled_for", validate::time).flatten();
+        let created_at = fields.nullable("created_at", validate::time).flatten();
+        let updated_at = fields.nullable("updated_at", validate::time).flatten();
         let version = fields.optional("version", |version| in_range(version, MAX_ID));
         let aliases = aliases::model::read(fields);
         let mut entry = BatchEntry::new(post?, Timestamp::now());

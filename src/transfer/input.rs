@@ -46,8 +46,8 @@ impl<'a> ImportInput<'a> {
 
     /// Reads a format that is read twice for the first time. Returns the result and a file for the second time.
     ///
-    /// Copies a stream to a temporary file, which nothing else can open. The first reading gets the bytes as they come, so
-    /// that a wrong file is refused before all of it is copied.
+    /// Copies a stream to a temporary file, which nothing else can open. The first reading gets the bytes as they come,
+    /// so that a wrong file is refused before all of it is copied.
     pub(crate) fn survey<T>(self, read: impl FnOnce(&mut dyn BufRead) -> Result<T, Error>) -> Result<(T, File), Error> {
         match self {
             Self::File(mut file) => {

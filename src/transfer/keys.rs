@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::db::{Connection, Sequence};
 use crate::keys::model::{CreateApiKey, StoredKey};
-use crate::posts::model;
+use crate::posts::validate;
 use crate::transfer::imported_post::in_range;
 use crate::transfer::limits::MAX_IMPORTED_ID;
 use crate::validation::{Fields, Input, Invalid};
@@ -54,11 +54,11 @@ impl Input for ImportedKey {
         let name = fields.required("name", CreateApiKey::name);
         let role = fields.required("role", |role: String| role.parse());
         let hash = fields.required("hash", hash);
-        let created_at = fields.required("created_at", model::time);
+        let created_at = fields.required("created_at", validate::time);
         let created_by = fields.nullable("created_by", |id| in_range(id, MAX_IMPORTED_ID)).flatten();
-        let expires_at = fields.nullable("expires_at", model::time).flatten();
+        let expires_at = fields.nullable("expires_at", validate::time).flatten();
         let last_used_on = fields.nullable("last_used_on", day).flatten();
-        let revoked_at = fields.nullable("revoked_at", model::time).flatten();
+        let revoked_at = fields.nullable("revoked_at", validate::time).flatten();
         Some(Self(StoredKey {
             id: id?,
             name: name?,
@@ -79,7 +79,7 @@ fn hash(text: String) -> Result<Vec<u8>, Invalid> {
 }
 
 fn day(text: String) -> Result<String, Invalid> {
-    match model::time(format!("{text}T00:00:00Z")) {
+    match validate::time(format!("{text}T00:00:00Z")) {
         Ok(time) if time.utc_date() == text => Ok(text),
         _ => Err(Invalid::new("format", "must be a date such as 2026-01-31")),
     }

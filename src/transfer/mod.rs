@@ -4,7 +4,8 @@
 //! SQLite and PostgreSQL alike. An import also reads the export files of WordPress and Ghost, and the Markdown files of
 //! static site generators. This module depends neither on HTTP nor on the command line.
 //!
-//! Dependencies point one way: `error`, `report`, `progress`, and `source` ← `formats` ← `import`, `export`, and `markdown_export`.
+//! Dependencies point one way: `error`, `report`, `progress`, and `source` ← `formats` ← `import`, `export`, and
+//! `markdown_export`.
 
 mod alias_store;
 mod diagnostics;

@@ -4,8 +4,8 @@
 //!
 //! 1. It keeps its id, and its version increases.
 //! 2. It keeps the times that the input does not give.
-//! 3. `updated_at` never becomes earlier, so that clients which ask for recent changes find the post. If the input gives no
-//!    later time, it is the time of the import.
+//! 3. `updated_at` never becomes earlier, so that clients which ask for recent changes find the post. If the input
+//!    gives no later time, it is the time of the import.
 //!
 //! A stored post that equals the input stays unchanged, with its version and entity tag. A repeated import of a folder
 //! then costs one lookup per post. Aliases are no part of this comparison: the report counts their changes separately.
@@ -28,7 +28,8 @@ use crate::transfer::report::Report;
 /// Replaces posts batch by batch.
 #[derive(Default)]
 pub(crate) struct Replacer {
-    /// Hashes of the slugs of all posts so far. Otherwise, the second of two posts with one slug would replace the first.
+    /// Hashes of the slugs of all posts so far. Otherwise, the second of two posts with one slug would replace the
+    /// first.
     seen: HashSet<u128>,
 }
 
@@ -40,7 +41,8 @@ impl Replacer {
         self.seen.insert(u128::from_le_bytes(half))
     }
 
-    /// Removes the posts whose slugs are stored from the batch, and replaces the stored ones. Posts without a slug remain.
+    /// Removes the posts whose slugs are stored from the batch, and replaces the stored ones. Posts without a slug
+    /// remain.
     pub(crate) fn replace_stored(
         &mut self,
         conn: &mut Connection,
@@ -83,8 +85,8 @@ impl Replacer {
 /// How many contents are in memory at once: at most 16 times 512 KiB.
 const CONTENTS: usize = 16;
 
-/// Requests the slug that was derived from an invalid slug of another system, as every import derives the same one. A slug
-/// that was derived from the title alone does not identify the post.
+/// Requests the slug that was derived from an invalid slug of another system, as every import derives the same one. A
+/// slug that was derived from the title alone does not identify the post.
 fn request_slug(post: &mut ImportedPost) {
     if post.external_slug.as_ref().is_some_and(|slug| !slug.given.is_empty())
         && let Some(base) = post.entry.base.take()

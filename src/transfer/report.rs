@@ -16,8 +16,8 @@ pub struct Report {
     pub unchanged: u64,
     /// Aliases that an import with `replace` added to the stored posts that are in the input.
     pub aliases_added: u64,
-    /// Aliases that an import with `replace` removed: the oldest ones of posts with too many, and the slugs of drafts that
-    /// it published.
+    /// Aliases that an import with `replace` removed: the oldest ones of posts with too many, and the slugs of drafts
+    /// that it published.
     pub aliases_removed: u64,
     /// API keys that were stored.
     pub keys: u64,

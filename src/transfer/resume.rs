@@ -36,7 +36,8 @@ impl ImportedPost {
         is_any || slug == stored || (self.external_slug.is_some() && is_numbered(stored, slug))
     }
 
-    /// Compares all fields, except the content, the excerpt derived from it, and the aliases, which later renames change.
+    /// Compares all fields, except the content, the excerpt derived from it, and the aliases, which later renames
+    /// change.
     fn matches(&self, stored: &PostSummary) -> bool {
         let Self { entry: BatchEntry { id, base: _, row }, given_times, external_slug: _, aliases: _ } = self;
         let is_candidate =
@@ -62,8 +63,9 @@ impl ImportedPost {
     }
 }
 
-/// Adapts a post to its publication at the scheduled time, which the service may have done since the earlier import. The
-/// same file may give the post as published by now: then only `version` and `updated_at` differ from the stored ones.
+/// Adapts a post to its publication at the scheduled time, which the service may have done since the earlier import.
+/// The same file may give the post as published by now: then only `version` and `updated_at` differ from the stored
+/// ones.
 fn apply_publication(imported: &mut PostSummary, stored: &PostSummary) {
     if imported.scheduled_for.is_some() && imported.scheduled_for == stored.published_at {
         imported.published = true;

@@ -58,12 +58,12 @@ pub fn pointer_token(name: &str) -> String {
 
 /// A type that is parsed from the fields of a JSON object.
 pub trait Input: Sized {
-    /// The maximum number of values in a request body of this type: scalars, arrays, and objects at any depth. It bounds
-    /// the memory that a small body can occupy.
+    /// The maximum number of values in a request body of this type: scalars, arrays, and objects at any depth. It
+    /// bounds the memory that a small body can occupy.
     const MAX_VALUES: usize = 20_000;
 
-    /// Removes the fields of this type from `fields` and parses them. Returns `None` if a field is invalid, after `fields`
-    /// has recorded the error.
+    /// Removes the fields of this type from `fields` and parses them. Returns `None` if a field is invalid, after
+    /// `fields` has recorded the error.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
@@ -121,8 +121,8 @@ impl Fields {
         self.nullable_tree(name, |value| V::from_json(value).and_then(parse).map_err(|invalid| vec![invalid.at("")]))
     }
 
-    /// Like [`Fields::nullable`], for an array or object whose parts are parsed too. The errors have pointers relative to
-    /// the field.
+    /// Like [`Fields::nullable`], for an array or object whose parts are parsed too. The errors have pointers relative
+    /// to the field.
     pub fn nullable_tree<T>(
         &mut self,
         name: &str,

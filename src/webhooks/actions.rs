@@ -12,7 +12,7 @@ use crate::validation::{Fields, Input, Invalid};
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct RotateSecret {
-    /// Whether the present secret expires at once. If omitted, both secrets sign the requests for 24 hours.
+    /// Whether the current secret expires at once. If omitted, both secrets sign the requests for 24 hours.
     #[schema(required = false, example = false)]
     pub expire_previous: bool,
 }
@@ -57,7 +57,7 @@ impl ReplayStart {
     /// Parses a cursor.
     ///
     /// # Errors
-    /// The cursor is not one of the change feed.
+    /// The text is not a cursor of the change feed.
     pub fn cursor(text: &str) -> Result<Self, Invalid> {
         cursor(text.to_owned()).map(Self)
     }

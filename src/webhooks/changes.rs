@@ -1,11 +1,11 @@
-//! Prepares changes of webhooks: what must be known before their transactions begin.
+//! Prepares changes of webhooks: runs the checks and reads that must precede their transactions.
 
 use diesel::QueryResult;
 
 use crate::db::{Connection, Database, Timestamp};
 use crate::http::ApiError;
 use crate::posts::changes::position;
-use crate::posts::changes::position::LogStart;
+use crate::posts::changes::position::LocatedStart;
 use crate::posts::errors::changes_not_ready;
 use crate::resource::versioned::{Change, Preconditions};
 use crate::webhooks::actions::ReplayStart;
@@ -26,7 +26,7 @@ pub(crate) fn generate_secret() -> Result<Credential, ApiError> {
 /// The transaction that creates a webhook.
 ///
 /// # Errors
-/// 422: no request can be sent to the URL. 503: it is unknown up to where the log is complete.
+/// 422: no request can be sent to the URL. 503: the position up to which the log is complete is unknown.
 pub(crate) async fn creation(
     database: &Database,
     sender: &Sender,
@@ -37,7 +37,7 @@ pub(crate) async fn creation(
     let secret = generate_secret()?;
     let (settled, database) = (position::settled_now(database).await?, database.clone());
     Ok(move |conn: &mut Connection| {
-        let position = position::resolve(conn, LogStart::Now, settled.seq)?;
+        let position = position::resolve(conn, LocatedStart::Now, settled.seq)?;
         let Ok(position) = position else { return Ok(Err(changes_not_ready())) };
         let created = store::create(conn, &config, &secret, position, Timestamp::now())?;
         if !database.is_still_settled(settled) {
@@ -62,7 +62,8 @@ pub(crate) async fn checked(mut patch: UpdateWebhook, sender: &Sender) -> Result
 /// The transaction that moves a webhook to another position.
 ///
 /// # Errors
-/// 410: the log does not contain all changes since a time. 503: it is unknown up to where the log is complete.
+/// 410: the log does not contain all changes since a time. 503: the position up to which the log is complete is
+/// unknown.
 pub(crate) async fn replay(
     database: &Database,
     id: i64,
@@ -72,7 +73,7 @@ pub(crate) async fn replay(
     let (settled, database) = (position::settled_now(database).await?, database.clone());
     // The transaction, which excludes other writes on SQLite, only checks that the row still exists.
     let located = database.read(move |conn| position::locate(conn, start.0, settled.seq)).await?;
-    let start = ReplayStart(located.map_err(|_| replay_expired())?);
+    let start = located.map_err(|_| replay_expired())?;
     Ok(move |conn: &mut Connection| {
         let replayed = store::replay(conn, id, &preconditions, start, settled.seq, Timestamp::now())?;
         if !database.is_still_settled(settled) {

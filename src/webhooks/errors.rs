@@ -10,7 +10,7 @@ error_codes! {
         "There are 50 webhooks already. Delete one that is not used, or change one with `PATCH`.",
 }
 
-/// There are as many webhooks as there may be.
+/// The limit on webhooks is reached.
 pub(crate) fn too_many_webhooks() -> ApiError {
     ApiError::Resource {
         code: TOO_MANY_WEBHOOKS,
@@ -30,7 +30,7 @@ pub(crate) fn into_result<T>(change: Change<T>) -> Result<T, ApiError> {
     }
 }
 
-/// The log no longer contains all changes that a replay asks for.
+/// The log no longer contains all changes that a replay requests.
 pub(crate) fn replay_expired() -> ApiError {
     ApiError::Resource {
         code: CURSOR_EXPIRED,

@@ -1,8 +1,8 @@
 //! The entity tag of a webhook: a hash of what clients set, followed by a hash of the whole representation.
 //!
-//! The tag is strong: it never identifies other bytes. A change needs only the first half of it: a delivery also changes
-//! the representation, but no client can set what it changes. Otherwise each delivery would fail a change that a person is
-//! preparing.
+//! The tag is strong: it never identifies other bytes. A change requires only that the first half matches. A delivery
+//! changes the representation too, but no field that clients set. If the whole tag had to match, each delivery would
+//! make changes fail that a person is preparing.
 
 use actix_web::http::header::EntityTag;
 use data_encoding::HEXLOWER;
@@ -38,8 +38,8 @@ fn first_half(tag: &str) -> Option<String> {
     (tag.len() == 2 * DIGITS).then(|| tag.get(..DIGITS).map(str::to_owned)).flatten()
 }
 
-/// The first half. The version stands for the values of the headers and for the secret, which are not in the
-/// representation; the times distinguish it from that of a restored database.
+/// The first half. The version represents the values of the headers and the secret, which are not in the
+/// representation. The times distinguish the webhook from one with the same id in a restored database.
 fn settings(webhook: &Webhook) -> String {
     let webhook = webhook.clone();
     hash(&Webhook { position: None, next_attempt_at: None, failing_since: None, last_success_at: None, ..webhook })

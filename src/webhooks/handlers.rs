@@ -1,4 +1,5 @@
-//! The handlers of `/api/webhooks`. Each one extracts the parts of the request, calls the store once, and renders the result.
+//! The handlers of `/api/webhooks`. Each one extracts the parts of the request, calls the store once, and renders the
+//! result.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -65,8 +66,8 @@ pub async fn get_webhook(
 
 /// Create a webhook
 ///
-/// It announces the changes of public posts from now on. The response contains the secret that signs the requests. It cannot
-/// be retrieved again.
+/// The webhook announces all changes of public posts after its creation. The response contains the secret that signs
+/// the requests. The secret cannot be retrieved again.
 #[utoipa::path(
     post, path = "/api/webhooks", tag = "webhooks", params(IdempotencyKey), request_body = CreateWebhook,
     responses((
@@ -96,8 +97,8 @@ pub async fn create_webhook(
 ///
 /// Applies a JSON Merge Patch (RFC 7396): omitted fields keep their values, and null restores the default of `name`,
 /// `events`, `headers`, or `body`; the other fields cannot be null. `headers` is merged too: omitted headers keep their
-/// values, and null removes a header. If the `url` changes to another scheme, host, or port, `headers` replaces the headers
-/// instead, and is required if there are any: stored values are not sent to another receiver.
+/// values, and null removes a header. If the scheme, host, or port of the `url` change, `headers` replaces all stored
+/// headers, and is required if there are any: stored values are not sent to another receiver.
 #[utoipa::path(
     patch, path = "/api/webhooks/{id}", tag = "webhooks", params(IdPath, ChangePreconditions),
     request_body(content((UpdateWebhook = "application/merge-patch+json"), (UpdateWebhook = "application/json"))),
@@ -143,8 +144,8 @@ pub async fn delete_webhook(
 
 /// Rotate the secret of a webhook
 ///
-/// For 24 hours, the new and the previous secret sign each request, so that receivers can change over. An earlier previous
-/// secret expires at once.
+/// For 24 hours, the new and the previous secret sign each request, so that receivers can be reconfigured. A secret
+/// that is older than these two expires at once.
 #[utoipa::path(
     post, path = "/api/webhooks/{id}/rotate", tag = "webhooks", params(IdPath, ChangePreconditions),
     request_body(content = Option<RotateSecret>, description = "Optional."),
@@ -169,8 +170,8 @@ pub async fn rotate_webhook_secret(
 
 /// Replay changes to a webhook
 ///
-/// Moves the webhook to a position of the change feed. The changes after it are delivered, also if they were delivered
-/// before. `{"cursor": "now"}` skips the changes that have not been delivered.
+/// Moves the webhook to a position of the change feed. The changes after it are delivered, including those that were
+/// delivered before. `{"cursor": "now"}` skips the changes that have not been delivered.
 #[utoipa::path(
     post, path = "/api/webhooks/{id}/replay", tag = "webhooks", params(IdPath, ChangePreconditions),
     request_body = ReplayWebhook,
@@ -192,9 +193,9 @@ pub async fn replay_webhook(
 
 /// Test a webhook
 ///
-/// Sends a signed request with an event of the type `webhook.test`, or with the `body` of the webhook if it has one, and
-/// returns the result. Waits up to 15 seconds. Works for a webhook that is not enabled too. If a test of the webhook, or 16
-/// tests of others, are in progress, the response is 503 `server_busy`.
+/// Sends a signed request with an event of the type `webhook.test`, or with the `body` of the webhook if it has one,
+/// and returns the result. Waits up to 15 seconds. Also works for a disabled webhook. If a test of this webhook, or 16
+/// tests of other webhooks, are in progress, the response is 503 `server_busy`.
 #[utoipa::path(
     post, path = "/api/webhooks/{id}/test", tag = "webhooks", params(IdPath),
     responses((status = 200, description = "The result of the request", body = WebhookTestResult)),
@@ -215,7 +216,7 @@ pub async fn test_webhook(
 
 /// List the attempts of a webhook
 ///
-/// Returns the latest requests, newest first: at most 200, of at most 7 days. Their contents are not stored.
+/// Returns the latest requests, newest first: at most 200, and none older than 7 days. Their contents are not stored.
 #[utoipa::path(
     get, path = "/api/webhooks/{id}/attempts", tag = "webhooks", params(IdPath, IfNoneMatch),
     responses((status = 200, description = "The attempts", body = WebhookAttempts, headers(("ETag")))),

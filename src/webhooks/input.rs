@@ -19,7 +19,8 @@ const MAX_QUIET: i64 = 3600;
 const DEFAULT_MAX_WAIT: i32 = 120;
 const MAX_MAX_WAIT: i64 = 86_400;
 
-/// Declares [`CreateWebhook`] and [`UpdateWebhook`], which have the same fields. Only the URL of a new webhook is required.
+/// Declares [`CreateWebhook`] and [`UpdateWebhook`], which have the same fields. Only the URL of a new webhook is
+/// required.
 macro_rules! webhook_types {
     ($($(#[$attribute:meta])* $field:ident: $type:ty,)*) => {
         /// A webhook to create.
@@ -27,8 +28,8 @@ macro_rules! webhook_types {
         #[serde(deny_unknown_fields)]
         #[schema(example = json!({"url": "https://hooks.example/posts", "mode": "burst"}))]
         pub struct CreateWebhook {
-            /// Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses require that
-            /// the operator has listed their network in `WEBHOOK_NETWORKS`.
+            /// The URL that requests are sent to: an `https:` URL of a public address. `http:` and other addresses are
+            /// only allowed in the networks that the operator has listed in `WEBHOOK_NETWORKS`.
             #[schema(
                 value_type = String, example = "https://hooks.example/posts", max_length = 2048
             )]
@@ -36,14 +37,14 @@ macro_rules! webhook_types {
             $($(#[$attribute])* pub $field: $type,)*
         }
 
-        /// A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
-        /// `name`, `events`, `headers`, or `body`. The other fields cannot be null.
+        /// A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default
+        /// of `name`, `events`, `headers`, or `body`. The other fields cannot be null.
         #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
         #[serde(deny_unknown_fields)]
         #[schema(example = json!({"enabled": true}))]
         pub struct UpdateWebhook {
-            /// Where the requests are sent. The next attempt follows at once. If scheme, host, or port change, `headers`
-            /// is required unless the webhook has none, and replaces all stored headers.
+            /// The URL that requests are sent to. A failed request is repeated at once. If the scheme, host, or port
+            /// change, `headers` replaces all stored headers, and is required if there are any.
             #[schema(
                 value_type = String, required = false, nullable = false, max_length = 2048,
                 example = "https://hooks.example/posts"
@@ -62,7 +63,9 @@ macro_rules! webhook_types {
 
 webhook_types! {
     /// A name for people: 1 to 100 characters. If omitted or null, the host of the URL.
-    #[schema(required = false, value_type = Option<String>, example = "Rebuild the site", min_length = 1, max_length = 100)]
+    #[schema(
+        required = false, value_type = Option<String>, example = "Rebuild the site", min_length = 1, max_length = 100
+    )]
     name: Option<Option<String>>,
     #[schema(schema_with = schemas::mode_input, required = false)]
     mode: Option<WebhookMode>,
@@ -72,15 +75,15 @@ webhook_types! {
     headers: Option<HeaderPatch>,
     #[schema(schema_with = schemas::body_input, required = false)]
     body: Option<Option<JsonText>>,
-    /// With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a new webhook.
+    /// With `burst`: a request is sent this many seconds after the last change. 10 for a new webhook.
     #[schema(required = false, nullable = false, example = 10, minimum = 1, maximum = 3600)]
     quiet: Option<i32>,
-    /// With `burst`: a request is sent at the latest when this many seconds have passed since the first change. At least
-    /// `quiet`. The larger of 120 and `quiet` for a new webhook.
+    /// With `burst`: a request is sent at most this many seconds after the first change. At least `quiet`. The larger
+    /// of 120 and `quiet` for a new webhook.
     #[schema(required = false, nullable = false, example = 120, minimum = 1, maximum = 86400)]
     max_wait: Option<i32>,
-    /// Whether changes are delivered. If a webhook is enabled again, it continues at its position. True repeats a failed
-    /// request at once.
+    /// Whether changes are delivered. A webhook that is enabled again continues at its position. True also repeats a
+    /// failed request at once.
     #[schema(required = false, nullable = false, example = true)]
     enabled: Option<bool>,
 }
@@ -169,7 +172,7 @@ impl UpdateWebhook {
     }
 
     /// The headers after the change. Their values are credentials for one receiver, and no client can read them. If the
-    /// webhook `moves` to another one, none is sent there that this patch does not contain.
+    /// webhook `moves` to another receiver, only the headers in this patch are sent there.
     fn apply_headers(&self, config: &WebhookConfig, moves: bool) -> Result<Credential, Invalid> {
         match &self.headers {
             Some(headers) if moves => headers.apply(&Credential::new("{}".to_owned())),
@@ -231,7 +234,7 @@ fn origin(url: &Credential) -> Option<url::Origin> {
     url::Url::parse(url.reveal()).ok().map(|url| url.origin())
 }
 
-/// The name of a webhook without one: the host of its URL.
+/// The default name of a webhook: the host of its URL.
 fn default_name(url: &Credential) -> String {
     const MAX: usize = 100;
     let url = url::Url::parse(url.reveal()).ok();

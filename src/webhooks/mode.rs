@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::validation::Invalid;
 
-/// `each` sends a request for each change, `burst` one request for all changes of a burst.
+/// `each` sends a request for each change. `burst` sends one request for all changes of a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, AsExpression, FromSqlRow)]
 #[diesel(sql_type = SmallInt)]
 #[serde(rename_all = "lowercase")]

@@ -13,7 +13,7 @@ use crate::webhooks::credential::Credential;
 use crate::webhooks::mode::WebhookMode;
 use crate::webhooks::schemas;
 
-/// What clients set.
+/// The fields that clients set.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = webhooks, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct WebhookConfig {
@@ -49,7 +49,7 @@ impl WebhookConfig {
     }
 }
 
-/// A stored webhook, without what only deliveries use.
+/// A stored webhook, without the fields that only deliveries use.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = webhooks)]
 pub struct WebhookRow {
@@ -89,7 +89,7 @@ pub struct Webhook {
     /// A name for people.
     #[schema(example = "Rebuild the site", min_length = 1, max_length = 100)]
     pub name: String,
-    /// Where the requests are sent. It may contain credentials, so only admins can read it.
+    /// The URL that requests are sent to. It may contain credentials, so only admins can read it.
     #[schema(example = "https://hooks.example/posts", max_length = 2048)]
     pub url: String,
     #[schema(inline)]
@@ -101,21 +101,21 @@ pub struct Webhook {
     pub headers: Vec<String>,
     #[schema(schema_with = schemas::body, required)]
     pub body: Option<JsonText>,
-    /// With `burst`: a request is sent when this many seconds have passed since the last change.
+    /// With `burst`: a request is sent this many seconds after the last change.
     #[schema(example = 10, minimum = 1, maximum = 3600)]
     pub quiet: i32,
-    /// With `burst`: a request is sent at the latest when this many seconds have passed since the first change.
+    /// With `burst`: a request is sent at most this many seconds after the first change.
     #[schema(example = 120, minimum = 1, maximum = 86400)]
     pub max_wait: i32,
     /// Whether changes are delivered.
     #[schema(example = true)]
     pub enabled: bool,
-    /// Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for 3
-    /// days). Otherwise null. Later versions may add reasons.
+    /// Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for
+    /// 3 days). Otherwise null. Later versions may add reasons.
     #[schema(required, example = "failing")]
     pub disabled_reason: Option<String>,
-    /// A cursor of the change feed: what `GET /api/changes` returns after it has not been delivered yet. Null if the log
-    /// no longer contains the position.
+    /// A cursor of the change feed: `GET /api/changes` with this cursor returns the changes that have not been
+    /// delivered. Null if the log no longer contains the position.
     #[schema(required, example = "eyJs")]
     pub position: Option<String>,
     /// When the failed request is sent again. Null if no request has failed since the last success.
@@ -184,13 +184,13 @@ pub struct WebhookAttempt {
     /// When the request was sent.
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub at: Timestamp,
-    /// How long it took until the response, or until the failure.
+    /// The time until the response or the failure, in milliseconds.
     #[schema(example = 182, minimum = 0)]
     pub duration_ms: i32,
     /// The status of the response. Null if there was none.
     #[schema(required, example = 204, minimum = 100, maximum = 999)]
     pub status: Option<i16>,
-    /// Why there was no response. Null if there was one.
+    /// The reason why there was no response. Null if there was one.
     #[schema(required)]
     pub error: Option<String>,
     /// The number of the attempt: 1 for the first one.

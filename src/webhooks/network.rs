@@ -18,7 +18,7 @@ use crate::webhooks::responses::WebhookTestResult;
 use crate::webhooks::running_tests::RunningTest;
 use crate::webhooks::send::{OutgoingRequest, Sender, target};
 
-/// One permit per check of a URL, which takes at most 5 seconds.
+/// A check of a URL holds a permit, for at most 5 seconds.
 static CHECKS: Semaphore = Semaphore::const_new(16);
 /// How long a request waits for a permit.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ async fn run<T: Send + 'static>(
     let (result, receiver) = oneshot::channel();
     let work = move || {
         let value = work();
-        // A client that has the response can begin the next request.
+        // A client that has received the response may send the next request at once.
         drop(permit);
         // Fails if the request has been canceled.
         let _ = result.send(value);
@@ -56,7 +56,8 @@ pub(crate) async fn check_url(url: &Credential, sender: &Sender) -> Result<Crede
     }
 }
 
-/// Sends a test request: the static body of the webhook, if it has one, and otherwise an event of the type `webhook.test`.
+/// Sends a test request: the static body of the webhook, if it has one, and otherwise an event of the type
+/// `webhook.test`.
 ///
 /// # Errors
 /// The operating system supplies no random numbers or no thread.
@@ -82,4 +83,24 @@ pub(crate) async fn send_test(
     let result = run(test, move || sender.send(request)).await?;
     let duration_ms = result.duration.as_millis().try_into().unwrap_or(u64::MAX);
     Ok(WebhookTestResult { status: result.status, duration_ms, error: result.error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhooks::send::Networks;
+
+    /// The only test of this process that checks URLs: it occupies all permits.
+    #[tokio::test]
+    async fn a_url_check_without_a_permit_is_refused() {
+        let sender = Sender::new(Networks::default());
+        let url = Credential::new("https://8.8.8.8/hook".to_owned());
+        let permits = CHECKS.acquire_many(16).await.unwrap();
+        assert_eq!(CHECKS.available_permits(), 0);
+        let refused = timeout(Duration::from_mins(2), check_url(&url, &sender)).await.unwrap().unwrap_err();
+        assert!(matches!(refused, ApiError::ServerBusy(_)), "{refused:?}");
+        drop(permits);
+        assert_eq!(check_url(&url, &sender).await.unwrap(), url);
+        assert_eq!(CHECKS.available_permits(), 16, "a check returns its permit");
+    }
 }

@@ -1,11 +1,11 @@
-//! Changes of webhooks by commands. A command does not poll the database, so it does not know up to where the log is
-//! complete: it waits for the writers of the log instead.
+//! Changes of webhooks by commands. A command does not poll the database, so it does not know the position up to which
+//! the log is complete. It waits for the writers of the log instead.
 
 use diesel::QueryResult;
 
 use crate::db::{Connection, Timestamp};
 use crate::posts::changes::position;
-use crate::posts::changes::position::{Expired, LogStart};
+use crate::posts::changes::position::{Expired, LocatedStart};
 use crate::resource::versioned::{Change, Preconditions};
 use crate::webhooks::actions::ReplayStart;
 use crate::webhooks::credential::Credential;
@@ -20,7 +20,7 @@ pub fn create(
     now: Timestamp,
 ) -> QueryResult<Option<Webhook>> {
     position::lock_log(conn)?;
-    let position = position::resolve(conn, LogStart::Now, i64::MAX)?.unwrap_or(0);
+    let position = position::resolve(conn, LocatedStart::Now, i64::MAX)?.unwrap_or(0);
     Ok(store::create(conn, config, secret, position, now)?.ok())
 }
 
@@ -32,5 +32,8 @@ pub fn replay(
     now: Timestamp,
 ) -> QueryResult<Result<Change<Webhook>, Expired>> {
     position::lock_log(conn)?;
-    store::replay(conn, id, &Preconditions::default(), start, i64::MAX, now)
+    match position::locate(conn, start.0, i64::MAX)? {
+        Ok(start) => store::replay(conn, id, &Preconditions::default(), start, i64::MAX, now),
+        Err(expired) => Ok(Err(expired)),
+    }
 }

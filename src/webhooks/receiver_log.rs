@@ -1,4 +1,4 @@
-//! Logs where webhooks send their requests, in the audit log. Of a URL, only scheme and host are logged.
+//! Logs the receivers of webhooks in the audit log: only scheme and host of a URL.
 
 use std::sync::{Arc, OnceLock};
 

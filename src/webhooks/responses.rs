@@ -1,4 +1,4 @@
-//! The JSON of responses, and how they are rendered.
+//! The JSON of responses, and their rendering.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -43,7 +43,7 @@ pub struct RotatedSecret {
     /// The secret that signs the requests. It cannot be retrieved again.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=")]
     pub secret: String,
-    /// Until when the previous secret signs the requests too. Null if it has expired.
+    /// The time until which the previous secret also signs the requests. Null if it has expired.
     #[schema(required, value_type = Option<String>, format = DateTime, example = "2026-02-01T12:00:00.000000Z")]
     pub previous_valid_until: Option<Timestamp>,
 }
@@ -55,10 +55,10 @@ pub struct WebhookTestResult {
     /// The status of the response. Null if there was none.
     #[schema(required, example = 204, minimum = 100, maximum = 999)]
     pub status: Option<u16>,
-    /// How long it took until the response, or until the failure.
+    /// The time until the response or the failure, in milliseconds.
     #[schema(example = 182, minimum = 0)]
     pub duration_ms: u64,
-    /// Why there was no response. Null if there was one.
+    /// The reason why there was no response. Null if there was one.
     #[schema(required)]
     pub error: Option<&'static str>,
 }

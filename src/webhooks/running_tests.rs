@@ -1,7 +1,7 @@
 //! [`RunningTests`]: limits the test requests that an instance sends at a time.
 //!
-//! A test occupies a thread for up to 16 seconds. Tests that exceed the limit fail at once. A queue would let one client
-//! delay the tests of all others.
+//! A test occupies a thread for up to 16 seconds. Tests that exceed the limit fail at once. A queue would let one
+//! client delay the tests of all others.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -26,8 +26,8 @@ pub(crate) fn mode_input() -> Object {
         .schema_type(Type::String)
         .enum_values(Some(["each", "burst"]))
         .description(Some(
-            "`each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, for \
-             example to rebuild a site. `each` for a new webhook.",
+            "`each` sends a request for each change, in order. `burst` sends one request for all changes of a burst, \
+             for example to rebuild a site. `each` for a new webhook.",
         ))
         .build()
 }
@@ -59,8 +59,9 @@ fn array(schema_type: impl Into<SchemaType>, item: ObjectBuilder, description: &
 
 pub(crate) fn headers_input() -> Object {
     let description = format!(
-        "Additional request headers, at most {MAX_HEADERS}: names and values of 1 to {MAX_HEADER_VALUE} ASCII characters. \
-         They are merged with those of the webhook: null removes a header. In place of the object, null removes all."
+        "Additional request headers, at most {MAX_HEADERS}: names and values of 1 to {MAX_HEADER_VALUE} ASCII \
+         characters. They are merged with those of the webhook: null removes a header. In place of the object, null \
+         removes all."
     );
     let value = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))

@@ -1,7 +1,7 @@
 //! Webhooks in the database. Each change runs in a transaction of the caller.
 //!
-//! A change locks the row, so that it and the result of a delivery are applied one after the other. It leaves the lease of a
-//! delivery in progress alone, except for a replay: that delivery would otherwise move the position that the replay has set.
+//! A change locks the row, so that it and the result of a delivery are applied one after the other. Only a replay
+//! changes the lease of a delivery in progress, which would otherwise move the position that the replay has set.
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
@@ -9,12 +9,11 @@ use diesel::prelude::*;
 use crate::db::{Backend, Connection, Timestamp, Visibility, on};
 use crate::posts::changes::params::cursor_after;
 use crate::posts::changes::position;
-use crate::posts::changes::position::Expired;
+use crate::posts::changes::position::{Expired, LocatedStart};
 use crate::posts::changes::query::LogRowId;
 use crate::resource::versioned::{Change, Preconditions};
 use crate::schema::{webhook_attempts, webhooks};
 use crate::validation::FieldError;
-use crate::webhooks::actions::ReplayStart;
 use crate::webhooks::credential::Credential;
 use crate::webhooks::delivery::store::revoke;
 use crate::webhooks::etag;
@@ -25,7 +24,7 @@ use crate::webhooks::model::{Webhook, WebhookAttempt, WebhookConfig, WebhookRow}
 const MAX_WEBHOOKS: i64 = 50;
 /// The number of attempts that are listed.
 const MAX_ATTEMPTS: i64 = 200;
-/// How long the previous secret signs after a rotation, in microseconds: 24 hours.
+/// The time for which the previous secret signs after a rotation, in microseconds: 24 hours.
 const ROTATION: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// Lists all webhooks, oldest first.
@@ -126,7 +125,7 @@ pub fn update(
         return Ok(Err(errors));
     }
     let ends_burst = config.mode != row.config.mode;
-    // With another mode or other events, the change that failed may not be announced any more.
+    // With another mode or other events, the webhook may no longer announce the failed change.
     let is_other_request = ends_burst || config.events != row.config.events;
     let restarts = patch.enabled == Some(true) || patch.url.is_some() || patch.headers.is_some() || is_other_request;
     let none = None::<Timestamp>;
@@ -152,7 +151,7 @@ pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> 
     Ok(Change::Done(()))
 }
 
-/// Replaces the secret. Returns until when the previous one signs too.
+/// Replaces the secret. Returns the time until which the previous one also signs.
 pub fn rotate(
     conn: &mut Connection,
     id: i64,
@@ -177,12 +176,12 @@ pub fn rotate(
     Ok(Change::Done(valid_until))
 }
 
-/// Moves the position, so that deliveries continue there at once. The log is complete up to `settled`.
+/// Moves the position. Deliveries continue there at once. The log is complete up to `settled`.
 pub fn replay(
     conn: &mut Connection,
     id: i64,
     preconditions: &Preconditions,
-    start: ReplayStart,
+    start: LocatedStart,
     settled: i64,
     now: Timestamp,
 ) -> QueryResult<Result<Change<Webhook>, Expired>> {
@@ -190,7 +189,7 @@ pub fn replay(
         Change::Done(_) => {}
         reason => return Ok(Ok(without_value(reason))),
     }
-    let position = match position::resolve(conn, start.0, settled)? {
+    let position = match position::resolve(conn, start, settled)? {
         Ok(position) => position,
         Err(expired) => return Ok(Err(expired)),
     };

@@ -9,7 +9,11 @@ export const launch = () =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
-      '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--no-first-run',
       '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
     ],
   });
@@ -28,7 +32,9 @@ export const navigation = (page) => page.getByRole('complementary', { name: /^Si
 
 /** Opens an operation with the navigation, which is behind a button on a phone, and whose groups may be closed. */
 export async function openOperation(page, name) {
-  const link = navigation(page).filter({ hasText: new RegExp(`^${name}`) }).first();
+  const link = navigation(page)
+    .filter({ hasText: new RegExp(`^${name}`) })
+    .first();
   const menu = page.getByRole('button', { name: 'Open Menu' });
   const group = page.getByRole('button', { name: /^Open Group/ });
   for (const opener of [menu, group]) {
@@ -41,7 +47,10 @@ export async function openOperation(page, name) {
 
 /** Opens the form that sends a request, such as `post /api/posts`. */
 export async function openForm(page, request) {
-  await page.getByRole('button', { name: `(${request})`, exact: false }).first().click();
+  await page
+    .getByRole('button', { name: `(${request})`, exact: false })
+    .first()
+    .click();
   const form = page.getByRole('dialog').last();
   await form.getByRole('button', { name: /^send/i }).first().waitFor();
   return form;
@@ -52,6 +61,7 @@ export const tokenField = (scope) => scope.getByPlaceholder('Token').first();
 /** Waits for the end of the animations that have one. */
 export const settled = (page) =>
   page.waitForFunction(() => {
-    const isRunning = ({ playState, effect }) => playState === 'running' && effect.getComputedTiming().endTime < Infinity;
+    const isRunning = ({ playState, effect }) =>
+      playState === 'running' && effect.getComputedTiming().endTime < Infinity;
     return !document.getAnimations().some(isRunning);
   });

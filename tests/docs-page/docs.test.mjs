@@ -36,7 +36,10 @@ async function browse(work, { origin = service.url, path = '/docs', ...options }
     if (['error', 'warning'].includes(message.type()) && !BUSY.test(message.text())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('request', (sent) => /^(data|blob):/.test(sent.url()) || new URL(sent.url()).origin === origin || complaints.push(sent.url()));
+  page.on(
+    'request',
+    (sent) => /^(data|blob):/.test(sent.url()) || new URL(sent.url()).origin === origin || complaints.push(sent.url()),
+  );
   try {
     await page.goto(origin + path);
     await loaded(page);
@@ -74,8 +77,14 @@ async function check(page, name) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const severe = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
-  assert.deepEqual(severe.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`), [], name);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.deepEqual(
+    severe.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
+    [],
+    name,
+  );
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
   assert.equal(overflow, 0, name);
 }
 
@@ -128,13 +137,19 @@ test('public operations need no key, and are not shown as if they did', () =>
     await page.getByText('Auth Optional').first().waitFor();
     const form = await openForm(page, 'get /api/posts');
     await send(page, form, '/api/posts', 200);
-    assert.equal(await form.getByLabel('Input is invalid').filter({ visible: true }).count(), 0, 'an empty date is not an error');
+    assert.equal(
+      await form.getByLabel('Input is invalid').filter({ visible: true }).count(),
+      0,
+      'an empty date is not an error',
+    );
   }));
 
 test('tags and operations have the order of the document', () =>
   browse(async (page) => {
     const document = await request(service, '/api/openapi.json');
-    const operations = Object.values(document.paths).flatMap(Object.values).filter((known) => !known['x-internal']);
+    const operations = Object.values(document.paths)
+      .flatMap(Object.values)
+      .filter((known) => !known['x-internal']);
     const summaries = (tag) => operations.filter(({ tags }) => tags.includes(tag)).map(({ summary }) => summary);
     const expected = ['Introduction', ...document.tags.flatMap(({ name }) => [name, ...summaries(name)]), 'Models'];
     await navigation(page).filter({ hasText: 'Models' }).first().waitFor();
@@ -148,7 +163,10 @@ test('a second visit transfers no file', async () => {
   try {
     await browse(
       async (page) => {
-        assert.deepEqual(proxy.responses.splice(0).filter((response) => !response.startsWith('200 ')), []);
+        assert.deepEqual(
+          proxy.responses.splice(0).filter((response) => !response.startsWith('200 ')),
+          [],
+        );
         await page.goto('about:blank');
         await page.goto(`${proxy.origin}/docs`);
         await loaded(page);

@@ -18,7 +18,10 @@ export const summarySchema = { type: 'object', properties: { ...common, excerpt:
 export const pageSchema = {
   type: 'object',
   properties: {
-    items: { type: 'array', items: { type: 'object', properties: { ...postSchema.properties, ...summarySchema.properties } } },
+    items: {
+      type: 'array',
+      items: { type: 'object', properties: { ...postSchema.properties, ...summarySchema.properties } },
+    },
     next_cursor: { type: 'string', nullable: true },
   },
 };

@@ -8,8 +8,16 @@ import { PrismaClient } from './generated/client.ts';
 import { excerpt, pageOf, pageSchema, postSchema, slug } from './posts.mjs';
 
 const post = {
-  id: true, slug: true, title: true, content: true, published: true, publishedAt: true, scheduledFor: true,
-  createdAt: true, updatedAt: true, version: true,
+  id: true,
+  slug: true,
+  title: true,
+  content: true,
+  published: true,
+  publishedAt: true,
+  scheduledFor: true,
+  createdAt: true,
+  updatedAt: true,
+  version: true,
 };
 const { content, ...rest } = post;
 const summary = { ...rest, excerpt: true };
@@ -47,7 +55,10 @@ async function serve() {
   });
   const one = { schema: { response: { 200: postSchema, 201: postSchema } } };
   app.get('/api/posts/:id', one, async (request, reply) => {
-    const row = await prisma.post.findUnique({ where: { id: BigInt(request.params.id), published: true }, select: post });
+    const row = await prisma.post.findUnique({
+      where: { id: BigInt(request.params.id), published: true },
+      select: post,
+    });
     return row ? toResponse(row) : reply.code(404).send({ error: 'not found' });
   });
   app.post('/api/posts', one, async (request, reply) => {
@@ -57,14 +68,18 @@ async function serve() {
   });
   const change = async (where, data) =>
     toResponse(await prisma.post.update({ where, data: { ...data, version: { increment: 1 } }, select: post }));
-  app.patch('/api/posts/:id', one, (request) => change({ id: BigInt(request.params.id) }, { title: request.body.title }));
+  app.patch('/api/posts/:id', one, (request) =>
+    change({ id: BigInt(request.params.id) }, { title: request.body.title }),
+  );
   app.post('/api/posts/:id/publish', one, (request) =>
     change(
       { id: BigInt(request.params.id), published: false },
       { published: true, publishedAt: new Date(), scheduledFor: null },
-    ));
+    ),
+  );
   app.post('/api/posts/:id/unpublish', one, (request) =>
-    change({ id: BigInt(request.params.id), published: true }, { published: false }));
+    change({ id: BigInt(request.params.id), published: true }, { published: false }),
+  );
   await app.listen({ port: Number(process.env.PORT), host: '127.0.0.1' });
 }
 

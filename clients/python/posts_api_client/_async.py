@@ -472,10 +472,10 @@ class AsyncChanges:
         if_none_match: str | ChangePage[Any] | None = None,
         **query: Unpack[ListChangesQuery],
     ) -> ChangePage[Any] | None:
-        """Lists one page of changes, since `cursor` if given. Otherwise, it begins with all published posts.
+        """Lists one page of the changes since `cursor`. Without a cursor, the feed begins with all published posts.
 
         `query` are the parameters in ListChangesQuery. The cursor `now` is the end of the feed. If the feed no longer
-        contains the position of the cursor, the call fails with `cursor_expired` (410): begin again without one.
+        contains the position of the cursor, the call fails with `cursor_expired` (410): start over without one.
 
         Returns None if `if_none_match` is given and the page has not changed.
         """
@@ -515,18 +515,18 @@ class AsyncChanges:
         limit: int | None = None,
         interval: float = 5.0,
     ) -> AsyncIterator[ChangeBatch[Any]]:
-        """Follows the feed from `cursor`: yields what has changed since, then waits for further changes, without end.
+        """Follows the feed from `cursor`: yields the changes since then, and waits for further changes, without end.
 
-        Without a cursor, it yields all published posts first. For each batch, apply the items, remove the posts that
-        are not in `published` if it is given, and store `cursor`. Then your copy survives a crash at any point.
+        Without a cursor, it yields all published posts first. For each batch, apply the items. If `published` is not
+        None, remove the other posts. Then store `cursor`. In this order, your copy survives a crash at any point.
 
-        At the end of the feed, it sends a request every `interval` seconds. After an error that is temporary, such as a
-        lost connection, 429, or 503, it repeats the request after a backoff of up to a minute, for as long as it takes.
-        The logger `posts_api_client` logs these errors at level WARNING. Other errors are raised, such as
-        `invalid_cursor` (400) for a damaged cursor.
+        At the end of the feed, it sends a request every `interval` seconds. After a temporary error, such as a lost
+        connection, 429, or 503, it repeats the request with a backoff of up to a minute, until it succeeds. The logger
+        `posts_api_client` logs these errors at level WARNING. Other errors are raised, such as `invalid_cursor` (400)
+        for a damaged cursor.
 
         If the cursor has expired (410), it reads all published posts again, as without a cursor. Do not compare the
-        versions of these posts with those of your copy: after the restoration of a backup, they are lower.
+        versions of these posts with those of your copy: a restored backup contains older versions.
         """
         follower: Follower[Any] = Follower(cursor, interval)
         while True:
@@ -613,7 +613,8 @@ class AsyncWebhooks:
         since: Time | None = None,
         if_match: WebhookVersion | None = None,
     ) -> Webhook:
-        """Moves a webhook to a position of the change feed, and delivers the changes after it once more.
+        """Moves a webhook to a position of the change feed, and delivers the changes after it, including those that
+        were delivered before.
 
         The position is either `cursor`, a cursor of the feed or the `webhook-id` of a request, or `since`, a time in
         the past. The cursor `now` skips the changes that have not been delivered.
@@ -628,7 +629,7 @@ class AsyncWebhooks:
     async def test(self, id: int) -> WebhookTestResult:
         """Sends a signed test request to a webhook, and returns the result after up to 15 seconds.
 
-        A failed request is a result too, not an error.
+        A failed request is also a result, not an error.
         """
         return await self._transport.send(api.test_webhook(id))
 

@@ -1,4 +1,4 @@
-"""Following the change feed, without I/O: which request comes next, what its response means, and how long to wait.
+"""The logic of `changes.follow`, without I/O: the next request, the meaning of its response, and the time to wait.
 
 The synchronous and the asynchronous client share this module.
 """
@@ -25,18 +25,18 @@ log = logging.getLogger("posts_api_client")
 
 @dataclass(kw_only=True)
 class ChangeBatch(Generic[T]):
-    """Changes that belong together: apply them, then store `cursor`."""
+    """A batch of changes. Apply them, then store `cursor`."""
 
     items: list[Change[T]]
     """The changes in order. Each post is listed once. Can be empty."""
     cursor: str | None
-    """The position behind this batch. Store it together with your copy after you have applied the batch, and pass it to
-    the next `follow`. None while all posts are being read: until then, a restarted program has to begin again."""
+    """The position after this batch. Store it together with your copy after you have applied the batch, and pass it to
+    the next `follow`. None while all posts are being read: a program that restarts during this time starts over."""
     has_more: bool
     """Whether the next batch follows at once. If false, your copy is complete."""
     published: frozenset[int] | None
-    """The ids of all published posts, in the batch that completes reading all posts. Remove the other posts from your
-    copy. None in all other batches."""
+    """The ids of all published posts, in the batch with which all posts have been read. Remove the other posts from
+    your copy. None in all other batches."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Follower(Generic[T]):
         self._expirations = 0
 
     def receive(self, page: ChangePage[T] | None) -> Step[T]:
-        """Continues behind a page. None is a 304 response."""
+        """Continues after a page. None is a 304 response."""
         self._failures = 0
         if self._published is None:
             self._expirations = 0
@@ -89,7 +89,7 @@ class Follower(Generic[T]):
             has_more=page.has_more,
             published=published,
         )
-        # A page that does not move the cursor comes again, so it must not be requested at once.
+        # A page that does not move the cursor would be returned again, so the next request must wait.
         return Step(None if is_empty else batch, 0 if page.has_more and is_new else wait)
 
     def _count(self, page: ChangePage[T], is_reading: bool) -> frozenset[int] | None:

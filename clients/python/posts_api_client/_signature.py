@@ -1,4 +1,4 @@
-"""Verification of webhook requests, by the Standard Webhooks specification (https://www.standardwebhooks.com)."""
+"""Verifies webhook requests according to the Standard Webhooks specification (https://www.standardwebhooks.com)."""
 
 import base64
 import binascii
@@ -115,10 +115,11 @@ def verify_webhook(
     WebhookVerificationError: respond with 400.
 
     `body` is the body as it was received. A body that was parsed and serialized again may differ in its bytes. `secret`
-    is the secret of the webhook, or several while it is being rotated. The time of the request may be up to `tolerance`
-    seconds from the time of this computer. A request may come more than once, with the same `webhook-id`.
+    is the secret of the webhook, or several while it is being rotated. The time of the request may differ from the
+    current time by up to `tolerance` seconds. The service may send a request more than once, with the same
+    `webhook-id`.
 
-    The type of the result is not checked. If the webhook has its own `body`, the result is that.
+    The type of the result is not checked. If the webhook has its own `body`, the result is this object.
 
     Raises TypeError for a parsed body, and ValueError for an invalid secret.
     """
@@ -133,7 +134,7 @@ def verify_webhook(
     _check_timestamp(timestamp, tolerance)
     signed = f"{id}.{timestamp}.".encode() + content
     expected = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
-    # Compares all pairs, so that the time does not depend on which of them is equal.
+    # Compares all pairs, so that the time does not reveal which of them is equal.
     matches = [hmac.compare_digest(one, other) for one in _received(signatures) for other in expected]
     if not any(matches):
         raise WebhookVerificationError(

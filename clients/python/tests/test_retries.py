@@ -164,7 +164,8 @@ def test_number_of_retries_is_bounded(scripted: ScriptedServer) -> None:
     for options, expected in (({}, 4), ({"retries": 1}, 2), ({"retries": 0}, 1)):
         scripted.requests.clear()
         scripted.responses = [UNAVAILABLE]
-        with PostsClient(scripted.url, **options) as client, pytest.raises(PostsApiError) as raised:  # type: ignore[arg-type]
+        client = PostsClient(scripted.url, **options)  # type: ignore[arg-type]
+        with client, pytest.raises(PostsApiError) as raised:
             client.posts.list()
         assert (raised.value.status, raised.value.retry_after) == (503, 0)
         assert len(scripted.requests) == expected

@@ -19,12 +19,7 @@ export class Api {
   readonly #headers: RequestHeaders | undefined;
   readonly #transport: Transport;
 
-  constructor(
-    baseUrl: string,
-    apiKey: string | undefined,
-    headers: RequestHeaders | undefined,
-    transport: Transport,
-  ) {
+  constructor(baseUrl: string, apiKey: string | undefined, headers: RequestHeaders | undefined, transport: Transport) {
     this.#baseUrl = baseUrl;
     this.#apiKey = checkApiKey(apiKey);
     this.#headers = headers;
@@ -38,7 +33,8 @@ export class Api {
   send<T>(method: string, path: string, options: CallOptions, call: Call = {}): Promise<ApiResponse<T>> {
     const { signal, fetchOptions } = options;
     // Types allow only numbers as ids, but JavaScript callers may pass a parameter of their own URL.
-    if (/\/\.{1,2}(\/|$)/.test(path)) throw new TypeError(`${path} contains an invalid id, which would change the path of the URL`);
+    if (/\/\.{1,2}(\/|$)/.test(path))
+      throw new TypeError(`${path} contains an invalid id, which would change the path of the URL`);
     return this.#transport.send<T>({
       method,
       url: this.#baseUrl + path + queryString(call.query),
@@ -67,7 +63,8 @@ export class Api {
 function checkApiKey(apiKey: string | undefined): string | undefined {
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
     throw new TypeError(
-      'apiKey must be printable ASCII characters without spaces or line breaks, and not empty; omit it to read published posts',
+      'apiKey must be printable ASCII characters without spaces or line breaks, and not empty; ' +
+        'omit it to read published posts',
     );
   }
   return apiKey;
@@ -78,7 +75,8 @@ function queryString(query: object = {}): string {
   const parameters = new URLSearchParams();
   for (const [name, values] of Object.entries(query)) {
     for (const value of [values].flat()) {
-      if (value !== undefined && value !== null) parameters.append(name, value instanceof Date ? value.toISOString() : String(value));
+      if (value !== undefined && value !== null)
+        parameters.append(name, value instanceof Date ? value.toISOString() : String(value));
     }
   }
   const text = String(parameters);

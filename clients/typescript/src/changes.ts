@@ -32,9 +32,9 @@ export interface Change<P> extends Omit<generated.ChangeItem, 'type' | 'post'> {
 export interface ChangePage<P> {
   /** The changes in order. Each post is listed once, at its last change on the page. */
   items: Change<P>[];
-  /** The `cursor` of the next page, also if there is none yet. Store it after you have applied the page. */
+  /** The `cursor` of the next page, even if that page has no changes yet. Store it after you have applied this page. */
   cursor: string;
-  /** Whether the next page has items already. */
+  /** Whether the next page has changes already. */
   has_more: boolean;
   /** The page's `ETag`, for `ifNoneMatch`. Null if a proxy removed the header. */
   etag: string | null;
@@ -93,16 +93,16 @@ export class Changes<M extends object = Metadata> {
   }
 
   /**
-   * Follows the feed from `cursor`: yields what has changed since, then waits for further changes. It ends only if the
+   * Follows the feed from `cursor`: yields the changes since then, and waits for further changes. It ends only if the
    * caller leaves the loop or aborts `signal`. Without a cursor, it yields all published posts first.
    *
-   * For each batch, apply the items, remove the posts that are not in `published` if it is given, and store `cursor`.
-   * Then your copy survives a crash at any point.
+   * For each batch, apply the items. If `published` is not null, remove the other posts. Then store `cursor`. In this
+   * order, your copy survives a crash at any point.
    *
-   * - After an error that is temporary, such as a lost connection, 429, or 503, it repeats the request after a backoff
-   *   of up to a minute, for as long as it takes. `onError` receives these errors, and defaults to `console.warn`.
+   * - After a temporary error, such as a lost connection, 429, or 503, it repeats the request with a backoff of up to a
+   *   minute, until it succeeds. `onError` receives these errors, and defaults to `console.warn`.
    * - If the cursor has expired (410), it reads all published posts again, as without a cursor. Do not compare the
-   *   versions of these posts with those of your copy: after the restoration of a backup, they are lower.
+   *   versions of these posts with those of your copy: a restored backup contains older versions.
    *
    * @throws PostsApiError for errors that are not temporary, such as `invalid_cursor` (400) for a damaged cursor.
    * @throws RangeError if `interval` is invalid.

@@ -30,7 +30,8 @@ export function etagOf(tag: ETag): string {
   const etag = knownETag(tag);
   if (etag !== undefined) return etag;
   throw new TypeError(
-    `the ETag of ${describe(tag)} is unknown, because lists and batches return none and copies lose it; read the post with get()`,
+    `the ETag of ${describe(tag)} is unknown, because lists and batches return none and copies lose it; ` +
+      'read the post with get()',
   );
 }
 
@@ -67,9 +68,11 @@ export async function currentETag(
 ): Promise<string> {
   const etag = knownETag(tag);
   if (etag !== undefined) return etag;
-  if (typeof tag !== 'object' || tag === null) throw new TypeError(`ifMatch must be an ETag or a post or webhook, not ${tag}`);
+  if (typeof tag !== 'object' || tag === null)
+    throw new TypeError(`ifMatch must be an ETag or a post or webhook, not ${tag}`);
   const current = await read(tag.id);
   if (isSameVersion(current, tag)) return etagOf(current);
-  const detail = `id ${tag.id} has version ${current.version} now, not ${tag.version}: read it again, and repeat the change`;
+  const versions = `id ${tag.id} has version ${current.version} now, not ${tag.version}`;
+  const detail = `${versions}: read it again, and repeat the change`;
   throw new PostsApiError(request, { status: 412, code: 'precondition_failed', detail });
 }

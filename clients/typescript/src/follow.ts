@@ -2,19 +2,19 @@ import { PostsApiError } from './errors.js';
 import type { Change, ChangePage } from './changes.js';
 import type { CallOptions } from './options.js';
 
-/** Changes that belong together: apply them, then store `cursor`. */
+/** A batch of changes. Apply them, then store `cursor`. */
 export interface ChangeBatch<P> {
   /** The changes in order. Each post is listed once. Can be empty. */
   items: Change<P>[];
   /**
-   * The position behind this batch. Store it together with your copy after you have applied the batch, and pass it to
-   * the next `follow`. Null while all posts are being read: until then, a restarted program has to begin again.
+   * The position after this batch. Store it together with your copy after you have applied the batch, and pass it to
+   * the next `follow`. Null while all posts are being read: a program that restarts during this time starts over.
    */
   cursor: string | null;
   /** Whether the next batch follows at once. If false, your copy is complete. */
   has_more: boolean;
   /**
-   * The ids of all published posts, in the batch that completes reading all posts. Remove the other posts from your
+   * The ids of all published posts, in the batch with which all posts have been read. Remove the other posts from your
    * copy. Null in all other batches.
    */
   published: ReadonlySet<number> | null;
@@ -25,7 +25,8 @@ export interface FollowOptions extends CallOptions {
   interval?: number | undefined;
   /**
    * Called after each failed request that `follow` repeats, with the error and the wait in milliseconds. Use it to log
-   * outages. Its code is `cursor_expired` if `follow` reads all posts again. Default: `console.warn` with both.
+   * outages. The code of the error is `cursor_expired` if `follow` reads all posts again. Default: `console.warn` with
+   * both.
    */
   onError?: ((error: PostsApiError, wait: number) => void) | undefined;
 }
@@ -79,7 +80,7 @@ export class Follower<P> {
     return this.#etag;
   }
 
-  /** Continues behind a page. `null` is a 304 response. */
+  /** Continues after a page. `null` is a 304 response. */
   receive(page: ChangePage<P> | null): Step<P> {
     this.#failures = 0;
     if (this.#published === undefined) this.#expirations = 0;
@@ -99,7 +100,7 @@ export class Follower<P> {
     const isEmpty = this.#hasYielded && !isNew && items.length === 0 && published === null;
     this.#hasYielded = true;
     const batch = isEmpty ? undefined : { items, cursor: isReading ? null : cursor, has_more, published };
-    // A page that does not move the cursor comes again, so it must not be requested at once.
+    // A page that does not move the cursor would be returned again, so the next request must wait.
     return { batch, wait: has_more && isNew ? 0 : wait };
   }
 

@@ -4,9 +4,9 @@ import type { ETag } from './etag.js';
 export type RequestHeaders = NonNullable<RequestInit['headers']>;
 
 /**
- * Options for `fetch`: those of the standard, such as `cache`, those that a runtime or a framework adds to the global type
- * `RequestInit`, such as `next` (Next.js), `dispatcher` (Node.js), or `cf` (Cloudflare Workers), and those that Deno and
- * Bun add to `fetch` only.
+ * Options for `fetch`: those of the standard, such as `cache`, those that a runtime or a framework adds to the global
+ * type `RequestInit`, such as `next` (Next.js), `dispatcher` (Node.js), or `cf` (Cloudflare Workers), and those that
+ * Deno and Bun add to `fetch` only.
  */
 export type FetchOptions = Omit<RequestInit, 'method' | 'body' | 'headers' | 'signal'> & {
   /** Deno: the `Deno.HttpClient` to use, for example for a proxy or a certificate. */
@@ -49,8 +49,8 @@ export interface ReadOptions extends CallOptions {
 export interface ChangeOptions extends CallOptions {
   /**
    * The version that the change is based on: an `ETag`, or a post that a method of the client returned. If the post has
-   * changed since, the call fails with `precondition_failed` (412). For a post of a list or a batch, or a copy of a post,
-   * the client first reads the `ETag` with another request.
+   * changed since, the call fails with `precondition_failed` (412). For a post of a list or a batch, or a copy of a
+   * post, the client first reads the `ETag` with another request.
    */
   ifMatch?: ETag | undefined;
 }

@@ -234,8 +234,9 @@ export class Posts<M extends object = Metadata> {
   }
 
   /**
-   * Sends a change. A change with `If-Match` or `If-None-Match` is not idempotent: the first attempt changes the version,
-   * so a retry would fail with `precondition_failed`. `delete` is the exception, because a retry gets `not_found`.
+   * Sends a change. A change with `If-Match` or `If-None-Match` is not idempotent: the first attempt changes the
+   * version, so a retry would fail with `precondition_failed`. `delete` is the exception, because a retry gets
+   * `not_found`.
    */
   async #change(method: string, path: string, options: ChangeOptions, call: Call = {}) {
     const { ifMatch, signal, headers: more, fetchOptions } = options;
@@ -260,11 +261,14 @@ function postPath(id: number): string {
 }
 
 /**
- * The path of a slug. `''`, `.`, and `..` would change the path of the URL, so this function rejects them with the error
- * that the service returns for an invalid slug.
+ * The path of a slug. `''`, `.`, and `..` would change the path of the URL, so this function rejects them with the
+ * error that the service returns for an invalid slug.
  */
 function slugPath(method: string, slug: string, error: { status: number; code: string }): string {
   const url = `/api/posts/by-slug/${encodeURIComponent(slug)}`;
   if (!/^\.{0,2}$/.test(slug)) return url;
-  throw new PostsApiError({ method, url }, { ...error, detail: `"${slug}" is not a valid slug; the client did not send the request` });
+  throw new PostsApiError(
+    { method, url },
+    { ...error, detail: `"${slug}" is not a valid slug; the client did not send the request` },
+  );
 }

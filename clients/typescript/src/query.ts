@@ -25,11 +25,12 @@ export type PostOf<V extends View, M extends object = Metadata> = V extends 'sum
  * page.
  *
  * `limit` is an integer between 1 and 100. `cursor` is the `next_cursor` or `prev_cursor` of another page of the same
- * list. `q` is a full-text search of at most 500 characters. `count` adds `total` to the page. Parameters that are null or
- * undefined are not sent.
+ * list. `q` is a full-text search of at most 500 characters. `count` adds `total` to the page. Parameters that are null
+ * or undefined are not sent.
  */
-export interface ListQuery<V extends View = View>
-  extends Nullable<Pick<Parameters, 'limit' | 'cursor' | 'sort' | 'q' | 'count'>> {
+export interface ListQuery<V extends View = View> extends Nullable<
+  Pick<Parameters, 'limit' | 'cursor' | 'sort' | 'q' | 'count'>
+> {
   /** `full` (default) or `summary`. */
   view?: V | undefined;
   /** `true` (default): published posts. `false`: drafts. `any`: both. `false` and `any` require an API key. */

@@ -44,7 +44,7 @@ export type WebhookHeaders =
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface VerifyWebhookOptions {
-  /** How far the time of the request may be from the time of this computer, in seconds. Default: 300. */
+  /** The largest allowed difference between the time of the request and the current time, in seconds. Default: 300. */
   tolerance?: number | undefined;
 }
 
@@ -82,10 +82,10 @@ const PREFIX = 'whsec_';
  * Verifies the signature of a webhook request (https://www.standardwebhooks.com), and returns its JSON body.
  *
  * `body` is the body as it was received: `await request.text()`, or the bytes. A body that was parsed and serialized
- * again may differ in its bytes. `secret` is the secret of the webhook, or several while it is being rotated. A request
- * may come more than once, with the same `webhook-id`.
+ * again may differ in its bytes. `secret` is the secret of the webhook, or several while it is being rotated. The
+ * service may send a request more than once, with the same `webhook-id`.
  *
- * `T` is the type of the body. It is not checked. If the webhook has its own `body`, pass the type of that.
+ * `T` is the type of the body, which is not checked. If the webhook has its own `body`, pass its type.
  *
  * @throws WebhookVerificationError if the request must be rejected: respond with 400.
  * @throws TypeError if an argument has the wrong type, such as a parsed body, or a secret is invalid.
@@ -112,7 +112,7 @@ export async function verifyWebhook<T = WebhookEvent>(
     const [version, value] = signature.split(',', 2);
     return version === VERSION && value !== undefined ? [decodeBase64(value)] : [];
   });
-  // Compares all pairs, so that the time does not depend on which of them is equal.
+  // Compares all pairs, so that the time does not reveal which of them is equal.
   const matches = received.flatMap((one) => expected.map((other) => one !== undefined && isEqual(one, other)));
   if (!matches.includes(true)) {
     throw new WebhookVerificationError(
@@ -204,7 +204,7 @@ function decodeBase64(text: string): Uint8Array | undefined {
   }
 }
 
-/** Compares without revealing by the time how many bytes are equal. */
+/** Compares in constant time. */
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   return one.reduce((difference, byte, index) => difference | (byte ^ (other[index] ?? 0)), 0) === 0;

@@ -82,8 +82,8 @@ export class Webhooks {
   }
 
   /**
-   * Moves a webhook to a position of the change feed, and delivers the changes after it, also those that were delivered
-   * before. `{ cursor: 'now' }` skips the changes that have not been delivered.
+   * Moves a webhook to a position of the change feed, and delivers the changes after it, including those that were
+   * delivered before. `{ cursor: 'now' }` skips the changes that have not been delivered.
    *
    * @throws PostsApiError `cursor_expired` (410) if the feed no longer contains all changes after the position.
    */
@@ -96,7 +96,7 @@ export class Webhooks {
   /**
    * Sends a signed test request to a webhook.
    *
-   * @returns The result, after up to 15 seconds. A failed request is a result too, not an error.
+   * @returns The result, after up to 15 seconds. A failed request is also a result, not an error.
    */
   async test(id: number, options: CallOptions = {}): Promise<generated.WebhookTestResult> {
     const call = { isIdempotent: false };

@@ -42,7 +42,9 @@ async function run(root, program, ...args) {
 /** The code blocks of a document in this language. */
 async function blocksOf(path, language) {
   const source = await readFile(here(path), 'utf8');
-  return [...source.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, name]) => name === language).map(([, , code]) => code);
+  return [...source.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+    .filter(([, name]) => name === language)
+    .map(([, , code]) => code);
 }
 
 const build = (root) => run(root, 'astro/bin/astro.mjs', 'build');
@@ -93,7 +95,11 @@ describe('in an Astro site', { concurrency: true }, () => {
 
   test("the migration from Astro's Prisma guide shows all posts", async (t) => {
     const { client, baseUrl } = await startService(t);
-    const posts = Array.from({ length: 145 }, (_, index) => ({ title: `Post ${index}`, content: 'Text', published: true }));
+    const posts = Array.from({ length: 145 }, (_, index) => ({
+      title: `Post ${index}`,
+      content: 'Text',
+      published: true,
+    }));
     await client.posts.batch({ posts: [...posts, { title: 'Draft' }] });
     const [withClient, withFetch] = await blocksOf('../../../docs/guides/from-prisma-astro.md', 'js');
     const [example] = await blocksOf('../../../examples/astro/README.md', 'ts');
@@ -101,7 +107,10 @@ describe('in an Astro site', { concurrency: true }, () => {
     const code = { guide: withClient, fetch: withFetch, example: page };
     // The markup of the guide.
     const list = `<ul>{posts.map((post) => <li><h2>{post.title}</h2><Fragment set:html={post.content} /></li>)}</ul>`;
-    const pages = Object.entries(code).map(([name, script]) => [`src/pages/${name}.astro`, `---\n${script}---\n${list}`]);
+    const pages = Object.entries(code).map(([name, script]) => [
+      `src/pages/${name}.astro`,
+      `---\n${script}---\n${list}`,
+    ]);
     const root = await createSite(t, baseUrl, [], { 'src/lib/api.ts': library, ...Object.fromEntries(pages) });
     const built = await build(root);
     assert.equal(built.status, 0, built.output);

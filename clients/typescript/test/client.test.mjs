@@ -141,7 +141,8 @@ describe('client', { concurrency: 4 }, () => {
       { title: 'D', tags: ['C#'] },
     ];
     await client.posts.batch({ posts: posts.map((post) => ({ ...post, published: true })) });
-    const titles = async (query) => (await collect(reader.posts.all({ sort: 'id', ...query }))).map(({ title }) => title);
+    const titles = async (query) =>
+      (await collect(reader.posts.all({ sort: 'id', ...query }))).map(({ title }) => title);
     assert.deepEqual(await titles({ tag: 'RUST' }), ['A', 'B']);
     assert.deepEqual(await titles({ tag: ['c++', 'C#'], limit: 1 }), ['A', 'C', 'D']);
     assert.deepEqual(await titles({ author: ['Ada'] }), ['A', 'B']);
@@ -194,14 +195,21 @@ describe('client', { concurrency: 4 }, () => {
 
   test('follows the changes of the published posts', async (t) => {
     const { client, reader } = await startService(t);
-    const posts = Array.from({ length: 5 }, (_, index) => ({ title: `Post ${index}`, content: 'Text', published: true }));
+    const posts = Array.from({ length: 5 }, (_, index) => ({
+      title: `Post ${index}`,
+      content: 'Text',
+      published: true,
+    }));
     const { items } = await client.posts.batch({ posts });
     const follow = async (query) => {
       const pages = await collect(reader.changes.pages(query));
       return [pages.flatMap((page) => page.items), pages.at(-1).cursor, pages.length];
     };
     const [all, cursor, pages] = await follow({ limit: 2, view: 'summary' });
-    assert.deepEqual(all.map(({ post }) => [post.slug, post.excerpt]), posts.map((_, index) => [`post-${index}`, 'Text']));
+    assert.deepEqual(
+      all.map(({ post }) => [post.slug, post.excerpt]),
+      posts.map((_, index) => [`post-${index}`, 'Text']),
+    );
     assert(pages >= 3);
 
     const [first, second] = items.map(({ post }) => post);
@@ -225,8 +233,17 @@ describe('client', { concurrency: 4 }, () => {
   test('stores and patches the metadata', async (t) => {
     const { client } = await startService(t);
     const metadata = { canonical_url: 'https://example.org/a', seo: { title: 'A', weight: 1 } };
-    const post = await client.posts.create({ title: 'A', description: 'About A', image: '/a.png', image_alt: 'A', metadata });
-    assert.deepEqual([post.metadata, post.description, post.image, post.image_alt], [metadata, 'About A', '/a.png', 'A']);
+    const post = await client.posts.create({
+      title: 'A',
+      description: 'About A',
+      image: '/a.png',
+      image_alt: 'A',
+      metadata,
+    });
+    assert.deepEqual(
+      [post.metadata, post.description, post.image, post.image_alt],
+      [metadata, 'About A', '/a.png', 'A'],
+    );
     const patched = await client.posts.update(post.id, { metadata: { canonical_url: null, seo: { weight: 2 } } });
     assert.deepEqual(patched.metadata, { seo: { title: 'A', weight: 2 } });
     const cleared = await client.posts.update(post.id, { metadata: null, image: null });
@@ -274,7 +291,10 @@ describe('client', { concurrency: 4 }, () => {
     const [item] = (await reader.posts.list({ slug: 'a' })).items;
     const [summary] = (await reader.posts.list({ slug: 'a', view: 'summary' })).items;
     for (const unknown of [item, summary, { ...created }, batched]) {
-      assert.throws(() => etagOf(unknown), new RegExp(`TypeError: the ETag of post ${unknown.id} is unknown.*get\\(\\)`));
+      assert.throws(
+        () => etagOf(unknown),
+        new RegExp(`TypeError: the ETag of post ${unknown.id} is unknown.*get\\(\\)`),
+      );
       assert.equal(await reader.posts.get(unknown.id, { ifNoneMatch: unknown }), null);
       assert.equal(await reader.posts.getBySlug(unknown.slug, { ifNoneMatch: unknown }), null);
     }
@@ -297,7 +317,10 @@ describe('client', { concurrency: 4 }, () => {
     assert.deepEqual(await reader.posts.get(created.id), changed);
     await client.posts.delete(created.id, { ifMatch: (await client.posts.list({ slug: 'a' })).items[0] });
     assert.equal((await failure(client.posts.delete(created.id, { ifMatch: item }))).code, 'not_found');
-    await assert.rejects(client.posts.update(1, {}, { ifMatch: null }), /ifMatch must be an ETag or a post or webhook, not null/);
+    await assert.rejects(
+      client.posts.update(1, {}, { ifMatch: null }),
+      /ifMatch must be an ETag or a post or webhook, not null/,
+    );
   });
 
   test('detects a change between the read of the ETag and the change', async (t) => {
@@ -313,7 +336,10 @@ describe('client', { concurrency: 4 }, () => {
         return response;
       },
     });
-    assert.equal((await failure(racing.posts.update(id, { title: 'Lost' }, { ifMatch: item }))).code, 'precondition_failed');
+    assert.equal(
+      (await failure(racing.posts.update(id, { title: 'Lost' }, { ifMatch: item }))).code,
+      'precondition_failed',
+    );
     assert.equal((await client.posts.get(id)).title, 'First');
   });
 
@@ -339,15 +365,24 @@ describe('client', { concurrency: 4 }, () => {
       headers: { 'X-Site': 'one', 'X-Page': 'none' },
       fetch: recording,
     });
-    const options = { headers: new Headers({ 'X-Page': 'home', Accept: '*/*' }), fetchOptions: { cache: 'no-store', next: { revalidate: 60 } } };
+    const options = {
+      headers: new Headers({ 'X-Page': 'home', Accept: '*/*' }),
+      fetchOptions: { cache: 'no-store', next: { revalidate: 60 } },
+    };
     const post = await client.posts.create({ title: 'A', published: true }, options);
     await client.posts.update(post.id, { title: 'B' }, { ...options, ifMatch: { ...post } });
     await client.tags.list({}, options);
     await client.keys.list(options);
     for await (const _ of client.posts.all({}, options)) break;
-    assert.deepEqual(sent.map(({ method }) => method), ['POST', 'GET', 'PATCH', 'GET', 'GET', 'GET']);
+    assert.deepEqual(
+      sent.map(({ method }) => method),
+      ['POST', 'GET', 'PATCH', 'GET', 'GET', 'GET'],
+    );
     for (const { headers, cache, next } of sent) {
-      assert.deepEqual([headers.get('X-Site'), headers.get('X-Page'), headers.get('Accept')], ['one', 'home', 'application/json']);
+      assert.deepEqual(
+        [headers.get('X-Site'), headers.get('X-Page'), headers.get('Accept')],
+        ['one', 'home', 'application/json'],
+      );
       assert.deepEqual([cache, next], ['no-store', { revalidate: 60 }]);
       assert.equal(headers.get('Authorization'), `Bearer ${adminKey}`);
     }
@@ -359,9 +394,23 @@ describe('client', { concurrency: 4 }, () => {
 
   test('encodes parameters, and omits those that are null', async (t) => {
     const { client, reader } = await startService(t);
-    await client.posts.batch({ posts: [{ title: 'Salt & pepper + 100%', published: true }, { title: 'Other', published: true }] });
-    const { items } = await reader.posts.list({ q: '"salt & pepper + 100%"', cursor: null, limit: undefined, tag: null, published_after: null });
-    assert.deepEqual(items.map(({ slug }) => slug), ['salt-pepper-100']);
+    await client.posts.batch({
+      posts: [
+        { title: 'Salt & pepper + 100%', published: true },
+        { title: 'Other', published: true },
+      ],
+    });
+    const { items } = await reader.posts.list({
+      q: '"salt & pepper + 100%"',
+      cursor: null,
+      limit: undefined,
+      tag: null,
+      published_after: null,
+    });
+    assert.deepEqual(
+      items.map(({ slug }) => slug),
+      ['salt-pepper-100'],
+    );
     assert.deepEqual((await reader.tags.list({ cursor: null, q: undefined })).items, []);
     const page = await reader.posts.list({}, { ifNoneMatch: null });
     assert.equal(page.items.length, 2);
@@ -371,7 +420,8 @@ describe('client', { concurrency: 4 }, () => {
     for (const apiKey of ['', 'secret\n', 'my secret', 'sécret', ' secret']) {
       assert.throws(
         () => createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey }),
-        (error) => error instanceof TypeError && /apiKey must/.test(error.message) && !/s.cret/.test(error.stack.split('\n')[0]),
+        (error) =>
+          error instanceof TypeError && /apiKey must/.test(error.message) && !/s.cret/.test(error.stack.split('\n')[0]),
       );
     }
     createPostsClient({ baseUrl: 'http://127.0.0.1:1', apiKey: undefined });
@@ -435,7 +485,10 @@ describe('client', { concurrency: 4 }, () => {
     }
     // A proxy may normalize these to the path of the list, so the client does not send them.
     let sent = 0;
-    const counting = createPostsClient({ baseUrl: client.baseUrl, fetch: (url, init) => ((sent += 1), fetch(url, init)) });
+    const counting = createPostsClient({
+      baseUrl: client.baseUrl,
+      fetch: (url, init) => ((sent += 1), fetch(url, init)),
+    });
     for (const slug of ['', '.', '..']) {
       const read = await failure(counting.posts.getBySlug(slug));
       assert.deepEqual([read.status, read.code], [404, 'not_found']);
@@ -443,7 +496,8 @@ describe('client', { concurrency: 4 }, () => {
       assert.deepEqual([put.status, put.code], [400, 'invalid_parameter']);
       assert.equal(
         put.message,
-        `PUT /api/posts/by-slug/${slug} failed with 400 invalid_parameter: "${slug}" is not a valid slug; the client did not send the request`,
+        `PUT /api/posts/by-slug/${slug} failed with 400 invalid_parameter: ` +
+          `"${slug}" is not a valid slug; the client did not send the request`,
       );
     }
     assert.equal(sent, 0);

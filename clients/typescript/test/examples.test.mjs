@@ -49,7 +49,9 @@ function run(context, directory, file, env) {
   return { waitFor, stop, lines };
 }
 
-const published = (...titles) => ({ posts: titles.map((title) => ({ title, content: `About ${title}.`, published: true })) });
+const published = (...titles) => ({
+  posts: titles.map((title) => ({ title, content: `About ${title}.`, published: true })),
+});
 
 describe('the program of docs/guides/search-index.md', { concurrency: 2 }, () => {
   async function startSearch(context, service) {
@@ -117,7 +119,11 @@ describe('the program of docs/guides/search-index.md', { concurrency: 2 }, () =>
 
 describe('examples/rebuild-site', { concurrency: 2 }, () => {
   const newSecret = () => `whsec_${randomBytes(24).toString('base64')}`;
-  const changed = JSON.stringify({ type: 'posts.changed', timestamp: '2026-01-31T12:00:00Z', data: { count: 1, cursor: 'c' } });
+  const changed = JSON.stringify({
+    type: 'posts.changed',
+    timestamp: '2026-01-31T12:00:00Z',
+    data: { count: 1, cursor: 'c' },
+  });
 
   function sign(body, secret) {
     const timestamp = String(Math.floor(Date.now() / 1000));
@@ -248,7 +254,10 @@ describe('examples/rebuild-site', { concurrency: 2 }, () => {
     let items = [];
     // The service stores an attempt after it has received the response.
     while (items.length === 0) ({ items } = await client.webhooks.attempts(hook.id));
-    assert.deepEqual(items.map(({ type, status }) => [type, status]), [['posts.changed', 202]]);
+    assert.deepEqual(
+      items.map(({ type, status }) => [type, status]),
+      [['posts.changed', 202]],
+    );
     assert.equal(lines.filter((line) => line === 'build started').length, 2);
   });
 

@@ -62,21 +62,32 @@ describe('follow', { concurrency: 4 }, () => {
     const copy = new Copy(reader, { limit: 2 });
     await copy.complete();
     assert.deepEqual(copy.slugs(), ['a', 'b', 'c', 'd', 'e']);
-    assert.deepEqual(copy.batches.map(({ cursor }) => cursor === null), [true, true, false]);
+    assert.deepEqual(
+      copy.batches.map(({ cursor }) => cursor === null),
+      [true, true, false],
+    );
     const ids = [...copy.posts.keys()].sort();
-    assert.deepEqual(copy.batches.map(({ published }) => published && [...published].sort()), [null, null, ids]);
+    assert.deepEqual(
+      copy.batches.map(({ published }) => published && [...published].sort()),
+      [null, null, ids],
+    );
 
     const { id } = await client.posts.create({ title: 'New', published: true });
     await copy.until(() => copy.slugs().includes('new'));
     await client.posts.update(id, { slug: 'renamed' });
     await copy.until(() => copy.slugs().includes('renamed'));
-    assert.deepEqual(copy.batches.at(-1).items.map(({ type, former_slugs }) => [type, former_slugs]), [['post.updated', ['new']]]);
+    assert.deepEqual(
+      copy.batches.at(-1).items.map(({ type, former_slugs }) => [type, former_slugs]),
+      [['post.updated', ['new']]],
+    );
     await client.posts.unpublish(id);
     await copy.until(() => !copy.posts.has(id));
     await client.posts.delete(ids[0]);
     await copy.until(() => !copy.posts.has(ids[0]));
     assert.deepEqual(copy.slugs(), ['b', 'c', 'd', 'e']);
-    assert(copy.batches.slice(3).every(({ published, cursor, items }) => published === null && cursor && items.length === 1));
+    assert(
+      copy.batches.slice(3).every(({ published, cursor, items }) => published === null && cursor && items.length === 1),
+    );
     await copy.feed.return();
   });
 
@@ -115,7 +126,13 @@ describe('follow', { concurrency: 4 }, () => {
     await client.posts.create({ title: 'C', published: true });
     const second = new Copy(reader, { cursor: first.cursor });
     const batch = await second.next();
-    assert.deepEqual(batch.items.map(({ type, slug }) => [type, slug]), [['post.deleted', 'a'], ['post.published', 'c']]);
+    assert.deepEqual(
+      batch.items.map(({ type, slug }) => [type, slug]),
+      [
+        ['post.deleted', 'a'],
+        ['post.published', 'c'],
+      ],
+    );
     assert.deepEqual([batch.published, batch.has_more], [null, false]);
     // The first batch comes at once, so that a program learns that its copy is complete.
     const third = await new Copy(reader, { cursor: batch.cursor }).next();
@@ -160,7 +177,10 @@ describe('follow', { concurrency: 4 }, () => {
       while (errors.length === 0) await new Promise(setImmediate);
     });
     await client.posts.create({ title: 'B', published: true });
-    assert.deepEqual((await next).items.map(({ slug }) => slug), ['b']);
+    assert.deepEqual(
+      (await next).items.map(({ slug }) => slug),
+      ['b'],
+    );
     assert.equal(errors[0][0], 'no_response');
     assert(errors[0][1] >= 500 && errors[0][1] <= 1000, errors[0][1]);
     assert.deepEqual(copy.batches.at(-1).published, null);
@@ -202,7 +222,15 @@ describe('follow', { concurrency: 4 }, () => {
   });
 
   test('published lacks the posts that were removed meanwhile', async (t) => {
-    const change = (id, post = {}) => ({ type: 'post.updated', id, slug: 'a', former_slugs: [], version: 1, at: '', post });
+    const change = (id, post = {}) => ({
+      type: 'post.updated',
+      id,
+      slug: 'a',
+      former_slugs: [],
+      version: 1,
+      at: '',
+      post,
+    });
     const { baseUrl } = await startScripted(
       t,
       json({ items: [change(1), change(2), change(3)], cursor: 'a', has_more: true }),
@@ -263,7 +291,10 @@ describe('follow', { concurrency: 4 }, () => {
     await new Copy(createPostsClient({ baseUrl, retries: 0 })).next();
     const lines = warnings.calls.map(({ arguments: [line] }) => line);
     assert.equal(lines.filter((line) => line.includes('503 unavailable')).length, 1, String(lines));
-    assert.match(String(lines), /failed to read the change feed; will retry in \d\.\d s: GET \/api\/changes failed with 503/);
+    assert.match(
+      String(lines),
+      /failed to read the change feed; will retry in \d\.\d s: GET \/api\/changes failed with 503/,
+    );
   });
 
   test('rejects an invalid interval', async () => {

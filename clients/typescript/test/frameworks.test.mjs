@@ -48,12 +48,21 @@ async function startVite(directory) {
 
 /** The files of the README in this folder. */
 const readmeFiles = (folder, replace = (code) => code) =>
-  Object.fromEntries([...files].filter(([path]) => path.startsWith(folder)).map(([path, code]) => [path, replace(code)]));
+  Object.fromEntries(
+    [...files].filter(([path]) => path.startsWith(folder)).map(([path, code]) => [path, replace(code)]),
+  );
 
-const tsconfig = JSON.stringify({ extends: '../../types/browser.json', compilerOptions: { jsx: 'preserve', module: 'preserve', moduleResolution: 'bundler' }, include: ['.'] });
+const tsconfig = JSON.stringify({
+  extends: '../../types/browser.json',
+  compilerOptions: { jsx: 'preserve', module: 'preserve', moduleResolution: 'bundler' },
+  include: ['.'],
+});
 const tsc = async (directory) => {
   const program = here('tools/node_modules/typescript/bin/tsc');
-  return run(process.execPath, [program, '-p', '.'], { cwd: directory }).then(() => '', ({ stdout }) => stdout);
+  return run(process.execPath, [program, '-p', '.'], { cwd: directory }).then(
+    () => '',
+    ({ stdout }) => stdout,
+  );
 };
 
 describe('frameworks', { concurrency: true }, () => {
@@ -78,7 +87,11 @@ describe('frameworks', { concurrency: true }, () => {
       const [status, html] = await get('/blog/from-sveltekit');
       assert.equal(status, 200, site.output.join('\n'));
       assert.match(html, /<h1>From SvelteKit<\/h1>/);
-      assert.match(html, /data-sveltekit-fetched[^>]*by-slug\/from-sveltekit/, 'the browser does not request the post again');
+      assert.match(
+        html,
+        /data-sveltekit-fetched[^>]*by-slug\/from-sveltekit/,
+        'the browser does not request the post again',
+      );
       assert.equal((await get('/blog/none'))[0], 404);
     } finally {
       // Before the directory is deleted, because Vite writes to it.
@@ -98,7 +111,12 @@ describe('frameworks', { concurrency: true }, () => {
       interface RequestInit { next?: { revalidate?: number | false; tags?: string[] } }`;
     const page = readmeFiles('app/blog/');
     assert.deepEqual(Object.keys(page), ['app/blog/[slug]/page.tsx']);
-    const directory = await createApp(t, { 'tsconfig.json': tsconfig, 'stubs.d.ts': stubs, ...readmeFiles('lib/'), ...page });
+    const directory = await createApp(t, {
+      'tsconfig.json': tsconfig,
+      'stubs.d.ts': stubs,
+      ...readmeFiles('lib/'),
+      ...page,
+    });
     assert.equal(await tsc(directory), '');
     const [[path, code]] = Object.entries(page);
     await writeFile(`${directory}/${path}`, code.replace('revalidate: 60', "revalidate: '60'"));
@@ -111,7 +129,10 @@ describe('frameworks', { concurrency: true }, () => {
       declare global {
         const posts: typeof imported;
         function useRoute(): { params: Record<string, string | string[]> };
-        function useAsyncData<T>(key: string, read: () => Promise<T>): Promise<{ data: { value: T | undefined }; error: { value: Error | undefined } }>;
+        function useAsyncData<T>(
+          key: string,
+          read: () => Promise<T>,
+        ): Promise<{ data: { value: T | undefined }; error: { value: Error | undefined } }>;
         function createError(error: { status: number; message: string; fatal: boolean }): Error;
       }`;
     const page = files.get('app/pages/blog/[slug].vue');

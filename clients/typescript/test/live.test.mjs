@@ -75,17 +75,29 @@ describe('livePostsLoader', { concurrency: 4 }, () => {
   test('filters by tag and author, with cache tags for both', async (t) => {
     const { client, baseUrl } = await startService(t);
     const posts = [{ tags: ['C++', 'News'] }, { tags: ['News'], authors: ['Zoë B.'] }, { authors: ['Zoë B.'] }];
-    await client.posts.batch({ posts: posts.map((post, index) => ({ ...post, title: `Post ${index}`, published: true })) });
+    await client.posts.batch({
+      posts: posts.map((post, index) => ({ ...post, title: `Post ${index}`, published: true })),
+    });
     const { loadCollection } = livePostsLoader({ baseUrl, view: 'summary' });
     const list = async (filter) => {
       const { entries, cacheHint } = await loadCollection({ collection: 'blog', filter: { sort: 'id', ...filter } });
       return [entries.map(({ id }) => id).join(' '), ...cacheHint.tags];
     };
     assert.deepEqual(await list({ tag: 'c++' }), ['post-0', 'blog', 'blog:tag:c%2B%2B']);
-    assert.deepEqual(await list({ tag: ['C++', ' NEWS '] }), ['post-0 post-1', 'blog', 'blog:tag:c%2B%2B', 'blog:tag:news']);
+    assert.deepEqual(await list({ tag: ['C++', ' NEWS '] }), [
+      'post-0 post-1',
+      'blog',
+      'blog:tag:c%2B%2B',
+      'blog:tag:news',
+    ]);
     const author = ['blog', 'blog:author:zo%C3%AB%20b.'];
     assert.deepEqual(await list({ author: 'Zoe\u0308  b.' }), ['post-1 post-2', ...author]);
-    assert.deepEqual(await list({ tag: 'news', author: 'Zoë B.' }), ['post-1', 'blog', 'blog:tag:news', ...author.slice(1)]);
+    assert.deepEqual(await list({ tag: 'news', author: 'Zoë B.' }), [
+      'post-1',
+      'blog',
+      'blog:tag:news',
+      ...author.slice(1),
+    ]);
   });
 
   test('finds a post by an old slug', async (t) => {

@@ -75,9 +75,9 @@ test('old module resolution and require find the package', async (t) => {
   const options = ['--moduleResolution', 'node10', '--module', 'es2020', '--target', 'es2022', '--lib', 'es2022,dom'];
   const tsc = fileURLToPath(new URL('node_modules/typescript-5/bin/tsc', root));
   await symlink(fileURLToPath(new URL('node_modules/astro', root)), `${directory}/node_modules/astro`);
-  await run(process.execPath, [tsc, '--noEmit', '--strict', '--skipLibCheck', ...options, 'main.ts'], { cwd: directory }).catch(
-    ({ stdout }) => assert.fail(stdout),
-  );
+  await run(process.execPath, [tsc, '--noEmit', '--strict', '--skipLibCheck', ...options, 'main.ts'], {
+    cwd: directory,
+  }).catch(({ stdout }) => assert.fail(stdout));
   const required = `require('@posts-api/client').createPostsClient({ baseUrl: 'http://127.0.0.1:1' }).baseUrl`;
   const { stdout } = await run(process.execPath, ['--input-type=commonjs', '-p', required], { cwd: directory });
   assert.equal(stdout, 'http://127.0.0.1:1\n');
@@ -88,8 +88,15 @@ test('all exports exist and all operations have a method', async () => {
     for (const path of [types, code]) assert(await readFile(new URL(path, root)), path);
   }
   const sent = new Set();
-  const fetch = async (url, { method }) => (sent.add(`${method} ${new URL(url).pathname}`), Response.json({ items: [] }));
-  const { posts, tags, authors, redirects, changes, keys, webhooks } = createPostsClient({ baseUrl: 'http://127.0.0.1:1', fetch, retries: 0 });
+  const fetch = async (url, { method }) => (
+    sent.add(`${method} ${new URL(url).pathname}`),
+    Response.json({ items: [] })
+  );
+  const { posts, tags, authors, redirects, changes, keys, webhooks } = createPostsClient({
+    baseUrl: 'http://127.0.0.1:1',
+    fetch,
+    retries: 0,
+  });
   const calls = [
     ...[tags, authors, redirects, changes, posts].map((list) => list.list()),
     ...[posts.get(1), posts.getBySlug('a'), posts.create({}), posts.batch({}), posts.putBySlug('a', {})],

@@ -20,7 +20,15 @@ const workerd = here('tools/node_modules/workerd/bin/workerd');
 
 const runtimes = {
   // The permissions that the README shows. Deno asks for all others, and then fails.
-  Deno: [process.execPath, deno, 'run', '--no-prompt', '--no-remote', '--allow-net=127.0.0.1', '--allow-env=BASE_URL,API_KEY'],
+  Deno: [
+    process.execPath,
+    deno,
+    'run',
+    '--no-prompt',
+    '--no-remote',
+    '--allow-net=127.0.0.1',
+    '--allow-env=BASE_URL,API_KEY',
+  ],
   Bun: [bun, 'run'],
   'Node.js': [process.execPath],
 };
@@ -59,7 +67,9 @@ describe('the package runs', { concurrency: true }, () => {
     const directory = await install(t);
     const dist = `${directory}/node_modules/@posts-api/client/dist`;
     await copyFile(here('tools/worker.mjs'), `${dist}/worker.mjs`);
-    const names = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith('.js') && !name.startsWith('astro/'));
+    const names = (await readdir(dist, { recursive: true })).filter(
+      (name) => name.endsWith('.js') && !name.startsWith('astro/'),
+    );
     const modules = ['worker.mjs', ...names].map((name) => `(name = "${name}", esModule = embed "${name}")`);
     const bindings = { BASE_URL: baseUrl, API_KEY: adminKey };
     const config = `
@@ -70,7 +80,9 @@ describe('the package runs', { concurrency: true }, () => {
       );
       const worker :Workerd.Worker = (
         modules = [${modules.join(', ')}],
-        bindings = [${Object.entries(bindings).map(([name, text]) => `(name = "${name}", text = "${text}")`).join(', ')}],
+        bindings = [${Object.entries(bindings)
+          .map(([name, text]) => `(name = "${name}", text = "${text}")`)
+          .join(', ')}],
         compatibilityDate = "2026-01-01",
       );`;
     await writeFile(`${dist}/config.capnp`, config);

@@ -102,7 +102,10 @@ test('an attempt that times out is retried', async (t) => {
 const now = Date.UTC(2026, 0, 31);
 const emptyPage = { items: [], cursor: 'c', has_more: false };
 
-/** Follows changes with a mock clock. `respond` returns the response of the nth request. Records the time of each request. */
+/**
+ * Follows changes with a mock clock. `respond` returns the response of the nth request. Records the time of each
+ * request.
+ */
 async function startFollow(context, respond, query = {}) {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now });
   context.mock.method(Math, 'random', () => 1);
@@ -115,7 +118,8 @@ async function startFollow(context, respond, query = {}) {
   const client = createPostsClient({ baseUrl: 'http://127.0.0.1:1', fetch, retries: 0 });
   const follow = async () => {
     const onError = (_, wait) => state.waits.push(wait);
-    for await (const batch of client.changes.follow(query, { onError, signal: context.signal })) state.batches.push(batch);
+    for await (const batch of client.changes.follow(query, { onError, signal: context.signal }))
+      state.batches.push(batch);
   };
   follow().catch((error) => (state.error = error));
   await settle();
@@ -146,7 +150,10 @@ test('follow sends a request every 5 seconds', async (t) => {
 test('follow waits longer after each failure, up to a minute', async (t) => {
   const state = await startFollow(t, (request) => (request < 10 ? failed(503) : Response.json(emptyPage)));
   await pass(t, 400);
-  assert.deepEqual(state.waits, [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000));
+  assert.deepEqual(
+    state.waits,
+    [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000),
+  );
   assert.deepEqual(state.batches.length, 1);
   assert(state.sent.length > 20, 'after the outage, the interval is the usual one');
 });
@@ -154,7 +161,9 @@ test('follow waits longer after each failure, up to a minute', async (t) => {
 test('follow honors Retry-After up to an hour', async (t) => {
   const times = ['90', 'Sat, 31 Jan 2026 00:03:00 GMT', '99999999999', '0'];
   const state = await startFollow(t, (request) =>
-    request <= times.length ? failed(request % 2 ? 429 : 503, { 'Retry-After': times[request - 1] }) : Response.json(emptyPage),
+    request <= times.length
+      ? failed(request % 2 ? 429 : 503, { 'Retry-After': times[request - 1] })
+      : Response.json(emptyPage),
   );
   await pass(t, 3900);
   // Up to a second is added, so that clients do not return at the same moment.
@@ -165,7 +174,10 @@ test('follow honors Retry-After up to an hour', async (t) => {
 test('follow does not spin if the cursor always expires', async (t) => {
   const state = await startFollow(t, () => failed(410), { cursor: 'old' });
   await pass(t, 600);
-  assert.deepEqual(state.waits.slice(0, 8), [0, 1, 2, 4, 8, 16, 32, 60].map((seconds) => seconds * 1000));
+  assert.deepEqual(
+    state.waits.slice(0, 8),
+    [0, 1, 2, 4, 8, 16, 32, 60].map((seconds) => seconds * 1000),
+  );
   assert(state.sent.length < 20);
   assert.deepEqual(state.urls.slice(0, 2), ['?cursor=old', '']);
 });
@@ -188,5 +200,8 @@ test('follow requests the next page at once', async (t) => {
     Response.json({ items: [], cursor: `c${Math.min(request, 5)}`, has_more: request < 5 }),
   );
   assert.deepEqual(state.sent, [0, 0, 0, 0, 0]);
-  assert.deepEqual(state.batches.map(({ cursor }) => cursor), [null, null, null, null, 'c5']);
+  assert.deepEqual(
+    state.batches.map(({ cursor }) => cursor),
+    [null, null, null, null, 'c5'],
+  );
 });

@@ -45,7 +45,12 @@ async function attemptsOf(client, { id }, count) {
 describe('webhooks', { concurrency: 4 }, () => {
   test('create, get, list, update, and delete', async (t) => {
     const { client, reader } = await startService(t, { settings });
-    const created = await client.webhooks.create({ url: 'http://127.0.0.1:9/a', mode: 'burst', headers: { 'X-A': 'b' }, enabled: false });
+    const created = await client.webhooks.create({
+      url: 'http://127.0.0.1:9/a',
+      mode: 'burst',
+      headers: { 'X-A': 'b' },
+      enabled: false,
+    });
     const { secret, ...webhook } = created;
     assert.match(secret, /^whsec_[A-Za-z0-9+/=]{32,}$/);
     assert.deepEqual([webhook.mode, webhook.headers, webhook.enabled], ['burst', ['X-A'], false]);
@@ -86,11 +91,20 @@ describe('webhooks', { concurrency: 4 }, () => {
     assert.deepEqual(published.event, {
       type: 'post.published',
       timestamp: published.event.timestamp,
-      data: { id: post.id, slug: post.slug, former_slug: null, version: post.version, post: { ...fields, excerpt: content } },
+      data: {
+        id: post.id,
+        slug: post.slug,
+        former_slug: null,
+        version: post.version,
+        post: { ...fields, excerpt: content },
+      },
     });
     await client.posts.update(post.id, { slug: 'renamed' });
     const renamed = (await each.next(eachHook.secret)).event;
-    assert.deepEqual([renamed.type, renamed.data.slug, renamed.data.former_slug], ['post.updated', 'renamed', post.slug]);
+    assert.deepEqual(
+      [renamed.type, renamed.data.slug, renamed.data.former_slug],
+      ['post.updated', 'renamed', post.slug],
+    );
     await client.posts.delete(post.id);
     const deleted = (await each.next(eachHook.secret)).event;
     assert.deepEqual([deleted.type, deleted.data.post], ['post.deleted', null]);
@@ -126,7 +140,10 @@ describe('webhooks', { concurrency: 4 }, () => {
     await client.webhooks.test(hook.id);
     await assert.rejects(receiver.next(secret), { code: 'invalid_signature' });
     const items = await attemptsOf(client, hook, 4);
-    assert.deepEqual(items.map(({ type, status, attempt }) => [type, status, attempt]), Array(4).fill(['post.published', 204, 1]));
+    assert.deepEqual(
+      items.map(({ type, status, attempt }) => [type, status, attempt]),
+      Array(4).fill(['post.published', 204, 1]),
+    );
     assert.equal(await codeOf(client.webhooks.replay(hook.id, { cursor: 'x' })), 'validation_failed');
   });
 

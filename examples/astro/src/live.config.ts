@@ -5,6 +5,11 @@ import { renderMarkdown } from './lib/markdown';
 
 export const collections = {
   blog: defineLiveCollection({
-    loader: livePostsLoader({ baseUrl: POSTS_API_URL, render: (content) => renderMarkdown(content), retries: 1, timeout: 5_000 }),
+    loader: livePostsLoader({
+      baseUrl: POSTS_API_URL,
+      render: (content) => renderMarkdown(content),
+      retries: 1,
+      timeout: 5_000,
+    }),
   }),
 };

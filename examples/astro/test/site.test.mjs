@@ -20,12 +20,23 @@ let service, site, browser, longWords;
 const create = (post) => request(service, '/api/posts', { method: 'POST', body: post, status: 201 });
 const astro = (command) => {
   const env = { ...process.env, POSTS_API_URL: service.url, SITE_URL, ASTRO_TELEMETRY_DISABLED: '1' };
-  execFileSync(process.execPath, ['node_modules/astro/bin/astro.mjs', command], { cwd: HERE, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  execFileSync(process.execPath, ['node_modules/astro/bin/astro.mjs', command], {
+    cwd: HERE,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 };
 const startSite = () =>
   start(process.execPath, ['dist/server/entry.mjs'], {
     cwd: HERE,
-    env: { HOST: '127.0.0.1', PORT: '0', POSTS_API_URL: service.url, POSTS_API_READER_KEY: KEY, PREVIEW_PASSWORD: PASSWORD },
+    env: {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      POSTS_API_URL: service.url,
+      POSTS_API_READER_KEY: KEY,
+      PREVIEW_PASSWORD: PASSWORD,
+    },
     ready: /listening on (http:\/\/[\d.:]+)/,
   });
 
@@ -38,7 +49,12 @@ before(async () => {
   await create(ODD);
   longWords = await create(LONG_WORDS);
   await create(RICH);
-  await create({ title: 'Unfinished', content: 'Draft text.', tags: ['Draft tag', 'Harbor'], authors: ['Draft author'] });
+  await create({
+    title: 'Unfinished',
+    content: 'Draft text.',
+    tags: ['Draft tag', 'Harbor'],
+    authors: ['Draft author'],
+  });
   // The SDK is not published to a registry yet, so it is built from this repository.
   if (!existsSync(new URL('../../../clients/typescript/dist', import.meta.url))) {
     execFileSync('npm', ['run', '--silent', 'client'], { cwd: HERE, stdio: ['ignore', 'ignore', 'inherit'] });
@@ -47,7 +63,13 @@ before(async () => {
   site = await startSite();
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--no-first-run',
+    ],
   });
   rmSync(OUTPUT, { recursive: true, force: true });
   mkdirSync(OUTPUT, { recursive: true });
@@ -62,7 +84,10 @@ after(async () => {
 async function browse(work, options = {}) {
   const context = await browser.newContext({ baseURL: site.match[1], ...options });
   try {
-    await context.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
+    await context.route(
+      (url) => url.hostname !== '127.0.0.1',
+      (route) => route.abort(),
+    );
     context.setDefaultTimeout(20_000);
     await work(await context.newPage());
   } finally {
@@ -97,7 +122,10 @@ test('the blog has links to newer and older pages', () =>
       await page.getByRole('link', { name: 'Older' }).click();
       seen.push(await texts(page, '.list h2'));
     }
-    assert.deepEqual(seen.map((titles) => titles.length), [10, 10, 10, 4]);
+    assert.deepEqual(
+      seen.map((titles) => titles.length),
+      [10, 10, 10, 4],
+    );
     assert.equal(new Set(seen.flat()).size, 34);
     await page.getByRole('link', { name: 'Newer' }).click();
     assert.deepEqual(await texts(page, '.list h2'), seen[2]);
@@ -108,11 +136,19 @@ test('posts are rendered from Markdown and sanitized', () =>
     for (const path of ['/blog/the-rich-post', '/archive/the-rich-post']) {
       await page.goto(path);
       assert.equal(await page.title(), 'The “rich” post · Daybook');
-      assert.equal(await page.locator('.prose > p').first().innerText(), 'It’s a post with “quotes”, HTML and code "as is".');
+      assert.equal(
+        await page.locator('.prose > p').first().innerText(),
+        'It’s a post with “quotes”, HTML and code "as is".',
+      );
       assert.equal(await page.locator('.prose h2').innerText(), 'A heading');
       assert.ok(await page.getByText('Plain text.').isVisible());
-      assert.doesNotMatch(await page.locator('.prose').innerHTML(), /<script|onclick|onerror|javascript:|<style|evil|color: red/);
-      const images = await page.locator('.prose img').evaluateAll((images) => images.map((image) => image.getAttribute('src')));
+      assert.doesNotMatch(
+        await page.locator('.prose').innerHTML(),
+        /<script|onclick|onerror|javascript:|<style|evil|color: red/,
+      );
+      const images = await page
+        .locator('.prose img')
+        .evaluateAll((images) => images.map((image) => image.getAttribute('src')));
       assert.deepEqual(images, ['https://example.invalid/picture.png', '/images/bread.png']);
     }
   }));
@@ -125,10 +161,18 @@ test('code is highlighted in light and dark mode', async () => {
         for (const path of ['/blog/the-rich-post', '/archive/the-rich-post', '/posts']) {
           await page.goto(path);
           const code = page.locator('pre', { hasText: 'const text' });
-          assert.equal(await code.innerText(), `const text: string = "</code></pre><script>document.title = 'injected'</script>"; // $& & $1`);
-          colors[colorScheme] = await code.locator('span span').evaluateAll((spans) => spans.map((span) => getComputedStyle(span).color));
+          assert.equal(
+            await code.innerText(),
+            `const text: string = "</code></pre><script>document.title = 'injected'</script>"; // $& & $1`,
+          );
+          colors[colorScheme] = await code
+            .locator('span span')
+            .evaluateAll((spans) => spans.map((span) => getComputedStyle(span).color));
           assert.ok(new Set(colors[colorScheme]).size >= 4, 'keywords, strings, and comments have different colors');
-          assert.ok(await page.locator('pre', { hasText: 'let html' }).locator('span span').count(), 'code in HTML is highlighted');
+          assert.ok(
+            await page.locator('pre', { hasText: 'let html' }).locator('span span').count(),
+            'code in HTML is highlighted',
+          );
           assert.equal((await page.locator('pre', { hasText: 'plain <b>' }).innerText()).trim(), 'plain <b>code</b>');
         }
       },
@@ -173,16 +217,27 @@ test('a post shows its image, authors, and tags', () =>
       await page.goto(path);
       const image = page.getByAltText('A ferry with lit windows crosses the harbor');
       assert.ok(await image.evaluate((image) => image.decode().then(() => image.naturalWidth > 0)));
-      assert.match(await page.locator('.meta').innerText(), /^By Tomás Reyes and Noor Haddad\s+November 14, 2025\s+updated November 16, 2025$/);
+      assert.match(
+        await page.locator('.meta').innerText(),
+        /^By Tomás Reyes and Noor Haddad\s+November 14, 2025\s+updated November 16, 2025$/,
+      );
       assert.deepEqual(await texts(page, '.post .tags a'), ['Harbor', 'Weather', 'Code']);
     }
     await page.getByRole('link', { name: 'Weather' }).click();
-    assert.deepEqual(await texts(page, '.list h2'), ['Notes from the last ferry', 'What the tide gauge knows', 'Swimming in March']);
+    assert.deepEqual(await texts(page, '.list h2'), [
+      'Notes from the last ferry',
+      'What the tide gauge knows',
+      'Swimming in March',
+    ]);
     assert.ok(await page.getByAltText('A ferry with lit windows').isVisible());
     await page.getByRole('link', { name: 'What the tide gauge knows' }).click();
     await page.getByRole('link', { name: 'Ida Brandt' }).click();
     assert.equal(await page.locator('h1').innerText(), 'Ida Brandt');
-    assert.deepEqual(await texts(page, '.list h2'), ['The library keeps its ladder', 'What the tide gauge knows', 'The lighthouse opens on Sundays']);
+    assert.deepEqual(await texts(page, '.list h2'), [
+      'The library keeps its ladder',
+      'What the tide gauge knows',
+      'The lighthouse opens on Sundays',
+    ]);
   }));
 
 test('tags are listed with their numbers of posts, without drafts', () =>
@@ -192,7 +247,14 @@ test('tags are listed with their numbers of posts, without drafts', () =>
     assert.ok(index.includes('Harbor 4 posts') && index.includes('Library 1 post'), index.join());
     assert.doesNotMatch(await page.content(), /Draft tag/);
     assert.equal(await page.getByRole('link', { name: 'Harbor' }).getAttribute('href'), '/tags/Harbor');
-    for (const path of ['/tags/Draft%20tag', '/authors/Draft%20author', '/tags/no-such-tag', '/tags/~00', `/tags/${'x'.repeat(101)}`, '/tags/%20']) {
+    for (const path of [
+      '/tags/Draft%20tag',
+      '/authors/Draft%20author',
+      '/tags/no-such-tag',
+      '/tags/~00',
+      `/tags/${'x'.repeat(101)}`,
+      '/tags/%20',
+    ]) {
       assert.equal((await get(path)).status, 404, path);
     }
     const upper = await getText('/tags/hARBOR');
@@ -204,15 +266,23 @@ test('tags are listed with their numbers of posts, without drafts', () =>
 test('every name of a tag or author has a working link', () =>
   browse(async (page) => {
     await page.goto('/blog/odd-names');
-    const links = await page.locator('.post a[rel]').evaluateAll((links) => links.map(({ rel, href, textContent }) => ({ rel, href, textContent })));
-    assert.deepEqual(links.filter(({ rel }) => rel === 'tag').map(({ textContent }) => textContent), ODD_NAMES);
+    const links = await page
+      .locator('.post a[rel]')
+      .evaluateAll((links) => links.map(({ rel, href, textContent }) => ({ rel, href, textContent })));
+    assert.deepEqual(
+      links.filter(({ rel }) => rel === 'tag').map(({ textContent }) => textContent),
+      ODD_NAMES,
+    );
     assert.equal(links.length, ODD_NAMES.length + ODD.authors.length);
     const headings = [];
     for (const { href } of links) {
       await page.goto(href, { waitUntil: 'commit' });
       headings.push(await page.locator('h1').innerText());
     }
-    assert.deepEqual(headings, links.map(({ textContent }) => textContent));
+    assert.deepEqual(
+      headings,
+      links.map(({ textContent }) => textContent),
+    );
   }));
 
 test('the search box works without JavaScript', () =>
@@ -244,7 +314,12 @@ test('the search box works without JavaScript', () =>
       assert.equal(await page.getByRole('searchbox').inputValue(), terms.trim());
       assert.equal(await page.locator('h1').innerText(), `Results for “${terms.trim()}”`);
       await page.getByText('No posts found.').waitFor();
-      for (const [path, status] of [['/search', 200], ['/search?q=%20', 200], [`/search?q=${'x'.repeat(501)}`, 400], ['/search?q=a&cursor=x', 404]]) {
+      for (const [path, status] of [
+        ['/search', 200],
+        ['/search?q=%20', 200],
+        [`/search?q=${'x'.repeat(501)}`, 400],
+        ['/search?q=a&cursor=x', 404],
+      ]) {
         assert.equal((await page.goto(path)).status(), status, path);
       }
     },
@@ -255,10 +330,14 @@ test('pages have metadata for search engines and links', () =>
   browse(async (page) => {
     const head = async (path) => {
       await page.goto(path);
-      const metas = await page.locator('head meta[content]:is([name], [property])').evaluateAll((metas) =>
-        metas.map((meta) => [meta.getAttribute('name') ?? meta.getAttribute('property'), meta.content]),
-      );
-      const canonical = await page.locator('link[rel="canonical"]').evaluateAll((links) => links.map(({ href }) => href));
+      const metas = await page
+        .locator('head meta[content]:is([name], [property])')
+        .evaluateAll((metas) =>
+          metas.map((meta) => [meta.getAttribute('name') ?? meta.getAttribute('property'), meta.content]),
+        );
+      const canonical = await page
+        .locator('link[rel="canonical"]')
+        .evaluateAll((links) => links.map(({ href }) => href));
       return { canonical, meta: (name) => metas.filter(([key]) => key === name).map(([, content]) => content) };
     };
     for (const path of ['/blog/notes-from-the-last-ferry', '/archive/notes-from-the-last-ferry']) {
@@ -266,7 +345,8 @@ test('pages have metadata for search engines and links', () =>
       const url = `${SITE_URL}/blog/notes-from-the-last-ferry`;
       assert.deepEqual(canonical, [url]);
       assert.deepEqual(meta('og:url'), [url]);
-      const description = 'Nobody takes the last ferry by accident. You take it because the work ran late, or the conversation did.';
+      const description =
+        'Nobody takes the last ferry by accident. You take it because the work ran late, or the conversation did.';
       for (const name of ['description', 'og:description']) assert.deepEqual(meta(name), [description]);
       assert.deepEqual([meta('og:type'), meta('og:title')], [['article'], ['Notes from the last ferry']]);
       assert.deepEqual(meta('og:image'), [`${SITE_URL}/images/ferry.png`]);
@@ -281,7 +361,10 @@ test('pages have metadata for search engines and links', () =>
     assert.match(rich.meta('description')[0], /^It's a post with/, 'without a description, the excerpt is used');
     assert.deepEqual([rich.meta('og:image'), rich.meta('og:image:alt')], [[RICH.image], [RICH.image_alt]]);
     const blog = await head('/?utm_source=x');
-    assert.deepEqual([blog.canonical, blog.meta('og:type'), blog.meta('twitter:card')], [[`${SITE_URL}/`], ['website'], ['summary']]);
+    assert.deepEqual(
+      [blog.canonical, blog.meta('og:type'), blog.meta('twitter:card')],
+      [[`${SITE_URL}/`], ['website'], ['summary']],
+    );
     assert.deepEqual((await head('/tags/')).canonical, [`${SITE_URL}/tags`]);
     for (const path of ['/search?q=post', '/posts', '/no-such-page']) {
       const { canonical, meta } = await head(path);
@@ -300,7 +383,9 @@ test('the feed has the newest posts', () =>
       const feed = new DOMParser().parseFromString(xml, 'application/xml');
       const text = (item, name) => [...item.getElementsByTagName(name)].map(({ textContent }) => textContent);
       const names = ['title', 'link', 'guid', 'description', 'content:encoded', 'dc:creator', 'category', 'pubDate'];
-      const items = [...feed.querySelectorAll('item')].map((item) => Object.fromEntries(names.map((name) => [name, text(item, name)])));
+      const items = [...feed.querySelectorAll('item')].map((item) =>
+        Object.fromEntries(names.map((name) => [name, text(item, name)])),
+      );
       return { error: feed.querySelector('parsererror')?.textContent, items };
     }, xml);
     assert.equal(error, undefined);
@@ -310,7 +395,10 @@ test('the feed has the newest posts', () =>
     assert.deepEqual([rich.link, rich.guid], [[`${SITE_URL}/blog/the-rich-post`], [`${SITE_URL}/blog/the-rich-post`]]);
     assert.match(rich.description[0], /^It's a post with/);
     const [content] = rich['content:encoded'];
-    assert.ok(content.includes(`src="${SITE_URL}/images/bread.png"`) && content.includes(`href="${SITE_URL}/blog/post-1"`), content);
+    assert.ok(
+      content.includes(`src="${SITE_URL}/images/bread.png"`) && content.includes(`href="${SITE_URL}/blog/post-1"`),
+      content,
+    );
     assert.doesNotMatch(content, /<script|onclick|onerror|javascript:|<style|--shiki/);
     assert.deepEqual([odd.category, odd['dc:creator']], [ODD.tags, ODD.authors]);
     assert.ok(items.every(({ pubDate }) => Math.abs(Date.parse(pubDate) - Date.now()) < 86_400_000));
@@ -320,7 +408,9 @@ test('the feed has the newest posts', () =>
 test('the sitemap has the canonical URLs of all public pages', async () => {
   assert.match(await getText('/robots.txt'), new RegExp(`^Sitemap: ${SITE_URL}/sitemap-index.xml$`, 'm'));
   assert.match(await getText('/sitemap-index.xml'), new RegExp(`<loc>${SITE_URL}/sitemap-0.xml</loc>`));
-  const urls = [...(await getText('/sitemap-0.xml')).matchAll(/<loc>([^<]*)<\/loc>/g)].map(([, url]) => url.replace(SITE_URL, ''));
+  const urls = [...(await getText('/sitemap-0.xml')).matchAll(/<loc>([^<]*)<\/loc>/g)].map(([, url]) =>
+    url.replace(SITE_URL, ''),
+  );
   const { items } = await request(service, '/api/posts?published=true&view=summary&limit=100');
   assert.deepEqual(urls.sort(), ['/', '/archive', '/tags', ...items.map(({ slug }) => `/blog/${slug}`)].sort());
   for (const url of urls) assert.equal((await get(url)).status, 200, url);
@@ -357,19 +447,38 @@ test('an old slug redirects to the post', async () => {
   assert.deepEqual(await location('/blog/before'), [301, '/blog/after']);
   assert.equal((await get('/blog/after')).status, 200);
   await request(service, `/api/posts/${id}/unpublish`, { method: 'POST' });
-  for (const path of ['/blog/before', '/archive/before', '/archive/no-such-post', '/archive/a/b']) assert.equal((await get(path)).status, 404, path);
+  for (const path of ['/blog/before', '/archive/before', '/archive/no-such-post', '/archive/a/b'])
+    assert.equal((await get(path)).status, 404, path);
   await request(service, `/api/posts/${id}`, { method: 'DELETE', status: 204 });
 });
 
 test('only images with an http URL or an absolute path are shown', () => {
-  for (const url of ['https://example.org/a.png', 'HTTP://example.org/a.png', '/images/a.png', '/a b.png?x=1#y']) assert.ok(imageUrl(url), url);
-  for (const url of [null, '', 'a.png', 'javascript:alert(1)', 'data:image/png,', '//example.org/a.png', '/\\example.org', '/\t/example.org', 'https://', 'https:a']) {
+  for (const url of ['https://example.org/a.png', 'HTTP://example.org/a.png', '/images/a.png', '/a b.png?x=1#y'])
+    assert.ok(imageUrl(url), url);
+  for (const url of [
+    null,
+    '',
+    'a.png',
+    'javascript:alert(1)',
+    'data:image/png,',
+    '//example.org/a.png',
+    '/\\example.org',
+    '/\t/example.org',
+    'https://',
+    'https:a',
+  ]) {
     assert.equal(imageUrl(url), undefined, url);
   }
 });
 
 test('previews require the password and do not leak the key', async () => {
-  for (const path of ['/preview', '/preview/unfinished', '/preview/', '/%70review/unfinished', '//preview/unfinished']) {
+  for (const path of [
+    '/preview',
+    '/preview/unfinished',
+    '/preview/',
+    '/%70review/unfinished',
+    '//preview/unfinished',
+  ]) {
     const response = await fetch(site.match[1] + path, { headers: { Authorization: `Basic ${btoa('x:wrong')}` } });
     assert.ok([401, 404].includes(response.status), `${path}: ${response.status}`);
     assert.doesNotMatch(await response.text(), /Unfinished|Draft text/);
@@ -389,14 +498,26 @@ test('previews require the password and do not leak the key', async () => {
 });
 
 const PAGES = {
-  blog: '/', post: '/blog/notes-from-the-last-ferry', rich: '/blog/the-rich-post', guide: '/posts', archive: '/archive',
-  'archive-post': '/archive/what-the-tide-gauge-knows', tags: '/tags', tag: '/tags/Harbor', author: '/authors/Ida%20Brandt',
-  search: '/search?q=ferry', 'no-search': '/search', drafts: '/preview', draft: '/preview/winter-timetable',
-  'not-found': '/blog/no-such-post', unavailable: '/unavailable',
+  blog: '/',
+  post: '/blog/notes-from-the-last-ferry',
+  rich: '/blog/the-rich-post',
+  guide: '/posts',
+  archive: '/archive',
+  'archive-post': '/archive/what-the-tide-gauge-knows',
+  tags: '/tags',
+  tag: '/tags/Harbor',
+  author: '/authors/Ida%20Brandt',
+  search: '/search?q=ferry',
+  'no-search': '/search',
+  drafts: '/preview',
+  draft: '/preview/winter-timetable',
+  'not-found': '/blog/no-such-post',
+  unavailable: '/unavailable',
 };
 const STATUSES = { 'not-found': 404, unavailable: 503 };
 /** The number of pixels that a visitor must scroll horizontally. */
-const overflowOf = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const overflowOf = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 describe('every page is accessible and fits the screen', () => {
   for (const [device, viewport] of Object.entries(VIEWPORTS)) {
     for (const colorScheme of ['light', 'dark']) {
@@ -424,7 +545,18 @@ describe('every page is accessible and fits the screen', () => {
 test('words of 60 characters do not make a page too wide', () =>
   browse(async (page) => {
     const { slug } = longWords;
-    const paths = ['/', '/posts', `/blog/${slug}`, '/archive', `/archive/${slug}`, '/tags', `/tags/${WORD}`, `/authors/${WORD}`, `/search?q=${WORD}`, `/search?q=${WORD}${WORD}`];
+    const paths = [
+      '/',
+      '/posts',
+      `/blog/${slug}`,
+      '/archive',
+      `/archive/${slug}`,
+      '/tags',
+      `/tags/${WORD}`,
+      `/authors/${WORD}`,
+      `/search?q=${WORD}`,
+      `/search?q=${WORD}${WORD}`,
+    ];
     for (const path of paths) {
       await page.goto(path);
       await page.evaluate(() => document.fonts.ready);
@@ -433,9 +565,12 @@ test('words of 60 characters do not make a page too wide', () =>
         await page.setViewportSize({ width, height: 900 });
         assert.equal(await overflowOf(page), 0, `${path} at ${width} pixels`);
         const clipped = await page.locator('main').evaluate((main) => {
-          const scrolls = (element) => element && (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
+          const scrolls = (element) =>
+            element && (getComputedStyle(element).overflowX !== 'visible' || scrolls(element.parentElement));
           const edge = main.getBoundingClientRect().right + 24;
-          return [...main.querySelectorAll('*')].filter((element) => element.getBoundingClientRect().right > edge && !scrolls(element.parentElement)).length;
+          return [...main.querySelectorAll('*')].filter(
+            (element) => element.getBoundingClientRect().right > edge && !scrolls(element.parentElement),
+          ).length;
         });
         assert.equal(clipped, 0, `${path} at ${width} pixels`);
       }

@@ -36,15 +36,29 @@ for (const schema of [undefined, 'posts_api']) {
 
     test('the database fills in the columns that Prisma omits', async () => {
       const draft = await prisma.post.create({ data: { title: 'Über größe Äpfel' } });
-      const post = await prisma.post.create({ data: { title: 'Hello, Prisma!', content: '# One\n\ntwo', published: true } });
+      const post = await prisma.post.create({
+        data: { title: 'Hello, Prisma!', content: '# One\n\ntwo', published: true },
+      });
       assert.equal(post.slug, 'hello-prisma');
       const [one, two] = [await getPost(draft.id), await getPost(post.id)];
       assert.deepEqual(stableFields(one), {
-        slug: 'uber-grosse-apfel', title: 'Über größe Äpfel', ...empty, content: null, published: false, scheduled_for: null, version: 1,
+        slug: 'uber-grosse-apfel',
+        title: 'Über größe Äpfel',
+        ...empty,
+        content: null,
+        published: false,
+        scheduled_for: null,
+        version: 1,
       });
       assert.equal(one.published_at, null);
       assert.deepEqual(stableFields(two), {
-        slug: 'hello-prisma', title: 'Hello, Prisma!', ...empty, content: '# One\n\ntwo', published: true, scheduled_for: null, version: 1,
+        slug: 'hello-prisma',
+        title: 'Hello, Prisma!',
+        ...empty,
+        content: '# One\n\ntwo',
+        published: true,
+        scheduled_for: null,
+        version: 1,
       });
       assert.equal(two.published_at, two.created_at);
       assert.equal(two.updated_at, two.created_at);
@@ -52,18 +66,30 @@ for (const schema of [undefined, 'posts_api']) {
     });
 
     test('the API lists, summarizes, and finds posts from Prisma', async () => {
-      const { id } = await prisma.post.create({ data: { title: 'Rare', content: '**quixotic** words', published: true } });
+      const { id } = await prisma.post.create({
+        data: { title: 'Rare', content: '**quixotic** words', published: true },
+      });
       const { items } = await request(service, '/api/posts?q=quixotic&view=summary');
-      assert.deepEqual(items.map((post) => [post.id, post.excerpt]), [[id, 'quixotic words']]);
+      assert.deepEqual(
+        items.map((post) => [post.id, post.excerpt]),
+        [[id, 'quixotic words']],
+      );
       const newest = await request(service, '/api/posts?sort=-published_at&limit=1');
       assert.equal(newest.items[0].id, id);
     });
 
     test("the guide's query and the API return the same list", async () => {
-      await request(service, '/api/posts', { method: 'POST', body: { title: 'From the API', published: true }, status: 201 });
+      await request(service, '/api/posts', {
+        method: 'POST',
+        body: { title: 'From the API', published: true },
+        status: 201,
+      });
       await request(service, '/api/posts', { method: 'POST', body: { title: 'Draft from the API' }, status: 201 });
       const [page, { items }] = [await publishedPosts(prisma), await request(service, '/api/posts?limit=100')];
-      assert.deepEqual(page.map(({ id, title, content }) => [id, title, content]), items.map(({ id, title, content }) => [id, title, content]));
+      assert.deepEqual(
+        page.map(({ id, title, content }) => [id, title, content]),
+        items.map(({ id, title, content }) => [id, title, content]),
+      );
     });
 
     test('changes by Prisma set published_at and the version', async () => {
@@ -84,9 +110,15 @@ for (const schema of [undefined, 'posts_api']) {
     test('tags and authors from Prisma are in the posts, filters, and lists of the API', async () => {
       const { id } = await publishTagged(prisma, 'Tagged', ['Prisma', 'web dev'], ['Ada Lovelace']);
       const post = await getPost(id);
-      assert.deepEqual([post.tags, post.authors, post.metadata], [['Prisma', 'web dev'], ['Ada Lovelace'], { from: 'Prisma' }]);
+      assert.deepEqual(
+        [post.tags, post.authors, post.metadata],
+        [['Prisma', 'web dev'], ['Ada Lovelace'], { from: 'Prisma' }],
+      );
       const names = async (path) => (await request(service, path)).items.map(({ name, posts }) => [name, posts]);
-      assert.deepEqual(await names('/api/tags'), [['Prisma', 1], ['web dev', 1]]);
+      assert.deepEqual(await names('/api/tags'), [
+        ['Prisma', 1],
+        ['web dev', 1],
+      ]);
       assert.deepEqual(await names('/api/authors'), [['Ada Lovelace', 1]]);
       await prisma.post.update({ where: { id }, data: { tags: JSON.stringify(['Other']) } });
       assert.deepEqual(await names('/api/tags'), [['Other', 1]]);

@@ -11,7 +11,12 @@ let server;
 before(async () => {
   const [port, databasePort, shadowDatabasePort, streamsPort] = await Promise.all(Array.from({ length: 4 }, freePort));
   server = await startPrismaDevServer({
-    name: `posts-api-${process.pid}`, persistenceMode: 'stateless', port, databasePort, shadowDatabasePort, streamsPort,
+    name: `posts-api-${process.pid}`,
+    persistenceMode: 'stateless',
+    port,
+    databasePort,
+    shadowDatabasePort,
+    streamsPort,
   });
 });
 after(() => server?.close());
@@ -34,7 +39,9 @@ test('the service runs with each URL that prisma dev prints', async () => {
 test('Prisma and the service can write at the same time', async () => {
   const service = await startService({ DATABASE_URL: server.ppg.url });
   // The server accepts ten connections; the service uses one.
-  const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: server.database.connectionString, max: 5 }) });
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg({ connectionString: server.database.connectionString, max: 5 }),
+  });
   try {
     const { length: before } = await publishedPosts(prisma);
     const calls = Array.from({ length: 8 }, (_, n) => [
@@ -46,7 +53,10 @@ test('Prisma and the service can write at the same time', async () => {
     const page = await publishedPosts(prisma);
     assert.equal(page.length, before + 16);
     const { items } = await request(service, '/api/posts?limit=100');
-    assert.deepEqual(items.map(({ id }) => id), page.map(({ id }) => id));
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      page.map(({ id }) => id),
+    );
   } finally {
     await prisma.$disconnect();
     await service.stop();

@@ -1,15 +1,17 @@
 -- The old slugs of posts, for redirects to the present slug.
 --
 -- The rules, which triggers keep for every writer:
---   1. If the slug of a published post changes, the old slug becomes an alias of the post. The slug of a draft does not.
---   2. The slug of a published post is not an alias, and no post has its own slug as an alias. A draft may have the slug
---      of another post's alias. It ends the redirect when it is published, so that no public response depends on drafts.
+--   1. If the slug of a published post changes, the old slug becomes an alias of the post. The slug of a draft does
+--      not.
+--   2. The slug of a published post is not an alias, and no post has its own slug as an alias. A draft may have the
+--      slug of another post's alias. It ends the redirect when it is published, so that no public response depends on
+--      drafts.
 --   3. A post has at most 50 aliases. The oldest one is removed first.
 --
 -- published: a copy of posts.published. With it, the list of redirects never scans the aliases of drafts.
 --
--- Triggers rather than a foreign key remove the aliases of a deleted post: with a foreign key, TRUNCATE posts would fail,
--- and sessions with session_replication_role = replica would leave the aliases behind.
+-- Triggers rather than a foreign key remove the aliases of a deleted post: with a foreign key, TRUNCATE posts would
+-- fail, and sessions with session_replication_role = replica would leave the aliases behind.
 CREATE TABLE post_aliases (
     slug       text COLLATE "C" PRIMARY KEY,
     post_id    bigint NOT NULL,
@@ -117,8 +119,8 @@ CREATE TRIGGER post_aliases_count_truncate AFTER TRUNCATE ON post_aliases FOR EA
 -- A role that may write to posts needs no privilege for this table: the functions run as their owner. Their search_path
 -- ends with pg_temp, so that no temporary table of the role replaces a table of this schema.
 --
--- REVOKE: otherwise, any role could run these functions with the privileges of their owner, by triggers on a table of its
--- own. To write to posts, a role needs no privilege for the functions of its triggers.
+-- REVOKE: otherwise, any role could run these functions with the privileges of their owner, by triggers on a table of
+-- its own. To write to posts, a role needs no privilege for the functions of its triggers.
 --
 -- enable_seqscan: for a small table, the planner chooses sequential scans, and a session keeps these plans. With 300
 -- aliases, the trigger of a publish then took 50 µs, and 13 µs with an index.

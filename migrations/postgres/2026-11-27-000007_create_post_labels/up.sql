@@ -1,6 +1,6 @@
 -- The tags and authors of the posts, one row each, for the filters and the lists of names. The triggers below derive
--- the rows from posts; nothing else writes to this table. A row repeats what lists filter and sort by, so that a page of
--- posts with a tag is a range of one index: a join with posts would read all posts of the tag, or all posts.
+-- the rows from posts; nothing else writes to this table. A row repeats what lists filter and sort by, so that a page
+-- of posts with a tag is a range of one index: a join with posts would read all posts of the tag, or all posts.
 --
 -- kind: 't' for a tag, 'a' for an author.
 -- label: the name in lower case. With the collation "C", lower() folds ASCII letters only, as SQLite does.
@@ -9,9 +9,10 @@
 -- In each index, published precedes label: the names of published posts are adjacent, and a list of them never reads
 -- those of drafts.
 --
--- sortable: whether the indexes of the other sort orders contain the row. The rows of published posts always are in them.
--- Those of drafts are not, while a name has about 1,000 of them at most: so few can be sorted when a list is read, and a
--- row in four indexes takes most of the time of a create. If a name gets more, posts_write_labels adds them to the indexes.
+-- sortable: whether the indexes of the other sort orders contain the row. The rows of published posts always are in
+-- them. Those of drafts are not, while a name has about 1,000 of them at most: so few can be sorted when a list is
+-- read, and a row in four indexes takes most of the time of a create. If a name gets more, posts_write_labels adds them
+-- to the indexes.
 --
 -- The primary key is the index of the order by id. There is no foreign key: it would need an index on post_id, and the
 -- triggers delete the rows.
@@ -30,9 +31,10 @@ CREATE TABLE post_labels (
 
 -- One index per other sort order. The last columns are those that lists filter by, as in the indexes of posts.
 --
--- Each second condition is true for every row. Only a statement that repeats it can use the index: all four indexes begin with
--- the same columns, and before ANALYZE the planner expects one row per label, so that the costs of all of them are equal.
--- It looked up a single row in an index on the title, and read all rows of the label: 7 ms per row at 20,000 rows.
+-- Each second condition is true for every row. Only a statement that repeats it can use the index: all four indexes
+-- begin with the same columns, and before ANALYZE the planner expects one row per label, so that the costs of all of
+-- them are equal. It looked up a single row in an index on the title, and read all rows of the label: 7 ms per row at
+-- 20,000 rows.
 CREATE INDEX post_labels_published_key ON post_labels (kind, published, label, published_key, post_id, updated_at)
     WHERE sortable AND published_key >= '-infinity';
 CREATE INDEX post_labels_updated_at ON post_labels (kind, published, label, updated_at, post_id, published_key)
@@ -40,8 +42,9 @@ CREATE INDEX post_labels_updated_at ON post_labels (kind, published, label, upda
 CREATE INDEX post_labels_title ON post_labels (kind, published, label, title, post_id, published_key, updated_at)
     WHERE sortable AND title >= '';
 
--- The labels of a post. Skips names that no filter can ask for: empty ones, and those of more than 200 characters. Of names
--- that differ only by the case of ASCII letters, the first one counts. Not STRICT, so that PostgreSQL can inline it.
+-- The labels of a post. Skips names that no filter can ask for: empty ones, and those of more than 200 characters. Of
+-- names that differ only by the case of ASCII letters, the first one counts. Not STRICT, so that PostgreSQL can inline
+-- it.
 CREATE FUNCTION posts_labels(tags text, authors text) RETURNS TABLE (kind text, label text, name text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
     SELECT DISTINCT ON (names.kind, lower(names.name COLLATE "C")) names.kind, lower(names.name COLLATE "C"), names.name
@@ -77,12 +80,12 @@ END
 $$;
 
 -- Writes the labels of a post.
---   1. It has the privileges of its owner, because a role that may write to posts need not have any on this table. So the
---      search_path is fixed below, with temporary tables last.
+--   1. It has the privileges of its owner, because a role that may write to posts need not have any on this table. So
+--      the search_path is fixed below, with temporary tables last.
 --   2. If the post has the same tags and authors as before, it updates the rows in place.
 --   3. UPDATE and DELETE change one row per statement and name its whole primary key, so the plan is always a lookup: a
---      plan that scans a small table would remain in use while the table grows. The row of a draft is looked up with each
---      value of sortable: for `sortable IN (…)`, the planner may read all rows of the label.
+--      plan that scans a small table would remain in use while the table grows. The row of a draft is looked up with
+--      each value of sortable: for `sortable IN (…)`, the planner may read all rows of the label.
 --   4. To count the drafts that are not in the indexes takes as long as several inserts, so one insert in 64 counts.
 CREATE FUNCTION posts_write_labels() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET enable_seqscan = off AS $$
 DECLARE
@@ -128,8 +131,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
--- A post without tags and authors costs one WHEN condition. The condition is short, because PostgreSQL parses and plans it
--- for every statement.
+-- A post without tags and authors costs one WHEN condition. The condition is short, because PostgreSQL parses and plans
+-- it for every statement.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts FOR EACH ROW
     WHEN (NEW.tags <> '[]' OR NEW.authors <> '[]')
     EXECUTE FUNCTION posts_write_labels();
@@ -166,9 +169,9 @@ ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_update_labels;
 ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_delete_labels;
 ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_truncate_labels;
 
--- If such a copy includes post_labels, its rows would collide with those that the triggers have written. They are skipped:
--- this trigger fires only in replication sessions, and outside of another trigger. The
--- condition names these sessions too: ENABLE TRIGGER ALL, as after pg_restore --disable-triggers, undoes ENABLE REPLICA.
+-- If such a copy includes post_labels, its rows would collide with those that the triggers have written. They are
+-- skipped: this trigger fires only in replication sessions, and outside of another trigger. The condition names these
+-- sessions too: ENABLE TRIGGER ALL, as after pg_restore --disable-triggers, undoes ENABLE REPLICA.
 CREATE FUNCTION post_labels_skip_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RETURN NULL;

@@ -1,13 +1,14 @@
 -- The log of changes to public posts, which clients follow. Triggers write it, so that it contains the changes of every
--- writer: the service, the scheduler, an older release during a rolling update, psql, Prisma. A write of a draft writes no
--- row.
+-- writer: the service, the scheduler, an older release during a rolling update, psql, Prisma. A write of a draft writes
+-- no row.
 --
 -- seq: a value of the sequence posts_changes, which is taken before the transaction commits. A row can therefore become
--- visible after rows with a larger seq. The change poller determines up to which value the log is complete. The sequence
--- has gaps.
+-- visible after rows with a larger seq. The change poller determines up to which value the log is complete. The
+-- sequence has gaps.
 -- kind: 0 the beginning of the log, 1 published, 2 updated, 3 unpublished, 4 deleted.
 -- version: of the post after the change; the last version of a deleted post.
--- slug: the public slug. For kinds 3 and 4, the last one that was public, because that of a draft must not become known.
+-- slug: the public slug. For kinds 3 and 4, the last one that was public, because that of a draft must not become
+-- known.
 -- old_slug: the slug that this change replaced, if the post was public before and after it.
 -- bulk: written by an import, which sets posts_api.bulk for its transaction.
 CREATE TABLE post_changes (
@@ -117,9 +118,9 @@ ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_log_update;
 ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_log_delete;
 ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_log_truncate;
 
--- If such a copy includes post_changes, its rows would repeat those that the triggers have written. They are skipped: this
--- trigger fires only in replication sessions, and outside of another trigger. The
--- condition names these sessions too: ENABLE TRIGGER ALL, as after pg_restore --disable-triggers, undoes ENABLE REPLICA.
+-- If such a copy includes post_changes, its rows would repeat those that the triggers have written. They are skipped:
+-- this trigger fires only in replication sessions, and outside of another trigger. The condition names these sessions
+-- too: ENABLE TRIGGER ALL, as after pg_restore --disable-triggers, undoes ENABLE REPLICA.
 CREATE FUNCTION post_changes_skip_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RETURN NULL;

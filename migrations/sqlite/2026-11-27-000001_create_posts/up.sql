@@ -5,8 +5,8 @@
 -- version: starts at 1 and increases with every change, up to 2^53 - 1.
 -- published_key: replaces a null published_at by a value before every time, because keyset pagination needs a value in
 -- every row.
--- tags, authors, metadata: JSON, in the text that the service has written. The type of each tag and author is checked by
--- triggers, because a CHECK of SQLite cannot read the items of an array.
+-- tags, authors, metadata: JSON, in the text that the service has written. The type of each tag and author is checked
+-- by triggers, because a CHECK of SQLite cannot read the items of an array.
 -- content: must stay the last column. SQLite reads a row from its start, so queries that need only the columns before
 -- it skip the overflow pages of a long content.
 CREATE TABLE posts (

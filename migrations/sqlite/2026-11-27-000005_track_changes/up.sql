@@ -1,8 +1,8 @@
 -- Rules for writes by external writers such as the sqlite3 shell. The service computes these values itself.
 --
--- If an UPDATE does not raise the version, the trigger raises it and sets updated_at, unless the version is the largest.
--- If an UPDATE changes the content without the excerpt, the trigger clears the excerpt. Null means that the service
--- derives it from the content.
+-- If an UPDATE does not raise the version, the trigger raises it and sets updated_at, unless the version is the
+-- largest. If an UPDATE changes the content without the excerpt, the trigger clears the excerpt. Null means that the
+-- service derives it from the content.
 --
 -- One trigger does both: the UPDATE of a second trigger would raise the version again. A trigger does not fire for its
 -- own UPDATE unless recursive_triggers is on, and then the recursion ends as soon as the version has been raised.

@@ -1,9 +1,11 @@
 -- The old slugs of posts, for redirects to the present slug.
 --
 -- The rules, which triggers keep for every writer:
---   1. If the slug of a published post changes, the old slug becomes an alias of the post. The slug of a draft does not.
---   2. The slug of a published post is not an alias, and no post has its own slug as an alias. A draft may have the slug
---      of another post's alias. It ends the redirect when it is published, so that no public response depends on drafts.
+--   1. If the slug of a published post changes, the old slug becomes an alias of the post. The slug of a draft does
+--      not.
+--   2. The slug of a published post is not an alias, and no post has its own slug as an alias. A draft may have the
+--      slug of another post's alias. It ends the redirect when it is published, so that no public response depends on
+--      drafts.
 --   3. A post has at most 50 aliases. The oldest one is removed first.
 --
 -- published: a copy of posts.published. With it, the list of redirects never scans the aliases of drafts.
@@ -51,8 +53,8 @@ END;
 -- The INSERT needs no conflict clause: the DELETE before it prevents a conflict. The conflict clause of an outer
 -- statement, such as UPDATE OR IGNORE, would replace it.
 --
--- To publish or unpublish a post changes no alias unless it has some, or its slug is one. Without this condition, the four
--- statements took two thirds of the time of a publish.
+-- To publish or unpublish a post changes no alias unless it has some, or its slug is one. Without this condition, the
+-- four statements took two thirds of the time of a publish.
 CREATE TRIGGER posts_update_aliases AFTER UPDATE OF id, slug, published ON posts
     WHEN new.slug <> old.slug OR new.id <> old.id OR (new.published <> old.published AND (
         EXISTS (SELECT 1 FROM post_aliases WHERE slug = new.slug)

@@ -1,6 +1,6 @@
 -- The tags and authors of the posts, one row each, for the filters and the lists of names. The triggers below derive
--- the rows from posts; nothing else writes to this table. A row repeats what lists filter and sort by, so that a page of
--- posts with a tag is a range of one index: a join with posts would read all posts of the tag, or all posts.
+-- the rows from posts; nothing else writes to this table. A row repeats what lists filter and sort by, so that a page
+-- of posts with a tag is a range of one index: a join with posts would read all posts of the tag, or all posts.
 --
 -- kind: 't' for a tag, 'a' for an author.
 -- label: the name in lower case. lower() folds ASCII letters only, as PostgreSQL does with the collation "C".
@@ -9,12 +9,12 @@
 -- In each index, published precedes label: the names of published posts are adjacent, and a list of them never reads
 -- those of drafts.
 --
--- The primary key is the index of the order by id. The other indexes end with the columns that lists filter by, as those
--- of posts do.
+-- The primary key is the index of the order by id. The other indexes end with the columns that lists filter by, as
+-- those of posts do.
 --
--- sortable: whether the other indexes contain the row. The rows of published posts always are in them. Those of drafts are
--- not, while a name has about 1,000 of them at most: so few can be sorted when a list is read, and a row in four B-trees
--- takes most of the time of a create. If a name gets more, post_labels_sort_drafts adds them to the indexes.
+-- sortable: whether the other indexes contain the row. The rows of published posts always are in them. Those of drafts
+-- are not, while a name has about 1,000 of them at most: so few can be sorted when a list is read, and a row in four
+-- B-trees takes most of the time of a create. If a name gets more, post_labels_sort_drafts adds them to the indexes.
 CREATE TABLE post_labels (
     kind          TEXT NOT NULL CHECK (kind IN ('t', 'a')),
     label         TEXT NOT NULL,
@@ -35,7 +35,8 @@ CREATE INDEX post_labels_title ON post_labels (kind, published, label, title, po
     WHERE sortable = TRUE;
 
 INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)
-SELECT labels.kind, lower(labels.name), p.published, p.published, p.id, p.published_key, p.updated_at, p.title, labels.name
+SELECT labels.kind, lower(labels.name), p.published, p.published, p.id, p.published_key, p.updated_at, p.title,
+    labels.name
 FROM (
     SELECT posts.id AS post_id, 't' AS kind, value AS name FROM posts, json_each(tags)
     UNION ALL SELECT posts.id, 'a', value FROM posts, json_each(authors)
@@ -45,20 +46,19 @@ ON CONFLICT DO NOTHING;
 
 -- The triggers:
 --   1. posts_insert_labels and posts_replace_labels also reject tags and authors that are not strings. The CHECK of the
---      table cannot read the items of an array.
---      They also reject U+0000 and lone surrogates, which JSON can contain as \u0000 and \ud800, as PostgreSQL does. GLOB
---      reads a lone surrogate as U+FFFD. It also reads U+FFFE and U+FFFF so; replace() compares bytes, and removes these
---      three.
+--      table cannot read the items of an array. They also reject U+0000 and lone surrogates, which JSON can contain as
+--      \u0000 and \ud800, as PostgreSQL does. GLOB reads a lone surrogate as U+FFFD. It also reads U+FFFE and U+FFFF
+--      so; replace() compares bytes, and removes these three.
 --   2. They skip names that no filter can ask for: empty ones, and those of more than 200 characters. Of names that
 --      differ only by the case of ASCII letters, the first one counts.
 --   3. They read the row from posts instead of new: posts_set_version may have changed it since. SQLite does not define
 --      the order of triggers.
 --   4. A post without tags and authors costs one WHEN condition.
---   5. `kind = … AND label IN (…) AND published = … AND sortable IN (…) AND post_id = …` uses the whole primary key. With
---      a row value, `(kind, published, label, post_id) IN (…)`, SQLite reads all rows of the label.
---   6. After INSERT OR REPLACE, which does not fire posts_delete_labels, the rows of the former post remain. The primary key
---      contains sortable, so posts_insert_labels looks for such a row: a post must not have two rows with one label.
---      OR REPLACE in the other triggers has the same purpose.
+--   5. `kind = … AND label IN (…) AND published = … AND sortable IN (…) AND post_id = …` uses the whole primary key.
+--      With a row value, `(kind, published, label, post_id) IN (…)`, SQLite reads all rows of the label.
+--   6. After INSERT OR REPLACE, which does not fire posts_delete_labels, the rows of the former post remain. The
+--      primary key contains sortable, so posts_insert_labels looks for such a row: a post must not have two rows with
+--      one label. OR REPLACE in the other triggers has the same purpose.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts
     WHEN new.tags <> '[]' OR new.authors <> '[]'
 BEGIN
@@ -128,8 +128,8 @@ BEGIN
 END;
 
 -- Adds the drafts of a name to the indexes if there are more than 1,000 that are not in them. To count takes as long as
--- ten inserts, so one insert in 64 counts. The row of the insert itself stays: another name of the same post may be equal
--- to it in lower case, and is ignored because of this row.
+-- ten inserts, so one insert in 64 counts. The row of the insert itself stays: another name of the same post may be
+-- equal to it in lower case, and is ignored because of this row.
 CREATE TRIGGER post_labels_sort_drafts AFTER INSERT ON post_labels
     WHEN NOT new.sortable AND random() & 63 = 0
 BEGIN

@@ -1,11 +1,12 @@
 -- The log of changes to public posts, which clients follow. Triggers write it, so that it contains the changes of every
 -- writer: the service, the scheduler, the sqlite3 shell, Prisma. A write of a draft writes no row.
 --
--- seq: without AUTOINCREMENT, which would take 2 µs more per row. The newest row is never deleted, so no position is used
--- again.
+-- seq: without AUTOINCREMENT, which would take 2 µs more per row. The newest row is never deleted, so no position is
+-- used again.
 -- kind: 0 the beginning of the log, 1 published, 2 updated, 3 unpublished, 4 deleted.
 -- version: of the post after the change; the last version of a deleted post.
--- slug: the public slug. For kinds 3 and 4, the last one that was public, because that of a draft must not become known.
+-- slug: the public slug. For kinds 3 and 4, the last one that was public, because that of a draft must not become
+-- known.
 -- old_slug: the slug that this change replaced, if the post was public before and after it.
 -- bulk: written by an import, which sets it at the end of its transaction.
 CREATE TABLE post_changes (
@@ -29,8 +30,8 @@ END;
 
 -- The posts whose version posts_set_version is raising. Empty outside of that trigger.
 --
--- Its UPDATE fires posts_log_update too, and SQLite does not define whether before or after the outer UPDATE does. The log
--- must have one row for both, and only the outer one knows the earlier slug and state. Their values can be equal.
+-- Its UPDATE fires posts_log_update too, and SQLite does not define whether before or after the outer UPDATE does. The
+-- log must have one row for both, and only the outer one knows the earlier slug and state. Their values can be equal.
 -- With recursive_triggers, the UPDATE would also fire posts_set_version again.
 CREATE TABLE post_version_updates (
     post_id INTEGER PRIMARY KEY

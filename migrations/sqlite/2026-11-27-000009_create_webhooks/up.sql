@@ -1,5 +1,5 @@
--- Webhooks. A webhook is a position in the log of changes: the rows behind it are its queue, so that no queue can grow, and
--- moving the position back delivers again.
+-- Webhooks. A webhook is a position in the log of changes: the rows behind it are its queue, so that no queue can grow,
+-- and moving the position back delivers again.
 --
 -- url, headers, secret, previous_secret: credentials in plain text, because the service sends them or signs with them.
 -- mode: 0 each, a request per change; 1 burst, one request for all changes of a burst.

@@ -82,7 +82,9 @@ test('a system with an older glibc than the binary needs is named in the message
 test('a missing package is named, with the command that installs it', async () => {
   const wrapper = await install('missing', { platform: 'darwin-arm64', script: 'echo wrong' });
   const command = async (agent) =>
-    (await failure(wrapper, {}, { npm_config_user_agent: agent })).match(/Install it with: (.*)@\d+\.\d+\.\d+\S*\n$/)[1];
+    (await failure(wrapper, {}, { npm_config_user_agent: agent })).match(
+      /Install it with: (.*)@\d+\.\d+\.\d+\S*\n$/,
+    )[1];
   assert.equal(await command('npm/11.0.0 node/v24.0.0 linux x64'), 'npm install @posts-api/cli-linux-x64');
   assert.equal(await command('pnpm/10.0.0 npm/? node/v24.0.0'), 'pnpm add @posts-api/cli-linux-x64');
   assert.equal(await command('yarn/4.0.0 npm/? node/v24.0.0'), 'yarn add @posts-api/cli-linux-x64');
@@ -90,7 +92,8 @@ test('a missing package is named, with the command that installs it', async () =
 });
 
 test('the command for a global installation has the option --global', async () => {
-  const command = async (name) => (await failure(await install(name))).match(/Install it with: (.*)@\d+\.\d+\.\d+\S*\n$/)[1];
+  const command = async (name) =>
+    (await failure(await install(name))).match(/Install it with: (.*)@\d+\.\d+\.\d+\S*\n$/)[1];
   assert.equal(await command('global/lib'), 'npm install --global @posts-api/cli-linux-x64');
   assert.equal(await command('library'), 'npm install @posts-api/cli-linux-x64');
   // A project in a directory of the same name.
@@ -145,7 +148,12 @@ for (const { name, node, hasExecve } of RUNTIMES) {
       let expected = '';
       try {
         // The last line appears after every signal before it, so a second SIGTERM would be in the output.
-        for (const [signal, line] of [[undefined, 'ready'], ['SIGTERM', 'TERM'], ['SIGHUP', 'HUP'], ['SIGINT', 'INT']]) {
+        for (const [signal, line] of [
+          [undefined, 'ready'],
+          ['SIGTERM', 'TERM'],
+          ['SIGHUP', 'HUP'],
+          ['SIGINT', 'INT'],
+        ]) {
           if (signal) child.kill(signal);
           expected += `${line}\n`;
           await waitFor(line, () => (child.output().length >= expected.length ? true : undefined));

@@ -1,7 +1,7 @@
 //! Sends logged errors to Sentry.
 //!
-//! An event contains the log message, its fields, and the release. It contains no headers, bodies, API keys, client IPs,
-//! or host name.
+//! An event contains the log message, its fields, and the release. It contains no headers, bodies, API keys, client
+//! IPs, or host name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +35,8 @@ impl SentryExporter {
     }
 }
 
-/// Adds the cause to the fingerprint by which Sentry groups events. The log message of every failed request is the same,
-/// so Sentry would group them all into one issue.
+/// Adds the cause to the fingerprint by which Sentry groups events. The log message of every failed request is the
+/// same, so Sentry would group them all into one issue.
 fn with_cause_fingerprint(mut event: Event<'static>) -> Event<'static> {
     let cause = match event.contexts.get(FIELDS) {
         Some(Context::Other(fields)) => fields.get("cause").or_else(|| fields.get("error")),

@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// environment (`HTTPS_PROXY` and similar variables).
 ///
 /// # Errors
-/// OpenSSL cannot be initialized.
+/// OpenSSL cannot be initialized, or the CA certificates cannot be read.
 pub(crate) fn agent() -> Result<Agent, String> {
     let config = Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
@@ -23,7 +23,6 @@ pub(crate) fn agent() -> Result<Agent, String> {
         .max_redirects_will_error(false)
         .user_agent(concat!("posts-api/", env!("CARGO_PKG_VERSION")))
         .build();
-    let connector = DefaultConnector::new()
-        .chain(OpenSslConnector::new().map_err(|error| format!("failed to initialize OpenSSL: {error}"))?);
+    let connector = DefaultConnector::new().chain(OpenSslConnector::new().map_err(|error| error.to_string())?);
     Ok(Agent::with_parts(config, connector, DefaultResolver::default()))
 }

@@ -1,4 +1,5 @@
-//! Exporters that send telemetry to other systems, if configured: spans to an OpenTelemetry collector, errors to Sentry.
+//! Exporters that send telemetry to other systems, if configured: spans to an OpenTelemetry collector, errors to
+//! Sentry.
 
 mod errors;
 mod https;

@@ -1,7 +1,7 @@
 //! Sends spans by OTLP over HTTP, encoded as protobuf.
 //!
-//! The endpoint is a setting. The OpenTelemetry SDK itself reads headers, sampling, limits, and the service name from the
-//! environment variables of its specification, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, and
+//! The endpoint is a setting. The OpenTelemetry SDK itself reads headers, sampling, limits, and the service name from
+//! the environment variables of its specification, such as `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, and
 //! `OTEL_SERVICE_NAME`.
 
 use std::time::Duration;

@@ -7,16 +7,18 @@
 //! 1. Read the sequence. If it has advanced, report a change, and remember the transactions that are running: every
 //!    transaction that advanced the sequence is among them or has ended.
 //! 2. If it has not advanced, read the running transactions again. If a remembered one has ended, report a change.
-//!    `unsettled` finds out up to which value of the sequence no transaction is left, which is the watermark of the log.
-//! 3. After a report or a new watermark, first raise the LSN that the replica must have replayed, then set the watermark,
-//!    and then advance the revision: what is cached under a revision is never older than the watermark at that time.
+//!    `unsettled` finds out up to which value of the sequence no transaction is left, which is the watermark of the
+//!    log.
+//! 3. After a report or a new watermark, first raise the LSN that the replica must have replayed, then set the
+//!    watermark, and then advance the revision: what is cached under a revision is never older than the watermark at
+//!    that time.
 //! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
 //!    responses after a change that fires no trigger.
-//! 5. If there is a new watermark, wake those that wait for rows of the log.
+//! 5. If there is a new watermark, wake the tasks that wait for rows of the log.
 //! 6. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
-//! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one. Until its
-//! first transactions have ended, the watermark is unknown.
+//! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one. Until
+//! its first transactions have ended, the watermark is unknown.
 //!
 //! Polling is used and not `LISTEN`/`NOTIFY`: PostgreSQL serializes the commits of transactions that notify, a dead
 //! connection looks like one without notifications, and transaction poolers do not deliver notifications.
@@ -53,7 +55,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// A connection on which a poll takes longer is shut down and replaced.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the poller updates.
+/// The values that the poller updates.
 pub(crate) struct PollTargets {
     pub(crate) revision: Weak<Revision>,
     pub(crate) watermark: Arc<Watermark>,

@@ -1,15 +1,15 @@
 //! [`Unsettled`]: the positions of the log that running transactions may still fill.
 //!
-//! A trigger takes a position of the log, a value of the sequence `posts_changes`, after its transaction has got its ID.
-//! The change poller reads the sequence and then the running transactions, in this order. Every transaction that took a
-//! position up to the sequence's value is therefore among them, or has ended:
+//! A trigger takes a position of the log, a value of the sequence `posts_changes`, after its transaction has got its
+//! ID. The change poller reads the sequence and then the running transactions, in this order. Every transaction that
+//! took a position up to the sequence's value is therefore among them, or has ended:
 //!
 //! 1. Each new value of the sequence becomes an entry, together with the transactions that run at that time.
 //! 2. At every poll, transactions that have ended are removed from all entries.
 //! 3. When the first entry has no transaction left, no row up to its value can appear any more: the value is settled.
-//! 4. After [`PATIENCE`], an entry keeps only transactions that hold a write lock on the log. A transaction has had this
-//!    lock since before it took a position. Long transactions that write other tables, or in other databases of the
-//!    server, then do not delay the feed.
+//! 4. After [`PATIENCE`], an entry keeps only transactions that hold a write lock on the log. A transaction has had
+//!    this lock since before it took a position. Long transactions that write other tables, or in other databases of
+//!    the server, then do not delay the feed.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ impl Unsettled {
         self.0.is_empty()
     }
 
-    /// When the first value was added that is not settled yet.
+    /// The time when the oldest value that is not settled yet was added.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.0.front().map(|entry| entry.added_at)
     }
@@ -55,8 +55,8 @@ impl Unsettled {
         self.0.push_back(Entry { seq, running, added_at: now, checked_at: now });
     }
 
-    /// Removes the transactions that are not in `running`, which are all that run now. Returns the largest value that is
-    /// settled now, if there is a new one.
+    /// Removes the transactions that are not in `running`, which are all that run now. Returns the largest value that
+    /// is settled now, if there is a new one.
     pub(crate) fn settle(&mut self, running: &[u64]) -> Option<i64> {
         for entry in &mut self.0 {
             entry.running.retain(|id| running.contains(id));
@@ -74,7 +74,8 @@ impl Unsettled {
     }
 
     /// Removes transactions without a write lock on the log from the entries that have waited long. `writers` were read
-    /// after the entries were added. The entries then wait as long again, so that the lookup is not repeated at every poll.
+    /// after the entries were added. The entries then wait as long again, so that the lookup is not repeated at every
+    /// poll.
     pub(crate) fn keep_writers(&mut self, writers: &[u32], now: Instant) {
         for entry in self.0.iter_mut().filter(|entry| entry.is_late(now)) {
             // Locks have the lower half of an ID, which the upper half extends across wraparounds.

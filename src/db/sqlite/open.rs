@@ -45,8 +45,8 @@ pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<(SqliteConnection, A
         // Before a statement with triggers changes a page, SQLite copies the page to a journal, for the case that the
         // statement fails. In a file, these journals took more than half of the time of a publish.
         //
-        // A checkpoint writes each page of the WAL to the database file once, and waits for the disk twice. At 2,500 pages
-        // (10 MiB) instead of 1,000, it takes 40 % less time per write: many writes change the same pages.
+        // A checkpoint writes each page of the WAL to the database file once, and waits for the disk twice. At 2,500
+        // pages (10 MiB) instead of 1,000, it takes 40 % less time per write: many writes change the same pages.
         for pragma in ["PRAGMA temp_store = MEMORY", "PRAGMA wal_autocheckpoint = 2500"] {
             conn.batch_execute(pragma).map_err(|error| error.to_string())?;
         }

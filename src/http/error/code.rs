@@ -84,9 +84,9 @@ error_codes! {
         "Idempotency-Key already used with a different request"
         "An `Idempotency-Key` identifies one request. Use a new key for a request with another method, path, or body.",
     PRECONDITION_FAILED "precondition_failed" PRECONDITION_FAILED "Precondition failed"
-        "The `ETag` in `If-Match` is not the current one: the resource has changed since it was read. Read it again, and \
-         repeat the change with the new `ETag`. With `If-None-Match: *`, the resource exists; with a list of tags, it \
-         has one of them.",
+        "The `ETag` in `If-Match` is not the current one: the resource has changed since it was read. Read it again, \
+         and repeat the change with the new `ETag`. With `If-None-Match: *`, the resource exists; with a list of tags, \
+         it has one of them.",
     BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "Request body too large"
         "The request body exceeds the limit of this route. `detail` gives the limit in bytes.",
     UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Unsupported media type"
@@ -98,14 +98,14 @@ error_codes! {
         "The request body is valid JSON, but some of its fields are invalid. `errors` lists each invalid field as a \
          JSON Pointer.",
     PRECONDITION_REQUIRED "precondition_required" PRECONDITION_REQUIRED "Precondition required"
-        "This service requires `If-Match` for changes, to prevent lost updates. Send the `ETag` of the resource as last \
-         read.",
+        "This service requires `If-Match` for changes, to prevent lost updates. Send the `ETag` of the resource as \
+         last read.",
     HEAD_TOO_LARGE "head_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "Request header fields too large"
         "The request line and headers together exceed the limit.",
     RATE_LIMITED "rate_limited" TOO_MANY_REQUESTS "Too many requests"
         "This API key, or for requests without a key this IP address, has exceeded a rate limit, or has sent too many \
-         invalid keys. Wait for `Retry-After` seconds. `RateLimit-Policy` describes the limit; the operator sets it with \
-         `RATE_LIMIT`.",
+         invalid keys. Wait for `Retry-After` seconds. `RateLimit-Policy` describes the limit; the operator sets it \
+         with `RATE_LIMIT`.",
     INTERNAL_ERROR "internal_error" INTERNAL_SERVER_ERROR "Internal server error"
         "The service failed unexpectedly. Report the `request_id` to the operator; the log contains the cause under \
          that id.",

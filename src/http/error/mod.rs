@@ -83,8 +83,8 @@ pub enum ApiError {
     /// An error that one resource declares, such as a slug that is in use.
     #[error("{detail}")]
     Resource { code: &'static ErrorCode, detail: &'static str, errors: Vec<FieldError> },
-    /// A resource that is exhausted for longer than a moment. `retry_after` is in seconds, and `None` if waiting is of no
-    /// use.
+    /// A resource that stays exhausted for longer than a moment. `retry_after` is in seconds; `None` if a retry cannot
+    /// succeed.
     #[error("{detail}")]
     Exhausted { code: &'static ErrorCode, detail: &'static str, retry_after: Option<u32> },
     /// An error that actix or a middleware has detected. `detail` is the help text of its code.

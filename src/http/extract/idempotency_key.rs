@@ -34,8 +34,8 @@ pub struct Idempotent<T, const LIMIT: usize = BODY_LIMIT> {
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyKey {
-    /// Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
-    /// executed again: the response is the original one, with `Idempotency-Replayed: true`.
+    /// Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is
+    /// not executed again: the response is the original one, with `Idempotency-Replayed: true`.
     #[param(
         rename = "Idempotency-Key", value_type = String, required = false,
         min_length = 1, max_length = 255, pattern = "^[!-~]+$",

@@ -25,8 +25,8 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Json<T, const LIMIT: usize = BODY_LIMIT>(pub T);
 
-/// Like [`Json`], but the body is optional. `null` counts as no body: generated Go and Rust clients send it if the caller
-/// passes none.
+/// Like [`Json`], but the body is optional. `null` counts as no body: generated Go and Rust clients send it if the
+/// caller passes none.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub Option<T>);
 

@@ -95,8 +95,8 @@ fn unknown_parameter(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// How similar an unknown name must be to a known one, to be taken for a spelling of it: `sorting` is to `sort`, but `page`
-/// is not to `tag`.
+/// How similar an unknown name must be to a known one, to be taken for a spelling of it: `sorting` is to `sort`, but
+/// `page` is not to `tag`.
 const MIN_SIMILARITY: f64 = 0.85;
 
 /// The error of an invalid query or path parameter. The name is truncated to 100 characters.
@@ -107,7 +107,10 @@ pub fn invalid_parameter(name: &str, message: impl Into<Cow<'static, str>>) -> A
 /// Declares a struct of query parameters, with `parse` for a query string and utoipa's `IntoParams`. Each field is an
 /// `Option` or a `Vec` of a [`QueryValue`].
 macro_rules! query_params {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ident<$value:ident>,)+ }) => {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $kind:ident<$value:ident>,)+ }
+    ) => {
         $(#[$meta])*
         #[derive(utoipa::IntoParams)]
         #[into_params(parameter_in = Query)]

@@ -26,8 +26,8 @@ pub const IGNORED_NAMES: [&str; 26] = [
 pub struct QueryRoutes(pub HashSet<String>);
 
 impl QueryRoutes {
-    /// Whether the route of the request has query parameters. The path of most requests with a query string is a template
-    /// without placeholders, so this compares it before it searches for the route.
+    /// Whether the route of the request has query parameters. The path of most requests with a query string is a
+    /// template without placeholders, so this compares it before it searches for the route.
     fn include(&self, request: &ServiceRequest) -> bool {
         let path = request.match_info().as_str();
         let template = || request.resource_map().match_pattern(path);

@@ -1,18 +1,20 @@
 //! [`ConnectionState`]: what one connection is doing, and therefore how long its client may take and how much of its
 //! input is read ahead.
 
+mod live_response;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::http::transport::connection_state::live_response::LiveResponse;
 use crate::http::transport::head_memory::HeadMemory;
 use crate::http::transport::memory_budget::MemoryBudget;
 use crate::http::transport::write_progress::WriteProgress;
@@ -62,17 +64,6 @@ pub struct ConnectionState {
     unread_budget: Cell<Option<usize>>,
 }
 
-/// A response body without an end of its own, such as an event stream.
-#[derive(Debug)]
-struct LiveResponse {
-    /// Whether the server is finishing its requests.
-    is_stopping: Arc<AtomicBool>,
-    /// Whether the socket has accepted what the body has produced.
-    is_flushed: Cell<bool>,
-    /// Wakes the body after that.
-    body: RefCell<Option<Waker>>,
-}
-
 /// What a connection may read from its socket now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readable {
@@ -108,27 +99,18 @@ impl ConnectionState {
         }
     }
 
-    /// Records that the body of the current response has no end of its own. Its client may pause without a limit while
-    /// it has read everything that was sent. When `is_stopping` is set, a client that has not is disconnected.
+    /// Records that the body of the current response has no end of its own. The client may pause without a limit after
+    /// it has read everything that was sent. When `is_stopping` is set, a client with unread data is disconnected.
     pub fn begin_live_response(&self, is_stopping: Arc<AtomicBool>) {
-        self.live.replace(Some(LiveResponse { is_stopping, is_flushed: Cell::new(true), body: RefCell::default() }));
+        self.live.replace(Some(LiveResponse::new(is_stopping)));
     }
 
-    /// Waits until the socket has accepted what the live body has produced. actix-http would otherwise collect up to
-    /// 64 KiB of it for each client that does not read. The body then produces the next part, and waits again.
+    /// Waits until the socket has accepted what the live body has produced. Otherwise, actix-http would buffer up to 64
+    /// KiB of it for each client that does not read. The body then produces the next part, and waits again.
     pub async fn live_body_flushed(&self) {
-        std::future::poll_fn(|cx| match &*self.live.borrow() {
-            Some(live) if !live.is_flushed.get() => {
-                live.body.replace(Some(cx.waker().clone()));
-                Poll::Pending
-            }
-            Some(live) => {
-                live.is_flushed.set(false);
-                Poll::Ready(())
-            }
-            None => Poll::Ready(()),
-        })
-        .await;
+        let poll =
+            |cx: &mut Context<'_>| self.live.borrow().as_ref().map_or(Poll::Ready(()), |live| live.poll_flushed(cx));
+        std::future::poll_fn(poll).await;
     }
 
     /// Records that the current request is the last one of the connection.
@@ -155,7 +137,7 @@ impl ConnectionState {
     /// Whether the server waits for the client to read a live response. The client can request the rest elsewhere.
     fn delays_shutdown(&self) -> bool {
         let live = self.live.borrow();
-        self.progress.is_stalled() && live.as_ref().is_some_and(|live| live.is_stopping.load(Ordering::Relaxed))
+        self.progress.is_stalled() && live.as_ref().is_some_and(LiveResponse::is_stopping)
     }
 
     /// Whether a request is being executed or a response body is being sent.
@@ -236,8 +218,7 @@ impl ConnectionState {
             self.progress.end_response();
         }
         if let Some(live) = &*live {
-            live.is_flushed.set(true);
-            live.body.take().into_iter().for_each(Waker::wake);
+            live.set_flushed();
         }
     }
 

@@ -22,8 +22,8 @@ const BACKLOG: i32 = 1024;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_UNSENT: u32 = 64 * 1024;
 
-/// How long a client may leave bytes unacknowledged, or its receive buffer full. Without a limit, a client that is gone
-/// without a word keeps its connection for 15 minutes.
+/// The time for which a client may leave bytes unacknowledged, or its receive buffer full. Without this limit, a client
+/// that has vanished occupies its connection for 15 minutes.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_UNACKNOWLEDGED: Duration = Duration::from_mins(1);
 
@@ -39,7 +39,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
         socket.set_tcp_notsent_lowat(MAX_UNSENT)?;
         socket.set_tcp_user_timeout(Some(MAX_UNACKNOWLEDGED))?;
     }
-    // An event must not wait until the client has acknowledged the one before.
+    // An event must not wait until the client has acknowledged the previous one.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -146,7 +146,10 @@ fn redirect(location: &'static str) -> HttpResponse {
 #[utoipa::path(
     get, path = "/problems/{code}", tag = "operations",
     params(("code" = String, Path, description = "The `code` of a problem response", example = "validation_failed")),
-    responses((status = 200, description = "The meaning of the code and how to fix the error", body = String, content_type = "text/plain")),
+    responses((
+        status = 200, description = "The meaning of the code and how to fix the error",
+        content_type = "text/plain", body = String,
+    )),
 )]
 pub async fn get_problem(code: web::Path<String>, catalog: web::Data<ErrorCatalog>) -> Result<HttpResponse, ApiError> {
     let code = catalog.0.iter().find(|known| known.name == *code).ok_or(ApiError::NotFound("error code"))?;

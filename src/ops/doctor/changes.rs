@@ -9,13 +9,14 @@ use crate::ops::doctor::Check;
 use crate::posts::changes::log;
 
 const NAME: &str = "changes";
-/// How long a transaction may keep changes out of the feed, in seconds.
+/// A transaction that delays the feed for longer than this is reported, in seconds.
 const MAX_OPEN: i64 = 60;
-/// How long expired rows may remain, in microseconds: one day. The service deletes them every 10 minutes.
+/// Expired rows that remain for longer than this are reported, in microseconds: one day. The service deletes them every
+/// 10 minutes.
 const MAX_OVERDUE: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Reports an empty log, a transaction that keeps changes out of the feed, and rows that should have been deleted. They
-/// are warnings, because posts can be read and written.
+/// Reports an empty log, a transaction that delays the feed, and rows that should have been deleted. They are warnings,
+/// because posts can be read and written.
 pub(crate) fn check(conn: &mut Connection, now: Timestamp) -> QueryResult<Check> {
     if let Some(writer) = oldest_log_writer(conn)?.filter(|writer| writer.seconds >= MAX_OPEN) {
         return Ok(Check::warning(NAME, describe(&writer)));

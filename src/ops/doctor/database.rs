@@ -74,8 +74,8 @@ fn check_direct(database: &mut Connection, url: &DatabaseUrl) -> Check {
     }
 }
 
-/// Checks that the replica is a standby of the primary and does not lag. Problems are only warnings, because the service
-/// continues without an unhealthy replica.
+/// Checks that the replica is a standby of the primary and does not lag. Problems are only warnings, because the
+/// service continues without an unhealthy replica.
 fn check_replica(primary: &mut Connection, options: &ReplicaOptions) -> Check {
     const NAME: &str = "replica";
     let warning = |message: &str| Check::warning(NAME, format!("{message}; until then all reads go to the primary"));
@@ -208,8 +208,8 @@ fn check_clock(info: &ServerInfo, before: Timestamp, after: Timestamp) -> Check 
     }
 }
 
-/// Compares this machine's clock with the newest change, because SQLite has no other clock. A change in the future means
-/// that a clock was wrong.
+/// Compares this machine's clock with the newest change, because SQLite has no other clock. A change in the future
+/// means that a clock was wrong.
 fn check_local_clock(newest: Option<Timestamp>, now: Timestamp) -> Check {
     const NAME: &str = "clock";
     match newest {

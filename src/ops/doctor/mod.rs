@@ -1,5 +1,5 @@
-//! Self-diagnosis: checks the settings, limits, the database, and the disk, and suggests a fix for each problem. It writes
-//! nothing to the database.
+//! Self-diagnosis: checks the settings, limits, the database, and the disk, and suggests a fix for each problem. It
+//! writes nothing to the database.
 
 mod changes;
 mod database;

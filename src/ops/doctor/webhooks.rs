@@ -9,8 +9,8 @@ use crate::ops::doctor::{Check, Status};
 use crate::webhooks::delivery::inspect::{ReportedWebhook, WebhookProblem, WebhookReport, find_problems};
 use crate::webhooks::send::Networks;
 
-/// Reports webhooks whose requests fail or are late, and those that the service has disabled. They are warnings, because
-/// the service itself works.
+/// Reports webhooks whose requests fail or are late, and those that the service has disabled. They are warnings,
+/// because the service itself works.
 pub(crate) fn check(conn: &mut Connection, config: &Config) -> QueryResult<Check> {
     const NAME: &str = "webhooks";
     let WebhookReport { count, problems } = find_problems(conn, &Networks::new(&config.webhook_networks))?;
@@ -42,8 +42,8 @@ fn describe(problem: &WebhookProblem) -> String {
             format!("has failed since {since}; its attempts contain the reasons")
         }
         WebhookProblem::Late { since } => format!(
-            "has had a request due since {since}, which no instance sends; start the service, or look for its warnings in \
-             the log"
+            "has had a request due since {since}, which no instance sends; start the service, or look for its \
+             warnings in the log"
         ),
     }
 }

@@ -63,7 +63,7 @@ pub async fn get_metrics(sources: web::Data<MetricSources>) -> Result<HttpRespon
     // Read before the status check, which may itself wait for a connection.
     let pools = sources.database.pool_stats();
     let endpoints = sources.database.endpoint_status().await;
-    // Without the primary, this would only wait.
+    // If the primary is down, this read would only wait.
     if endpoints.iter().all(|endpoint| endpoint.is_up || endpoint.name != "primary")
         && let Err(error) = sources.changes.update(&sources.database).await
     {

@@ -24,7 +24,8 @@ pub(super) fn schedule(out: &mut MetricWriter, stats: &SchedulerStats) -> fmt::R
 pub(super) fn webhooks(out: &mut MetricWriter, stats: &DeliveryStats) -> fmt::Result {
     out.counter(
         "webhook_attempts",
-        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no response.",
+        "Requests to webhooks by this instance, by outcome. rejected: the status was not 2xx; error: there was no \
+         response.",
         stats.attempts().map(|(outcome, count)| ([("outcome", outcome)], count)),
     )?;
     out.gauge(
@@ -42,7 +43,7 @@ pub(super) fn webhooks(out: &mut MetricWriter, stats: &DeliveryStats) -> fmt::Re
     out.gauge(
         "webhook_last_poll_timestamp_seconds",
         "Time of the last successful poll for due webhooks by this instance, in seconds since 1970. 0: none yet.",
-        [([], seconds_since_1970(stats.looked_at()))],
+        [([], seconds_since_1970(stats.checked_at()))],
     )
 }
 

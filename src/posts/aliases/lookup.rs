@@ -59,11 +59,12 @@ fn find_owner(conn: &mut Connection, slug: &str, scope: ReadScope) -> QueryResul
 /// The redirects of a page, and the old slug after which the next page begins.
 pub type FoundRedirects = (Vec<Redirect>, Option<String>);
 
-/// Reads a page of at most `limit` redirects, which is at most 100. They follow the old slug `after`, and are ordered by
-/// old slug.
+/// Reads a page of at most `limit` redirects, which is at most 100. They follow the old slug `after`, and are ordered
+/// by old slug.
 ///
-/// The page can be shorter than `limit` although there is another one: it omits an alias that is the slug of a published
-/// post. The triggers prevent such an alias, unless transactions with a snapshot of their own run concurrently.
+/// The page can be shorter than `limit` although there is another one: it omits an alias that is the slug of a
+/// published post. The triggers prevent such an alias, unless transactions with a snapshot of their own run
+/// concurrently.
 pub fn list(conn: &mut Connection, after: Option<&str>, limit: usize) -> QueryResult<FoundRedirects> {
     // A bound LIMIT would make PostgreSQL plan at each execution. NULLS FIRST matches post_aliases_published_slug and
     // not the primary key, which also contains the aliases of drafts.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::posts::model;
+use crate::posts::validate;
 use crate::validation::{FieldError, Fields, Invalid, JsonValue};
 
 /// The maximum number of aliases of a post. A trigger removes the oldest one when another is added.
@@ -50,7 +50,7 @@ fn aliases(value: Value) -> Result<Vec<String>, Vec<FieldError>> {
     }
     let (mut aliases, mut errors) = (Vec::new(), Vec::new());
     for (index, value) in values.into_iter().enumerate() {
-        match String::from_json(value).and_then(model::slug) {
+        match String::from_json(value).and_then(validate::slug) {
             Ok(alias) => aliases.push(alias),
             Err(invalid) => errors.push(invalid.at(&format!("/{index}"))),
         }

@@ -9,12 +9,12 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the list of redirects.
     pub(crate) struct RedirectParams {
-        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-        /// API key at 1 MiB.
+        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+        /// without an API key at 1 MiB.
         #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
-        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-        /// the request that returned it.
+        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+        /// differ from the request that returned it.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
     }

@@ -28,8 +28,8 @@ pub(crate) struct NewAlias<T> {
 /// Rows per statement. SQLite binds at most 32,766 values per statement.
 const CHUNK: usize = 1000;
 
-/// Adds aliases to posts, the oldest first, and returns those that were rejected. An alias that the post already has, or
-/// that is its own slug, changes nothing and is not rejected.
+/// Adds aliases to posts, the oldest first, and returns those that were rejected. An alias that the post already has,
+/// or that is its own slug, changes nothing and is not rejected.
 ///
 /// The caller must prevent concurrent changes to the posts until its transaction ends.
 pub(crate) fn add<T>(

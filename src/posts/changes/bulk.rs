@@ -9,7 +9,7 @@ use crate::schema::post_changes;
 /// Runs `body` in the caller's transaction, and marks the changes that it makes to public posts.
 ///
 /// On PostgreSQL, a setting of the transaction determines the default of the column. On SQLite, no other transaction
-/// writes during the transaction, so its rows are those behind the last one before.
+/// writes during the transaction, so its rows are those after the last row before `body`.
 pub(crate) fn mark<T, E: From<diesel::result::Error>>(
     conn: &mut Connection,
     body: impl FnOnce(&mut Connection) -> Result<T, E>,

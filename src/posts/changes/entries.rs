@@ -20,7 +20,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The slugs of the post without the present one.
+    /// The slugs of the post without the current one.
     pub(crate) fn former_slugs(&self, present: &str) -> Vec<String> {
         self.slugs.iter().filter(|slug| *slug != present).cloned().collect()
     }
@@ -43,9 +43,9 @@ impl Entry {
 /// Groups as many rows as yield at most `limit` entries, in the order of their first rows. Also returns the number of
 /// these rows.
 ///
-/// A deleted post whose id another post got, for example by an import, is an entry of its own: the versions of the new
-/// post start over, and a client that had not removed the old one would ignore them. If the deleted post was a draft by
-/// then, only the lower version shows that there are two posts.
+/// If another post has got the id of a deleted one, for example by an import, the deleted post has its own entry: the
+/// versions of the new post start over, and a client that had not removed the old post would ignore them. If the old
+/// post was a draft when it was deleted, only the lower version shows that there are two posts.
 pub(crate) fn group(rows: &[LogRow], limit: usize) -> (Vec<Entry>, usize) {
     let mut entries: Vec<Entry> = Vec::new();
     let mut by_post: HashMap<i64, usize> = HashMap::new();

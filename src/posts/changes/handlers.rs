@@ -14,8 +14,8 @@ use crate::posts::responses::cache_scope;
 
 /// List changes
 ///
-/// Returns what has changed in the public posts since the cursor, in order, including removals. Without a cursor, it
-/// returns all published posts first. Pass the `cursor` of each response to the next request.
+/// Returns the changes of public posts since the cursor, in order, including removals. Without a cursor, it returns all
+/// published posts first. Pass the `cursor` of each response with the next request.
 #[utoipa::path(
     get, path = "/api/changes", tag = "posts", params(ChangeParams, IfNoneMatch),
     responses(

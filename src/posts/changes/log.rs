@@ -1,7 +1,7 @@
 //! The log of changes: reads its rows, and deletes those that have expired.
 //!
 //! The statements are planned at each execution: a prepared one would keep the plan that suited a small log, and sort
-//! all rows behind a cursor.
+//! all rows after a cursor.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
@@ -35,8 +35,8 @@ impl LogRow {
 type LogColumns = (BigInt, Timestamptz, BigInt, SmallInt, BigInt, Text, Nullable<Text>);
 type LogValues = (i64, Timestamp, i64, i16, i64, String, Option<String>);
 
-/// How many rows [`rows_after`] returns at most: those of a page, and one more, which shows whether there are more. The
-/// literals also include the row of the position.
+/// The maximum number of rows that [`rows_after`] returns: those of a page, and one more, which shows whether there are
+/// more. The literals also count the row of the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowLimit {
     /// A page of the feed.
@@ -65,8 +65,8 @@ impl RowLimit {
 /// A row of the log. The first row of a log has no change.
 pub(crate) type FoundRow = (LogRowId, Option<LogRow>);
 
-/// The rows behind `position` that are settled. A row without a change is the first one of a log. `None` if the log
-/// does not contain the row of the position.
+/// The settled rows after `position`. The first row of a log has no change. `None` if the log does not contain the row
+/// of the position.
 pub(crate) fn rows_after(
     conn: &mut Connection,
     position: LogRowId,
@@ -88,7 +88,7 @@ pub(crate) fn rows_after(
     Ok(rows.next().filter(|(id, _)| *id == position).map(|_| rows.collect()))
 }
 
-/// The newest row that is settled.
+/// The newest settled row.
 pub(crate) fn newest(conn: &mut Connection, settled: i64) -> QueryResult<Option<LogRowId>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq <= ")
         .bind(BindValue::Integer(settled), " ORDER BY seq DESC LIMIT 1");
@@ -114,9 +114,9 @@ pub(crate) fn contains(conn: &mut Connection, row: LogRowId) -> QueryResult<bool
 /// The rows that one step of [`remove_expired`] deletes: from the second to the last of these positions, exclusively.
 pub(crate) type ExpiredRows = std::ops::Range<i64>;
 
-/// The oldest rows that have expired and are not the newest one of these. That row remains, so that the cursor of a
-/// client stays valid while nothing changes. `from` is the end of the last step, so that no step reads the rows that
-/// earlier ones have deleted.
+/// The oldest expired rows, without the newest one of them, which remains, so that the cursor of a client stays valid
+/// while nothing changes. `from` is the end of the last step, so that no step reads the rows that earlier ones have
+/// deleted.
 pub(crate) fn expired(conn: &mut Connection, from: i64, now: Timestamp) -> QueryResult<Option<ExpiredRows>> {
     let sql = FixedSql::<(BigInt, Timestamptz)>::new("SELECT seq, at FROM post_changes WHERE seq >= ")
         .bind(BindValue::Integer(from), " ORDER BY seq LIMIT 1000");

@@ -1,8 +1,8 @@
-//! The change feed: what has happened to public posts, in order, from the position that a client passes.
+//! The change feed: the changes of public posts, in order, after the position that a client passes.
 //!
 //! Triggers write the log `post_changes`, one row per change of a public post. A page of the feed is a range of that
-//! log, with the posts as they are now. Without a cursor, the feed first walks all published posts by id, and then
-//! continues in the log from where it ended when the walk began. See docs/design/change-feed.md.
+//! log, with the posts as they are now. Without a cursor, the feed first walks all published posts by id. It then
+//! continues after the last row that the log had when the walk began. See docs/design/change-feed.md.
 
 pub(crate) mod bulk;
 pub mod counts;

@@ -13,11 +13,11 @@ use crate::schema::posts;
 /// The number of rows that one call reads.
 pub(crate) const PAGE: usize = 100;
 
-/// What decides whether and when a row is delivered.
+/// The fields of a row that determine whether and when it is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogMark {
     pub(crate) id: LogRowId,
-    /// `None` for the first row of a log, which is no change.
+    /// `None` for the first row of a log, which is not a change.
     pub(crate) change: Option<ChangeType>,
     /// Whether an import has written the row.
     pub(crate) bulk: bool,
@@ -34,7 +34,7 @@ pub(crate) struct LogChange {
     pub(crate) old_slug: Option<String>,
 }
 
-/// The first [`PAGE`] rows from this position on that are settled.
+/// The first [`PAGE`] settled rows from this position on.
 pub(crate) fn marks_from(conn: &mut Connection, seq: i64, settled: i64) -> QueryResult<Vec<LogMark>> {
     let sql = FixedSql::<(BigInt, Timestamptz, SmallInt, Bool)>::new(
         "SELECT seq, at, kind, bulk FROM post_changes WHERE seq >= ",
@@ -53,7 +53,7 @@ pub(crate) fn marks_from(conn: &mut Connection, seq: i64, settled: i64) -> Query
 type ChangeColumns = (Timestamptz, SmallInt, BigInt, BigInt, Text, Nullable<Text>);
 type ChangeValues = (Timestamp, i16, i64, i64, String, Option<String>);
 
-/// The change at this position. `None` if there is no such row, or it is no change.
+/// The change at this position. `None` if there is no such row, or if it is not a change.
 pub(crate) fn change_at(conn: &mut Connection, seq: i64) -> QueryResult<Option<LogChange>> {
     let sql = FixedSql::<ChangeColumns>::new(
         "SELECT at, kind, post_id, version, slug, old_slug FROM post_changes WHERE seq = ",
@@ -66,7 +66,7 @@ pub(crate) fn change_at(conn: &mut Connection, seq: i64) -> QueryResult<Option<L
     }))
 }
 
-/// The number of changes of these types in the rows after the first position, up to the second one.
+/// The number of changes of these types after the first position and up to the second one.
 pub(crate) fn count_changes(conn: &mut Connection, after: i64, end: i64, types: &[ChangeType]) -> QueryResult<i64> {
     // 0 is the kind of the row that begins a log.
     let mut kinds = types.iter().map(|change| change.kind()).chain(std::iter::repeat(-1));

@@ -32,7 +32,7 @@ pub struct ChangePage {
     /// The changes in order. Each post is listed once, at its last change on the page.
     #[schema(max_items = 100)]
     pub items: Vec<ChangeItem>,
-    /// The `cursor` of the next page, also if there is none yet.
+    /// The `cursor` of the next page, even if that page has no items yet.
     pub cursor: String,
     /// Whether the next page has items already.
     pub has_more: bool,
@@ -48,7 +48,7 @@ pub struct ChangeItem {
     /// The id of the post.
     #[schema(example = 9, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub id: i64,
-    /// The slug of the post. For a post that is no longer public, the last public one.
+    /// The slug of the post. If the post is no longer public, its last public slug.
     #[schema(example = "old-news", min_length = 1, max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     pub slug: String,
     /// Other slugs under which the post was public since the cursor.
@@ -58,7 +58,7 @@ pub struct ChangeItem {
     /// yours.
     #[schema(example = 2, minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub version: i64,
-    /// When the post was changed.
+    /// The time of the change. In the pages that list all posts, `updated_at` of the post.
     #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub at: Timestamp,
     /// The post as it is now. Null if the change removed it from the public posts.
@@ -73,7 +73,7 @@ impl From<FeedItem> for ChangeItem {
     }
 }
 
-/// Reads the page that the request asks for. Callers with a key get the same items as others.
+/// Reads the requested page. Callers with and without a key get the same items.
 pub(crate) async fn of(
     database: &Database,
     budget: &MemoryBudget,
@@ -97,7 +97,7 @@ pub(crate) async fn of(
     Representation::of_hashed_read(None, &ChangePage { items, cursor, has_more: page.has_more }, memory)
 }
 
-/// Runs a read of the log, which gets the position up to which the log is complete. `after` is the position that the
+/// Runs a read of the log, and passes it the position up to which the log is complete. `after` is the position that the
 /// client has received. For the other parameters, see [`read`].
 ///
 /// # Errors

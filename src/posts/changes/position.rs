@@ -11,7 +11,7 @@ use crate::posts::changes::query::LogRowId;
 use crate::posts::errors::changes_not_ready;
 use crate::schema::post_changes;
 
-/// How long to wait until the log is complete up to its present end. A transaction that takes longer delays the feed
+/// The longest wait until the log is complete up to its current end. A transaction that takes longer delays the feed
 /// too.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -23,20 +23,30 @@ pub enum LogStart {
     Now,
     /// After this row, for example that of a cursor.
     After(LogRowId),
-    /// With this row.
-    From(LogRowId),
     /// With the changes at this time and later.
     Since(Timestamp),
 }
 
-/// The log does not contain all changes from there on.
+/// The same without a time, which takes many reads to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocatedStart {
+    /// After the changes that are committed by now.
+    Now,
+    /// After this row.
+    After(LogRowId),
+    /// With this row.
+    From(LogRowId),
+}
+
+/// The log does not contain all changes after the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired;
 
-/// Up to where the log is complete, at best including all changes that are committed by now.
+/// The position up to which the log is complete. Waits up to 2 seconds for it to include all changes that are committed
+/// by now.
 ///
 /// # Errors
-/// The database failed, or it is unknown up to where the log is complete.
+/// The database failed, or the position is unknown.
 pub(crate) async fn settled_now(database: &Database) -> Result<Settled, ApiError> {
     let last = database.read_inline(|conn| newest(conn, i64::MAX)).await?.map_or(0, |row| row.seq);
     wait_until_settled(database, last).await
@@ -60,7 +70,7 @@ pub(crate) async fn wait_until_settled(database: &Database, seq: i64) -> Result<
     }
 }
 
-/// Waits for the writers of the log, and lets no other one begin until the transaction ends. The log is then complete.
+/// Waits for the writers of the log, and blocks further ones until the transaction ends, so that the log is complete.
 /// For commands, which do not poll the database.
 pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
@@ -68,24 +78,33 @@ pub(crate) fn lock_log(conn: &mut Connection) -> QueryResult<()> {
     diesel::sql_query("LOCK TABLE post_changes IN SHARE MODE").execute(conn).map(drop)
 }
 
-/// How many rows before the result of a binary search are examined one by one: concurrent transactions can store their times
-/// in another order than their positions.
+/// The number of rows before the result of a binary search that are examined one by one: concurrent transactions can
+/// store their times in another order than their positions.
 const DISORDERED_ROWS: i64 = 1000;
 
-/// The position behind which the changes begin. The log is complete up to `settled`. The position need not be that of a
-/// row. In a transaction that writes, resolve a time with [`locate`] before it begins.
-pub(crate) fn resolve(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
-    let Ok(start) = locate(conn, start, settled)? else { return Ok(Err(Expired)) };
-    match start {
-        LogStart::Now | LogStart::Since(_) => Ok(newest(conn, settled)?.map(|row| row.seq).ok_or(Expired)),
-        LogStart::After(row) => Ok(if contains(conn, row)? { Ok(row.seq) } else { Err(Expired) }),
-        LogStart::From(row) => Ok(if contains(conn, row)? { Ok(row_before(conn, row.seq)?) } else { Err(Expired) }),
-    }
+/// The position after which the changes begin. The log is complete up to `settled`. The log may have no row at this
+/// position.
+pub(crate) fn resolve(conn: &mut Connection, start: LocatedStart, settled: i64) -> QueryResult<Result<i64, Expired>> {
+    Ok(match start {
+        LocatedStart::Now => newest(conn, settled)?.map(|row| row.seq).ok_or(Expired),
+        LocatedStart::After(row) | LocatedStart::From(row) if !contains(conn, row)? => Err(Expired),
+        LocatedStart::After(row) => Ok(row.seq),
+        LocatedStart::From(row) => Ok(row_before(conn, row.seq)?),
+    })
 }
 
-/// Replaces a time by a row, in about 30 reads by position: the log has no index on the time.
-pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> QueryResult<Result<LogStart, Expired>> {
-    let LogStart::Since(time) = start else { return Ok(Ok(start)) };
+/// Replaces a time by a row. This takes about 30 reads by position, because the log has no index on the time. Call it
+/// before a transaction that writes, which would block other writes on SQLite meanwhile.
+pub(crate) fn locate(
+    conn: &mut Connection,
+    start: LogStart,
+    settled: i64,
+) -> QueryResult<Result<LocatedStart, Expired>> {
+    let time = match start {
+        LogStart::Now => return Ok(Ok(LocatedStart::Now)),
+        LogStart::After(row) => return Ok(Ok(LocatedStart::After(row))),
+        LogStart::Since(time) => time,
+    };
     let oldest: Vec<(i64, i16, Timestamp)> = on!(conn, conn => post_changes::table
         .order(post_changes::seq.asc())
         .limit(1)
@@ -100,14 +119,14 @@ pub(crate) fn locate(conn: &mut Connection, start: LogStart, settled: i64) -> Qu
     }
     let end = newest(conn, settled)?.unwrap_or(oldest);
     Ok(Ok(match first_since(conn, time, oldest.seq, end.seq)? {
-        None => LogStart::After(end),
-        Some(row) if row == oldest && is_complete => LogStart::After(oldest),
-        Some(row) => LogStart::From(row),
+        None => LocatedStart::After(end),
+        Some(row) if row == oldest && is_complete => LocatedStart::After(oldest),
+        Some(row) => LocatedStart::From(row),
     }))
 }
 
-/// The first row of these positions that is not older than the time. Positions are in the order of time, except for those of
-/// concurrent transactions.
+/// The first row of these positions that is not older than the time. Positions are in the order of time, except for
+/// those of concurrent transactions.
 fn first_since(conn: &mut Connection, time: Timestamp, first: i64, last: i64) -> QueryResult<Option<LogRowId>> {
     let (mut low, mut high) = (first, last.saturating_add(1));
     while low < high {
@@ -150,7 +169,7 @@ fn row_before(conn: &mut Connection, seq: i64) -> QueryResult<i64> {
     Ok(before.into_iter().flatten().next().unwrap_or(seq.saturating_sub(1)))
 }
 
-/// The time of the row at each of these positions that is one.
+/// The rows at these positions, as far as they exist.
 pub(crate) fn rows_at(conn: &mut Connection, positions: &[i64]) -> QueryResult<Vec<LogRowId>> {
     let rows: Vec<(i64, Timestamp)> = on!(conn, conn => post_changes::table
         .filter(post_changes::seq.eq_any(positions))

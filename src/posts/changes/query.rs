@@ -56,7 +56,7 @@ pub struct LogRowId {
     pub at: Timestamp,
 }
 
-/// What has happened to a post: published, updated while it was public, unpublished, or deleted while it was public.
+/// The type of a change: published, updated while public, unpublished, or deleted while public.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeType {
     Published,
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for ChangeType {
 impl ChangeType {
     pub(crate) const ALL: [Self; 4] = [Self::Published, Self::Updated, Self::Unpublished, Self::Deleted];
 
-    /// `None` for the first row of a log, which is no change.
+    /// `None` for the first row of a log, which is not a change.
     pub(crate) fn of_kind(kind: i16) -> Option<Self> {
         match kind {
             1 => Some(Self::Published),

@@ -41,7 +41,7 @@ pub enum Feed {
     Page(FeedPage),
     /// The log does not contain the row that the cursor names.
     Expired,
-    /// The log has no row yet that is settled.
+    /// The log has no settled row yet.
     NotReady,
 }
 
@@ -106,7 +106,7 @@ fn read_log(
     let examined = rows.get(..RowLimit::Feed.rows()).unwrap_or(&rows);
     let (entries, length) = group(examined, query.limit.into());
     let (posts, fitting) = present_posts(conn, &entries, query.view, max_content)?;
-    // The first entry that does not fit begins the next page, together with all rows behind.
+    // The next page begins with the first entry that does not fit, and contains all later rows.
     let length = entries.get(fitting).map_or(length, |entry| entry.first);
     let (mut entries, _) = group(examined.get(..length).unwrap_or_default(), query.limit.into());
     entries.sort_by_key(|entry| entry.last.id.seq);
@@ -147,7 +147,7 @@ fn present_posts(
     Ok((posts, fitting))
 }
 
-/// The item of an entry. If the post was public after its last change and is not any more, the item is a removal. A
+/// The item of an entry. If the post was public after its last change but is no longer public, the item is a removal. A
 /// later row removes the post again, but may not repeat these slugs.
 fn item(entry: &Entry, posts: &mut Vec<ListItem>) -> FeedItem {
     let LogRow { change, post_id, version, slug, .. } = &entry.last;

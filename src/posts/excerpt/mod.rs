@@ -16,9 +16,9 @@ pub const EXCERPT_SOURCE: usize = 4096;
 
 /// The beginning of a content as one line of plain text, at most 200 characters long.
 ///
-/// The content is Markdown, HTML, or a mixture. Omits markup, headings, code blocks, images with their captions, footnotes,
-/// scripts, and front matter. If the content has no other text, the headings are the excerpt. Cuts before the first word
-/// that does not fit, and then ends with `…`. A content longer than [`EXCERPT_SOURCE`] is always cut.
+/// The content is Markdown, HTML, or a mixture. Omits markup, headings, code blocks, images with their captions,
+/// footnotes, scripts, and front matter. If the content has no other text, the headings are the excerpt. Cuts before
+/// the first word that does not fit, and then ends with `…`. A content longer than [`EXCERPT_SOURCE`] is always cut.
 #[must_use]
 pub fn of(content: &str) -> String {
     let source = content.get(..content.floor_char_boundary(EXCERPT_SOURCE)).unwrap_or(content);

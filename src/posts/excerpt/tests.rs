@@ -45,7 +45,8 @@ fn html_is_reduced_to_its_text() {
             "A B & C éé",
         ),
         (
-            "<!-- wp:paragraph -->\n<p>Block</p>\n<!-- /wp:paragraph -->\n\n<!-- wp:list -->\n<ul><li>a</li><li>b</li></ul>",
+            "<!-- wp:paragraph -->\n<p>Block</p>\n<!-- /wp:paragraph -->\n\n<!-- wp:list -->\n\
+             <ul><li>a</li><li>b</li></ul>",
             "Block a b",
         ),
         ("<style>p { color: red }</style><script>\n\nalert('<p>no</p>')\n</script><p>Yes</p>", "Yes"),

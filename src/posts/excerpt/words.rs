@@ -52,8 +52,8 @@ impl Words {
         self.text.is_empty()
     }
 
-    /// The excerpt. It ends with an ellipsis if and only if the text is longer than [`MAX`] characters, or `has_more` says
-    /// that the text continues.
+    /// The excerpt. It ends with an ellipsis if and only if the text is longer than [`MAX`] characters, or `has_more`
+    /// says that the text continues.
     pub(super) fn into_excerpt(self, has_more: bool) -> String {
         if !self.is_full && !has_more {
             let Some(text) = self.text.strip_suffix(ELLIPSIS) else { return self.text };

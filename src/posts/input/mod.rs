@@ -12,7 +12,7 @@ pub use update::UpdatePost;
 use utoipa::ToSchema;
 
 use crate::db::Timestamp;
-use crate::posts::model;
+use crate::posts::validate;
 use crate::validation::{Fields, Input};
 
 /// When to publish a post.
@@ -28,6 +28,6 @@ pub struct Publish {
 
 impl Input for Publish {
     fn read(fields: &mut Fields) -> Option<Self> {
-        Some(Self { at: fields.nullable("at", model::time).flatten() })
+        Some(Self { at: fields.nullable("at", validate::time).flatten() })
     }
 }

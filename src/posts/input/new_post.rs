@@ -7,7 +7,7 @@ use crate::posts::json_column::JsonText;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::Metadata;
 use crate::posts::model::NewPost;
-use crate::posts::{excerpt, image, labels, metadata, model, schemas};
+use crate::posts::{excerpt, image, labels, metadata, schemas, validate};
 use crate::validation::{Fields, Input, Invalid};
 
 /// Declares [`CreatePost`] and [`PutPost`], which have the same fields, except that the slug of a [`PutPost`] is in the
@@ -26,8 +26,8 @@ macro_rules! new_post_types {
         #[serde(deny_unknown_fields)]
         #[schema(example = json!({"title": "Hello, world", "content": "My first post."}))]
         pub struct CreatePost {
-            /// The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug
-            /// is derived from the title.
+            /// The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused
+            /// slug is derived from the title.
             #[schema(example = "hello-world", max_length = 200, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
             pub slug: Option<String>,
             $($(#[$attribute])* pub $field: $type,)*
@@ -43,7 +43,7 @@ macro_rules! new_post_types {
 
         impl Input for CreatePost {
             fn read(fields: &mut Fields) -> Option<Self> {
-                let slug = fields.nullable("slug", model::slug).flatten();
+                let slug = fields.nullable("slug", validate::slug).flatten();
                 let PutPost { $($field,)* } = PutPost::read(fields)?;
                 Some(Self { slug, $($field,)* })
             }
@@ -73,11 +73,11 @@ new_post_types! {
         max_length = 200,
         pattern = r"^[^\x00]*[^\s\x00][^\x00]*$"
     )]
-    title: String = |fields: &mut Fields, name| fields.required(name, model::title),
+    title: String = |fields: &mut Fields, name| fields.required(name, validate::title),
     /// A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
     /// removed.
     #[schema(example = "Where this blog begins.", min_length = 1, max_length = 500)]
-    description: Option<String> = |fields, name| Some(nullable(fields, name, model::description)),
+    description: Option<String> = |fields, name| Some(nullable(fields, name, validate::description)),
     #[schema(schema_with = schemas::tags_input, required = false)]
     tags: Vec<String> = |fields, name| Some(label_list(fields, name, LabelKind::Tag)),
     #[schema(schema_with = schemas::authors_input, required = false)]
@@ -93,7 +93,7 @@ new_post_types! {
         |fields: &mut Fields, name| Some(fields.nullable_tree(name, metadata::parse).flatten().unwrap_or_default()),
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. If omitted or null, the post has no content.
     #[schema(example = "My first post.", max_length = 524_288, pattern = r"^[^\x00]*$")]
-    content: Option<String> = |fields, name| Some(nullable(fields, name, model::content)),
+    content: Option<String> = |fields, name| Some(nullable(fields, name, validate::content)),
     /// Whether the post is public. If omitted, the post is a draft, even if it replaces a published post.
     #[schema(required = false, example = true)]
     published: bool = |fields: &mut Fields, name| Some(fields.optional(name, Ok).unwrap_or(false)),

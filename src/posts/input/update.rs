@@ -1,12 +1,14 @@
 //! The body of `PATCH /api/posts/{id}`.
 
+use std::hash::Hash;
+
 use diesel::AsChangeset;
 use utoipa::ToSchema;
 
 use crate::posts::json_column::JsonText;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::MetadataPatch;
-use crate::posts::{image, labels, model, schemas};
+use crate::posts::{image, labels, schemas, validate};
 use crate::schema::posts;
 use crate::validation::{Fields, Input};
 
@@ -38,14 +40,19 @@ pub struct UpdatePost {
     pub slug: Option<String>,
     /// A summary in one line, for cards and search engines: 1 to 500 characters. Leading and trailing whitespace is
     /// removed. Null removes the description.
-    #[schema(required = false, value_type = Option<String>, example = "Where this blog begins.", min_length = 1, max_length = 500)]
+    #[schema(
+        required = false, value_type = Option<String>, example = "Where this blog begins.", min_length = 1,
+        max_length = 500
+    )]
     pub description: Option<Option<String>>,
     #[schema(schema_with = schemas::tags_input, required = false)]
     pub tags: Option<JsonText>,
     #[schema(schema_with = schemas::authors_input, required = false)]
     pub authors: Option<JsonText>,
     /// An `https:` or `http:` URL, or a path that begins with one slash. Null removes the image.
-    #[schema(required = false, value_type = Option<String>, example = "/images/hello.jpg", min_length = 1, max_length = 2000)]
+    #[schema(
+        required = false, value_type = Option<String>, example = "/images/hello.jpg", min_length = 1, max_length = 2000
+    )]
     pub image: Option<Option<String>>,
     /// The alternative text of the image, at most 500 characters. Empty if the image is decorative. Null removes it.
     #[schema(required = false, value_type = Option<String>, example = "A hand that waves", max_length = 500)]
@@ -55,19 +62,32 @@ pub struct UpdatePost {
     #[diesel(skip_update)]
     pub metadata: Option<MetadataPatch>,
     /// The text, in any markup: at most 512 KiB of UTF-8, without U+0000. Null removes it.
-    #[schema(required = false, value_type = Option<String>, example = "Rewritten.", max_length = 524_288, pattern = r"^[^\x00]*$")]
+    #[schema(
+        required = false, value_type = Option<String>, example = "Rewritten.", max_length = 524_288,
+        pattern = r"^[^\x00]*$"
+    )]
     pub content: Option<Option<String>>,
     /// `true` publishes the post at once, `false` makes it a draft. Both cancel a scheduled publication.
     #[schema(required = false, nullable = false, example = true)]
     pub published: Option<bool>,
 }
 
+impl UpdatePost {
+    /// Which fields the patch sets.
+    pub(crate) fn set_fields(&self) -> impl Hash + use<> {
+        let Self { title, slug, description, tags, authors, image, image_alt, metadata, content, published } = self;
+        let names = (title.is_some(), slug.is_some(), description.is_some(), tags.is_some(), authors.is_some());
+        let images = (image.is_some(), image_alt.is_some());
+        (names, images, metadata.is_some(), content.is_some(), published.is_some())
+    }
+}
+
 impl Input for UpdatePost {
     fn read(fields: &mut Fields) -> Option<Self> {
         Some(Self {
-            title: fields.optional("title", model::title),
-            slug: fields.optional("slug", model::slug),
-            description: fields.nullable("description", model::description),
+            title: fields.optional("title", validate::title),
+            slug: fields.optional("slug", validate::slug),
+            description: fields.nullable("description", validate::description),
             tags: label_list(fields, "tags", LabelKind::Tag),
             authors: label_list(fields, "authors", LabelKind::Author),
             image: fields.nullable("image", image::location),
@@ -75,7 +95,7 @@ impl Input for UpdatePost {
             metadata: fields
                 .nullable_tree("metadata", MetadataPatch::parse)
                 .map(|patch| patch.unwrap_or(MetadataPatch::Clear)),
-            content: fields.nullable("content", model::content),
+            content: fields.nullable("content", validate::content),
             published: fields.optional("published", Ok),
         })
     }

@@ -14,8 +14,8 @@ use crate::posts::responses::cache_scope;
 
 /// List tags
 ///
-/// Returns the tags of published posts, and how many posts have each of them. Tags that differ only by ASCII case are one
-/// tag.
+/// Returns the tags of published posts, and how many posts have each of them. Tags that differ only by ASCII case are
+/// one tag.
 #[utoipa::path(
     get, path = "/api/tags", tag = "posts", params(LabelParams, IfNoneMatch),
     responses(
@@ -39,8 +39,8 @@ pub async fn list_tags(
 
 /// List authors
 ///
-/// Returns the authors of published posts, and how many posts have each of them. Names that differ only by ASCII case are
-/// one author.
+/// Returns the authors of published posts, and how many posts have each of them. Names that differ only by ASCII case
+/// are one author.
 #[utoipa::path(
     get, path = "/api/authors", tag = "posts", params(LabelParams, IfNoneMatch),
     responses(

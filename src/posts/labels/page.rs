@@ -16,7 +16,9 @@ use crate::resource::paging;
 
 /// A page of tags or authors.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"items": [{"name": "Rust", "posts": 12}, {"name": "Web dev", "posts": 3}], "next_cursor": null}))]
+#[schema(example = json!({
+    "items": [{"name": "Rust", "posts": 12}, {"name": "Web dev", "posts": 3}], "next_cursor": null,
+}))]
 pub struct LabelPage {
     /// The names, in the order of the list.
     #[schema(max_items = 100)]

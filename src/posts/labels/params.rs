@@ -9,16 +9,16 @@ use crate::resource::paging::{LimitParam, ListId};
 query_params! {
     /// The parameters of the lists of tags and authors.
     pub(crate) struct LabelParams {
-        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-        /// API key at 1 MiB.
+        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+        /// without an API key at 1 MiB.
         #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
-        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-        /// the request that returned it.
+        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+        /// differ from the request that returned it.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
-        /// The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
-        /// published posts have. If omitted, the order is `name`.
+        /// The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that
+        /// most published posts have. If omitted, the order is `name`.
         #[param(inline)]
         sort: Option<LabelSortParam>,
         /// Returns only names that begin with this text, without regard to ASCII case.
@@ -60,7 +60,8 @@ impl LabelRequest {
     }
 }
 
-/// The beginning of names, normalized and folded as they are. `None` if it is empty, which is the beginning of each name.
+/// The beginning of names, normalized and folded as they are. `None` if it is empty, which is the beginning of each
+/// name.
 fn prefix(q: &str) -> Result<Option<String>, ApiError> {
     if q.trim().is_empty() {
         return Ok(None);

@@ -18,13 +18,19 @@ type Row = (String, String, i64);
 
 /// Reads the page that the query describes.
 pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<FoundLabels> {
+    // One label more than the page holds shows whether there is another page.
+    let limit = usize::from(query.limit) + 1;
     let mut rows: Vec<Row> = match &mut conn.backend {
         // Checks once per label, because to read an entry takes less time than to check it.
         Backend::Sqlite(conn) => {
             let table = "post_labels INDEXED BY post_labels_published_key";
-            statement(query, table, "''", not_canceled_on_sqlite()).load(conn)?
+            let counted = counted(query, table, not_canceled_on_sqlite()).bound_limit(limit);
+            statement(query, "''", counted).load(conn)?
         }
-        Backend::Postgres(conn) => statement(query, "post_labels", "'-infinity'", FixedSql::new("TRUE")).load(conn)?,
+        Backend::Postgres(conn) => {
+            let counted = counted(query, "post_labels", FixedSql::new("TRUE")).planned_limit(limit);
+            statement(query, "'-infinity'", counted).bound_limit(limit).load(conn)?
+        }
     };
     let has_more = rows.len() > usize::from(query.limit);
     rows.truncate(query.limit.into());
@@ -33,14 +39,12 @@ pub fn read_labels(conn: &mut Connection, query: &LabelQuery) -> QueryResult<Fou
     Ok((rows.into_iter().map(|(_, name, posts)| Label { name, posts }).collect(), next))
 }
 
-/// Finds one label more than the page holds, which shows whether there is another page. `table` names the index to count
-/// in if the planner may choose the whole rows of the primary key, `first_key` is a literal that is not after any value of
-/// `published_key`, and each label must meet `check`.
+/// Reads the names of the labels that `counted` finds, in order. `first_key` is a literal that is not after any value of
+/// `published_key`.
 fn statement(
     query: &LabelQuery,
-    table: &'static str,
     first_key: &'static str,
-    check: FixedSql<Bool>,
+    counted: FixedSql<(Text, BigInt)>,
 ) -> FixedSql<(Text, Text, BigInt)> {
     let newest = FixedSql::<Text>::new("SELECT newest.name FROM post_labels AS newest WHERE ");
     // The index on `published_key` of PostgreSQL serves only statements with this condition.
@@ -50,13 +54,11 @@ fn statement(
         .text(first_key)
         .text(" AND newest.label = found.label ORDER BY newest.published_key DESC, newest.post_id DESC LIMIT 1");
     let sql = FixedSql::new("SELECT found.label, (").append(newest).text("), found.posts FROM (");
-    let limit = BindValue::Integer(i64::from(query.limit) + 1);
-    let sql = sql.append(counted(query, table, check)).text(" LIMIT ").bind(limit, ") AS found ORDER BY ");
-    sql.text(order(query.sort))
+    sql.append(counted).text(") AS found ORDER BY ").text(order(query.sort))
 }
 
-/// The condition for the labels of published posts, which are all in the sort indexes. A bound value: with a literal, statistics of SQLite could make the
-/// planner prefer another index.
+/// The condition for the labels of published posts, which are all in the sort indexes. A bound value: with a literal,
+/// statistics of SQLite could make the planner prefer another index.
 fn published(kind: LabelKind) -> FixedSql<Bool> {
     let kind = match kind {
         LabelKind::Tag => "t",
@@ -74,7 +76,8 @@ const fn order(sort: LabelSort) -> &'static str {
     }
 }
 
-/// The labels that follow the position, each with its number of posts, in order.
+/// The labels that follow the position, each with its number of posts, in order. `table` names the index to count in
+/// if the planner may choose the whole rows of the primary key, and each label must meet `check`.
 fn counted(query: &LabelQuery, table: &'static str, check: FixedSql<Bool>) -> FixedSql<(Text, BigInt)> {
     let sql = FixedSql::new("SELECT label, count(*) AS posts FROM ").text(table).text(" WHERE ");
     let mut sql = sql.append(published(query.kind));

@@ -49,11 +49,13 @@ pub(crate) struct Dialect {
     /// The names of columns that must not be used to choose an index.
     pub(crate) unindexed_posts: &'static ColumnNames,
     pub(crate) unindexed_labels: &'static ColumnNames,
-    /// What precedes and follows the statement of a page in the condition on the id. With IN, PostgreSQL may join the page
-    /// with a scan of all posts in sort order. It looks up the items of an array.
+    /// What precedes and follows the statement of a page in the condition on the id. With IN, PostgreSQL may join the
+    /// page with a scan of all posts in sort order. It looks up the items of an array.
     pub(crate) in_page: (&'static str, &'static str),
     /// The conditions of the indexes of `post_labels`, by sort column.
     pub(crate) label_index: fn(Column) -> &'static str,
+    /// Whether a bound `LIMIT` prevents that the database keeps a plan; see [`Limited`](crate::db::Limited).
+    pub(crate) plans_limits: bool,
 }
 
 pub(crate) const SQLITE: Dialect = Dialect {
@@ -64,6 +66,7 @@ pub(crate) const SQLITE: Dialect = Dialect {
     unindexed_labels: &UNINDEXED_LABELS,
     in_page: ("IN (SELECT id FROM (", ") AS page)"),
     label_index: |_| "",
+    plans_limits: false,
 };
 
 /// `NULLS FIRST` and `NULLS LAST` do not change the order, because ids are never null. They match the index
@@ -82,6 +85,7 @@ pub(crate) const POSTGRES: Dialect = Dialect {
         Column::UpdatedAt => " AND post_labels.updated_at >= '-infinity'",
         Column::Title => " AND post_labels.title >= ''",
     },
+    plans_limits: true,
 };
 
 /// The columns that lists filter and sort by, in one of the tables.
@@ -228,9 +232,14 @@ pub(crate) fn in_list<T>(sql: FixedSql<T>, texts: &[String]) -> FixedSql<T> {
     sql.text(")")
 }
 
-/// Appends the maximum number of rows.
+/// At most `limit` rows of a whole statement, in its order.
+pub(crate) fn limited<T>(statement: FixedSql<T>, limit: usize, dialect: Dialect) -> FixedSql<T> {
+    if dialect.plans_limits { statement.limited(limit) } else { and_limit(statement, limit) }
+}
+
+/// Appends the maximum number of rows. For statements that are planned at each execution.
 pub(crate) fn and_limit<T>(sql: FixedSql<T>, limit: usize) -> FixedSql<T> {
-    sql.text(" LIMIT ").bind(integer(limit), "")
+    sql.bound_limit(limit)
 }
 
 pub(crate) fn integer(number: usize) -> BindValue {

@@ -2,8 +2,8 @@
 //!
 //! 1. [`page`] scans one index range per label in sort order, each with the limit of the page, and merges them.
 //!    `label IN (…)` would read all posts with these labels, and sort them.
-//! 2. The sort indexes contain the drafts with a label only if there are many. [`page`] sorts the others, about 1,000 at
-//!    most.
+//! 2. The sort indexes contain the drafts with a label only if there are many. [`page`] sorts the others, about 1,000
+//!    at most.
 //! 3. A list with tags and authors scans the labels of one kind. The other kind, and a search, are tests: see
 //!    [`tested_page`].
 
@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::db::{BindValue, FixedSql};
 use crate::posts::labels::LabelKind;
 use crate::posts::list::conditions::{
-    Dialect, LABELS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, order,
+    Dialect, LABELS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, limited, order,
 };
 use crate::posts::list::query::Column;
 
@@ -28,8 +28,8 @@ pub(crate) struct LabelScan<'a> {
     pub(crate) dialect: Dialect,
 }
 
-/// The kind of labels to scan. `None` if the list has no labels, or if its slugs are to be looked up. `count` returns the
-/// number of rows of a statement.
+/// The kind of labels to scan. `None` if the list has no labels, or if its slugs are to be looked up. `count` returns
+/// the number of rows of a statement.
 pub(crate) fn kind_to_scan<E>(
     selection: Selection<'_>,
     count: impl FnOnce(FixedSql<BigInt>) -> Result<i64, E>,
@@ -37,7 +37,8 @@ pub(crate) fn kind_to_scan<E>(
     let mut kinds = selection.filter.label_kinds();
     match (kinds.next(), kinds.next()) {
         _ if !selection.filter.slugs.is_empty() => Ok(None),
-        // Authors usually have more posts than a tag has, but a list of a rare tag must not look up each post of an author.
+        // Authors usually have more posts than a tag has, but a list of a rare tag must not look up each post of an
+        // author.
         (Some(authors), Some(tags)) => {
             let is_rare = usize::try_from(count(count_rows(selection, tags))?).is_ok_and(|rows| rows <= FEW);
             Ok(Some(if is_rare { tags } else { authors }))
@@ -83,8 +84,8 @@ fn literal(kind: LabelKind) -> &'static str {
     }
 }
 
-/// The sort keys and the ids of at most `limit` posts, in order, as the columns `key` and `id`. `condition` is a further
-/// condition on `post_labels`. The key of a list by id is empty.
+/// The sort keys and the ids of at most `limit` posts, in order, as the columns `key` and `id`. `condition` is a
+/// further condition on `post_labels`. The key of a list by id is empty.
 pub(crate) fn page(scan: &LabelScan<'_>, condition: Option<&FixedSql<Bool>>, limit: usize) -> FixedSql<(Text, BigInt)> {
     let labels = scan.selection.filter.labels(scan.kind);
     let mut ranges = labels.iter().flat_map(|label| {
@@ -99,7 +100,7 @@ pub(crate) fn page(scan: &LabelScan<'_>, condition: Option<&FixedSql<Bool>>, lim
         sql = sql.text(if index == 0 { "SELECT key, id FROM (" } else { " UNION SELECT key, id FROM (" });
         sql = sql.append(range).text(") AS found");
     }
-    and_page(sql, scan.sequence, limit)
+    limited(ordered(sql, scan.sequence), limit, scan.dialect)
 }
 
 /// The same for one label and one value of `sortable`: a range of an index.
@@ -116,7 +117,7 @@ fn range(
         sql = sql.text(" AND ").append(condition.clone());
     }
     let order = order(LABELS.sort(scan.sequence.column), scan.sequence, scan.dialect);
-    and_limit(sql.text(" ORDER BY ").append(order), limit)
+    limited(sql.text(" ORDER BY ").append(order), limit, scan.dialect)
 }
 
 /// The beginning of a statement that reads sort keys and ids from `post_labels`.
@@ -139,12 +140,13 @@ pub(crate) fn and_listed<T>(mut sql: FixedSql<T>, scan: &LabelScan<'_>) -> Fixed
 /// The number of rows that [`tested_page`] tests one by one.
 const TESTED: usize = 1000;
 
-/// Like [`page`], for a list whose posts must also pass tests that no index range answers. Reads bounded numbers of rows:
+/// Like [`page`], for a list whose posts must also pass tests that no index range answers. Reads bounded numbers of
+/// rows:
 ///
-/// 1. `labeled` has the first rows in sort order, and `scan` tests each of them by lookups: `is_match` is a condition on
-///    `labeled.id`. If most posts pass, they fill the page. If there are no other posts, they are the whole list.
-/// 2. Otherwise, `others` reads everything that may match, once, instead of testing it row by row: an author and a tag may
-///    have half of the posts each, and none in common. It is a statement for the same columns that reads nothing if
+/// 1. `labeled` has the first rows in sort order, and `scan` tests each of them by lookups: `is_match` is a condition
+///    on `labeled.id`. If most posts pass, they fill the page. If there are no other posts, they are the whole list.
+/// 2. Otherwise, `others` reads everything that may match, once, instead of testing it row by row: an author and a tag
+///    may have half of the posts each, and none in common. It is a statement for the same columns that reads nothing if
 ///    `is_complete` of `page` is true.
 pub(crate) fn tested_page(
     scan: &LabelScan<'_>,
@@ -167,12 +169,17 @@ pub(crate) const IS_INCOMPLETE: &str = "NOT (SELECT is_complete FROM page)";
 
 /// Appends the order and the limit of a page, for a statement whose columns are `key` and `id`.
 pub(crate) fn and_page<T>(sql: FixedSql<T>, sequence: SortSequence<'_>, limit: usize) -> FixedSql<T> {
-    let direction = sequence.direction();
-    and_limit(sql.text(" ORDER BY 1").text(direction).text(", 2").text(direction), limit)
+    and_limit(ordered(sql, sequence), limit)
 }
 
-/// The condition that the post with this id has one of the labels of this kind. Each one is looked up by primary key: LIMIT
-/// keeps PostgreSQL from a join. For `sortable IN (…)`, it may read all rows of the label.
+/// Appends the order of a page, for a statement whose columns are `key` and `id`.
+fn ordered<T>(sql: FixedSql<T>, sequence: SortSequence<'_>) -> FixedSql<T> {
+    let direction = sequence.direction();
+    sql.text(" ORDER BY 1").text(direction).text(", 2").text(direction)
+}
+
+/// The condition that the post with this id has one of the labels of this kind. Each one is looked up by primary key:
+/// LIMIT keeps PostgreSQL from a join. For `sortable IN (…)`, it may read all rows of the label.
 pub(crate) fn is_labeled(selection: Selection<'_>, kind: LabelKind, id: &'static str) -> FixedSql<Bool> {
     let lookup = |sql: FixedSql<Bool>, is_sortable| {
         let sql = sql.text("(SELECT TRUE FROM post_labels AS other WHERE other.kind = ").text(literal(kind));

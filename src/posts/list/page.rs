@@ -39,8 +39,8 @@ pub struct PostPage {
 }
 
 impl PartialSchema for ListItem {
-    /// One schema for both views, with the properties of either. An `anyOf` of two schemas loses properties in generated
-    /// clients, or cannot be decoded by them.
+    /// One schema for both views, with the properties of either. An `anyOf` of two schemas loses properties in
+    /// generated clients, or cannot be decoded by them.
     fn schema() -> RefOr<Schema> {
         let (mut item, summary) = match (Post::schema(), PostSummary::schema()) {
             (RefOr::T(Schema::Object(post)), RefOr::T(Schema::Object(summary))) => (post, summary),

@@ -11,23 +11,23 @@ use crate::posts::labels::{self, LabelKind};
 use crate::posts::list::count::Count;
 use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, SearchFilter, Sort, View};
 use crate::posts::list::search::{MAX_SEARCH, Search, SearchError};
-use crate::posts::model;
+use crate::posts::validate;
 use crate::resource::paging::{LimitParam, ListId};
 
 query_params! {
     /// The parameters of the list.
     pub(crate) struct ListParams {
-        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-        /// API key at 1 MiB.
+        /// The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+        /// without an API key at 1 MiB.
         #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
         limit: Option<LimitParam>,
-        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-        /// the request that returned it.
+        /// `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+        /// differ from the request that returned it.
         #[param(min_length = 1, pattern = "^[A-Za-z0-9_-]+$")]
         cursor: Option<String>,
-        /// The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted, the order is
-        /// `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title contains all words come
-        /// first, then the newest.
+        /// The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted, the
+        /// order is `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title contains all
+        /// words come first, then the newest.
         #[param(inline)]
         sort: Option<SortParam>,
         /// `true` lists published posts, `false` lists drafts, and `any` lists both. If omitted, the list has published
@@ -37,12 +37,12 @@ query_params! {
         /// Returns only posts with one of these slugs. Can be repeated up to 100 times.
         #[param(max_items = 100, explode = true, value_type = Option<Vec<SlugParam>>, inline)]
         slug: Vec<SlugParam>,
-        /// Returns only posts with this tag, ignoring ASCII case. Can be repeated up to 10 times, for posts with any of the
-        /// tags.
+        /// Returns only posts with this tag, ignoring ASCII case. Can be repeated up to 10 times, for posts with any of
+        /// the tags.
         #[param(max_items = 10, explode = true, value_type = Option<Vec<TagParam>>, inline)]
         tag: Vec<TagParam>,
-        /// Returns only posts by this author, ignoring ASCII case. Can be repeated up to 10 times, for posts by any of the
-        /// authors.
+        /// Returns only posts by this author, ignoring ASCII case. Can be repeated up to 10 times, for posts by any of
+        /// the authors.
         #[param(max_items = 10, explode = true, value_type = Option<Vec<AuthorParam>>, inline)]
         author: Vec<AuthorParam>,
         /// Returns only posts published after this time.
@@ -57,17 +57,18 @@ query_params! {
         /// Returns only posts changed before this time.
         #[param(value_type = Option<String>, format = DateTime)]
         updated_before: Option<TimeParam>,
-        /// Returns only posts that contain all of these words in title or content, for example `rust async*`. `"Quotes"`
-        /// match a phrase, `word*` matches a prefix; case and diacritics are ignored. At most 20 words, of which at most 4
-        /// are prefixes.
+        /// Returns only posts that contain all of these words in title or content, for example `rust async*`.
+        /// `"Quotes"` match a phrase, `word*` matches a prefix; case and diacritics are ignored. At most 20 words, of
+        /// which at most 4 are prefixes.
         #[param(value_type = Option<String>, max_length = 500)]
         q: Option<SearchParam>,
-        /// `full` returns each post with its `content`, `summary` with an `excerpt` instead. If omitted, posts are full.
+        /// `full` returns each post with its `content`, `summary` with an `excerpt` instead. If omitted, posts are
+        /// full.
         #[param(inline)]
         view: Option<ViewParam>,
         /// `exact` and `estimated` add `total` and `total_is_estimate` to the response; `none`, or no value, does not.
-        /// `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is exact up to 100,000 posts,
-        /// and an estimate above.
+        /// `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is exact up to 100,000
+        /// posts, and an estimate above.
         #[param(inline)]
         count: Option<CountParam>,
     }
@@ -116,7 +117,7 @@ pub(crate) struct SlugParam(String);
 
 impl QueryValue for SlugParam {
     fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
-        model::slug(text.to_owned()).map(Self).map_err(|invalid| invalid.detail)
+        validate::slug(text.to_owned()).map(Self).map_err(|invalid| invalid.detail)
     }
 }
 
@@ -219,8 +220,8 @@ impl ListRequest {
 /// The maximum number of tags, and of authors, to filter by: each one is a scan of an index.
 const MAX_LABELS: usize = 10;
 
-/// Sorts the values of a repeated parameter and removes duplicates, so that their order in the request affects neither the
-/// list nor its cursors.
+/// Sorts the values of a repeated parameter and removes duplicates, so that their order in the request affects neither
+/// the list nor its cursors.
 fn unique(name: &str, max: usize, values: impl ExactSizeIterator<Item = String>) -> Result<Vec<String>, ApiError> {
     if values.len() > max {
         return Err(invalid_parameter(name, format!("must be given at most {max} times")));

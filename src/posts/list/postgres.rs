@@ -13,7 +13,8 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::db::{BindValue, FixedSql};
 use crate::posts::labels::LabelKind;
 use crate::posts::list::conditions::{
-    POSTGRES, POSTS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, order, published,
+    POSTGRES, POSTS, Selection, SortSequence, and_after, and_limit, and_time_range, in_list, integer, limited, order,
+    published,
 };
 use crate::posts::list::labels::{self, LabelScan};
 use crate::posts::list::query::{Column, Order, SearchFilter, Tier};
@@ -25,17 +26,16 @@ pub(crate) fn count(conn: &mut PgConnection, selection: Selection<'_>, limit: us
     // The index on the id has the order of the table. In any other order, checking which rows are visible takes several
     // times as long.
     let sequence = SortSequence { column: Column::Id, order: Order::Ascending, after: None };
-    let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (");
-    let sql = if let Some(kind) = labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
-        sql.append(labeled(selection, kind, sequence, limit))
+    let counted = if let Some(kind) = labels::kind_to_scan(selection, |sql| sql.get_result(conn))? {
+        FixedSql::<BigInt>::new("").append(labeled(selection, kind, sequence, limit))
     } else {
-        let mut sql = sql.text("SELECT 1 FROM posts WHERE ").append(selected(selection, IsPlanned::No));
+        let mut sql = FixedSql::new("SELECT 1 FROM posts WHERE ").append(selected(selection, IsPlanned::No));
         if filter.search == SearchFilter::Off {
             sql = sql.text(" ORDER BY ").append(order(POSTS.sort(Column::Id), sequence, POSTGRES));
         }
-        and_limit(sql, limit)
+        limited(sql, limit, POSTGRES)
     };
-    let sql = sql.text(") AS found");
+    let sql = FixedSql::<BigInt>::new("SELECT count(*) FROM (").append(counted).text(") AS found");
     if filter.is_cacheable() { sql.get_result(conn) } else { sql.uncached().get_result(conn) }
 }
 
@@ -83,8 +83,8 @@ pub(crate) fn labeled(
     labels::tested_page(&scan, is_match, labeled_matches(&scan, limit), limit)
 }
 
-/// The sort keys and the ids of all posts with labels of every kind that the list is filtered by. INTERSECT reads each part
-/// once. In a join, the planner would choose lookups, because it expects few rows.
+/// The sort keys and the ids of all posts with labels of every kind that the list is filtered by. INTERSECT reads each
+/// part once. In a join, the planner would choose lookups, because it expects few rows.
 fn in_all_labels(scan: &LabelScan<'_>, condition: &'static str) -> FixedSql<(Text, BigInt)> {
     let mut sql = FixedSql::new("");
     for (index, kind) in scan.selection.filter.label_kinds().enumerate() {
@@ -98,8 +98,8 @@ fn in_all_labels(scan: &LabelScan<'_>, condition: &'static str) -> FixedSql<(Tex
 /// The largest number of matches of a search whose labels are looked up one by one.
 const FEW: usize = 1000;
 
-/// The sort keys and the ids of the first `limit` matches of the search that have the labels. Reads all matches, but all
-/// posts with the labels only if there are many matches.
+/// The sort keys and the ids of the first `limit` matches of the search that have the labels. Reads all matches, but
+/// all posts with the labels only if there are many matches.
 fn labeled_matches(scan: &LabelScan<'_>, limit: usize) -> FixedSql<(Text, BigInt)> {
     let LabelScan { selection, sequence, .. } = *scan;
     let key = if sequence.column == Column::Id { "''" } else { POSTS.name(sequence.column) };
@@ -138,10 +138,10 @@ pub(crate) enum IsPlanned {
 }
 
 /// The number of posts in which a scan looks for the first match. Without one, the search is not worth a longer scan.
-const SAMPLE: usize = 64;
+const SAMPLE: i64 = 64;
 
 /// The number of posts in which a scan looks for the matches of a page.
-const SCAN: usize = 1000;
+const SCAN: i64 = 1000;
 
 /// The condition for the posts of a page of at most `limit` posts.
 ///
@@ -155,20 +155,31 @@ pub(crate) fn in_page(selection: Selection<'_>, sequence: SortSequence<'_>, limi
     let searched = || searched(selection, IsPlanned::No);
     let first = |posts| {
         let sql = FixedSql::<Bool>::new("(SELECT posts.* FROM posts WHERE ").append(listed());
-        and_limit(sql.text(" ORDER BY ").append(by()), posts).text(") AS posts WHERE ")
+        sql.text(" ORDER BY ").append(by()).text(" LIMIT ").number(posts).text(") AS posts WHERE ")
     };
-    let sql = FixedSql::new("posts.id IN (WITH sample AS MATERIALIZED (SELECT FROM ").append(first(SAMPLE));
-    let sql = sql.append(searched()).text(" LIMIT 1), scan AS MATERIALIZED (SELECT posts.id FROM ");
-    let sql = sql.append(first(SCAN)).text("EXISTS (SELECT FROM sample) AND ").append(searched());
-    let sql = and_limit(sql.text(" ORDER BY ").append(by()), limit);
-    let sql = sql
-        .text(") SELECT id FROM scan WHERE (SELECT count(*) FROM scan) = ")
-        .bind(integer(limit), " UNION ALL (SELECT posts.id FROM (SELECT posts.id")
-        .text(sort_key(sequence.column))
+    let scan =
+        FixedSql::<BigInt>::new("SELECT posts.id FROM ").append(first(SCAN)).text("EXISTS (SELECT FROM sample) AND ");
+    let scan = limited(scan.append(searched()).text(" ORDER BY ").append(by()), limit, POSTGRES);
+    let matches = FixedSql::<BigInt>::new("SELECT posts.id FROM (SELECT posts.id").text(sort_key(sequence.column));
+    let matches = matches
         .text(" FROM posts WHERE (SELECT count(*) FROM scan) < ")
-        .bind(integer(limit), " AND ");
-    let sql = sql.append(listed()).text(" AND ").append(searched());
-    and_limit(sql.text(" OFFSET 0) AS posts ORDER BY ").append(by()), limit).text("))")
+        .bind(integer(limit), " AND ")
+        .append(listed())
+        .text(" AND ")
+        .append(searched());
+    let matches = limited(matches.text(" OFFSET 0) AS posts ORDER BY ").append(by()), limit, POSTGRES);
+    FixedSql::new("posts.id ")
+        .text(POSTGRES.in_page.0)
+        .text("WITH sample AS MATERIALIZED (SELECT FROM ")
+        .append(first(SAMPLE))
+        .append(searched())
+        .text(" LIMIT 1), scan AS MATERIALIZED (")
+        .append(scan)
+        .text(") SELECT id FROM scan WHERE (SELECT count(*) FROM scan) = ")
+        .bind(integer(limit), " UNION ALL (")
+        .append(matches)
+        .text(")")
+        .text(POSTGRES.in_page.1)
 }
 
 /// The sort column, to select after the id.

@@ -45,22 +45,30 @@ impl Filter {
         [true, false].into_iter().filter(|value| self.published.is_none_or(|published| published == *value))
     }
 
-    /// Whether a page of the list consists of ranges of indexes, so that it reads only the posts that it returns: the list
-    /// has no filters except `published` and labels of one kind.
+    /// Whether a page of the list consists of ranges of indexes, so that it reads only the posts that it returns: the
+    /// list has no filters except `published` and labels of one kind.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
-        let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, .. } = self;
         let Self { search, tags, authors, .. } = self;
-        let times = [published_after, published_before, updated_after, updated_before];
-        slugs.is_empty()
-            && times.iter().all(|time| time.is_none())
-            && *search == SearchFilter::Off
-            && (tags.is_empty() || authors.is_empty())
+        self.has_any_slug_and_time() && *search == SearchFilter::Off && (tags.is_empty() || authors.is_empty())
     }
 
-    /// Whether the statements of the list have so few variants that they can be cached.
+    fn has_any_slug_and_time(&self) -> bool {
+        let Self { published: _, slugs, published_after, published_before, updated_after, updated_before, .. } = self;
+        let times = [published_after, published_before, updated_after, updated_before];
+        slugs.is_empty() && times.iter().all(|time| time.is_none())
+    }
+
+    /// Whether the statements of the list have so few variants that they can be cached, and no plan that depends on the
+    /// bound values: the list has at most one label or a search without phrases, and no other filters but `published`.
     pub(crate) fn is_cacheable(&self) -> bool {
-        self.is_indexed() && self.tags.len() + self.authors.len() <= 1
+        let labels = self.tags.len() + self.authors.len();
+        self.has_any_slug_and_time()
+            && match &self.search {
+                SearchFilter::Off => labels <= 1,
+                SearchFilter::For(search) => labels == 0 && search.phrases().next().is_none(),
+                SearchFilter::Nothing => false,
+            }
     }
 
     /// The labels of this kind, of which the posts have at least one.

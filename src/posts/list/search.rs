@@ -1,7 +1,7 @@
 //! Full-text search: parses the search text, and translates it to the query language of each database.
 //!
-//! A post must contain all words. Quotes enclose a phrase, and `word*` is a prefix. Every other character separates words,
-//! so no text is a syntax error. The database folds the words (case, diacritics) in the same way as the posts.
+//! A post must contain all words. Quotes enclose a phrase, and `word*` is a prefix. Every other character separates
+//! words, so no text is a syntax error. The database folds the words (case, diacritics) in the same way as the posts.
 
 use serde::Serialize;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use actix_web::http::header::HeaderValue;
 use url::form_urlencoded;
 
-/// The URLs of the first, next, and previous pages. `path` and `query` are those of the request, `next` and `previous` the
-/// cursors of the adjacent pages.
+/// The URLs of the first, next, and previous pages. `path` and `query` are those of the request, `next` and `previous`
+/// the cursors of the adjacent pages.
 #[must_use]
 pub fn link(path: &str, query: &str, next: Option<&str>, previous: Option<&str>) -> Option<HeaderValue> {
     let parameters: Vec<(Cow<'_, str>, Cow<'_, str>)> =

@@ -98,10 +98,11 @@ fn local_time(time: DateTime, zone: &TimeZone) -> Option<ParsedTime> {
     Some(ParsedTime { at, has_zone: false })
 }
 
-/// `Sat, 31 Jan 2026 12:00:00 +0100`, `Saturday, 31-Jan-26 12:00:00 GMT`, `Sat Jan 31 12:00:00 2026`, `January 31st, 2026`.
+/// `Sat, 31 Jan 2026 12:00:00 +0100`, `Saturday, 31-Jan-26 12:00:00 GMT`, `Sat Jan 31 12:00:00 2026`, `January 31st,
+/// 2026`.
 ///
-/// Finds the parts of the date in any order, and passes them to the parser in the order of RFC 2822. The day of the week
-/// is ignored, because some programs write a wrong one.
+/// Finds the parts of the date in any order, and passes them to the parser in the order of RFC 2822. The day of the
+/// week is ignored, because some programs write a wrong one.
 fn internet_time(text: &str, zone: &TimeZone) -> Option<ParsedTime> {
     let without_comment = text.split('(').next().unwrap_or_default();
     let (mut numbers, mut month, mut time, mut offset) = (Vec::new(), None, None, None);

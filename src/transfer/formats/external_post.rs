@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::db::Timestamp;
-use crate::posts::{model, slug};
+use crate::posts::{slug, validate};
 use crate::transfer::formats::post_fields::{FittedFields, PostFields};
 use crate::transfer::imported_post;
 use crate::transfer::imported_post::{ExternalSlug, ImportedPost};
@@ -83,7 +83,7 @@ impl ExternalPost {
 impl ExternalSlug {
     /// Derives the slug of a post with this title from its slug in another system.
     pub(super) fn new(given: &str, title: &str) -> Self {
-        let (base, problem) = match model::slug(given.to_owned()) {
+        let (base, problem) = match validate::slug(given.to_owned()) {
             Ok(slug) => (slug, None),
             Err(_) => match slug::transliterate(given) {
                 Some(base) => (base, Some("is invalid")),

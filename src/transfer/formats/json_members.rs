@@ -60,8 +60,8 @@ impl<'a> JsonMembers<'a> {
         serde_json::from_str(raw).map(Some).map_err(|error| format!("/{name}: {error}"))
     }
 
-    /// The members as an object. The arrays and objects in it are empty, except for those of the members `nested`: the depth
-    /// and the length of a value that no field can have do not matter.
+    /// The members as an object. The arrays and objects in it are empty, except for those of the members `nested`: the
+    /// depth and the length of a value that no field can have do not matter.
     pub(super) fn into_object(self, nested: &[&str]) -> Result<Value, String> {
         let unknown = self.unknown.into_iter().map(|name| Ok((name, Value::Null)));
         let read = self.read.into_iter().map(|(name, raw)| {

@@ -15,8 +15,8 @@ use crate::transfer::limits::{MAX_ITEM, MAX_ITEM_BYTES};
 use crate::transfer::position::Position;
 use crate::transfer::source::{ImportRecord, Sink, SourceItem};
 
-/// Parses all lines. Skips empty ones. If a line is too long, reports it as an invalid line if `skip_invalid` is set, or
-/// else stops, because the line may have no end.
+/// Parses all lines. Skips empty ones. If a line is too long, reports it as an invalid line if `skip_invalid` is set,
+/// or else stops, because the line may have no end.
 pub(crate) fn parse(mut input: impl BufRead, skip_invalid: bool, sink: Sink<'_>) -> Result<(), Error> {
     let mut line = Vec::new();
     for number in 1.. {

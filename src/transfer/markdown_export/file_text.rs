@@ -10,7 +10,8 @@ use crate::transfer::markdown_export::yaml::write_member;
 
 /// The front matter and the content.
 ///
-/// A blank line precedes the content, and a line end follows it; an import removes both. `now` is the time of the export.
+/// A blank line precedes the content, and a line end follows it; an import removes both. `now` is the time of the
+/// export.
 pub(super) fn file_text(ExportedPost { post, aliases }: &ExportedPost<'_>, now: Timestamp) -> String {
     let mut text = "---\n".to_owned();
     for (key, value) in members(post, aliases, now) {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::db::{Connection, Timestamp};
-use crate::posts::model;
+use crate::posts::validate;
 use crate::transfer::error::Error;
 use crate::transfer::export::{Contents, read_posts};
 use crate::transfer::markdown_export::file_text::file_text;
@@ -35,8 +35,8 @@ pub struct MarkdownExport {
 /// Writes one file per post to `folder`, which is created if it is missing.
 ///
 /// # Errors
-/// The folder is not empty, a post has an invalid slug, which an external writer has set, a query failed, or a file cannot
-/// be written. The files written before the error remain.
+/// The folder is not empty, a post has an invalid slug, which an external writer has set, a query failed, or a file
+/// cannot be written. The files written before the error remain.
 pub fn export_markdown(
     conn: &mut Connection,
     folder: &Path,
@@ -52,7 +52,7 @@ pub fn export_markdown(
     let mut unchanged = 0;
     let (posts, _) = read_posts(conn, Contents::Posts, on_progress, |post| {
         // A path in place of a slug would name a file outside of the folder.
-        let slug = model::slug(post.post.slug.clone()).map_err(|invalid| {
+        let slug = validate::slug(post.post.slug.clone()).map_err(|invalid| {
             Error::Format(format!("the slug {} of post {} {}", quoted(&post.post.slug), post.post.id, invalid.detail))
         })?;
         let path = folder.join(format!("{slug}.md"));
@@ -83,8 +83,8 @@ fn is_regular_file(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// A file with the permissions of other new files, which the process's mask restricts. Its name begins with a period, so
-/// that no import reads what an interrupted export leaves.
+/// A file with the permissions of other new files, which the process's mask restricts. Its name begins with a period,
+/// so that no import reads what an interrupted export leaves.
 fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".posts-api-");

@@ -34,7 +34,7 @@ impl Deliveries {
         &self.stats
     }
 
-    /// Makes the worker look at the webhooks now. Call it after a change of a webhook.
+    /// Makes the worker check the webhooks now. Call this after a change of a webhook.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -44,8 +44,8 @@ impl Deliveries {
         self.stopping.send_replace(true);
     }
 
-    /// Waits until the requests in progress have ended and their leases are released, after [`Deliveries::stop`]. Waits for
-    /// 20 seconds at most, in case the database does not respond.
+    /// Waits until the requests in progress have ended and their leases are released, after [`Deliveries::stop`]. Waits
+    /// at most 20 seconds, in case the database does not respond.
     pub async fn finished(&self) {
         let mut finished = self.finished.subscribe();
         let _ = tokio::time::timeout(FINISH_TIMEOUT, finished.wait_for(|is_finished| *is_finished)).await;

@@ -46,11 +46,11 @@ struct BurstData {
     cursor: String,
 }
 
-/// The event of the change at this position. `None` if the log does not contain it any more.
+/// The event of the change at this position. `None` if the log no longer contains it.
 pub(crate) fn of_change(conn: &mut Connection, seq: i64) -> QueryResult<Option<OutgoingEvent>> {
     let Some(change) = change_at(conn, seq)? else { return Ok(None) };
     let post = if change.change.is_public() { public_summary(conn, change.post_id)? } else { None };
-    // If another post has got the id of a deleted one, its versions start over. It has an event of its own.
+    // If another post has got the id of a deleted one, its versions start over, and its changes have their own events.
     let post = post.filter(|post| post.version >= change.version);
     let slug = post.as_ref().map_or(change.slug, |post| post.slug.clone());
     let version = post.as_ref().map_or(change.version, |post| post.version);

@@ -11,7 +11,7 @@ use crate::webhooks::delivery::store;
 use crate::webhooks::send::target::check_literal;
 use crate::webhooks::send::{Networks, is_valid_secret};
 
-/// What is wrong with a webhook.
+/// A problem of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookProblem {
     /// Requests cannot be signed.
@@ -29,7 +29,7 @@ pub enum WebhookProblem {
 /// How long a request may be due before it is late, in microseconds: 5 minutes.
 const MAX_DELAY: i64 = 5 * 60 * 1_000_000;
 
-/// The webhooks, and those that have a problem.
+/// The number of webhooks, and those that have a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookReport {
     pub count: usize,

@@ -1,9 +1,9 @@
 //! Delivers the changes of public posts to webhooks.
 //!
-//! Every instance runs the worker. A webhook is a position in the log and a lease: the instance that holds the lease sends
-//! the next request and moves the position.
+//! Every instance runs the worker. A webhook is a position in the log and a lease: the instance that holds the lease
+//! sends the next request and moves the position.
 //!
-//! 1. `worker` waits for changes and due times, and finds out with `progress` which webhooks are due.
+//! 1. `worker` waits for changes and due times, and determines with `progress` which webhooks are due.
 //! 2. `task` claims a due webhook, sends its requests one after the other, and stores each outcome (`store`).
 //! 3. A failed request is sent again after the time that `retry` determines.
 //!

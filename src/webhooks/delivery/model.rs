@@ -1,4 +1,4 @@
-//! [`Delivery`]: a webhook as its deliveries see it.
+//! [`Delivery`]: the fields of a webhook that deliveries need.
 
 use diesel::prelude::*;
 
@@ -35,8 +35,8 @@ impl Delivery {
         self.config.mode == WebhookMode::Burst
     }
 
-    /// Whether the outcome of a request of `sent` applies to this webhook: the same request is still to be sent. A client
-    /// may have changed the webhook meanwhile.
+    /// Whether the outcome of a request of `sent` applies to this webhook, which a client may have changed meanwhile:
+    /// the next request would still be the same.
     pub(crate) fn repeats(&self, sent: &Self) -> bool {
         let (now, then) = (&self.config, &sent.config);
         now.enabled
@@ -60,16 +60,79 @@ impl Delivery {
     }
 }
 
-/// Which rows of the log a webhook gets.
+/// The rows of the log that a webhook announces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventFilter {
     pub(crate) types: Vec<ChangeType>,
-    /// An import is a burst. It is not announced post by post.
+    /// The changes of an import are announced as a burst only, not one by one.
     includes_imports: bool,
 }
 
 impl EventFilter {
     pub(crate) fn accepts(&self, mark: &LogMark) -> bool {
         mark.change.is_some_and(|change| self.types.contains(&change)) && (self.includes_imports || !mark.bulk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posts::json_column::JsonText;
+
+    fn text(text: &str) -> Credential {
+        Credential::new(text.to_owned())
+    }
+
+    fn delivery() -> Delivery {
+        let config = WebhookConfig {
+            name: "test".to_owned(),
+            url: text("https://8.8.8.8/"),
+            mode: WebhookMode::Each,
+            events: JsonText::of(&ChangeType::ALL),
+            headers: text("{}"),
+            body: None,
+            quiet: 10,
+            max_wait: 120,
+            enabled: true,
+        };
+        Delivery {
+            id: 1,
+            config,
+            disabled_reason: None,
+            secret: text("whsec_AAAA"),
+            previous_secret: None,
+            previous_valid_until: None,
+            position: 1,
+            burst_end: None,
+            leased_until: None,
+            attempt: 0,
+            next_attempt_at: None,
+            failing_since: None,
+            version: 1,
+        }
+    }
+
+    /// Otherwise, the failure of another request would count, or a failing webhook would never be disabled.
+    #[test]
+    fn only_changes_of_the_request_end_its_repetition() {
+        type Change = fn(&mut Delivery);
+        let changes: [(&str, bool, Change); 11] = [
+            ("url", false, |changed| changed.config.url = text("https://8.8.8.8/b")),
+            ("headers", false, |changed| changed.config.headers = text(r#"{"A":"b"}"#)),
+            ("secret", false, |changed| changed.secret = text("whsec_BBBB")),
+            ("mode", false, |changed| changed.config.mode = WebhookMode::Burst),
+            ("events", false, |changed| changed.config.events = JsonText::of(&["post.deleted"])),
+            ("body", false, |changed| changed.config.body = Some(JsonText::of(&"a"))),
+            ("enabled", false, |changed| changed.config.enabled = false),
+            ("name", true, |changed| changed.config.name = "other".to_owned()),
+            ("quiet", true, |changed| changed.config.quiet = 20),
+            ("max_wait", true, |changed| changed.config.max_wait = 240),
+            ("version", true, |changed| changed.version = 2),
+        ];
+        for (field, repeats, change) in changes {
+            let (sent, mut now) = (delivery(), delivery());
+            change(&mut now);
+            assert_eq!(now.repeats(&sent), repeats, "{field}");
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! [`Progress`]: how far an instance has looked through the log for a webhook.
+//! [`Progress`]: how far an instance has examined the log for a webhook.
 //!
-//! It is only a memory of what the log contains, so that no row is examined again and again. What has been delivered is in
-//! the database.
+//! It only caches what the log contains, so that each row is examined once. The database stores what has been
+//! delivered.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::posts::changes::outbox::{LogMark, PAGE, marks_from};
 use crate::posts::changes::query::LogRowId;
 use crate::webhooks::delivery::model::{Delivery, EventFilter};
 
-/// The number of pages of the log that one look reads for a webhook.
+/// The number of pages of the log that one check reads for a webhook.
 const MAX_PAGES: usize = 10;
-/// When the position is moved over rows that are not delivered: after this number, or this time. Otherwise, a webhook
-/// without matching changes would be written at each change.
+/// The position is moved over rows that are not delivered after this number of rows, or after this time. Without this
+/// limit, each change would write every webhook that does not announce it.
 const MAX_SKIPPED: usize = 1000;
 const MAX_SKIPPED_AGE: Duration = Duration::from_hours(1);
 
-/// What an instance knows about the rows behind the position of a webhook.
+/// The knowledge of an instance about the rows after the position of a webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     position: i64,
@@ -28,7 +28,7 @@ pub(crate) struct Progress {
     filter: EventFilter,
     /// The last row that was examined.
     scanned: i64,
-    /// Of the rows since the position.
+    /// The number of rows that were examined since the position, and the time of the oldest one.
     examined: usize,
     oldest: Option<Timestamp>,
     /// The first and the last row to deliver.
@@ -40,12 +40,12 @@ pub(crate) struct Progress {
     has_more: bool,
     /// Whether retention has deleted rows that were not delivered.
     has_lost_rows: bool,
-    /// Where to continue if the position is beyond the newest row, and whether this has not been reported.
+    /// If the position is beyond the newest row: where to continue, and whether this has not been reported yet.
     restart: Option<i64>,
     reports_restart: bool,
 }
 
-/// What to do with a webhook, apart from its lease and its retries.
+/// The next step for a webhook, apart from its lease and its retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pending {
     Nothing,
@@ -54,7 +54,7 @@ pub(crate) enum Pending {
         at: Timestamp,
         end: i64,
     },
-    /// The position can be moved to this row, because nothing up to it is to be delivered.
+    /// The position can be moved to this row, because no row up to it has to be delivered.
     Skip {
         to: i64,
     },
@@ -87,7 +87,7 @@ impl Progress {
         }
     }
 
-    /// Whether it still describes the webhook: its position has not moved, and its events have not changed.
+    /// Whether this still describes the webhook: its position has not moved, and its events have not changed.
     pub(crate) fn is_of(&self, delivery: &Delivery) -> bool {
         self.position == delivery.position && self.version == delivery.version
     }
@@ -105,7 +105,7 @@ impl Progress {
             let rows = marks_from(conn, from, settled)?;
             if is_first && self.oldest.is_none() {
                 self.has_lost_rows = rows.first().is_some_and(|row| {
-                    // The first row of a log is no change: nothing was before it.
+                    // The first row of a log is not a change, and no change precedes it.
                     row.id.seq > self.position.saturating_add(1) && row.change.is_some()
                 });
             }
@@ -121,8 +121,8 @@ impl Progress {
         Ok(())
     }
 
-    /// If the position is beyond the newest row, the log was emptied, and positions are assigned again: the first row of
-    /// the log is the next one.
+    /// If the position is beyond the newest row, the log was emptied, and positions are assigned again: the first row
+    /// of the log is the next one.
     fn find_restart(&mut self, conn: &mut Connection) -> QueryResult<()> {
         let is_beyond = newest(conn, i64::MAX)?.is_none_or(|newest| newest.seq < self.position) && self.position > 0;
         let restart =
@@ -168,7 +168,7 @@ impl Progress {
         std::mem::take(&mut self.reports_restart)
     }
 
-    /// What to do with the webhook.
+    /// The next step for the webhook.
     pub(crate) fn pending(&self, delivery: &Delivery, now: Timestamp) -> Pending {
         if let Some(to) = self.restart {
             return Pending::Skip { to };

@@ -1,4 +1,4 @@
-//! When a failed request is sent again, and when a webhook is given up.
+//! Determines when a failed request is sent again, and when a webhook is disabled.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl DisabledReason {
     }
 }
 
-/// What follows from a failure.
+/// The consequences of a failure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failure {
     pub(crate) failing_since: Timestamp,
@@ -47,7 +47,7 @@ pub(crate) struct Failure {
     pub(crate) disabled: Option<DisabledReason>,
 }
 
-/// What follows from another failure of the webhook.
+/// The consequences of another failure of the webhook.
 pub(crate) fn failure(
     webhook: &Delivery,
     status: Option<u16>,

@@ -1,4 +1,4 @@
-//! [`DeliveryStats`]: what the metrics report about deliveries.
+//! [`DeliveryStats`]: the statistics of deliveries for the metrics.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -17,8 +17,8 @@ pub struct DeliveryStats {
     given_up: AtomicU64,
     /// When the oldest request that is due became due, in microseconds since 1970. 0: none is due.
     oldest_due_at: AtomicI64,
-    /// The time of the last look, in microseconds since 1970. 0 before the first one.
-    looked_at: AtomicI64,
+    /// The time of the last check, in microseconds since 1970. 0 before the first one.
+    checked_at: AtomicI64,
 }
 
 /// The number of webhooks in each state.
@@ -37,8 +37,8 @@ impl DeliveryStats {
         [("success", count(&self.successes)), ("rejected", count(&self.rejections)), ("error", count(&self.errors))]
     }
 
-    /// The number of webhooks by state, when this instance last looked. `failing`: the last request failed. `disabled`: by
-    /// a client. `given_up`: disabled by the service.
+    /// The number of webhooks by state, at the last check of this instance. `failing`: the last request failed.
+    /// `disabled`: by a client. `given_up`: by the service.
     pub fn states(&self) -> [(&'static str, u64); 4] {
         let states = [
             ("active", &self.active),
@@ -50,13 +50,14 @@ impl DeliveryStats {
     }
 
     /// When this instance last knew what is due; `None` before the first time.
-    pub fn looked_at(&self) -> Option<Timestamp> {
-        Some(self.looked_at.load(Ordering::Relaxed))
+    pub fn checked_at(&self) -> Option<Timestamp> {
+        Some(self.checked_at.load(Ordering::Relaxed))
             .filter(|time| *time > 0)
             .and_then(|time| Timestamp::from_microseconds(time).ok())
     }
 
-    /// How long the oldest request has been due, in seconds. A request that has failed is due when its delay has passed.
+    /// How long the oldest request has been due, in seconds. A request that has failed is due when its delay has
+    /// passed.
     pub fn oldest_pending_seconds(&self, now: Timestamp) -> f64 {
         let due_at = self.oldest_due_at.load(Ordering::Relaxed);
         let age = if due_at == 0 { 0 } else { now.as_microseconds().saturating_sub(due_at).max(0) };
@@ -72,12 +73,12 @@ impl DeliveryStats {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn record_look(&self, counts: StateCounts, oldest_due_at: Option<Timestamp>) {
+    pub(crate) fn record_check(&self, counts: StateCounts, oldest_due_at: Option<Timestamp>) {
         self.active.store(counts.active, Ordering::Relaxed);
         self.failing.store(counts.failing, Ordering::Relaxed);
         self.disabled.store(counts.disabled, Ordering::Relaxed);
         self.given_up.store(counts.given_up, Ordering::Relaxed);
         self.oldest_due_at.store(oldest_due_at.map_or(0, Timestamp::as_microseconds), Ordering::Relaxed);
-        self.looked_at.store(Timestamp::now().as_microseconds(), Ordering::Relaxed);
+        self.checked_at.store(Timestamp::now().as_microseconds(), Ordering::Relaxed);
     }
 }

@@ -1,19 +1,20 @@
-//! The statements of deliveries. A lease permits its holder to move the position: every statement that does so names it.
+//! The statements of deliveries. A lease permits its holder to move the position. Every statement that moves the
+//! position names the lease.
 //!
 //! Leases and due times are compared with the clock of the database, so that the clocks of instances need not agree.
 
 use diesel::prelude::*;
 
-use crate::db::{Backend, Connection, FixedSql, Timestamp, Timestamptz, Visibility, on};
+use crate::db::{Backend, Cached, Connection, FixedSql, Timestamp, Timestamptz, Visibility, on};
 use crate::schema::{webhook_attempts, webhooks};
 use crate::webhooks::delivery::model::Delivery;
 use crate::webhooks::delivery::retry::Failure;
 
 /// How long a lease lasts after its last renewal, in microseconds. A request takes at most 16 seconds.
 pub(crate) const LEASE: i64 = 30_000_000;
-/// Precedes the lease of a delivery that may no longer move the position.
+/// The prefix of the lease of a delivery that may no longer move the position.
 const REVOKED: &str = "revoked:";
-/// How many attempts of each webhook are stored.
+/// The number of attempts that are stored of each webhook.
 const MAX_ATTEMPTS: i64 = 200;
 /// How long attempts are stored, in microseconds: 7 days.
 const ATTEMPT_RETENTION: i64 = 7 * 24 * 60 * 60 * 1_000_000;
@@ -49,9 +50,9 @@ pub(crate) fn all(conn: &mut Connection) -> QueryResult<Vec<Delivery>> {
     on!(conn, conn => webhooks::table.order(webhooks::id.asc()).select(Delivery::as_select()).load(conn))
 }
 
-/// Takes the lease, unless another delivery holds it, or the webhook has changed since it was `seen`. `burst_end` becomes
-/// the end of the burst, unless one is pending. It is stored before the request is sent, so that the request keeps its id
-/// if this process ends.
+/// Takes the lease, unless another delivery holds it, or the webhook has changed since it was `seen`. `burst_end`
+/// becomes the end of the burst, unless a burst is pending. It is stored before the request is sent, so that a retry
+/// has the same id even if this process ends.
 pub(crate) fn claim(
     conn: &mut Connection,
     seen: &Delivery,
@@ -60,7 +61,7 @@ pub(crate) fn claim(
 ) -> QueryResult<Option<Delivery>> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
-    on!(conn, conn => diesel::update(webhooks::table.find(seen.id))
+    let update = diesel::update(webhooks::table.find(seen.id))
         .filter(webhooks::enabled.eq(true))
         .filter(webhooks::position.eq(seen.position))
         .filter(webhooks::version.eq(seen.version))
@@ -70,26 +71,22 @@ pub(crate) fn claim(
             webhooks::lease.eq(lease),
             webhooks::leased_until.eq(later(now, LEASE)),
             webhooks::burst_end.eq(seen.burst_end.or(burst_end)),
-        ))
-        .returning(Delivery::as_returning())
-        .get_result(conn)
-        .optional())
+        ));
+    on!(conn, conn => Cached::new(update.returning(Delivery::as_returning())).get_result(conn).optional())
 }
 
 /// Extends the lease. Returns the webhook as it is now; `None` if the lease is lost.
 pub(crate) fn renew(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<Option<Delivery>> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
-    on!(conn, conn => diesel::update(webhooks::table.find(id))
+    let update = diesel::update(webhooks::table.find(id))
         .filter(webhooks::lease.eq(lease))
-        .set(webhooks::leased_until.eq(later(now, LEASE)))
-        .returning(Delivery::as_returning())
-        .get_result(conn)
-        .optional())
+        .set(webhooks::leased_until.eq(later(now, LEASE)));
+    on!(conn, conn => Cached::new(update.returning(Delivery::as_returning())).get_result(conn).optional())
 }
 
-/// Revokes the lease, so that the delivery in progress cannot move the position. Its time remains: no other delivery may
-/// begin before that one has ended. Run it in a transaction that has locked the webhook.
+/// Revokes the lease, so that the delivery in progress cannot move the position. Its end remains, because no other
+/// delivery may begin before that one has ended. Run it in a transaction that has locked the webhook.
 pub(crate) fn revoke(conn: &mut Connection, id: i64) -> QueryResult<()> {
     let lease: Option<String> = on!(conn, conn => webhooks::table.find(id).select(webhooks::lease).first(conn))?;
     let Some(lease) = lease.filter(|lease| !lease.starts_with(REVOKED)) else { return Ok(()) };
@@ -103,18 +100,17 @@ fn revoked(lease: &str) -> String {
     format!("{REVOKED}{lease}")
 }
 
-/// Gives up the lease. If a client has revoked it, this ends the time for which no other delivery may begin.
+/// Releases the lease. If a client has revoked the lease, other deliveries may begin from now on.
 pub(crate) fn release(conn: &mut Connection, id: i64, lease: &str) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
-    on!(conn, conn => diesel::update(webhooks::table.find(id))
+    let update = diesel::update(webhooks::table.find(id))
         .filter(webhooks::lease.eq(lease).or(webhooks::lease.eq(revoked(lease))))
-        .set((webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>)))
-        .execute(conn))
-    .map(drop)
+        .set((webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>)));
+    on!(conn, conn => Cached::new(update).execute(conn)).map(drop)
 }
 
-/// Moves the position to `end` after a success. `keeps_lease`: there are further changes to deliver. Returns the webhook as
-/// it is now; `None` if the lease is lost.
+/// Moves the position to `end` after a success. `keeps_lease`: whether there are further changes to deliver. Returns
+/// the webhook as it is now; `None` if the lease is lost.
 pub(crate) fn succeed(
     conn: &mut Connection,
     attempt: &NewAttempt,
@@ -134,12 +130,10 @@ pub(crate) fn succeed(
         webhooks::failing_since.eq(None::<Timestamp>),
         webhooks::last_success_at.eq(now),
     );
-    let moved: Option<Delivery> = on!(conn, conn => diesel::update(webhooks::table.find(attempt.webhook_id))
-        .filter(webhooks::lease.eq(lease))
-        .set(changes)
-        .returning(Delivery::as_returning())
-        .get_result(conn)
-        .optional())?;
+    let update =
+        diesel::update(webhooks::table.find(attempt.webhook_id)).filter(webhooks::lease.eq(lease)).set(changes);
+    let moved: Option<Delivery> =
+        on!(conn, conn => Cached::new(update.returning(Delivery::as_returning())).get_result(conn).optional())?;
     if moved.is_some() {
         record(conn, attempt)?;
     }
@@ -161,7 +155,7 @@ pub(crate) fn lock_leased(conn: &mut Connection, id: i64, lease: &str) -> QueryR
         .optional())
 }
 
-/// Records a failed attempt, and gives up the lease. `failure` is `None` if the attempt has no other consequence.
+/// Records a failed attempt, and releases the lease. `failure` is `None` if the attempt has no other consequences.
 pub(crate) fn fail(conn: &mut Connection, attempt: &NewAttempt, failure: Option<&Failure>) -> QueryResult<()> {
     let released = (webhooks::lease.eq(None::<String>), webhooks::leased_until.eq(None::<Timestamp>));
     let consequences = failure.map(|failure| {
@@ -179,12 +173,12 @@ pub(crate) fn fail(conn: &mut Connection, attempt: &NewAttempt, failure: Option<
     record(conn, attempt)
 }
 
-/// Moves the position over rows that are not delivered, unless another delivery holds the lease. What has failed before
-/// them is no longer pending.
+/// Moves the position over rows that are not delivered, unless another delivery holds the lease. A failed request
+/// before these rows is then no longer pending.
 pub(crate) fn skip(conn: &mut Connection, seen: &Delivery, to: i64) -> QueryResult<()> {
     conn.mark_changed(Visibility::Private);
     let now = clock(conn)?;
-    on!(conn, conn => diesel::update(webhooks::table.find(seen.id))
+    let update = diesel::update(webhooks::table.find(seen.id))
         .filter(webhooks::position.eq(seen.position))
         .filter(webhooks::version.eq(seen.version))
         .filter(webhooks::burst_end.is_null().or(webhooks::burst_end.eq(seen.burst_end.unwrap_or_default())))
@@ -195,9 +189,8 @@ pub(crate) fn skip(conn: &mut Connection, seen: &Delivery, to: i64) -> QueryResu
             webhooks::attempt.eq(0),
             webhooks::next_attempt_at.eq(None::<Timestamp>),
             webhooks::failing_since.eq(None::<Timestamp>),
-        ))
-        .execute(conn))
-    .map(drop)
+        ));
+    on!(conn, conn => Cached::new(update).execute(conn)).map(drop)
 }
 
 /// Stores an attempt, and deletes the oldest ones of the webhook.

@@ -19,12 +19,12 @@ use crate::webhooks::send::{AttemptResult, OutgoingRequest, Sender};
 const MIN_LEASE: Duration = Duration::from_secs(20);
 /// The pause before the outcome of a request is stored again, after the database has failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// The pause before a webhook is claimed again for which there was nothing to send.
+/// The pause before a webhook is claimed again if there was nothing to send.
 const IDLE_PAUSE: Duration = Duration::from_secs(1);
-/// The same after an error of the database, which may last and is logged each time.
+/// The pause after an error of the database, which may last, and which is logged each time.
 const ERROR_PAUSE: Duration = Duration::from_secs(10);
 
-/// What deliveries use.
+/// The resources of deliveries.
 #[derive(Clone)]
 pub(super) struct DeliveryContext {
     pub(super) database: Database,
@@ -33,8 +33,8 @@ pub(super) struct DeliveryContext {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-/// The lease of a delivery. This process measures its time too: a process that was frozen must notice by itself that it has
-/// lost the lease meanwhile.
+/// The lease of a delivery. This process measures the time of the lease too: after it was frozen, it must detect
+/// without the database that it has lost the lease.
 struct Lease {
     token: String,
     ends: Instant,
@@ -57,7 +57,7 @@ fn is_sufficient(lease_ends: Instant) -> bool {
     Instant::now() + MIN_LEASE < lease_ends
 }
 
-/// Delivers what is pending. `due` is what the worker has found.
+/// Delivers the pending changes. `due` is the row that the worker has found.
 pub(super) async fn deliver(context: DeliveryContext, seen: Delivery, due: DueRow) {
     let (id, target) = (seen.id, origin_of(seen.config.url.reveal()));
     let Ok(lease) = Lease::new() else { return };
@@ -70,7 +70,7 @@ pub(super) async fn deliver(context: DeliveryContext, seen: Delivery, due: DueRo
         }
     };
     let mut stopping = context.stopping.clone();
-    // Ends at once if the worker stops, or is gone.
+    // Ends at once if the worker stops or no longer exists.
     let _ = tokio::time::timeout(pause, stopping.wait_for(|is_stopping| *is_stopping)).await;
 }
 
@@ -91,7 +91,8 @@ async fn run(context: &DeliveryContext, mut lease: Lease, seen: Delivery, due: D
         let next = if is_stopping(context) || !delivery.config.enabled {
             None
         } else {
-            next_request(&context.database, &delivery, due.filter(|_| delivery.version == version)).await.unwrap_or_else(|error| {
+            let due = due.filter(|_| delivery.version == version);
+            next_request(&context.database, &delivery, due).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, webhook = delivery.id, "failed to read the changes for a webhook; will retry");
                 None
             })
@@ -150,8 +151,8 @@ async fn send(
     tokio::task::spawn_blocking(run).await.ok().flatten()
 }
 
-/// Stores the outcome. Returns the webhook if its lease continues. If the database does not respond, tries again: without
-/// the outcome, the receiver would get the request a second time.
+/// Stores the outcome. Returns the webhook if its lease continues. If the database does not respond, tries again,
+/// because the receiver would otherwise get the request again.
 async fn store_outcome(
     context: &DeliveryContext,
     delivery: &Delivery,
@@ -244,7 +245,7 @@ async fn store_failure(
         Some(disabled) => {
             tracing::warn!(webhook, target, attempt, reason, disabled = disabled.as_str(), "disabled a webhook");
         }
-        // The other failures are in its attempts.
+        // The attempts of the webhook contain the other failures.
         None if attempt == 1 => tracing::warn!(webhook, target, reason, "a webhook request failed; will retry"),
         None => tracing::debug!(webhook, target, attempt, reason, "a webhook request failed again; will retry"),
     }

@@ -1,8 +1,9 @@
-//! [`Worker`]: the task that finds out which webhooks are due, and starts their deliveries.
+//! [`Worker`]: the task that determines which webhooks are due, and starts their deliveries.
 //!
-//! 1. It looks at the webhooks after a change of the log, when a request becomes due, when a client has changed a webhook,
-//!    and every 10 seconds. The last one finds the changes that commands and other instances have made.
-//! 2. A look is a read. It takes a write to claim a webhook that is due. Without webhooks, changes cause no look.
+//! 1. It checks the webhooks after a change of the log, when a request becomes due, when a client has changed a
+//!    webhook, and every 10 seconds. The periodic check detects the changes that commands and other instances have
+//!    made.
+//! 2. A check only reads. Claiming a due webhook writes. Without enabled webhooks, changes of the log cause no check.
 //! 3. Each webhook has at most one delivery, so a slow receiver delays no other one. At most 50 webhooks exist.
 
 use std::collections::{HashMap, HashSet};
@@ -23,18 +24,19 @@ use crate::webhooks::delivery::task::{DeliveryContext, deliver};
 use crate::webhooks::send::Sender;
 use crate::webhooks::send::target::origin_of;
 
-/// The longest time between two looks.
+/// The longest time between two checks.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
-/// After a change, the worker waits for this time, so that many changes cause one look.
+/// After a change, the worker waits for this time, so that many changes cause one check.
 const CHANGE_PAUSE: Duration = Duration::from_millis(50);
-/// The pause before the next look if the database fails, or if it is unknown up to where the log is complete.
+/// The pause before the next check if the database fails, or if the position up to which the log is complete is
+/// unknown.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The worker of an instance.
 pub(super) struct Worker {
     context: DeliveryContext,
     deliveries: Deliveries,
-    /// What was last known about the log, and up to where.
+    /// The rows that have been examined for each webhook, and the watermark at that time.
     progress: HashMap<i64, Progress>,
     settled: Option<Settled>,
     /// The webhooks with a delivery of this instance.
@@ -42,8 +44,8 @@ pub(super) struct Worker {
     has_enabled: bool,
 }
 
-/// What a look has found.
-struct Look {
+/// The result of a check.
+struct Examined {
     now: Timestamp,
     deliveries: Vec<Delivery>,
     progress: HashMap<i64, Progress>,
@@ -77,8 +79,8 @@ impl Worker {
         let mut is_failing = false;
         while !*stopping.borrow_and_update() {
             changes.mark_seen();
-            let looked = self.look().await;
-            let pause = match looked {
+            let checked = self.check_webhooks().await;
+            let pause = match checked {
                 Ok((starts, pause)) => {
                     is_failing = false;
                     running.extend(starts.into_iter().map(|start| self.start(start)));
@@ -106,8 +108,8 @@ impl Worker {
         self.deliveries.finished.send_replace(true);
     }
 
-    /// Looks at the webhooks. Returns what is due, and the time until the next look.
-    async fn look(&mut self) -> Result<(Vec<Start>, Duration), Error> {
+    /// Checks the webhooks. Returns the due ones, and the time until the next check.
+    async fn check_webhooks(&mut self) -> Result<(Vec<Start>, Duration), Error> {
         let database = self.context.database.clone();
         let Some(settled) = database.settled() else { return Ok((Vec::new(), RETRY_PAUSE)) };
         if self.settled.replace(settled).is_some_and(|last| !database.is_still_settled(last)) {
@@ -115,16 +117,16 @@ impl Worker {
             self.progress.clear();
         }
         let progress = std::mem::take(&mut self.progress);
-        let look = database.read_inline(move |conn| examine(conn, progress, settled)).await?;
+        let found = database.read_inline(move |conn| examine(conn, progress, settled)).await?;
         if !database.is_still_settled(settled) {
             return Ok((Vec::new(), RETRY_PAUSE));
         }
-        Ok(self.evaluate(look, settled))
+        Ok(self.evaluate(found, settled))
     }
 
-    fn evaluate(&mut self, look: Look, settled: Settled) -> (Vec<Start>, Duration) {
-        let Look { now, deliveries, mut progress } = look;
-        let (mut starts, mut next_look, mut oldest) = (Vec::new(), None, None);
+    fn evaluate(&mut self, found: Examined, settled: Settled) -> (Vec<Start>, Duration) {
+        let Examined { now, deliveries, mut progress } = found;
+        let (mut starts, mut next_check, mut oldest) = (Vec::new(), None, None);
         let mut counts = StateCounts::default();
         for delivery in deliveries {
             count(&mut counts, &delivery);
@@ -139,23 +141,20 @@ impl Worker {
                 _ if known.has_more(delivery.is_burst()) => Some(now),
                 Pending::Nothing => None,
                 Pending::Skip { to } => self.add_if_free(&mut starts, Start::Skip { delivery, to }, now),
-                Pending::Request { end, .. } => match pending.due_at(&delivery).filter(|at| *at > now) {
-                    Some(at) => Some(at),
-                    None => {
-                        let due = DueRow { seq: end, settled };
-                        self.add_if_free(&mut starts, Start::Deliver { delivery, due }, now)
-                    }
-                },
+                Pending::Request { end, .. } => pending.due_at(&delivery).filter(|at| *at > now).or_else(|| {
+                    let due = DueRow { seq: end, settled };
+                    self.add_if_free(&mut starts, Start::Deliver { delivery, due }, now)
+                }),
             };
-            next_look = next_look.into_iter().chain(due_at).min();
+            next_check = next_check.into_iter().chain(due_at).min();
         }
-        self.context.stats.record_look(counts, oldest);
+        self.context.stats.record_check(counts, oldest);
         self.has_enabled = !progress.is_empty();
         self.progress = progress;
-        (starts, until(next_look, now))
+        (starts, until(next_check, now))
     }
 
-    /// Adds what is due, unless a delivery holds the lease. Returns when the lease ends.
+    /// Adds the webhook if it is due, unless a delivery holds the lease. Returns when the lease ends.
     fn add_if_free(&mut self, starts: &mut Vec<Start>, start: Start, now: Timestamp) -> Option<Timestamp> {
         let (Start::Deliver { delivery, .. } | Start::Skip { delivery, .. }) = &start;
         if self.running.contains(&delivery.id) {
@@ -190,7 +189,11 @@ async fn wait_for_change(changes: &mut ChangeWatch) {
 }
 
 /// Reads all webhooks, and examines the rows of the log that are new for the enabled ones.
-fn examine(conn: &mut Connection, mut known: HashMap<i64, Progress>, settled: Settled) -> diesel::QueryResult<Look> {
+fn examine(
+    conn: &mut Connection,
+    mut known: HashMap<i64, Progress>,
+    settled: Settled,
+) -> diesel::QueryResult<Examined> {
     let deliveries = store::all(conn)?;
     let mut examined = HashMap::new();
     for delivery in deliveries.iter().filter(|delivery| delivery.config.enabled) {
@@ -199,7 +202,7 @@ fn examine(conn: &mut Connection, mut known: HashMap<i64, Progress>, settled: Se
         progress.advance(conn, settled.seq, delivery.is_burst())?;
         examined.insert(delivery.id, progress);
     }
-    Ok(Look { now: store::clock(conn)?, deliveries, progress: examined })
+    Ok(Examined { now: store::clock(conn)?, deliveries, progress: examined })
 }
 
 async fn skip(context: DeliveryContext, delivery: Delivery, to: i64) {

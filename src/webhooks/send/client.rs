@@ -12,7 +12,9 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use crate::db::Timestamp;
 use crate::tls::OpenSslConnector;
-use crate::webhooks::send::limits::{BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES};
+use crate::webhooks::send::limits::{
+    BUFFER_BYTES, LimitConnector, MAX_HEAD_BYTES, MAX_NETWORK_BYTES, MAX_RESPONSE_BYTES,
+};
 use crate::webhooks::send::networks::Networks;
 use crate::webhooks::send::resolver::CheckedResolver;
 use crate::webhooks::send::target::check_literal;
@@ -20,8 +22,8 @@ use crate::webhooks::send::{response, signature};
 
 /// The limit for a whole request: name resolution, connection, TLS, and the head of the response.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(15);
-/// How long and how much of a response body is read. It is discarded: a receiver that is still writing when the connection
-/// closes may log an error.
+/// The limits on the time and the length of a response body. The body is read and discarded, because a receiver that is
+/// still writing when the connection closes may log an error.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 const BODY_BYTES: u64 = 4096;
 /// The client checks its timeout once per this many bytes that it sends.
@@ -35,7 +37,7 @@ pub struct OutgoingRequest {
     pub event_id: String,
     /// The time of this attempt.
     pub timestamp: Timestamp,
-    /// Each `whsec_…`. The request has a signature by each of them.
+    /// Each is a `whsec_…` text. The request has a signature for each secret.
     pub secrets: Vec<String>,
     /// Names and values. They override the defaults, but not the headers of the signature.
     pub headers: Vec<(String, String)>,
@@ -55,7 +57,7 @@ impl fmt::Debug for OutgoingRequest {
 pub struct AttemptResult {
     /// `None` if there was no response.
     pub status: Option<u16>,
-    /// Why there was no response, in a few words. `None` if there was one.
+    /// The reason why there was no response, in a few words. `None` if there was one.
     pub error: Option<&'static str>,
     pub duration: Duration,
     /// How long the receiver asks to wait, at most 1 hour.
@@ -83,16 +85,15 @@ impl fmt::Debug for Sender {
 }
 
 impl Sender {
-    /// # Errors
-    /// OpenSSL cannot be initialized.
-    pub fn new(networks: Networks) -> Result<Self, String> {
+    #[must_use]
+    pub fn new(networks: Networks) -> Self {
         let resolver = CheckedResolver::new(networks.clone());
         Self::with_resolver(networks, resolver)
     }
 
-    /// No proxy of the environment is used: it would resolve the names itself. Each connection serves one request, so that
-    /// each request is checked and limited by itself.
-    fn with_resolver(networks: Networks, resolver: impl Resolver) -> Result<Self, String> {
+    /// Ignores proxies in the environment, because a proxy would resolve the names itself. Each connection serves one
+    /// request, so that the checks and limits apply to each request.
+    fn with_resolver(networks: Networks, resolver: impl Resolver) -> Self {
         let config = Agent::config_builder()
             .proxy(None)
             .timeout_global(Some(TIMEOUT))
@@ -106,9 +107,12 @@ impl Sender {
             .max_redirects_will_error(false)
             .user_agent(concat!("posts-api/", env!("CARGO_PKG_VERSION")))
             .build();
-        let tls = OpenSslConnector::new().map_err(|error| format!("failed to initialize OpenSSL: {error}"))?;
-        let connector = ().chain(TcpConnector::default()).chain(tls).chain(LimitConnector);
-        Ok(Self { agent: Agent::with_parts(config, connector, resolver), networks })
+        let connector =
+            ().chain(TcpConnector::default())
+                .chain(LimitConnector(MAX_NETWORK_BYTES))
+                .chain(OpenSslConnector::lazy())
+                .chain(LimitConnector(MAX_RESPONSE_BYTES));
+        Self { agent: Agent::with_parts(config, connector, resolver), networks }
     }
 
     #[must_use]
@@ -152,13 +156,13 @@ impl Sender {
         Ok(prepared)
     }
 
-    /// The status of the response, and how long the receiver asks to wait.
+    /// The status of the response, and the `Retry-After` of the receiver.
     ///
     /// # Errors
     /// There was no response. The error is the reason.
     fn run(&self, request: Request<Vec<u8>>) -> Result<(u16, Option<Duration>), &'static str> {
         let mut received = self.agent.run(request).map_err(|error| response::describe(&error))?;
-        // The status alone decides. An error in the body changes nothing.
+        // Only the status matters. An error in the body has no effect.
         let _ = io::copy(&mut received.body_mut().as_reader().take(BODY_BYTES), &mut io::sink());
         Ok((received.status().as_u16(), response::retry_after(received.headers(), SystemTime::now())))
     }

@@ -1,8 +1,8 @@
 //! Sends signed requests to the URLs that administrators enter.
 //!
-//! An administrator of the posts need not be trusted with the network of the service. So a request is sent only to public
-//! addresses, and to the networks of `WEBHOOK_NETWORKS`. The addresses are checked where the connection is made
-//! (`resolver`), so that a DNS server cannot answer the check and the connection differently. This module knows neither the
+//! An administrator of posts may have no right to access the network of the service. Therefore, requests are sent only
+//! to public addresses and to the networks of `WEBHOOK_NETWORKS`. The client connects to the addresses that `resolver`
+//! has checked, so a DNS server cannot return other addresses for the connection. This module knows neither the
 //! database nor posts. See docs/design/webhooks.md.
 
 mod client;

@@ -1,12 +1,12 @@
-//! [`Networks`]: which addresses requests may be sent to.
+//! [`Networks`]: the addresses that requests may be sent to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// The IPv4 networks that are not public: the IANA IPv4 Special-Purpose Address Registry (RFC 6890), without the blocks that
-/// it lists as globally reachable, and the multicast addresses (RFC 5771).
+/// The IPv4 networks that are not public: the IANA IPv4 Special-Purpose Address Registry (RFC 6890), without the blocks
+/// that it lists as globally reachable, and the multicast addresses (RFC 5771).
 const SPECIAL_IPV4: [&str; 16] = [
     "0.0.0.0/8",        // this network
     "10.0.0.0/8",       // private

@@ -1,7 +1,7 @@
 //! [`CheckedResolver`]: resolves the host of a request, and refuses it if any of its addresses is not allowed.
 //!
-//! The client connects to the addresses that this resolver returns, and resolves no name itself. So there is no time
-//! between the check and the connection in which the answers of a DNS server could change.
+//! The client connects to the addresses that this resolver returns, and resolves no name itself. The responses of a DNS
+//! server therefore cannot change between the check and the connection.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::webhooks::send::networks::Networks;
 
-/// How long a check before a URL is stored waits for the DNS server.
+/// The time that a check of a URL to store waits for the DNS server.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The host has an address that is not allowed.

@@ -7,17 +7,18 @@ use ureq::Error;
 use ureq::http::HeaderMap;
 use ureq::http::header::RETRY_AFTER;
 
+use crate::tls::TlsError;
 use crate::webhooks::send::limits::ResponseTooLarge;
 use crate::webhooks::send::resolver::AddressNotAllowed;
 
 /// The longest `Retry-After` that counts.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
-/// How long the receiver asks to wait (RFC 9110, section 10.2.3): seconds, or a date.
+/// The value of `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let delay = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that does not fit is large.
+        // A number that does not fit into the type counts as the maximum.
         value.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
         httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default()
@@ -25,7 +26,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     Some(delay.min(MAX_RETRY_AFTER))
 }
 
-/// Why there was no response. Contains neither the URL nor anything that the receiver has sent.
+/// The reason why there was no response. Contains neither the URL nor anything that the receiver has sent.
 pub(super) fn describe(error: &Error) -> &'static str {
     match error {
         Error::Timeout(_) => TIMEOUT,
@@ -36,6 +37,7 @@ pub(super) fn describe(error: &Error) -> &'static str {
         Error::LargeResponseHeader(..) => "response too large",
         Error::Other(error) if error.is::<AddressNotAllowed>() => "address not allowed",
         Error::Other(error) if error.is::<ResponseTooLarge>() => "response too large",
+        Error::Other(error) if error.is::<TlsError>() => "the service cannot use TLS",
         _ => "request failed",
     }
 }
@@ -64,6 +66,10 @@ fn describe_text(text: &str) -> &'static str {
     let mentions = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if mentions(&["lookup address", "Name or service", "name resolution", "nodename"]) {
         "host not found"
+    } else if mentions(&["hostname mismatch", "IP address mismatch"]) {
+        "certificate for another host"
+    } else if mentions(&["certificate has expired"]) {
+        "certificate expired"
     } else if mentions(&["certificate"]) {
         "certificate not trusted"
     } else if mentions(&["SSL", "ssl"]) {

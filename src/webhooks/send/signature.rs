@@ -1,4 +1,4 @@
-//! Signs requests as the Standard Webhooks specification, version 1, prescribes, with HMAC-SHA256.
+//! Signs requests with HMAC-SHA256 according to the Standard Webhooks specification, version 1.
 
 use data_encoding::BASE64;
 use openssl::error::ErrorStack;

@@ -1,5 +1,5 @@
-//! Checks the URL of a webhook before it is stored. [`Sender`](super::Sender) repeats these checks for each request, so this
-//! one only reports a problem early.
+//! Checks the URL of a webhook before it is stored. [`Sender`](super::Sender) repeats these checks for each request;
+//! the check here reports problems early.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -16,7 +16,7 @@ pub const MAX_URL_LENGTH: usize = 2048;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target(Url);
 
-/// What is wrong with a URL. The message completes the sentence "The URL …".
+/// The problem of a URL. The message completes the sentence "The URL …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlProblem {
     #[error("must be an absolute https URL with a host, of at most {MAX_URL_LENGTH} bytes")]
@@ -47,8 +47,8 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// Checks the syntax of the URL, and the addresses of its host. May block for 5 seconds, because it resolves the host. A
-/// host of an https URL that does not resolve is accepted: its addresses are checked at each request.
+/// Checks the syntax of the URL, and the addresses of its host. May block for 5 seconds, because it resolves the host.
+/// A host of an https URL that does not resolve is accepted: its addresses are checked at each request.
 ///
 /// # Errors
 /// No request can be sent to the URL.
@@ -61,8 +61,8 @@ pub fn check(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
     }
 }
 
-/// Checks what needs neither settings nor the network. The parser normalizes a host such as `0x7f.1` or `2130706433` to the
-/// IPv4 address that it means.
+/// Makes the checks that need neither settings nor the network. The parser normalizes a host such as `0x7f.1` or
+/// `2130706433` to the IPv4 address that it means.
 ///
 /// # Errors
 /// The text is not a URL that requests can be sent to.
@@ -84,7 +84,7 @@ pub fn parse(url: &str) -> Result<Target, UrlProblem> {
     Ok(Target(url))
 }
 
-/// Checks everything that does not need the network.
+/// Makes the checks that do not need the network.
 pub(crate) fn check_literal(url: &str, networks: &Networks) -> Result<Target, UrlProblem> {
     let target = parse(url)?;
     let is_http = target.0.scheme() == "http";

@@ -137,7 +137,7 @@ fn expired_rows_can_be_deleted_after_a_restore() {
 fn role_with_privileges_on_posts_can_write() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
-    let role = format!("changes_{}", database.url.rsplit_once('_').unwrap().1);
+    let role = format!("{}_changes", database.name());
     let mut conn = database.connect();
     execute(&mut conn, &format!("CREATE ROLE {role}"));
     execute(&mut conn, &format!("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON posts TO {role}"));
@@ -145,10 +145,12 @@ fn role_with_privileges_on_posts_can_write() {
     execute(&mut conn, &format!("SET ROLE {role}"));
     execute(
         &mut conn,
-        "CREATE FUNCTION hostile.differ(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$",
+        "CREATE FUNCTION hostile.differ(text, text) RETURNS boolean LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE 'called'; END $$",
     );
     execute(&mut conn, "CREATE OPERATOR hostile.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = hostile.differ)");
-    // A function that looked up its tables and operators in the search_path would use these, with the owner's privileges.
+    // A function that looked up its tables and operators in the search_path would use these, with the owner's
+    // privileges.
     let columns = "seq bigint, post_id bigint, kind smallint, version bigint, slug text, old_slug text";
     execute(&mut conn, &format!("CREATE TEMP TABLE post_changes ({columns})"));
     execute(&mut conn, "SET search_path TO hostile, pg_temp, pg_catalog, public");

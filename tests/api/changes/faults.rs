@@ -1,4 +1,5 @@
-//! Instances are killed, PostgreSQL crashes, and the disk is full: no committed change is skipped, and none is invented.
+//! Instances are killed, PostgreSQL crashes, and the disk is full: no committed change is skipped, and none is
+//! invented.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

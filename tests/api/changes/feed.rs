@@ -70,7 +70,8 @@ async fn items_describe_the_change_and_the_post(api: Api) {
     assert_eq!(
         removed,
         json!({
-            "type": "post.unpublished", "id": 1, "slug": "d", "former_slugs": ["b"], "version": 6, "at": at, "post": null,
+            "type": "post.unpublished", "id": 1, "slug": "d", "former_slugs": ["b"], "version": 6, "at": at,
+            "post": null,
         })
     );
     assert_eq!(follower.items, Vec::<Value>::new());
@@ -113,8 +114,8 @@ async fn a_cursor_works_with_other_parameters(api: Api) {
     assert_eq!(ids(&rest), [2, 3]);
 }
 
-/// A post that was removed after its last change on the page is removed by this page and by the next one. The removal in the
-/// log does not contain the slugs of earlier changes.
+/// A post that was removed after its last change on the page is removed by this page and by the next one. The removal
+/// in the log does not contain the slugs of earlier changes.
 #[on_both]
 async fn a_removal_between_pages_is_reported_twice(api: Api) {
     let mut follower = Follower::from_now(&api).await;

@@ -8,7 +8,7 @@ use super::{feed_page, rows, wait_until_settled};
 use crate::operations::doctor::{assert_check, run_doctor};
 use crate::support::database::{execute, try_execute};
 use crate::support::program::Sandbox;
-use crate::support::{Api, Engine, Fixture, TestDatabase, on_both, wait_until};
+use crate::support::{Api, Engine, Fixture, TestDatabase, on_both, wait_for, wait_until};
 
 /// For example in a copy of the database without the contents of the log.
 #[on_both]
@@ -55,11 +55,11 @@ async fn a_sequence_that_goes_back_makes_the_watermark_unknown() {
     execute(&mut writer, "BEGIN");
     execute(&mut writer, "INSERT INTO posts (title, slug, published) VALUES ('Open', 'open', TRUE)");
     let settled = || api.server.connections.settled().map(|settled| settled.seq);
-    let before = settled();
+    let before = wait_for("the watermark", async || settled()).await;
     execute(&mut api.server.database.connect(), "SELECT setval('posts_changes', 2)");
     // It becomes known again when the writer, which may have taken a position, has ended.
     wait_until("the watermark to be unknown", async || settled().is_none()).await;
-    assert!(before.is_some_and(|before| before > 2), "{before:?}");
+    assert!(before > 2, "{before}");
     execute(&mut writer, "ROLLBACK");
     wait_until("the watermark to go back", async || settled() == Some(2)).await;
 }
@@ -85,14 +85,14 @@ async fn an_open_writer_of_the_log_is_found() {
     assert_eq!(find(), None);
 }
 
-/// The triggers run with the privileges of their owner. A role that may advance the sequence could invalidate all caches.
+/// The triggers run with the privileges of their owner. A role that may advance the sequence could invalidate all
+/// caches.
 #[tokio::test]
 async fn writers_need_no_privilege_for_the_log() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
     let mut conn = database.connect();
-    // Roles are shared by all databases of the server.
-    let role = format!("writer_{}", getrandom::u32().unwrap());
+    let role = format!("{}_log_writer", database.name());
     execute(&mut conn, &format!("CREATE ROLE {role}"));
     execute(&mut conn, &format!("GRANT USAGE ON SCHEMA public TO {role}"));
     execute(&mut conn, &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON posts, post_aliases TO {role}"));

@@ -12,7 +12,8 @@ fn log_text(api: &Api) -> String {
     format!("{:?}", super::rows(&api.server.database))
 }
 
-/// Creates drafts, changes them, deletes them, and hides public posts, before, between, and behind the changes of others.
+/// Creates drafts, changes them, deletes them, and hides public posts, before, between, and behind the changes of
+/// others.
 pub(super) async fn write_drafts(api: &Api) {
     let editor = api.editor();
     let secret =

@@ -12,6 +12,7 @@ mod model_check;
 mod order;
 mod pages;
 mod plans;
+pub(crate) mod reset_during_read;
 mod schedule;
 mod stream;
 mod upgrade;
@@ -22,7 +23,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Text};
 use serde_json::Value;
 
-use crate::support::{Api, Call, Engine, TestDatabase, wait_for, wait_until};
+use crate::support::{Api, Call, Engine, TestDatabase, wait_until, when_ready};
 
 /// A row of the log.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -64,7 +65,7 @@ fn expected(rows: &[(i64, i16, i64, &str, Option<&str>)]) -> Vec<Brief> {
 }
 
 /// Waits until the feed of the instance contains every committed change.
-async fn wait_until_settled(api: &Api) {
+pub(crate) async fn wait_until_settled(api: &Api) {
     if api.engine() == Engine::Sqlite {
         return;
     }
@@ -142,17 +143,8 @@ impl Follower {
 }
 
 /// Sends the request until the feed is ready, and returns the page.
-async fn feed_page(request: impl Fn() -> Call) -> Value {
-    wait_for("the feed to be ready", async || {
-        let reply = request().await;
-        if reply.status == 503 {
-            assert_eq!(reply.header("retry-after"), Some("1"));
-            reply.problem(503, "changes_not_ready");
-            return None;
-        }
-        Some(reply.json(200))
-    })
-    .await
+pub(crate) async fn feed_page(request: impl Fn() -> Call) -> Value {
+    when_ready(request).await.json(200)
 }
 
 /// Every public post by its id, from the list.

@@ -65,8 +65,8 @@ async fn pages_are_index_ranges(database: TestDatabase) {
     fill(&mut conn, 5000, 5000);
     let first = database.query_number("SELECT min(seq) AS number FROM post_changes");
     for view in [View::Full, View::Summary] {
-        // The walk skips the drafts, and reads the log once to begin. If other tests store long posts, it reads a page in
-        // several parts.
+        // The walk skips the drafts, and reads the log once to begin. If other tests store long posts, it reads a page
+        // in several parts.
         let (page, statements) = read(&mut conn, FeedStart::Posts, view);
         assert_eq!(page.items[0].id, 5001);
         assert!(statements.len() >= 2, "{statements:?}");

@@ -17,7 +17,7 @@ use crate::support::{Api, Call, Engine, Fixture, Reply, TestDatabase, on_both, w
 
 /// Starts a service with one connection and a short wait for it.
 fn start(database: TestDatabase) -> Api {
-    Api::start(&Arc::new(database), |config| config.pool = PoolOptions { size: 1, wait: Duration::from_millis(500) })
+    Api::start(&Arc::new(database), |config| config.pool = PoolOptions::new(1, Duration::from_millis(500)))
 }
 
 /// Blocks every write until [`unlock`].
@@ -44,8 +44,8 @@ async fn until_served(request: impl Fn() -> Call) -> Reply {
     wait_for("a request to be served", async || Some(request().await).filter(|reply| reply.status != 503)).await
 }
 
-/// Sends five writes while the database is locked. The first one to get the connection waits in the database, the others
-/// are refused. Returns whether that one was executed after the lock was released.
+/// Sends five writes while the database is locked. The first one to get the connection waits in the database, the
+/// others are refused. Returns whether that one was executed after the lock was released.
 async fn one_write_waits_in_the_database(api: &Api) -> bool {
     let (lock, admin) = (lock(api), api.admin());
     let writes = (0..5).map(|_| admin.post("/api/posts", &json!({"title": "Meanwhile"})).into_future());
@@ -65,7 +65,8 @@ async fn requests_time_out_with_503_then_service_recovers(database: TestDatabase
     // The administrator's key needs no lookup and no record of its use, which would be a write.
     let (admin, editor) = (api.admin(), api.editor());
     until_served(|| admin.post("/api/posts", &json!({"title": "Before"}))).await.expect(201);
-    // A background task may hold the connection for longer than the wait. Then every write is refused, and this is repeated.
+    // A background task may hold the connection for longer than the wait. Then every write is refused, and this is
+    // repeated.
     wait_until("a write to get the connection", async || one_write_waits_in_the_database(&api).await).await;
     until_served(|| editor.post("/api/posts", &json!({"title": "After"}))).await.expect(201);
     let posts = until_served(|| editor.get("/api/posts?published=any")).await.json(200);
@@ -112,15 +113,14 @@ async fn readiness_fails_while_the_database_is_busy(database: TestDatabase) {
     wait_until("readiness to recover", async || api.get("/health/ready").await.status == 200).await;
 }
 
-/// Short reads run on the thread that serves their request. After a slow one, reads run on other threads for a while, so
-/// that the thread's other requests do not wait.
+/// Short reads run on the thread that serves their request. After a slow one, reads run on other threads for a while,
+/// so that the thread's other requests do not wait.
 #[tokio::test]
 async fn reads_leave_the_request_thread_after_a_slow_read() {
     let database = TestDatabase::create(Engine::Sqlite).unwrap();
     database.migrate();
     let connections =
-        Database::new(&database.parsed(), &Endpoints::default(), PoolOptions { size: 2, wait: Duration::from_secs(2) })
-            .unwrap();
+        Database::new(&database.parsed(), &Endpoints::default(), PoolOptions::new(2, Duration::from_secs(2))).unwrap();
     let request_thread = thread::current().id();
     let read = async |time: Duration| {
         let body = move |_: &mut Connection| {

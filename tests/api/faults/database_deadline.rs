@@ -1,5 +1,5 @@
-//! Every request ends at its deadline of 10 seconds, whatever the database does. These tests bound no time from above: a
-//! request without a deadline fails by the client's timeout of one minute.
+//! Every request ends at its deadline of 10 seconds, whatever the database does. These tests bound no time from above:
+//! a request without a deadline fails by the client's timeout of one minute.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,7 +78,7 @@ async fn check_liveness_during(api: &Api, work: impl Future<Output = ()>) -> (u3
 /// A service with more connections than [`every_kind`] has requests.
 fn start(database: &Arc<TestDatabase>, cache_bytes: u64) -> Api {
     Api::start(database, |config| {
-        config.pool = PoolOptions { size: 32, wait: Duration::from_secs(2) };
+        config.pool = PoolOptions::new(32, Duration::from_secs(2));
         config.cache_bytes = cache_bytes;
     })
 }

@@ -83,8 +83,8 @@ impl ApiClient {
         }
     }
 
-    /// The titles of all posts. Asserts that an anonymous client and one with a key, whose reads bypass the cache, receive
-    /// the same pages.
+    /// The titles of all posts. Asserts that an anonymous client and one with a key, whose reads bypass the cache,
+    /// receive the same pages.
     async fn titles(&self) -> Vec<String> {
         let mut titles = Vec::new();
         let mut next = Some(String::new());

@@ -64,7 +64,7 @@ fn counts(api: &Api) -> CallCounts {
 
 fn start(database: TestDatabase, size: u32) -> Api {
     Api::start(&Arc::new(database), |config| {
-        config.pool = PoolOptions { size, wait: POOL_WAIT };
+        config.pool = PoolOptions::new(size, POOL_WAIT);
         config.cache_bytes = 0;
     })
 }
@@ -245,7 +245,7 @@ async fn cancellation_behind_a_pooler_hits_no_other_client() {
     let api = Api::start(&Arc::new(database), |config| {
         config.database = url;
         config.endpoints.direct = Some(direct);
-        config.pool = PoolOptions { size: 2, wait: POOL_WAIT };
+        config.pool = PoolOptions::new(2, POOL_WAIT);
     });
     race_cancellations(&api, &mut other).await;
     let running = Arc::new(Running::default());
@@ -269,7 +269,7 @@ async fn pooled_reads_end_by_the_servers_timeout() {
     let Some(pooler) = Pooler::start(&database.url, 2) else { return };
     let api = Api::start(&Arc::new(database), |config| {
         config.database = postgres::parse(&pooler.url.parse().unwrap());
-        config.pool = PoolOptions { size: 2, wait: POOL_WAIT };
+        config.pool = PoolOptions::new(2, POOL_WAIT);
     });
     let has_ended = Arc::new(AtomicUsize::new(0));
     let ended = Arc::clone(&has_ended);

@@ -61,8 +61,8 @@ impl Clients {
         if Self::is_reader(number) { 200 } else { 201 }
     }
 
-    /// Every client sends one request, and then more until the time is over. Returns the client, the status, and the time
-    /// of each response.
+    /// Every client sends one request, and then more until the time is over. Returns the client, the status, and the
+    /// time of each response.
     async fn send_all(&self, time: Duration) -> Vec<(usize, u16, Duration)> {
         let start = Instant::now();
         let send = async |number| {
@@ -153,7 +153,7 @@ async fn excess_requests_are_refused_in_time(database: TestDatabase) {
 async fn queued_work_is_dropped_when_its_client_disconnects(database: TestDatabase) {
     let database = Arc::new(database);
     let wait = Duration::from_secs(8);
-    let api = Api::start(&database, |config| config.pool = PoolOptions { size: 1, wait });
+    let api = Api::start(&database, |config| config.pool = PoolOptions::new(1, wait));
     let mut lock = lock(&database);
     let client = http_client().build().unwrap();
     let posts = format!("http://{}/api/posts", api.server.address);

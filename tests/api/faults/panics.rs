@@ -11,12 +11,12 @@ use crate::support::api::POOL_WAIT;
 use crate::support::database::execute;
 use crate::support::{Engine, TestDatabase, commits, on_both, queued_writes, wait_until};
 
-/// Opens a pool with one connection, and another one for long reads. If they were lost or returned inside a transaction,
-/// one of the next calls would fail.
+/// Opens a pool with one connection, and another one for long reads. If they were lost or returned inside a
+/// transaction, one of the next calls would fail.
 fn pool_of_one(database: &TestDatabase) -> Database {
     database.migrate();
     database.import(&[json!({"id": 1, "title": "Stays", "published": true})]);
-    Database::new(&database.parsed(), &Endpoints::default(), PoolOptions { size: 1, wait: POOL_WAIT }).unwrap()
+    Database::new(&database.parsed(), &Endpoints::default(), PoolOptions::new(1, POOL_WAIT)).unwrap()
 }
 
 fn write(conn: &mut Connection, title: &str) {

@@ -70,7 +70,7 @@ async fn metrics_report_a_read_only_database_as_down() {
 async fn metrics_report_a_hung_database_as_down() {
     let Some(cluster) = Cluster::durable() else { return };
     let api = start_with(TestDatabase::of(&cluster), |config| {
-        config.pool = PoolOptions { size: 1, wait: Duration::from_millis(500) };
+        config.pool = PoolOptions::new(1, Duration::from_millis(500));
     });
     let editor = api.editor();
     // A background task may hold the only connection, which on a busy machine can take longer than the wait.

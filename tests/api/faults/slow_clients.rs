@@ -136,8 +136,8 @@ fn stall(address: SocketAddr, count: usize) -> Vec<TcpStream> {
 #[cfg(target_os = "linux")]
 const STALLED: usize = 1000;
 
-/// Opens connections that stall, and waits until the server has accepted all of them. Begins again if it closes the first
-/// ones at their deadline of 5 seconds before it has accepted the last.
+/// Opens connections that stall, and waits until the server has accepted all of them. Begins again if it closes the
+/// first ones at their deadline of 5 seconds before it has accepted the last.
 #[cfg(target_os = "linux")]
 async fn stall_until_accepted(server: &Process, address: SocketAddr) -> Vec<TcpStream> {
     let before = server.descriptors();

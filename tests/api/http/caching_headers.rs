@@ -192,7 +192,8 @@ async fn different_representations_have_different_etags(api: Api) {
 async fn link_header_leads_through_the_list_and_back(api: Api) {
     let posts = fill(&api, 5).await;
     let newest_first: Vec<i64> = posts.iter().rev().map(|post| post["id"].as_i64().unwrap()).collect();
-    let query = "/api/posts?limit=2&published=true&slug=post-1&slug=post-2&slug=post-3&slug=post-4&slug=post-5&q=p%C3%B3st+%22text%22&sort=-id";
+    let query = "/api/posts?limit=2&published=true&slug=post-1&slug=post-2&slug=post-3&slug=post-4&slug=post-5\
+                 &q=p%C3%B3st+%22text%22&sort=-id";
     let mut reply = api.get(query).await.expect(200);
     assert_eq!(link(&reply, "prev"), None);
     let (mut seen, mut pages) = (ids(&reply.clone().json(200)), vec![reply.body.clone()]);

@@ -179,7 +179,8 @@ async fn body_over_1_mib_returns_413_for_every_framing(api: Api) {
     api.editor().call(Method::POST, "/api/posts").body(JSON, fits.clone()).await.expect(201);
     let too_large = format!("{fits} ");
     let head = format!(
-        "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: {JSON}\r\nConnection: close\r\n"
+        "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: {JSON}\r\n\
+         Connection: close\r\n"
     );
     let with_length = format!("{head}Content-Length: {}\r\n\r\n{too_large}", too_large.len());
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{too_large}\r\n0\r\n\r\n", too_large.len());
@@ -195,7 +196,8 @@ async fn body_over_1_mib_returns_413_for_every_framing(api: Api) {
 async fn chunked_body_within_the_limit_is_accepted(api: Api) {
     let request = format!(
         "POST /api/posts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n\
-         Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{{\"title\"\r\n5\r\n: \"x\"\r\n1\r\n}}\r\n0\r\n\r\n",
+         Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{{\"title\"\r\n5\r\n: \"x\"\r\n1\r\n}}\r\n\
+         0\r\n\r\n",
         crate::support::api::ADMIN_KEY
     );
     raw::reply(api.server.address, request.as_bytes()).expect(201);

@@ -104,7 +104,8 @@ async fn last_use_is_recorded_once_a_day(api: Api) {
         crate::support::Engine::Postgres => {
             database.execute("CREATE TABLE updates (n integer)");
             database.execute(
-                "CREATE FUNCTION count_use() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO updates VALUES (1); RETURN NULL; END'",
+                "CREATE FUNCTION count_use() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN INSERT INTO updates VALUES (1); RETURN NULL; END'",
             );
             database
                 .execute("CREATE TRIGGER count_use AFTER UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION count_use()");

@@ -1,5 +1,5 @@
-//! Query plans of lists with tags and authors, and of the triggers that maintain `post_labels`. Every index of that table
-//! begins with the same columns, so a planner without statistics can easily choose the wrong one.
+//! Query plans of lists with tags and authors, and of the triggers that maintain `post_labels`. Every index of that
+//! table begins with the same columns, so a planner without statistics can easily choose the wrong one.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -24,7 +24,8 @@ fn fill(conn: &mut Connection) {
     let sql = format!(
         "INSERT INTO posts (slug, title, published, published_at, updated_at, tags, authors)
          {numbers} SELECT 'post-' || n, 'Title ' || (n % 2000), n % 3 <> 0, {time}, {time},
-         CASE WHEN n % 500 = 1 THEN '[\"common\", \"rare\"]' WHEN n < 1000 THEN '[\"common\", \"old\"]' ELSE '[\"common\"]' END,
+         CASE WHEN n % 500 = 1 THEN '[\"common\", \"rare\"]'
+              WHEN n < 1000 THEN '[\"common\", \"old\"]' ELSE '[\"common\"]' END,
          CASE WHEN n % 2 = 0 THEN '[\"ann\"]' ELSE '[\"bob\"]' END FROM n"
     );
     execute(conn, &sql);
@@ -227,7 +228,8 @@ fn postgres_triggers_look_labels_up_by_primary_key() {
     let mut conn = database.connect();
     let insert = |from: i64, to: i64| {
         format!(
-            "INSERT INTO posts (slug, title, tags) SELECT 'post-' || n, 'Title', '[\"a\"]' FROM generate_series({from}, {to}) n"
+            "INSERT INTO posts (slug, title, tags) SELECT 'post-' || n, 'Title', '[\"a\"]' \
+             FROM generate_series({from}, {to}) n"
         )
     };
     for change in ["title = 'New'", "published = TRUE", "tags = '[\"b\"]'", "id = id + 100000"] {

@@ -1,5 +1,5 @@
-//! Drafts with the same tag. The sort indexes of `post_labels` contain them only if there are many, and a list merges both
-//! kinds.
+//! Drafts with the same tag. The sort indexes of `post_labels` contain them only if there are many, and a list merges
+//! both kinds.
 
 use posts_api::db::{Backend, Connection};
 use posts_api::posts::list;
@@ -131,7 +131,8 @@ async fn drafts_have_one_row_per_tag_in_any_case(database: TestDatabase) {
     }
     execute(
         &mut conn,
-        "INSERT INTO posts (slug, title, tags) SELECT 'copy-' || id, title, '[\"z\", \"Z\"]' FROM posts WHERE id <= 2500",
+        "INSERT INTO posts (slug, title, tags) SELECT 'copy-' || id, title, '[\"z\", \"Z\"]' FROM posts \
+         WHERE id <= 2500",
     );
     assert!(unsorted(&mut conn, "z") < 2000);
     assert_eq!(repeated(&mut conn, "z"), 0);

@@ -1,5 +1,6 @@
 //! Lists of posts: pages, filters, counts, search, and the query plans behind them.
 
+mod filters;
 mod label_plans;
 mod large_lists;
 mod many_drafts;
@@ -9,4 +10,4 @@ mod query_parameters;
 pub(crate) mod query_plans;
 mod search;
 mod views_and_counts;
-mod work;
+pub(crate) mod work;

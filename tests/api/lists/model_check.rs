@@ -143,7 +143,8 @@ impl Post {
     fn to_json(&self) -> Value {
         json!({
             "id": self.id, "slug": format!("post-{}", self.id), "title": self.title, "content": self.content,
-            "published": self.published, "published_at": self.published_on.map(time), "updated_at": time(self.updated_on),
+            "published": self.published, "published_at": self.published_on.map(time),
+            "updated_at": time(self.updated_on),
             "tags": self.tags, "authors": self.authors,
         })
     }

@@ -84,7 +84,7 @@ fn sqlite_rejects_posts_without_reading_their_rows() {
 }
 
 /// The number of rows of `posts` that PostgreSQL reads for `work`.
-pub(super) fn rows_read(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> QueryResult<()>) -> i64 {
+pub(crate) fn rows_read(conn: &mut Connection, work: impl FnOnce(&mut Connection) -> QueryResult<()>) -> i64 {
     let rows: Result<i64, diesel::result::Error> = conn.transaction(|conn| {
         let before = count_rows_read(conn)?;
         work(conn)?;

@@ -34,7 +34,7 @@ struct TestRole<'a> {
 
 impl<'a> TestRole<'a> {
     fn create(database: &'a TestDatabase) -> Self {
-        let name = format!("{}_role", url::Url::parse(&database.url).unwrap().path().trim_start_matches('/'));
+        let name = format!("{}_role", database.name());
         database.execute(&format!("CREATE ROLE {name} LOGIN"));
         Self { database, name }
     }

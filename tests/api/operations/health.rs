@@ -63,8 +63,8 @@ async fn terminated_connections_are_replaced(api: Api) {
         "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
-    // The pool does not test a connection that it used within the last second. So at most its four connections fail, and
-    // never with 500.
+    // The pool does not test a connection that it used within the last second. So at most its four connections fail,
+    // and never with 500.
     for _ in 0..4 {
         let reply = api.get("/api/posts").await;
         if reply.status != 200 {

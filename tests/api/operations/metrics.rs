@@ -119,7 +119,8 @@ async fn requests_are_counted_by_method_route_and_status(database: TestDatabase)
 #[on_both]
 async fn labels_do_not_grow_with_client_input(database: TestDatabase) {
     let api = start(database);
-    // Every round sends the same kinds of requests, so a second round adds a sample only if a label depends on the input.
+    // Every round sends the same kinds of requests, so a second round adds a sample only if a label depends on the
+    // input.
     let requests = |number: u32| {
         [
             ("BREW", format!("/api/posts/{number}")),
@@ -251,10 +252,8 @@ async fn admin_listener_is_off_by_default() {
     let address = base.strip_prefix("http://").unwrap();
     assert!(address.starts_with("127.0.0.1:"), "{address}");
     scrape_at(&base).await;
-    // The admin listener closes together with the public one.
-    server.signal("TERM");
-    assert!(server.wait_for_exit().await.success());
-    let listener = std::net::TcpListener::bind(address).unwrap();
+    server.final_log().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     sandbox.set("ADMIN_PORT", &listener.local_addr().unwrap().port().to_string());
     let line = sandbox.run(&[]).error_line();
     assert!(line.contains("ADMIN_PORT") && line.contains("in use"), "{line}");

@@ -19,7 +19,7 @@ async fn connection_waits_are_reported_during_and_after(database: TestDatabase) 
     let database = Arc::new(database);
     let api = Api::start(&database, |config| {
         config.admin_port = Some(0);
-        config.pool = PoolOptions { size: 1, wait: Duration::from_secs(1) };
+        config.pool = PoolOptions::new(1, Duration::from_secs(1));
     });
     let pool = if api.engine() == Engine::Sqlite { "write" } else { "primary" };
     let name = |name: &str| format!("posts_api_db_pool_{name}{{pool=\"{pool}\"}}");
@@ -76,7 +76,8 @@ async fn connection_waits_are_reported_during_and_after(database: TestDatabase) 
 #[on_both]
 async fn scheduler_lag_and_polls_are_reported(database: TestDatabase) {
     database.migrate();
-    let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": "2020-01-01T00:00:00Z"});
+    let at = "2020-01-01T00:00:00Z";
+    let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": at});
     database.import(&[post(1), post(2)]);
     let api = start(database);
     let count = "posts_api_schedule_lag_seconds_count";

@@ -2,6 +2,7 @@
 
 mod backup;
 mod broken_output;
+mod certificate_file;
 mod command_line;
 mod dashboard;
 pub(crate) mod doctor;

@@ -113,10 +113,7 @@ async fn fault_is_an_event_even_if_the_log_is_off() {
     let receiver = Receiver::start();
     let mut sandbox = sandbox(&database, "http", &receiver);
     // The address is in no log.
-    let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let port = crate::support::postgres::free_port();
     sandbox.set("RUST_LOG", "off");
     sandbox.set("PORT", &port.to_string());
     let server = sandbox.start("server", &[]);

@@ -1,5 +1,5 @@
-//! Graceful shutdown: no request fails, and neither clients nor the database delay it past its deadline. These tests bound
-//! no time from above: a shutdown without a deadline fails by the wait for the exit.
+//! Graceful shutdown: no request fails, and neither clients nor the database delay it past its deadline. These tests
+//! bound no time from above: a shutdown without a deadline fails by the wait for the exit.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -31,8 +31,8 @@ fn client() -> reqwest::Client {
     http_client().timeout(Duration::from_mins(1)).build().unwrap()
 }
 
-/// A load balancer that probes the readiness of its instances. If it cannot connect to one, it sends the request to another.
-/// It does not retry a request that it has sent.
+/// A load balancer that probes the readiness of its instances. If it cannot connect to one, it sends the request to
+/// another. It does not retry a request that it has sent.
 struct Balancer {
     client: reqwest::Client,
     /// Every instance, and whether its last probe succeeded.
@@ -58,8 +58,8 @@ impl Balancer {
         response.is_ok_and(|response| response.status() == 200)
     }
 
-    /// Whether the balancer has noticed that an instance is not ready, and has received the responses to all that it sent
-    /// to it.
+    /// Whether the balancer has noticed that an instance is not ready, and has received the responses to all that it
+    /// sent to it.
     fn has_drained(&self, base: &String) -> bool {
         !self.ready_instances().contains(base) && !self.in_progress.lock().unwrap().contains(base)
     }
@@ -133,8 +133,8 @@ struct SlowClient {
 }
 
 impl SlowClient {
-    /// About 70 kB a second. The server's socket becomes writable only when the client has read a third of its buffer, which
-    /// must happen within the server's write timeout of 30 seconds.
+    /// About 70 kB a second. The server's socket becomes writable only when the client has read a third of its buffer,
+    /// which must happen within the server's write timeout of 30 seconds.
     const BYTES: usize = 7 * 1024;
     const PAUSE: Duration = Duration::from_millis(100);
 
@@ -219,7 +219,8 @@ async fn rolling_restart_of_two_instances_fails_no_request(database: TestDatabas
         // A rolling restart needs two instances on one database.
         return;
     }
-    // The grace period lasts until the balancer sends no more requests, however long that takes. A second signal ends it.
+    // The grace period lasts until the balancer sends no more requests, however long that takes. A second signal ends
+    // it.
     let sandbox = sandbox(&database, "600");
     let balancer = Balancer {
         client: client(),

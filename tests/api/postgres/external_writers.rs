@@ -1,4 +1,5 @@
-//! External writers insert into and update `posts` on PostgreSQL. Triggers fill in what they omit, as the service would.
+//! External writers insert into and update `posts` on PostgreSQL. Triggers fill in what they omit, as the service
+//! would.
 
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ async fn columns_missing_in_an_insert_are_filled_in() {
     assert!(published["published_at"].as_str() >= draft["created_at"].as_str());
 }
 
-/// A role that may execute such a function can run it with the privileges of its owner, by a trigger on a table of its own.
+/// A role that may execute such a function can run it with the privileges of its owner, by a trigger on a table of its
+/// own.
 #[tokio::test]
 async fn only_the_owner_can_use_functions_with_its_privileges() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };

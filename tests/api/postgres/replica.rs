@@ -53,8 +53,8 @@ impl Pair {
         })
     }
 
-    /// Changes a title without the trigger that reports changes, so that no instance notices. A response with this title comes from the
-    /// primary.
+    /// Changes a title without the trigger that reports changes, so that no instance notices. A response with this
+    /// title comes from the primary.
     fn change_unnoticed(&self, id: i64, title: &str) {
         self.database.execute(&format!(
             "DO $$ BEGIN ALTER TABLE posts DISABLE TRIGGER posts_log_update;
@@ -68,8 +68,8 @@ fn replica_reads(api: &Api) -> u64 {
     api.server.connections.replica_reads().unwrap()
 }
 
-/// Waits until the replica serves reads, and until the change poller has noticed every change made before this call: the
-/// replica serves only while the last poll is younger than [`TRUSTED_FOR`].
+/// Waits until the replica serves reads, and until the change poller has noticed every change made before this call:
+/// the replica serves only while the last poll is younger than [`TRUSTED_FOR`].
 async fn wait_for_replica(api: &Api) {
     let (start, number) = (Instant::now(), AtomicU64::new(0));
     wait_until("the replica to serve reads", async || {

@@ -33,8 +33,8 @@ fn last_health(server: &Process) -> String {
     log.lines().rfind(is_health).unwrap_or_default().to_owned()
 }
 
-/// Sends reads until the log's last line about the replica contains `state`. Every read must return 200 and show what was
-/// written before.
+/// Sends reads until the log's last line about the replica contains `state`. Every read must return 200 and show what
+/// was written before.
 async fn read_until(server: &Process, base: &str, what: &str, state: &str) {
     // A request that hangs fails by this timeout.
     let client = http_client().timeout(Duration::from_mins(1)).build().unwrap();

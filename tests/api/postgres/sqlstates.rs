@@ -9,8 +9,8 @@ use crate::support::api::POOL_WAIT;
 use crate::support::database::execute;
 use crate::support::{Api, Engine, Fixture, TestDatabase, wait_until};
 
-/// A post titled `fail 40P01` fails with this SQLSTATE, and the process id of its server session becomes the value of the
-/// sequence, which is not transactional.
+/// A post titled `fail 40P01` fails with this SQLSTATE, and the process id of its server session becomes the value of
+/// the sequence, which is not transactional.
 const TRIGGER: &str = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.title LIKE 'fail %' THEN
@@ -24,7 +24,7 @@ $$;";
 /// A service with one connection and the trigger.
 fn start() -> Option<Api> {
     let database = Arc::new(TestDatabase::create(Engine::Postgres)?);
-    let api = Api::start(&database, |config| config.pool = PoolOptions { size: 1, wait: POOL_WAIT });
+    let api = Api::start(&database, |config| config.pool = PoolOptions::new(1, POOL_WAIT));
     database.execute("CREATE SEQUENCE failed_session");
     database.execute(TRIGGER);
     database.execute("CREATE TRIGGER fail BEFORE INSERT ON posts FOR EACH ROW EXECUTE FUNCTION fail()");

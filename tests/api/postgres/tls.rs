@@ -33,7 +33,8 @@ impl Certificates {
             ));
         }
         certificates.openssl(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key \
+             -out server.csr",
         );
         std::fs::write(certificates.path("san"), "subjectAltName=DNS:localhost\n").unwrap();
         certificates.openssl(

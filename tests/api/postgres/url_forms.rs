@@ -61,7 +61,8 @@ fn url_forms_of_psql_connect() {
         format!("postgres://{user}@127.0.0.1:9,[::1]:9,127.0.0.1:{port}/{name}?load_balance_hosts=random"),
         format!("postgres://{user}@127.0.0.1:{port}/{name}?gssencmode=disable&channel_binding=disable&sslsni=0"),
         format!(
-            "postgres://{user}@127.0.0.1:{port}/{name}?require_auth=none&options=-c%20geqo%3Doff&ssl_min_protocol_version=TLSv1.2"
+            "postgres://{user}@127.0.0.1:{port}/{name}?require_auth=none&options=-c%20geqo%3Doff\
+             &ssl_min_protocol_version=TLSv1.2"
         ),
     ];
     if let Some(directory) = directory {

@@ -95,7 +95,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => body(prop_oneof![9 => text().prop_map(|text| Some(text.into())), 1 => Just(None)]).prop_map(Step::Create),
         2 => (post.clone(), tag()).prop_map(|(post, tag)| Step::Read(post, tag)),
         2 => slug().prop_map(Step::ReadBySlug),
-        4 => (post.clone(), body(field(text().prop_map(Value::from))), tag()).prop_map(|(post, body, tag)| Step::Patch(post, body, tag)),
+        4 => (post.clone(), body(field(text().prop_map(Value::from))), tag())
+            .prop_map(|(post, body, tag)| Step::Patch(post, body, tag)),
         2 => (post.clone(), tag()).prop_map(|(post, tag)| Step::Publish(post, tag)),
         2 => (post.clone(), tag()).prop_map(|(post, tag)| Step::Unpublish(post, tag)),
         1 => (post, tag()).prop_map(|(post, tag)| Step::Delete(post, tag)),

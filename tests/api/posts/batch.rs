@@ -99,7 +99,9 @@ async fn on_conflict_skip_keeps_the_existing_post(api: Api) {
 #[on_both]
 async fn on_conflict_replace_keeps_id_and_original_times(api: Api) {
     let before = api.create(json!({"title": "Before", "slug": "taken", "content": "old", "published": true})).await;
-    let posts = json!([{"title": "New"}, {"title": "After", "slug": "taken"}, {"title": "B", "slug": "free", "published": true}]);
+    let posts = json!([
+        {"title": "New"}, {"title": "After", "slug": "taken"}, {"title": "B", "slug": "free", "published": true},
+    ]);
     let first = store(&api, "replace", &posts).await;
     assert_eq!(results(&first), ["created", "replaced", "created"]);
     let mut expected = before.clone();
@@ -111,7 +113,9 @@ async fn on_conflict_replace_keeps_id_and_original_times(api: Api) {
     expected["updated_at"] = first[1].1["updated_at"].clone();
     assert_eq!(first[1].1, expected);
     assert!(first[1].1["updated_at"].as_str() > before["updated_at"].as_str());
-    let posts = json!([{"title": "New"}, {"title": "Later", "slug": "taken"}, {"title": "C", "slug": "free", "published": true}]);
+    let posts = json!([
+        {"title": "New"}, {"title": "Later", "slug": "taken"}, {"title": "C", "slug": "free", "published": true},
+    ]);
     let second = store(&api, "replace", &posts).await;
     assert_eq!(results(&second), ["created", "replaced", "replaced"]);
     assert_eq!(field(&second, "version"), [1, 3, 2]);

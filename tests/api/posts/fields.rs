@@ -239,8 +239,8 @@ async fn concurrent_patches_of_metadata_lose_nothing(api: Api) {
     assert_eq!(post["version"], 25);
 }
 
-/// On PostgreSQL, another writer can create the post after the service has looked for its metadata. Here, the lock delays the
-/// `UPDATE` until then.
+/// On PostgreSQL, another writer can create the post after the service has looked for its metadata. Here, the lock
+/// delays the `UPDATE` until then.
 #[tokio::test]
 async fn metadata_of_a_post_created_meanwhile_is_merged() {
     let Some(api) = Api::on(Engine::Postgres) else { return };

@@ -253,8 +253,8 @@ async fn the_schema_rejects_versions_outside_the_range(api: Api) {
     assert_eq!(stored["version"], if database.engine == Engine::Postgres { 3 } else { 1 });
 }
 
-/// On PostgreSQL, another writer can create the post between the statement that does not find it and the one that looks for
-/// the reason. Here, a trigger does so. The post meets the preconditions, so the response must not be 412.
+/// On PostgreSQL, another writer can create the post between the statement that does not find it and the one that looks
+/// for the reason. Here, a trigger does so. The post meets the preconditions, so the response must not be 412.
 #[tokio::test]
 async fn a_post_created_meanwhile_is_changed() {
     let Some(api) = Api::on(Engine::Postgres) else { return };

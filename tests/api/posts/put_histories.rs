@@ -1,8 +1,8 @@
 //! Concurrent `PUT` and `PATCH` requests to one post are linearizable: the responses are explained by one order of the
 //! requests, which respects their real-time order.
 //!
-//! Each change increments the version, and each response contains the version that the request has made or found. So the
-//! version is the position in that order.
+//! Each change increments the version, and each response contains the version that the request has made or found. So
+//! the version is the position in that order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -217,7 +217,8 @@ async fn three_instances_publish_each_post_once(database: TestDatabase) {
 #[on_both]
 async fn concurrent_publishers_publish_each_due_post_once(database: TestDatabase) {
     database.migrate();
-    let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": "2020-01-01T00:00:00Z"});
+    let at = "2020-01-01T00:00:00Z";
+    let post = |id: i64| json!({"id": id, "slug": format!("due-{id}"), "title": "Due", "scheduled_for": at});
     database.import(&(1..=200).map(post).collect::<Vec<_>>());
     let now = Timestamp::now();
     let found = [(); 3].map(|()| {

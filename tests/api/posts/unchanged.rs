@@ -151,7 +151,9 @@ async fn values_are_compared_after_normalization(api: Api) {
     let first =
         put(&api, &json!({"title": "Page", "tags": ["é", "web dev"], "metadata": {"a": {"b": 1}}})).await.json(201);
     for body in [
-        json!({"title": " Page\n", "tags": ["e\u{301}", " web\t dev"], "metadata": {"a": {"b": 1, "c": null}, "d": null}}),
+        json!({
+            "title": " Page\n", "tags": ["e\u{301}", " web\t dev"], "metadata": {"a": {"b": 1, "c": null}, "d": null},
+        }),
         json!({
             "title": "Page", "description": null, "tags": ["é", "web dev"], "authors": null, "image": null,
             "image_alt": null, "metadata": {"a": {"b": 1}}, "content": null, "published": false,
@@ -255,7 +257,8 @@ async fn an_external_upsert_without_changes_keeps_the_version() {
     let Some(api) = Api::on(Engine::Postgres) else { return };
     let first = put(&api, &body()).await.json(201);
     api.server.database.execute(
-        "INSERT INTO posts (slug, title) VALUES ('page', 'Page') ON CONFLICT (slug) DO UPDATE SET title = excluded.title",
+        "INSERT INTO posts (slug, title) VALUES ('page', 'Page') ON CONFLICT (slug) DO UPDATE \
+         SET title = excluded.title",
     );
     assert_eq!(api.admin().get(PATH).await.json(200), first);
 }

@@ -4,6 +4,7 @@ mod audit_log;
 mod body_limits;
 pub(crate) mod draft_leaks;
 mod draft_leaks_cached;
+mod key_guessing;
 mod rate_limits;
 mod request_smuggling;
 mod roles;

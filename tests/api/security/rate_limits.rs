@@ -1,36 +1,30 @@
-//! Rate limits: what counts, which requests belong to one client, and what a limited client receives.
+//! Rate limits: which requests count, which of them belong to one client, and the response to a limited client.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use posts_api::config::{Config, Rate, RateLimit};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::program::Sandbox;
-use crate::support::{Api, Call, Engine, Reply, TestDatabase, http_client, on_both, wait_until};
+use crate::support::{Api, Call, Reply, TestDatabase, http_client, on_both};
 
 const HOUR: u32 = 3600;
 
 /// No quota is restored within a test.
-fn per_hour(count: u32) -> Rate {
+pub(super) fn per_hour(count: u32) -> Rate {
     Rate { count, period: HOUR }
 }
 
 /// More than a test sends.
-const UNLIMITED: Rate = Rate { count: Rate::MAX, period: 1 };
+pub(super) const UNLIMITED: Rate = Rate { count: Rate::MAX, period: 1 };
 
 fn reads(count: u32) -> RateLimit {
     RateLimit { reads: per_hour(count), writes: UNLIMITED, failures: UNLIMITED }
 }
 
-fn failures(count: u32) -> RateLimit {
-    RateLimit { reads: UNLIMITED, writes: UNLIMITED, failures: per_hour(count) }
-}
-
 /// A server that trusts the test as its proxy, so that a test can use any client address.
-fn start(database: TestDatabase, limit: RateLimit) -> Api {
+pub(super) fn start(database: TestDatabase, limit: RateLimit) -> Api {
     Api::start(&Arc::new(database), with_proxies(&["127.0.0.1/32", "10.0.0.0/8"], limit))
 }
 
@@ -43,13 +37,13 @@ fn with_proxies(proxies: &[&str], limit: RateLimit) -> impl FnOnce(&mut Config) 
 }
 
 /// Sends the request as if from this client address.
-fn from(call: Call, address: &str) -> Call {
+pub(super) fn from(call: Call, address: &str) -> Call {
     call.header("x-forwarded-for", address)
 }
 
 /// Asserts a 429 problem response whose headers and detail state this limit.
 #[track_caller]
-fn assert_limited(reply: Reply, limit: &str, count: u32) {
+pub(super) fn assert_limited(reply: Reply, limit: &str, count: u32) {
     let policy = format!("\"{limit}\";q={count};w={HOUR}");
     assert_eq!(reply.header("ratelimit-policy"), Some(policy.as_str()), "{}", reply.line);
     let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
@@ -232,91 +226,6 @@ async fn addresses_compare_by_meaning(database: TestDatabase) {
         from(api.get("/api/posts"), "fe80::1%eth0").await.expect(200);
         assert_limited(from(api.get("/api/posts"), "[fe80::2%25en0]:80").await, "reads", 1);
     }
-}
-
-#[on_both]
-async fn guessed_keys_are_limited_and_valid_keys_are_not(database: TestDatabase) {
-    let api = start(database, failures(3));
-    let (reader, editor) = (api.reader(), api.editor());
-    let guess = |number: usize| api.with_key(&format!("posts_guess{number}"));
-    for number in 0..3 {
-        guess(number).get("/api/posts").await.problem(401, "key_invalid");
-    }
-    assert_limited(guess(3).get("/api/posts").await, "failures", 3);
-    assert_limited(guess(4).post("/api/posts", &json!({})).await, "failures", 3);
-    // Valid keys work, whether they were used before or not.
-    for client in [&reader, &editor, &api.admin(), &reader] {
-        client.get("/api/posts").await.expect(200);
-    }
-    // Anonymous requests and other addresses are not limited.
-    api.get("/api/posts").await.expect(200);
-    from(editor.get("/api/posts"), "192.0.2.1").await.expect(200);
-    editor.get("/api/posts").await.expect(200);
-    from(guess(5).get("/api/posts"), "192.0.2.1").await.problem(401, "key_invalid");
-    if api.engine() == Engine::Postgres {
-        api.server.database.destroy();
-        for client in [&reader, &guess(6)] {
-            client.get("/api/posts").await.expect(503);
-        }
-    }
-}
-
-/// Clients behind one address send invalid keys without pause, and one sends a valid key for the first time.
-#[on_both]
-async fn key_guessing_does_not_lock_out_a_valid_key(database: TestDatabase) {
-    let api = start(database, failures(20));
-    let admin = api.admin();
-    let key = async |name: &str, expires_at: Option<&str>| {
-        let body = json!({"name": name, "role": "editor", "expires_at": expires_at});
-        let created = admin.post("/api/keys", &body).await.json(201);
-        (created["id"].clone(), api.with_key(created["key"].as_str().unwrap()))
-    };
-    let mut unused = Vec::new();
-    for number in 0..20 {
-        unused.push(key(&format!("unused {number}"), None).await.1);
-    }
-    let (id, revoked) = key("revoked", None).await;
-    admin.delete(&format!("/api/keys/{id}")).await.expect(204);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let guessers: Vec<_> = (0..20)
-        .map(|guesser| {
-            let (api, is_over) = (api.clone(), Arc::clone(&is_over));
-            tokio::spawn(async move {
-                let mut statuses = BTreeSet::new();
-                for number in 0.. {
-                    if is_over.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    statuses.insert(api.with_key(&format!("wrong {guesser} {number}")).get("/api/posts").await.status);
-                }
-                statuses
-            })
-        })
-        .collect();
-    wait_until("the limit to be exceeded", async || api.with_key("wrong").get("/api/posts").await.status == 429).await;
-    for (number, client) in unused.iter().enumerate() {
-        client.post("/api/posts", &json!({"title": format!("Post {number}")})).await.expect(201);
-    }
-    assert_limited(revoked.get("/api/posts").await, "failures", 20);
-    is_over.store(true, Ordering::Relaxed);
-    let mut statuses = BTreeSet::new();
-    for guesser in guessers {
-        statuses.extend(guesser.await.unwrap());
-    }
-    assert!(statuses.contains(&429) && statuses.is_subset(&BTreeSet::from([401, 429])), "{statuses:?}");
-}
-
-#[on_both]
-async fn revoked_key_counts_as_a_failure(database: TestDatabase) {
-    let api = start(database, failures(1));
-    let created = api.admin().post("/api/keys", &json!({"name": "ci", "role": "reader"})).await.json(201);
-    let revoked = api.with_key(created["key"].as_str().unwrap());
-    revoked.get("/api/posts").await.expect(200);
-    api.admin().delete(&format!("/api/keys/{}", created["id"])).await.expect(204);
-    revoked.get("/api/posts").await.problem(401, "key_invalid");
-    assert_limited(revoked.get("/api/posts").await, "failures", 1);
-    // A valid key that was used before still works.
-    api.admin().get("/api/keys").await.expect(200);
 }
 
 #[on_both]

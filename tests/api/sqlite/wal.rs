@@ -60,8 +60,8 @@ impl LongRead {
         Self { read, next }
     }
 
-    /// Begins the next read and ends this one, which ends earlier if the service lets the next one wait. Returns the next
-    /// read, and whether the two overlapped.
+    /// Begins the next read and ends this one, which ends earlier if the service lets the next one wait. Returns the
+    /// next read, and whether the two overlapped.
     async fn hand_over(self, connections: &Database) -> (Self, bool) {
         self.next.send(()).unwrap();
         let next = Self::begin(connections).await;

@@ -25,8 +25,8 @@ use super::database::{Engine, TestDatabase};
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-the-tests";
 
-/// How long a request waits for a connection. The default of 2 seconds is too short on a busy machine, and more than the
-/// 10 seconds of a request's deadline would have no effect.
+/// How long a request waits for a connection. The default of 2 seconds is too short on a busy machine, and more than
+/// the 10 seconds of a request's deadline would have no effect.
 pub(crate) const POOL_WAIT: Duration = Duration::from_secs(9);
 
 /// A client of a running server, with or without an API key. Clones share the server.
@@ -49,7 +49,7 @@ impl Api {
             env_file: None,
             database: database.parsed(),
             endpoints: Endpoints::default(),
-            pool: PoolOptions { size: 4, wait: POOL_WAIT },
+            pool: PoolOptions::new(4, POOL_WAIT),
             host: [127, 0, 0, 1].into(),
             port: 0,
             admin_port: None,

@@ -6,7 +6,7 @@ use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::contract;
+use super::{contract, wait_for};
 
 /// A request. Awaiting it sends it, and checks the response against the OpenAPI document.
 pub(crate) struct Call(pub(super) RequestBuilder);
@@ -46,6 +46,21 @@ impl IntoFuture for Call {
             reply
         })
     }
+}
+
+/// Sends the request until the service knows up to where the log of changes is complete, and returns the response. On
+/// PostgreSQL, this is unknown for a moment after a start, and while polls are late on a busy machine.
+pub(crate) async fn when_ready(request: impl Fn() -> Call) -> Reply {
+    wait_for("the log of changes to be ready", async || {
+        let reply = request().await;
+        if reply.status != 503 {
+            return Some(reply);
+        }
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        reply.problem(503, "changes_not_ready");
+        None
+    })
+    .await
 }
 
 /// A complete response.

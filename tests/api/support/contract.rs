@@ -14,8 +14,8 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     inlined
 });
 
-/// The document, in which shared responses, headers, and parameters replace the references to them. References to schemas
-/// stay.
+/// The document, in which shared responses, headers, and parameters replace the references to them. References to
+/// schemas stay.
 pub(crate) fn inlined_document() -> &'static Value {
     &DOCUMENT
 }

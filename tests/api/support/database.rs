@@ -85,6 +85,12 @@ impl TestDatabase {
         Self { engine: Engine::Postgres, url: url.to_owned(), storage: Storage::Borrowed }
     }
 
+    /// The name of a database on the shared server, which makes the names of roles unique: all databases share them.
+    pub(crate) fn name(&self) -> &str {
+        let Storage::Server(name) = &self.storage else { panic!("not a database of the shared server") };
+        name
+    }
+
     pub(crate) fn parsed(&self) -> DatabaseUrl {
         DatabaseUrl::parse(&self.url).unwrap().0
     }

@@ -1,42 +1,20 @@
 //! A receiver of webhooks, which can be slow, hostile, or down.
 
-use std::io::{BufReader, Write};
+mod peer;
+
+use std::io::BufReader;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
 
+use openssl::ssl::SslAcceptor;
 use serde_json::Value;
 
 use super::receiver::{Received, read};
 use super::wait_until;
-
-/// How the receiver responds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Behavior {
-    Status(u16),
-    /// A status, and further header lines.
-    Headers(u16, String),
-    /// Sends nothing.
-    Hang,
-    /// Sends the head one byte a second.
-    DripHead,
-    /// Sends a body one byte a second, after the head.
-    DripBody,
-    /// Sends a body of 1 GB.
-    Gigabyte,
-    /// Sends 10,000 header lines.
-    ManyHeaders,
-    /// Sends a header line of 1 GB.
-    LongHeader,
-    /// Sends interim responses without an end.
-    Interim,
-    /// Sends something else than HTTP.
-    Garbage,
-    /// Closes the connection without a response.
-    Close,
-}
+pub(crate) use peer::Behavior;
+use peer::{Peer, Stream};
 
 /// A request, and the order in which it came.
 #[derive(Debug, Clone)]
@@ -87,6 +65,8 @@ struct Shared {
     in_flight: AtomicUsize,
     max_in_flight: AtomicUsize,
     connections: AtomicUsize,
+    /// The handshakes that have ended, also those that failed.
+    handshakes: AtomicUsize,
     /// The responses that were sent to their end.
     responses: AtomicUsize,
     bytes_sent: AtomicU64,
@@ -96,6 +76,7 @@ struct Shared {
 /// A receiver on a port of its own. It responds with 200 until [`HookReceiver::behave`] changes that.
 pub(crate) struct HookReceiver {
     pub(crate) address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
 }
 
@@ -105,24 +86,53 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl HookReceiver {
     pub(crate) fn start() -> Self {
+        Self::accept("http", |stream, _| Some(Box::new(stream)))
+    }
+
+    /// A receiver with TLS. A client that does not trust the certificate sends no request.
+    pub(crate) fn with_tls(acceptor: SslAcceptor) -> Self {
+        Self::accept("https", move |stream, _| {
+            let stream = acceptor.accept(stream).ok()?;
+            Some(Box::new(stream))
+        })
+    }
+
+    /// A receiver with TLS whose handshake never ends: it sends the first record one byte a second.
+    pub(crate) fn with_endless_handshake() -> Self {
+        Self::accept("https", |mut stream, shared| {
+            Peer::new(&mut stream, shared).drip_handshake();
+            None
+        })
+    }
+
+    fn accept(
+        scheme: &'static str,
+        handshake: impl Fn(TcpStream, &Shared) -> Option<Box<dyn Stream>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, shared) = (listener.local_addr().unwrap(), Arc::new(Shared::default()));
-        let accepting = Arc::clone(&shared);
+        let (accepting, handshake) = (Arc::clone(&shared), Arc::new(handshake));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if accepting.is_ended.load(Ordering::Relaxed) {
                     return;
                 }
                 accepting.connections.fetch_add(1, Ordering::Relaxed);
-                let shared = Arc::clone(&accepting);
-                thread::spawn(move || serve(&stream, &shared));
+                let (shared, handshake) = (Arc::clone(&accepting), Arc::clone(&handshake));
+                thread::spawn(move || {
+                    let stream = handshake(stream, &shared);
+                    shared.handshakes.fetch_add(1, Ordering::Relaxed);
+                    if let Some(mut stream) = stream {
+                        serve(&mut *stream, &shared);
+                    }
+                });
             }
         });
-        Self { address, shared }
+        Self { address, scheme, shared }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/hook?token=hush", self.address)
+        format!("{}://{}/hook?token=hush", self.scheme, self.address)
     }
 
     /// Changes how the receiver responds from now on.
@@ -168,6 +178,11 @@ impl HookReceiver {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// The number of connections whose handshake has ended, in success or failure.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.shared.handshakes.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn responses(&self) -> usize {
         self.shared.responses.load(Ordering::Relaxed)
     }
@@ -188,8 +203,8 @@ impl Drop for HookReceiver {
 }
 
 /// Serves one request, and closes the connection.
-fn serve(stream: &TcpStream, shared: &Shared) {
-    let Some(received) = read(&mut BufReader::new(stream)) else { return };
+fn serve(stream: &mut dyn Stream, shared: &Shared) {
+    let Some(received) = read(&mut BufReader::new(&mut *stream)) else { return };
     let in_flight = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
     shared.max_in_flight.fetch_max(in_flight, Ordering::Relaxed);
     lock(&shared.requests).push(HookRequest { received });
@@ -204,81 +219,11 @@ fn serve(stream: &TcpStream, shared: &Shared) {
     if ends_at_once {
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
-    let is_complete = respond(stream, shared, &behavior).is_some();
+    let is_complete = Peer::new(stream, shared).respond(&behavior).is_some();
     if !ends_at_once {
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
     if is_complete {
         shared.responses.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Returns `None` if the client has closed the connection.
-fn respond(stream: &TcpStream, shared: &Shared, behavior: &Behavior) -> Option<()> {
-    let send = |bytes: &[u8]| send(stream, shared, bytes);
-    match behavior {
-        Behavior::Status(status) => send(format!("HTTP/1.1 {status} -\r\nContent-Length: 0\r\n\r\n").as_bytes()),
-        Behavior::Headers(status, lines) => {
-            send(format!("HTTP/1.1 {status} -\r\nContent-Length: 0\r\n{lines}\r\n\r\n").as_bytes())
-        }
-        Behavior::Hang => wait_for_close(stream, shared),
-        Behavior::DripHead => drip(stream, shared, "HTTP/1.1 200 OK\r\nX: "),
-        Behavior::DripBody => {
-            send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")?;
-            drip(stream, shared, "")
-        }
-        Behavior::Gigabyte => {
-            send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")?;
-            repeat(stream, shared, &[b'a'; 10_000], 100_000)
-        }
-        Behavior::ManyHeaders => {
-            send(b"HTTP/1.1 200 OK\r\n")?;
-            repeat(stream, shared, b"x-header: 0123456789012345678901234567890123456789\r\n", 10_000)?;
-            send(b"\r\n")
-        }
-        Behavior::LongHeader => {
-            send(b"HTTP/1.1 200 OK\r\nx-header: ")?;
-            repeat(stream, shared, &[b'a'; 10_000], 100_000)
-        }
-        Behavior::Interim => repeat(stream, shared, b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", 10_000_000),
-        Behavior::Garbage => repeat(stream, shared, b"SSH-2.0-OpenSSH_9.2\r\n", 1),
-        Behavior::Close => None,
-    }
-}
-
-fn send(mut stream: &TcpStream, shared: &Shared, bytes: &[u8]) -> Option<()> {
-    stream.write_all(bytes).ok()?;
-    shared.bytes_sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    Some(())
-}
-
-fn repeat(stream: &TcpStream, shared: &Shared, bytes: &[u8], times: usize) -> Option<()> {
-    (0..times).try_for_each(|_| send(stream, shared, bytes))
-}
-
-/// Sends one byte a second until the client closes the connection.
-fn drip(stream: &TcpStream, shared: &Shared, head: &str) -> Option<()> {
-    for byte in head.bytes().chain(std::iter::repeat(b'a')) {
-        if shared.is_ended.load(Ordering::Relaxed) {
-            return None;
-        }
-        send(stream, shared, &[byte])?;
-        thread::park_timeout(Duration::from_secs(1));
-    }
-    Some(())
-}
-
-fn wait_for_close(stream: &TcpStream, shared: &Shared) -> Option<()> {
-    stream.set_read_timeout(Some(Duration::from_millis(100))).ok()?;
-    let mut byte = [0];
-    loop {
-        match std::io::Read::read(&mut &*stream, &mut byte) {
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
-                if shared.is_ended.load(Ordering::Relaxed) {
-                    return None;
-                }
-            }
-            _ => return None,
-        }
     }
 }

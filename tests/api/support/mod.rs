@@ -1,6 +1,7 @@
 //! Fixtures, clients, and fault injectors that the tests share.
 
 pub(crate) mod api;
+pub(crate) mod authority;
 pub(crate) mod balancer;
 pub(crate) mod call;
 pub(crate) mod cluster;
@@ -26,7 +27,7 @@ use std::io::Write;
 use std::time::Duration;
 
 pub(crate) use api::Api;
-pub(crate) use call::{Call, Reply};
+pub(crate) use call::{Call, Reply, when_ready};
 pub(crate) use database::{Engine, TestDatabase, commits, queued_writes};
 pub(crate) use fixture::{Fixture, run_on};
 pub(crate) use posts_api_test_macros::on_both;
@@ -40,8 +41,9 @@ pub(crate) fn report_skipped(what: &str) {
 
 /// The builder of a client for the service.
 ///
-/// The service closes a connection that has been idle for 5 seconds. If a test is busy for that long, the client does not
-/// learn of it before it sends the next request, which then fails. So the client soon stops to reuse an idle connection.
+/// The service closes a connection that has been idle for 5 seconds. If a test is busy for that long, the client does
+/// not learn of it before it sends the next request, which then fails. So the client soon stops to reuse an idle
+/// connection.
 pub(crate) fn http_client() -> reqwest::ClientBuilder {
     // The environment may name a proxy, which cannot reach this machine's loopback interface.
     reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(1))
@@ -60,8 +62,8 @@ pub(crate) fn report_figures(figures: &str) {
     }
 }
 
-/// A post without the fields that are null or empty, so that a test which lists the other fields needs no change when posts
-/// get a new optional field.
+/// A post without the fields that are null or empty, so that a test which lists the other fields needs no change when
+/// posts get a new optional field.
 pub(crate) fn without_defaults(mut post: serde_json::Value) -> serde_json::Value {
     post.as_object_mut().unwrap().retain(|_, value| {
         !value.is_null()

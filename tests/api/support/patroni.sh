@@ -1,8 +1,8 @@
 # Starts a highly available PostgreSQL cluster: etcd, three nodes that Patroni manages with synchronous replication, and
-# HAProxy, which leads to the primary. Stops and removes everything when standard input closes, which happens however the
-# test process ends.
-# Arguments: the directory of PostgreSQL's programs; the port of HAProxy; two ports for etcd; for each of the three nodes
-# a port for PostgreSQL and a port for Patroni's REST API.
+# HAProxy, which leads to the primary. Stops and removes everything when standard input closes, which happens however
+# the test process ends.
+# Arguments: the directory of PostgreSQL's programs; the port of HAProxy; two ports for etcd; for each of the three
+# nodes a port for PostgreSQL and a port for Patroni's REST API.
 # Prints "ready" once the processes have been started. Each input line is a command and the number of a node:
 #   crash N   kills PostgreSQL with SIGKILL; Patroni keeps running and restarts it as a standby
 #   kill N    kills Patroni and PostgreSQL with SIGKILL
@@ -86,10 +86,10 @@ for node in 1 2 3; do
     shift 2
     servers="$servers
     server node$node 127.0.0.1:$postgres check port $rest"
-    # Patroni 3.0 uses a cache with etcd's version 3 protocol, which can stay stale after an overload. It then refuses to
-    # appoint a synchronous standby ("Synchronous replication key updated by someone else").
-    # ttl bounds how long the cluster waits for a node that is silent. synchronous_mode_strict refuses writes rather than
-    # acknowledge one that only the primary has. primary_start_timeout: 0 fails over at once if PostgreSQL crashes.
+    # Patroni 3.0 uses a cache with etcd's version 3 protocol, which can stay stale after an overload. It then refuses
+    # to appoint a synchronous standby ("Synchronous replication key updated by someone else").
+    # ttl bounds how long the cluster waits for a node that is silent. synchronous_mode_strict refuses writes rather
+    # than acknowledge one that only the primary has. primary_start_timeout: 0 fails over at once if PostgreSQL crashes.
     cat >"node$node.yml" <<YML
 scope: posts
 name: node$node

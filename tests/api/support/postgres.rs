@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use posts_api::db::{Connection, DatabaseUrl};
 use url::Url;
@@ -81,9 +82,14 @@ fn start_server(tls: Option<&Path>) -> Result<Server, String> {
     Ok(Server { url: cluster.url.clone(), _cluster: Some(cluster) })
 }
 
-/// A port that is free now. Another process may bind it before the caller does.
+/// A port that no other test of this process uses, and that is free now. Another process may bind it before the caller
+/// does. The port is below those that the system assigns, so no other socket gets it while the caller's server is down.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(getrandom::u32().unwrap() % COUNT));
+    let next = || u16::try_from(FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT).unwrap();
+    std::iter::repeat_with(next).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// The directory of PostgreSQL's programs: `TEST_POSTGRES_BIN`, or that of the newest installed version.

@@ -6,15 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::BigNum;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::ssl::{SslAcceptor, SslMethod};
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509NameBuilder};
+use super::authority::Authority;
 
 /// A recorded request.
 #[derive(Debug, Clone)]
@@ -38,38 +30,17 @@ impl Receiver {
         Self::accept(serve)
     }
 
-    /// Starts a receiver with TLS. Returns it and its self-signed certificate in PEM.
+    /// Starts a receiver with TLS. Returns it and the certificate of its authority in PEM.
     pub(crate) fn with_tls() -> (Self, String) {
-        let key = EcKey::generate(&EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap()).unwrap();
-        let key = PKey::from_ec_key(key).unwrap();
-        let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("CN", "test receiver").unwrap();
-        let name = name.build();
-        let mut certificate = X509::builder().unwrap();
-        certificate.set_version(2).unwrap();
-        certificate.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
-        certificate.set_subject_name(&name).unwrap();
-        certificate.set_issuer_name(&name).unwrap();
-        certificate.set_pubkey(&key).unwrap();
-        certificate.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-        certificate.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-        certificate.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
-        let names =
-            SubjectAlternativeName::new().ip("127.0.0.1").build(&certificate.x509v3_context(None, None)).unwrap();
-        certificate.append_extension(names).unwrap();
-        certificate.sign(&key, MessageDigest::sha256()).unwrap();
-        let certificate = certificate.build();
-        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
-        acceptor.set_private_key(&key).unwrap();
-        acceptor.set_certificate(&certificate).unwrap();
-        let acceptor = acceptor.build();
+        let authority = Authority::new("test authority");
+        let acceptor = authority.acceptor("127.0.0.1");
         let receiver = Self::accept(move |stream, received| {
             // The handshake fails if the client does not trust the certificate.
             if let Ok(stream) = acceptor.accept(stream) {
                 serve(stream, received);
             }
         });
-        (receiver, String::from_utf8(certificate.to_pem().unwrap()).unwrap())
+        (receiver, authority.pem())
     }
 
     fn accept(serve: impl Fn(TcpStream, &Mutex<Vec<Received>>) + Send + Sync + 'static) -> Self {

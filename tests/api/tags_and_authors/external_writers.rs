@@ -83,8 +83,9 @@ async fn every_kind_of_statement_keeps_the_labels_right(api: Api) {
         ("UPDATE posts SET tags = '[]', authors = '[]' WHERE id = 5", &[][..]),
         ("UPDATE posts SET tags = '[\"back\"]' WHERE id = 5", &[][..]),
         (
-            "INSERT INTO posts (slug, title, published, published_at, tags) VALUES ('post-5', 'D', TRUE, NULL, '[\"up\"]'), \
-             ('new', 'E', TRUE, NULL, '[\"up\"]') ON CONFLICT (slug) DO UPDATE SET tags = excluded.tags",
+            "INSERT INTO posts (slug, title, published, published_at, tags) VALUES \
+             ('post-5', 'D', TRUE, NULL, '[\"up\"]'), ('new', 'E', TRUE, NULL, '[\"up\"]') \
+             ON CONFLICT (slug) DO UPDATE SET tags = excluded.tags",
             &[][..],
         ),
         (
@@ -127,8 +128,8 @@ async fn rolled_back_writes_leave_no_labels(database: TestDatabase) {
     assert_eq!(database.query_number("SELECT count(*) AS number FROM post_labels"), 1);
 }
 
-/// SQLite runs the triggers of deleted rows for `OR REPLACE` only with this setting. Without it the labels of the old row
-/// stay, and requests work nevertheless.
+/// SQLite runs the triggers of deleted rows for `OR REPLACE` only with this setting. Without it the labels of the old
+/// row stay, and requests work nevertheless.
 #[tokio::test]
 async fn insert_or_replace_needs_recursive_triggers() {
     let api = Api::on(Engine::Sqlite).unwrap();
@@ -181,7 +182,8 @@ async fn copy_merge_and_truncate_keep_the_labels_right() {
         execute(&mut conn, "SET search_path TO ''");
         execute(
             &mut conn,
-            r#"COPY public.posts (slug, title, published, tags) FROM PROGRAM 'printf "a|A|true|[\"x\"]\nb|B|true|[\"x\", \"y\"]\n"'
+            r#"COPY public.posts (slug, title, published, tags)
+               FROM PROGRAM 'printf "a|A|true|[\"x\"]\nb|B|true|[\"x\", \"y\"]\n"'
                WITH (FORMAT csv, DELIMITER '|', QUOTE '~')"#,
         );
         assert_eq!(tags(&api).await, ["x 2", "y 1"], "{role}");
@@ -207,7 +209,7 @@ async fn privileges_on_posts_suffice_for_labels() {
     let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
     database.migrate();
     let mut conn = database.connect();
-    let role = format!("writer_{}", std::process::id());
+    let role = format!("{}_labels", database.name());
     for statement in [
         format!("CREATE ROLE {role}"),
         format!("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON posts TO {role}"),

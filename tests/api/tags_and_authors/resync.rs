@@ -155,8 +155,8 @@ fn statement(random: &mut Random) -> String {
     }
 }
 
-/// Executes statements in transactions of 20, and returns how many were committed. A transaction fails if it is in a deadlock
-/// with the service. This session soon looks for one: by default, PostgreSQL does so after a second.
+/// Executes statements in transactions of 20, and returns how many were committed. A transaction fails if it is in a
+/// deadlock with the service. This session soon looks for one: by default, PostgreSQL does so after a second.
 fn write_by_sql(database: &TestDatabase, random: &mut Random, count: usize) -> usize {
     let mut conn = database.connect();
     if database.engine == Engine::Postgres {

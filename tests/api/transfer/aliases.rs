@@ -51,7 +51,11 @@ async fn aliases_round_trip_through_the_other_database(database: TestDatabase) {
 #[on_both]
 async fn aliases_in_use_are_reported_and_not_stored(database: TestDatabase) {
     let sandbox = sandbox(&database);
-    let post = |slug: &str, published: bool, aliases: Value| json!({"slug": slug, "title": slug, "published": published, "aliases": aliases});
+    let post = |slug: &str, published: bool, aliases: Value| {
+        json!({
+            "slug": slug, "title": slug, "published": published, "aliases": aliases,
+        })
+    };
     let posts = [
         post("live", true, json!(null)),
         post("first", true, json!(["live", "first", "shared", "shared", "draft", "later"])),

@@ -12,7 +12,8 @@ pub(super) fn ghost(posts: &[Value]) -> String {
         "meta": {"exported_on": 1_753_891_082_041_u64, "version": "5.100.0"},
         "data": {
             "benefits": [], "posts_authors": [{"post_id": "1", "author_id": "1"}],
-            "posts": posts, "tags": [{"name": "News"}, {"name": "Old"}], "users": [{"name": "Me", "email": "me@example.org"}],
+            "posts": posts, "tags": [{"name": "News"}, {"name": "Old"}],
+            "users": [{"name": "Me", "email": "me@example.org"}],
             "settings": [{"key": "title", "value": "A site"}],
         },
     }]})

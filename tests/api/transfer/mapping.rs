@@ -168,7 +168,9 @@ async fn fields_of_old_ghost_exports_are_mapped(database: TestDatabase) {
         json!([{
             "slug": "engines", "title": "Engines", "description": "Weaving", "tags": ["Science", "Old", "featured"],
             "authors": ["Ada Lovelace"], "image": "/content/images/2018/01/engine.png",
-            "metadata": {"meta_description": "About engines", "og_image": "/og.png", "twitter_description": "For birds"},
+            "metadata": {
+                "meta_description": "About engines", "og_image": "/og.png", "twitter_description": "For birds",
+            },
             "content": "<p>Weave.</p>", "published": true, "published_at": "2018-01-01T12:00:00.000000Z",
             "created_at": "2018-01-01T10:00:00.000000Z", "updated_at": "2018-01-02T10:00:00.000000Z",
         }])

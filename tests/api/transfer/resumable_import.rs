@@ -87,8 +87,8 @@ async fn killed_default_import_stores_nothing(database: TestDatabase) {
     wait_until("the posts to be rolled back", async || count_posts(&database) == 0).await;
 }
 
-/// Without its lock on PostgreSQL, another client could create a post with a slug of the file, and the whole import would
-/// fail.
+/// Without its lock on PostgreSQL, another client could create a post with a slug of the file, and the whole import
+/// would fail.
 #[on_both]
 async fn slugs_of_a_started_import_are_reserved(database: TestDatabase) {
     let database = Arc::new(database);

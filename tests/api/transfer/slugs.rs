@@ -61,8 +61,8 @@ async fn slugs_are_numbered_across_batches(database: TestDatabase) {
     assert_eq!(exported(&sandbox), stored);
 }
 
-/// Drafts of WordPress have no slug, and drafts that were never saved have no date either. Drafts with one title stay as
-/// many as they are.
+/// Drafts of WordPress have no slug, and drafts that were never saved have no date either. Drafts with one title stay
+/// as many as they are.
 #[on_both]
 async fn posts_without_a_slug_are_stored_once(database: TestDatabase) {
     let sandbox = sandbox(&database);

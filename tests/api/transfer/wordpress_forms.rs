@@ -197,7 +197,8 @@ async fn declared_encodings_are_decoded(database: TestDatabase) {
 async fn terms_of_old_versions_become_tags_once(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let more = "<category><![CDATA[News]]></category><category domain=\"category\" nicename=\"news\">News</category>
-        <category domain=\"tag\"><![CDATA[Q&amp;A]]></category><category domain=\"tag\" nicename=\"q-a\">Q&amp;A</category>
+        <category domain=\"tag\"><![CDATA[Q&amp;A]]></category>
+        <category domain=\"tag\" nicename=\"q-a\">Q&amp;A</category>
         <category domain='post_tag' nicename='x'><!-- none --></category><category/>";
     let outcome = import(&sandbox, "wordpress", &[], &wordpress(&item(&WordpressItem { more, ..POST })));
     for expected in ["categories imported as tags: 1", "tags imported: 1"] {

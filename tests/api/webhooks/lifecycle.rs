@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{URL, create, path, read};
-use crate::support::{Api, TestDatabase, on_both};
+use crate::support::{Api, TestDatabase, on_both, when_ready};
 
 #[on_both]
 async fn defaults_of_a_new_webhook(api: Api) {
-    let reply = api.admin().post("/api/webhooks", &json!({"url": "https://8.8.8.8"})).await.expect(201);
+    let body = json!({"url": "https://8.8.8.8"});
+    let reply = when_ready(|| api.admin().post("/api/webhooks", &body)).await.expect(201);
     let (location, etag) = (reply.header("location").unwrap().to_owned(), reply.header("etag").unwrap().to_owned());
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let mut created = reply.json(201);
@@ -121,14 +122,15 @@ async fn changes_require_the_current_etag(api: Api) {
     stale(api.admin().patch(&path(&created), &json!({"name": "b"}))).await.problem(412, "precondition_failed");
     stale(api.admin().delete(&path(&created))).await.problem(412, "precondition_failed");
     stale(api.admin().post_empty(&rotate)).await.problem(412, "precondition_failed");
-    stale(api.admin().post(&replay, &json!({"cursor": "now"}))).await.problem(412, "precondition_failed");
+    let now = json!({"cursor": "now"});
+    when_ready(|| stale(api.admin().post(&replay, &now))).await.problem(412, "precondition_failed");
     stale(api.admin().post_empty(&test)).await.problem(412, "precondition_failed");
     assert_eq!(etag().await, before);
     // A rotation and a replay change the tag, although the webhook looks the same.
     api.admin().post_empty(&rotate).header("if-match", &before).await.expect(200);
     let rotated = etag().await;
     assert_ne!(rotated, before);
-    api.admin().post(&replay, &json!({"cursor": "now"})).header("if-match", &rotated).await.expect(200);
+    when_ready(|| api.admin().post(&replay, &now).header("if-match", &rotated)).await.expect(200);
     assert_ne!(etag().await, rotated);
     let current = etag().await;
     for garbage in ["\"\"", "\"0123456789abcdef\"", "W/\"a\""] {
@@ -224,15 +226,15 @@ async fn a_change_of_the_receiver_ends_the_wait(api: Api) {
 async fn a_repeated_creation_is_executed_once(api: Api) {
     let body = json!({"url": URL, "enabled": false});
     let send = || api.admin().post("/api/webhooks", &body).header("idempotency-key", "once");
-    let first = send().await.expect(201);
-    let second = send().await.expect(201);
+    let first = when_ready(send).await.expect(201);
+    let second = when_ready(send).await.expect(201);
     assert_eq!(second.header("idempotency-replayed"), Some("true"));
     assert_eq!(second.header("cache-control"), Some("no-store"));
     assert_eq!(first.body, second.body);
     assert_eq!(api.admin().get("/api/webhooks").await.json(200)["items"].as_array().unwrap().len(), 1);
     let other = json!({"url": URL, "enabled": true});
-    let reused = api.admin().post("/api/webhooks", &other).header("idempotency-key", "once");
-    reused.await.problem(422, "idempotency_key_reused");
+    let reused = || api.admin().post("/api/webhooks", &other).header("idempotency-key", "once");
+    when_ready(reused).await.problem(422, "idempotency_key_reused");
 }
 
 #[on_both]

@@ -8,7 +8,8 @@ use posts_api::db::Backend;
 use serde_json::json;
 
 use super::{URL, create, path};
-use crate::support::{Api, Engine, TestDatabase, on_both, wait_until};
+use crate::changes::wait_until_settled;
+use crate::support::{Api, Engine, TestDatabase, on_both, wait_until, when_ready};
 
 #[on_both]
 async fn the_51st_webhook_is_rejected(api: Api) {
@@ -20,21 +21,21 @@ async fn the_51st_webhook_is_rejected(api: Api) {
     let body = json!({"url": URL, "enabled": false});
     let requests = (0..12).map(|index| {
         let api = if index % 2 == 0 { &api } else { &second };
-        async { api.admin().post("/api/webhooks", &body).await }
+        when_ready(|| api.admin().post("/api/webhooks", &body))
     });
     let mut statuses: Vec<u16> = join_all(requests).await.iter().map(|reply| reply.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![201; 2], vec![409; 10]].concat());
     let count = api.server.database.query_number("SELECT count(*) AS number FROM webhooks");
     assert_eq!(count, 50);
-    api.admin().post("/api/webhooks", &body).await.problem(409, "too_many_webhooks");
+    when_ready(|| api.admin().post("/api/webhooks", &body)).await.problem(409, "too_many_webhooks");
     // A rejected creation with a key can be repeated.
     let send = || api.admin().post("/api/webhooks", &body).header("idempotency-key", "once");
-    send().await.problem(409, "too_many_webhooks");
+    when_ready(send).await.problem(409, "too_many_webhooks");
     api.admin().delete(&path(&first)).await.expect(204);
-    send().await.expect(201);
-    send().await.expect(201);
-    api.admin().post("/api/webhooks", &body).await.problem(409, "too_many_webhooks");
+    when_ready(send).await.expect(201);
+    when_ready(send).await.expect(201);
+    when_ready(|| api.admin().post("/api/webhooks", &body)).await.problem(409, "too_many_webhooks");
 }
 
 /// Without a lock, the request would not count a webhook that another transaction is creating.
@@ -45,6 +46,7 @@ async fn a_creation_waits_for_another_one_on_postgres() {
     for _ in 0..49 {
         create(&api, json!({})).await;
     }
+    wait_until_settled(&api).await;
     let mut other = api.server.database.connect();
     let Backend::Postgres(other) = &mut other.backend else { unreachable!() };
     other

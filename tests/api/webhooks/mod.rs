@@ -15,10 +15,14 @@ mod urls;
 
 use serde_json::{Value, json};
 
-use crate::support::Api;
+use crate::support::{Api, when_ready};
 
 /// A public address, to which the tests of this folder send nothing.
 const URL: &str = "https://8.8.8.8/hook?token=hush-url";
+
+/// The discard port of this machine, on which no program listens. A port that was free a moment ago may be bound by
+/// another test.
+const CLOSED: &str = "127.0.0.1:9";
 
 /// Creates a disabled webhook, so that nothing is sent, and returns the response.
 async fn create(api: &Api, mut fields: Value) -> Value {
@@ -28,7 +32,7 @@ async fn create(api: &Api, mut fields: Value) -> Value {
             fields[name] = value.clone();
         }
     }
-    api.admin().post("/api/webhooks", &fields).await.json(201)
+    when_ready(|| api.admin().post("/api/webhooks", &fields)).await.json(201)
 }
 
 fn path(webhook: &Value) -> String {

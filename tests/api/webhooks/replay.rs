@@ -5,26 +5,19 @@ use posts_api::webhooks::actions::ReplayStart;
 use posts_api::webhooks::offline;
 use serde_json::{Value, json};
 
-use super::{create, path, read};
+use super::{URL, create, path, read};
+use crate::changes::reset_during_read::reset_log;
+use crate::changes::{feed_page, wait_until_settled};
+use crate::support::database::execute;
 use crate::support::statements::capture;
-use crate::support::{Api, Engine, on_both, wait_until};
+use crate::support::{Api, Engine, Fixture, on_both, wait_until, when_ready};
 
 /// Publishes posts, and waits until the log is complete.
 async fn publish(api: &Api, count: usize) {
     for number in 0..count {
         api.create(json!({"title": format!("Post {number}"), "published": true})).await;
     }
-    settle(api).await;
-}
-
-pub(super) async fn settle(api: &Api) {
-    if api.engine() == Engine::Postgres {
-        let last = api.server.database.query_number("SELECT last_value AS number FROM posts_changes");
-        wait_until("the changes to be settled", async || {
-            api.server.connections.settled().is_some_and(|settled| settled.seq >= last)
-        })
-        .await;
-    }
+    wait_until_settled(api).await;
 }
 
 /// The position of the webhook in the database.
@@ -40,15 +33,20 @@ fn log(api: &Api) -> Vec<i64> {
 }
 
 /// The number of changes that the webhook has not delivered, by its position as a cursor of the feed.
-async fn pending(api: &Api, webhook: &Value) -> usize {
-    settle(api).await;
-    let cursor = read(api, webhook).await["position"].as_str().unwrap().to_owned();
-    let page = api.reader().get(&format!("/api/changes?cursor={cursor}")).await.json(200);
-    page["items"].as_array().unwrap().len()
+pub(super) async fn pending(api: &Api, webhook: &Value) -> usize {
+    pending_changes(api, webhook).await.len()
+}
+
+/// The items of the feed after the position of the webhook.
+async fn pending_changes(api: &Api, webhook: &Value) -> Vec<Value> {
+    wait_until_settled(api).await;
+    let position = read(api, webhook).await["position"].clone();
+    let path = format!("/api/changes?cursor={}", position.as_str().unwrap());
+    feed_page(|| api.reader().get(&path)).await["items"].as_array().unwrap().clone()
 }
 
 async fn replay(api: &Api, webhook: &Value, start: &Value) -> Value {
-    api.admin().post(&format!("{}/replay", path(webhook)), start).await.json(200)
+    when_ready(|| api.admin().post(&format!("{}/replay", path(webhook)), start)).await.json(200)
 }
 
 #[on_both]
@@ -90,10 +88,38 @@ async fn a_change_in_progress_is_not_missed() {
     api.create(json!({"title": "Fast", "published": true})).await;
     let webhook = create(&api, json!({})).await;
     writer.batch_execute("COMMIT").unwrap();
-    settle(&api).await;
-    let cursor = read(&api, &webhook).await["position"].as_str().unwrap().to_owned();
-    let page = api.reader().get(&format!("/api/changes?cursor={cursor}")).await.json(200);
-    assert!(page["items"].as_array().unwrap().iter().any(|item| item["slug"] == "slow"), "{page}");
+    let items = pending_changes(&api, &webhook).await;
+    assert!(items.iter().any(|item| item["slug"] == "slow"), "{items:?}");
+}
+
+/// The position could be one of the replaced log, behind which nothing is delivered.
+#[tokio::test]
+async fn a_start_across_a_reset_of_the_log_is_refused() {
+    let Some(api) = Api::on(Engine::Postgres) else { return };
+    publish(&api, 3).await;
+    let webhook = create(&api, json!({})).await;
+    let mut other = api.server.database.connect();
+    execute(&mut other, "BEGIN");
+    execute(&mut other, "LOCK TABLE webhooks IN SHARE UPDATE EXCLUSIVE MODE");
+    execute(&mut other, "SELECT id FROM webhooks FOR UPDATE");
+    let requests = [
+        ("/api/webhooks".to_owned(), json!({"url": URL, "enabled": false})),
+        (format!("{}/replay", path(&webhook)), json!({"cursor": "now"})),
+    ];
+    let requests = requests.map(|(path, body)| {
+        let client = api.admin();
+        tokio::spawn(async move { client.post(&path, &body).await })
+    });
+    let waiting = "SELECT count(*) AS number FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until("the requests to wait", async || api.server.database.query_number(waiting) == 2).await;
+    reset_log(&api).await;
+    execute(&mut other, "ROLLBACK");
+    for request in requests {
+        request.await.unwrap().problem(503, "changes_not_ready");
+    }
+    assert_eq!(api.admin().get("/api/webhooks").await.json(200)["items"].as_array().unwrap().len(), 1);
+    assert_eq!(read(&api, &webhook).await["version"], webhook["version"]);
 }
 
 #[on_both]
@@ -101,12 +127,15 @@ async fn a_replay_accepts_every_cursor_of_the_feed(api: Api) {
     publish(&api, 3).await;
     let webhook = create(&api, json!({})).await;
     let log = log(&api);
-    let cursor = |page: &Value| page["cursor"].as_str().unwrap().to_owned();
-    let end = cursor(&api.reader().get("/api/changes?cursor=now").await.json(200));
+    let cursor = async |query: &str| {
+        let page = feed_page(|| api.reader().get(&format!("/api/changes?{query}"))).await;
+        page["cursor"].as_str().unwrap().to_owned()
+    };
+    let end = cursor("cursor=now").await;
     // A cursor of the first walk over the posts stands for the end of the log when the walk began.
-    let walk = cursor(&api.reader().get("/api/changes?limit=1").await.json(200));
+    let walk = cursor("limit=1").await;
     publish(&api, 2).await;
-    let first = cursor(&api.reader().get(&format!("/api/changes?cursor={end}&limit=1")).await.json(200));
+    let first = cursor(&format!("cursor={end}&limit=1")).await;
     for (start, pending_changes) in [(&end, 2), (&walk, 2), (&first, 1), (&"now".to_owned(), 0), (&end, 2)] {
         let moved = replay(&api, &webhook, &json!({"cursor": start})).await;
         assert_eq!(moved["position"], read(&api, &webhook).await["position"]);
@@ -166,7 +195,7 @@ async fn a_replay_of_deleted_changes_is_gone(api: Api) {
     publish(&api, 3).await;
     let webhook = create(&api, json!({})).await;
     let (log, before) = (log(&api), read(&api, &webhook).await);
-    let old = api.reader().get("/api/changes?limit=1").await.json(200)["cursor"].clone();
+    let old = feed_page(|| api.reader().get("/api/changes?limit=1")).await["cursor"].clone();
     for (index, day) in [(0, 1), (1, 2), (2, 3), (3, 4)] {
         set_time(&api, &log, index, &format!("2026-01-0{day}T00:00:00.000000Z"));
     }
@@ -178,7 +207,7 @@ async fn a_replay_of_deleted_changes_is_gone(api: Api) {
         json!({"since": "2025-01-01T00:00:00Z"}),
         json!({"cursor": old}),
     ] {
-        let reply = api.admin().post(&format!("{}/replay", path(&webhook)), &start).await;
+        let reply = when_ready(|| api.admin().post(&format!("{}/replay", path(&webhook)), &start)).await;
         reply.problem(410, "cursor_expired");
     }
     assert_eq!(read(&api, &webhook).await["version"], before["version"]);
@@ -207,7 +236,29 @@ async fn a_replay_neither_enables_nor_disables(api: Api) {
     api.server.database.execute("UPDATE webhooks SET disabled_reason = 'gone'");
     let moved = replay(&api, &webhook, &json!({"cursor": "now"})).await;
     assert_eq!((&moved["enabled"], &moved["disabled_reason"]), (&json!(false), &json!("gone")));
-    api.admin().post("/api/webhooks/999/replay", &json!({"cursor": "now"})).await.problem(404, "not_found");
+    let missing = || api.admin().post("/api/webhooks/999/replay", &json!({"cursor": "now"}));
+    when_ready(missing).await.problem(404, "not_found");
+}
+
+/// Concurrent transactions can store their times in another order than their positions. A search by halves could then miss
+/// a change.
+#[on_both]
+async fn a_replay_since_a_time_finds_disordered_changes(api: Api) {
+    publish(&api, 30).await;
+    let webhook = create(&api, json!({})).await;
+    let log = log(&api);
+    let at = |minute: usize| format!("2026-01-01T00:{minute:02}:00.000000Z");
+    set_time(&api, &log, 0, &at(0));
+    // The times of each pair are exchanged.
+    for index in (1..log.len() - 1).step_by(2) {
+        set_time(&api, &log, index, &at(index + 1));
+        set_time(&api, &log, index + 1, &at(index));
+    }
+    for index in (1..log.len() - 1).step_by(2) {
+        let since = format!("2026-01-01T00:{index:02}:30Z");
+        replay(&api, &webhook, &json!({"since": since})).await;
+        assert_eq!(position(&api, &webhook), log[index - 1], "{since}");
+    }
 }
 
 /// The log has no index on the time, so a search by time would read all of it. Positions can have gaps.

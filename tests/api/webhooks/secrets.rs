@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{create, path};
 use crate::support::api::ADMIN_KEY;
 use crate::support::program::Sandbox;
-use crate::support::{Api, TestDatabase, on_both};
+use crate::support::{Api, TestDatabase, on_both, wait_for, when_ready};
 
 #[on_both]
 async fn secrets_are_returned_only_once(api: Api) {
@@ -16,7 +16,7 @@ async fn secrets_are_returned_only_once(api: Api) {
         api.admin().get("/api/webhooks").await,
         api.admin().get(&path).await,
         api.admin().patch(&path, &json!({"headers": {"X-Other": "hush-other"}})).await,
-        api.admin().post(&format!("{path}/replay"), &json!({"cursor": "now"})).await,
+        when_ready(|| api.admin().post(&format!("{path}/replay"), &json!({"cursor": "now"}))).await,
         api.admin().get(&format!("{path}/attempts")).await,
     ];
     for reply in replies {
@@ -52,7 +52,10 @@ async fn credentials_are_not_logged(database: TestDatabase) {
     let receiver = crate::support::receiver::Receiver::start();
     let url = format!("http://{}/hush-path?token=hush-query", receiver.address);
     let fields = json!({"url": url, "headers": {"Authorization": "Bearer hush-header"}});
-    let (status, created) = send("POST", "/api/webhooks", fields).await;
+    let (status, created) = wait_for("the log of changes to be ready", async || {
+        Some(send("POST", "/api/webhooks", fields.clone()).await).filter(|(status, _)| *status != 503)
+    })
+    .await;
     assert_eq!(status, 201, "{created}");
     let path = format!("/api/webhooks/{}", created["id"]);
     let (_, rotated) = send("POST", &format!("{path}/rotate"), json!({})).await;
@@ -61,8 +64,7 @@ async fn credentials_are_not_logged(database: TestDatabase) {
     for bad in ["https://user:hush-user@8.8.8.8/hush-path", "http://8.8.8.8/hush-path", "https://10.0.0.1/hush-path"] {
         assert_eq!(send("POST", "/api/webhooks", json!({"url": bad})).await.0, 422);
     }
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refused = json!({"url": format!("http://{closed}/hush-path"), "enabled": true});
+    let refused = json!({"url": format!("http://{}/hush-path", super::CLOSED), "enabled": true});
     let (_, failing) = send("POST", "/api/webhooks", refused).await;
     assert_eq!(send("POST", &format!("/api/webhooks/{}/test", failing["id"]), json!({})).await.0, 200);
     assert_eq!(send("DELETE", &path, json!({})).await.0, 204);

@@ -77,8 +77,7 @@ async fn a_static_body_is_sent_as_it_is(api: Api) {
 
 #[on_both]
 async fn a_failure_is_reported_without_the_url(api: Api) {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let webhook = create(&api, json!({"url": format!("http://{closed}/hush")})).await;
+    let webhook = create(&api, json!({"url": format!("http://{}/hush", super::CLOSED)})).await;
     let result = test(&api, &webhook).await;
     assert_eq!(result["status"], Value::Null);
     let error = result["error"].as_str().unwrap();
@@ -119,10 +118,32 @@ async fn tests_in_progress_delay_nothing_else(api: Api) {
         refused.problem(503, "server_busy");
     }
     create(&api, json!({"url": receiver.url()})).await;
-    assert_eq!(receiver.in_flight(), 16, "the creation has not waited for a test");
+    assert!(tests.iter().all(|test| !test.is_finished()), "the creation has waited for a test");
     receiver.release();
     for test in tests {
         test.await.unwrap().expect(200);
     }
     test(&api, &webhooks[16]).await;
+}
+
+#[on_both]
+async fn a_webhook_has_one_test_at_a_time(api: Api) {
+    let receiver = HookReceiver::start();
+    receiver.hold();
+    let fields = json!({"url": receiver.url()});
+    let webhooks = [create(&api, fields.clone()).await, create(&api, fields).await];
+    let send = |webhook: &Value| {
+        let (api, path) = (api.clone(), format!("{}/test", path(webhook)));
+        tokio::spawn(async move { api.admin().post_empty(&path).await })
+    };
+    let first = send(&webhooks[0]);
+    wait_until("the test to be in progress", async || receiver.in_flight() == 1).await;
+    send(&webhooks[0]).await.unwrap().problem(503, "server_busy");
+    let second = send(&webhooks[1]);
+    wait_until("the test of the other webhook to be in progress", async || receiver.in_flight() == 2).await;
+    receiver.release();
+    for test in [first, second] {
+        test.await.unwrap().expect(200);
+    }
+    test(&api, &webhooks[0]).await;
 }

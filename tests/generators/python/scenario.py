@@ -4,7 +4,17 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from posts_api_client import ApiClient, ApiException, Batch, Configuration, CreatePost, Post, PostsApi, Problem, UpdatePost
+from posts_api_client import (
+    ApiClient,
+    ApiException,
+    Batch,
+    Configuration,
+    CreatePost,
+    Post,
+    PostsApi,
+    Problem,
+    UpdatePost,
+)
 
 T = TypeVar("T")
 

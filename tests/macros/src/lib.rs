@@ -10,8 +10,8 @@ use syn::{ItemFn, parse_macro_input};
 /// Runs an async function as two tests, `name::sqlite` and `name::postgres`.
 ///
 /// The type of its one argument selects the fixture: any type that implements `crate::support::Fixture`, such as `Api`
-/// (a running server) or `TestDatabase` (an empty database). Without PostgreSQL, `name::postgres` passes without running
-/// the function, unless `REQUIRE_POSTGRES` is set. Put `#[cfg]` above this attribute.
+/// (a running server) or `TestDatabase` (an empty database). Without PostgreSQL, `name::postgres` passes without
+/// running the function, unless `REQUIRE_POSTGRES` is set. Put `#[cfg]` above this attribute.
 #[proc_macro_attribute]
 pub fn on_both(_: TokenStream, item: TokenStream) -> TokenStream {
     let scenario = parse_macro_input!(item as ItemFn);

@@ -115,7 +115,7 @@ async function load(client: PostsClient, options: LoadOptions, context: LoaderCo
   }
 }
 
-/** Reads what has changed since the previous load, or all posts if there is none with the same options. */
+/** Reads the changes since the previous load, or all posts if there is no previous load with the same options. */
 function readUpdate(
   client: PostsClient,
   filter: PostsFilter,

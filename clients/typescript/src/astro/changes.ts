@@ -38,8 +38,9 @@ const WAITS = [LIST_AGE, 1_000, 5_000];
 const SERVICE_FILTERS = ['tag', 'author', 'q', 'published_after', 'published_before'] as const;
 
 /**
- * Reads what has changed in the published posts since `cursor`. Without a cursor, or if the service no longer accepts
- * it, compares the entries with all posts. The position is undefined if the next load has to do this as well.
+ * Reads the changes of the published posts since `cursor`. Without a cursor, or if the service no longer accepts it,
+ * compares the entries with all posts. The returned position is undefined if the next load has to compare all posts
+ * too.
  */
 export async function readChanges(
   client: PostsClient,
@@ -70,7 +71,7 @@ async function readAll(
   filter: PostsFilter,
   stored: StoredEntries,
 ): Promise<Update<string | undefined>> {
-  // What changes while the lists are read is behind this cursor, so the next load finds it.
+  // Changes that are made while the lists are read come after this cursor, so the next load finds them.
   const { cursor } = await client.changes.list({ cursor: 'now', limit: 1 });
   await sleep(LIST_AGE, undefined);
   const changed: PostSummary[] = [];

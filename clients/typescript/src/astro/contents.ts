@@ -17,7 +17,7 @@ export interface Stored {
 /** The entries of the collection by slug. */
 export type StoredEntries = ReadonlyMap<string, Stored>;
 
-/** What a load found. */
+/** The result of a load. */
 export interface Update<P> {
   /** The position from which the next load continues. */
   readonly position: P;

@@ -4,8 +4,10 @@ import type { Metadata, Post, PostSummary } from '../post.js';
 import type { ListQuery, PostOf, View } from '../query.js';
 import type { LiveEntry, PostsLiveLoader } from './types.js';
 
-export interface LivePostsLoaderOptions<V extends View = 'full', M extends object = Metadata>
-  extends PostsClientOptions {
+export interface LivePostsLoaderOptions<
+  V extends View = 'full',
+  M extends object = Metadata,
+> extends PostsClientOptions {
   /** `full` (default), or `summary` for entries with an `excerpt` instead of the `content`. */
   view?: V | undefined;
   /**
@@ -14,8 +16,8 @@ export interface LivePostsLoaderOptions<V extends View = 'full', M extends objec
    */
   render?: ((content: string) => string | Promise<string>) | undefined;
   /**
-   * A schema for the `metadata` of the posts, such as `z.object({ … })`. If the metadata of a post does not match, Astro
-   * returns a `LiveCollectionError`.
+   * A schema for the `metadata` of the posts, such as `z.object({ … })`. If the metadata of a post does not match,
+   * Astro returns a `LiveCollectionError`.
    */
   metadata?: { parse: (metadata: unknown) => M } | undefined;
 }
@@ -114,7 +116,10 @@ async function listPosts<V extends View, M extends object>(
   return posts;
 }
 
-async function renderContent(post: Post<object> | PostSummary<object>, { render }: { render?: LivePostsLoaderOptions['render'] }) {
+async function renderContent(
+  post: Post<object> | PostSummary<object>,
+  { render }: { render?: LivePostsLoaderOptions['render'] },
+) {
   if (!render || !('content' in post) || post.content === null) return {};
   return { rendered: { html: await render(post.content) } };
 }

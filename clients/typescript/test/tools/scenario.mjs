@@ -1,4 +1,5 @@
-// Uses the installed package in the runtime that runs this file, and prints 'passed'. The service at BASE_URL has no posts.
+// Uses the installed package in the runtime that runs this file, and prints 'passed'. The service at BASE_URL has no
+// posts.
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import { createPostsClient, etagOf, PostsApiError, verifyWebhook } from '@posts-api/client';
@@ -19,7 +20,10 @@ const { items, next_cursor } = await reader.posts.list({ limit: 1, sort: 'id' })
 assert.deepEqual(items, [post]);
 assert.equal((await reader.posts.list({ limit: 1, sort: 'id', cursor: next_cursor })).items.length, 1);
 const found = await reader.posts.list({ q: 'some text', view: 'summary', tag: ['c++'] });
-assert.deepEqual(found.items.map(({ excerpt }) => excerpt), ['Some text.']);
+assert.deepEqual(
+  found.items.map(({ excerpt }) => excerpt),
+  ['Some text.'],
+);
 
 // patch
 const patched = await client.posts.update(post.id, { title: 'Hello again', slug: 'again' }, { ifMatch: post });
@@ -34,7 +38,10 @@ assert.equal(await reader.posts.list({}, { ifNoneMatch: page.etag }), null);
 
 // problem
 const problem = async (call) => {
-  const error = await call.then(() => assert.fail('the call succeeded'), (error) => error);
+  const error = await call.then(
+    () => assert.fail('the call succeeded'),
+    (error) => error,
+  );
   assert(error instanceof PostsApiError, error);
   return [error.status, error.code, error.errors?.[0]?.pointer];
 };
@@ -54,7 +61,10 @@ const { value: all } = await feed.next();
 assert.deepEqual([all.items.length, all.published.size, all.has_more], [2, 2, false]);
 await client.posts.delete(post.id, { ifMatch: patched });
 const { value: change } = await feed.next();
-assert.deepEqual(change.items.map(({ type, id, post }) => [type, id, post]), [['post.deleted', post.id, null]]);
+assert.deepEqual(
+  change.items.map(({ type, id, post }) => [type, id, post]),
+  [['post.deleted', post.id, null]],
+);
 const waiting = feed.next();
 controller.abort(new Error('by the test'));
 await assert.rejects(waiting, /by the test/);

@@ -10,7 +10,8 @@ export default {
       const client = createPostsClient({ baseUrl, apiKey });
       const { id } = await client.posts.create({ title: event.type, published: true });
       for await (const { items, published } of client.changes.follow({ view: 'summary' })) {
-        if (items[0].post.title !== event.type || !published.has(id)) return new Response('wrong changes', { status: 500 });
+        if (items[0].post.title !== event.type || !published.has(id))
+          return new Response('wrong changes', { status: 500 });
         break;
       }
       const missing = await client.posts.get(id + 1).catch((error) => error);

@@ -12,7 +12,8 @@ const TIME_LIMIT = 10_000;
 const CODE_BLOCK = /<pre tabindex="0"><code class="language-([^" ]+)">([^<]*)<\/code><\/pre>/g;
 
 const ENTITIES: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&amp;': '&' };
-const unescape = (html: string): string => html.replace(/&(?:lt|gt|quot|amp);/g, (entity) => ENTITIES[entity] ?? entity);
+const unescape = (html: string): string =>
+  html.replace(/&(?:lt|gt|quot|amp);/g, (entity) => ENTITIES[entity] ?? entity);
 
 /**
  * Highlights the code blocks with a known language in HTML from `sanitizeMarkdown`. Runs after sanitizing, so that the

@@ -1,5 +1,5 @@
-// The characters that `decodeURI` does not decode, `%`, and `\`, which URL parsers replace with `/`. Astro decodes paths
-// with `decodeURI`, several times.
+// The characters that `decodeURI` does not decode, `%`, and `\`, which URL parsers replace with `/`. Astro decodes
+// paths with `decodeURI`, several times.
 const RESERVED = /%(2[3-6BCF]|3[ABDF]|40|5C)|~/g;
 // `.` and `..` are relative paths, and Astro removes `.html` from the end of a path.
 const SPECIAL_DOTS = /^\.|\.(?=html$)/g;

@@ -15,7 +15,10 @@ const xmlText = (text: string): string => text.replace(/[^\t\n\r\u0020-\uD7FF\uE
 /** The 20 newest posts. */
 export const GET: APIRoute = async () => {
   const query = { sort: '-published_at', limit: 20 } as const;
-  const [page, summaries] = await Promise.all([posts.list(query), posts.list<'summary'>({ ...query, view: 'summary' })]);
+  const [page, summaries] = await Promise.all([
+    posts.list(query),
+    posts.list<'summary'>({ ...query, view: 'summary' }),
+  ]);
   const excerpts = new Map(summaries.items.map(({ id, excerpt }) => [id, excerpt]));
   const xml = await getRssString({
     title: NAME,
@@ -44,4 +47,7 @@ export const GET: APIRoute = async () => {
 
 /** In RSS, `author` is one email address. Dublin Core's `creator` is a name, and may be repeated. */
 const creators = (_: string, names: string): string =>
-  names.split('\n').map((name) => `<dc:creator>${name}</dc:creator>`).join('');
+  names
+    .split('\n')
+    .map((name) => `<dc:creator>${name}</dc:creator>`)
+    .join('');

@@ -15,7 +15,9 @@ export const GET: APIRoute = async () => {
   ];
   const urls = paths.map((path) => `<url><loc>${siteUrl(path).href}</loc></url>`);
   const xml = `<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">${urls.join('')}</urlset>`;
-  return new Response(`<?xml version="1.0" encoding="UTF-8"?>${xml}`, { headers: { 'Content-Type': 'application/xml' } });
+  return new Response(`<?xml version="1.0" encoding="UTF-8"?>${xml}`, {
+    headers: { 'Content-Type': 'application/xml' },
+  });
 };
 
 /** The first spelling of each name. */

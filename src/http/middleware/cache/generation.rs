@@ -19,7 +19,7 @@ const ENTRY_OVERHEAD: usize = 512;
 /// because each public change creates a new generation.
 const EXPECTED_ENTRIES: usize = 64;
 
-/// A result that is stored.
+/// A stored result.
 pub(crate) trait Weight: Send + Sync + 'static {
     /// The approximate memory in bytes.
     fn weight(&self) -> usize;

@@ -19,7 +19,7 @@ impl<V: Weight> Generations<V> {
         Self { capacity, current, replacements: AtomicU64::new(0) }
     }
 
-    /// How often a generation was replaced.
+    /// The number of replaced generations.
     pub(super) fn replacements(&self) -> u64 {
         self.replacements.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-// Shows the OpenAPI document of this service with Scalar. All URLs are relative to this script, so the page works behind a
-// proxy that serves it below another path.
+// Shows the OpenAPI document of this service with Scalar. All URLs are relative to this script, so the page works
+// behind a proxy that serves it below another path.
 const root = new URL('..', document.currentScript.src).href;
 
 Scalar.createApiReference('#reference', {
@@ -31,12 +31,23 @@ Scalar.createApiReference('#reference', {
 // Corrects attributes of Scalar's form that screen readers depend on. Scalar renders parts of the page at any time.
 const CORRECTIONS = [
   ['[role="combobox"]:not([aria-expanded])', (field) => field.setAttribute('aria-expanded', 'false')],
-  ['.cm-content:not([aria-label])', (editor) => editor.setAttribute('aria-label', editor.isContentEditable ? 'Request body' : 'Response body')],
+  [
+    '.cm-content:not([aria-label])',
+    (editor) => editor.setAttribute('aria-label', editor.isContentEditable ? 'Request body' : 'Response body'),
+  ],
   ['.cm-scroller[tabindex="-1"]', (editor) => editor.setAttribute('tabindex', '0')],
   ['button[role="none"]', (button) => button.removeAttribute('role')],
   ['[data-testid="response-variant-picker"][aria-label]', (button) => button.removeAttribute('aria-label')],
-  ['button[aria-controls]', (button) => document.getElementById(button.getAttribute('aria-controls')) ?? button.removeAttribute('aria-controls')],
+  [
+    'button[aria-controls]',
+    (button) =>
+      document.getElementById(button.getAttribute('aria-controls')) ?? button.removeAttribute('aria-controls'),
+  ],
 ];
 new MutationObserver(() => {
   for (const [selector, correct] of CORRECTIONS) document.querySelectorAll(selector).forEach(correct);
-}).observe(document.body, { childList: true, subtree: true, attributeFilter: ['aria-controls', 'aria-label', 'role', 'tabindex'] });
+}).observe(document.body, {
+  childList: true,
+  subtree: true,
+  attributeFilter: ['aria-controls', 'aria-label', 'role', 'tabindex'],
+});

@@ -21,9 +21,9 @@ use crate::posts::changes::stream::open_streams::{Slot, Streams};
 use crate::posts::changes::stream::pages::StreamPage;
 use crate::posts::errors::changes_not_ready;
 
-/// The time without an event after which a comment is sent.
+/// A comment is sent after this time without an event.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The time after a failed read until the next one, unless there is a change before.
+/// The time from a failed read to the next one, unless there is a change before.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long a stream stays open without its database. Another instance may still reach it.
 const MAX_OUTAGE: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub(super) struct EventStream {
     stopping: watch::Receiver<bool>,
     /// The row that the client has received last.
     position: LogRowId,
-    /// Whether all changes were sent that the last notification has announced.
+    /// Whether all changes that the last notification has announced were sent.
     is_caught_up: bool,
     /// Sent before further events.
     unsent: Option<Bytes>,
@@ -56,12 +56,12 @@ enum Wake {
 }
 
 impl EventStream {
-    /// Begins after the row `after`, or at the end of the log.
+    /// Opens a stream that begins after the row `after`, or at the end of the log.
     ///
     /// # Errors
-    /// As many streams as allowed are open, or the first read fails. 503 if the end of the log stays unknown. It is
-    /// unknown for a moment after a start or a failover. The stream waits for it, because browsers do not reconnect
-    /// after a 503 (HTML standard, section "Server-sent events").
+    /// The limit on streams is reached, or the first read fails. 503 if the end of the log stays unknown. It is unknown
+    /// for a moment after a start or a failover. The stream waits for it, because browsers do not reconnect after a 503
+    /// (HTML standard, section "Server-sent events").
     pub(super) async fn open(streams: &Streams, client: IpAddr, after: Option<LogRowId>) -> Result<Self, ApiError> {
         let slot = streams.reserve(client)?;
         position::wait_until_settled(streams.database(), 0).await?;
@@ -113,8 +113,8 @@ impl EventStream {
         })
     }
 
-    /// Waits for events, and returns them. After a while without any, returns a comment. `None` if the instance stops, or
-    /// has been without its database for too long.
+    /// Waits for events, and returns them. After a time without events, returns a comment. Returns `None` when the
+    /// instance stops, or has been without its database for too long.
     async fn next_frames(&mut self) -> Option<Bytes> {
         let heartbeat = sleep(HEARTBEAT);
         tokio::pin!(heartbeat);
@@ -150,14 +150,14 @@ impl EventStream {
         }
     }
 
-    /// How long changes may have been missed, because the database does not respond, or cannot be read.
+    /// How long changes may have been missed because the database does not respond or cannot be read.
     fn outage(&self) -> Duration {
         let failing = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
         self.streams.database().unresponsive_for().max(failing)
     }
 
-    /// Reads the events after the position, and moves the position behind them. If the log does not contain the
-    /// position, moves it to the end, and returns the event that says so.
+    /// Reads the events after the position, and moves the position to the last one. If the log does not contain the
+    /// position, moves it to the end, and returns the event `reset`.
     async fn read(&mut self) -> Result<Bytes, ApiError> {
         let number = self.changes.mark_seen();
         let page = self.streams.pages().after(number, self.position).await?;

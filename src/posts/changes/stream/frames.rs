@@ -10,8 +10,8 @@ use crate::posts::changes::log::{FoundRow, LogRow};
 use crate::posts::changes::params::FeedCursors;
 use crate::posts::changes::query::ChangeType;
 
-/// A comment, which clients ignore. Proxies see that the connection is in use, and the service sees if the client has
-/// gone.
+/// A comment, which clients ignore. It shows proxies that the connection is in use, and lets the service detect that a
+/// client has vanished.
 pub(super) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// A page ends with the first event that reaches this length, in bytes.
 const MAX_LENGTH: usize = 8 * 1024;
@@ -35,13 +35,13 @@ pub(super) fn start(cursor: &str) -> Bytes {
     format!("id: {cursor}\nretry: {}\n\n", retry()).into()
 }
 
-/// The beginning of a stream, or a later event, if the log does not contain the client's position. `id` is part of the
-/// event, so that a client that receives only a part of it gets it again.
+/// The event `reset`, at the beginning of a stream or later, if the log does not contain the client's position. `id` is
+/// part of the event, so that a client that receives only a part of it gets it again.
 pub(super) fn reset(cursor: &str) -> Bytes {
     format!("id: {cursor}\nevent: reset\ndata: {{\"type\":\"reset\"}}\nretry: {}\n\n", retry()).into()
 }
 
-/// The events of as many rows as fit, and the number of these rows.
+/// The events of the rows that fit on a page, and the number of these rows.
 pub(super) fn events(cursors: FeedCursors, rows: &[FoundRow]) -> (Vec<u8>, usize) {
     let mut text = Vec::new();
     for (index, (_, row)) in rows.iter().enumerate() {

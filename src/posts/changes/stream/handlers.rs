@@ -14,8 +14,8 @@ use crate::posts::changes::stream::open_streams::Streams;
 use crate::posts::changes::stream::request;
 use crate::posts::changes::stream::request::{LastEventId, StreamParams};
 
-/// nginx would otherwise collect the events in a buffer. Other proxies do so while they compress, which `no-transform`
-/// forbids (RFC 9111, section 5.2.2.6).
+/// Otherwise, nginx would buffer the events. Other proxies buffer them to compress them, which `no-transform` forbids
+/// (RFC 9111, section 5.2.2.6).
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
@@ -27,8 +27,8 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 ///
 /// Sends the changes of public posts as server-sent events while the connection is open. An event has the `type` of the
 /// change as `event`, and an item of `/api/changes` without `post` as `data`. Its `id` is a cursor of `/api/changes`. A
-/// client that reconnects with `Last-Event-ID` receives each event once. If the service no longer knows that id, the
-/// event `reset` says so: read `/api/changes` without a cursor then.
+/// client that reconnects with `Last-Event-ID` receives each event once. If the service no longer knows this id, it
+/// sends the event `reset`: then read `/api/changes` without a cursor.
 #[utoipa::path(
     get, path = "/api/changes/stream", tag = "posts", params(StreamParams, LastEventId),
     responses((

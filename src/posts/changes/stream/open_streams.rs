@@ -1,4 +1,4 @@
-//! [`Streams`]: the event streams of an instance: how many are open, the pages that they share, and their end.
+//! [`Streams`]: counts and limits the event streams of an instance, and ends them. Contains the pages that they share.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ struct StreamsInner {
     pages: StreamPages,
     limit: usize,
     open: Mutex<OpenStreams>,
-    /// The same state for the streams, which wait for it, and for their connections.
+    /// The same state twice: the streams wait for the first one, and their connections read the second one.
     stop: watch::Sender<bool>,
     is_stopping: Arc<AtomicBool>,
 }
@@ -35,19 +35,19 @@ struct OpenStreams {
     by_client: HashMap<u128, usize>,
 }
 
-/// The place of one stream among those that may be open. Its drop frees the place.
+/// Counts as an open stream until it is dropped.
 pub(super) struct Slot {
     streams: Streams,
     client: Option<u128>,
 }
 
-/// A client may have one of this many streams, so that one client cannot occupy all of them.
+/// A client may have at most one of this many streams, so that one client cannot occupy all of them.
 const SHARE: usize = 10;
-/// The number of streams that each client may have in any case.
+/// Each client may have at least this number of streams.
 const MIN_PER_CLIENT: usize = 8;
 
 impl Streams {
-    /// At most `limit` streams may be open. `budget` counts the memory of their pages.
+    /// `limit` is the maximum number of open streams. `budget` counts the memory of their pages.
     #[must_use]
     pub fn new(database: Database, budget: MemoryBudget, limit: usize) -> Self {
         let pages = StreamPages::new(database.clone(), budget);
@@ -73,13 +73,13 @@ impl Streams {
         self.0.limit as u64
     }
 
-    /// Database reads for all streams together.
+    /// The number of database reads for all streams together.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.0.pages.reads()
     }
 
-    /// Ends all streams, and each later one after its first frame. Clients reconnect, to another instance.
+    /// Ends all streams, and each later one after its first frame. Clients then reconnect to another instance.
     pub fn stop(&self) {
         self.0.is_stopping.store(true, Ordering::Relaxed);
         self.0.stop.send_replace(true);

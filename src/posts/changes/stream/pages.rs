@@ -21,12 +21,12 @@ use crate::posts::changes::query::LogRowId;
 use crate::posts::changes::stream::frames;
 use crate::posts::errors::changes_not_ready;
 
-/// The memory for pages that several streams may need, in bytes: about 60 pages. Streams at the end of the log need
-/// one.
+/// The memory for the pages that streams share, in bytes: about 60 pages. All streams at the end of the log share one
+/// page.
 const CAPACITY: u64 = 1024 * 1024;
 /// The memory that a read reserves, in bytes.
 const MAX_ROW_BYTES: usize = 48 * 1024;
-/// The key of the end of the log. Differs from every cursor.
+/// The key of the end of the log. It differs from every cursor.
 const END: &str = "end";
 
 /// A part of the log.
@@ -35,7 +35,7 @@ pub(super) enum StreamPage {
     Events {
         /// Empty if there is no change after the position.
         frames: Bytes,
-        /// The last row of the page. If there is none, the position.
+        /// The last row of the page, or the position if the page is empty.
         last: LogRowId,
         /// Whether there were more rows when the page was read.
         has_more: bool,
@@ -71,7 +71,7 @@ impl StreamPages {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// The changes after `position`, which include those that notification `number` has announced.
+    /// The changes after `position`, including those that notification `number` has announced.
     ///
     /// # Errors
     /// Those of the read. 503 while the end of the log is unknown.
@@ -101,7 +101,7 @@ impl StreamPages {
         self.read(number, END, None, log::newest, |_| 0, render).await
     }
 
-    /// Returns the page that another stream has read, or reads it.
+    /// Returns the page if another stream has read it. Otherwise, reads it.
     async fn read<T: Send + 'static>(
         &self,
         number: u64,

@@ -52,7 +52,7 @@ pub(super) fn position(request: &HttpRequest) -> Result<Option<LogRowId>, ApiErr
     Ok(Some(row))
 }
 
-/// An empty header stands for no event (HTML standard, section "The `Last-Event-ID` header").
+/// An empty header means that no event has been received (HTML standard, section "The `Last-Event-ID` header").
 fn last_event_id(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut values = headers.get_all(LAST_EVENT_ID);
     let Some(value) = values.next() else { return Ok(None) };

@@ -1,8 +1,8 @@
 //! The blocks of a post that Ghost shows to some readers only.
 //!
 //! Ghost encloses such a block in the comments `<!--kg-gated-block:begin nonMember:false memberSegment:"…" -->` and
-//! `<!--kg-gated-block:end-->`, and removes it from the page of a reader who may not see it. It shows a block to readers
-//! without an account only if `nonMember` is `true`.
+//! `<!--kg-gated-block:end-->`, and removes it from the page of a reader who may not see it. It shows a block to
+//! readers without an account only if `nonMember` is `true`.
 
 /// The HTML as Ghost shows it to readers without an account.
 #[derive(Debug, PartialEq, Eq)]

@@ -178,14 +178,14 @@ fn tag_name(row: &JsonMembers<'_>) -> Option<String> {
     Some(if is_internal && !name.starts_with('#') { format!("#{name}") } else { name })
 }
 
-/// A string without its quotation marks and escapes, or the JSON text of any other value. The id of a post is a number in
-/// old versions of Ghost.
+/// A string without its quotation marks and escapes, or the JSON text of any other value. The id of a post is a number
+/// in old versions of Ghost.
 pub(super) fn word(raw: &str) -> String {
     serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned())
 }
 
-/// Whether a column that Ghost writes as a boolean, a number, or a text is true. An unknown value counts as true, so that
-/// it does not make a post public.
+/// Whether a column that Ghost writes as a boolean, a number, or a text is true. An unknown value counts as true, so
+/// that it does not make a post public.
 pub(super) fn is_true(raw: Option<&str>) -> bool {
     !matches!(raw, None | Some("null" | "false" | "0" | "\"\"" | "\"0\"" | "\"false\""))
 }
@@ -225,7 +225,8 @@ mod tests {
             "\"posts_tags\":[{\"post_id\":1,\"tag_id\":\"b\",\"sort_order\":2},{\"post_id\":\"1\",\"tag_id\":\"a\",\
              \"sort_order\":\"1\"},{\"post_id\":1,\"tag_id\":\"none\"},{\"post_id\":2,\"tag_id\":\"b\"},7],\
              \"posts_authors\":[{\"post_id\":1,\"author_id\":4}],\
-             \"tags\":[{\"id\":\"a\",\"name\":\"A\"},{\"id\":\"b\",\"name\":\"b\",\"visibility\":\"internal\"},[1e999]],\
+             \"tags\":[{\"id\":\"a\",\"name\":\"A\"},\
+             {\"id\":\"b\",\"name\":\"b\",\"visibility\":\"internal\"},[1e999]],\
              \"users\":[{\"id\":4,\"name\":\"Ann\"},{\"id\":5,\"name\":\"Bob\"},{\"id\":6,\"name\":1}]",
         )
         .unwrap();

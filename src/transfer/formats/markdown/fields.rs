@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::posts::labels::LabelKind;
-use crate::posts::{image, model};
+use crate::posts::{image, validate};
 use crate::transfer::formats::markdown::front_matter::FrontMatterValue;
 use crate::transfer::formats::markdown::keys;
 use crate::transfer::formats::markdown::keys::{Members, folded};
@@ -22,8 +22,8 @@ pub(super) fn read_description(members: &mut Members, report: &mut FileReport) {
     }
 }
 
-/// Reads the image, which must be a URL or an absolute path. A relative path stays metadata: only the site that the file
-/// comes from can resolve it. An image over its limit becomes metadata and is reported.
+/// Reads the image, which must be a URL or an absolute path. A relative path stays metadata: only the site that the
+/// file comes from can resolve it. An image over its limit becomes metadata and is reported.
 pub(super) fn read_image(members: &mut Members, report: &mut FileReport) {
     let found = members.take(keys::IMAGE, |key, value| {
         let url = image_url(value).filter(|url| image::location((*url).to_owned()).is_ok())?;
@@ -167,7 +167,7 @@ pub(super) fn read_aliases(members: &mut Members, report: &mut FileReport) -> Ve
     let mut aliases = Vec::new();
     let mut seen = HashSet::new();
     for (key, entries) in members.take_all(keys::ALIASES, |key, value| Some((key.to_owned(), entries(value)?))) {
-        let slug = |entry: &FrontMatterValue| entry.text().and_then(|text| model::slug(text.to_owned()).ok());
+        let slug = |entry: &FrontMatterValue| entry.text().and_then(|text| validate::slug(text.to_owned()).ok());
         let (slugs, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| slug(entry).is_some());
         if !slugs.is_empty() {
             report.count_mapped(&key, "aliases");

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::db::Timestamp;
-use crate::posts::model::MAX_CONTENT;
+use crate::posts::validate::MAX_CONTENT;
 use crate::transfer::error::Error;
 use crate::transfer::formats::markdown::dates::DateParser;
 use crate::transfer::formats::markdown::front_matter::{MAX_FRONT_MATTER, has_front_matter};

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::db::Timestamp;
-use crate::posts::model::MAX_TITLE;
+use crate::posts::validate::MAX_TITLE;
 use crate::transfer::formats::markdown::dates::DateParser;
 use crate::transfer::formats::markdown::fields;
 use crate::transfer::formats::markdown::front_matter;

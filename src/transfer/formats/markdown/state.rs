@@ -94,8 +94,8 @@ impl PostState {
         Self { published, published_at: date, updated_at: updated_at.or(date), ..state }
     }
 
-    /// Generators also have a modification before the creation, such as that of the file. Delays it to the creation, whose
-    /// time defaults to it.
+    /// Generators also have a modification before the creation, such as that of the file. Delays it to the creation,
+    /// whose time defaults to it.
     fn with_ordered_times(mut self, now: Timestamp) -> Self {
         let Some(updated_at) = self.updated_at else { return self };
         match self.created_at.or(self.published_at) {

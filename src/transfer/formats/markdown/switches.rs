@@ -21,7 +21,8 @@ const PRIVATE: &str = "posts with a private status imported as drafts";
 
 pub(super) struct Switches {
     pub(super) is_draft: bool,
-    /// Whether a key other than a readable `draft` or `published` makes the post a draft. It then has no schedule either.
+    /// Whether a key other than a readable `draft` or `published` makes the post a draft. It then has no schedule
+    /// either.
     pub(super) is_hidden: bool,
     /// Whether the file says that the post is published. It then needs no date.
     pub(super) is_published: bool,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::posts::aliases::model::MAX_ALIASES;
 use crate::posts::labels::LabelKind;
 use crate::posts::metadata::Metadata;
-use crate::posts::{image, labels, model};
+use crate::posts::{image, labels, validate};
 use crate::transfer::formats::post_fields::metadata::fit_metadata;
 use crate::transfer::printable::quoted;
 use crate::transfer::report::Mapping;
@@ -42,11 +42,12 @@ pub(crate) struct FittedFields {
 }
 
 impl PostFields {
-    /// Sets the description, with its lines joined. Ignores a blank text. Returns whether the post has a description now.
+    /// Sets the description, with its lines joined. Ignores a blank text. Returns whether the post has a description
+    /// now.
     ///
     /// In each of these functions, `key` is the name of the value in the file.
     pub(crate) fn set_description(&mut self, key: &str, text: &str) -> bool {
-        !text.trim().is_empty() && self.set("description", key, text, |text| model::description(joined_lines(text)))
+        !text.trim().is_empty() && self.set("description", key, text, |text| validate::description(joined_lines(text)))
     }
 
     /// Sets the image. Ignores a blank text. Returns whether the post has an image now.
@@ -104,12 +105,12 @@ impl PostFields {
         }
     }
 
-    /// Sets the old slugs of the post, whose slug is `slug`, the oldest first. Those that are not valid as slugs, and the
-    /// oldest if there are too many, become metadata. Returns the number of the others.
+    /// Sets the old slugs of the post, whose slug is `slug`, the oldest first. Those that are not valid as slugs, and
+    /// the oldest if there are too many, become metadata. Returns the number of the others.
     pub(crate) fn set_aliases(&mut self, key: &str, slug: &str, old_slugs: &[String]) -> u64 {
         let (mut aliases, mut invalid, mut problem) = (Vec::new(), Vec::new(), None);
         for old in old_slugs.iter().filter(|old| !old.is_empty() && *old != slug) {
-            match model::slug(old.clone()) {
+            match validate::slug(old.clone()) {
                 Ok(old) if aliases.contains(&old) => {}
                 Ok(old) => aliases.push(old),
                 Err(reason) => {
@@ -173,7 +174,8 @@ impl PostFields {
     }
 }
 
-/// Joins the lines of a text with spaces. A tab and the other control characters that are white space separate lines too.
+/// Joins the lines of a text with spaces. A tab and the other control characters that are white space separate lines
+/// too.
 fn joined_lines(text: &str) -> String {
     let separates = |c: char| c.is_whitespace() && c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     if !text.contains(separates) {

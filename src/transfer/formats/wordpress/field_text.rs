@@ -7,8 +7,8 @@ use crate::transfer::formats::html_text::decode_reference;
 /// Once a text is longer than this, in bytes, the rest is ignored. Validation rejects content of this length.
 const MAX_TEXT: usize = 1024 * 1024;
 
-/// Collects the text of an element. The text should be in a CDATA section or escaped, but some programs write the markup
-/// of a post as it is.
+/// Collects the text of an element. The text should be in a CDATA section or escaped, but some programs write the
+/// markup of a post as it is.
 #[derive(Debug, Default)]
 pub(super) struct FieldText {
     /// The text without tags, with references decoded.

@@ -62,7 +62,8 @@ mod tests {
         let mut namespaces = Namespaces::default();
         namespaces.add(&BytesStart::from_content(
             "rss xmlns:w=\"http://wordpress.org/export/1.2/\" xmlns:e='https://wordpress.org/export/1.0/excerpt/' \
-             xmlns:c=\"http://purl.org/rss/1.0/modules/content/\" xmlns:wp=\"w\" xmlns:x=\"http://example.org/\" broken",
+             xmlns:c=\"http://purl.org/rss/1.0/modules/content/\" xmlns:wp=\"w\" xmlns:x=\"http://example.org/\" \
+             broken",
             3,
         ));
         for (content, expected) in [

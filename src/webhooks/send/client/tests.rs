@@ -35,7 +35,7 @@ impl Resolver for ChangingDns {
 fn sender(networks: &[&str], dns: &ChangingDns) -> Sender {
     let networks: Vec<_> = networks.iter().map(|network| network.parse().unwrap()).collect();
     let networks = Networks::new(&networks);
-    Sender::with_resolver(networks.clone(), CheckedResolver { networks, inner: dns.clone() }).unwrap()
+    Sender::with_resolver(networks.clone(), CheckedResolver { networks, inner: dns.clone() })
 }
 
 fn request(url: &str) -> OutgoingRequest {

@@ -31,8 +31,8 @@ fn list_items_have_one_schema_for_both_views() {
     assert_eq!(optional, ["content", "excerpt"]);
 }
 
-/// Generated clients send the documented defaults. Sorting by the default of `sort` would replace the order by relevance
-/// of a search, and a default in a request body makes a property required in some of them.
+/// Generated clients send the documented defaults. Sorting by the default of `sort` would replace the order by
+/// relevance of a search, and a default in a request body makes a property required in some of them.
 #[test]
 fn no_schema_has_a_default() {
     let document = document();

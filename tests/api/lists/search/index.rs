@@ -30,7 +30,8 @@ async fn every_change_updates_the_search_index(api: Api) {
         .await
         .expect(200);
     assert_eq!(counts(words).await, [1, 0, 0, 1]);
-    let batch = json!({"on_conflict": "replace", "posts": [{"slug": "old", "title": "New", "content": "before", "published": true}]});
+    let post = json!({"slug": "old", "title": "New", "content": "before", "published": true});
+    let batch = json!({"on_conflict": "replace", "posts": [post]});
     editor.post("/api/posts/batch", &batch).await.expect(200);
     assert_eq!(counts(words).await, [0, 1, 1, 0]);
     editor.post_empty(&format!("{path}/unpublish")).await.expect(200);

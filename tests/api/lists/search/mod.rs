@@ -31,6 +31,9 @@ async fn search(api: &Api, q: &str) -> Vec<i64> {
 
 /// Imports published posts with these titles and contents. Their ids start at 1.
 fn fill(api: &Api, posts: &[(&str, &str)]) {
-    let post = |(id, (title, content)): (usize, &(&str, &str))| json!({"id": id + 1, "slug": format!("post-{}", id + 1), "title": title, "content": content, "published": true});
-    api.server.database.import(&posts.iter().enumerate().map(post).collect::<Vec<_>>());
+    let post = |(id, (title, content)): (usize, &(&str, &str))| {
+        let slug = format!("post-{id}");
+        json!({"id": id, "slug": slug, "title": title, "content": content, "published": true})
+    };
+    api.server.database.import(&(1..).zip(posts).map(post).collect::<Vec<_>>());
 }

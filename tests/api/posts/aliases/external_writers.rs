@@ -49,7 +49,7 @@ fn replicated_rows_do_not_conflict_with_triggers() {
 #[test]
 fn role_with_privileges_on_posts_can_rename() {
     let Some(database) = with_alias() else { return };
-    let role = format!("aliases_{}", database.url.rsplit_once('_').unwrap().1);
+    let role = format!("{}_aliases", database.name());
     let mut conn = database.connect();
     execute(&mut conn, &format!("CREATE ROLE {role}"));
     execute(&mut conn, &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON posts TO {role}"));

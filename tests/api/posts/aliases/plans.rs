@@ -9,8 +9,8 @@ use crate::lists::query_plans::plan;
 use crate::support::database::execute;
 use crate::support::{TestDatabase, on_both, statements};
 
-/// Inserts 2,000 drafts with nine aliases each, and 100 public posts with one. The aliases of the drafts come first in the
-/// order of slugs.
+/// Inserts 2,000 drafts with nine aliases each, and 100 public posts with one. The aliases of the drafts come first in
+/// the order of slugs.
 fn fill(conn: &mut Connection) {
     let numbers = match &mut conn.backend {
         Backend::Sqlite(_) => "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2100)",

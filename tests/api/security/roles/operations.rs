@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::Api;
 use crate::support::call::Call;
+use crate::support::{Api, when_ready};
 
 /// The lowest access level that an operation requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +104,7 @@ pub(super) async fn operations(api: &Api, draft: &Value) -> Vec<Operation> {
             let (_, required) = *row.unwrap_or_else(|| panic!("{id} has no row in this file"));
             assert_eq!(documented_access(operation), required, "{id}: the document differs");
             // An admin deletes one of the webhooks, and then uses the others.
-            let webhook = api.admin().post("/api/webhooks", &webhook());
+            let webhook = when_ready(|| api.admin().post("/api/webhooks", &webhook()));
             let resource = match template.split('/').nth(2) {
                 Some("keys") => key.clone(),
                 Some("webhooks") if template.contains("{id}") => webhook.await.json(201),

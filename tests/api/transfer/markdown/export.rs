@@ -27,8 +27,9 @@ async fn front_matter_has_a_fixed_order(database: TestDatabase) {
     assert_eq!(
         read("hello.md"),
         "---\ntitle: \"Hello: a \\\"post\\\"\"\nslug: hello\ndescription: In short\ndate: 2020-01-02T00:00:00Z\n\
-         updated: 2020-01-03T00:00:00Z\ncreated_at: 2020-01-01T00:00:00.000001Z\ndraft: false\ntags:\n  - Rust\n  - \"yes\"\n  - \"C#\"\n\
-         authors:\n  - Ann Lee\nimage: /a.png\nimage_alt: \"\"\naliases:\n  - old\nmetadata:\n  toc: true\n  x:\n    \"n\":\n      - 1.5\n      - null\n---\n\n# Text\n\n"
+         updated: 2020-01-03T00:00:00Z\ncreated_at: 2020-01-01T00:00:00.000001Z\ndraft: false\n\
+         tags:\n  - Rust\n  - \"yes\"\n  - \"C#\"\nauthors:\n  - Ann Lee\nimage: /a.png\nimage_alt: \"\"\n\
+         aliases:\n  - old\nmetadata:\n  toc: true\n  x:\n    \"n\":\n      - 1.5\n      - null\n---\n\n# Text\n\n"
     );
     assert_eq!(
         read("later.md"),

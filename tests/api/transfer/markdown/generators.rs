@@ -19,8 +19,8 @@ async fn astro_starter_maps_dates_and_image(database: TestDatabase) {
             ),
             (
                 "src/content/blog/using-mdx.mdx",
-                "---\ntitle: \"Using MDX\"\npubDate: Jun 01 2024\nupdatedDate: 2024-06-02\nheroImage: /hero.jpg\ntags: [astro, 2024]\n---\n\n\
-                 import Header from '../Header.astro';\n\n<Header />\n",
+                "---\ntitle: \"Using MDX\"\npubDate: Jun 01 2024\nupdatedDate: 2024-06-02\nheroImage: /hero.jpg\n\
+                 tags: [astro, 2024]\n---\n\nimport Header from '../Header.astro';\n\n<Header />\n",
             ),
             ("src/content/blog/logo.svg", "<svg/>"),
         ],
@@ -43,7 +43,8 @@ async fn astro_starter_maps_dates_and_image(database: TestDatabase) {
     assert_fields(
         find(&posts, "first-post"),
         &json!({
-            "title": "First post", "description": "Lorem ipsum dolor sit amet", "image": null, "content": "Lorem ipsum.",
+            "title": "First post", "description": "Lorem ipsum dolor sit amet", "image": null,
+            "content": "Lorem ipsum.",
             "published": true, "published_at": "2022-07-08T00:00:00.000000Z",
             "created_at": "2022-07-08T00:00:00.000000Z", "updated_at": "2022-07-08T00:00:00.000000Z",
             "metadata": {"heroImage": "../../assets/blog-placeholder-3.jpg"},
@@ -68,17 +69,20 @@ async fn hugo_yaml_toml_and_json_are_read(database: TestDatabase) {
             ("content/posts/_index.md", "---\ntitle: Posts\n---\n"),
             (
                 "content/posts/yaml/index.md",
-                "---\nTitle: In YAML\nDate: 2023-05-01T10:00:00+02:00\nlastmod: 2023-06-01\nDraft: false\nTags: [Go, hugo]\n\
-                 Categories: [go, Web]\nsummary: Short.\nfeatured_image: https://example.org/a.jpg\naliases: [/old/path/, old-name]\n\
-                 weight: 10\nmenu: {main: {weight: 1}}\n---\nText {{< figure src=\"a.png\" >}}\n",
+                "---\nTitle: In YAML\nDate: 2023-05-01T10:00:00+02:00\nlastmod: 2023-06-01\nDraft: false\n\
+                 Tags: [Go, hugo]\nCategories: [go, Web]\nsummary: Short.\nfeatured_image: https://example.org/a.jpg\n\
+                 aliases: [/old/path/, old-name]\nweight: 10\nmenu: {main: {weight: 1}}\n---\n\
+                 Text {{< figure src=\"a.png\" >}}\n",
             ),
             (
                 "content/posts/toml.md",
-                "+++\ntitle = \"In TOML\"\ndate = 2023-05-02T10:00:00Z\npublishDate = 2023-05-03\ndraft = true\ntags = [\"a\"]\n[params]\nauthor = \"x\"\n+++\n\nText\n",
+                "+++\ntitle = \"In TOML\"\ndate = 2023-05-02T10:00:00Z\npublishDate = 2023-05-03\ndraft = true\n\
+                 tags = [\"a\"]\n[params]\nauthor = \"x\"\n+++\n\nText\n",
             ),
             (
                 "content/posts/json.md",
-                "{\n  \"title\": \"In JSON\",\n  \"date\": \"2023-05-04\",\n  \"slug\": \"json-slug\",\n  \"author\": \"Ann\"\n}\n\nText\n",
+                "{\n  \"title\": \"In JSON\",\n  \"date\": \"2023-05-04\",\n  \"slug\": \"json-slug\",\n  \"author\": \
+                 \"Ann\"\n}\n\nText\n",
             ),
             ("content/posts/expired.md", "---\ntitle: Expired\ndate: 2020-01-01\nexpiryDate: 2021-01-01\n---\n"),
             ("content/posts/later.md", "---\ntitle: Later\ndate: 2020-01-01\npublishDate: 2999-01-01\n---\n"),
@@ -133,8 +137,9 @@ async fn jekyll_names_drafts_and_tags_are_read(database: TestDatabase) {
         &[
             (
                 "_posts/2022-07-08-welcome-to-jekyll.markdown",
-                "---\nlayout: post\ntitle:  \"Welcome to Jekyll!\"\ndate:   2022-07-08 10:00:00 +0200\ncategories: jekyll update\n\
-                 tags: \"one, two words\"\nredirect_from:\n  - /old\n  - old-welcome\nexcerpt: >\n  Two\n  lines\n---\n{% include x.html %}\n",
+                "---\nlayout: post\ntitle:  \"Welcome to Jekyll!\"\ndate:   2022-07-08 10:00:00 +0200\n\
+                 categories: jekyll update\ntags: \"one, two words\"\nredirect_from:\n  - /old\n  - old-welcome\n\
+                 excerpt: >\n  Two\n  lines\n---\n{% include x.html %}\n",
             ),
             ("_posts/2021-01-02-undated.md", "---\nlayout: post\n---\n# A heading\n\nText"),
             ("_posts/2021-01-03-hidden.md", "---\npublished: false\n---\n"),
@@ -173,8 +178,9 @@ async fn zola_taxonomies_become_tags(database: TestDatabase) {
         &sandbox,
         &[(
             "content/2023-04-05_first/index.md",
-            "+++\ntitle = \"First\"\nupdated = 2023-05-01\nauthors = [\"Ann\", \"Bob, Jr.\"]\n\n[taxonomies]\ntags = [\"rust\", \"web\"]\n\
-             categories = [\"Rust\"]\nseries = [\"s\"]\n\n[extra]\ntoc = true\nratio = 1.5\n+++\n\nText\n",
+            "+++\ntitle = \"First\"\nupdated = 2023-05-01\nauthors = [\"Ann\", \"Bob, Jr.\"]\n\n[taxonomies]\n\
+             tags = [\"rust\", \"web\"]\ncategories = [\"Rust\"]\nseries = [\"s\"]\n\n[extra]\ntoc = true\n\
+             ratio = 1.5\n+++\n\nText\n",
         )],
     );
     import(&sandbox, &["content"]).success();
@@ -196,17 +202,22 @@ async fn dev_to_hashnode_and_hexo_are_read(database: TestDatabase) {
         &[
             (
                 "dev/post.md",
-                "---\ntitle: On dev.to\npublished: true\ndescription: D\ntags: discuss, web dev\ncover_image: https://dev.to/c.png\n\
-                 canonical_url: https://example.org/x\nseries: S\n---\n\n{% embed https://example.org %}\n",
+                "---\ntitle: On dev.to\npublished: true\ndescription: D\ntags: discuss, web dev\n\
+                 cover_image: https://dev.to/c.png\ncanonical_url: https://example.org/x\nseries: S\n---\n\n\
+                 {% embed https://example.org %}\n",
             ),
             (
                 "hash/cl.md",
-                "---\ntitle: \"On Hashnode\"\nseoTitle: \"SEO\"\nseoDescription: \"For search\"\ndatePublished: Fri Jul 08 2022 10:00:00 GMT+0000 (Coordinated Universal Time)\n\
-                 cuid: clabc\nslug: on-hashnode\ncover: https://cdn.hashnode.com/a.png\nogImage: https://cdn.hashnode.com/b.png\ntags: javascript, react\n---\n\nText\n",
+                "---\ntitle: \"On Hashnode\"\nseoTitle: \"SEO\"\nseoDescription: \"For search\"\n\
+                 datePublished: Fri Jul 08 2022 10:00:00 GMT+0000 (Coordinated Universal Time)\ncuid: clabc\n\
+                 slug: on-hashnode\ncover: https://cdn.hashnode.com/a.png\nogImage: https://cdn.hashnode.com/b.png\n\
+                 tags: javascript, react\n---\n\nText\n",
             ),
             (
                 "hexo/hello.md",
-                "---\ntitle: On Hexo\ndate: 2013/7/13 20:46:25\nupdated: 2013/8/1 9:00:00\ncategories:\n- [Diary, PlayStation]\n- Games\ncover: {image: /c.png, alt: Box, caption: C}\nauthor: {name: Ann, url: /ann}\n---\n\nText\n",
+                "---\ntitle: On Hexo\ndate: 2013/7/13 20:46:25\nupdated: 2013/8/1 9:00:00\ncategories:\n\
+                 - [Diary, PlayStation]\n- Games\ncover: {image: /c.png, alt: Box, caption: C}\n\
+                 author: {name: Ann, url: /ann}\n---\n\nText\n",
             ),
         ],
     );

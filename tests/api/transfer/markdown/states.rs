@@ -12,7 +12,7 @@ async fn switches_and_dates_decide_the_state(database: TestDatabase) {
     let past = "2020-01-02T00:00:00.000000Z";
     let future = "2999-01-02T00:00:00.000000Z";
     let published = |at: &str| json!({"published": true, "published_at": at, "scheduled_for": null, "created_at": at});
-    let draft = |created_at: &str| json!({"published": false, "published_at": null, "scheduled_for": null, "created_at": created_at});
+    let draft = |at: &str| json!({"published": false, "published_at": null, "scheduled_for": null, "created_at": at});
     let scheduled = json!({"published": false, "published_at": null, "scheduled_for": future});
     let cases: Vec<(&str, &str, Value)> = vec![
         ("dated", "date: 2020-01-02", published(past)),
@@ -119,8 +119,9 @@ async fn values_over_their_limits_become_metadata(database: TestDatabase) {
 #[on_both]
 async fn every_key_without_a_meaning_becomes_metadata(database: TestDatabase) {
     let sandbox = sandbox(&database);
-    let text = "---\ntitle: 1.10\nTITLE: other\nlayout: post\nid: 007\nbig: 18446744073709551616\nversion: 1.5\nflag: yes\n\
-                list: [1, null, {a: 2020-01-01}]\nnothing: ~\n? 2024\n: year\nmetadata:\n  layout: mine\n  draft: true\ndescription: 42\nauthor: [Ann, {name: Bob, url: /b}]\n---\n";
+    let text = "---\ntitle: 1.10\nTITLE: other\nlayout: post\nid: 007\nbig: 18446744073709551616\nversion: 1.5\n\
+        flag: yes\nlist: [1, null, {a: 2020-01-01}]\nnothing: ~\n? 2024\n: year\n\
+        metadata:\n  layout: mine\n  draft: true\ndescription: 42\nauthor: [Ann, {name: Bob, url: /b}]\n---\n";
     let (post, _) = import_one(&sandbox, "keys.md", text);
     assert_fields(
         &post,

@@ -10,7 +10,7 @@ use crate::transfer::markdown::{assert_fields, import_one};
 async fn unusual_items_do_not_empty_lists(database: TestDatabase) {
     let sandbox = sandbox(&database);
     let text = "---\ntitle: x\ntags: [a, {name: b}, null, {label: c}, [d, {label: f}]]\ncategories: [{name: e}, ~]\n\
-                authors: [{name: Ann}, Bob, {nick: z}, null]\nauthor: ~\naliases: [old, {path: /x}, ~, /y, 2020]\n---\n";
+        authors: [{name: Ann}, Bob, {nick: z}, null]\nauthor: ~\naliases: [old, {path: /x}, ~, /y, 2020]\n---\n";
     let (post, messages) = import_one(&sandbox, "a.md", text);
     assert_fields(
         &post,

@@ -4,6 +4,7 @@ mod addresses;
 mod burst;
 mod each;
 mod hostile;
+mod https;
 mod instances;
 mod metrics;
 mod retries;

@@ -272,3 +272,24 @@ async fn a_rename_during_a_request_keeps_its_failure(api: Api) {
     wait_until("the attempt to be stored", async || attempts(database) == 1).await;
     assert!(is_true(database, "attempt = 1 AND next_attempt_at IS NOT NULL AND failing_since IS NOT NULL"));
 }
+
+/// A client changes the URL while a request to the old one fails: the failure says nothing about the new receiver.
+#[on_both]
+async fn a_failure_of_the_old_url_does_not_count(api: Api) {
+    let (old, new) = (HookReceiver::start(), HookReceiver::start());
+    old.behave(Behavior::Status(410));
+    old.hold();
+    let id = Hook::each(&old.url()).create(&api);
+    publish(&api, "a").await;
+    old.wait_for(1).await;
+    api.admin().patch(&format!("/api/webhooks/{id}"), &json!({"url": new.url()})).await.expect(200);
+    old.release();
+    let database = &api.server.database;
+    wait_until("the attempt to be stored", async || attempts(database) > 0).await;
+    assert!(is_true(database, "enabled AND disabled_reason IS NULL AND failing_since IS NULL"));
+    new.wait_for(1).await;
+    wait_until_idle(database).await;
+    assert_eq!((slugs(&old), slugs(&new)), (vec!["a".to_owned()], vec!["a".to_owned()]));
+    let statuses = "SELECT count(*) AS number FROM webhook_attempts WHERE status IN (410, 200)";
+    assert_eq!(database.query_number(statuses), 2, "both attempts are recorded");
+}

@@ -47,8 +47,8 @@ struct Query<'a> {
     count: Option<&'a str>,
 }
 
-/// Returns the problem of a request that must fail with this status. The variant of the generated enum says nothing about
-/// the status: the enum is untagged, so that every problem is read as the first variant.
+/// Returns the problem of a request that must fail with this status. The variant of the generated enum says nothing
+/// about the status: the enum is untagged, so that every problem is read as the first variant.
 fn problem<T: Debug, E: Debug + Serialize>(response: Response<T, E>, status: u16) -> Problem {
     let Error::ResponseError(error) = response.unwrap_err() else { panic!("no response") };
     assert_eq!(error.status.as_u16(), status, "{}", error.content);

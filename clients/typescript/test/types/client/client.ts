@@ -58,8 +58,15 @@ same<ReturnType<typeof client.posts.find>, Promise<Post | null>>(true);
 same<ReturnType<typeof client.posts.findBySlug>, Promise<Post | null>>(true);
 // @ts-expect-error -- null would have two meanings
 client.posts.find(1, { ifNoneMatch: post });
-await client.posts.list({ cursor: new URL('http://a').searchParams.get('cursor'), tag: undefined }, { ifNoneMatch: page.etag });
-await client.posts.get(1, { headers: { 'X-A': 'b' }, fetchOptions: { redirect: 'follow', keepalive: true }, signal: undefined });
+await client.posts.list(
+  { cursor: new URL('http://a').searchParams.get('cursor'), tag: undefined },
+  { ifNoneMatch: page.etag },
+);
+await client.posts.get(1, {
+  headers: { 'X-A': 'b' },
+  fetchOptions: { redirect: 'follow', keepalive: true },
+  signal: undefined,
+});
 // @ts-expect-error -- the method determines it
 client.posts.get(1, { fetchOptions: { method: 'POST' } });
 // @ts-expect-error -- unknown option
@@ -85,18 +92,24 @@ await client.posts.list({ tag: 'a', author: ['b', 'c'] });
 const labels = await client.tags.list({ sort: '-posts', q: 'a', limit: 5 });
 same<(typeof labels.items)[number]['posts'], number>(true);
 for await (const author of client.authors.all()) same<typeof author.name, string>(true);
-for await (const { from, to, id } of client.redirects.all()) same<[typeof from, typeof to, typeof id], [string, string, number]>(true);
+for await (const { from, to, id } of client.redirects.all())
+  same<[typeof from, typeof to, typeof id], [string, string, number]>(true);
 for await (const { items, cursor, has_more } of client.changes.pages({ view: 'summary', cursor: 'now' })) {
   same<[typeof cursor, typeof has_more], [string, boolean]>(true);
   for (const change of items) same<typeof change.post, PostSummary | null>(true);
   for (const { type } of items) same<typeof type, ChangeType>(true);
 }
 same<ChangeType, string>(false);
-for await (const { items, cursor, published } of client.changes.follow({ view: 'summary', cursor: null }, { interval: 10 })) {
+for await (const { items, cursor, published } of client.changes.follow(
+  { view: 'summary', cursor: null },
+  { interval: 10 },
+)) {
   same<[typeof cursor, typeof published], [string | null, ReadonlySet<number> | null]>(true);
   for (const change of items) same<typeof change.post, PostSummary | null>(true);
 }
-const followOptions: FollowOptions = { onError: (error, wait) => same<[typeof error, typeof wait], [PostsApiError, number]>(true) };
+const followOptions: FollowOptions = {
+  onError: (error, wait) => same<[typeof error, typeof wait], [PostsApiError, number]>(true),
+};
 for await (const batch of client.changes.follow({}, followOptions)) same<typeof batch, ChangeBatch<Post>>(true);
 // @ts-expect-error -- follow sends this header itself
 client.changes.follow({}, { ifNoneMatch: '"1"' });
@@ -106,7 +119,9 @@ same<typeof verified, WebhookEvent>(true);
 if (verified.type === 'posts.changed') same<typeof verified.data.count, number>(true);
 else if (verified.type !== 'webhook.test') same<typeof verified.data.post, PostSummary | null>(true);
 const nodeHeaders: Record<string, string | string[] | undefined> = {};
-const custom = await verifyWebhook<{ ref: string }>(new Uint8Array(), nodeHeaders, ['whsec_AAAA', 'whsec_BBBB'], { tolerance: 60 });
+const custom = await verifyWebhook<{ ref: string }>(new Uint8Array(), nodeHeaders, ['whsec_AAAA', 'whsec_BBBB'], {
+  tolerance: 60,
+});
 same<typeof custom, { ref: string }>(true);
 await verifyWebhook(new ArrayBuffer(0), [['webhook-id', '1']], 'whsec_AAAA').catch((error) => {
   if (error instanceof WebhookVerificationError) same<typeof error.code, WebhookErrorCode>(true);
@@ -129,7 +144,9 @@ const typedPost = await typed.posts.get(1);
 same<typeof typedPost, Post<Meta>>(true);
 same<typeof typedPost.metadata.seo.title, string>(true);
 same<ReturnType<typeof typed.posts.list<'summary'>>, Promise<Page<PostSummary<Meta>>>>(true);
-const typedBatch = await typed.posts.batch({ posts: [{ title: 'a', metadata: { seo: { title: 'a', keywords: [] } } }] });
+const typedBatch = await typed.posts.batch({
+  posts: [{ title: 'a', metadata: { seo: { title: 'a', keywords: [] } } }],
+});
 same<typeof typedBatch, BatchResponse<Meta>>(true);
 await typed.posts.update(1, { metadata: { seo: { title: 'b' }, canonical_url: null } }, { ifMatch: typedPost });
 await typed.posts.update(1, { metadata: { card: { width: 1 } } });
@@ -181,7 +198,12 @@ createPostsClient({ apiKey: 'a' });
 
 export { summaryTag, tag, tagOfTyped, unknownCode };
 
-const webhook = await client.webhooks.create({ url: 'https://example.org/hook', mode: 'burst', events: ['post.deleted'], headers: { 'X-A': 'b' } });
+const webhook = await client.webhooks.create({
+  url: 'https://example.org/hook',
+  mode: 'burst',
+  events: ['post.deleted'],
+  headers: { 'X-A': 'b' },
+});
 same<typeof webhook, CreatedWebhook>(true);
 same<typeof webhook.secret, string>(true);
 const { items: webhooks } = await client.webhooks.list();

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::transfer::formats::markdown::front_matter::value::FrontMatterValue;
 
-/// Whether the text begins with a JSON object. Other texts that begin with a brace, such as a shortcode or an expression
-/// of MDX, have no string and colon after it.
+/// Whether the text begins with a JSON object. Other texts that begin with a brace, such as a shortcode or an
+/// expression of MDX, have no string and colon after it.
 pub(super) fn is_json(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('{') else { return false };
     let rest = rest.trim_start();

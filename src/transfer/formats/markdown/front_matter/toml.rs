@@ -39,8 +39,8 @@ mod tests {
 
     #[test]
     fn values_keep_their_order_and_types() {
-        let text = "title = \"T\"\ndate = 2022-07-08T10:00:00+02:00\nday = 2022-07-08\nn = 1\nf = 1.5\ni = inf\nb = true\n\
-                    [taxonomies]\ntags = [\"a\", \"b\"]\n[extra]\nx.y = 1\n";
+        let text = "title = \"T\"\ndate = 2022-07-08T10:00:00+02:00\nday = 2022-07-08\nn = 1\nf = 1.5\ni = inf\n\
+            b = true\n[taxonomies]\ntags = [\"a\", \"b\"]\n[extra]\nx.y = 1\n";
         let members = parse(text, 2).unwrap();
         let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["title", "date", "day", "n", "f", "i", "b", "taxonomies", "extra"]);

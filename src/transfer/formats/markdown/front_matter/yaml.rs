@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn scalars_have_their_style_and_tag() {
-        let text = "plain: 12\nsingle: '12'\ndouble: \"tr\\u0075e\"\ntag: !!str 12\nliteral: |\n  a\n  b\nfolded: >\n  a\n  b\n";
+        let text = "plain: 12\nsingle: '12'\ndouble: \"tr\\u0075e\"\ntag: !!str 12\nliteral: |\n  a\n  b\n\
+            folded: >\n  a\n  b\n";
         assert_eq!(
             parsed(text),
             json!({"plain": 12, "single": "12", "double": "true", "tag": "12", "literal": "a\nb\n", "folded": "a b\n"})
@@ -201,7 +202,8 @@ mod tests {
 
     #[test]
     fn aliases_and_merge_keys_are_expanded() {
-        let text = "base: &base {a: 1, b: [x]}\nlist: &list [1, 2]\nown: {b: 2, <<: *base}\nboth: {<<: [*base]}\ncopy: *list\nquoted: {\"<<\": 1}\n";
+        let text = "base: &base {a: 1, b: [x]}\nlist: &list [1, 2]\nown: {b: 2, <<: *base}\nboth: {<<: [*base]}\n\
+            copy: *list\nquoted: {\"<<\": 1}\n";
         assert_eq!(
             parsed(text),
             json!({

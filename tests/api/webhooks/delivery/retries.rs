@@ -106,7 +106,8 @@ async fn three_days_without_success_disable(api: Api) {
     make_due(&api);
     receiver.behave(Behavior::Status(200));
     api.server.database.execute(
-        "UPDATE webhooks SET enabled = TRUE, disabled_reason = NULL, attempt = 0, failing_since = NULL, next_attempt_at = NULL",
+        "UPDATE webhooks SET enabled = TRUE, disabled_reason = NULL, attempt = 0, failing_since = NULL, \
+         next_attempt_at = NULL",
     );
     api.server.deliveries.wake();
     receiver.wait_for(count + 2).await;

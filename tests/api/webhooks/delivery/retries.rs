@@ -9,9 +9,9 @@ use super::{Hook, SECRET, attempts, hours_ago, is_true, make_due, number, publis
 use crate::support::hook_receiver::{Behavior, HookReceiver};
 use crate::support::{Api, on_both, wait_until};
 
-/// Waits until this number of attempts in a row have failed.
+/// Waits until this number of attempts in a row, or more, have failed.
 async fn wait_for_failures(api: &Api, count: i64) {
-    let condition = format!("lease IS NULL AND attempt = {count}");
+    let condition = format!("lease IS NULL AND attempt >= {count}");
     wait_until("the failure to be stored", async || is_true(&api.server.database, &condition)).await;
 }
 

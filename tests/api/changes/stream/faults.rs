@@ -67,7 +67,7 @@ async fn expect_end_without_database(api: &Api, lose: impl FnOnce()) {
     let (address, cursor) = (api.server.address, now(api).await);
     let mut client = StreamClient::connect(address, "", &[]).await;
     lose();
-    for query in ["".to_owned(), format!("?cursor={cursor}")] {
+    for query in [String::new(), format!("?cursor={cursor}")] {
         wait_until("new streams to be refused", async || {
             StreamClient::open(address, &query, &[]).await.head.starts_with("HTTP/1.1 503 ")
         })

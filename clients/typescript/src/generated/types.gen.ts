@@ -17,7 +17,8 @@ export type ApiKey = {
      */
     name: string;
     /**
-     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and webhooks.
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and
+     * webhooks.
      */
     role: 'reader' | 'editor' | 'admin';
     /**
@@ -101,7 +102,7 @@ export type ChangeItem = {
      */
     id: number;
     /**
-     * The slug of the post. For a post that is no longer public, the last public one.
+     * The slug of the post. If the post is no longer public, its last public slug.
      */
     slug: string;
     /**
@@ -114,7 +115,7 @@ export type ChangeItem = {
      */
     version: number;
     /**
-     * When the post was changed.
+     * The time of the change. In the pages that list all posts, `updated_at` of the post.
      */
     at: string;
     /**
@@ -132,7 +133,7 @@ export type ChangePage = {
      */
     items: Array<ChangeItem>;
     /**
-     * The `cursor` of the next page, also if there is none yet.
+     * The `cursor` of the next page, even if that page has no items yet.
      */
     cursor: string;
     /**
@@ -150,7 +151,8 @@ export type CreateApiKey = {
      */
     name: string;
     /**
-     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and webhooks.
+     * What an API key permits: `reader` reads drafts, `editor` also changes posts, `admin` also manages API keys and
+     * webhooks.
      */
     role: 'reader' | 'editor' | 'admin';
     /**
@@ -164,8 +166,8 @@ export type CreateApiKey = {
  */
 export type CreatePost = {
     /**
-     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused slug
-     * is derived from the title.
+     * The name of the post in URLs. Unique among all posts, including drafts. If omitted or null, an unused
+     * slug is derived from the title.
      */
     slug?: string | null;
     /**
@@ -214,8 +216,8 @@ export type CreatePost = {
  */
 export type CreateWebhook = {
     /**
-     * Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses require that
-     * the operator has listed their network in `WEBHOOK_NETWORKS`.
+     * The URL that requests are sent to: an `https:` URL of a public address. `http:` and other addresses are
+     * only allowed in the networks that the operator has listed in `WEBHOOK_NETWORKS`.
      */
     url: string;
     /**
@@ -243,17 +245,17 @@ export type CreateWebhook = {
         [key: string]: unknown;
     } | null;
     /**
-     * With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a new webhook.
+     * With `burst`: a request is sent this many seconds after the last change. 10 for a new webhook.
      */
     quiet?: number;
     /**
-     * With `burst`: a request is sent at the latest when this many seconds have passed since the first change. At least
-     * `quiet`. The larger of 120 and `quiet` for a new webhook.
+     * With `burst`: a request is sent at most this many seconds after the first change. At least `quiet`. The larger
+     * of 120 and `quiet` for a new webhook.
      */
     max_wait?: number;
     /**
-     * Whether changes are delivered. If a webhook is enabled again, it continues at its position. True repeats a failed
-     * request at once.
+     * Whether changes are delivered. A webhook that is enabled again continues at its position. True also repeats a
+     * failed request at once.
      */
     enabled?: boolean;
 };
@@ -445,8 +447,8 @@ export type PostListItem = {
     content?: string | null;
     /**
      * The description if there is one. Otherwise the beginning of the content as plain text, without headings,
-     * code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it is
-     * longer, or the content is longer than 4096 bytes.
+     * code blocks, and images: at most 200 characters. That text ends with `…` if and only if it was cut: it
+     * is longer, or the content is longer than 4096 bytes.
      */
     excerpt?: string;
     /**
@@ -644,7 +646,7 @@ export type ReplayWebhook = {
  */
 export type RotateSecret = {
     /**
-     * Whether the present secret expires at once. If omitted, both secrets sign the requests for 24 hours.
+     * Whether the current secret expires at once. If omitted, both secrets sign the requests for 24 hours.
      */
     expire_previous?: boolean;
 };
@@ -658,7 +660,7 @@ export type RotatedSecret = {
      */
     secret: string;
     /**
-     * Until when the previous secret signs the requests too. Null if it has expired.
+     * The time until which the previous secret also signs the requests. Null if it has expired.
      */
     previous_valid_until: string | null;
 };
@@ -713,13 +715,13 @@ export type UpdatePost = {
 };
 
 /**
- * A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
- * `name`, `events`, `headers`, or `body`. The other fields cannot be null.
+ * A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default
+ * of `name`, `events`, `headers`, or `body`. The other fields cannot be null.
  */
 export type UpdateWebhook = {
     /**
-     * Where the requests are sent. The next attempt follows at once. If scheme, host, or port change, `headers`
-     * is required unless the webhook has none, and replaces all stored headers.
+     * The URL that requests are sent to. A failed request is repeated at once. If the scheme, host, or port
+     * change, `headers` replaces all stored headers, and is required if there are any.
      */
     url?: string;
     /**
@@ -747,17 +749,17 @@ export type UpdateWebhook = {
         [key: string]: unknown;
     } | null;
     /**
-     * With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a new webhook.
+     * With `burst`: a request is sent this many seconds after the last change. 10 for a new webhook.
      */
     quiet?: number;
     /**
-     * With `burst`: a request is sent at the latest when this many seconds have passed since the first change. At least
-     * `quiet`. The larger of 120 and `quiet` for a new webhook.
+     * With `burst`: a request is sent at most this many seconds after the first change. At least `quiet`. The larger
+     * of 120 and `quiet` for a new webhook.
      */
     max_wait?: number;
     /**
-     * Whether changes are delivered. If a webhook is enabled again, it continues at its position. True repeats a failed
-     * request at once.
+     * Whether changes are delivered. A webhook that is enabled again continues at its position. True also repeats a
+     * failed request at once.
      */
     enabled?: boolean;
 };
@@ -775,11 +777,11 @@ export type Webhook = {
      */
     name: string;
     /**
-     * Where the requests are sent. It may contain credentials, so only admins can read it.
+     * The URL that requests are sent to. It may contain credentials, so only admins can read it.
      */
     url: string;
     /**
-     * `each` sends a request for each change, `burst` one request for all changes of a burst.
+     * `each` sends a request for each change. `burst` sends one request for all changes of a burst.
      */
     mode: 'each' | 'burst';
     /**
@@ -797,11 +799,11 @@ export type Webhook = {
         [key: string]: unknown;
     } | null;
     /**
-     * With `burst`: a request is sent when this many seconds have passed since the last change.
+     * With `burst`: a request is sent this many seconds after the last change.
      */
     quiet: number;
     /**
-     * With `burst`: a request is sent at the latest when this many seconds have passed since the first change.
+     * With `burst`: a request is sent at most this many seconds after the first change.
      */
     max_wait: number;
     /**
@@ -809,13 +811,13 @@ export type Webhook = {
      */
     enabled: boolean;
     /**
-     * Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for 3
-     * days). Otherwise null. Later versions may add reasons.
+     * Why the service has disabled the webhook: `gone` (the receiver responded with 410) or `failing` (no success for
+     * 3 days). Otherwise null. Later versions may add reasons.
      */
     disabled_reason: string | null;
     /**
-     * A cursor of the change feed: what `GET /api/changes` returns after it has not been delivered yet. Null if the log
-     * no longer contains the position.
+     * A cursor of the change feed: `GET /api/changes` with this cursor returns the changes that have not been
+     * delivered. Null if the log no longer contains the position.
      */
     position: string | null;
     /**
@@ -861,7 +863,7 @@ export type WebhookAttempt = {
      */
     at: string;
     /**
-     * How long it took until the response, or until the failure.
+     * The time until the response or the failure, in milliseconds.
      */
     duration_ms: number;
     /**
@@ -869,7 +871,7 @@ export type WebhookAttempt = {
      */
     status: number | null;
     /**
-     * Why there was no response. Null if there was one.
+     * The reason why there was no response. Null if there was one.
      */
     error: string | null;
     /**
@@ -897,11 +899,11 @@ export type WebhookTestResult = {
      */
     status: number | null;
     /**
-     * How long it took until the response, or until the failure.
+     * The time until the response or the failure, in milliseconds.
      */
     duration_ms: number;
     /**
-     * Why there was no response. Null if there was one.
+     * The reason why there was no response. Null if there was one.
      */
     error: string | null;
 };
@@ -917,8 +919,8 @@ export type Webhooks = {
 };
 
 /**
- * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
- * the request that returned it.
+ * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+ * differ from the request that returned it.
  */
 export type Cursor = string;
 
@@ -928,8 +930,8 @@ export type Cursor = string;
 export type Id = number;
 
 /**
- * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
- * executed again: the response is the original one, with `Idempotency-Replayed: true`.
+ * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is
+ * not executed again: the response is the original one, with `Idempotency-Replayed: true`.
  */
 export type IdempotencyKey = string;
 
@@ -944,8 +946,8 @@ export type IfMatch = string;
 export type IfNoneMatch = string;
 
 /**
- * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
- * API key at 1 MiB.
+ * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+ * without an API key at 1 MiB.
  */
 export type Limit = number;
 
@@ -965,19 +967,19 @@ export type ListPostsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-         * API key at 1 MiB.
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+         * without an API key at 1 MiB.
          */
         limit?: number;
         /**
-         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-         * the request that returned it.
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+         * differ from the request that returned it.
          */
         cursor?: string;
         /**
-         * The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted, the order is
-         * `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title contains all words come
-         * first, then the newest.
+         * The order of the posts; `-` means descending. Posts with equal values are ordered by id. If omitted, the
+         * order is `relevance` with `q`, and otherwise `-id`. `relevance` requires `q`: posts whose title contains all
+         * words come first, then the newest.
          */
         sort?: '-id' | 'id' | '-published_at' | 'published_at' | '-updated_at' | 'updated_at' | 'title' | '-title' | 'relevance';
         /**
@@ -990,13 +992,13 @@ export type ListPostsData = {
          */
         slug?: Array<string>;
         /**
-         * Returns only posts with this tag, ignoring ASCII case. Can be repeated up to 10 times, for posts with any of the
-         * tags.
+         * Returns only posts with this tag, ignoring ASCII case. Can be repeated up to 10 times, for posts with any of
+         * the tags.
          */
         tag?: Array<string>;
         /**
-         * Returns only posts by this author, ignoring ASCII case. Can be repeated up to 10 times, for posts by any of the
-         * authors.
+         * Returns only posts by this author, ignoring ASCII case. Can be repeated up to 10 times, for posts by any of
+         * the authors.
          */
         author?: Array<string>;
         /**
@@ -1016,19 +1018,20 @@ export type ListPostsData = {
          */
         updated_before?: string;
         /**
-         * Returns only posts that contain all of these words in title or content, for example `rust async*`. `"Quotes"`
-         * match a phrase, `word*` matches a prefix; case and diacritics are ignored. At most 20 words, of which at most 4
-         * are prefixes.
+         * Returns only posts that contain all of these words in title or content, for example `rust async*`.
+         * `"Quotes"` match a phrase, `word*` matches a prefix; case and diacritics are ignored. At most 20 words, of
+         * which at most 4 are prefixes.
          */
         q?: string;
         /**
-         * `full` returns each post with its `content`, `summary` with an `excerpt` instead. If omitted, posts are full.
+         * `full` returns each post with its `content`, `summary` with an `excerpt` instead. If omitted, posts are
+         * full.
          */
         view?: 'full' | 'summary';
         /**
          * `exact` and `estimated` add `total` and `total_is_estimate` to the response; `none`, or no value, does not.
-         * `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is exact up to 100,000 posts,
-         * and an estimate above.
+         * `estimated` is exact up to 10,000 posts and costs less. Without an API key, `exact` is exact up to 100,000
+         * posts, and an estimate above.
          */
         count?: 'none' | 'exact' | 'estimated';
     };
@@ -1077,8 +1080,8 @@ export type CreatePostData = {
     body: CreatePost;
     headers?: {
         /**
-         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
-         * executed again: the response is the original one, with `Idempotency-Replayed: true`.
+         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is
+         * not executed again: the response is the original one, with `Idempotency-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -1157,8 +1160,8 @@ export type BatchCreatePostsData = {
     body: Batch;
     headers?: {
         /**
-         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
-         * executed again: the response is the original one, with `Idempotency-Replayed: true`.
+         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is
+         * not executed again: the response is the original one, with `Idempotency-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -1792,18 +1795,18 @@ export type ListTagsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-         * API key at 1 MiB.
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+         * without an API key at 1 MiB.
          */
         limit?: number;
         /**
-         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-         * the request that returned it.
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+         * differ from the request that returned it.
          */
         cursor?: string;
         /**
-         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
-         * published posts have. If omitted, the order is `name`.
+         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that
+         * most published posts have. If omitted, the order is `name`.
          */
         sort?: 'name' | '-posts';
         /**
@@ -1863,18 +1866,18 @@ export type ListAuthorsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-         * API key at 1 MiB.
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+         * without an API key at 1 MiB.
          */
         limit?: number;
         /**
-         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-         * the request that returned it.
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+         * differ from the request that returned it.
          */
         cursor?: string;
         /**
-         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that most
-         * published posts have. If omitted, the order is `name`.
+         * The order of the names: `name` compares their bytes in lower case, and `-posts` begins with the name that
+         * most published posts have. If omitted, the order is `name`.
          */
         sort?: 'name' | '-posts';
         /**
@@ -1934,13 +1937,13 @@ export type ListRedirectsData = {
     path?: never;
     query?: {
         /**
-         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content, without an
-         * API key at 1 MiB.
+         * The maximum number of items on the page; 20 if omitted. A page of posts also ends at 8 MiB of content,
+         * without an API key at 1 MiB.
          */
         limit?: number;
         /**
-         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may differ from
-         * the request that returned it.
+         * `next_cursor` or `prev_cursor` of another page of the same list. Only `limit`, `view`, and `count` may
+         * differ from the request that returned it.
          */
         cursor?: string;
     };
@@ -2167,8 +2170,8 @@ export type CreateWebhookData = {
     body: CreateWebhook;
     headers?: {
         /**
-         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is not
-         * executed again: the response is the original one, with `Idempotency-Replayed: true`.
+         * Identifies this request, for example a UUID. If the same API key sends the request again within 24 hours, it is
+         * not executed again: the response is the original one, with `Idempotency-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };

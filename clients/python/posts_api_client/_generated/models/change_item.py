@@ -22,7 +22,7 @@ class ChangeItem:
     """The id of the post."""
 
     slug: str
-    """The slug of the post. For a post that is no longer public, the last public one."""
+    """The slug of the post. If the post is no longer public, its last public slug."""
 
     former_slugs: list[str]
     """Other slugs under which the post was public since the cursor."""
@@ -32,7 +32,7 @@ class ChangeItem:
     version than yours."""
 
     at: datetime.datetime
-    """When the post was changed."""
+    """The time of the change. In the pages that list all posts, `updated_at` of the post."""
 
     post: dict[str, Any] | None
     """The post."""

@@ -21,7 +21,7 @@ class ChangePage:
     """The changes in order. Each post is listed once, at its last change on the page."""
 
     cursor: str
-    """The `cursor` of the next page, also if there is none yet."""
+    """The `cursor` of the next page, even if that page has no items yet."""
 
     has_more: bool
     """Whether the next page has items already."""

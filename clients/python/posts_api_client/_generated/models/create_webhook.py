@@ -9,8 +9,8 @@ class CreateWebhook(TypedDict):
     """A webhook to create."""
 
     url: str
-    """Where the requests are sent: an `https:` URL of a public address. `http:` and other addresses
-    require that the operator has listed their network in `WEBHOOK_NETWORKS`."""
+    """The URL that requests are sent to: an `https:` URL of a public address. `http:` and other addresses
+    are only allowed in the networks that the operator has listed in `WEBHOOK_NETWORKS`."""
 
     name: NotRequired[str | None]
     """A name for people: 1 to 100 characters. If omitted or null, the host of the URL."""
@@ -32,13 +32,12 @@ class CreateWebhook(TypedDict):
     null, the event is sent."""
 
     quiet: NotRequired[int]
-    """With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a
-    new webhook."""
+    """With `burst`: a request is sent this many seconds after the last change. 10 for a new webhook."""
 
     max_wait: NotRequired[int]
-    """With `burst`: a request is sent at the latest when this many seconds have passed since the first
-    change. At least `quiet`. The larger of 120 and `quiet` for a new webhook."""
+    """With `burst`: a request is sent at most this many seconds after the first change. At least `quiet`.
+    The larger of 120 and `quiet` for a new webhook."""
 
     enabled: NotRequired[bool]
-    """Whether changes are delivered. If a webhook is enabled again, it continues at its position. True
+    """Whether changes are delivered. A webhook that is enabled again continues at its position. True also
     repeats a failed request at once."""

@@ -23,10 +23,10 @@ class CreatedWebhook:
     """A name for people."""
 
     url: str
-    """Where the requests are sent. It may contain credentials, so only admins can read it."""
+    """The URL that requests are sent to. It may contain credentials, so only admins can read it."""
 
     mode: WebhookMode
-    """`each` sends a request for each change, `burst` one request for all changes of a burst."""
+    """`each` sends a request for each change. `burst` sends one request for all changes of a burst."""
 
     events: list[str]
     """The changes that the webhook announces. Later versions may add types."""
@@ -38,11 +38,10 @@ class CreatedWebhook:
     """With `burst`: the JSON object that is sent in place of the event."""
 
     quiet: int
-    """With `burst`: a request is sent when this many seconds have passed since the last change."""
+    """With `burst`: a request is sent this many seconds after the last change."""
 
     max_wait: int
-    """With `burst`: a request is sent at the latest when this many seconds have passed since the first
-    change."""
+    """With `burst`: a request is sent at most this many seconds after the first change."""
 
     enabled: bool
     """Whether changes are delivered."""
@@ -52,8 +51,8 @@ class CreatedWebhook:
     success for 3 days). Otherwise null. Later versions may add reasons."""
 
     position: str | None
-    """A cursor of the change feed: what `GET /api/changes` returns after it has not been delivered yet.
-    Null if the log no longer contains the position."""
+    """A cursor of the change feed: `GET /api/changes` with this cursor returns the changes that have not
+    been delivered. Null if the log no longer contains the position."""
 
     next_attempt_at: datetime.datetime | None
     """When the failed request is sent again. Null if no request has failed since the last success."""

@@ -5,4 +5,4 @@ class RotateSecret(TypedDict):
     """What to do with the previous secret."""
 
     expire_previous: NotRequired[bool]
-    """Whether the present secret expires at once. If omitted, both secrets sign the requests for 24 hours."""
+    """Whether the current secret expires at once. If omitted, both secrets sign the requests for 24 hours."""

@@ -18,7 +18,7 @@ class RotatedSecret:
     """The secret that signs the requests. It cannot be retrieved again."""
 
     previous_valid_until: datetime.datetime | None
-    """Until when the previous secret signs the requests too. Null if it has expired."""
+    """The time until which the previous secret also signs the requests. Null if it has expired."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False

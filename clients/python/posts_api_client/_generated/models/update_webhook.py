@@ -6,12 +6,12 @@ from ..models.update_webhook_mode import UpdateWebhookMode
 
 
 class UpdateWebhook(TypedDict):
-    """A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default of
-    `name`, `events`, `headers`, or `body`. The other fields cannot be null."""
+    """A JSON Merge Patch (RFC 7396) of a webhook. Omitted fields keep their values, and null restores the default
+    of `name`, `events`, `headers`, or `body`. The other fields cannot be null."""
 
     url: NotRequired[str]
-    """Where the requests are sent. The next attempt follows at once. If scheme, host, or port change,
-    `headers` is required unless the webhook has none, and replaces all stored headers."""
+    """The URL that requests are sent to. A failed request is repeated at once. If the scheme, host, or
+    port change, `headers` replaces all stored headers, and is required if there are any."""
 
     name: NotRequired[str | None]
     """A name for people: 1 to 100 characters. If omitted or null, the host of the URL."""
@@ -33,13 +33,12 @@ class UpdateWebhook(TypedDict):
     null, the event is sent."""
 
     quiet: NotRequired[int]
-    """With `burst`: a request is sent when this many seconds have passed since the last change. 10 for a
-    new webhook."""
+    """With `burst`: a request is sent this many seconds after the last change. 10 for a new webhook."""
 
     max_wait: NotRequired[int]
-    """With `burst`: a request is sent at the latest when this many seconds have passed since the first
-    change. At least `quiet`. The larger of 120 and `quiet` for a new webhook."""
+    """With `burst`: a request is sent at most this many seconds after the first change. At least `quiet`.
+    The larger of 120 and `quiet` for a new webhook."""
 
     enabled: NotRequired[bool]
-    """Whether changes are delivered. If a webhook is enabled again, it continues at its position. True
+    """Whether changes are delivered. A webhook that is enabled again continues at its position. True also
     repeats a failed request at once."""

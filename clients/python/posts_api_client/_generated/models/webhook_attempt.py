@@ -24,13 +24,13 @@ class WebhookAttempt:
     """When the request was sent."""
 
     duration_ms: int
-    """How long it took until the response, or until the failure."""
+    """The time until the response or the failure, in milliseconds."""
 
     status: int | None
     """The status of the response. Null if there was none."""
 
     error: str | None
-    """Why there was no response. Null if there was one."""
+    """The reason why there was no response. Null if there was one."""
 
     attempt: int
     """The number of the attempt: 1 for the first one."""

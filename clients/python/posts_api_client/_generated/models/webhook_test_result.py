@@ -17,10 +17,10 @@ class WebhookTestResult:
     """The status of the response. Null if there was none."""
 
     duration_ms: int
-    """How long it took until the response, or until the failure."""
+    """The time until the response or the failure, in milliseconds."""
 
     error: str | None
-    """Why there was no response. Null if there was one."""
+    """The reason why there was no response. Null if there was one."""
 
     additional_properties: dict[str, Any] = _attrs_field(
         init=False, factory=dict[str, Any], repr=False

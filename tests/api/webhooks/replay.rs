@@ -240,8 +240,8 @@ async fn a_replay_neither_enables_nor_disables(api: Api) {
     when_ready(missing).await.problem(404, "not_found");
 }
 
-/// Concurrent transactions can store their times in another order than their positions. A binary search alone would then
-/// miss changes.
+/// Concurrent transactions can store their times in another order than their positions. A binary search alone would
+/// then miss changes.
 #[on_both]
 async fn a_replay_since_a_time_finds_disordered_changes(api: Api) {
     publish(&api, 30).await;

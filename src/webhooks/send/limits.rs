@@ -1,5 +1,5 @@
-//! Limits how much of a response the client reads. The limits of ureq bound the head, but neither interim responses, nor
-//! the framing of chunks, nor the messages of TLS, such as session tickets.
+//! Limits how much of a response the client reads. The limits of ureq bound the head, but neither interim responses,
+//! nor the framing of chunks, nor the messages of TLS, such as session tickets.
 
 use std::fmt;
 

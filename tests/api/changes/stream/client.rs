@@ -67,7 +67,8 @@ pub(super) struct StreamClient {
 }
 
 impl StreamClient {
-    /// Sends the request, and waits for the head of the response, of any status. `query` begins with a question mark or is empty.
+    /// Sends the request, and waits for the head of the response, of any status. `query` begins with a question mark or
+    /// is empty.
     pub(super) async fn open(address: SocketAddr, query: &str, headers: &[(&str, &str)]) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
         Self::on(socket, query, headers).await

@@ -39,8 +39,8 @@ async fn damaged_positions_are_rejected(api: Api) {
         api.get("/api/posts?limit=1").await.json(200)["next_cursor"].as_str().unwrap().to_owned()
     };
     // Both are valid last characters of base64url without padding.
-    let last = if cursor.ends_with('A') { 'Q' } else { 'A' };
-    let altered = format!("{}{last}", &cursor[..cursor.len() - 1]);
+    let replacement = if cursor.ends_with('A') { 'Q' } else { 'A' };
+    let altered = format!("{}{replacement}", &cursor[..cursor.len() - 1]);
     let cut = cursor[..cursor.len() - 4].to_owned();
     for damaged in [altered, cut, list, format!("{cursor}{cursor}"), "x".to_owned(), "0".repeat(3000)] {
         api.get(&format!("{PATH}?cursor={damaged}")).await.problem(400, "invalid_cursor");

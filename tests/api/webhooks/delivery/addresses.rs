@@ -1,5 +1,5 @@
-//! No connection is made to an address that is not allowed. The check in the client has tests of its own, with a DNS server
-//! whose answers change.
+//! No connection is made to an address that is not allowed. The check in the client has tests of its own, with a DNS
+//! server whose answers change.
 
 use std::sync::Arc;
 

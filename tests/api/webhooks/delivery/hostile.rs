@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Hook, is_true, make_due, publish, text, wait_until_idle};
+use super::{Hook, is_true, make_due, postpone, publish, text, wait_until_idle};
 use crate::support::hook_receiver::{Behavior, HookReceiver};
 use crate::support::{Api, on_both, wait_until};
 
@@ -46,6 +46,7 @@ async fn hostile_receivers_are_given_up(api: Api) {
         failures += 1;
         let condition = format!("lease IS NULL AND attempt = {failures}");
         wait_until("the failure to be stored", async || is_true(&api.server.database, &condition)).await;
+        postpone(&api);
         let error = error(&api);
         assert_eq!(error.as_deref(), Some(expected), "{behavior:?} after {:?}", start.elapsed());
         assert!(receiver.bytes_sent() - before < MAX_BUFFERED, "{behavior:?}");

@@ -94,8 +94,8 @@ async fn a_receiver_that_is_not_verified_gets_nothing(database: TestDatabase) {
     }
 }
 
-/// Without `SSL_CERT_FILE`, the service trusts the authorities of this machine. After the setting has been corrected, it
-/// delivers the event that had failed.
+/// Without `SSL_CERT_FILE`, the service trusts the authorities of this machine. After the setting has been corrected,
+/// it delivers the event that had failed.
 #[on_both]
 async fn a_receiver_is_trusted_after_the_setting_is_changed(database: TestDatabase) {
     let database = migrated(database);

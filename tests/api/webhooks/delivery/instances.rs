@@ -8,7 +8,7 @@ use crate::support::api::ADMIN_KEY;
 use crate::support::database::execute;
 use crate::support::hook_receiver::HookReceiver;
 use crate::support::program::Process;
-use crate::support::{TestDatabase, on_both, wait_until};
+use crate::support::{TestDatabase, on_both, wait_for, wait_until};
 
 /// Ends the leases, as if their time had passed.
 fn expire_leases(database: &TestDatabase) {
@@ -176,7 +176,12 @@ async fn a_replay_leaves_the_lease_of_another_instance(database: TestDatabase) {
 
 /// Replays all changes of the last hour.
 async fn replay(base_url: &str, id: i64) {
-    let request = reqwest::Client::new().post(format!("{base_url}/api/webhooks/{id}/replay")).bearer_auth(ADMIN_KEY);
-    let response = request.json(&json!({"since": hours_ago(1)})).send().await.unwrap();
+    let (client, url) = (reqwest::Client::new(), format!("{base_url}/api/webhooks/{id}/replay"));
+    let body = json!({"since": hours_ago(1)});
+    let response = wait_for("the log of changes to be ready", async || {
+        let response = client.post(&url).bearer_auth(ADMIN_KEY).json(&body).send().await.unwrap();
+        Some(response).filter(|response| response.status() != 503)
+    })
+    .await;
     assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
 }

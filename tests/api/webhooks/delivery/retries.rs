@@ -9,9 +9,9 @@ use super::{Hook, SECRET, attempts, hours_ago, is_true, make_due, number, publis
 use crate::support::hook_receiver::{Behavior, HookReceiver};
 use crate::support::{Api, on_both, wait_until};
 
-/// Waits until this number of attempts in a row have failed.
+/// Waits until this number of attempts in a row, or more, have failed.
 async fn wait_for_failures(api: &Api, count: i64) {
-    let condition = format!("lease IS NULL AND attempt = {count}");
+    let condition = format!("lease IS NULL AND attempt >= {count}");
     wait_until("the failure to be stored", async || is_true(&api.server.database, &condition)).await;
 }
 
@@ -106,7 +106,8 @@ async fn three_days_without_success_disable(api: Api) {
     make_due(&api);
     receiver.behave(Behavior::Status(200));
     api.server.database.execute(
-        "UPDATE webhooks SET enabled = TRUE, disabled_reason = NULL, attempt = 0, failing_since = NULL, next_attempt_at = NULL",
+        "UPDATE webhooks SET enabled = TRUE, disabled_reason = NULL, attempt = 0, failing_since = NULL, \
+         next_attempt_at = NULL",
     );
     api.server.deliveries.wake();
     receiver.wait_for(count + 2).await;

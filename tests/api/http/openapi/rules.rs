@@ -89,6 +89,10 @@ fn headers_have_a_description_and_a_type() {
                 assert!(header["schema"]["type"].is_string(), "{method} {path} {status} {name}");
                 let group = if status.starts_with('2') { "2xx" } else { status };
                 let is_required = header["required"] == true;
+                if (name.as_str(), status.as_str(), is_required) == ("Retry-After", "503", false) {
+                    assert_eq!(path, "/api/changes/stream", "an instance that allows no streams sends none");
+                    continue;
+                }
                 required.entry((name.clone(), group.to_owned())).or_default().insert(is_required);
             }
         }

@@ -8,6 +8,7 @@ use std::{fmt, fs, io};
 
 use openssl::error::ErrorStack;
 use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslStream};
+use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509VerifyResult};
 use ureq::Error;
 use ureq::unversioned::transport::{
@@ -28,10 +29,10 @@ pub enum TlsError {
     )]
     CertificateFile { path: PathBuf, error: io::Error },
     #[error(
-        "failed to read the CA certificates of the system from {}: {error}; set SSL_CERT_FILE to a PEM file \
-         with CA certificates", path.display()
+        "failed to read the CA certificates from {}: {error}; set SSL_CERT_FILE to a PEM file with CA \
+         certificates", path.display()
     )]
-    SystemCertificates { path: PathBuf, error: io::Error },
+    Certificates { path: PathBuf, error: io::Error },
 }
 
 /// Checks that the file named by [`CERTIFICATE_VARIABLE`] contains certificates.
@@ -54,8 +55,14 @@ fn read_certificates(path: &Path) -> io::Result<Vec<X509>> {
 }
 
 /// Adds TLS to the connections of `https` URLs. Clones share the CA certificates.
-#[derive(Clone, Default)]
-pub struct OpenSslConnector(Arc<OnceLock<SslConnector>>);
+#[derive(Clone)]
+pub struct OpenSslConnector(Arc<LazyConnector>);
+
+struct LazyConnector {
+    /// The file with the CA certificates. `None` if the system has none.
+    certificates: Option<PathBuf>,
+    connector: OnceLock<SslConnector>,
+}
 
 impl OpenSslConnector {
     /// Reads the CA certificates at once.
@@ -63,39 +70,44 @@ impl OpenSslConnector {
     /// # Errors
     /// OpenSSL cannot be initialized, or the certificates cannot be read.
     pub fn new() -> Result<Self, TlsError> {
-        let connector = Self::default();
-        connector.get_or_init().map(drop)?;
+        let connector = Self::lazy();
+        connector.0.get_or_init().map(drop)?;
         Ok(connector)
     }
 
     /// Reads the CA certificates at the first connection with TLS, because that takes about 15 ms. If it fails, the
     /// connection fails, and the next one tries again.
+    ///
+    /// Trusts the certificate authorities in the file that [`CERTIFICATE_VARIABLE`] names, or else those of the system.
+    /// A vendored OpenSSL has no default path to the system's certificates, so `openssl-probe` locates them.
     #[must_use]
     pub fn lazy() -> Self {
-        Self::default()
-    }
-
-    fn get_or_init(&self) -> Result<&SslConnector, TlsError> {
-        if let Some(connector) = self.0.get() {
-            return Ok(connector);
-        }
-        let connector = connector()?;
-        Ok(self.0.get_or_init(|| connector))
+        Self(Arc::new(LazyConnector { certificates: openssl_probe::probe().cert_file, connector: OnceLock::new() }))
     }
 }
 
-/// Trusts the certificate authorities in the file that [`CERTIFICATE_VARIABLE`] names, or else those of the system. A
-/// vendored OpenSSL has no default path to the system's certificates, so `openssl-probe` locates them. The file of the
-/// variable has been checked with the settings.
-fn connector() -> Result<SslConnector, TlsError> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    if let Some(path) = openssl_probe::probe().cert_file {
-        let certificates = read_certificates(&path).map_err(|error| TlsError::SystemCertificates { path, error })?;
-        for certificate in certificates {
-            builder.cert_store_mut().add_cert(certificate)?;
+impl LazyConnector {
+    fn get_or_init(&self) -> Result<&SslConnector, TlsError> {
+        if let Some(connector) = self.connector.get() {
+            return Ok(connector);
         }
+        let connector = self.build()?;
+        Ok(self.connector.get_or_init(|| connector))
     }
-    Ok(builder.build())
+
+    fn build(&self) -> Result<SslConnector, TlsError> {
+        let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+        if let Some(path) = &self.certificates {
+            let failed = |error| TlsError::Certificates { path: path.clone(), error };
+            // Replaces the default store, which also trusts the certificates in SSL_CERT_DIR.
+            let mut store = X509StoreBuilder::new()?;
+            for certificate in read_certificates(path).map_err(failed)? {
+                store.add_cert(certificate)?;
+            }
+            builder.set_cert_store(store.build());
+        }
+        Ok(builder.build())
+    }
 }
 
 impl fmt::Debug for OpenSslConnector {
@@ -117,7 +129,7 @@ impl<In: Transport> Connector<In> for OpenSslConnector {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let mut adapter = TransportAdapter::new(below.boxed(), Arc::clone(&details.current_time));
         adapter.set_timeout(details.timeout);
-        let connector = self.get_or_init().map_err(|error| {
+        let connector = self.0.get_or_init().map_err(|error| {
             tracing::warn!(%error, "failed to prepare a TLS connection");
             Error::Other(Box::new(error))
         })?;

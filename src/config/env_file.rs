@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use super::environment;
 use super::parse::ConfigError;
 use super::settings;
+use crate::tls::CERTIFICATE_VARIABLE;
 
 /// The file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +66,7 @@ fn find() -> Result<Option<PathBuf>, ConfigError> {
 
 /// Sets a variable, unless the process has it. dotenvy changes the environment, because this crate has no unsafe code.
 fn set_variable(name: &str, value: &str) {
-    let is_setting = settings::ALL.iter().any(|setting| setting.variable == name);
+    let is_setting = name == CERTIFICATE_VARIABLE || settings::ALL.iter().any(|setting| setting.variable == name);
     let is_set = environment(name).is_some_and(|old| !(is_setting && old.trim().is_empty()));
     let value = value.replace('\\', r"\\").replace('"', "\\\"").replace('$', r"\$").replace('\n', r"\n");
     if !is_set {

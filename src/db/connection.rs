@@ -238,7 +238,8 @@ impl Connection {
     /// One round trip. Does nothing on SQLite, whose plans do not depend on the sizes.
     ///
     /// # Errors
-    /// The connection is lost. A server that does not know the statements keeps its plans.
+    /// The connection is lost, or the statements were canceled, and diesel's cache may name deallocated statements: do not
+    /// use the connection again. A server that does not know the statements keeps its plans.
     pub(crate) fn renew_plans(&mut self) -> QueryResult<()> {
         let Backend::Postgres(conn) = &mut self.backend else { return Ok(()) };
         if !self.stores_plans {
@@ -246,7 +247,7 @@ impl Connection {
         }
         let is_full = self.cached_forms.is_full();
         match conn.batch_execute(if is_full { "DISCARD PLANS; DEALLOCATE ALL" } else { "DISCARD PLANS" }) {
-            Err(error) if !sqlstate::ends_session(&error) => {
+            Err(error) if sqlstate::condition_of(&error) == Some(Condition::Other) => {
                 tracing::debug!(%error, "the server cannot discard plans");
                 self.stores_plans = false;
                 Ok(())

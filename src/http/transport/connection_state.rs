@@ -106,11 +106,18 @@ impl ConnectionState {
     }
 
     /// Waits until the socket has accepted what the live body has produced. Otherwise, actix-http would buffer up to 64
-    /// KiB of it for each client that does not read. The body then produces the next part, and waits again.
+    /// KiB of it for each client that does not read. The body then produces the next part, and records it.
     pub async fn live_body_flushed(&self) {
         let poll =
             |cx: &mut Context<'_>| self.live.borrow().as_ref().map_or(Poll::Ready(()), |live| live.poll_flushed(cx));
         std::future::poll_fn(poll).await;
+    }
+
+    /// Records that the live body has produced a part, which the socket has not accepted yet.
+    pub fn record_live_part(&self) {
+        if let Some(live) = &*self.live.borrow() {
+            live.set_produced();
+        }
     }
 
     /// Records that the current request is the last one of the connection.

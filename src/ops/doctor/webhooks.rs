@@ -42,8 +42,8 @@ fn describe(problem: &WebhookProblem) -> String {
             format!("has failed since {since}; its attempts contain the reasons")
         }
         WebhookProblem::Late { since } => format!(
-            "has had a request due since {since}, which no instance sends; start the service, or look for its \
-             warnings in the log"
+            "has had a request due since {since}, which no instance sends; start the service, end the transaction that \
+             the check changes names, or look for warnings in the log of the service"
         ),
     }
 }

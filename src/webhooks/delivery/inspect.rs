@@ -1,9 +1,8 @@
 //! Finds webhooks that need the attention of an operator.
 
-use diesel::prelude::*;
+use diesel::QueryResult;
 
-use crate::db::{Connection, Timestamp, on};
-use crate::schema::webhooks;
+use crate::db::{Connection, Timestamp};
 use crate::webhooks::credential::Credential;
 use crate::webhooks::delivery::model::Delivery;
 use crate::webhooks::delivery::progress::Progress;
@@ -85,9 +84,7 @@ fn lateness(conn: &mut Connection, webhook: &Delivery) -> QueryResult<Option<Web
     let mut progress = Progress::new(webhook);
     progress.advance(conn, i64::MAX, webhook.is_burst())?;
     let Some(due_at) = progress.pending(webhook, now).due_at(webhook) else { return Ok(None) };
-    let changed_at: Timestamp =
-        on!(conn, conn => webhooks::table.find(webhook.id).select(webhooks::updated_at).first(conn))?;
-    let since = due_at.max(changed_at);
+    let since = due_at.max(webhook.updated_at);
     let is_late = now.as_microseconds().saturating_sub(since.as_microseconds()) >= MAX_DELAY;
     Ok(is_late.then_some(WebhookProblem::Late { since }))
 }

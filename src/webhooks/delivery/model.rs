@@ -28,6 +28,8 @@ pub(crate) struct Delivery {
     pub(crate) next_attempt_at: Option<Timestamp>,
     pub(crate) failing_since: Option<Timestamp>,
     pub(crate) version: i64,
+    /// When a client has last changed the webhook, for example by a replay.
+    pub(crate) updated_at: Timestamp,
 }
 
 impl Delivery {
@@ -109,6 +111,7 @@ mod tests {
             next_attempt_at: None,
             failing_since: None,
             version: 1,
+            updated_at: Timestamp::now(),
         }
     }
 

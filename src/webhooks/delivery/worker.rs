@@ -133,8 +133,8 @@ impl Worker {
             let Some(known) = progress.get_mut(&delivery.id) else { continue };
             report_gaps(known, &delivery);
             let pending = known.pending(&delivery, now);
-            if let Some(at) = pending.due_at(&delivery) {
-                oldest = oldest.into_iter().chain((at <= now).then_some(at)).min();
+            if let Some(at) = pending.due_at(&delivery).filter(|at| *at <= now) {
+                oldest = oldest.into_iter().chain([at.max(delivery.updated_at)]).min();
             }
             let due_at = match pending {
                 // The end of the log comes first.

@@ -9,7 +9,7 @@ use super::{Follower, feed_page, rows, wait_until_settled};
 use crate::support::{Api, Engine, Fixture, TestDatabase, on_both, wait_for, wait_until};
 
 /// Makes the rows that meet the condition older by `days`.
-pub(super) fn age(database: &TestDatabase, days: u32, condition: &str) {
+pub(crate) fn age(database: &TestDatabase, days: u32, condition: &str) {
     let at = match database.engine {
         Engine::Postgres => format!("at - interval '{days} days'"),
         Engine::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%f', at, '-{days} days') || '000Z'"),

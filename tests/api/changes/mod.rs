@@ -1,7 +1,7 @@
 //! The change feed, and the log that it reads.
 
 mod cached;
-mod expiry;
+pub(crate) mod expiry;
 mod external_writers;
 mod faults;
 mod feed;

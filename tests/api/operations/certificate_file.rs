@@ -78,5 +78,7 @@ fn empty_certificate_variable_counts_as_unset() {
     for value in ["", " "] {
         let sandbox = Sandbox::new([("DATABASE_URL", "sqlite://posts.db"), ("SSL_CERT_FILE", value)]);
         sandbox.run(&["migrate"]).success();
+        sandbox.write(".env", "SSL_CERT_FILE=missing.pem\n");
+        assert!(sandbox.run(&["migrate"]).error_line().contains("missing.pem"), "{value:?}");
     }
 }

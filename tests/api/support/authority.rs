@@ -30,6 +30,11 @@ impl Authority {
         String::from_utf8(self.certificate.to_pem().unwrap()).unwrap()
     }
 
+    /// The name of the certificate in a directory like `SSL_CERT_DIR`.
+    pub(crate) fn directory_entry(&self) -> String {
+        format!("{:08x}.0", self.certificate.subject_name_hash())
+    }
+
     /// A TLS server for this host: an IPv4 address or a name.
     pub(crate) fn acceptor(&self, host: &str) -> SslAcceptor {
         self.builder_until(host, &tomorrow()).build()

@@ -27,11 +27,16 @@ impl LiveResponse {
 
     /// Ready when the socket has accepted what the body has produced. The body then produces the next part.
     pub(super) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.is_flushed.replace(false) {
+        if self.is_flushed.get() {
             return Poll::Ready(());
         }
         self.body.replace(Some(cx.waker().clone()));
         Poll::Pending
+    }
+
+    /// Records that the body has produced a part.
+    pub(super) fn set_produced(&self) {
+        self.is_flushed.set(false);
     }
 
     /// Records that the socket has accepted everything.

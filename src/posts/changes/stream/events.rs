@@ -109,6 +109,9 @@ impl EventStream {
             if chunk.len() > MAX_CHUNK {
                 events.unsent = Some(chunk.split_off(MAX_CHUNK));
             }
+            if let Some(connection) = &connection {
+                connection.record_live_part();
+            }
             Some((Ok(chunk), (events, connection)))
         })
     }
@@ -130,7 +133,7 @@ impl EventStream {
                 };
                 match wake {
                     Wake::Stop => return None,
-                    Wake::Heartbeat => return (self.outage() < MAX_OUTAGE).then_some(frames::COMMENT),
+                    Wake::Heartbeat => return (!self.has_lost_database().await).then_some(frames::COMMENT),
                     Wake::Read => self.is_caught_up = false,
                 }
             } else if *self.stopping.borrow() {
@@ -150,10 +153,12 @@ impl EventStream {
         }
     }
 
-    /// How long changes may have been missed because the database does not respond or cannot be read.
-    fn outage(&self) -> Duration {
-        let failing = self.failing_since.map_or(Duration::ZERO, |since| since.elapsed());
-        self.streams.database().unresponsive_for().max(failing)
+    /// Whether changes may have been missed for too long, because the log cannot be read or the database does not
+    /// respond. On SQLite, there are no polls while another process holds the write lock, but reads succeed.
+    async fn has_lost_database(&self) -> bool {
+        let database = self.streams.database();
+        self.failing_since.is_some_and(|since| since.elapsed() >= MAX_OUTAGE)
+            || database.unresponsive_for() >= MAX_OUTAGE && database.ensure_responsive().await.is_err()
     }
 
     /// Reads the events after the position, and moves the position to the last one. If the log does not contain the

@@ -57,7 +57,7 @@ async fn expect_end(client: &mut StreamClient) {
     let mut comments = 0;
     while let Some(frame) = client.next_frame().await {
         comments += usize::from(frame.is_comment);
-        assert!(comments <= 4, "the stream continues without a database");
+        assert!(comments <= 8, "the stream continues without a database");
     }
     assert!(client.is_complete, "the connection broke");
 }

@@ -39,7 +39,6 @@ async fn a_client_that_reads_nothing_is_disconnected(api: Api) {
     assert_eq!(reading.events(POSTS).await[POSTS - 1]["slug"], format!("{slug}-{}", POSTS - 1));
     // A part of a page fits into the buffer of 8 KiB that actix-http has for each connection.
     assert!((2048..=4096).contains(&reading.largest_chunk), "{}", reading.largest_chunk);
-    assert_eq!(api.server.streams.open(), 21);
     // A page of at most 9 KiB for each client, and those that were read last.
     let used = api.server.cache.budget().used() - before;
     assert!(used < 2 * 1024 * 1024, "{used}");

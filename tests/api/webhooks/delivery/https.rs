@@ -78,7 +78,10 @@ async fn a_receiver_that_is_not_verified_gets_nothing(database: TestDatabase) {
         let id = Hook::each(&receiver.url().replace("127.0.0.1", host)).insert(&database);
         (receiver, id, error)
     });
-    let sandbox = trusting(&database, &[&trusted]);
+    let mut sandbox = trusting(&database, &[&trusted]);
+    // The directory is not used: the file replaces all authorities of the system.
+    sandbox.write(&stranger.directory_entry(), &stranger.pem());
+    sandbox.set("SSL_CERT_DIR", sandbox.path(".").to_str().unwrap());
     let mut server = sandbox.start("server", &[]);
     let base_url = server.base_url().await;
     publish_by_sql(&database, "a");
@@ -115,6 +118,30 @@ async fn a_receiver_is_trusted_after_the_setting_is_changed(database: TestDataba
     receiver.wait_for(1).await;
     wait_until_idle(&database).await;
     assert_eq!(slugs(&receiver), ["a"]);
+}
+
+/// The service reads the file at its first connection. It never uses the authorities of the system instead.
+#[tokio::test]
+async fn a_removed_certificate_file_is_not_replaced() {
+    let database = migrated(TestDatabase::create(Engine::Sqlite).unwrap());
+    let private = Authority::new("private");
+    let receiver = HookReceiver::with_tls(private.acceptor("127.0.0.1"));
+    let id = Hook::each(&receiver.url()).insert(&database);
+    let sandbox = trusting(&database, &[&private]);
+    let mut server = sandbox.start("server", &[]);
+    let base_url = server.base_url().await;
+    std::fs::remove_file(sandbox.path("trusted.pem")).unwrap();
+    let url = format!("{base_url}/api/webhooks/{id}/test");
+    let test = async || -> Value {
+        let request = http_client().build().unwrap().post(&url).bearer_auth(ADMIN_KEY);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    assert_eq!(test().await["error"], "the service cannot use TLS");
+    assert_eq!(receiver.count(), 0);
+    sandbox.write("trusted.pem", &private.pem());
+    assert_eq!(test().await["status"], 200);
+    let log = server.final_log().await;
+    assert!(log.contains("failed to read the CA certificates from") && log.contains("trusted.pem"), "{log}");
 }
 
 /// Messages of TLS that come before a response, and are part of none.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Hook, hours_ago, is_true, migrated, publish, publish_by_sql, sandbox, wait_until_idle};
+use crate::changes::expiry::age;
 use crate::operations::doctor::{assert_check, run_doctor};
 use crate::support::hook_receiver::{Behavior, HookReceiver};
 use crate::support::{Api, TestDatabase, on_both, wait_until};
+
+const PENDING: &str = "webhook_oldest_pending_seconds";
 
 async fn metric(api: &Api, line: &str) -> f64 {
     let address = api.server.admin_address.unwrap();
@@ -58,7 +61,6 @@ async fn metrics_count_attempts_and_states(database: TestDatabase) {
 /// The delay before the next attempt of one webhook must not hide that the requests of another one are not sent.
 #[on_both]
 async fn requests_in_a_retry_delay_are_not_due(database: TestDatabase) {
-    const PENDING: &str = "webhook_oldest_pending_seconds";
     let api = start(database);
     let (receiver, database) = (HookReceiver::start(), &api.server.database);
     receiver.behave(Behavior::Status(500));
@@ -83,6 +85,30 @@ async fn requests_in_a_retry_delay_are_not_due(database: TestDatabase) {
     receiver.hold();
     super::make_due(&api);
     wait_for_metric(&api, PENDING, |seconds| seconds > 0.0).await;
+    receiver.release();
+}
+
+/// The changes are old, but their requests have been due only since the replay.
+#[on_both]
+async fn a_replay_of_old_changes_is_not_late(database: TestDatabase) {
+    const POLLED_AT: &str = "webhook_last_poll_timestamp_seconds";
+    let api = start(database);
+    let receiver = HookReceiver::start();
+    let id = Hook::each(&receiver.url()).create(&api);
+    publish(&api, "first").await;
+    receiver.wait_for(1).await;
+    wait_until_idle(&api.server.database).await;
+    receiver.hold();
+    age(&api.server.database, 20, "TRUE");
+    let replay = json!({"since": hours_ago(25 * 24)});
+    api.admin().post(&format!("/api/webhooks/{id}/replay"), &replay).await.expect(200);
+    // The first of these checks may have begun before the replay.
+    for _ in 0..2 {
+        let polled_at = metric(&api, POLLED_AT).await;
+        wait_for_metric(&api, POLLED_AT, |seconds| seconds > polled_at).await;
+    }
+    wait_for_metric(&api, PENDING, |seconds| seconds > 0.0).await;
+    assert!(metric(&api, PENDING).await < 24.0 * 3600.0);
     receiver.release();
 }
 

@@ -50,9 +50,9 @@ impl<T: QueryFragment<DB>, DB: Backend> QueryFragment<DB> for Cached<T> {
     }
 }
 
-/// The forms that a connection caches, of statements that have many forms: lists, and patches. A cached statement takes
-/// memory of the service and of the database until the connection closes, so the first [`CachedForms::MAX`] forms only
-/// are cached. On PostgreSQL, [`Connection::renew_plans`](crate::db::Connection::renew_plans) empties the cache when it
+/// The cached forms of statements that have many forms: lists and patches. A cached statement takes memory of the
+/// service and of the database until the connection closes, so a connection caches only the first [`CachedForms::MAX`]
+/// forms. On PostgreSQL, [`Connection::renew_plans`](crate::db::Connection::renew_plans) empties the cache when it
 /// is full. On SQLite, the first forms stay.
 #[derive(Debug, Default)]
 pub(crate) struct CachedForms(HashSet<u64>);

@@ -18,7 +18,7 @@ pub struct PoolOptions {
     pub plan_lifetime: Duration,
 }
 
-/// Long enough for planning to take a small part of the time: to plan a statement takes less than a millisecond.
+/// Planning a statement takes less than a millisecond, so repeating it at this interval costs little.
 const PLAN_LIFETIME: Duration = Duration::from_secs(10);
 
 impl PoolOptions {

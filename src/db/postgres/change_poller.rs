@@ -10,8 +10,8 @@
 //!    `unsettled` finds out up to which value of the sequence no transaction is left, which is the watermark of the
 //!    log.
 //! 3. After a report or a new watermark, first raise the LSN that the replica must have replayed, then set the
-//!    watermark, and then advance the revision: what is cached under a revision is never older than the watermark at
-//!    that time.
+//!    watermark, and then advance the revision. A page cached under a revision is therefore never older than the
+//!    watermark at that time.
 //! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
 //!    responses after a change that fires no trigger.
 //! 5. If there is a new watermark, wake the tasks that wait for rows of the log.

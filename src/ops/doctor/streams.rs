@@ -4,8 +4,8 @@ use crate::config::Config;
 use crate::http::transport::listen::{clients_per_worker, max_streams};
 use crate::ops::doctor::Check;
 
-/// Warns if the service would serve fewer event streams than `MAX_STREAMS`. The limit on open files is the one of this
-/// process, so that `doctor` has to be run as the service is.
+/// Warns if the service would serve fewer event streams than `MAX_STREAMS`. The limit on open files is that of this
+/// process, so run `doctor` with the same limit as the service.
 pub(crate) fn check(config: &Config) -> Check {
     const NAME: &str = "streams";
     let requested = config.max_streams;

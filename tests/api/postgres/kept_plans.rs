@@ -182,7 +182,7 @@ fn reads_with_skewed_filters_are_planned_for_their_values() {
     }
 }
 
-/// The plan that is kept suits frequent and rare words, and words that no post has.
+/// The generic plan suits frequent and rare words, and words that no post has.
 #[test]
 fn kept_plan_of_a_search_reads_few_posts() {
     let Some(database) = filled() else { return };
@@ -239,7 +239,7 @@ async fn many_forms_of_lists_share_a_bounded_cache() {
     assert_eq!(connections.read_inline(list).await.unwrap(), 2);
 }
 
-/// The plan for a table with few posts reads the whole table, and is kept as long as the statistics are the same.
+/// The plan for a table with few posts reads the whole table. PostgreSQL uses it until the statistics change.
 #[tokio::test]
 async fn plans_follow_the_growth_of_the_table() {
     for (lifetime, has_old_plan) in [(Duration::ZERO, false), (Duration::MAX, true)] {

@@ -41,16 +41,27 @@ impl JsonText {
 
 impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // An external writer may have written line breaks between the values. Strings contain none. An export needs its
-        // lines, and a space has the same meaning.
-        let text = if self.0.contains(['\n', '\r']) {
-            Cow::Owned(self.0.replace(['\n', '\r'], " "))
-        } else {
-            Cow::Borrowed(self.0.as_str())
-        };
+        let text = on_one_line(&self.0);
         let json: &RawValue = serde_json::from_str(&text).map_err(S::Error::custom)?;
         json.serialize(serializer)
     }
+}
+
+/// The JSON of a column as responses contain it. An external writer may have written line breaks between the values.
+/// Strings contain none. An export needs its lines, and a space has the same meaning.
+fn on_one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) { Cow::Owned(json.replace(['\n', '\r'], " ")) } else { Cow::Borrowed(json) }
+}
+
+/// Appends the JSON of a column, like the serialization of [`JsonText`].
+///
+/// # Errors
+/// The text is not JSON.
+pub(crate) fn append(text: &str, json: &mut Vec<u8>) -> serde_json::Result<()> {
+    let text = on_one_line(text);
+    let value: &RawValue = serde_json::from_str(&text)?;
+    json.extend_from_slice(value.get().as_bytes());
+    Ok(())
 }
 
 impl ColumnText for JsonText {

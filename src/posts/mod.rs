@@ -21,6 +21,7 @@ pub mod patch;
 pub mod publish;
 pub mod put;
 pub mod responses;
+mod row_json;
 pub mod scheduler;
 mod schemas;
 pub mod slug;

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
+use diesel::deserialize;
 use diesel::prelude::*;
+use diesel::row::Row;
 use diesel::sql_types::BigInt;
 use serde::Serialize;
 use serde_json::json;
@@ -13,8 +15,17 @@ use crate::db::{FixedSql, Timestamp};
 use crate::posts::column_text::ColumnText;
 use crate::posts::excerpt::{StoredExcerpt, StoredExcerptColumns};
 use crate::posts::json_column::JsonText;
+use crate::posts::row_json::{Columns, RenderedColumn, RowBackend};
 use crate::posts::{excerpt, schemas};
 use crate::schema::posts;
+
+/// The representation of the posts in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    Full,
+    /// With an excerpt instead of the content.
+    Summary,
+}
 
 /// Declares [`Post`], [`PostSummary`], and [`NewPost`], which have the same fields, with two exceptions: a summary has
 /// an excerpt instead of the content, and a new post has both, but no id. The JSON has the fields in the order of
@@ -67,6 +78,35 @@ macro_rules! post_types {
             pub content: Option<String>,
             pub excerpt: String,
             $(pub $after: $after_type,)*
+        }
+
+        /// What lists need of a post whose JSON has been rendered. Long texts are represented by their lengths.
+        #[expect(dead_code, reason = "lists do not need all fields")]
+        pub(crate) struct RenderedPost {
+            pub(crate) id: i64,
+            $(pub(crate) $before: <$before_type as RenderedColumn>::Value,)*
+            pub(crate) content: usize,
+            $(pub(crate) $after: <$after_type as RenderedColumn>::Value,)*
+        }
+
+        impl RenderedPost {
+            /// Appends the JSON of a row with the columns of [`Post`], or of [`PostSummary`].
+            pub(crate) fn render<'a, DB: RowBackend>(
+                row: &impl Row<'a, DB>,
+                view: View,
+                json: &mut Vec<u8>,
+            ) -> deserialize::Result<Self> {
+                let mut columns = Columns::new(row, json);
+                let id = columns.render::<DB, i64>("{\"id\":")?;
+                $(let $before = columns.render::<DB, $before_type>(concat!(",\"", stringify!($before), "\":"))?;)*
+                let content = match view {
+                    View::Full => columns.render::<DB, Option<String>>(",\"content\":")?,
+                    View::Summary => columns.render_excerpt::<DB>(",\"excerpt\":")?,
+                };
+                $(let $after = columns.render::<DB, $after_type>(concat!(",\"", stringify!($after), "\":"))?;)*
+                json.push(b'}');
+                Ok(Self { id, $($before,)* content, $($after,)* })
+            }
         }
 
         impl Post {
@@ -152,13 +192,6 @@ impl Post {
     pub(crate) fn large_fields(&self) -> usize {
         let content = self.content.as_ref().map_or(0, String::len);
         content + self.tags.as_str().len() + self.authors.as_str().len() + self.metadata.as_str().len()
-    }
-}
-
-impl PostSummary {
-    /// The size of the fields that can be large, in bytes: tags, authors, and metadata.
-    pub(crate) fn large_fields(&self) -> usize {
-        self.tags.as_str().len() + self.authors.as_str().len() + self.metadata.as_str().len()
     }
 }
 

@@ -17,9 +17,9 @@ use crate::keys::auth::Caller;
 use crate::posts::aliases::lookup;
 use crate::posts::aliases::lookup::SlugTarget;
 use crate::posts::batch::{BatchOutcome, BatchOutcomes};
+use crate::posts::list::item::ListItem;
 use crate::posts::list::page::PostPage;
 use crate::posts::list::params::ListRequest;
-use crate::posts::list::query::ListItem;
 use crate::posts::list::{ListPage, count};
 use crate::posts::model::Post;
 use crate::posts::put::PutResult;
@@ -162,7 +162,7 @@ pub(crate) async fn page(
     let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();
     let ((page, total), memory) = read(database, budget, caller, is_indexed, max_content, read_page, bytes).await?;
     let page = PostPage::new(&request, page, total);
-    Representation::of_hashed_read(page.link(path, query_string), &page, memory)
+    Representation::of_hashed_json(page.link(path, query_string), page.to_json(), memory)
 }
 
 pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("post");

@@ -15,7 +15,7 @@ use crate::posts::changes::store;
 use crate::posts::changes::store::{Feed, FeedItem};
 use crate::posts::errors::{changes_not_ready, cursor_expired};
 use crate::posts::list;
-use crate::posts::list::query::ListItem;
+use crate::posts::list::item::ListItem;
 use crate::posts::responses::{read, read_primary};
 
 /// A page of the change feed.

@@ -2,13 +2,15 @@
 
 use diesel::prelude::*;
 
-use crate::db::{Connection, Timestamp, on};
+use crate::db::{Connection, Timestamp, Untyped};
 use crate::posts::changes::entries::{Entry, group};
 use crate::posts::changes::log;
 use crate::posts::changes::log::{LogRow, RowLimit};
 use crate::posts::changes::query::{ChangeType, FeedPosition, FeedQuery, FeedStart};
 use crate::posts::list;
-use crate::posts::list::query::{Column, CursorPosition, Filter, ListItem, ListQuery, Order, Sort, SortKey, View};
+use crate::posts::list::item::{FullRow, ListItem, SummaryRow};
+use crate::posts::list::query::{Column, CursorPosition, Filter, ListQuery, Order, Sort, SortKey, View};
+use crate::posts::list::sql::load_items;
 use crate::posts::model::{Post, PostSummary};
 use crate::schema::posts;
 
@@ -132,7 +134,7 @@ fn present_posts(
             entries.iter().filter(|entry| entry.last.change.is_public()).map(|entry| entry.last.post_id).collect();
         let mut found = published(conn, view, &ids)?;
         for entry in entries {
-            let is_entry = |post: &ListItem| entry.last.change.is_public() && post.id() == entry.last.post_id;
+            let is_entry = |post: &ListItem| entry.last.change.is_public() && post.id == entry.last.post_id;
             if let Some(index) = found.iter().position(is_entry) {
                 let post = found.swap_remove(index);
                 bytes += post.large_fields();
@@ -152,7 +154,7 @@ fn present_posts(
 fn item(entry: &Entry, posts: &mut Vec<ListItem>) -> FeedItem {
     let LogRow { change, post_id, version, slug, .. } = &entry.last;
     let change = if change.is_public() {
-        if let Some(index) = posts.iter().position(|post| post.id() == *post_id) {
+        if let Some(index) = posts.iter().position(|post| post.id == *post_id) {
             return present(*change, Some(entry), posts.swap_remove(index));
         }
         ChangeType::Unpublished
@@ -172,13 +174,10 @@ fn item(entry: &Entry, posts: &mut Vec<ListItem>) -> FeedItem {
 
 /// The item of a post that is public now. Without an entry, it is part of the first walk.
 fn present(change: ChangeType, entry: Option<&Entry>, post: ListItem) -> FeedItem {
-    let (slug, version, updated_at) = match &post {
-        ListItem::Full(Post { slug, version, updated_at, .. })
-        | ListItem::Summary(PostSummary { slug, version, updated_at, .. }) => (slug.clone(), *version, *updated_at),
-    };
+    let (slug, version, updated_at) = (post.slug(), post.version, post.updated_at);
     let former_slugs = entry.map_or_else(Vec::new, |entry| entry.former_slugs(&slug));
     let at = entry.map_or(updated_at, Entry::at);
-    FeedItem { change, id: post.id(), slug, former_slugs, version, at, post: Some(post) }
+    FeedItem { change, id: post.id, slug, former_slugs, version, at, post: Some(post) }
 }
 
 /// The posts with these ids that are public.
@@ -186,17 +185,5 @@ fn published(conn: &mut Connection, view: View, ids: &[i64]) -> QueryResult<Vec<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    on!(conn, conn => {
-        let found = posts::table.filter(posts::id.eq_any(ids)).filter(posts::published.eq(true));
-        match view {
-            View::Full => {
-                let posts: Vec<Post> = found.select(Post::as_select()).load(conn)?;
-                Ok(posts.into_iter().map(ListItem::Full).collect())
-            }
-            View::Summary => {
-                let posts: Vec<PostSummary> = found.select(PostSummary::as_select()).load(conn)?;
-                Ok(posts.into_iter().map(ListItem::Summary).collect())
-            }
-        }
-    })
+    load_items!(conn, view, posts => posts.filter(posts::id.eq_any(ids)).filter(posts::published.eq(true)))
 }

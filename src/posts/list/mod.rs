@@ -6,13 +6,14 @@
 
 mod conditions;
 pub mod count;
+pub mod item;
 mod labels;
 pub mod page;
 pub mod params;
 mod postgres;
 pub mod query;
 pub mod search;
-mod sql;
+pub(crate) mod sql;
 mod sqlite;
 
 use std::collections::HashMap;
@@ -21,7 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use diesel::QueryResult;
 
 use crate::db::Connection;
-use crate::posts::list::query::{Column, CursorPosition, IndexScan, ListItem, ListQuery, Order, Tier, View};
+use crate::posts::list::item::ListItem;
+use crate::posts::list::query::{Column, CursorPosition, IndexScan, ListQuery, Order, Tier, View};
 
 /// The maximum total size of the contents, tags, authors, and metadata on a page, in bytes. A page ends before the post
 /// that would exceed it, but always has the first post.
@@ -136,12 +138,12 @@ fn read_in_two_steps(
         let mut items = sql::by_ids(conn, query.view, &next.iter().map(|(_, id)| *id).collect::<Vec<i64>>())?;
         // The ids may come from a derived table, which is outdated after `INSERT OR REPLACE` by another program: SQLite
         // then fires no delete trigger. No draft must be public for that reason.
-        items.retain(|item| query.filter.published.is_none_or(|published| item.published() == published));
+        items.retain(|item| query.filter.published.is_none_or(|published| item.published == published));
         let read: usize = items.iter().map(ListItem::large_fields).sum();
         record_content_size(read, items.len());
         bytes += read;
         let tiers: HashMap<i64, Tier> = next.iter().map(|(tier, id)| (*id, *tier)).collect();
-        found.extend(items.into_iter().filter_map(|item| Some((*tiers.get(&item.id())?, item))));
+        found.extend(items.into_iter().filter_map(|item| Some((*tiers.get(&item.id)?, item))));
         ids = rest;
     }
     Ok(found)
@@ -198,12 +200,10 @@ fn read_scan(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<Vec<Lis
 }
 
 /// Merges two sorted lists.
-fn merge(mut items: Vec<ListItem>, others: Vec<ListItem>, column: Column, order: Order) -> Vec<ListItem> {
-    items.extend(others);
+fn merge(items: Vec<ListItem>, others: Vec<ListItem>, column: Column, order: Order) -> Vec<ListItem> {
+    let with_key = |item: ListItem| ((item.key(column), item.id), item);
+    let mut items: Vec<_> = items.into_iter().chain(others).map(with_key).collect();
     // A stable sort merges two sorted runs in one pass.
-    items.sort_by(|a, b| {
-        let ascending = (a.key(column), a.id()).cmp(&(b.key(column), b.id()));
-        if order == Order::Ascending { ascending } else { ascending.reverse() }
-    });
-    items
+    items.sort_by(|(a, _), (b, _)| if order == Order::Ascending { a.cmp(b) } else { b.cmp(a) });
+    items.into_iter().map(|(_, item)| item).collect()
 }

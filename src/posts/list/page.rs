@@ -10,13 +10,13 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::posts::examples;
 use crate::posts::list::ListPage;
 use crate::posts::list::count::Total;
+use crate::posts::list::item::ListItem;
 use crate::posts::list::params::ListRequest;
-use crate::posts::list::query::ListItem;
 use crate::posts::model::{Post, PostSummary};
 use crate::resource::paging;
 
 /// A page of posts.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 #[schema(examples(json!(examples::full_page()), json!(examples::summary_page())))]
 pub struct PostPage {
     /// The posts, in the order of the list.
@@ -36,6 +36,19 @@ pub struct PostPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub total_is_estimate: Option<bool>,
+}
+
+const ITEMS: &[u8] = b"{\"items\":[";
+
+/// The fields of a page after its items.
+#[derive(Serialize)]
+struct PageEnd<'a> {
+    next_cursor: Option<&'a str>,
+    prev_cursor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_is_estimate: Option<bool>,
 }
 
 impl PartialSchema for ListItem {
@@ -82,6 +95,31 @@ impl PostPage {
             total: total.map(|total| total.posts),
             total_is_estimate: total.map(|total| total.is_estimate),
         }
+    }
+
+    /// The JSON of the page. The items are JSON already.
+    ///
+    /// # Errors
+    /// None occur: the fields can be serialized.
+    pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let end = serde_json::to_vec(&PageEnd {
+            next_cursor: self.next_cursor.as_deref(),
+            prev_cursor: self.prev_cursor.as_deref(),
+            total: self.total,
+            total_is_estimate: self.total_is_estimate,
+        })?;
+        let items: usize = self.items.iter().map(|item| item.json().len() + 1).sum();
+        let mut json = Vec::with_capacity(ITEMS.len() + items + end.len() + 1);
+        json.extend_from_slice(ITEMS);
+        for (index, item) in self.items.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            json.extend_from_slice(item.json());
+        }
+        json.extend_from_slice(b"],");
+        json.extend_from_slice(end.strip_prefix(b"{").unwrap_or_default());
+        Ok(json)
     }
 
     /// The `Link` header (RFC 8288) with the URLs of the first, next, and previous pages.

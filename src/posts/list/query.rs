@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::Timestamp;
 use crate::posts::labels::LabelKind;
+use crate::posts::list::item::ListItem;
 use crate::posts::list::search::{Search, SearchScope};
-use crate::posts::model::{Post, PostSummary};
+pub use crate::posts::model::View;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,14 +121,6 @@ pub enum Order {
     Descending,
 }
 
-/// The representation of the posts in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    Full,
-    /// With an excerpt instead of the content.
-    Summary,
-}
-
 /// The post next to which a page begins. The post itself is not on the page. A cursor contains this position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CursorPosition {
@@ -155,14 +148,6 @@ pub enum SortKey {
     Time(Timestamp),
     #[serde(rename = "x")]
     Text(String),
-}
-
-/// A post in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum ListItem {
-    Full(Post),
-    Summary(PostSummary),
 }
 
 /// A part of a list sorted by relevance. The parts follow each other.
@@ -233,7 +218,7 @@ impl Sort {
     /// The position of a post, for the page before or after it.
     pub(crate) fn position(self, backwards: bool, tier: Tier, item: &ListItem) -> CursorPosition {
         let key = item.key(self.column_and_order().0);
-        CursorPosition { backwards, is_other_tier: tier == Tier::Other, key, id: item.id() }
+        CursorPosition { backwards, is_other_tier: tier == Tier::Other, key, id: item.id }
     }
 }
 
@@ -252,49 +237,6 @@ impl Order {
         match self {
             Self::Ascending => Self::Descending,
             Self::Descending => Self::Ascending,
-        }
-    }
-}
-
-/// Borrows a field that both posts and summaries have.
-macro_rules! shared_field {
-    ($item:expr, $field:ident) => {
-        match $item {
-            ListItem::Full(post) => &post.$field,
-            ListItem::Summary(post) => &post.$field,
-        }
-    };
-}
-
-impl ListItem {
-    pub(crate) fn id(&self) -> i64 {
-        *shared_field!(self, id)
-    }
-
-    pub(crate) fn published(&self) -> bool {
-        *shared_field!(self, published)
-    }
-
-    pub(crate) fn key(&self, column: Column) -> SortKey {
-        match column {
-            Column::Id => SortKey::Id,
-            Column::PublishedAt => shared_field!(self, published_at).map_or(SortKey::Null, SortKey::Time),
-            Column::UpdatedAt => SortKey::Time(*shared_field!(self, updated_at)),
-            Column::Title => SortKey::Text(shared_field!(self, title).clone()),
-        }
-    }
-
-    /// The approximate size of the item in memory, in bytes.
-    pub(crate) fn memory(&self) -> usize {
-        const OTHER_FIELDS: usize = 4096;
-        OTHER_FIELDS + self.large_fields()
-    }
-
-    /// The size of the fields that can be large, in bytes.
-    pub(crate) fn large_fields(&self) -> usize {
-        match self {
-            Self::Full(post) => post.large_fields(),
-            Self::Summary(post) => post.large_fields(),
         }
     }
 }

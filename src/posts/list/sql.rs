@@ -6,30 +6,32 @@
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use crate::db::{Backend, Connection, FixedSql, Limited, on};
+use crate::db::{Backend, Connection, FixedSql, Limited, Untyped, on};
 use crate::posts::list::conditions::{POSTGRES, POSTS, SQLITE, Selection, SortSequence, and_after, order, published};
+use crate::posts::list::item::{FullRow, ListItem, SummaryRow};
 use crate::posts::list::labels;
 use crate::posts::list::postgres::IsPlanned;
-use crate::posts::list::query::{Column, Filter, IndexScan, ListItem, Order, SearchFilter, View};
+use crate::posts::list::query::{Column, Filter, IndexScan, Order, SearchFilter, View};
 use crate::posts::list::{postgres, sqlite};
 use crate::posts::model::{Post, PostSummary};
 use crate::schema::posts;
 
 /// Loads list items with a query on `posts` that `$query` refines, in the columns of the view.
-macro_rules! load {
+macro_rules! load_items {
     ($conn:expr, $view:expr, $table:ident => $query:expr) => {
         match $view {
-            View::Full => on!($conn, conn => {
+            View::Full => $crate::db::on!($conn, conn => {
                 let $table = posts::table.select(Post::as_select());
-                $query.load(conn).map(|posts: Vec<Post>| posts.into_iter().map(ListItem::Full).collect())
+                Untyped($query).load(conn).map(|rows: Vec<FullRow>| rows.into_iter().map(|FullRow(item)| item).collect())
             }),
-            View::Summary => on!($conn, conn => {
+            View::Summary => $crate::db::on!($conn, conn => {
                 let $table = posts::table.select(PostSummary::as_select());
-                $query.load(conn).map(|posts: Vec<PostSummary>| posts.into_iter().map(ListItem::Summary).collect())
+                Untyped($query).load(conn).map(|rows: Vec<SummaryRow>| rows.into_iter().map(|SummaryRow(item)| item).collect())
             }),
         }
     };
 }
+pub(crate) use load_items;
 
 /// Whether a list is read in two steps: [`positions`], then [`by_ids`]. Otherwise [`items`] reads it.
 pub(crate) fn has_two_steps(conn: &Connection, filter: &Filter) -> bool {
@@ -65,7 +67,7 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
     // A prepared statement takes 65 to 235 kB of PostgreSQL's memory, and clients without a key choose the forms.
     let is_cached = filter.is_cacheable() && (!dialect.plans_limits || conn.cached_forms.admit(form()));
     let condition = if is_cached { condition } else { condition.uncached() };
-    load!(conn, view, posts => Limited::new(posts.filter(condition).order(order), limit))
+    load_items!(conn, view, posts => Limited::new(posts.filter(condition).order(order), limit))
 }
 
 /// The sort keys and ids of the posts of a scan, in its order. SQLite only.
@@ -80,9 +82,9 @@ pub(crate) fn positions(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryRes
 
 /// Reads the posts with these ids, in the order of the ids.
 pub(crate) fn by_ids(conn: &mut Connection, view: View, ids: &[i64]) -> QueryResult<Vec<ListItem>> {
-    let items: QueryResult<Vec<ListItem>> = load!(conn, view, posts => posts.filter(posts::id.eq_any(ids)));
+    let items: QueryResult<Vec<ListItem>> = load_items!(conn, view, posts => posts.filter(posts::id.eq_any(ids)));
     let mut items = items?;
-    items.sort_by_key(|item| ids.iter().position(|id| *id == item.id()));
+    items.sort_by_key(|item| ids.iter().position(|id| *id == item.id));
     Ok(items)
 }
 

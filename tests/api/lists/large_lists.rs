@@ -4,8 +4,9 @@
 use posts_api::db::{Backend, Connection, Timestamp};
 use posts_api::posts::list;
 use posts_api::posts::list::count;
+use posts_api::posts::list::item::ListItem;
 use posts_api::posts::list::params::ListRequest;
-use posts_api::posts::list::query::{CursorPosition, ListItem, ListQuery, SortKey};
+use posts_api::posts::list::query::{CursorPosition, ListQuery, SortKey};
 
 use crate::support::database::execute;
 use crate::support::{TestDatabase, on_both};
@@ -208,10 +209,7 @@ fn parse(
 fn check(conn: &mut Connection, posts: &[&Model], query: &mut ListQuery, name: &str, terms: &[&str], text: &str) {
     let ids = |posts: &[&Model]| posts.iter().map(|post| post.id).collect::<Vec<i64>>();
     let mut read = |query: &ListQuery| -> Vec<i64> {
-        let id = |item: ListItem| match item {
-            ListItem::Full(post) => post.id,
-            ListItem::Summary(summary) => summary.id,
-        };
+        let id = |item: ListItem| item.id;
         list::read_page(conn, query, list::MAX_PAGE_CONTENT).unwrap().items.into_iter().map(id).collect()
     };
     assert_eq!(read(query), ids(&posts[..posts.len().min(LIMIT)]), "first page: {text}");

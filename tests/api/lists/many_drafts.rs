@@ -4,7 +4,6 @@
 use posts_api::db::{Backend, Connection};
 use posts_api::posts::list;
 use posts_api::posts::list::params::ListRequest;
-use posts_api::posts::list::query::ListItem;
 
 use super::query_plans::SORTS;
 use crate::support::database::{execute, query_number};
@@ -40,10 +39,7 @@ fn ids(conn: &mut Connection, text: &str) -> Vec<i64> {
     let mut ids = Vec::new();
     loop {
         let page = list::read_page(conn, &query, list::MAX_PAGE_CONTENT).unwrap();
-        ids.extend(page.items.iter().map(|item| match item {
-            ListItem::Full(post) => post.id,
-            ListItem::Summary(post) => post.id,
-        }));
+        ids.extend(page.items.iter().map(|item| item.id));
         query.position = page.next;
         if query.position.is_none() {
             return ids;

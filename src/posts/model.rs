@@ -90,7 +90,20 @@ macro_rules! post_types {
         }
 
         impl RenderedPost {
-            /// Appends the JSON of a row with the columns of [`Post`], or of [`PostSummary`].
+            /// The columns of [`Post`], or of [`PostSummary`].
+            pub(crate) fn columns(view: View) -> [&'static str; 3] {
+                let content = match view {
+                    View::Full => ", posts.content",
+                    View::Summary => excerpt::STORED,
+                };
+                [
+                    concat!("posts.id" $(, ", posts.", stringify!($before))*),
+                    content,
+                    concat!($(", posts.", stringify!($after)),*),
+                ]
+            }
+
+            /// Appends the JSON of a row with these columns.
             pub(crate) fn render<'a, DB: RowBackend>(
                 row: &impl Row<'a, DB>,
                 view: View,

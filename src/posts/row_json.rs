@@ -31,33 +31,47 @@ pub(crate) trait RowBackend: Backend {
     fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str>;
     fn integer(value: Self::RawValue<'_>) -> Result<i64>;
     fn boolean(value: Self::RawValue<'_>) -> Result<bool>;
-    fn time(value: Self::RawValue<'_>) -> Result<Timestamp>;
+    /// Appends the time in the fixed-width format of RFC 3339.
+    fn render_time(value: Self::RawValue<'_>, json: &mut Vec<u8>) -> Result<Timestamp>;
 }
 
-macro_rules! row_backend {
-    ($backend:ty, $value:ident => $text:expr) => {
-        impl RowBackend for $backend {
-            fn text<'v>($value: &'v mut Self::RawValue<'_>) -> Result<&'v str> {
-                $text
-            }
+impl RowBackend for Sqlite {
+    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str> {
+        Ok(value.read_text())
+    }
 
-            fn integer(value: Self::RawValue<'_>) -> Result<i64> {
-                FromSql::<BigInt, $backend>::from_sql(value)
-            }
+    fn integer(value: Self::RawValue<'_>) -> Result<i64> {
+        FromSql::<BigInt, Self>::from_sql(value)
+    }
 
-            fn boolean(value: Self::RawValue<'_>) -> Result<bool> {
-                FromSql::<Bool, $backend>::from_sql(value)
-            }
+    fn boolean(value: Self::RawValue<'_>) -> Result<bool> {
+        FromSql::<Bool, Self>::from_sql(value)
+    }
 
-            fn time(value: Self::RawValue<'_>) -> Result<Timestamp> {
-                FromSql::<Timestamptz, $backend>::from_sql(value)
-            }
-        }
-    };
+    fn render_time(mut value: Self::RawValue<'_>, json: &mut Vec<u8>) -> Result<Timestamp> {
+        Ok(Timestamp::copy_rfc3339(value.read_text(), json)?)
+    }
 }
 
-row_backend!(Sqlite, value => Ok(value.read_text()));
-row_backend!(Pg, value => Ok(str::from_utf8(value.as_bytes())?));
+impl RowBackend for Pg {
+    fn text<'v>(value: &'v mut Self::RawValue<'_>) -> Result<&'v str> {
+        Ok(str::from_utf8(value.as_bytes())?)
+    }
+
+    fn integer(value: Self::RawValue<'_>) -> Result<i64> {
+        FromSql::<BigInt, Self>::from_sql(value)
+    }
+
+    fn boolean(value: Self::RawValue<'_>) -> Result<bool> {
+        FromSql::<Bool, Self>::from_sql(value)
+    }
+
+    fn render_time(value: Self::RawValue<'_>, json: &mut Vec<u8>) -> Result<Timestamp> {
+        let time = <Timestamp as FromSql<Timestamptz, Self>>::from_sql(value)?;
+        time.append_rfc3339(json)?;
+        Ok(time)
+    }
+}
 
 /// The type of a column that can be rendered.
 pub(crate) trait RenderedColumn {
@@ -103,8 +117,9 @@ impl RenderedColumn for Timestamp {
     type Value = Self;
 
     fn render<DB: RowBackend>(value: Option<DB::RawValue<'_>>, json: &mut Vec<u8>) -> Result<Self> {
-        let time = DB::time(not_null(value)?)?;
-        write!(json, "\"{time}\"")?;
+        json.push(b'"');
+        let time = DB::render_time(not_null(value)?, json)?;
+        json.push(b'"');
         Ok(time)
     }
 }

@@ -32,22 +32,22 @@ pub enum ReadScope {
 /// The post with this id.
 pub fn find(conn: &mut Connection, id: i64, scope: ReadScope) -> QueryResult<Option<Post>> {
     on!(conn, conn => {
-        let mut query = posts::table.find(id).select(Post::as_select()).into_boxed();
-        if scope == ReadScope::Published {
-            query = query.filter(posts::published.eq(true));
+        let found = posts::table.find(id).select(Post::as_select());
+        match scope {
+            ReadScope::All => found.get_result(conn).optional(),
+            ReadScope::Published => found.filter(posts::published.eq(true)).get_result(conn).optional(),
         }
-        query.first(conn).optional()
     })
 }
 
 /// The post with this slug.
 pub fn find_by_slug(conn: &mut Connection, slug: &str, scope: ReadScope) -> QueryResult<Option<Post>> {
     on!(conn, conn => {
-        let mut query = posts::table.filter(posts::slug.eq(slug)).select(Post::as_select()).into_boxed();
-        if scope == ReadScope::Published {
-            query = query.filter(posts::published.eq(true));
+        let found = posts::table.filter(posts::slug.eq(slug)).select(Post::as_select());
+        match scope {
+            ReadScope::All => found.get_result(conn).optional(),
+            ReadScope::Published => found.filter(posts::published.eq(true)).get_result(conn).optional(),
         }
-        query.first(conn).optional()
     })
 }
 

@@ -96,6 +96,26 @@ impl FromStr for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Parses a time of a SQLite column, and appends it in the fixed-width format, without formatting it again if it
+    /// has that format already.
+    pub(crate) fn copy_rfc3339(text: &str, out: &mut Vec<u8>) -> Result<Self, InvalidTimestamp> {
+        let time: Self = text.parse()?;
+        if rfc3339::has_fixed_width(text.as_bytes()) {
+            out.extend_from_slice(text.as_bytes());
+        } else {
+            time.append_rfc3339(out)?;
+        }
+        Ok(time)
+    }
+
+    /// Appends the time in the fixed-width format.
+    pub(crate) fn append_rfc3339(self, out: &mut Vec<u8>) -> Result<(), InvalidTimestamp> {
+        out.extend_from_slice(rfc3339::format(self.0).map_err(|_| InvalidTimestamp)?.as_bytes());
+        Ok(())
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(rfc3339::format(self.0).map_err(serde::ser::Error::custom)?.as_str())
@@ -182,5 +202,20 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
         }
+    }
+
+    #[test]
+    fn copied_times_have_a_fixed_width() {
+        for text in [
+            "2026-01-31T12:00:00.000000Z", "2026-01-31t12:00:00.000000Z", "2026-01-31T12:00:00.000000z",
+            "2026-01-31T12:00:00.0000001Z", "2026-01-31T12:00:00.00000Z", "2026-01-31T12:00:00Z",
+            "2016-12-31T23:59:60.000000Z", "2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.000+01:00",
+            "2026-01-31T12:00:00.0+00:00",
+        ] {
+            let mut copy = b"x".to_vec();
+            let time = Timestamp::copy_rfc3339(text, &mut copy).unwrap();
+            assert_eq!((time, copy), (text.parse().unwrap(), format!("x{time}").into_bytes()), "{text}");
+        }
+        assert_eq!(Timestamp::copy_rfc3339("2026-13-31T12:00:00.000000Z", &mut Vec::new()), Err(InvalidTimestamp));
     }
 }

@@ -13,6 +13,10 @@ const SECOND: i64 = 1_000_000;
 pub(super) struct Rfc3339Text([u8; 27]);
 
 impl Rfc3339Text {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(super) fn as_str(&self) -> &str {
         // The bytes are ASCII, so this cannot fail.
         str::from_utf8(&self.0).unwrap_or_default()
@@ -60,6 +64,12 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     let local = DateTime::new(year, month, day, hour, minute, second, micros * 1000).ok()?;
     let utc = to_microseconds(local) - offset;
     (!is_leap || is_end_of_month(utc)).then_some(utc)
+}
+
+/// Whether a valid time has the format of [`format`]. [`parse`] moves a leap second, so it has another text.
+pub(super) fn has_fixed_width(time: &[u8]) -> bool {
+    let &[.., b'T', _, _, b':', _, _, b':', s1, _, b'.', _, _, _, _, _, _, b'Z'] = time else { return false };
+    time.len() == 27 && s1 < b'6'
 }
 
 /// The microseconds of `[time-secfrac]`, and the text after it.

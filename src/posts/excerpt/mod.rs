@@ -47,14 +47,26 @@ pub struct StoredExcerpt {
     content: Option<String>,
 }
 
-/// The expressions to select for [`StoredExcerpt`]. `substr` counts characters, so it returns more than the first
-/// [`EXCERPT_SOURCE`] bytes if the content is longer.
-pub(crate) fn stored() -> StoredExcerptColumns {
-    let excerpt = "coalesce(posts.description, posts.excerpt)";
-    let content =
-        "CASE WHEN posts.description IS NULL AND posts.excerpt IS NULL THEN substr(posts.content, 1, 4097) END";
-    (FixedSql::new(excerpt), FixedSql::new(content))
+macro_rules! excerpt_column {
+    () => {
+        "coalesce(posts.description, posts.excerpt)"
+    };
 }
+
+/// `substr` counts characters, so it returns more than the first [`EXCERPT_SOURCE`] bytes if the content is longer.
+macro_rules! content_column {
+    () => {
+        "CASE WHEN posts.description IS NULL AND posts.excerpt IS NULL THEN substr(posts.content, 1, 4097) END"
+    };
+}
+
+/// The expressions to select for [`StoredExcerpt`].
+pub(crate) fn stored() -> StoredExcerptColumns {
+    (FixedSql::new(excerpt_column!()), FixedSql::new(content_column!()))
+}
+
+/// The same expressions in a list, after others.
+pub(crate) const STORED: &str = concat!(", ", excerpt_column!(), ", ", content_column!());
 
 impl From<StoredExcerpt> for String {
     fn from(StoredExcerpt { excerpt, content }: StoredExcerpt) -> Self {

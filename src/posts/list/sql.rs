@@ -4,6 +4,7 @@
 //! bound.
 
 use diesel::prelude::*;
+use diesel::sql_types;
 use diesel::sql_types::Bool;
 
 use crate::db::{Backend, Connection, FixedSql, Limited, Untyped, on};
@@ -13,7 +14,7 @@ use crate::posts::list::labels;
 use crate::posts::list::postgres::IsPlanned;
 use crate::posts::list::query::{Column, Filter, IndexScan, Order, SearchFilter, View};
 use crate::posts::list::{postgres, sqlite};
-use crate::posts::model::{Post, PostSummary};
+use crate::posts::model::{Post, PostSummary, RenderedPost};
 use crate::schema::posts;
 
 /// Loads list items with a query on `posts` that `$query` refines, in the columns of the view.
@@ -67,7 +68,14 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
     // A prepared statement takes 65 to 235 kB of PostgreSQL's memory, and clients without a key choose the forms.
     let is_cached = filter.is_cacheable() && (!dialect.plans_limits || conn.cached_forms.admit(form()));
     let condition = if is_cached { condition } else { condition.uncached() };
-    load_items!(conn, view, posts => Limited::new(posts.filter(condition).order(order), limit))
+    let [before_content, content, after_content] = RenderedPost::columns(view);
+    let sql = FixedSql::<sql_types::Untyped>::new("SELECT ").text(before_content).text(content).text(after_content);
+    let sql = sql.text(" FROM posts WHERE ").append(condition).text(" ORDER BY ").append(order);
+    let sql = Limited::new(sql, limit);
+    on!(conn, conn => match view {
+        View::Full => sql.load(conn).map(|rows| rows.into_iter().map(|FullRow(item)| item).collect()),
+        View::Summary => sql.load(conn).map(|rows| rows.into_iter().map(|SummaryRow(item)| item).collect()),
+    })
 }
 
 /// The sort keys and ids of the posts of a scan, in its order. SQLite only.

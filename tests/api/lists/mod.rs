@@ -8,6 +8,7 @@ mod model_check;
 mod pagination;
 mod query_parameters;
 pub(crate) mod query_plans;
+mod rendered_items;
 mod search;
 mod views_and_counts;
 pub(crate) mod work;

@@ -20,15 +20,16 @@ fn posts() -> Vec<Value> {
     for text in
         ["\"\\/", "\u{1}\u{8}\t\n\u{c}\r\u{1f}\u{7f}\u{80}", "é ß 京 🦀", "\u{2028}\u{feff}", "a\u{301}</script>"]
     {
+        let printable = format!("x{}x", text.replace(char::is_control, ""));
         posts.push(json!({
             "title": format!("x{text}x"),
             "content": text.repeat(40),
-            "description": format!("x{}x", text.replace(char::is_control, "")),
-            "tags": [format!("x{}x", text.replace(char::is_control, "")), "Second"],
+            "description": printable,
+            "tags": [printable, "Second"],
             "authors": ["Ada \"The Countess\" Lovelace"],
             "image": "https://example.com/a%20b.jpg?c=d&e",
-            "image_alt": format!("x{}x", text.replace(char::is_control, "")),
-            "metadata": {text: [text, 1.50, -0.0, 1e300, null, true, {"nested": {}}]},
+            "image_alt": printable,
+            "metadata": {printable.clone(): [text, 1.50, -0.0, 1e300, null, true, {"nested": {}}]},
             "published": true,
         }));
     }

@@ -4,6 +4,7 @@
 //! contains no SQL.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) struct DatabaseInner {
     /// Whether a poller renews the revision while the database responds.
     pub(super) is_polled: bool,
     pub(super) errors: ErrorCounts,
+    /// The database file of SQLite; `None` on PostgreSQL.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
@@ -68,7 +71,8 @@ impl Database {
                 let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
                 let (watermark, errors) = (Arc::new(Watermark::unlimited()), ErrorCounts::default());
-                DatabaseInner { pool, writer, replica: None, revision, watermark, signal, is_polled: true, errors }
+                let file = Some(path.clone());
+                DatabaseInner { pool, writer, replica: None, revision, watermark, signal, is_polled: true, errors, file }
             }
             DatabaseUrl::Postgres(postgres) => {
                 // On a server with a single session, polling would delay every other client. Without a poller the
@@ -88,7 +92,8 @@ impl Database {
                 }
                 let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
                 let errors = ErrorCounts::default();
-                DatabaseInner { pool, writer: None, replica, revision, watermark, signal, is_polled, errors }
+                let (writer, file) = (None, None);
+                DatabaseInner { pool, writer, replica, revision, watermark, signal, is_polled, errors, file }
             }
         })))
     }

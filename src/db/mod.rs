@@ -31,6 +31,7 @@ pub mod postgres;
 mod request_context;
 mod revision;
 mod sequences;
+mod size;
 pub mod sqlite;
 mod stats;
 mod tables;

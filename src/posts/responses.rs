@@ -150,7 +150,8 @@ pub(crate) async fn page(
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
+    let is_short = request.is_indexed() || request.is_search_by_id() && database.is_small();
+    let (query, count) = (request.query.clone(), request.count);
     let (max_content, max_exact) = match caller {
         Caller::Anonymous => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
         Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
@@ -160,7 +161,7 @@ pub(crate) async fn page(
         Ok((page, count::total(conn, &query.filter, count, max_exact)?))
     };
     let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();
-    let ((page, total), memory) = read(database, budget, caller, is_indexed, max_content, read_page, bytes).await?;
+    let ((page, total), memory) = read(database, budget, caller, is_short, max_content, read_page, bytes).await?;
     let page = PostPage::new(&request, page, total);
     Representation::of_hashed_read(page.link(path, query_string), &page, memory)
 }

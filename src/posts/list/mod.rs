@@ -48,8 +48,10 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery, max_content: usize) -
     let backwards = query.position.as_ref().is_some_and(|position| position.backwards);
     let limit = usize::from(query.limit);
     // One post more than the page holds shows whether there is another page.
-    let mut found = if sql::has_two_steps(conn, &query.filter) {
+    let mut found = if sql::has_two_steps(conn, query) {
         conn.snapshot(|conn| read_in_two_steps(conn, query, backwards, limit + 1, max_content))?
+    } else if sql::needs_snapshot(conn, query) {
+        conn.snapshot(|conn| read_items(conn, query, backwards, limit + 1, max_content))?
     } else {
         read_items(conn, query, backwards, limit + 1, max_content)?
     };
@@ -93,13 +95,14 @@ fn read_items(
     let mut position = query.position.clone();
     let mut found = Vec::new();
     let mut bytes = 0;
+    let mut titles = None;
     for tier in query.sort.remaining_tiers(query.position.as_ref(), backwards) {
         loop {
             let remaining = limit - found.len();
             let scan_limit = if query.view == View::Full { chunk(max_content).min(remaining) } else { remaining };
             let after = position.as_ref();
             // `read_scan` replaces `published`.
-            let scan = IndexScan { query, published: true, tier, column, order, after, limit: scan_limit };
+            let scan = IndexScan { query, published: true, tier, column, order, after, titles: titles.as_deref(), limit: scan_limit };
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));
@@ -111,6 +114,9 @@ fn read_items(
                 return Ok(found);
             }
             if is_end {
+                if tier == Tier::Title && query.position.is_none() {
+                    titles = Some(found.iter().map(|(_, item)| item.id()).collect::<Vec<_>>());
+                }
                 // The next tier is read from its beginning.
                 position = None;
                 break;
@@ -159,7 +165,7 @@ fn find_ids(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: us
         }
         let mut positions = Vec::new();
         for published in query.filter.published_values() {
-            let scan = IndexScan { query, published, tier, column, order, after, limit };
+            let scan = IndexScan { query, published, tier, column, order, after, titles: None, limit };
             positions.extend(sql::positions(conn, &scan)?);
         }
         positions.sort_unstable();

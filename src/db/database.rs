@@ -72,7 +72,17 @@ impl Database {
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
                 let (watermark, errors) = (Arc::new(Watermark::unlimited()), ErrorCounts::default());
                 let file = Some(path.clone());
-                DatabaseInner { pool, writer, replica: None, revision, watermark, signal, is_polled: true, errors, file }
+                DatabaseInner {
+                    pool,
+                    writer,
+                    replica: None,
+                    revision,
+                    watermark,
+                    signal,
+                    is_polled: true,
+                    errors,
+                    file,
+                }
             }
             DatabaseUrl::Postgres(postgres) => {
                 // On a server with a single session, polling would delay every other client. Without a poller the

@@ -76,13 +76,7 @@ mod tests {
     }
 
     fn read_by(conn: &mut Connection, filter: &Filter, sort: Sort) -> QueryResult<usize> {
-        let query = ListQuery {
-            filter: filter.clone(),
-            sort,
-            limit: 20,
-            position: None,
-            view: View::Summary,
-        };
+        let query = ListQuery { filter: filter.clone(), sort, limit: 20, position: None, view: View::Summary };
         list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| page.items.len())
     }
 

@@ -38,9 +38,8 @@ impl ListQuery {
     /// index returns its posts in order.
     pub(crate) fn is_search_by_id(&self) -> bool {
         let Self { filter, sort, .. } = self;
-        let has_others = !filter.slugs.is_empty()
-            || time_columns(filter).next().is_some()
-            || filter.label_kinds().next().is_some();
+        let has_others =
+            !filter.slugs.is_empty() || time_columns(filter).next().is_some() || filter.label_kinds().next().is_some();
         matches!(filter.search, SearchFilter::For(_)) && sort.column_and_order().0 == Column::Id && !has_others
     }
 }

@@ -102,7 +102,16 @@ fn read_items(
             let scan_limit = if query.view == View::Full { chunk(max_content).min(remaining) } else { remaining };
             let after = position.as_ref();
             // `read_scan` replaces `published`.
-            let scan = IndexScan { query, published: true, tier, column, order, after, titles: titles.as_deref(), limit: scan_limit };
+            let scan = IndexScan {
+                query,
+                published: true,
+                tier,
+                column,
+                order,
+                after,
+                titles: titles.as_deref(),
+                limit: scan_limit,
+            };
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));

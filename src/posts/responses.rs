@@ -150,14 +150,16 @@ pub(crate) async fn page(
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let is_short = request.is_indexed() || request.is_search_by_id() && database.is_small();
+    let searches = request.is_search_by_id().then(|| database.inline_searches());
+    let is_short = request.is_indexed() || searches.as_ref().is_some_and(|searches| searches.are_allowed());
     let (query, count) = (request.query.clone(), request.count);
     let (max_content, max_exact) = match caller {
         Caller::Anonymous => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
         Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
     };
     let read_page = move |conn: &mut Connection| {
-        let page = list::read_page(conn, &query, max_content)?;
+        let read = || list::read_page(conn, &query, max_content);
+        let page = if let Some(searches) = &searches { searches.observe(read) } else { read() }?;
         Ok((page, count::total(conn, &query.filter, count, max_exact)?))
     };
     let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();

@@ -48,7 +48,7 @@ pub(super) struct DatabaseInner {
     /// Whether a poller renews the revision while the database responds.
     pub(super) is_polled: bool,
     pub(super) errors: ErrorCounts,
-    pub(super) searches: Arc<InlineSearches>,
+    searches: Arc<InlineSearches>,
 }
 
 /// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
@@ -95,6 +95,12 @@ impl Database {
                 DatabaseInner { pool, writer, replica, revision, watermark, signal, is_polled, errors, searches }
             }
         })))
+    }
+
+    /// Whether searches may run inline, by [`Database::read_inline`].
+    #[must_use]
+    pub fn inline_searches(&self) -> Arc<InlineSearches> {
+        Arc::clone(&self.0.searches)
     }
 
     /// A number that changes whenever public data may have changed: before the response to a write of this instance,

@@ -9,10 +9,8 @@
 //! 2. After a search that took more than [`SLOW_SEARCH`] of CPU time, searches are long reads for a second.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::db::database::Database;
 use crate::db::inline_pause::InlinePause;
 
 /// The largest SQLite file whose searches may run inline: 64 MiB, about 15,000 posts of 500 characters.
@@ -45,14 +43,6 @@ impl InlineSearches {
         let result = search();
         self.pause.record_read(thread_time().saturating_sub(start));
         result
-    }
-}
-
-impl Database {
-    /// Whether searches may run inline, by [`Database::read_inline`].
-    #[must_use]
-    pub fn inline_searches(&self) -> Arc<InlineSearches> {
-        Arc::clone(&self.0.searches)
     }
 }
 

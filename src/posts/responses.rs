@@ -158,7 +158,7 @@ pub(crate) async fn page(
         Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
     };
     let read_page = move |conn: &mut Connection| {
-        let read = || list::read_page(conn, &query, max_content);
+        let mut read = || list::read_page(conn, &query, max_content);
         let page = if let Some(searches) = &searches { searches.observe(read) } else { read() }?;
         Ok((page, count::total(conn, &query.filter, count, max_exact)?))
     };

@@ -93,25 +93,14 @@ fn read_items(
     let (column, order) = query.sort.column_and_order();
     let order = if backwards { order.reversed() } else { order };
     let mut position = query.position.clone();
-    let mut found = Vec::new();
-    let mut bytes = 0;
-    let mut titles = None;
+    let (mut found, mut bytes, mut known_titles) = (Vec::new(), 0, None::<Vec<i64>>);
     for tier in query.sort.remaining_tiers(query.position.as_ref(), backwards) {
         loop {
             let remaining = limit - found.len();
             let scan_limit = if query.view == View::Full { chunk(max_content).min(remaining) } else { remaining };
-            let after = position.as_ref();
+            let (after, titles) = (position.as_ref(), known_titles.as_deref());
             // `read_scan` replaces `published`.
-            let scan = IndexScan {
-                query,
-                published: true,
-                tier,
-                column,
-                order,
-                after,
-                titles: titles.as_deref(),
-                limit: scan_limit,
-            };
+            let scan = IndexScan { query, published: true, tier, column, order, after, titles, limit: scan_limit };
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));
@@ -123,9 +112,7 @@ fn read_items(
                 return Ok(found);
             }
             if is_end {
-                if tier == Tier::Title && query.position.is_none() {
-                    titles = Some(found.iter().map(|(_, item)| item.id()).collect::<Vec<_>>());
-                }
+                known_titles = all_titles(query, tier, &found);
                 // The next tier is read from its beginning.
                 position = None;
                 break;
@@ -133,6 +120,12 @@ fn read_items(
         }
     }
     Ok(found)
+}
+
+/// The ids of all posts in `Tier::Title`, if that is the `tier` that was read, and from its beginning.
+fn all_titles(query: &ListQuery, tier: Tier, found: &[(Tier, ListItem)]) -> Option<Vec<i64>> {
+    let is_complete = tier == Tier::Title && query.position.is_none();
+    is_complete.then(|| found.iter().map(|(_, item)| item.id()).collect())
 }
 
 /// Like [`read_items`]: finds the ids of the whole page first, then reads the posts. Both must see the same snapshot.

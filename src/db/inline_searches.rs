@@ -66,14 +66,14 @@ mod tests {
 
     fn use_cpu(time: Duration) {
         let start = thread_time();
-        while thread_time() - start < time {}
+        while thread_time().saturating_sub(start) < time {}
     }
 
     #[test]
     fn searches_pause_after_one_that_uses_much_cpu() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let searches = InlineSearches::new(Some(file.path().to_owned()));
-        searches.observe(|| std::thread::sleep(2 * SLOW_SEARCH));
+        searches.observe(|| std::thread::park_timeout(2 * SLOW_SEARCH));
         assert!(searches.are_allowed(), "a wait is no reason for a pause");
         searches.observe(|| use_cpu(2 * SLOW_SEARCH));
         // On a busy machine, the pause of a second may be over here.

@@ -53,11 +53,11 @@ async fn pages_backwards_have_the_same_posts(api: Api) {
     for limit in 1..=7 {
         let list = format!("q=red+fox&limit={limit}");
         let forwards = pages(&api, &list, "", "next_cursor").await;
-        let mut last = api.get(&format!("/api/posts?{list}")).await.json(200);
-        while let Some(cursor) = last["next_cursor"].as_str() {
-            last = api.get(&format!("/api/posts?{list}&cursor={cursor}")).await.json(200);
+        let mut page = api.get(&format!("/api/posts?{list}")).await.json(200);
+        while let Some(cursor) = page["next_cursor"].as_str() {
+            page = api.get(&format!("/api/posts?{list}&cursor={cursor}")).await.json(200);
         }
-        let Some(cursor) = last["prev_cursor"].as_str() else { continue };
+        let Some(cursor) = page["prev_cursor"].as_str() else { continue };
         let mut backwards = pages(&api, &list, &format!("&cursor={cursor}"), "prev_cursor").await;
         backwards.reverse();
         assert_eq!(backwards, forwards[..forwards.len() - 1], "{list}");

@@ -10,7 +10,7 @@ PANELS = (
     ("list", "List of 20 posts", DEFAULT),
     ("list", "List of 20 posts, cache off", CACHE_OFF),
     ("one", "One post, cache off", CACHE_OFF),
-    ("search", "Search, cache off", CACHE_OFF),
+    ("search ranked", "Ranked search, cache off", CACHE_OFF),
     ("mix", "95 % reads, 5 % writes", DEFAULT),
     ("create", "Create a draft", DEFAULT),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from .process import BENCH, ROOT, BenchmarkError, cpu_seconds, rss_mb, start, stop
 
 KEY = "a-key-for-the-benchmark-only"
-READS = ("list", "list 1", "list 256", "one", "summary", "search")
+READS = ("list", "list 1", "list 256", "one", "summary", "search", "search ranked", "search by id")
 WRITES = ("mix", "create", "publish")
 #: The rows that at least one peer has.
 SHARED = (*READS, *WRITES, "create 64")

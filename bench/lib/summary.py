@@ -8,6 +8,8 @@ ROWS = (
     ("one post, cache off", "one", False),
     ("search", "search", True),
     ("search, cache off", "search", False),
+    ("search ranked, cache off", "search ranked", False),
+    ("search by id, cache off", "search by id", False),
     ("95 % reads, 5 % writes", "mix", True),
     ("create a draft", "create", True),
     ("publish", "publish", True),

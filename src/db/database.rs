@@ -10,11 +10,11 @@ use std::time::Duration;
 use diesel::QueryResult;
 use tracing::Instrument;
 
-use crate::db::change_signal;
-use crate::db::change_signal::{ChangeSignal, ChangeWatch};
+use crate::db::change_signal::{self, ChangeSignal, ChangeWatch};
 use crate::db::connection::{Connection, Visibility};
 use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
+use crate::db::inline_searches::InlineSearches;
 use crate::db::long_reads::Requester;
 use crate::db::options::{Endpoints, PoolOptions, Purpose};
 use crate::db::pool::{CallKind, Pool};
@@ -48,6 +48,7 @@ pub(super) struct DatabaseInner {
     /// Whether a poller renews the revision while the database responds.
     pub(super) is_polled: bool,
     pub(super) errors: ErrorCounts,
+    searches: Arc<InlineSearches>,
 }
 
 /// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
@@ -68,7 +69,9 @@ impl Database {
                 let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
                 let (watermark, errors) = (Arc::new(Watermark::unlimited()), ErrorCounts::default());
-                DatabaseInner { pool, writer, replica: None, revision, watermark, signal, is_polled: true, errors }
+                let searches = Arc::new(InlineSearches::new(Some(path.clone())));
+                let (replica, is_polled) = (None, true);
+                DatabaseInner { pool, writer, replica, revision, watermark, signal, is_polled, errors, searches }
             }
             DatabaseUrl::Postgres(postgres) => {
                 // On a server with a single session, polling would delay every other client. Without a poller the
@@ -88,9 +91,16 @@ impl Database {
                 }
                 let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
                 let errors = ErrorCounts::default();
-                DatabaseInner { pool, writer: None, replica, revision, watermark, signal, is_polled, errors }
+                let (writer, searches) = (None, Arc::new(InlineSearches::new(None)));
+                DatabaseInner { pool, writer, replica, revision, watermark, signal, is_polled, errors, searches }
             }
         })))
+    }
+
+    /// Whether searches may run inline, by [`Database::read_inline`].
+    #[must_use]
+    pub fn inline_searches(&self) -> Arc<InlineSearches> {
+        Arc::clone(&self.0.searches)
     }
 
     /// A number that changes whenever public data may have changed: before the response to a write of this instance,

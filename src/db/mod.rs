@@ -17,6 +17,7 @@ mod deadline;
 mod error;
 mod fixed_sql;
 mod inline_pause;
+mod inline_searches;
 pub mod inspect;
 mod instrumentation;
 mod interrupt;

@@ -32,6 +32,8 @@ use crate::db::watchdog;
 
 /// The maximum number of calls that wait for a connection.
 pub(crate) const QUEUE_LIMIT: usize = 1024;
+/// If an inline read takes longer than this, the disk may be slow.
+const SLOW_INLINE_READ: Duration = Duration::from_millis(20);
 /// A call whose connection does not respond loses it after this time.
 const CLOSE_AFTER: Duration = DEADLINE.saturating_mul(2);
 
@@ -94,7 +96,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(size)),
             queue: Arc::new(Semaphore::new(size.saturating_add(QUEUE_LIMIT))),
             wait: options.wait,
-            inline_pause: InlinePause::new(),
+            inline_pause: InlinePause::after(SLOW_INLINE_READ),
             long_reads,
             is_pooled,
             cancel_queue,

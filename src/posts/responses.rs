@@ -150,17 +150,20 @@ pub(crate) async fn page(
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let (query, count, is_indexed) = (request.query.clone(), request.count, request.is_indexed());
+    let searches = request.is_search_by_id().then(|| database.inline_searches());
+    let is_short = request.is_indexed() || searches.as_ref().is_some_and(|searches| searches.are_allowed());
+    let (query, count) = (request.query.clone(), request.count);
     let (max_content, max_exact) = match caller {
         Caller::Anonymous => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
         Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
     };
     let read_page = move |conn: &mut Connection| {
-        let page = list::read_page(conn, &query, max_content)?;
+        let mut read = || list::read_page(conn, &query, max_content);
+        let page = if let Some(searches) = &searches { searches.observe(read) } else { read() }?;
         Ok((page, count::total(conn, &query.filter, count, max_exact)?))
     };
     let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();
-    let ((page, total), memory) = read(database, budget, caller, is_indexed, max_content, read_page, bytes).await?;
+    let ((page, total), memory) = read(database, budget, caller, is_short, max_content, read_page, bytes).await?;
     let page = PostPage::new(&request, page, total);
     Representation::of_hashed_json(page.link(path, query_string), page.to_json(), memory)
 }

@@ -32,6 +32,14 @@ export function pageOf(rows) {
   return { items, next_cursor: rows.length > 20 ? String(items[19].id) : null };
 }
 
+// The tsqueries of a ranked search: all words in the title, and all words elsewhere. The search vector has each word of
+// the title with the prefix `|`, too.
+export function rankedQueries(q) {
+  const words = q.trim().toLowerCase().replaceAll('\\', '\\\\').replaceAll("'", "''").split(/\s+/);
+  const all = (prefix) => words.map((word) => `'${prefix}${word}'`).join(' & ');
+  return [all('|'), `${all('')} & !(${all('|')})`];
+}
+
 export function slug(title, randomBytes) {
   return `${title.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-${randomBytes(4).toString('hex')}`;
 }

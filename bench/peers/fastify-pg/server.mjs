@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import Fastify from 'fastify';
 import pg from 'pg';
-import { excerpt, pageOf, pageSchema, postSchema, slug } from './posts.mjs';
+import { excerpt, pageOf, pageSchema, postSchema, rankedQueries, slug } from './posts.mjs';
 
 // By default, pg returns 64-bit integers as strings. Ids stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -19,6 +19,14 @@ const STATEMENTS = {
   summaries: `SELECT ${SUMMARY} FROM posts WHERE published ORDER BY id DESC LIMIT 21`,
   search: `SELECT ${COLUMNS} FROM posts WHERE published AND search @@ plainto_tsquery('simple', $1)
            ORDER BY id DESC LIMIT 21`,
+  // Posts with all words in the title come first.
+  rankedSearch: `SELECT ${COLUMNS} FROM (
+                   (SELECT ${COLUMNS}, 0 AS tier FROM posts WHERE published AND search @@ $1::tsquery
+                    ORDER BY id DESC LIMIT 21)
+                   UNION ALL
+                   (SELECT ${COLUMNS}, 1 FROM posts WHERE published AND search @@ $2::tsquery
+                    ORDER BY id DESC LIMIT 21)
+                 ) AS page ORDER BY tier, id DESC LIMIT 21`,
   one: `SELECT ${COLUMNS} FROM posts WHERE id = $1 AND published`,
   create: `INSERT INTO posts (slug, title, content, excerpt) VALUES ($1, $2, $3, $4) RETURNING ${COLUMNS}`,
   update: `UPDATE posts SET title = $2, ${TOUCH} WHERE id = $1 RETURNING ${COLUMNS}`,
@@ -35,7 +43,8 @@ async function serve() {
   const found = (reply, rows) => rows[0] ?? reply.code(404).send({ error: 'not found' });
 
   app.get('/api/posts', { schema: { response: { 200: pageSchema } } }, async (request) => {
-    const { q, view } = request.query;
+    const { q, sort, view } = request.query;
+    if (q !== undefined && sort === 'relevance') return pageOf(await query('rankedSearch', ...rankedQueries(q)));
     if (q !== undefined) return pageOf(await query('search', q));
     return pageOf(await query(view === 'summary' ? 'summaries' : 'list'));
   });

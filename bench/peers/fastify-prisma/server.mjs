@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { PrismaPg } from '@prisma/adapter-pg';
 import Fastify from 'fastify';
-import { PrismaClient } from './generated/client.ts';
-import { excerpt, pageOf, pageSchema, postSchema, slug } from './posts.mjs';
+import { Prisma, PrismaClient } from './generated/client.ts';
+import { excerpt, pageOf, pageSchema, postSchema, rankedQueries, slug } from './posts.mjs';
 
 const post = {
   id: true,
@@ -42,15 +42,28 @@ async function serve() {
   const newest = (select, where = {}) =>
     prisma.post.findMany({ where: { published: true, ...where }, orderBy: { id: 'desc' }, take: 21, select });
   // Raw SQL, because Prisma's query API does not support tsvector columns.
+  const columns = Prisma.sql`
+    id, slug, title, content, published, published_at AS "publishedAt", scheduled_for AS "scheduledFor",
+    created_at AS "createdAt", updated_at AS "updatedAt", version`;
   const search = (q) => prisma.$queryRaw`
-    SELECT id, slug, title, content, published, published_at AS "publishedAt", scheduled_for AS "scheduledFor",
-           created_at AS "createdAt", updated_at AS "updatedAt", version
-    FROM posts WHERE published AND search @@ plainto_tsquery('simple', ${q}) ORDER BY id DESC LIMIT 21`;
+    SELECT ${columns} FROM posts WHERE published AND search @@ plainto_tsquery('simple', ${q})
+    ORDER BY id DESC LIMIT 21`;
+  // Posts with all words in the title come first. The serializer omits the tier.
+  const rankedSearch = ([title, other]) => prisma.$queryRaw`
+    SELECT * FROM (
+      (SELECT ${columns}, 0 AS tier FROM posts WHERE published AND search @@ ${title}::tsquery
+       ORDER BY id DESC LIMIT 21)
+      UNION ALL
+      (SELECT ${columns}, 1 FROM posts WHERE published AND search @@ ${other}::tsquery ORDER BY id DESC LIMIT 21)
+    ) AS page ORDER BY tier, id DESC LIMIT 21`;
+  const read = ({ q, sort, view }) => {
+    if (q === undefined) return newest(view === 'summary' ? summary : post);
+    return sort === 'relevance' ? rankedSearch(rankedQueries(q)) : search(q);
+  };
   const app = Fastify({ logger: false });
 
   app.get('/api/posts', { schema: { response: { 200: pageSchema } } }, async (request) => {
-    const { q, view } = request.query;
-    const rows = q !== undefined ? await search(q) : await newest(view === 'summary' ? summary : post);
+    const rows = await read(request.query);
     return pageOf(rows.map(toResponse));
   });
   const one = { schema: { response: { 200: postSchema, 201: postSchema } } };

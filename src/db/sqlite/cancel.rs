@@ -57,7 +57,8 @@ mod tests {
     use crate::posts::labels::store::read_labels;
     use crate::posts::list;
     use crate::posts::list::count::{self, Count};
-    use crate::posts::list::query::{Column, Filter, ListQuery, Order, Sort, View};
+    use crate::posts::list::query::{Column, Filter, ListQuery, Order, SearchFilter, Sort, View};
+    use crate::posts::list::search::Search;
 
     fn insert_post(conn: &mut Connection) {
         let insert = diesel::sql_query(
@@ -69,15 +70,13 @@ mod tests {
         insert.execute(conn).unwrap();
     }
 
-    /// The number of posts on the first page.
+    /// The number of posts on the first page by title.
     fn read(conn: &mut Connection, filter: &Filter) -> QueryResult<usize> {
-        let query = ListQuery {
-            filter: filter.clone(),
-            sort: Sort::By(Column::Title, Order::Ascending),
-            limit: 20,
-            position: None,
-            view: View::Summary,
-        };
+        read_by(conn, filter, Sort::By(Column::Title, Order::Ascending))
+    }
+
+    fn read_by(conn: &mut Connection, filter: &Filter, sort: Sort) -> QueryResult<usize> {
+        let query = ListQuery { filter: filter.clone(), sort, limit: 20, position: None, view: View::Summary };
         list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| page.items.len())
     }
 
@@ -99,6 +98,10 @@ mod tests {
         for filter in &long {
             assert_eq!(read(&mut conn, filter), Ok(1));
         }
+        let search = SearchFilter::For(Search::parse("post").unwrap());
+        let search = Filter { search, ..published.clone() };
+        let sorts = [Sort::Relevance, Sort::By(Column::Id, Order::Descending)];
+        assert_eq!(sorts.map(|sort| read_by(&mut conn, &search, sort)), [Ok(1), Ok(1)]);
         let labels = [LabelSort::Name, LabelSort::Posts].map(|sort| LabelQuery {
             kind: LabelKind::Tag,
             sort,
@@ -117,6 +120,7 @@ mod tests {
             assert!(read(&mut conn, filter).is_err(), "{filter:?}");
             assert!(count::total(&mut conn, filter, Count::Exact, None).is_err(), "{filter:?}");
         }
+        assert!(sorts.iter().all(|sort| read_by(&mut conn, &search, *sort).is_err()));
         assert!(count::total(&mut conn, &published, Count::Exact, None).is_err());
         // Reads few rows, and is not worth the check.
         assert_eq!(read(&mut conn, &published), Ok(1));

@@ -3,7 +3,9 @@
 use diesel::sql_types::{BigInt, Bool};
 
 use crate::db::{BindValue, FixedSql};
-use crate::posts::list::query::{Column, CursorPosition, Filter, IndexScan, Order, SortKey, Tier};
+use crate::posts::list::query::{
+    Column, CursorPosition, Filter, IndexScan, ListQuery, Order, SearchFilter, SortKey, Tier,
+};
 
 /// Posts to find: those of `filter` that are in `tier`, either the published ones or the drafts.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +30,17 @@ impl<'a> IndexScan<'a> {
 
     pub(crate) fn sequence(&self) -> SortSequence<'a> {
         SortSequence { column: self.column, order: self.order, after: self.after }
+    }
+}
+
+impl ListQuery {
+    /// Whether the list is a search by relevance or by id, and has no other filters except `published`. SQLite's search
+    /// index returns its posts in order.
+    pub(crate) fn is_search_by_id(&self) -> bool {
+        let Self { filter, sort, .. } = self;
+        let has_others =
+            !filter.slugs.is_empty() || time_columns(filter).next().is_some() || filter.label_kinds().next().is_some();
+        matches!(filter.search, SearchFilter::For(_)) && sort.column_and_order().0 == Column::Id && !has_others
     }
 }
 

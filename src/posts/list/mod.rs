@@ -50,8 +50,10 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery, max_content: usize) -
     let backwards = query.position.as_ref().is_some_and(|position| position.backwards);
     let limit = usize::from(query.limit);
     // One post more than the page holds shows whether there is another page.
-    let mut found = if sql::has_two_steps(conn, &query.filter) {
+    let mut found = if sql::has_two_steps(conn, query) {
         conn.snapshot(|conn| read_in_two_steps(conn, query, backwards, limit + 1, max_content))?
+    } else if sql::needs_snapshot(conn, query) {
+        conn.snapshot(|conn| read_items(conn, query, backwards, limit + 1, max_content))?
     } else {
         read_items(conn, query, backwards, limit + 1, max_content)?
     };
@@ -93,15 +95,14 @@ fn read_items(
     let (column, order) = query.sort.column_and_order();
     let order = if backwards { order.reversed() } else { order };
     let mut position = query.position.clone();
-    let mut found = Vec::new();
-    let mut bytes = 0;
+    let (mut found, mut bytes, mut known_titles) = (Vec::new(), 0, None::<Vec<i64>>);
     for tier in query.sort.remaining_tiers(query.position.as_ref(), backwards) {
         loop {
             let remaining = limit - found.len();
             let scan_limit = if query.view == View::Full { chunk(max_content).min(remaining) } else { remaining };
-            let after = position.as_ref();
+            let (after, titles) = (position.as_ref(), known_titles.as_deref());
             // `read_scan` replaces `published`.
-            let scan = IndexScan { query, published: true, tier, column, order, after, limit: scan_limit };
+            let scan = IndexScan { query, published: true, tier, column, order, after, titles, limit: scan_limit };
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
             position = items.last().map(|item| query.sort.position(backwards, tier, item));
@@ -113,6 +114,7 @@ fn read_items(
                 return Ok(found);
             }
             if is_end {
+                known_titles = all_titles(query, tier, &found);
                 // The next tier is read from its beginning.
                 position = None;
                 break;
@@ -120,6 +122,12 @@ fn read_items(
         }
     }
     Ok(found)
+}
+
+/// The ids of all posts in `Tier::Title`, if that is the `tier` that was read, and from its beginning.
+fn all_titles(query: &ListQuery, tier: Tier, found: &[(Tier, ListItem)]) -> Option<Vec<i64>> {
+    let is_complete = tier == Tier::Title && query.position.is_none();
+    is_complete.then(|| found.iter().map(|(_, item)| item.id()).collect())
 }
 
 /// Like [`read_items`]: finds the ids of the whole page first, then reads the posts. Both must see the same snapshot.
@@ -161,7 +169,7 @@ fn find_ids(conn: &mut Connection, query: &ListQuery, backwards: bool, limit: us
         }
         let mut positions = Vec::new();
         for published in query.filter.published_values() {
-            let scan = IndexScan { query, published, tier, column, order, after, limit };
+            let scan = IndexScan { query, published, tier, column, order, after, titles: None, limit };
             positions.extend(sql::positions(conn, &scan)?);
         }
         positions.sort_unstable();

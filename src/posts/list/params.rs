@@ -210,6 +210,12 @@ impl ListRequest {
         self.query.filter.is_indexed() && self.count == Count::None
     }
 
+    /// Whether the page is what a search returns in the order of the search index, without a count.
+    #[must_use]
+    pub fn is_search_by_id(&self) -> bool {
+        self.query.is_search_by_id() && self.count == Count::None
+    }
+
     /// The cursor of another page of this list.
     #[must_use]
     pub fn cursor(&self, position: &CursorPosition) -> String {

@@ -172,6 +172,8 @@ pub(crate) struct IndexScan<'a> {
     pub(crate) order: Order,
     /// The scan begins after this position.
     pub(crate) after: Option<&'a CursorPosition>,
+    /// The ids of all posts in `Tier::Title`, if they are known when `Tier::Other` is read.
+    pub(crate) titles: Option<&'a [i64]>,
     pub(crate) limit: usize,
 }
 
@@ -234,9 +236,6 @@ impl Tier {
 
 impl Order {
     pub(crate) fn reversed(self) -> Self {
-        match self {
-            Self::Ascending => Self::Descending,
-            Self::Descending => Self::Ascending,
-        }
+        if self == Self::Ascending { Self::Descending } else { Self::Ascending }
     }
 }

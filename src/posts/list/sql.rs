@@ -12,7 +12,7 @@ use crate::posts::list::conditions::{POSTGRES, POSTS, SQLITE, Selection, SortSeq
 use crate::posts::list::item::{FullRow, ListItem, SummaryRow};
 use crate::posts::list::labels;
 use crate::posts::list::postgres::IsPlanned;
-use crate::posts::list::query::{Column, Filter, IndexScan, Order, SearchFilter, View};
+use crate::posts::list::query::{Column, IndexScan, ListQuery, Order, SearchFilter, View};
 use crate::posts::list::{postgres, sqlite};
 use crate::posts::model::{Post, PostSummary, RenderedPost};
 use crate::schema::posts;
@@ -35,8 +35,17 @@ macro_rules! load_items {
 pub(crate) use load_items;
 
 /// Whether a list is read in two steps: [`positions`], then [`by_ids`]. Otherwise [`items`] reads it.
-pub(crate) fn has_two_steps(conn: &Connection, filter: &Filter) -> bool {
-    matches!(conn.backend, Backend::Sqlite(_)) && !filter.is_indexed()
+pub(crate) fn has_two_steps(conn: &Connection, query: &ListQuery) -> bool {
+    is_sqlite(conn) && !query.filter.is_indexed() && !query.is_search_by_id()
+}
+
+/// Whether the statements of [`items`] for a page must see the same snapshot: each one reads a tier of a search.
+pub(crate) fn needs_snapshot(conn: &Connection, query: &ListQuery) -> bool {
+    is_sqlite(conn) && query.is_search_by_id()
+}
+
+fn is_sqlite(conn: &Connection) -> bool {
+    matches!(conn.backend, Backend::Sqlite(_))
 }
 
 /// Reads the posts of a scan, in its order.
@@ -58,6 +67,7 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
             let sql = sql.text(" AND ");
             sql.text(dialect.unindexed).append(published(scan.published))
         }
+        (SearchFilter::For(_), None) if is_sqlite(conn) => sqlite::in_page(scan),
         (SearchFilter::For(_), None) if filter.slugs.is_empty() => postgres::in_page(selection, sequence, limit),
         _ if filter.is_indexed() => and_after(published(scan.published), columns, sequence, dialect),
         _ => and_after(postgres::selected(selection, IsPlanned::Yes), columns, sequence, dialect),
@@ -66,7 +76,12 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
     let view = scan.query.view;
     let form = || (view == View::Summary, condition.form(), order.form(), Limited::<()>::form(limit));
     // A prepared statement takes 65 to 235 kB of PostgreSQL's memory, and clients without a key choose the forms.
-    let is_cached = filter.is_cacheable() && (!dialect.plans_limits || conn.cached_forms.admit(form()));
+    let is_cached = if dialect.plans_limits {
+        filter.is_cacheable() && conn.cached_forms.admit(form())
+    } else {
+        // The text of a search by id is the same for all searches.
+        filter.is_cacheable() || scan.query.is_search_by_id()
+    };
     let condition = if is_cached { condition } else { condition.uncached() };
     let [before_content, content, after_content] = RenderedPost::columns(view);
     let sql = FixedSql::<sql_types::Untyped>::new("SELECT ").text(before_content).text(content).text(after_content);

@@ -19,7 +19,7 @@ use crate::posts::list::conditions::{
     published, time_columns,
 };
 use crate::posts::list::labels::{self, LabelScan};
-use crate::posts::list::query::{Column, Order, SearchFilter, Tier};
+use crate::posts::list::query::{Column, IndexScan, Order, SearchFilter, Tier};
 use crate::posts::list::search::Search;
 
 /// The largest number of posts that are read to be sorted. Each one may be anywhere in the table.
@@ -50,7 +50,7 @@ pub(crate) fn positions(
     let access = choose(conn, selection, sequence.column)?;
     let columns = match access {
         IndexAccess::Labels(kind) => return labeled(selection, kind, sequence, limit).uncached().load(conn),
-        IndexAccess::Matches if sequence.column == Column::Id => ("posts_search.rowid", "posts_search.rowid"),
+        IndexAccess::Matches if sequence.column == Column::Id => BY_MATCH,
         IndexAccess::Scan(column) if column == sequence.column => POSTS.sort(column),
         _ => SQLITE.unindexed_posts.sort(sequence.column),
     };
@@ -87,6 +87,28 @@ pub(crate) fn labeled(
     set = set.text(" AND +post_labels.post_id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ");
     set = set.bind(query(search, selection.tier), ")");
     labels::tested_page(&scan, row, others(&set), limit)
+}
+
+/// The sort columns of a search in the order of the ids: FTS5 returns its matches in this order.
+const BY_MATCH: SortColumns = ("posts_search.rowid", "posts_search.rowid");
+
+/// The condition for the posts of a page of a search by id. The text depends on neither the search nor the tier.
+pub(crate) fn in_page(scan: &IndexScan<'_>) -> FixedSql<Bool> {
+    let (mut selection, sequence) = (scan.selection(), scan.sequence());
+    let titles = scan.titles.filter(|_| selection.tier == Tier::Other);
+    if titles.is_some() {
+        // The matches without those in the title are the other tier. For NOT, FTS5 would look for matches in the title
+        // again.
+        selection.tier = Tier::All;
+    }
+    let sql = and_selected(FixedSql::new("posts.id IN (SELECT posts.id FROM "), selection, IndexAccess::Matches);
+    let mut sql = and_after(sql, BY_MATCH, sequence, SQLITE);
+    if let Some(ids) = titles.filter(|ids| !ids.is_empty()) {
+        sql = sql.text(" AND posts_search.rowid NOT IN (SELECT value FROM json_each(");
+        sql = sql.bind(BindValue::Text(format!("{ids:?}")), "))");
+    }
+    let sql = sql.text(" ORDER BY ").append(order(BY_MATCH, sequence, SQLITE));
+    and_limit(sql, scan.limit).text(")")
 }
 
 fn positions_by(

@@ -17,7 +17,7 @@ use crate::support::pooler::Pooler;
 use crate::support::{Api, Engine, TestDatabase, on_both, postgres, wait_for, wait_until};
 
 /// A query that does not end before it is canceled.
-fn run_endless_query(conn: &mut Connection) -> QueryResult<()> {
+pub(super) fn run_endless_query(conn: &mut Connection) -> QueryResult<()> {
     match &mut conn.backend {
         Backend::Postgres(conn) => sql_query("SELECT pg_sleep(3600)").execute(conn),
         Backend::Sqlite(conn) => sql_query(
@@ -62,7 +62,7 @@ fn counts(api: &Api) -> CallCounts {
     })
 }
 
-fn start(database: TestDatabase, size: u32) -> Api {
+pub(super) fn start(database: TestDatabase, size: u32) -> Api {
     Api::start(&Arc::new(database), |config| {
         config.pool = PoolOptions::new(size, POOL_WAIT);
         config.cache_bytes = 0;

@@ -10,6 +10,7 @@ mod overload;
 mod panics;
 mod postgres_restart;
 mod runbook;
+mod short_searches;
 mod slow_clients;
 mod stalled_readers;
 mod unreplicated_commit;

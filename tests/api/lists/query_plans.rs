@@ -247,10 +247,12 @@ async fn search_reads_few_posts_for_rare_and_common_words(database: TestDatabase
     let mut conn = database.connect();
     fill(&mut conn);
     crate::support::database::execute(&mut conn, "UPDATE posts SET content = 'Quixotry' WHERE id = 1");
+    crate::support::database::execute(&mut conn, "UPDATE posts SET content = 'Seldom' WHERE id % 100 = 50");
     // VACUUM moves the GIN index's pending list into the index. A search reads the whole pending list.
     crate::support::database::execute(&mut conn, "VACUUM ANALYZE posts");
-    // A word in one post, a word in every content, and a word in every title.
-    for (word, found) in [("quixotry", 1), ("content", 20), ("title", 20)] {
+    // A word in one post, one in every hundredth post, one in almost every content, and one in every title. A scan in
+    // sort order would test about a thousand posts to find twenty with the second one.
+    for (word, found) in [("quixotry", 1), ("seldom", 20), ("content", 20), ("title", 20)] {
         let query = ListRequest::parse(&format!("q={word}")).unwrap().query;
         let read = rows_read(&mut conn, |conn| {
             list::read_page(conn, &query, list::MAX_PAGE_CONTENT).map(|page| assert_eq!(page.items.len(), found))

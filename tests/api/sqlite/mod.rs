@@ -2,5 +2,6 @@
 
 mod file_modes;
 mod group_commit;
+mod kept_statements;
 mod replaced_files;
 mod wal;

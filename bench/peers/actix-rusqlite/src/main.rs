@@ -48,6 +48,7 @@ struct Page<T> {
 #[derive(Deserialize)]
 struct ListParams {
     q: Option<String>,
+    sort: Option<String>,
     view: Option<String>,
 }
 
@@ -116,6 +117,18 @@ const SEARCH: &str = concat!(
     columns!(),
     " FROM posts WHERE published = 1 ",
     "AND id IN (SELECT rowid FROM posts_search WHERE posts_search MATCH ?) ORDER BY id DESC LIMIT 21"
+);
+/// Posts with all words in the title come first. The rows are read for the page only.
+const RANKED_SEARCH: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM (SELECT * FROM (SELECT posts.id AS id, 0 AS tier FROM posts_search ",
+    "JOIN posts ON posts.id = posts_search.rowid WHERE posts_search MATCH ?1 AND published = 1 ",
+    "ORDER BY posts_search.rowid DESC LIMIT 21) UNION ALL ",
+    "SELECT * FROM (SELECT posts.id, 1 FROM posts_search ",
+    "JOIN posts ON posts.id = posts_search.rowid WHERE posts_search MATCH ?2 AND published = 1 ",
+    "ORDER BY posts_search.rowid DESC LIMIT 21) ORDER BY tier, id DESC LIMIT 21) ",
+    "JOIN posts USING (id) ORDER BY tier, id DESC"
 );
 const ONE: &str = concat!("SELECT ", columns!(), " FROM posts WHERE id = ? AND published = 1");
 const CREATE: &str =
@@ -203,8 +216,16 @@ async fn write(writer: Writer, statement: &'static str, params: impl Params + Se
 async fn list(params: web::Query<ListParams>) -> Result<HttpResponse, Error> {
     if let Some(q) = &params.q {
         // Quotes each word, so that FTS5 does not parse it as an operator.
-        let query = q.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', ""))).collect::<Vec<_>>();
-        return Ok(HttpResponse::Ok().json(page(read(SEARCH, [query.join(" ")], post)?, |post| post.id)));
+        let words = q.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', ""))).collect::<Vec<_>>();
+        let query = words.join(" ");
+        let found = if params.sort.as_deref() == Some("relevance") {
+            let title = format!("{{title}} : ({query})");
+            let other = format!("({query}) NOT ({title})");
+            read(RANKED_SEARCH, [title, other], post)?
+        } else {
+            read(SEARCH, [query], post)?
+        };
+        return Ok(HttpResponse::Ok().json(page(found, |post| post.id)));
     }
     if params.view.as_deref() == Some("summary") {
         return Ok(HttpResponse::Ok().json(page(read(SUMMARIES, [], summary)?, |post| post.id)));

@@ -50,6 +50,7 @@ struct Page<T> {
 #[derive(Deserialize)]
 struct ListParams {
     q: Option<String>,
+    sort: Option<String>,
     view: Option<String>,
 }
 
@@ -107,6 +108,17 @@ const SEARCH: &str = concat!(
     columns!(),
     " FROM posts WHERE published AND search @@ plainto_tsquery('simple', $1) ORDER BY id DESC LIMIT 21"
 );
+/// Posts with all words in the title come first. The search vector has each word of the title with the prefix `|`, too.
+const RANKED_SEARCH: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM ((SELECT ",
+    columns!(),
+    ", 0 AS tier FROM posts WHERE published AND search @@ $1::tsquery ORDER BY id DESC LIMIT 21) UNION ALL (SELECT ",
+    columns!(),
+    ", 1 FROM posts WHERE published AND search @@ $2::tsquery ORDER BY id DESC LIMIT 21)) AS page ",
+    "ORDER BY tier, id DESC LIMIT 21"
+);
 const ONE: &str = concat!("SELECT ", columns!(), " FROM posts WHERE id = $1 AND published");
 const CREATE: &str =
     concat!("INSERT INTO posts (slug, title, content, excerpt) VALUES ($1, $2, $3, $4) RETURNING ", columns!());
@@ -127,7 +139,13 @@ const UNPUBLISH: &str = concat!(
 
 async fn list(State(pool): State<PgPool>, Query(params): Query<ListParams>) -> Result<Response, Error> {
     if let Some(q) = params.q {
-        let items = sqlx::query_as(SEARCH).bind(q).fetch_all(&pool).await?;
+        let items = if params.sort.as_deref() == Some("relevance") {
+            let title = tsquery(&q, "|");
+            let other = format!("{} & !({title})", tsquery(&q, ""));
+            sqlx::query_as(RANKED_SEARCH).bind(title).bind(other).fetch_all(&pool).await?
+        } else {
+            sqlx::query_as(SEARCH).bind(q).fetch_all(&pool).await?
+        };
         return Ok(Json(page(items, |post: &Post| post.id)).into_response());
     }
     if params.view.as_deref() == Some("summary") {
@@ -136,6 +154,12 @@ async fn list(State(pool): State<PgPool>, Query(params): Query<ListParams>) -> R
         );
     }
     Ok(Json(page(sqlx::query_as(LIST).fetch_all(&pool).await?, |post: &Post| post.id)).into_response())
+}
+
+/// A `tsquery` for all words of `q`, each with the prefix.
+fn tsquery(q: &str, prefix: &str) -> String {
+    let quoted = |word: &str| format!("'{prefix}{}'", word.to_lowercase().replace('\'', "''").replace('\\', "\\\\"));
+    q.split_whitespace().map(quoted).collect::<Vec<_>>().join(" & ")
 }
 
 /// The queries read one row more than a page, which shows whether there is another page.

@@ -4,6 +4,7 @@ mod corpus;
 mod index;
 mod matching;
 mod query_text;
+mod ranking;
 mod tokens;
 
 use serde_json::json;

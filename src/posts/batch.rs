@@ -17,6 +17,9 @@ use crate::posts::slug::FreeNumberSearch;
 use crate::posts::store::{find_by_slugs, slug_exists};
 use crate::schema::posts;
 
+/// The most entries of a batch: those that fit into one statement.
+pub(crate) const MAX_ENTRIES: usize = 500;
+
 /// A post of a batch.
 #[derive(Debug, Clone)]
 pub struct BatchEntry {
@@ -82,9 +85,8 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
 
 /// Stores the entries in order, and returns the outcome and the slug of each.
 ///
-/// All entries must fit into one statement, as up to 500 entries do. Entries with the outcome
-/// [`BatchOutcome::SlugTaken`] or [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the
-/// others.
+/// There must be at most [`MAX_ENTRIES`]. Entries with the outcome [`BatchOutcome::SlugTaken`] or
+/// [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the others.
 pub fn store(
     conn: &mut Connection,
     entries: Vec<BatchEntry>,
@@ -218,26 +220,33 @@ fn insert(
 
 /// Inserts the rows that have no conflict, and returns their slugs.
 fn insert_rows(conn: &mut Connection, entries: &[(usize, BatchEntry)]) -> QueryResult<HashSet<String>> {
+    // The statement for an array stays prepared: to parse the statement takes longer than to bind its values. Only the
+    // largest size is worth a place in the cache, because the batches of an import have it.
+    macro_rules! insert {
+        ($conn:ident, $rows:expr) => {
+            match <[_; MAX_ENTRIES]>::try_from($rows) {
+                Ok(rows) => insert!($conn, values rows),
+                Err(rows) => insert!($conn, values rows),
+            }
+        };
+        ($conn:ident, values $rows:ident) => {
+            diesel::insert_into(posts::table)
+                .values($rows)
+                .on_conflict_do_nothing()
+                .returning(posts::slug)
+                .get_results::<String>($conn)
+        };
+    }
     let with_id: Vec<_> = entries.iter().filter_map(|(_, entry)| Some((posts::id.eq(entry.id?), &entry.row))).collect();
     let without_id: Vec<&NewPost> =
         entries.iter().filter(|(_, entry)| entry.id.is_none()).map(|(_, entry)| &entry.row).collect();
     let mut inserted = HashSet::new();
     if !with_id.is_empty() {
-        let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
-            .values(with_id)
-            .on_conflict_do_nothing()
-            .returning(posts::slug)
-            .get_results(conn))?;
-        inserted.extend(slugs);
+        inserted.extend(on!(conn, conn => insert!(conn, with_id))?);
         advance_id_sequence(conn)?;
     }
     if !without_id.is_empty() {
-        let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
-            .values(without_id)
-            .on_conflict_do_nothing()
-            .returning(posts::slug)
-            .get_results(conn))?;
-        inserted.extend(slugs);
+        inserted.extend(on!(conn, conn => insert!(conn, without_id))?);
     }
     Ok(inserted)
 }

@@ -36,7 +36,6 @@ pub fn import<'a>(
     on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
     let input = OpenInput::open(input.into(), options.format)?;
-    importer::enlarge_cache(conn)?;
     if options.dry_run {
         return dry_run(conn, |conn| parse_and_store(conn, input, &options, on_progress));
     }

@@ -12,21 +12,12 @@ use crate::transfer::batcher::ImportBatch;
 use crate::transfer::error::Error;
 use crate::transfer::import_options::Options;
 use crate::transfer::located::Located;
-use crate::transfer::replace::Replacer;
 use crate::transfer::report::{Mapping, Report};
 use crate::transfer::source::ImportRecord;
-use crate::transfer::store::store_records;
+use crate::transfer::storage::Storage;
 
 /// An import of at least this many posts can change word frequencies enough to affect query plans.
 const ANALYZE_THRESHOLD: u64 = 1000;
-
-/// Lets SQLite have 128 MiB of pages in memory, rather than 2 MiB, and the journals of its statements. Each post changes
-/// pages all over the indexes. A page that does not fit is written to the log, and read again for the next post. Must
-/// not run in a transaction.
-pub(crate) fn enlarge_cache(conn: &mut Connection) -> QueryResult<()> {
-    let Backend::Sqlite(conn) = &mut conn.backend else { return Ok(()) };
-    conn.batch_execute("PRAGMA cache_size = -131072; PRAGMA temp_store = MEMORY")
-}
 
 /// Prepares a transaction of an import on PostgreSQL. On SQLite, the transaction already holds the write lock.
 ///
@@ -50,13 +41,13 @@ const CLEAN_PENDING_LIST: &str = "SELECT gin_clean_pending_list(oid) FROM pg_cla
 pub(crate) struct Importer<'a> {
     conn: &'a mut Connection,
     options: &'a Options,
-    replacer: Option<Replacer>,
+    storage: Storage,
     report: Report,
 }
 
 impl<'a> Importer<'a> {
     pub(crate) fn new(conn: &'a mut Connection, options: &'a Options) -> Self {
-        Self { conn, options, replacer: options.replace.then(Replacer::default), report: Report::default() }
+        Self { conn, options, storage: Storage::new(options), report: Report::default() }
     }
 
     /// Stores all batches, and sets `processed` to the number of posts after each.
@@ -72,8 +63,7 @@ impl<'a> Importer<'a> {
     fn store(&mut self, batch: ImportBatch) -> Result<(), Error> {
         self.report.skipped.append(batch.skipped);
         if !self.options.resumable || self.options.dry_run {
-            let (is_resumable, replacer) = (self.options.resumable, self.replacer.as_mut());
-            return store_records(self.conn, batch.records, is_resumable, replacer, &mut self.report);
+            return self.storage.store(self.conn, batch.records, &mut self.report);
         }
         let start = Instant::now();
         self.commit(batch.records)?;
@@ -88,11 +78,11 @@ impl<'a> Importer<'a> {
     fn commit(&mut self, records: Vec<Located<ImportRecord>>) -> Result<(), Error> {
         let skip_invalid = self.options.skip_invalid;
         let skipped = std::mem::take(&mut self.report.skipped);
-        let replacer = self.replacer.as_mut();
+        let storage = &mut self.storage;
         let result = self.conn.transaction(|conn| {
             prepare_transaction(conn)?;
             let mut stored = Report { skipped, ..Report::default() };
-            store_records(conn, records, true, replacer, &mut stored)?;
+            storage.store(conn, records, &mut stored)?;
             if stored.skipped.count() > 0 && !skip_invalid {
                 // Rolls back the whole batch.
                 return Err(Error::Invalid { diagnostics: stored.skipped, report: Box::default() });
@@ -111,11 +101,12 @@ impl<'a> Importer<'a> {
 
     /// Ends the import. `mapping` is what the parser of the format reports.
     pub(crate) fn finish(self, mapping: Mapping) -> Result<Report, Error> {
-        let Self { conn, options, mut report, .. } = self;
+        let Self { conn, options, storage, mut report } = self;
         if report.skipped.count() > 0 && !options.skip_invalid {
             let Report { skipped, .. } = report;
             return Err(Error::Invalid { diagnostics: skipped, report: Box::default() });
         }
+        storage.finish(conn)?;
         if let Backend::Postgres(conn) = &mut conn.backend
             && !options.dry_run
         {

@@ -31,7 +31,7 @@ mod replace;
 mod report;
 mod resume;
 mod source;
-mod store;
+mod storage;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use error::Error;

@@ -16,10 +16,10 @@ const CAN_DISABLE: &str = "SELECT (\
     )";
 
 /// The planner has no statistics of a new table, and would read all posts rather than look up those of a batch. To
-/// compile the statements would take longer than to run them. The sort of the labels fits into the memory.
+/// compile the statements would take longer than to run them.
 const DISABLE: &str = "ALTER TABLE posts DISABLE TRIGGER posts_insert_labels, \
     DISABLE TRIGGER posts_log_insert, DISABLE TRIGGER posts_remove_alias; \
-    SET LOCAL enable_seqscan = off; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'";
+    SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 const ENABLE: &str = "ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_insert_labels, \
     ENABLE ALWAYS TRIGGER posts_log_insert, ENABLE ALWAYS TRIGGER posts_remove_alias";
 

@@ -1,4 +1,4 @@
-//! The trigger that is deferred on SQLite.
+//! The triggers that are deferred on SQLite.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -6,7 +6,22 @@ use diesel::sql_types::Text;
 
 use crate::db::FixedSql;
 
-const DEFINITION: &str = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = 'posts_insert_labels'";
+/// The migrations that create triggers.
+const MIGRATIONS: [&str; 4] = [
+    include_str!("../../../migrations/sqlite/2026-11-27-000004_search_posts/up.sql"),
+    include_str!("../../../migrations/sqlite/2026-11-27-000006_create_post_aliases/up.sql"),
+    include_str!("../../../migrations/sqlite/2026-11-27-000007_create_post_labels/up.sql"),
+    include_str!("../../../migrations/sqlite/2026-11-27-000008_create_post_changes/up.sql"),
+];
+
+const DEFINITIONS: &str = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid";
+const DEFERRED: [&str; 2] = ["CREATE TRIGGER posts_search_insert ", "CREATE TRIGGER posts_insert_labels "];
+const DROP: &str = "DROP TRIGGER posts_search_insert; DROP TRIGGER posts_insert_labels";
+
+/// `posts_search_insert` for these posts.
+const WRITE_WORDS: &str = "INSERT INTO posts_search (rowid, title, content) \
+    SELECT posts.id, posts.title, posts.content FROM json_each(?1) AS inserted CROSS JOIN posts \
+    WHERE posts.id = inserted.value";
 
 /// `posts_insert_labels` for these posts, except that it does not check the types of the names, which the service has
 /// written.
@@ -30,18 +45,31 @@ const WRITE_LABELS: &str = "INSERT INTO post_labels \
     ORDER BY kind, published, label, post_id, position \
     ON CONFLICT DO NOTHING";
 
-/// Drops the trigger, and returns its definition.
-pub(super) fn drop_trigger(conn: &mut SqliteConnection) -> QueryResult<Vec<String>> {
-    let definition = FixedSql::<Text>::new(DEFINITION).load(conn)?;
-    conn.batch_execute("DROP TRIGGER IF EXISTS posts_insert_labels")?;
-    Ok(definition)
+/// Drops the triggers, and returns their definitions. Does nothing if a trigger of the database is not from the
+/// migrations, because it may need the rows that these triggers write.
+pub(super) fn drop_triggers(conn: &mut SqliteConnection) -> QueryResult<Option<Vec<String>>> {
+    let mut definitions: Vec<String> = FixedSql::<Text>::new(DEFINITIONS).load(conn)?;
+    let is_known = |sql: &String| MIGRATIONS.iter().any(|migration| migration.contains(sql.as_str()));
+    if !definitions.iter().all(is_known) {
+        return Ok(None);
+    }
+    definitions.retain(|sql| DEFERRED.iter().any(|start| sql.starts_with(start)));
+    if definitions.len() < DEFERRED.len() {
+        return Ok(None);
+    }
+    conn.batch_execute(DROP)?;
+    Ok(Some(definitions))
 }
 
-pub(super) fn create_trigger(conn: &mut SqliteConnection, definition: &[String]) -> QueryResult<()> {
-    definition.iter().try_for_each(|sql| conn.batch_execute(sql))
+pub(super) fn create_triggers(conn: &mut SqliteConnection, definitions: &[String]) -> QueryResult<()> {
+    definitions.iter().try_for_each(|sql| conn.batch_execute(sql))
 }
 
-pub(super) fn write_labels(conn: &mut SqliteConnection, ids: &[i64]) -> QueryResult<()> {
+/// The ids must be sorted.
+pub(super) fn write_labels_and_words(conn: &mut SqliteConnection, ids: &[i64]) -> QueryResult<()> {
     let ids = serde_json::Value::from(ids).to_string();
-    diesel::sql_query(WRITE_LABELS).bind::<Text, _>(ids).execute(conn).map(drop)
+    for statement in [WRITE_WORDS, WRITE_LABELS] {
+        diesel::sql_query(statement).bind::<Text, _>(&ids).execute(conn)?;
+    }
+    Ok(())
 }

@@ -111,8 +111,10 @@ async fn import_leaves_a_short_pending_list(database: TestDatabase) {
     for options in [["import", "-"].as_slice(), &["import", "--resumable", "-"]] {
         let posts: Vec<Value> = posts
             .iter()
-            .map(|post| json!({"slug": format!("{}-{}", post["title"].as_str().unwrap(), options.len()),
-                "title": post["title"], "content": post["content"]}))
+            .map(|post| {
+                json!({"slug": format!("{}-{}", post["title"].as_str().unwrap(), options.len()),
+                "title": post["title"], "content": post["content"]})
+            })
             .collect();
         database.migrate();
         sandbox(&database).run_with_input(options, &lines(&posts)).success();

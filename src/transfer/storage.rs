@@ -44,8 +44,8 @@ enum TriggerMode {
 
 impl Storage {
     pub(crate) fn new(options: &Options) -> Self {
-        // A resumable import lets others write after each batch, and would disable the triggers as often. A replacing one
-        // changes posts, which the triggers for changes must find as they expect.
+        // A resumable import lets others write after each batch, and would disable the triggers as often. A replacing
+        // one changes posts, whose derived rows the triggers for changes must find.
         let is_deferrable = !options.resumable && !options.replace;
         let triggers = if is_deferrable { TriggerMode::Deferrable } else { TriggerMode::Immediate };
         Self { is_resumable: options.resumable, replacer: options.replace.then(Replacer::default), triggers }

@@ -83,7 +83,8 @@ $$;
 -- one insert in 64 counts.
 --
 -- The names are inserted in their order, and those that differ from an earlier one by the case of ASCII letters are in
--- conflict with it. posts_labels() would sort them.
+-- conflict with it. posts_labels() would sort them. src/posts/deferred_triggers does the same for the posts of an
+-- import.
 CREATE FUNCTION posts_insert_labels() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)

@@ -4,8 +4,8 @@
 //! disables these triggers in its own transaction, during which no other transaction writes to posts, and executes the
 //! same statements for many posts at once. A rollback, also after a crash, restores the triggers.
 //!
-//! - PostgreSQL: the log and the aliases are written after each batch, so that the log has the order of the changes. The
-//!   labels are written for many batches at once.
+//! - PostgreSQL: the log and the aliases are written after each batch, so that the log has the order of the changes.
+//!   The labels are written for many batches at once.
 //! - SQLite: the labels and the search words are written for many batches at once. The other triggers cost less than a
 //!   second statement would.
 //!
@@ -37,8 +37,8 @@ pub(crate) struct DeferredTriggers {
 }
 
 impl DeferredTriggers {
-    /// Disables the triggers until [`DeferredTriggers::end`]. `None` if that is not possible: the database user does not
-    /// own the tables, or an administrator has changed the triggers.
+    /// Disables the triggers until [`DeferredTriggers::end`]. `None` if that is not possible: the database user does
+    /// not own the tables, or an administrator has changed the triggers.
     ///
     /// The caller must prevent writes of other transactions until its transaction ends.
     pub(crate) fn begin(conn: &mut Connection) -> QueryResult<Option<Self>> {
@@ -49,8 +49,8 @@ impl DeferredTriggers {
         Ok(dropped.map(|dropped| Self { ids: Vec::new(), labels: 0, dropped }))
     }
 
-    /// Does the work of the triggers for posts that were just inserted, in the order of their inserts. They have at most
-    /// this number of labels.
+    /// Does the work of the triggers for posts that were just inserted, in the order of their inserts. They have at
+    /// most this number of labels.
     pub(crate) fn add(&mut self, conn: &mut Connection, ids: &[i64], labels: usize) -> QueryResult<()> {
         if let Backend::Postgres(conn) = &mut conn.backend {
             postgres::remove_aliases_and_write_log(conn, ids)?;

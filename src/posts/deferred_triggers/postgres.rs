@@ -6,13 +6,15 @@ use diesel::sql_types::{Array, BigInt, Bool, Text};
 
 use crate::db::FixedSql;
 
-/// The triggers, in the state in which the migrations leave them.
+/// Whether the session may disable the triggers, and all triggers for inserts are those of the migrations: another one
+/// may need the rows that these triggers write.
 const CAN_DISABLE: &str = "SELECT (\
         SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid IN ('posts'::regclass, \
         'post_labels'::regclass, 'post_changes'::regclass, 'post_aliases'::regclass)\
     ) AND (\
-        SELECT count(*) = 3 FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND tgenabled = 'A' \
-        AND tgname IN ('posts_insert_labels', 'posts_log_insert', 'posts_remove_alias')\
+        SELECT count(*) = 6 AND bool_and(tgenabled = 'A' AND tgname IN ('posts_fill_slug', 'posts_insert_labels', \
+        'posts_log_insert', 'posts_remove_alias', 'posts_set_published_at', 'posts_set_search')) \
+        FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal AND tgtype & 4 <> 0\
     )";
 
 /// The planner has no statistics of a new table, and would read all posts rather than look up those of a batch. To

@@ -6,7 +6,7 @@ use posts_api::transfer;
 use posts_api::transfer::{Options, TransferProgress};
 use serde_json::{Value, json};
 
-use crate::support::database::{execute, query_number};
+use crate::support::database::{execute, query_number, try_execute};
 use crate::support::{Engine, TestDatabase, on_both};
 use crate::tags_and_authors::assert_labels_match;
 use crate::transfer::import_export::sandbox;
@@ -162,5 +162,133 @@ async fn readers_do_not_wait_for_an_import(database: TestDatabase) {
     };
     let report = transfer::import(&mut database.connect(), text.as_bytes(), Options::default(), read).unwrap();
     assert_eq!((report.imported, reads), (1600, 10));
+    assert_labels_match(&database);
+}
+
+/// The triggers of posts, with their definitions and states.
+fn triggers(database: &TestDatabase) -> Vec<String> {
+    let sql = match database.engine {
+        Engine::Sqlite => "SELECT name || sql AS line FROM sqlite_schema WHERE type = 'trigger' ORDER BY 1",
+        Engine::Postgres => {
+            "SELECT tgname || tgenabled::text || pg_get_triggerdef(oid) AS line FROM pg_trigger
+             WHERE tgrelid = 'posts'::regclass ORDER BY 1"
+        }
+    };
+    database.rows::<Line>(sql).into_iter().map(|row| row.line).collect()
+}
+
+/// A number that differs after the triggers have been disabled.
+fn schema_version(database: &TestDatabase) -> i64 {
+    database.query_number(match database.engine {
+        Engine::Sqlite => "SELECT schema_version AS number FROM pragma_schema_version",
+        Engine::Postgres => {
+            "SELECT xmin::text::bigint AS number FROM pg_trigger
+             WHERE tgrelid = 'posts'::regclass AND tgname = 'posts_insert_labels'"
+        }
+    })
+}
+
+#[on_both]
+async fn triggers_are_enabled_after_every_import(database: TestDatabase) {
+    database.migrate();
+    let (before, sandbox, file) = (triggers(&database), sandbox(&database), lines(&posts()));
+    assert!(before.len() > 8, "{before:?}");
+    let invalid = format!("{file}nonsense\n");
+    for (arguments, text, is_deferred) in [
+        (["import", "-"].as_slice(), invalid.as_str(), false),
+        (&["import", "--dry-run", "-"], &file, false),
+        (&["import", "--skip-invalid", "-"], &invalid, true),
+        (&["import", "--replace", "-"], "{\"title\": \"New\", \"slug\": \"new\", \"tags\": [\"x\"]}", false),
+        (&["import", "--resumable", "-"], "{\"title\": \"Other\", \"slug\": \"o\", \"tags\": [\"x\"]}", false),
+    ] {
+        let version = schema_version(&database);
+        let succeeds = sandbox.run_with_input(arguments, text).status.success();
+        assert_eq!(succeeds, !(text == invalid && arguments.len() == 2), "{arguments:?}");
+        assert_eq!(triggers(&database), before, "{arguments:?}");
+        assert_eq!(schema_version(&database) != version, is_deferred, "{arguments:?}");
+        assert_labels_match(&database);
+        let (labels, log) =
+            ("SELECT count(*) AS number FROM post_labels", "SELECT max(seq) AS number FROM post_changes");
+        let counts = (database.query_number(labels), database.query_number(log));
+        let slug = arguments.join("");
+        database.execute(&format!(
+            "INSERT INTO posts (slug, title, published, published_at, tags)
+             VALUES ('{slug}', 'A', TRUE, '2025-01-01T00:00:00.000000Z', '[\"a\", \"b\"]')"
+        ));
+        assert_eq!(database.query_number(labels), counts.0 + 2, "{arguments:?}");
+        assert!(database.query_number(log) > counts.1, "{arguments:?}");
+    }
+}
+
+/// A trigger that an administrator has added reads the labels of the new post.
+#[on_both]
+async fn other_triggers_see_the_derived_rows(database: TestDatabase) {
+    database.migrate();
+    database.execute("CREATE TABLE seen (labels bigint)");
+    let count = "INSERT INTO seen SELECT count(*) FROM post_labels WHERE post_id = new";
+    match database.engine {
+        Engine::Sqlite => {
+            // SQLite does not define the order of the triggers of posts.
+            database.execute(&format!("CREATE TRIGGER z AFTER INSERT ON post_labels BEGIN {count}.post_id; END"));
+        }
+        Engine::Postgres => {
+            database.execute(&format!(
+                "CREATE FUNCTION z() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {count}.id; RETURN NULL; END$$"
+            ));
+            database.execute("CREATE TRIGGER z AFTER INSERT ON posts FOR EACH ROW EXECUTE FUNCTION z()");
+        }
+    }
+    let version = schema_version(&database);
+    database.import(&[json!({"title": "A", "tags": ["a", "b"]})]);
+    assert_eq!(database.query_number("SELECT max(labels) AS number FROM seen"), 2);
+    assert_eq!(schema_version(&database), version);
+}
+
+/// More posts, and more labels, than are written at once.
+#[on_both]
+async fn rows_of_many_posts_are_derived_in_steps(database: TestDatabase) {
+    database.migrate();
+    let names = |kind: &str, count: usize| (0..count).map(|name| format!("{kind}{name}")).collect::<Vec<_>>();
+    let (tags, authors) = (names("tag", 50), names("author", 20));
+    let posts: Vec<Value> = (1..=1500)
+        .map(|id| json!({"id": id, "title": "T", "published": id % 8 == 0, "tags": tags, "authors": authors}))
+        .collect();
+    database.import(&posts);
+    assert_labels_match(&database);
+    let labels = |condition: &str| {
+        database.query_number(&format!("SELECT count(*) AS number FROM post_labels WHERE NOT published {condition}"))
+    };
+    assert_eq!(labels(""), 1313 * 70);
+    // At random, names of more than 1,000 drafts are added to the indexes.
+    assert!(labels("AND sortable") >= 20 * 1000, "{}", labels("AND sortable"));
+    if database.engine == Engine::Sqlite {
+        database.execute("INSERT INTO posts_search (posts_search, rank) VALUES ('integrity-check', 1)");
+    }
+}
+
+/// A database user that does not own the tables cannot disable triggers.
+#[tokio::test]
+async fn privileges_of_the_service_suffice_for_an_import() {
+    let Some(database) = TestDatabase::create(Engine::Postgres) else { return };
+    database.migrate();
+    let mut conn = database.connect();
+    let role = format!("importer_{}", std::process::id());
+    for statement in [
+        format!("CREATE ROLE {role}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
+        format!("GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {role}"),
+        format!("SET ROLE {role}"),
+    ] {
+        execute(&mut conn, &statement);
+    }
+    assert!(try_execute(&mut conn, "ALTER TABLE posts DISABLE TRIGGER posts_log_insert").is_err());
+    let text = lines(&posts());
+    let report = transfer::import(&mut conn, text.as_bytes(), Options::default(), |_| {}).unwrap();
+    assert_eq!(report.imported, 1200);
+    let logged = query_number(&mut conn, "SELECT count(*) AS number FROM post_changes WHERE kind = 1 AND bulk");
+    assert_eq!(logged, 600);
+    for statement in ["RESET ROLE", &format!("DROP OWNED BY {role}"), &format!("DROP ROLE {role}")] {
+        execute(&mut conn, statement);
+    }
     assert_labels_match(&database);
 }

@@ -28,7 +28,7 @@ fn posts() -> Vec<Value> {
             "content": contents[usize::try_from(number).unwrap() % contents.len()],
             "published": number % 2 == 0,
             "published_at": if number % 10 == 5 { Value::Null } else { json!("2026-01-31T12:00:00.000000Z") },
-            "tags": if number % 4 < 3 { json!([name(number), name(number + 1), format!("n{}", number % 50)]) }
+            "tags": if number % 4 < 3 { json!([name(number), name(number + 2), format!("n{}", number % 50)]) }
                 else { json!([]) },
             "authors": if number % 7 == 0 { json!([name(number / 7)]) } else { json!([]) },
             "created_at": "2026-01-01T00:00:00.000000Z", "updated_at": "2026-02-01T00:00:00.000000Z",

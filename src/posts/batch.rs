@@ -67,7 +67,7 @@ pub type BatchOutcomes = (Vec<(BatchOutcome, String)>, Vec<Post>);
 /// transaction.
 pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResult<BatchOutcomes> {
     let entries = batch.posts.into_iter().map(|post| BatchEntry::new(post, now)).collect();
-    let outcomes = store(conn, entries, batch.on_conflict)?;
+    let outcomes = store(conn, entries, batch.on_conflict)?.outcomes;
     if outcomes.iter().any(|(outcome, _)| *outcome == BatchOutcome::SlugTaken) {
         return Ok((outcomes, Vec::new()));
     }
@@ -80,19 +80,24 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
     Ok((outcomes, posts))
 }
 
-/// Stores the entries in order, and returns the outcome and the slug of each.
+/// What [`store`] has done.
+#[derive(Debug)]
+pub struct StoredBatch {
+    /// The outcome and the slug of each entry, in order.
+    pub outcomes: Vec<(BatchOutcome, String)>,
+    /// The ids of the inserted posts, in the order of their inserts. Without those that a replacing batch has created.
+    pub inserted: Vec<i64>,
+}
+
+/// Stores the entries in order.
 ///
 /// All entries must fit into one statement, as up to 500 entries do. Entries with the outcome
 /// [`BatchOutcome::SlugTaken`] or [`BatchOutcome::IdTaken`] are not stored. The caller decides whether to commit the
 /// others.
-pub fn store(
-    conn: &mut Connection,
-    entries: Vec<BatchEntry>,
-    on_conflict: OnConflict,
-) -> QueryResult<Vec<(BatchOutcome, String)>> {
+pub fn store(conn: &mut Connection, entries: Vec<BatchEntry>, on_conflict: OnConflict) -> QueryResult<StoredBatch> {
     lock_batches(conn)?;
     let mut outcomes = vec![(BatchOutcome::Created, String::new()); entries.len()];
-    let mut slugs = HashSet::new();
+    let (mut inserted, mut slugs) = (Vec::new(), HashSet::new());
     let mut pending = without_duplicates(entries, &mut slugs, &mut outcomes);
     if on_conflict == OnConflict::Replace {
         let (replacing, others) =
@@ -102,9 +107,12 @@ pub fn store(
     }
     while !pending.is_empty() {
         assign_slugs(conn, &mut pending, &mut slugs)?;
-        pending = insert(conn, pending, on_conflict, &mut outcomes)?;
+        let rows = insert_rows(conn, &pending)?;
+        inserted.extend(rows.iter().map(|(_, id)| id));
+        let stored: HashSet<&str> = rows.iter().map(|(slug, _)| slug.as_str()).collect();
+        pending = without_stored(conn, pending, &stored, on_conflict, &mut outcomes)?;
     }
-    Ok(outcomes)
+    Ok(StoredBatch { outcomes, inserted })
 }
 
 /// Returns the entries, with their indexes, whose id and requested slug do not occur earlier in the batch. Records the
@@ -190,18 +198,18 @@ fn find_free_numbers(conn: &mut Connection, bases: HashSet<String>) -> QueryResu
     Ok(searches.into_iter().filter_map(|(base, search)| Some((base, search.free()?))).collect())
 }
 
-/// Inserts the entries that have no conflict. Returns the entries whose assigned slug is in use. The caller must assign
-/// other slugs to them.
-fn insert(
+/// Records the outcomes of entries after an attempt to insert them; `stored` are the slugs of those that were inserted.
+/// Returns the entries whose assigned slug is in use. The caller must assign other slugs to them.
+fn without_stored(
     conn: &mut Connection,
     entries: Vec<(usize, BatchEntry)>,
+    stored: &HashSet<&str>,
     on_conflict: OnConflict,
     outcomes: &mut [(BatchOutcome, String)],
 ) -> QueryResult<Vec<(usize, BatchEntry)>> {
-    let inserted = insert_rows(conn, &entries)?;
     let mut retry = Vec::new();
     for (index, entry) in entries {
-        let outcome = if inserted.contains(&entry.row.slug) {
+        let outcome = if stored.contains(entry.row.slug.as_str()) {
             BatchOutcome::Created
         } else if entry.id.is_some() && !slug_exists(conn, &entry.row.slug)? {
             BatchOutcome::IdTaken
@@ -216,28 +224,26 @@ fn insert(
     Ok(retry)
 }
 
-/// Inserts the rows that have no conflict, and returns their slugs.
-fn insert_rows(conn: &mut Connection, entries: &[(usize, BatchEntry)]) -> QueryResult<HashSet<String>> {
+/// Inserts the rows that have no conflict, and returns their slugs and ids in the order of the inserts.
+fn insert_rows(conn: &mut Connection, entries: &[(usize, BatchEntry)]) -> QueryResult<Vec<(String, i64)>> {
     let with_id: Vec<_> = entries.iter().filter_map(|(_, entry)| Some((posts::id.eq(entry.id?), &entry.row))).collect();
     let without_id: Vec<&NewPost> =
         entries.iter().filter(|(_, entry)| entry.id.is_none()).map(|(_, entry)| &entry.row).collect();
-    let mut inserted = HashSet::new();
+    let mut inserted: Vec<(String, i64)> = Vec::with_capacity(entries.len());
     if !with_id.is_empty() {
-        let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
+        inserted.extend(on!(conn, conn => diesel::insert_into(posts::table)
             .values(with_id)
             .on_conflict_do_nothing()
-            .returning(posts::slug)
-            .get_results(conn))?;
-        inserted.extend(slugs);
+            .returning((posts::slug, posts::id))
+            .get_results::<(String, i64)>(conn))?);
         advance_id_sequence(conn)?;
     }
     if !without_id.is_empty() {
-        let slugs: Vec<String> = on!(conn, conn => diesel::insert_into(posts::table)
+        inserted.extend(on!(conn, conn => diesel::insert_into(posts::table)
             .values(without_id)
             .on_conflict_do_nothing()
-            .returning(posts::slug)
-            .get_results(conn))?;
-        inserted.extend(slugs);
+            .returning((posts::slug, posts::id))
+            .get_results::<(String, i64)>(conn))?);
     }
     Ok(inserted)
 }

@@ -4,6 +4,7 @@ pub mod aliases;
 pub mod batch;
 pub mod changes;
 mod column_text;
+pub(crate) mod deferred_triggers;
 pub mod errors;
 pub mod etag;
 mod examples;

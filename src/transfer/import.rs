@@ -3,53 +3,24 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 
-use diesel::prelude::*;
-use jiff::tz::TimeZone;
-
-use crate::db::{Backend, Connection, Sequence};
+use crate::db::{Connection, Sequence};
 use crate::keys::store as key_store;
-use crate::transfer::diagnostics::Diagnostic;
+use crate::transfer::batcher::Batcher;
 use crate::transfer::error::Error;
-use crate::transfer::formats::ghost::{GhostSurvey, SiteUrl};
+use crate::transfer::formats::ghost::GhostSurvey;
 use crate::transfer::formats::wordpress::{WordPressSelection, WordPressSurvey};
 use crate::transfer::formats::{ghost, markdown, ndjson, wordpress};
+use crate::transfer::import_options::Options;
+use crate::transfer::importer;
+use crate::transfer::importer::Importer;
 use crate::transfer::input::{ImportInput, Unmarked, skip_byte_order_mark};
-use crate::transfer::limits::{BATCH_SIZE, MAX_BATCH_BYTES};
-use crate::transfer::located::Located;
 use crate::transfer::metered_reader::{Meter, MeteredReader};
 use crate::transfer::progress::TransferProgress;
-use crate::transfer::replace::Replacer;
 use crate::transfer::report::{Mapping, Report};
-use crate::transfer::source::{Format, ImportRecord, Sink, SourceItem};
-use crate::transfer::store::store_records;
-
-/// How to import.
-#[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub struct Options {
-    pub format: Format,
-    /// Skip invalid items and store the rest.
-    pub skip_invalid: bool,
-    /// Commit each batch and skip posts that are already stored, so that an interrupted import continues when it is
-    /// repeated.
-    pub resumable: bool,
-    /// Replace the stored posts that have the slugs of imported ones.
-    pub replace: bool,
-    /// Run the import and roll it back.
-    pub dry_run: bool,
-    /// Also import API keys. Off by default, because the author of a malicious file would know the keys in it.
-    pub keys: bool,
-    /// Also import the pages in a WordPress or Ghost file, as posts.
-    pub pages: bool,
-    /// The time zone of dates in Markdown files that have none. UTC by default.
-    pub time_zone: Option<TimeZone>,
-    /// Leave out the categories of a WordPress file, which otherwise become tags.
-    pub no_categories: bool,
-    /// The URL of the site that a Ghost file comes from.
-    pub site_url: SiteUrl,
-}
+use crate::transfer::source::{Format, Sink};
 
 /// Stores the items of `input`.
 ///
@@ -72,7 +43,7 @@ pub fn import<'a>(
         return parse_and_store(conn, input, &options, on_progress);
     }
     conn.transaction(|conn| {
-        lock_posts(conn)?;
+        importer::prepare_transaction(conn)?;
         parse_and_store(conn, input, &options, on_progress)
     })
 }
@@ -84,7 +55,7 @@ fn dry_run(
 ) -> Result<Report, Error> {
     let mut outcome = None;
     let rolled_back: Result<(), Error> = conn.transaction(|conn| {
-        lock_posts(conn)?;
+        importer::prepare_transaction(conn)?;
         key_store::lock(conn)?;
         let last_ids = Sequence::ALL.map(|sequence| (sequence, sequence.last_id(conn)));
         let result = import(conn);
@@ -102,27 +73,33 @@ fn dry_run(
     }
 }
 
+/// Parses on this thread, and stores on another one.
 fn parse_and_store(
     conn: &mut Connection,
     input: OpenInput<'_>,
     options: &Options,
-    on_progress: impl FnMut(TransferProgress),
+    mut on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
-    let meter = Meter::new();
-    let mut importer = Importer {
-        conn,
-        options,
-        report: Report::default(),
-        batch: Vec::new(),
-        batch_bytes: 0,
-        replacer: options.replace.then(Replacer::default),
-        meter: meter.clone(),
-        on_progress,
-    };
-    let mapping = input.parse(options, &meter, &mut |item| importer.add(item))?;
-    importer.store_batch()?;
-    importer.report.mapping = mapping;
-    importer.finish()
+    let (meter, processed) = (Meter::new(), &AtomicU64::new(0));
+    let (queue, batches) = mpsc::sync_channel(0);
+    let importer = Importer::new(conn, options);
+    let (parsed, stored) = std::thread::scope(|scope| {
+        let importer = scope.spawn(move || importer.store_all(&batches, processed));
+        let mut batcher = Batcher::new(options, queue);
+        let parsed = input.parse(options, &meter, &mut |item| {
+            batcher.add(item)?;
+            let posts = processed.load(Ordering::Relaxed);
+            on_progress(TransferProgress { bytes: meter.bytes_read(), posts, total: None });
+            Ok(())
+        });
+        let parsed = parsed.and_then(|mapping| batcher.send().map(|()| mapping));
+        // Ends the other thread.
+        drop(batcher);
+        (parsed, importer.join())
+    });
+    // An error of the other thread is the reason why this one stopped, or concerns earlier items.
+    let importer = stored.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    importer.finish(parsed?)
 }
 
 /// The input, opened in the way that its format requires.
@@ -172,115 +149,3 @@ impl<'a> OpenInput<'a> {
 fn metered<R: BufRead>(input: R, meter: &Meter) -> Result<Unmarked<MeteredReader<R>>, Error> {
     skip_byte_order_mark(MeteredReader::new(input, meter.clone()))
 }
-
-/// Blocks other writers on PostgreSQL, so that none uses an id or a slug between the lookup and the insert. On SQLite,
-/// the transaction already holds the write lock.
-fn lock_posts(conn: &mut Connection) -> QueryResult<()> {
-    let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
-    diesel::sql_query("LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE").execute(conn).map(drop)
-}
-
-/// Collects valid records into batches and stores them.
-struct Importer<'a, P> {
-    conn: &'a mut Connection,
-    options: &'a Options,
-    report: Report,
-    batch: Vec<Located<ImportRecord>>,
-    batch_bytes: usize,
-    replacer: Option<Replacer>,
-    meter: Meter,
-    on_progress: P,
-}
-
-impl<P: FnMut(TransferProgress)> Importer<'_, P> {
-    fn add(&mut self, item: SourceItem) -> Result<(), Error> {
-        let SourceItem { position, size, record, notes } = item;
-        match record.and_then(|record| self.check(record)) {
-            Ok(value) => self.batch.push(Located { position, value, notes }),
-            Err(message) => self.report.skipped.push(Diagnostic { position, message }),
-        }
-        self.batch_bytes += size;
-        if self.batch.len() == usize::from(BATCH_SIZE) || self.batch_bytes > MAX_BATCH_BYTES {
-            self.store_batch()?;
-        }
-        (self.on_progress)(TransferProgress {
-            bytes: self.meter.bytes_read(),
-            posts: self.report.processed(),
-            total: None,
-        });
-        Ok(())
-    }
-
-    /// Rejects records that the options do not allow.
-    fn check(&self, record: ImportRecord) -> Result<ImportRecord, String> {
-        match &record {
-            ImportRecord::Key(_) if !self.options.keys => Err("is an API key; import it with --keys".into()),
-            ImportRecord::Post(post) if self.options.resumable && !post.is_identifiable() => {
-                Err("has no id, slug, or created_at; --resumable needs one of them to recognize a stored post".into())
-            }
-            _ => Ok(record),
-        }
-    }
-
-    /// Stores the collected records and empties the batch. A resumable import commits the batch.
-    fn store_batch(&mut self) -> Result<(), Error> {
-        self.batch_bytes = 0;
-        let batch = std::mem::take(&mut self.batch);
-        if !self.options.resumable || self.options.dry_run {
-            let (is_resumable, replacer) = (self.options.resumable, self.replacer.as_mut());
-            return store_records(self.conn, batch, is_resumable, replacer, &mut self.report);
-        }
-        let start = Instant::now();
-        self.commit_batch(batch)?;
-        if let Backend::Sqlite(_) = self.conn.backend {
-            // Other writers poll for SQLite's lock. Without a pause, the next batch would take the lock before they
-            // poll again.
-            std::thread::park_timeout(start.elapsed() / 4);
-        }
-        Ok(())
-    }
-
-    fn commit_batch(&mut self, batch: Vec<Located<ImportRecord>>) -> Result<(), Error> {
-        let skip_invalid = self.options.skip_invalid;
-        let skipped = std::mem::take(&mut self.report.skipped);
-        let replacer = self.replacer.as_mut();
-        let result = self.conn.transaction(|conn| {
-            lock_posts(conn)?;
-            let mut stored = Report { skipped, ..Report::default() };
-            store_records(conn, batch, true, replacer, &mut stored)?;
-            if stored.skipped.count() > 0 && !skip_invalid {
-                // Rolls back the whole batch.
-                return Err(Error::Invalid { diagnostics: stored.skipped, report: Box::default() });
-            }
-            Ok(stored)
-        });
-        let stored = result.map_err(|error| match error {
-            Error::Invalid { diagnostics, .. } => {
-                Error::Invalid { diagnostics, report: Box::new(std::mem::take(&mut self.report)) }
-            }
-            other => other,
-        })?;
-        self.report.append(stored);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Report, Error> {
-        let Self { conn, options, report, .. } = self;
-        if report.skipped.count() > 0 && !options.skip_invalid {
-            let Report { skipped, .. } = report;
-            return Err(Error::Invalid { diagnostics: skipped, report: Box::default() });
-        }
-        if let Backend::Postgres(conn) = &mut conn.backend
-            && report.imported >= ANALYZE_THRESHOLD
-            && !options.dry_run
-        {
-            // Updates the planner statistics. Otherwise, PostgreSQL would plan searches with outdated statistics until
-            // autovacuum updates them.
-            diesel::sql_query("ANALYZE posts, post_aliases, post_changes").execute(conn)?;
-        }
-        Ok(report)
-    }
-}
-
-/// An import of at least this many posts can change word frequencies enough to affect query plans.
-const ANALYZE_THRESHOLD: u64 = 1000;

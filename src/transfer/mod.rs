@@ -8,12 +8,15 @@
 //! `markdown_export`.
 
 mod alias_store;
+mod batcher;
 mod diagnostics;
 mod error;
 mod export;
 mod formats;
 mod import;
+mod import_options;
 mod imported_post;
+mod importer;
 mod input;
 mod keys;
 mod limits;
@@ -28,13 +31,14 @@ mod replace;
 mod report;
 mod resume;
 mod source;
-mod store;
+mod storage;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use error::Error;
 pub use export::{Contents, export};
 pub use formats::ghost::{InvalidSiteUrl, SiteUrl};
-pub use import::{Options, import};
+pub use import::import;
+pub use import_options::Options;
 pub use input::ImportInput;
 pub use markdown_export::{ExistingFiles, MarkdownExport, export_markdown};
 pub use position::Position;

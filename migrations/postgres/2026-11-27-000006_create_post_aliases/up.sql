@@ -54,7 +54,7 @@ $$;
 CREATE TRIGGER post_aliases_remove_oldest AFTER INSERT ON post_aliases FOR EACH ROW
     EXECUTE FUNCTION post_aliases_remove_oldest();
 
--- Applies rule 2 when a post becomes public.
+-- Applies rule 2 when a post becomes public. src/posts/deferred_triggers does the same for the posts of an import.
 CREATE FUNCTION posts_remove_alias() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM post_aliases WHERE slug = NEW.slug;

@@ -3,6 +3,7 @@ DROP FUNCTION posts_truncate_labels();
 DROP TRIGGER posts_delete_labels ON posts;
 DROP TRIGGER posts_update_labels ON posts;
 DROP TRIGGER posts_insert_labels ON posts;
+DROP FUNCTION posts_insert_labels();
 DROP FUNCTION posts_write_labels();
 DROP FUNCTION posts_sort_drafts(text, text);
 DROP FUNCTION posts_labels(text, text);

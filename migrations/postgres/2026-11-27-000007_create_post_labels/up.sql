@@ -79,14 +79,37 @@ BEGIN
 END
 $$;
 
--- Writes the labels of a post.
+-- Writes the labels of a new post. To count the drafts that are not in the indexes takes as long as several inserts, so
+-- one insert in 64 counts.
+--
+-- The names are inserted in their order, and those that differ from an earlier one by the case of ASCII letters are in
+-- conflict with it. posts_labels() would sort them. src/posts/deferred_triggers does the same for the posts of an
+-- import.
+CREATE FUNCTION posts_insert_labels() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)
+    SELECT labels.kind, lower(labels.name COLLATE "C"), NEW.published, NEW.published, NEW.id, NEW.published_key,
+        NEW.updated_at, NEW.title, labels.name
+    FROM (
+        SELECT 't', jsonb_array_elements_text(NEW.tags::jsonb)
+        UNION ALL SELECT 'a', jsonb_array_elements_text(NEW.authors::jsonb)
+    ) AS labels (kind, name)
+    WHERE length(labels.name) BETWEEN 1 AND 200
+    ON CONFLICT DO NOTHING;
+    IF NOT NEW.published AND random() < 1.0 / 64 THEN
+        PERFORM posts_sort_drafts(labels.kind, labels.label) FROM posts_labels(NEW.tags, NEW.authors) AS labels;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Writes the labels of a changed post, or removes those of a deleted one.
 --   1. It has the privileges of its owner, because a role that may write to posts need not have any on this table. So
 --      the search_path is fixed below, with temporary tables last.
 --   2. If the post has the same tags and authors as before, it updates the rows in place.
 --   3. UPDATE and DELETE change one row per statement and name its whole primary key, so the plan is always a lookup: a
 --      plan that scans a small table would remain in use while the table grows. The row of a draft is looked up with
 --      each value of sortable: for `sortable IN (…)`, the planner may read all rows of the label.
---   4. To count the drafts that are not in the indexes takes as long as several inserts, so one insert in 64 counts.
 CREATE FUNCTION posts_write_labels() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET enable_seqscan = off AS $$
 DECLARE
     earlier record;
@@ -109,16 +132,14 @@ BEGIN
         END LOOP;
         RETURN NULL;
     END IF;
-    IF TG_OP <> 'INSERT' THEN
-        FOR earlier IN SELECT kind, label FROM posts_labels(OLD.tags, OLD.authors) LOOP
-            DELETE FROM post_labels
-            WHERE kind = earlier.kind AND label = earlier.label AND published = OLD.published
-                AND sortable = OLD.published AND post_id = OLD.id;
-            CONTINUE WHEN FOUND OR OLD.published;
-            DELETE FROM post_labels
-            WHERE kind = earlier.kind AND label = earlier.label AND published = FALSE AND sortable AND post_id = OLD.id;
-        END LOOP;
-    END IF;
+    FOR earlier IN SELECT kind, label FROM posts_labels(OLD.tags, OLD.authors) LOOP
+        DELETE FROM post_labels
+        WHERE kind = earlier.kind AND label = earlier.label AND published = OLD.published
+            AND sortable = OLD.published AND post_id = OLD.id;
+        CONTINUE WHEN FOUND OR OLD.published;
+        DELETE FROM post_labels
+        WHERE kind = earlier.kind AND label = earlier.label AND published = FALSE AND sortable AND post_id = OLD.id;
+    END LOOP;
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO post_labels (kind, label, published, sortable, post_id, published_key, updated_at, title, name)
         SELECT kind, label, NEW.published, NEW.published, NEW.id, NEW.published_key, NEW.updated_at, NEW.title, name
@@ -135,7 +156,7 @@ $$;
 -- it for every statement.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts FOR EACH ROW
     WHEN (NEW.tags <> '[]' OR NEW.authors <> '[]')
-    EXECUTE FUNCTION posts_write_labels();
+    EXECUTE FUNCTION posts_insert_labels();
 CREATE TRIGGER posts_update_labels AFTER UPDATE ON posts FOR EACH ROW
     WHEN (NEW.tags <> '[]' OR NEW.authors <> '[]' OR OLD.tags <> '[]' OR OLD.authors <> '[]')
     EXECUTE FUNCTION posts_write_labels();
@@ -156,7 +177,7 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['posts_write_labels', 'posts_truncate_labels'] LOOP
+    FOREACH name IN ARRAY ARRAY['posts_insert_labels', 'posts_write_labels', 'posts_truncate_labels'] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %I() FROM PUBLIC', name);
     END LOOP;

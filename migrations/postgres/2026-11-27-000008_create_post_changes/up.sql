@@ -29,6 +29,7 @@ INSERT INTO post_changes (post_id, kind, version, slug) VALUES (0, 0, 0, '');
 --   2. They contain the name of the schema and qualify all operators and functions, because the caller's search_path is
 --      not trusted. To set the search_path for the function instead would take 9 µs per row rather than 5.
 --   3. The defaults of the table fill the other columns.
+--   4. src/posts/deferred_triggers does what posts_log_insert does for the posts of an import.
 DO $$
 DECLARE
     log CONSTANT text := format('%I.post_changes', current_schema());

@@ -59,6 +59,7 @@ ON CONFLICT DO NOTHING;
 --   6. After INSERT OR REPLACE, which does not fire posts_delete_labels, the rows of the former post remain. The
 --      primary key contains sortable, so posts_insert_labels looks for such a row: a post must not have two rows with
 --      one label. OR REPLACE in the other triggers has the same purpose.
+--   7. src/posts/deferred_triggers does what posts_insert_labels does for the posts of an import.
 CREATE TRIGGER posts_insert_labels AFTER INSERT ON posts
     WHEN new.tags <> '[]' OR new.authors <> '[]'
 BEGIN

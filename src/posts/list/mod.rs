@@ -127,7 +127,7 @@ fn read_items(
 /// The ids of all posts in `Tier::Title`, if that is the `tier` that was read, and from its beginning.
 fn all_titles(query: &ListQuery, tier: Tier, found: &[(Tier, ListItem)]) -> Option<Vec<i64>> {
     let is_complete = tier == Tier::Title && query.position.is_none();
-    is_complete.then(|| found.iter().map(|(_, item)| item.id()).collect())
+    is_complete.then(|| found.iter().map(|(_, item)| item.id).collect())
 }
 
 /// Like [`read_items`]: finds the ids of the whole page first, then reads the posts. Both must see the same snapshot.

@@ -291,7 +291,7 @@ async fn publishing_does_not_recompute_search_words(database: TestDatabase) {
     // From here on, extracting words fails.
     crate::support::database::execute(
         &mut conn,
-        "CREATE OR REPLACE FUNCTION posts_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT \
+        "CREATE OR REPLACE FUNCTION posts_ascii_words(given text) RETURNS text LANGUAGE sql IMMUTABLE STRICT \
          RETURN (1 / 0)::text",
     );
     let state = publish::PostState::Published { at: None };

@@ -211,7 +211,7 @@ async fn runs_at_most_four_statements(database: TestDatabase) {
             };
             let entries: Vec<BatchEntry> = (0..number).map(entry).collect();
             let (outcomes, statements) =
-                statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap());
+                statements::capture(&mut conn, |conn| batch::store(conn, entries, on_conflict).unwrap().outcomes);
             assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
             // On SQLite, where a statement takes no round trip, each replacement is compared with the stored post.
             let is_compared = database.engine == Engine::Sqlite && on_conflict == OnConflict::Replace;
@@ -229,7 +229,7 @@ async fn statement_count_is_bounded_for_equal_titles(database: TestDatabase) {
         let entry = |title: String| BatchEntry::new(post(&json!({"title": title})), Timestamp::now());
         let entries = titles.into_iter().map(entry).collect();
         let (outcomes, statements) =
-            statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap());
+            statements::capture(&mut conn, |conn| batch::store(conn, entries, OnConflict::Error).unwrap().outcomes);
         assert!(outcomes.iter().all(|(outcome, _)| *outcome == BatchOutcome::Created));
         statements.len()
     };

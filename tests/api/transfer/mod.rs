@@ -2,6 +2,7 @@
 
 mod aliases;
 mod cases;
+mod derived_rows;
 mod ghost;
 mod ghost_visibility;
 mod ignored_input;

@@ -81,11 +81,11 @@ fn parse_and_store(
     mut on_progress: impl FnMut(TransferProgress),
 ) -> Result<Report, Error> {
     let (meter, processed) = (Meter::new(), &AtomicU64::new(0));
-    let (queue, batches) = mpsc::sync_channel(0);
+    let (sender, receiver) = mpsc::sync_channel(0);
     let importer = Importer::new(conn, options);
     let (parsed, stored) = std::thread::scope(|scope| {
-        let importer = scope.spawn(move || importer.store_all(&batches, processed));
-        let mut batcher = Batcher::new(options, queue);
+        let importer = scope.spawn(move || importer.store_all(&receiver, processed));
+        let mut batcher = Batcher::new(options, sender);
         let parsed = input.parse(options, &meter, &mut |item| {
             batcher.add(item)?;
             let posts = processed.load(Ordering::Relaxed);

@@ -148,7 +148,7 @@ impl Storage {
 /// The number of quoted names, or more if a name contains quotation marks.
 fn label_count(row: &NewPost) -> usize {
     let quotes = |json: &JsonText| json.as_str().bytes().filter(|byte| *byte == b'"').count();
-    (quotes(&row.tags) + quotes(&row.authors)) / 2
+    quotes(&row.tags) / 2 + quotes(&row.authors) / 2
 }
 
 /// Removes the candidates that are stored already, and returns their number. Candidates are all posts of a resumable

@@ -242,3 +242,6 @@ impl<V: Cacheable> Drop for RunningFill<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

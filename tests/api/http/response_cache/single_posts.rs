@@ -128,7 +128,8 @@ async fn each_change_of_a_post_shows_at_once(api: Api) {
     editor.post("/api/posts/batch", &batch).await.expect(200);
     assert_titles(read_both(&api).await, "Batch");
     for (action, status) in [("unpublish", 404), ("publish", 200)] {
-        warm(&api, &paths).await;
+        // A 404 is not cached.
+        warm(&api, if status == 404 { &paths } else { &[LIST] }).await;
         editor.post_empty(&format!("{BY_ID}/{action}")).await.expect(200);
         for path in [BY_ID, BY_SLUG] {
             api.get(path).await.expect(status);
@@ -172,8 +173,7 @@ async fn a_scheduled_publication_shows_for_its_slug(api: Api) {
     let draft = api.create_scheduled().await;
     // The draft gets the old slug, which redirects until the draft is public.
     let path = format!("/api/posts/{}", draft["id"]);
-    let is_renamed = api.editor().patch(&path, &json!({"slug": "post-1"})).await.status == 200;
-    assert!(is_renamed);
+    api.editor().patch(&path, &json!({"slug": "post-1"})).await.expect(200);
     wait_until("the scheduler publishes the post", async || {
         api.get(BY_SLUG).await;
         api.server.schedule.lags().count == 1

@@ -9,22 +9,29 @@
 //!    request or later.
 //! 3. If a read in progress began earlier, the request waits until it has ended. Then it uses the entry if that is
 //!    current, or the read that another waiting request has started. It therefore waits for two reads at most.
-//! 4. While the revision is unknown, each request executes its own read, and then removes the entry and forgets the read
-//!    in progress: both may be older. A forgotten read serves the requests that wait for it, and is not stored.
+//! 4. While the revision is unknown, or after a wait of 3 s, a request executes its own read, and then removes the entry
+//!    and forgets the read in progress: both may be older. A forgotten read serves the requests that wait for it, and
+//!    is not stored.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::db::{Dependency, Revision};
 use crate::http::ApiError;
 use crate::http::middleware::cache::shared_read::{ReadResult, SharedRead, WeakRead};
 use crate::http::middleware::cache::weight::{ByteWeighter, CacheKey, EXPECTED_ENTRIES, Weight};
+
+/// How long a request waits for the end of a read that began too early. No public read takes longer while the database
+/// responds: it is canceled after 2 s.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A result that depends on posts.
 pub(crate) trait Cacheable: Weight {
@@ -36,6 +43,8 @@ pub(crate) struct Store<V: Cacheable> {
     entries: quick_cache::sync::Cache<CacheKey, Entry<V>, ByteWeighter>,
     fills: Mutex<Fills<V>>,
     invalidations: AtomicU64,
+    /// [`PATIENCE`], except in tests.
+    patience: Duration,
 }
 
 struct Entry<V> {
@@ -94,6 +103,7 @@ impl<V: Cacheable> Store<V> {
             entries: quick_cache::sync::Cache::with_weighter(EXPECTED_ENTRIES, capacity, ByteWeighter),
             fills: Mutex::new(Fills { by_key: HashMap::new(), last_number: 0 }),
             invalidations: AtomicU64::new(0),
+            patience: PATIENCE,
         }
     }
 
@@ -132,18 +142,20 @@ impl<V: Cacheable> Store<V> {
             read = match self.look_up(cache_key, required, read) {
                 Lookup::Stored(value) => return Ok(value),
                 Lookup::InProgress(fill) => return fill.result().await,
-                Lookup::Outdated(end, read) => {
-                    // The sender is dropped at the end.
-                    let _ = end.await;
-                    read
-                }
-                Lookup::Uncached(read) => {
-                    let result = read.await.map(Arc::new);
-                    self.forget(cache_key);
-                    return result;
-                }
+                // The end is an error: the sender is dropped.
+                Lookup::Outdated(end, read) => match timeout(self.patience, end).await {
+                    Ok(_) => read,
+                    Err(_elapsed) => return self.read_uncached(cache_key, read).await,
+                },
+                Lookup::Uncached(read) => return self.read_uncached(cache_key, read).await,
             };
         }
+    }
+
+    async fn read_uncached(&self, cache_key: &str, read: impl Future<Output = Result<V, ApiError>>) -> ReadResult<V> {
+        let result = read.await.map(Arc::new);
+        self.forget(cache_key);
+        result
     }
 
     fn look_up<R>(self: &Arc<Self>, cache_key: &str, required: Option<u64>, read: R) -> Lookup<V, R>

@@ -230,6 +230,19 @@ async fn a_read_stops_when_no_request_needs_its_result() {
     assert!(cache.store.fills().by_key.is_empty());
 }
 
+/// A read may hang until its deadline, while others succeed again.
+#[actix_web::test]
+async fn a_request_does_not_wait_for_a_read_that_hangs() {
+    let mut cache = Fixture::new();
+    Arc::get_mut(&mut cache.store).unwrap().patience = Duration::ZERO;
+    let (finish, hanging) = cache.start(POST);
+    cache.change(2);
+    assert_eq!(cache.get("own read", POST).await, "own read");
+    finish.send("late").unwrap();
+    assert_eq!(hanging.await, "late");
+    assert_eq!(cache.stored(), None, "the late result may be older than the last response");
+}
+
 #[actix_web::test]
 async fn outdated_entries_do_not_exceed_the_capacity() {
     let cache = Fixture::with_capacity(64 * 1024);

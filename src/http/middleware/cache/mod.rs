@@ -19,6 +19,7 @@ use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
 
 use crate::db::{Database, Dependency};
 use crate::http::ApiError;
@@ -125,6 +126,8 @@ impl Cache {
         scope: CacheScope,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Result<HttpResponse, ApiError> {
+        // Boxed, because the futures that wrap a read would each contain it several times.
+        let read = Box::pin(read);
         let representation = match scope {
             CacheScope::Public => self.read_public(request, read).await?,
             CacheScope::Private => Arc::new(read.await?),
@@ -143,7 +146,7 @@ impl Cache {
     async fn read_public(
         &self,
         request: &HttpRequest,
-        read: impl Future<Output = Result<Representation, ApiError>> + 'static,
+        read: LocalBoxFuture<'static, Result<Representation, ApiError>>,
     ) -> Result<Arc<Representation>, ApiError> {
         self.0.misses.fetch_add(1, Ordering::Relaxed);
         let cache = self.clone();

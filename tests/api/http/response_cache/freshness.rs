@@ -1,7 +1,7 @@
 //! Concurrent readers and writers: a response with one post is never older than the last acknowledged write.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -12,12 +12,6 @@ use crate::support::{Api, on_both};
 const POSTS: usize = 4;
 const WRITES: usize = 40;
 
-/// What clients know about a post.
-struct Known {
-    /// The latest acknowledged version and slug.
-    acknowledged: Mutex<(i64, String)>,
-}
-
 fn version(post: &Value) -> i64 {
     post["version"].as_i64().unwrap()
 }
@@ -26,27 +20,27 @@ fn version(post: &Value) -> i64 {
 async fn single_posts_contain_every_acknowledged_write(api: Api) {
     fill(&api, POSTS).await;
     warm(&api).await;
-    let known: Vec<Known> =
-        (1..=POSTS).map(|id| Known { acknowledged: Mutex::new((1, format!("post-{id}"))) }).collect();
+    // The latest acknowledged version and slug of each post.
+    let acknowledged: Vec<_> = (1..=POSTS).map(|id| Mutex::new((1, format!("post-{id}")))).collect();
     let finished = AtomicUsize::new(0);
     let write = async |index: usize| {
         let (editor, path) = (api.editor(), format!("/api/posts/{}", index + 1));
         for number in 0..WRITES {
-            let patch = match number % 4 {
-                // The next write gives the slug back, or takes another one.
+            let change = match number % 4 {
+                // Alternates between two slugs.
                 3 => json!({"slug": format!("post-{}-{}", index + 1, number % 8)}),
                 _ => json!({"title": format!("Change {number}")}),
             };
-            let post = editor.patch(&path, &patch).await.json(200);
+            let post = editor.patch(&path, &change).await.json(200);
             let slug = post["slug"].as_str().unwrap().to_owned();
-            *known[index].acknowledged.lock().unwrap() = (version(&post), slug);
+            *acknowledged[index].lock().unwrap() = (version(&post), slug);
         }
         finished.fetch_add(1, Ordering::SeqCst);
     };
     let read = async |reader: usize| {
         let index = reader % POSTS;
         while finished.load(Ordering::SeqCst) < POSTS {
-            let (minimum, slug) = known[index].acknowledged.lock().unwrap().clone();
+            let (minimum, slug) = acknowledged[index].lock().unwrap().clone();
             let by_id = reader < POSTS;
             let path = if by_id { format!("/api/posts/{}", index + 1) } else { format!("/api/posts/by-slug/{slug}") };
             let reply = api.get(&path).await;
@@ -67,8 +61,8 @@ async fn an_unpublished_post_is_never_served(api: Api) {
     fill(&api, 2).await;
     warm(&api).await;
     // Odd while the post is a draft.
-    let [started, acknowledged] = [(); 2].map(|()| AtomicI64::new(0));
-    let is_done = || acknowledged.load(Ordering::SeqCst) == 2 * WRITES as i64;
+    let [started, acknowledged] = [(); 2].map(|()| AtomicUsize::new(0));
+    let is_done = || acknowledged.load(Ordering::SeqCst) == 2 * WRITES;
     let toggle = async {
         for number in 0..2 * WRITES {
             started.fetch_add(1, Ordering::SeqCst);

@@ -151,8 +151,8 @@ mod tests {
         assert_eq!(is_current(revision.current().unwrap()), [true, true]);
     }
 
-    /// Each post has a version in memory. A write raises it and then advances the revision. A result whose read began at
-    /// a number must not be current once a later version is acknowledged.
+    /// Each post has a version in memory. A write raises it and then advances the revision. A result must not be
+    /// current once a later version is acknowledged.
     #[test]
     fn concurrent_changes_leave_no_outdated_result_current() {
         const WRITES: u64 = 2_000;

@@ -116,7 +116,8 @@ pub fn find_due(conn: &mut Connection, now: Timestamp, limit: usize) -> QueryRes
 /// Each post is published once, even if several instances call this at the same time: all but one wait for the row
 /// lock, and then find that the post is no longer due.
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
-    let published: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
+    let due = posts::table.filter(posts::id.eq_any(ids));
+    let published: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => diesel::update(due)
         .filter(posts::scheduled_for.le(now))
         .filter(posts::published.eq(false))
         .set((

@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn responses_expire_after_a_number_of_polls() {
         let mut expiry = Expiry::default();
-        // Changes of single posts do not postpone it: a post that they do not concern may have changed without a trigger.
+        // Changes of single posts do not postpone it: another post may have changed without a trigger.
         for changed in [Changed::Nothing, Changed::Posts(vec![1])] {
             assert!(!(1..MAX_POLLS).any(|_| expiry.is_due(&changed)));
             assert!(!expiry.is_due(&Changed::Everything));

@@ -5,7 +5,7 @@
 //!
 //! 1. A read begins at the *anchor*, a row that was at or below the watermark at the last read. All rows up to the
 //!    anchor were visible then, and were reported at that time or before.
-//! 2. It reports the posts of all rows behind the anchor. Rows above the watermark are therefore reported several times.
+//! 2. It reports the posts of all rows behind the anchor. Rows above the watermark are therefore reported repeatedly.
 //! 3. The last of these rows that is at or below the new watermark becomes the next anchor.
 //! 4. Everything may have changed if the log does not contain the anchor with the same time: the posts were truncated,
 //!    or the database was restored. Positions repeat then, but times do not. The same applies to too many rows, to the

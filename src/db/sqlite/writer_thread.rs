@@ -141,7 +141,7 @@ impl WriterThread {
         is_claimed
     }
 
-    /// Advances the revision if another process has committed, for everything: what it has changed is unknown. `started`
+    /// Advances the revision for everything if another process has committed: what it has changed is unknown. `started`
     /// is when the check began.
     fn check_changes(&self, conn: &mut Connection, started: Instant) -> QueryResult<()> {
         if conn.has_external_changes()? {

@@ -1,7 +1,7 @@
 //! The cache of public responses: stores the bytes of responses to anonymous clients until published data changes.
 //!
 //! The response to a request for one post depends on this post only, and stays valid when other posts change. Every
-//! other response counts as one that depends on all posts, so the cache does not have to know which of them it contains.
+//! other response counts as one that depends on all posts, so the cache does not have to know which posts are in it.
 
 pub(crate) mod generation;
 pub(crate) mod generations;
@@ -51,7 +51,7 @@ impl Weight for Representation {
 
 impl Cacheable for Representation {
     fn dependency(&self) -> Dependency {
-        self.dependency()
+        self.dependency
     }
 }
 

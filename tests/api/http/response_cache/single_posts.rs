@@ -1,7 +1,6 @@
 //! The cached response with one post: it survives changes of other posts, and shows each change of its own.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -22,16 +21,6 @@ async fn warm(api: &Api, paths: &[&str]) {
             }
         };
         database_reads(api, requests).await == 0
-    })
-    .await;
-}
-
-/// Waits until the instance has polled the database since this call. Every change before the call then shows.
-async fn wait_for_poll(api: &Api) {
-    let called = Instant::now();
-    wait_until("a poll for changes", async || {
-        let elapsed = called.elapsed();
-        api.server.connections.unresponsive_for() < elapsed
     })
     .await;
 }
@@ -90,9 +79,9 @@ async fn a_post_survives_external_changes_of_other_posts(database: TestDatabase)
             // The number of the sequence advances before the commit.
             execute(&mut transaction, "BEGIN");
             execute(&mut transaction, "DELETE FROM posts WHERE title = 'Changed'");
-            wait_for_poll(&api).await;
+            api.wait_for_poll().await;
             execute(&mut transaction, "COMMIT");
-            wait_for_poll(&api).await;
+            api.wait_for_poll().await;
             for path in paths {
                 api.get(path).await.expect(200);
             }
@@ -217,7 +206,7 @@ async fn every_external_change_shows_after_a_poll(api: Api) {
     );
     for (statement, expected) in external_changes(api.engine()) {
         database.execute(&statement);
-        wait_for_poll(&api).await;
+        api.wait_for_poll().await;
         if let Some(title) = expected {
             assert_titles(read_both(&api).await, title);
             // The next statement must invalidate the responses.
@@ -229,13 +218,13 @@ async fn every_external_change_shows_after_a_poll(api: Api) {
         }
     }
     database.execute("UPDATE posts SET slug = 'renamed' WHERE id = 1");
-    wait_for_poll(&api).await;
+    api.wait_for_poll().await;
     assert_eq!(api.get(BY_ID).await.json(200)["slug"], "renamed");
     api.get(BY_SLUG).await.expect(301);
     let renamed = "/api/posts/by-slug/renamed";
     warm(&api, &[BY_ID, renamed]).await;
     database.execute("UPDATE posts SET id = 9 WHERE id = 1");
-    wait_for_poll(&api).await;
+    api.wait_for_poll().await;
     api.get(BY_ID).await.expect(404);
     assert_eq!(api.get(renamed).await.json(200)["id"], 9);
 }
@@ -261,11 +250,11 @@ async fn a_restored_database_shows_after_a_poll(api: Api) {
     ] {
         // The log has a row, and the poller knows it.
         api.editor().patch("/api/posts/2", &json!({"content": log})).await.expect(200);
-        wait_for_poll(&api).await;
+        api.wait_for_poll().await;
         warm(&api, &[BY_ID, BY_SLUG]).await;
         let title = api.get(BY_ID).await.json(200)["title"].as_str().unwrap().to_owned();
         api.server.database.execute(&restore(log));
-        wait_for_poll(&api).await;
+        api.wait_for_poll().await;
         assert_titles(read_both(&api).await, &format!("{title}!"));
     }
 }
@@ -287,14 +276,14 @@ async fn a_late_commit_shows_after_a_poll(database: TestDatabase) {
         for number in 0..round {
             let change = json!({"title": format!("Early {round} {number}")});
             other.editor().patch("/api/posts/2", &change).await.expect(200);
-            wait_for_poll(&api).await;
+            api.wait_for_poll().await;
             warm(&api, &["/api/posts/2"]).await;
             assert_eq!(api.get("/api/posts/2").await.json(200)["title"], change["title"]);
         }
         warm(&api, &[BY_ID, BY_SLUG]).await;
         assert_ne!(api.get(BY_ID).await.json(200)["title"], title.as_str());
         execute(&mut transaction, "COMMIT");
-        wait_for_poll(&api).await;
+        api.wait_for_poll().await;
         assert_titles(read_both(&api).await, &title);
     }
 }

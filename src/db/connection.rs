@@ -14,6 +14,7 @@ use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::SqliteConnection;
 
 use crate::db::cached::CachedForms;
+use crate::db::changed::Changed;
 use crate::db::instrumentation::QueryListener;
 use crate::db::interrupt::Interrupt;
 use crate::db::options::Purpose;
@@ -28,8 +29,8 @@ pub struct Connection {
     /// The files of SQLite. Dropped before `backend` closes, because SQLite may then remove some of the files.
     files: Option<Arc<OpenFiles>>,
     pub backend: Backend,
-    /// What the current write has changed so far, by [`Connection::mark_changed`]. `None` if it has marked nothing.
-    visibility: Option<Visibility>,
+    /// What the current write has changed so far, by its marks. `None` if it has marked nothing.
+    changed: Option<Changed>,
     /// The last value of `PRAGMA data_version`.
     data_version: Option<i64>,
     /// The last known replay LSN of the standby that this connection leads to; 0 on every other server.
@@ -115,7 +116,7 @@ impl Connection {
         let mut connection = Self {
             files,
             backend,
-            visibility: None,
+            changed: None,
             data_version: None,
             replayed_lsn: 0,
             purpose,
@@ -147,15 +148,28 @@ impl Connection {
         }
     }
 
-    /// Marks what the current write changes. A write with several marks is public if one of them is; a write without a
-    /// mark counts as public.
+    /// Marks that the current write changes private data only, or any public data. The marks of a write add up. A write
+    /// without a mark counts as one that may change all public data.
     pub fn mark_changed(&mut self, visibility: Visibility) {
-        self.visibility = self.visibility.max(Some(visibility));
+        self.add_changed(match visibility {
+            Visibility::Private => Changed::Nothing,
+            Visibility::Public => Changed::Everything,
+        });
+    }
+
+    /// Marks that the current write changes these posts, and that they are or may have been public if `visibility` is.
+    pub fn mark_posts_changed(&mut self, visibility: Visibility, ids: Vec<i64>) {
+        let is_private = visibility == Visibility::Private || ids.is_empty();
+        self.add_changed(if is_private { Changed::Nothing } else { Changed::posts(ids) });
+    }
+
+    fn add_changed(&mut self, changed: Changed) {
+        self.changed.get_or_insert(Changed::Nothing).add(changed);
     }
 
     /// Returns the marks since the last call, combined, and resets them.
-    pub(crate) fn take_visibility(&mut self) -> Visibility {
-        self.visibility.take().unwrap_or(Visibility::Public)
+    pub(crate) fn take_changed(&mut self) -> Changed {
+        self.changed.take().unwrap_or(Changed::Everything)
     }
 
     /// Whether another connection has committed to the SQLite file since the last call, by `PRAGMA data_version`. True

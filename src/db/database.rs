@@ -11,7 +11,8 @@ use diesel::QueryResult;
 use tracing::Instrument;
 
 use crate::db::change_signal::{self, ChangeSignal, ChangeWatch};
-use crate::db::connection::{Connection, Visibility};
+use crate::db::changed::Changed;
+use crate::db::connection::Connection;
 use crate::db::deadline::within_deadline;
 use crate::db::error::Error;
 use crate::db::inline_searches::InlineSearches;
@@ -111,6 +112,11 @@ impl Database {
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
         self.0.revision.current()
+    }
+
+    /// The revision, for caches that also distinguish which post has changed.
+    pub(crate) fn revisions(&self) -> Arc<Revision> {
+        Arc::clone(&self.0.revision)
     }
 
     /// The position up to which the log of changes is complete. `None` while it is unknown.
@@ -259,19 +265,19 @@ impl Database {
         let revision = Arc::clone(&self.0.revision);
         let replica = self.0.replica.as_ref().map(|replica| Arc::clone(replica.state()));
         let run = move |conn: &mut Connection| {
-            let advance = AdvanceOnDrop { revision: &revision, replica: replica.as_deref() };
+            let advance = AdvanceOnDrop::new(&revision, replica.as_deref());
             // Discards marks that a panicked write may have left on this connection.
-            conn.take_visibility();
+            conn.take_changed();
             let result = match atomicity {
                 Atomicity::Body => conn.transaction(body),
                 Atomicity::Statement => body(conn),
             };
-            let visibility = conn.take_visibility();
-            if matches!(result, Err(Abort::Rejected(_))) || (result.is_ok() && visibility == Visibility::Private) {
+            let changed = conn.take_changed();
+            if matches!(result, Err(Abort::Rejected(_))) || (result.is_ok() && changed == Changed::Nothing) {
                 // Nothing public has changed, so the revision stays.
                 std::mem::forget(advance);
             } else if result.is_ok() {
-                advance.record_commit(conn);
+                advance.record_commit(conn, changed);
             }
             match result {
                 Ok(value) => Ok(Ok(value)),
@@ -288,11 +294,5 @@ impl Database {
         result
             .map_err(|error| if matches!(error, Error::TooExpensive) && is_hanging() { Error::Deadline } else { error })
             .inspect_err(|error| self.0.errors.record(error))
-    }
-
-    /// Makes one round trip to the database, to check that it responds. On SQLite also checks that its files are
-    /// neither removed, nor replaced, nor read-only.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.read_inline(Connection::check_readiness).await
     }
 }

@@ -11,6 +11,7 @@
 mod cached;
 mod call;
 mod change_signal;
+mod changed;
 pub(crate) mod connection;
 mod database;
 mod deadline;
@@ -21,6 +22,7 @@ mod inline_searches;
 pub mod inspect;
 mod instrumentation;
 mod interrupt;
+mod latest_changes;
 mod limited;
 mod long_reads;
 pub mod migrations;
@@ -45,6 +47,9 @@ mod write;
 
 pub(crate) use cached::Cached;
 pub use change_signal::ChangeWatch;
+#[cfg(test)]
+pub(crate) use changed::Changed;
+pub use changed::Dependency;
 pub(crate) use connection::on;
 pub use connection::{Backend, ConnectError, Connection, Visibility};
 pub use database::Database;
@@ -56,6 +61,7 @@ pub(crate) use limited::Limited;
 pub use options::{Endpoints, PoolOptions, ReplicaOptions};
 pub use postgres::identity::is_same_database;
 pub use request_context::{RequestContext, with_request_id};
+pub(crate) use revision::Revision;
 pub use sequences::{MAX_ID, Sequence};
 pub use sqlite::backup::{Backup, BackupError};
 pub(crate) use sqlite::cancel::condition as not_canceled_on_sqlite;

@@ -15,6 +15,12 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 const RECENT_POLL: Duration = Duration::from_secs(2);
 
 impl Database {
+    /// Makes one round trip to the database, to check that it responds. On SQLite also checks that its files are
+    /// neither removed, nor replaced, nor read-only.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.read_inline(Connection::check_readiness).await
+    }
+
     /// Checks whether each endpoint responds, within 3 seconds. If the primary's pool is busy, the primary counts as up
     /// while the change poller still polls it. The replica counts as up while it is healthy.
     pub async fn endpoint_status(&self) -> Vec<EndpointStatus> {

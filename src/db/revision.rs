@@ -1,18 +1,35 @@
-//! [`Revision`]: a number that changes whenever public data may have changed. Caches store it with their entries.
+//! [`Revision`]: a number that changes whenever public data may have changed, and the number of the latest change to
+//! each post. Caches store the number with their entries.
 //!
 //! 1. A write of this instance advances the number after its commit and before its response.
 //! 2. A poller (the SQLite writer thread or the PostgreSQL change poller) looks for changes by other processes. It
 //!    advances the number when it finds one, and then records when the poll began.
-//! 3. A reader gets the number before it queries the database, and stores its result under that number.
+//! 3. A reader gets the number before it queries the database, and stores its result under that number. The result is
+//!    current until the data that it depends on changes: [`Revision::is_current`].
 //! 4. If the last poll is older than the time to live, the number is unknown, and readers must not use a cache.
+//!
+//! A result that depends on one post is current while the number of the post's latest change is not above its own.
+//! [`Revision::advance`] makes this true for each change C:
+//!
+//! 1. It loads the number n after C has been committed, gives the post of C the number n + 1, and then increments the
+//!    number.
+//! 2. A read that does not contain C got its number before C was committed, and so before that load. Numbers never
+//!    decrease, so its number is at most n, and it is not current after step 1.
+//! 3. A read whose number is at least n + 1 got it after the load, and so after C was committed. It contains C, and it
+//!    is current. The number reaches n + 1 in step 1, perhaps by the increment of a concurrent change.
+//!
+//! A replica does not change this: the LSN that it must have replayed rises before the load.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::db::change_signal::ChangeSignal;
+use crate::db::changed::{Changed, Dependency};
+use crate::db::latest_changes::LatestChanges;
 
 pub(crate) struct Revision {
     number: AtomicU64,
+    latest_changes: LatestChanges,
     /// How long a poll stays valid. This bounds how stale a cached response can be.
     ttl: Duration,
     start: Instant,
@@ -30,6 +47,7 @@ impl Revision {
     pub(crate) fn new(ttl: Duration, signal: Option<ChangeSignal>) -> Self {
         Self {
             number: AtomicU64::new(0),
+            latest_changes: LatestChanges::new(),
             ttl,
             start: Instant::now(),
             polled_at: AtomicU64::new(0),
@@ -44,7 +62,7 @@ impl Revision {
         let polled_at = self.polled_at.load(Ordering::Acquire);
         let is_valid = polled_at > 0 && self.elapsed() < polled_at + micros(self.ttl);
         if is_valid {
-            return Some(self.number.load(Ordering::Acquire));
+            return Some(self.number.load(Ordering::SeqCst));
         }
         if polled_at > 0 && !self.is_outage_logged.swap(true, Ordering::Relaxed) {
             tracing::debug!("cannot detect external changes; caching is disabled until the next successful poll");
@@ -52,9 +70,21 @@ impl Revision {
         None
     }
 
-    /// Changes the number, which invalidates all results that were read before.
-    pub(crate) fn advance(&self) {
-        self.number.fetch_add(1, Ordering::AcqRel);
+    /// Whether a result with this dependency, whose read began at the number `since`, is as it would be read now.
+    pub(crate) fn is_current(&self, since: u64, dependency: Dependency) -> bool {
+        match dependency {
+            Dependency::Post(id) => self.latest_changes.of(id) <= since,
+            Dependency::Everything => self.number.load(Ordering::SeqCst) == since,
+        }
+    }
+
+    /// Changes the number after a change was committed. This invalidates the results that were read before and depend
+    /// on it.
+    pub(crate) fn advance(&self, changed: &Changed) {
+        // The order of these steps matters, see the module's documentation.
+        let next = self.number.load(Ordering::SeqCst) + 1;
+        self.latest_changes.record(changed, next);
+        self.number.fetch_add(1, Ordering::SeqCst);
         if let Some(signal) = &self.signal {
             signal.notify();
         }
@@ -86,4 +116,81 @@ impl Revision {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use super::*;
+
+    fn polled() -> Revision {
+        let revision = Revision::new(Duration::from_hours(1), None);
+        revision.record_poll(Instant::now());
+        revision
+    }
+
+    #[test]
+    fn a_result_is_current_until_its_dependency_changes() {
+        let revision = polled();
+        let is_current = |since| [Dependency::Post(1), Dependency::Everything].map(|on| revision.is_current(since, on));
+        let first = revision.current().unwrap();
+        assert_eq!(is_current(first), [true, true]);
+        revision.advance(&Changed::Posts(vec![2, 3]));
+        assert_eq!(is_current(first), [true, false]);
+        let second = revision.current().unwrap();
+        assert_eq!(is_current(second), [true, true]);
+        revision.advance(&Changed::Posts(vec![4, 1]));
+        assert_eq!((is_current(first), is_current(second)), ([false, false], [false, false]));
+        let third = revision.current().unwrap();
+        revision.advance(&Changed::Posts(Vec::new()));
+        assert_eq!(is_current(third), [true, false]);
+        revision.advance(&Changed::Everything);
+        assert_eq!(is_current(third), [false, false]);
+        assert_eq!(is_current(revision.current().unwrap()), [true, true]);
+    }
+
+    /// Each post has a version in memory. A write raises it and then advances the revision. A result must not be
+    /// current once a later version is acknowledged.
+    #[test]
+    fn concurrent_changes_leave_no_outdated_result_current() {
+        const WRITES: u64 = 2_000;
+        let (revision, is_done) = (polled(), AtomicBool::new(false));
+        let [stored, acknowledged] = [(); 2].map(|()| [(); 4].map(|()| AtomicU64::new(0)));
+        thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|post: usize| {
+                    let (revision, stored, acknowledged) = (&revision, &stored, &acknowledged);
+                    scope.spawn(move || {
+                        for version in 1..=WRITES {
+                            stored[post].store(version, Ordering::SeqCst);
+                            revision.advance(&Changed::Posts(vec![i64::try_from(post).unwrap()]));
+                            acknowledged[post].store(version, Ordering::SeqCst);
+                        }
+                    })
+                })
+                .collect();
+            for post in 0..4 {
+                let (revision, stored, acknowledged, is_done) = (&revision, &stored, &acknowledged, &is_done);
+                scope.spawn(move || {
+                    let on = Dependency::Post(i64::try_from(post).unwrap());
+                    while !is_done.load(Ordering::SeqCst) {
+                        let since = revision.current().unwrap();
+                        let version = stored[post].load(Ordering::SeqCst);
+                        for _ in 0..20 {
+                            let minimum = acknowledged[post].load(Ordering::SeqCst);
+                            assert!(!revision.is_current(since, on) || version >= minimum, "{version} after {minimum}");
+                        }
+                    }
+                    let since = revision.current().unwrap();
+                    assert!(revision.is_current(since, on), "a read after the last change is not current");
+                });
+            }
+            for writer in writers {
+                writer.join().unwrap();
+            }
+            is_done.store(true, Ordering::SeqCst);
+        });
+    }
 }

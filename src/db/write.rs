@@ -1,5 +1,6 @@
 //! How a write ends: what is rolled back after an error, and how a commit advances the revision.
 
+use crate::db::changed::Changed;
 use crate::db::connection::Connection;
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::revision::Revision;
@@ -28,18 +29,25 @@ impl<R> From<diesel::result::Error> for Abort<R> {
 }
 
 /// Advances the revision when it is dropped. After a panic or a failed commit it does so too, because the server may
-/// have stored the write.
+/// have stored the write, and what it has changed is unknown.
 pub(crate) struct AdvanceOnDrop<'a> {
-    pub(crate) revision: &'a Revision,
-    pub(crate) replica: Option<&'a ReplicaState>,
+    revision: &'a Revision,
+    replica: Option<&'a ReplicaState>,
+    changed: Changed,
 }
 
-impl AdvanceOnDrop<'_> {
-    /// Raises the replica's minimum LSN to this commit, so that the replica stays usable once it has replayed it.
-    pub(crate) fn record_commit(mut self, conn: &mut Connection) {
+impl<'a> AdvanceOnDrop<'a> {
+    pub(crate) fn new(revision: &'a Revision, replica: Option<&'a ReplicaState>) -> Self {
+        Self { revision, replica, changed: Changed::Everything }
+    }
+
+    /// Advances the revision for a successful commit. Before that, raises the replica's minimum LSN to this commit, so
+    /// that the replica stays usable once it has replayed it.
+    pub(crate) fn record_commit(mut self, conn: &mut Connection, changed: Changed) {
         if let Some(replica) = self.replica.take() {
             replica.record_commit(conn);
         }
+        self.changed = changed;
     }
 }
 
@@ -48,6 +56,6 @@ impl Drop for AdvanceOnDrop<'_> {
         if let Some(replica) = self.replica {
             replica.record_possible_commit();
         }
-        self.revision.advance();
+        self.revision.advance(&self.changed);
     }
 }

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use serde::Serialize;
 use tokio::sync::{OnceCell, Semaphore};
 
+use crate::db::Dependency;
 use crate::http::ApiError;
 use crate::http::content_coding::{Coding, accepts_gzip, compressed_tag, find_in_list, gzip, uncompressed_tag};
 use crate::http::extract::preconditions::{IfNoneMatch, TagCondition, parse_if_match};
@@ -41,6 +42,7 @@ pub struct Representation {
     location: Option<HeaderValue>,
     link: Option<HeaderValue>,
     is_replay: bool,
+    pub(crate) dependency: Dependency,
     /// Empty until [`Representation::compress`] has succeeded. `None` if compression does not halve the body.
     gzip: OnceCell<Option<Gzip>>,
     /// From which [`Representation::compress`] reserves memory. `None` for a body that is not counted.
@@ -138,8 +140,15 @@ impl Representation {
     }
 
     fn of_bytes(status: StatusCode, body: Bytes) -> Self {
-        let gzip = OnceCell::new();
-        Self { status, body, etag: None, location: None, link: None, is_replay: false, gzip, compressed_memory: None }
+        let [etag, location, link] = [(); 3].map(|()| None);
+        let (dependency, gzip) = (Dependency::Everything, OnceCell::new());
+        Self { status, body, etag, location, link, is_replay: false, dependency, gzip, compressed_memory: None }
+    }
+
+    /// Limits what the response depends on, so that it stays cached when other data changes.
+    #[must_use]
+    pub fn with_dependency(self, dependency: Dependency) -> Self {
+        Self { dependency, ..self }
     }
 
     /// # Errors

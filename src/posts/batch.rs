@@ -75,8 +75,8 @@ pub fn create(conn: &mut Connection, batch: Batch, now: Timestamp) -> QueryResul
     let posts = find_by_slugs(conn, &slugs)?;
     let stored = outcomes.iter().filter(|(outcome, _)| outcome.is_stored());
     let stored: HashSet<&str> = stored.map(|(_, slug)| slug.as_str()).collect();
-    let mut changed = posts.iter().filter(|post| stored.contains(post.slug.as_str()));
-    conn.mark_changed(Visibility::of(changed.any(may_have_been_public)));
+    let changed = posts.iter().filter(|post| stored.contains(post.slug.as_str()) && may_have_been_public(post));
+    conn.mark_posts_changed(Visibility::Public, changed.map(|post| post.id).collect());
     Ok((outcomes, posts))
 }
 

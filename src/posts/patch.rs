@@ -33,7 +33,7 @@ pub fn apply(
         };
         match try_update(conn, id, preconditions, patch, metadata.as_ref(), now) {
             Ok(Some(post)) => {
-                conn.mark_changed(Visibility::of(patch.published.is_some() || post.published));
+                conn.mark_posts_changed(Visibility::of(patch.published.is_some() || post.published), vec![id]);
                 return Ok(Change::Done(post));
             }
             Ok(None) => match explain_unchanged(conn, id, preconditions)? {

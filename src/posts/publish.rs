@@ -51,7 +51,7 @@ pub fn set_state(
     loop {
         if let Some(post) = try_set_state(conn, id, preconditions, state, now)? {
             // Only a draft can be scheduled, and drafts are not public.
-            conn.mark_changed(Visibility::of(!matches!(state, PostState::Scheduled(_))));
+            conn.mark_posts_changed(Visibility::of(!matches!(state, PostState::Scheduled(_))), vec![id]);
             return Ok(Change::Done(post));
         }
         match explain_unchanged(conn, id, preconditions)? {
@@ -116,7 +116,8 @@ pub fn find_due(conn: &mut Connection, now: Timestamp, limit: usize) -> QueryRes
 /// Each post is published once, even if several instances call this at the same time: all but one wait for the row
 /// lock, and then find that the post is no longer due.
 pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryResult<Vec<Timestamp>> {
-    let published: Vec<Option<Timestamp>> = on!(conn, conn => diesel::update(posts::table.filter(posts::id.eq_any(ids)))
+    let due = posts::table.filter(posts::id.eq_any(ids));
+    let published: Vec<(i64, Option<Timestamp>)> = on!(conn, conn => diesel::update(due)
         .filter(posts::scheduled_for.le(now))
         .filter(posts::published.eq(false))
         .set((
@@ -126,7 +127,8 @@ pub fn publish_due(conn: &mut Connection, ids: &[i64], now: Timestamp) -> QueryR
             posts::updated_at.eq(now),
             posts::version.eq(next_version()),
         ))
-        .returning(posts::published_at)
+        .returning((posts::id, posts::published_at))
         .get_results(conn))?;
-    Ok(published.into_iter().flatten().collect())
+    conn.mark_posts_changed(Visibility::Public, published.iter().map(|(id, _)| *id).collect());
+    Ok(published.into_iter().filter_map(|(_, due_at)| due_at).collect())
 }

@@ -91,7 +91,7 @@ pub fn apply(
     let row = CreatePost::from(post).into_row(slug, now);
     loop {
         if let Some(post) = try_put(conn, &row, preconditions)? {
-            conn.mark_changed(Visibility::of(may_have_been_public(&post)));
+            conn.mark_posts_changed(Visibility::of(may_have_been_public(&post)), vec![post.id]);
             return Ok(Change::Done(PutResult { is_new: is_new(&post), post }));
         }
         conn.mark_changed(Visibility::Private);

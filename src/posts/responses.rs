@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::{Connection, Database};
+use crate::db::{Connection, Database, Dependency};
 use crate::http::ApiError;
 use crate::http::representation::{CacheScope, Representation};
 use crate::http::transport::memory_budget::{BudgetExhausted, MemoryBudget, Reservation, Share};
@@ -110,7 +110,14 @@ pub(crate) async fn post(
     let bytes = |post: &Option<Post>| post.as_ref().map_or(0, Post::large_fields);
     let (post, memory) = read(database, budget, caller, true, MAX_CONTENT, find, bytes).await?;
     let post = post.ok_or(NOT_FOUND)?;
-    Representation::of_read(tag(&post), None, &post, memory)
+    of_post(&post, memory)
+}
+
+/// The response with one post. It stays cached until this post changes, also for its slug: while the post has the slug,
+/// the response to a request for the slug cannot be another one.
+fn of_post(post: &Post, memory: Reservation) -> Result<Representation, ApiError> {
+    let representation = Representation::of_read(tag(post), None, post, memory)?;
+    Ok(representation.with_dependency(Dependency::Post(post.id)))
 }
 
 /// Reads the post with this slug for the caller, or the redirect from it.
@@ -124,7 +131,7 @@ pub(crate) async fn post_by_slug(
     let bytes = |target: &SlugTarget| if let SlugTarget::Post(post) = target { post.large_fields() } else { 0 };
     let (target, memory) = read(database, budget, caller, true, MAX_CONTENT, find, bytes).await?;
     match target {
-        SlugTarget::Post(post) => Representation::of_read(tag(&post), None, &post, memory),
+        SlugTarget::Post(post) => of_post(&post, memory),
         SlugTarget::Moved(redirect) => {
             let path = format!("/api/posts/by-slug/{}", utf8_percent_encode(&redirect.to, PATH_SEGMENT));
             Representation::of_redirect(path, &redirect, memory)

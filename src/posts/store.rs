@@ -65,7 +65,7 @@ pub fn create(conn: &mut Connection, post: CreatePost, now: Timestamp) -> QueryR
     let mut row = post.into_row(base.clone(), now);
     loop {
         if let Some(post) = insert(conn, &row)? {
-            conn.mark_changed(Visibility::of(post.published));
+            conn.mark_posts_changed(Visibility::of(post.published), vec![post.id]);
             return Ok(Change::Done(post));
         }
         if is_requested {
@@ -109,7 +109,7 @@ pub fn delete(conn: &mut Connection, id: i64, preconditions: &Preconditions) -> 
             .get_result(conn)
             .optional())?;
         if let Some(was_published) = deleted {
-            conn.mark_changed(Visibility::of(was_published));
+            conn.mark_posts_changed(Visibility::of(was_published), vec![id]);
             return Ok(Change::Done(()));
         }
         match explain_unchanged(conn, id, preconditions)? {

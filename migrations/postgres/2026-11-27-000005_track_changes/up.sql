@@ -132,7 +132,7 @@ CREATE TRIGGER posts_set_version BEFORE UPDATE ON posts FOR EACH ROW
     WHEN (NEW.version <= OLD.version)
     EXECUTE FUNCTION posts_set_version();
 
--- The revision of the published posts. Every instance polls this sequence, and drops its cached responses when it has
+-- The revision of the published posts. Every instance polls this sequence, and outdates cached responses when it has
 -- moved and when a transaction ends that was running at that time. Writes of drafts do not advance it.
 --
 -- A sequence rather than NOTIFY: PostgreSQL serializes the commits of transactions that notify, each with its own

@@ -9,13 +9,14 @@
 //! 2. If it has not advanced, read the running transactions again. If a remembered one has ended, report a change.
 //!    `unsettled` finds out up to which value of the sequence no transaction is left, which is the watermark of the
 //!    log.
-//! 3. After a report or a new watermark, first raise the LSN that the replica must have replayed, then set the
-//!    watermark, and then advance the revision. A page cached under a revision is therefore never older than the
-//!    watermark at that time.
-//! 4. After 400 polls without a report, about 10 s, advance the revision all the same. This bounds the age of cached
-//!    responses after a change that fires no trigger.
-//! 5. If there is a new watermark, wake the tasks that wait for rows of the log.
-//! 6. Record the poll in the revision, which is unknown if polls stop for 100 ms.
+//! 3. After a report or a new watermark, read from the log which posts have changed (`changed_posts`).
+//! 4. Then first raise the LSN that the replica must have replayed, then set the watermark, and then advance the
+//!    revision for these posts. A page cached under a revision is therefore never older than the watermark at that
+//!    time.
+//! 5. After 400 polls that did not advance the revision for everything, about 10 s, do so. This bounds the age of
+//!    cached responses after a change that fires no trigger.
+//! 6. If there is a new watermark, wake the tasks that wait for rows of the log.
+//! 7. Record the poll in the revision, which is unknown if polls stop for 100 ms.
 //!
 //! If a poll gets no response for 5 s, the watchdog shuts down its connection, and the poller opens a new one. Until
 //! its first transactions have ended, the watermark is unknown.
@@ -32,10 +33,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::db::change_signal::ChangeSignal;
+use crate::db::changed::Changed;
 use crate::db::connection::{Backend, Connection};
 use crate::db::error::Error;
 use crate::db::fixed_sql::FixedSql;
 use crate::db::options::Purpose;
+use crate::db::postgres::changed_posts::ChangedPosts;
 use crate::db::postgres::open;
 use crate::db::postgres::replica::state::ReplicaState;
 use crate::db::postgres::unsettled;
@@ -49,8 +52,8 @@ use crate::db::watermark::Watermark;
 const INTERVAL: Duration = Duration::from_millis(25);
 /// How long a poll keeps the revision valid. Cached responses can be this much older than a commit by another process.
 pub(crate) const REVISION_TTL: Duration = Duration::from_millis(100);
-/// See step 4. A number of polls rather than a time, so that a slow machine does not read more often.
-const MAX_UNCHANGED_POLLS: u32 = 400;
+/// See step 5. A number of polls rather than a time, so that a slow machine does not read more often.
+const MAX_POLLS: u32 = 400;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// A connection on which a poll takes longer is shut down and replaced.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,20 +112,20 @@ fn poll_until_error(
     while let Some(revision) = targets.revision.upgrade() {
         let now = Instant::now();
         let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
-        let detected = detector.poll(conn, &targets.watermark).map_err(message)?;
-        let is_expired = expiry.is_due(detected.is_changed);
-        if is_expired {
+        let Detected { mut changed, settled } = detector.poll(conn, &targets.watermark).map_err(message)?;
+        if expiry.is_due(&changed) {
             // After a failover, the old primary may still respond. Another connection leads to the new one.
             open::ping_writable(conn).map_err(message)?;
+            changed = Changed::Everything;
         }
-        let advances = detected.is_changed || is_expired || detected.settled.is_some();
+        let advances = changed != Changed::Nothing;
         replica.map_or(Ok(()), |replica| replica.record_primary_poll(conn, now, advances)).map_err(message)?;
-        targets.watermark.record_poll(now, detected.settled, detector.unsettled.since());
+        targets.watermark.record_poll(now, settled, detector.unsettled.since());
         if advances {
-            revision.advance();
+            revision.advance(&changed);
         }
         revision.record_poll(now);
-        if detected.settled.is_some() {
+        if settled.is_some() {
             targets.signal.notify();
         }
         if std::mem::take(was_down) {
@@ -152,12 +155,16 @@ struct ChangeDetector {
     /// Transactions that may have advanced the sequence and had not ended at the last poll.
     running: Vec<u64>,
     unsettled: Unsettled,
+    /// The last value that was settled.
+    settled: Option<i64>,
+    posts: ChangedPosts,
 }
 
 /// What a poll has detected.
 struct Detected {
-    /// Whether a change may have been committed since the last poll. True on the first poll.
-    is_changed: bool,
+    /// What may have been committed since the last poll: everything on the first poll. Includes the posts of the rows
+    /// that became complete by a new watermark.
+    changed: Changed,
     /// The new watermark of the log.
     settled: Option<i64>,
 }
@@ -169,6 +176,8 @@ impl ChangeDetector {
             // Positions up to the watermark are assigned again: the database was restored, or the sequence was reset.
             watermark.reset();
             self.unsettled = Unsettled::default();
+            self.settled = None;
+            self.posts.reset();
         }
         let has_advanced = self.last_value.replace(value) != Some(value);
         if has_advanced {
@@ -176,7 +185,7 @@ impl ChangeDetector {
             // This statement assigns and ends a transaction that is younger than all those that advanced the sequence.
             conn.batch_execute("SELECT pg_current_xact_id()")?;
         } else if self.running.is_empty() && self.unsettled.is_empty() {
-            return Ok(Detected { is_changed: false, settled: None });
+            return Ok(Detected { changed: Changed::Nothing, settled: None });
         }
         let (count_before, now, running) = (self.running.len(), Instant::now(), running_transactions(conn)?);
         if has_advanced {
@@ -189,23 +198,27 @@ impl ChangeDetector {
             self.unsettled.keep_writers(&unsettled::writers(conn)?, now);
         }
         let is_changed = has_advanced || self.running.len() < count_before;
-        Ok(Detected { is_changed, settled: self.unsettled.settle(&running) })
+        let settled = self.unsettled.settle(&running);
+        self.settled = settled.or(self.settled);
+        let is_reported = is_changed || settled.is_some();
+        let changed = if is_reported { self.posts.read(conn, self.settled) } else { Changed::Nothing };
+        Ok(Detected { changed, settled })
     }
 }
 
-/// Counts the polls without a change.
+/// Counts the polls since the last one that reported a change of everything.
 #[derive(Default)]
 struct Expiry {
-    unchanged_polls: u32,
+    polls: u32,
 }
 
 impl Expiry {
     /// Whether cached responses have reached their maximum age at this poll.
-    fn is_due(&mut self, is_changed: bool) -> bool {
-        self.unchanged_polls = if is_changed { 0 } else { self.unchanged_polls + 1 };
-        let is_due = self.unchanged_polls == MAX_UNCHANGED_POLLS;
+    fn is_due(&mut self, changed: &Changed) -> bool {
+        self.polls = if *changed == Changed::Everything { 0 } else { self.polls + 1 };
+        let is_due = self.polls == MAX_POLLS;
         if is_due {
-            self.unchanged_polls = 0;
+            self.polls = 0;
         }
         is_due
     }
@@ -234,16 +247,17 @@ diesel::table! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Expiry, MAX_UNCHANGED_POLLS, parse_snapshot};
+    use super::{Changed, Expiry, MAX_POLLS, parse_snapshot};
 
     #[test]
-    fn responses_expire_after_a_number_of_polls_without_change() {
+    fn responses_expire_after_a_number_of_polls() {
         let mut expiry = Expiry::default();
-        for _ in 0..2 {
-            assert!(!(1..MAX_UNCHANGED_POLLS).any(|_| expiry.is_due(false)));
-            assert!(!expiry.is_due(true));
-            assert!(!(1..MAX_UNCHANGED_POLLS).any(|_| expiry.is_due(false)));
-            assert!(expiry.is_due(false));
+        // Changes of single posts do not postpone it: another post may have changed without a trigger.
+        for changed in [Changed::Nothing, Changed::Posts(vec![1])] {
+            assert!(!(1..MAX_POLLS).any(|_| expiry.is_due(&changed)));
+            assert!(!expiry.is_due(&Changed::Everything));
+            assert!(!(1..MAX_POLLS).any(|_| expiry.is_due(&changed)));
+            assert!(expiry.is_due(&changed));
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod change_poller;
+mod changed_posts;
 pub(crate) mod identity;
 pub(crate) mod open;
 pub(crate) mod replica;

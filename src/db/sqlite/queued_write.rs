@@ -13,7 +13,8 @@ use diesel::QueryResult;
 use diesel::result::Error as DieselError;
 use tokio::sync::oneshot;
 
-use crate::db::connection::{Connection, Visibility};
+use crate::db::changed::Changed;
+use crate::db::connection::Connection;
 use crate::db::error::Error;
 use crate::db::write::{Abort, Atomicity};
 
@@ -30,7 +31,7 @@ pub(crate) trait Job: Send {
     ///
     /// # Errors
     /// The whole transaction has failed: none of its changes are stored.
-    fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility>;
+    fn execute(&mut self, conn: &mut Connection) -> QueryResult<Changed>;
 
     /// Sends the result to the caller. `failure` is the reason why the transaction was not committed.
     fn reply(self: Box<Self>, failure: Option<&Error>);
@@ -93,14 +94,16 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
         self.queued_at
     }
 
-    fn execute(&mut self, conn: &mut Connection) -> QueryResult<Visibility> {
-        let Some(body) = self.body.take() else { return Ok(Visibility::Private) };
-        conn.take_visibility();
+    fn execute(&mut self, conn: &mut Connection) -> QueryResult<Changed> {
+        let Some(body) = self.body.take() else { return Ok(Changed::Nothing) };
+        conn.take_changed();
         let result = run_body(conn, self.atomicity, body)?;
-        let visibility = match (&result, self.atomicity) {
-            (Err(_), Atomicity::Body) => Visibility::Private,
-            // The statements before the failed one stay stored.
-            _ => conn.take_visibility(),
+        let marked = conn.take_changed();
+        let changed = match (&result, self.atomicity) {
+            (Ok(_), _) => marked,
+            (Err(_), Atomicity::Body) => Changed::Nothing,
+            // The statements before the failed one stay stored, and may not have been marked.
+            (Err(_), Atomicity::Statement) => Changed::Everything,
         };
         self.result = Some(match result {
             Ok(value) => Ok(Ok(Ok(value))),
@@ -108,7 +111,7 @@ impl<T: Send, R: Send, F: FnOnce(&mut Connection) -> Result<T, Abort<R>> + Send>
             Err(SavepointError::Aborted(Abort::Failed(error))) => Ok(Err(error.into())),
             Err(SavepointError::Panicked(panic)) => Err(panic),
         });
-        Ok(visibility)
+        Ok(changed)
     }
 
     fn reply(self: Box<Self>, failure: Option<&Error>) {

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
 
-use crate::db::connection::{Connection, Visibility};
+use crate::db::changed::Changed;
+use crate::db::connection::Connection;
 use crate::db::error::Error;
 use crate::db::pooled_connection::ConnectionPool;
 use crate::db::revision::Revision;
@@ -68,7 +69,7 @@ struct WriteBatch {
     /// The write that has been claimed and not yet executed.
     next: Option<Box<dyn Job>>,
     executed: Vec<Box<dyn Job>>,
-    visibility: Visibility,
+    changed: Changed,
 }
 
 impl WriterThread {
@@ -96,7 +97,7 @@ impl WriterThread {
             Ok(pooled) => pooled,
             Err(error) => return first.reply(Some(&Error::Unreachable(error.to_string()))),
         };
-        let mut batch = WriteBatch { next: Some(first), executed: Vec::new(), visibility: Visibility::Private };
+        let mut batch = WriteBatch { next: Some(first), executed: Vec::new(), changed: Changed::Nothing };
         let started = Instant::now();
         let result = pooled.run(|conn| conn.transaction(|conn| self.execute_batch(conn, &mut batch)));
         if matches!(result, Err(Error::Full(_))) {
@@ -105,8 +106,10 @@ impl WriterThread {
         if result.is_ok() {
             self.activity.commits.record(batch.executed.len(), started);
         }
-        if batch.visibility == Visibility::Public || result.is_err() {
-            self.revision.advance();
+        // A failed commit may have been stored.
+        let changed = if result.is_ok() { batch.changed } else { Changed::Everything };
+        if changed != Changed::Nothing {
+            self.revision.advance(&changed);
         }
         // `next` remains if the transaction could not begin.
         for job in batch.executed.into_iter().chain(batch.next) {
@@ -118,9 +121,9 @@ impl WriterThread {
         let started = Instant::now();
         self.check_changes(conn, started)?;
         while let Some(mut job) = batch.next.take() {
-            let visibility = job.execute(conn);
+            let changed = job.execute(conn);
             batch.executed.push(job);
-            batch.visibility = batch.visibility.max(visibility?);
+            batch.changed.add(changed?);
             if batch.executed.len() < MAX_BATCH && started.elapsed() < MAX_BATCH_TIME {
                 batch.next = std::iter::from_fn(|| self.queue.try_recv().ok()).find(|job| self.claim(&**job));
             }
@@ -138,10 +141,11 @@ impl WriterThread {
         is_claimed
     }
 
-    /// Advances the revision if another process has committed. `started` is when the check began.
+    /// Advances the revision for everything if another process has committed: what it has changed is unknown. `started`
+    /// is when the check began.
     fn check_changes(&self, conn: &mut Connection, started: Instant) -> QueryResult<()> {
         if conn.has_external_changes()? {
-            self.revision.advance();
+            self.revision.advance(&Changed::Everything);
         }
         self.revision.record_poll(started);
         Ok(())

@@ -197,10 +197,10 @@ fn cache(out: &mut MetricWriter, sources: &MetricSources) -> fmt::Result {
     )?;
     out.counter(
         "cache_invalidations",
-        "Times that the whole cache was invalidated because a public post changed.",
+        "Requests that found a cached response outdated by a change.",
         [([], stats.invalidations)],
     )?;
-    out.gauge("cache_entries", "Cached responses.", [([], stats.entries)])?;
+    out.gauge("cache_entries", "Cached responses, including outdated ones.", [([], stats.entries)])?;
     out.gauge("cache_bytes", "Approximate size of the cached responses in bytes.", [([], stats.bytes)])?;
     out.gauge(
         "cache_capacity_bytes",

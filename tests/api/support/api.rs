@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use posts_api::config::{Config, LogFormat};
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::database::{Engine, TestDatabase};
+use super::wait_until;
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-the-tests";
 
@@ -147,6 +148,16 @@ impl Api {
     /// Creates a post as an editor and returns the response body.
     pub(crate) async fn create(&self, post: Value) -> Value {
         self.editor().post("/api/posts", &post).await.json(201)
+    }
+
+    /// Waits until the server has polled the database since this call. Every external change before the call then shows.
+    pub(crate) async fn wait_for_poll(&self) {
+        let called = Instant::now();
+        wait_until("a poll for changes", async || {
+            let elapsed = called.elapsed();
+            self.server.connections.unresponsive_for() < elapsed
+        })
+        .await;
     }
 
     /// Creates a draft, schedules it to be published soon, and returns it. Tries again with a later time if the request

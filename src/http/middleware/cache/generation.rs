@@ -1,67 +1,32 @@
-//! [`Generation`]: the results of reads that began at one revision, and the reads in progress.
-//!
-//! The results are the cached responses, or the pages of event streams.
+//! [`Generation`]: the results of reads that began at one revision, and the reads in progress. The pages of event
+//! streams are stored in generations.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::FutureExt;
-use futures_util::future::{Shared, WeakShared};
-use quick_cache::Weighter;
-use tokio::sync::oneshot;
-
-use crate::db::RequestContext;
 use crate::http::ApiError;
-
-/// The approximate memory of an entry beside its key and its response, in bytes.
-const ENTRY_OVERHEAD: usize = 512;
-/// The number of entries for which a new generation allocates memory at once. It grows as needed. The number is small,
-/// because each public change creates a new generation.
-const EXPECTED_ENTRIES: usize = 64;
-
-/// A stored result.
-pub(crate) trait Weight: Send + Sync + 'static {
-    /// The approximate memory in bytes.
-    fn weight(&self) -> usize;
-}
+use crate::http::middleware::cache::shared_read::{ReadResult, SharedRead, WeakRead};
+use crate::http::middleware::cache::weight::{ByteWeighter, CacheKey, EXPECTED_ENTRIES, Weight};
 
 /// The results of reads that began at one revision or later.
 pub(crate) struct Generation<V: Weight> {
     pub(super) revision: u64,
-    pub(super) results: quick_cache::sync::Cache<CacheKey, Arc<V>, ByteWeighter>,
+    results: quick_cache::sync::Cache<CacheKey, Arc<V>, ByteWeighter>,
     /// The reads in progress. Requests for the same result wait for the same read. A read that no request waits for is
     /// canceled.
     fills: Mutex<Fills<V>>,
 }
 
-/// For responses, path and query of the request.
-pub(super) type CacheKey = Arc<str>;
-type FillResult<V> = Result<Arc<V>, ApiError>;
-/// A read in progress: completes with its result.
-type Fill<V> = Shared<oneshot::Receiver<FillResult<V>>>;
-
-/// Does not keep the read alive.
-type WeakFill<V> = WeakShared<oneshot::Receiver<FillResult<V>>>;
-
 /// The reads in progress, by their keys. The numbers distinguish the reads of one key.
 struct Fills<V> {
-    by_key: HashMap<CacheKey, (u64, WeakFill<V>)>,
+    by_key: HashMap<CacheKey, (u64, WeakRead<V>)>,
     last_number: u64,
 }
 
 /// A stored result, or the read that will store it.
 enum Lookup<V> {
     Stored(Arc<V>),
-    InProgress(Fill<V>),
-}
-
-#[derive(Clone)]
-pub(super) struct ByteWeighter;
-
-impl<V: Weight> Weighter<CacheKey, Arc<V>> for ByteWeighter {
-    fn weight(&self, cache_key: &CacheKey, result: &Arc<V>) -> u64 {
-        u64::try_from(cache_key.len() + result.weight() + ENTRY_OVERHEAD).unwrap_or(u64::MAX)
-    }
+    InProgress(SharedRead<V>),
 }
 
 impl<V: Weight> Generation<V> {
@@ -79,12 +44,10 @@ impl<V: Weight> Generation<V> {
         self: Arc<Self>,
         cache_key: &str,
         read: impl Future<Output = Result<V, ApiError>> + 'static,
-    ) -> FillResult<V> {
+    ) -> ReadResult<V> {
         match self.get_or_start_fill(cache_key, read) {
             Lookup::Stored(result) => Ok(result),
-            Lookup::InProgress(fill) => {
-                fill.await.unwrap_or_else(|_| Err(ApiError::Internal { cause: "the read panicked".into() }))
-            }
+            Lookup::InProgress(fill) => fill.result().await,
         }
     }
 
@@ -103,36 +66,19 @@ impl<V: Weight> Generation<V> {
             return Lookup::InProgress(fill);
         }
         let cache_key = CacheKey::from(cache_key);
-        let (mut sender, receiver) = oneshot::channel();
-        let fill = receiver.shared();
+        let (sender, fill) = SharedRead::announce();
         fills.last_number += 1;
         let number = fills.last_number;
         if let Some(fill) = fill.downgrade() {
             fills.by_key.insert(Arc::clone(&cache_key), (number, fill));
         }
         let running = RunningFill { generation: Arc::clone(self), cache_key, number };
-        // The read runs in the context of the request that started it.
-        actix_web::rt::spawn(RequestContext::current().run(async move {
-            let result = tokio::select! {
-                result = read => result.map(Arc::new),
-                () = sender.closed() => return,
-            };
-            if let Ok(value) = &result {
+        sender.start(read, move |result| {
+            if let Ok(value) = result {
                 running.store(value);
             }
-            drop(running);
-            // Fails if all waiting requests have been canceled.
-            let _ = sender.send(result);
-        }));
+        });
         Lookup::InProgress(fill)
-    }
-
-    /// Removes the stored result, and prevents the read in progress from storing its own. Requests that already wait
-    /// for this read still get its result.
-    pub(super) fn forget(&self, cache_key: &str) {
-        let mut fills = self.fills();
-        fills.by_key.remove(cache_key);
-        self.results.remove(cache_key);
     }
 
     fn fills(&self) -> MutexGuard<'_, Fills<V>> {
@@ -148,7 +94,7 @@ struct RunningFill<V: Weight> {
 }
 
 impl<V: Weight> RunningFill<V> {
-    /// Stores the result, unless the read was forgotten.
+    /// Stores the result, unless another read has replaced this one.
     fn store(&self, result: &Arc<V>) {
         let fills = self.generation.fills();
         if self.is_registered(&fills) {
@@ -172,7 +118,8 @@ impl<V: Weight> Drop for RunningFill<V> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::StatusCode;
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::http::representation::Representation;
@@ -207,30 +154,5 @@ mod tests {
         drop(second);
         dropped.await.unwrap();
         assert!(generation.fills().by_key.is_empty());
-    }
-    fn representation(body: &str) -> Representation {
-        Representation::of_write(StatusCode::OK, &body).unwrap()
-    }
-
-    #[actix_web::test]
-    async fn a_forgotten_read_serves_its_requests_but_is_not_stored() {
-        let generation = Arc::new(Generation::new(1, 1 << 20));
-        let (finish, wait) = oneshot::channel::<()>();
-        let read = async {
-            wait.await.unwrap();
-            Ok(representation("old"))
-        };
-        let mut waiting = Box::pin(Arc::clone(&generation).get_or_fill("/", read));
-        assert!((&mut waiting).now_or_never().is_none());
-        generation.forget("/");
-        // A new read does not wait for the forgotten one, and is not replaced by it.
-        Arc::clone(&generation).get_or_fill("/", async { Ok(representation("new")) }).await.unwrap();
-        let new = generation.results.get("/").unwrap();
-        finish.send(()).unwrap();
-        let old = waiting.await.unwrap();
-        assert!(!Arc::ptr_eq(&old, &new));
-        assert!(Arc::ptr_eq(&generation.results.get("/").unwrap(), &new));
-        generation.forget("/");
-        assert!(generation.results.get("/").is_none());
     }
 }

@@ -1,30 +1,24 @@
 //! [`Generations`]: the current [`Generation`], which a later revision replaces.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::http::middleware::cache::generation::{Generation, Weight};
+use crate::http::middleware::cache::generation::Generation;
+use crate::http::middleware::cache::weight::Weight;
 
 pub(crate) struct Generations<V: Weight> {
     /// In bytes.
     capacity: u64,
     current: RwLock<Arc<Generation<V>>>,
-    replacements: AtomicU64,
 }
 
 impl<V: Weight> Generations<V> {
     /// A generation stores at most `capacity` bytes.
     pub(crate) fn new(capacity: u64) -> Self {
         let current = RwLock::new(Arc::new(Generation::new(0, capacity)));
-        Self { capacity, current, replacements: AtomicU64::new(0) }
+        Self { capacity, current }
     }
 
-    /// The number of replaced generations.
-    pub(super) fn replacements(&self) -> u64 {
-        self.replacements.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn current(&self) -> Arc<Generation<V>> {
+    fn current(&self) -> Arc<Generation<V>> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -39,7 +33,6 @@ impl<V: Weight> Generations<V> {
         // Another thread may have installed a later generation, whose results are at least as recent.
         if current.revision < revision {
             std::mem::swap(&mut *current, &mut next);
-            self.replacements.fetch_add(1, Ordering::Relaxed);
         }
         let generation = Arc::clone(&current);
         // Release the lock first: dropping the old generation takes time.

@@ -1,10 +1,13 @@
 //! The cache of public responses: stores the bytes of responses to anonymous clients until published data changes.
 //!
-//! All entries were read at the same [`Database::revision`]. When the revision changes, all entries are discarded
-//! together, so the cache does not have to know which data a response depends on.
+//! The response to a request for one post depends on this post only, and stays valid when other posts change. Every
+//! other response counts as one that depends on all posts, so the cache does not have to know which posts are in it.
 
 pub(crate) mod generation;
 pub(crate) mod generations;
+mod shared_read;
+mod store;
+pub(crate) mod weight;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,11 +19,12 @@ use actix_web::http::Method;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
 
-use crate::db::Database;
+use crate::db::{Database, Dependency};
 use crate::http::ApiError;
-use crate::http::middleware::cache::generation::{Generation, Weight};
-use crate::http::middleware::cache::generations::Generations;
+use crate::http::middleware::cache::store::{Cacheable, Store};
+use crate::http::middleware::cache::weight::Weight;
 use crate::http::representation::{CacheScope, Representation};
 use crate::http::transport::memory_budget::MemoryBudget;
 
@@ -33,7 +37,7 @@ struct CacheInner {
     budget: MemoryBudget,
     /// In bytes; 0 disables the cache.
     capacity: u64,
-    generations: Generations<Representation>,
+    store: Arc<Store<Representation>>,
     reads: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -42,6 +46,12 @@ struct CacheInner {
 impl Weight for Representation {
     fn weight(&self) -> usize {
         self.weight()
+    }
+}
+
+impl Cacheable for Representation {
+    fn dependency(&self) -> Dependency {
+        self.dependency
     }
 }
 
@@ -54,8 +64,9 @@ pub struct CacheStats {
     pub misses: u64,
     /// Database reads for anonymous requests. Concurrent requests for the same response share one read.
     pub reads: u64,
-    /// How often a public change discarded all entries.
+    /// Requests that found an entry outdated, because the data that it depends on had changed.
     pub invalidations: u64,
+    /// Includes outdated entries until they are replaced or evicted.
     pub entries: u64,
     /// The approximate memory of the entries.
     pub bytes: u64,
@@ -69,9 +80,9 @@ impl Cache {
     /// Creates a cache of at most `capacity` bytes; 0 disables it. `budget` counts the responses that it stores.
     #[must_use]
     pub fn new(database: Database, capacity: u64, budget: MemoryBudget) -> Self {
-        let generations = Generations::new(capacity);
+        let store = Arc::new(Store::new(database.revisions(), capacity));
         let [reads, hits, misses] = [(); 3].map(|()| AtomicU64::new(0));
-        Self(Arc::new(CacheInner { database, budget, capacity, generations, reads, hits, misses }))
+        Self(Arc::new(CacheInner { database, budget, capacity, store, reads, hits, misses }))
     }
 
     /// The budget that counts the memory of reads and their responses.
@@ -83,15 +94,15 @@ impl Cache {
     /// A snapshot of the current state.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        let current = self.0.generations.current();
+        let store = &self.0.store;
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CacheStats {
             hits: count(&self.0.hits),
             misses: count(&self.0.misses),
             reads: self.reads(),
-            invalidations: self.0.generations.replacements(),
-            entries: current.results.len() as u64,
-            bytes: current.results.weight(),
+            invalidations: store.invalidations(),
+            entries: store.len() as u64,
+            bytes: store.weight(),
             capacity: self.0.capacity,
             is_active: self.0.capacity > 0 && self.0.database.revision().is_some(),
         }
@@ -115,26 +126,12 @@ impl Cache {
         scope: CacheScope,
         read: impl Future<Output = Result<Representation, ApiError>> + 'static,
     ) -> Result<HttpResponse, ApiError> {
-        let generation = if scope == CacheScope::Public {
-            self.0.misses.fetch_add(1, Ordering::Relaxed);
-            self.generation()
-        } else {
-            None
+        // Boxed, because the futures that wrap a read would each contain it several times.
+        let read = Box::pin(read);
+        let representation = match scope {
+            CacheScope::Public => self.read_public(request, read).await?,
+            CacheScope::Private => Arc::new(read.await?),
         };
-        let cache = self.clone();
-        let read = async move {
-            if scope == CacheScope::Public {
-                cache.0.reads.fetch_add(1, Ordering::Relaxed);
-            }
-            read.await
-        };
-        let representation = match &generation {
-            None => Arc::new(read.await?),
-            Some(generation) => Arc::clone(generation).get_or_fill(cache_key(request), read).await?,
-        };
-        if scope == CacheScope::Public {
-            self.forget_older(request, generation.as_deref());
-        }
         if !representation.meets_if_match(request.headers())? {
             return Err(ApiError::PreconditionFailed);
         }
@@ -146,30 +143,32 @@ impl Cache {
         Ok(response.unwrap_or_else(|| representation.respond_uncompressed(scope)))
     }
 
+    async fn read_public(
+        &self,
+        request: &HttpRequest,
+        read: LocalBoxFuture<'static, Result<Representation, ApiError>>,
+    ) -> Result<Arc<Representation>, ApiError> {
+        self.0.misses.fetch_add(1, Ordering::Relaxed);
+        let cache = self.clone();
+        let read = async move {
+            cache.0.reads.fetch_add(1, Ordering::Relaxed);
+            read.await
+        };
+        if self.0.capacity == 0 {
+            return read.await.map(Arc::new);
+        }
+        self.0.store.get_or_fill(cache_key(request), read).await
+    }
+
     /// The response to an anonymous request; `None` if it is not in the cache, or not in the requested content coding.
     fn lookup(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let representation = self.generation()?.results.get(cache_key(request))?;
-        let response = representation.respond(request.headers(), CacheScope::Public)?;
-        self.0.hits.fetch_add(1, Ordering::Relaxed);
-        Some(response)
-    }
-
-    /// Prevents later requests from getting an older state than the response that was just read in `generation`: if
-    /// another generation is current by now, or if there was none, that read may be more recent than the response that
-    /// the current generation stores for this request.
-    fn forget_older(&self, request: &HttpRequest, generation: Option<&Generation<Representation>>) {
-        let current = self.0.generations.current();
-        if generation.is_none_or(|generation| !std::ptr::eq(generation, Arc::as_ptr(&current))) {
-            current.forget(cache_key(request));
-        }
-    }
-
-    /// The generation of the current revision; `None` while nothing may be stored.
-    fn generation(&self) -> Option<Arc<Generation<Representation>>> {
         if self.0.capacity == 0 {
             return None;
         }
-        Some(self.0.generations.at(self.0.database.revision()?))
+        let representation = self.0.store.get(cache_key(request))?;
+        let response = representation.respond(request.headers(), CacheScope::Public)?;
+        self.0.hits.fetch_add(1, Ordering::Relaxed);
+        Some(response)
     }
 }
 

@@ -9,8 +9,8 @@ use diesel::QueryResult;
 
 use crate::db::{Connection, Database};
 use crate::http::ApiError;
-use crate::http::middleware::cache::generation::Weight;
 use crate::http::middleware::cache::generations::Generations;
+use crate::http::middleware::cache::weight::Weight;
 use crate::http::transport::memory_budget::{MemoryBudget, Reservation};
 use crate::keys::auth::Caller;
 use crate::posts::changes::log;

@@ -2,8 +2,10 @@
 
 mod compression;
 mod external_changes;
+mod freshness;
 mod hits;
 mod invalidation;
+mod single_posts;
 
 use serde_json::json;
 

@@ -129,7 +129,7 @@ impl Harness {
     async fn reset(api: &Api) -> Self {
         api.server.database.execute("DELETE FROM posts");
         let harness = Self { api: api.clone(), model: Model::default() };
-        harness.refresh().await;
+        harness.api.wait_for_poll().await;
         harness
     }
 
@@ -176,7 +176,7 @@ impl Harness {
                 if self.model.with_slug(slug).is_none() {
                     self.api.server.database.execute(&format!("UPDATE posts SET slug = '{slug}' WHERE id = {id}"));
                     self.model.change(id, Some(slug), None);
-                    self.refresh().await;
+                    self.api.wait_for_poll().await;
                 }
             }
             Step::PublishExternally(post, published) => {
@@ -184,7 +184,7 @@ impl Harness {
                 let sql = format!("UPDATE posts SET published = {published} WHERE id = {id}");
                 self.api.server.database.execute(&sql);
                 self.model.change(id, None, Some(published));
-                self.refresh().await;
+                self.api.wait_for_poll().await;
             }
             Step::Import(slug, published, ref old) => {
                 if self.model.with_slug(slug).is_none() {
@@ -192,16 +192,10 @@ impl Harness {
                     self.api.server.database.import(&[post]);
                     let id = format!("SELECT id AS number FROM posts WHERE slug = '{slug}'");
                     self.model.import(self.api.server.database.query_number(&id), slug, published, old);
-                    self.refresh().await;
+                    self.api.wait_for_poll().await;
                 }
             }
         }
-    }
-
-    /// Discards the cached responses, which external writes invalidate only after some time.
-    async fn refresh(&self) {
-        let post = self.api.create(json!({"title": "Refresh", "slug": "refresh", "published": true})).await;
-        self.api.editor().delete(&format!("/api/posts/{}", post["id"])).await.expect(204);
     }
 
     async fn patch(&mut self, post: usize, slug: Option<&'static str>, published: Option<bool>) {

@@ -42,6 +42,7 @@ pub struct Representation {
     location: Option<HeaderValue>,
     link: Option<HeaderValue>,
     is_replay: bool,
+    /// How long the response stays cached.
     pub(crate) dependency: Dependency,
     /// Empty until [`Representation::compress`] has succeeded. `None` if compression does not halve the body.
     gzip: OnceCell<Option<Gzip>>,
@@ -131,12 +132,6 @@ impl Representation {
         let [etag, location, link] = [(); 3].map(|()| None);
         let (dependency, gzip) = (Dependency::Everything, OnceCell::new());
         Self { status, body, etag, location, link, is_replay: false, dependency, gzip, compressed_memory: None }
-    }
-
-    /// Limits what the response depends on, so that it stays cached when other data changes.
-    #[must_use]
-    pub fn with_dependency(self, dependency: Dependency) -> Self {
-        Self { dependency, ..self }
     }
 
     /// # Errors

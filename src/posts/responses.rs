@@ -116,8 +116,9 @@ pub(crate) async fn post(
 /// The response with one post. It stays cached until this post changes, also for its slug: while the post has the slug,
 /// the response to a request for the slug cannot be another one.
 fn of_post(post: &Post, memory: Reservation) -> Result<Representation, ApiError> {
-    let representation = Representation::of_read(tag(post), None, post, memory)?;
-    Ok(representation.with_dependency(Dependency::Post(post.id)))
+    let mut representation = Representation::of_read(tag(post), None, post, memory)?;
+    representation.dependency = Dependency::Post(post.id);
+    Ok(representation)
 }
 
 /// Reads the post with this slug for the caller, or the redirect from it.

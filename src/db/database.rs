@@ -114,11 +114,6 @@ impl Database {
         self.0.revision.current()
     }
 
-    /// The revision, for caches that also distinguish which post has changed.
-    pub(crate) fn revisions(&self) -> Arc<Revision> {
-        Arc::clone(&self.0.revision)
-    }
-
     /// The position up to which the log of changes is complete. `None` while it is unknown.
     #[must_use]
     pub fn settled(&self) -> Option<Settled> {

@@ -1,11 +1,13 @@
-//! Whether the database responds, and its state for metrics: endpoints, pools, and errors.
+//! Whether the database responds, its revision, and its state for metrics: endpoints, pools, and errors.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::db::connection::Connection;
 use crate::db::database::Database;
 use crate::db::error::Error;
 use crate::db::postgres::replica::Replica;
+use crate::db::revision::Revision;
 use crate::db::sqlite::writer::Writer;
 use crate::db::stats::{EndpointStatus, PoolStats, WriterStats};
 
@@ -19,6 +21,11 @@ impl Database {
     /// neither removed, nor replaced, nor read-only.
     pub async fn ping(&self) -> Result<(), Error> {
         self.read_inline(Connection::check_readiness).await
+    }
+
+    /// The revision, for caches that also distinguish which post has changed.
+    pub(crate) fn revisions(&self) -> Arc<Revision> {
+        Arc::clone(&self.0.revision)
     }
 
     /// Checks whether each endpoint responds, within 3 seconds. If the primary's pool is busy, the primary counts as up

@@ -42,6 +42,7 @@ pub struct Representation {
     location: Option<HeaderValue>,
     link: Option<HeaderValue>,
     is_replay: bool,
+    /// How long the response stays cached.
     pub(crate) dependency: Dependency,
     /// Empty until [`Representation::compress`] has succeeded. `None` if compression does not halve the body.
     gzip: OnceCell<Option<Gzip>>,
@@ -49,9 +50,9 @@ pub struct Representation {
     compressed_memory: Option<Reservation>,
 }
 
-fn serialize_read(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+fn serialize_read(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::with_capacity(TYPICAL_BODY);
-    serde_json::to_writer(&mut body, value)?;
+    serde_json::to_writer(&mut body, value).map_err(|error| internal(&error))?;
     Ok(body)
 }
 
@@ -73,7 +74,7 @@ impl Representation {
         memory: Reservation,
     ) -> Result<Self, ApiError> {
         let compressed_memory = Some(memory.reserve_more(0)?);
-        let body = memory.attach(serialize_read(value).map_err(|error| internal(&error))?)?;
+        let body = memory.attach(serialize_read(value)?)?;
         Self { link, compressed_memory, ..Self::of_bytes(StatusCode::OK, body) }.with_etag(etag)
     }
 
@@ -87,19 +88,14 @@ impl Representation {
         value: &impl Serialize,
         memory: Reservation,
     ) -> Result<Self, ApiError> {
-        Self::of_hashed_json(link, serialize_read(value), memory)
+        Self::of_hashed_json(link, serialize_read(value)?, memory)
     }
 
     /// Like [`Representation::of_hashed_read`], for JSON that has been rendered.
     ///
     /// # Errors
-    /// That of `body`, or no memory is left for the body.
-    pub fn of_hashed_json(
-        link: Option<HeaderValue>,
-        body: serde_json::Result<Vec<u8>>,
-        memory: Reservation,
-    ) -> Result<Self, ApiError> {
-        let body = body.map_err(|error| internal(&error))?;
+    /// No memory is left for the body.
+    pub fn of_hashed_json(link: Option<HeaderValue>, body: Vec<u8>, memory: Reservation) -> Result<Self, ApiError> {
         let compressed_memory = Some(memory.reserve_more(0)?);
         // BLAKE3 hashes a page four times as fast as SHA-256. Half of its 64 digits still make a collision infeasible.
         let digits = blake3::hash(&body).to_hex();
@@ -114,7 +110,7 @@ impl Representation {
     /// # Errors
     /// The value cannot be serialized, the path is not a valid header value, or no memory is left for the body.
     pub fn of_redirect(path: String, value: &impl Serialize, memory: Reservation) -> Result<Self, ApiError> {
-        let body = memory.attach(serialize_read(value).map_err(|error| internal(&error))?)?;
+        let body = memory.attach(serialize_read(value)?)?;
         Self::of_bytes(StatusCode::MOVED_PERMANENTLY, body).with_location(path)
     }
 
@@ -143,12 +139,6 @@ impl Representation {
         let [etag, location, link] = [(); 3].map(|()| None);
         let (dependency, gzip) = (Dependency::Everything, OnceCell::new());
         Self { status, body, etag, location, link, is_replay: false, dependency, gzip, compressed_memory: None }
-    }
-
-    /// Limits what the response depends on, so that it stays cached when other data changes.
-    #[must_use]
-    pub fn with_dependency(self, dependency: Dependency) -> Self {
-        Self { dependency, ..self }
     }
 
     /// # Errors

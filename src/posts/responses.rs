@@ -116,8 +116,9 @@ pub(crate) async fn post(
 /// The response with one post. It stays cached until this post changes, also for its slug: while the post has the slug,
 /// the response to a request for the slug cannot be another one.
 fn of_post(post: &Post, memory: Reservation) -> Result<Representation, ApiError> {
-    let representation = Representation::of_read(tag(post), None, post, memory)?;
-    Ok(representation.with_dependency(Dependency::Post(post.id)))
+    let mut representation = Representation::of_read(tag(post), None, post, memory)?;
+    representation.dependency = Dependency::Post(post.id);
+    Ok(representation)
 }
 
 /// Reads the post with this slug for the caller, or the redirect from it.
@@ -172,7 +173,8 @@ pub(crate) async fn page(
     let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();
     let ((page, total), memory) = read(database, budget, caller, is_short, max_content, read_page, bytes).await?;
     let page = PostPage::new(&request, page, total);
-    Representation::of_hashed_json(page.link(path, query_string), page.to_json(), memory)
+    let body = page.to_json().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
+    Representation::of_hashed_json(page.link(path, query_string), body, memory)
 }
 
 pub(crate) const NOT_FOUND: ApiError = ApiError::NotFound("post");

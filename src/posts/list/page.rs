@@ -100,7 +100,7 @@ impl PostPage {
     /// The JSON of the page. The items are JSON already.
     ///
     /// # Errors
-    /// None occur: the fields can be serialized.
+    /// The cursors or the total cannot be serialized.
     pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         let end = serde_json::to_vec(&PageEnd {
             next_cursor: self.next_cursor.as_deref(),

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::db::Timestamp;
-use crate::posts::list::query::{Column, SortKey};
+use crate::posts::list::query::{Column, CursorPosition, Sort, SortKey, Tier};
 use crate::posts::model::{RenderedPost, View};
 use crate::posts::row_json::{RowBackend, StringRange, with_buffer};
 
@@ -56,6 +56,12 @@ impl ListItem {
             Column::UpdatedAt => SortKey::Time(self.updated_at),
             Column::Title => SortKey::Text(self.title.read(&self.json)),
         }
+    }
+
+    /// The position of the post in a list, for the page before or after it.
+    pub(crate) fn position(&self, sort: Sort, backwards: bool, tier: Tier) -> CursorPosition {
+        let key = self.key(sort.column_and_order().0);
+        CursorPosition { backwards, is_other_tier: tier == Tier::Other, key, id: self.id }
     }
 
     /// The size of the item in memory, in bytes.

@@ -70,7 +70,7 @@ pub fn read_page(conn: &mut Connection, query: &ListQuery, max_content: usize) -
     // A client that passes a cursor came from the adjacent page on the other side.
     let (has_previous, has_next) = if backwards { (has_more, true) } else { (query.position.is_some(), has_more) };
     let position = |backwards, adjacent: Option<&(Tier, ListItem)>| match (adjacent, &query.position) {
-        (Some((tier, item)), _) => Some(query.sort.position(backwards, *tier, item)),
+        (Some((tier, item)), _) => Some(item.position(query.sort, backwards, *tier)),
         // The page is empty, for example because its posts were deleted. The page in the opposite direction begins at
         // the cursor.
         (None, Some(position)) if position.backwards != backwards => Some(query.sort.reversed_position(position)),
@@ -105,7 +105,7 @@ fn read_items(
             let scan = IndexScan { query, published: true, tier, column, order, after, titles, limit: scan_limit };
             let items = read_scan(conn, &scan)?;
             let is_end = items.len() < scan_limit;
-            position = items.last().map(|item| query.sort.position(backwards, tier, item));
+            position = items.last().map(|item| item.position(query.sort, backwards, tier));
             let read: usize = items.iter().map(ListItem::large_fields).sum();
             record_content_size(read, items.len());
             bytes += read;

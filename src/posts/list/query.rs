@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::Timestamp;
 use crate::posts::labels::LabelKind;
-use crate::posts::list::item::ListItem;
 use crate::posts::list::search::{Search, SearchScope};
 pub use crate::posts::model::View;
 
@@ -215,12 +214,6 @@ impl Sort {
         let was_descending = (self.column_and_order().1 == Order::Descending) != position.backwards;
         let id = if was_descending { position.id.saturating_sub(1) } else { position.id.saturating_add(1) };
         CursorPosition { backwards: !position.backwards, id, ..position.clone() }
-    }
-
-    /// The position of a post, for the page before or after it.
-    pub(crate) fn position(self, backwards: bool, tier: Tier, item: &ListItem) -> CursorPosition {
-        let key = item.key(self.column_and_order().0);
-        CursorPosition { backwards, is_other_tier: tier == Tier::Other, key, id: item.id }
     }
 }
 

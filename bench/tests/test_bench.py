@@ -116,7 +116,8 @@ class ChartTest(unittest.TestCase):
                 rates |= {(endpoint, server.name): 1000 + names.index(server.name) for endpoint in server.endpoints}
         svg = ElementTree.fromstring(chart.draw(measured(rates)))
         texts = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
-        for title in ("List of 20 posts", "List of 20 posts, cache off", "Ranked search, cache off", "95 % reads, 5 % writes"):
+        titles = ("List of 20 posts", "List of 20 posts, cache off", "Ranked search, cache off", "95 % reads, 5 % writes")
+        for title in titles:
             self.assertIn(f"{title}, requests/s", texts)
         # The ceiling is in the one panel that shows the same list from memory.
         self.assertEqual(texts.count("1,000"), 1)

@@ -49,7 +49,7 @@ pub(super) struct DatabaseInner {
     /// Whether a poller renews the revision while the database responds.
     pub(super) is_polled: bool,
     pub(super) errors: ErrorCounts,
-    searches: Arc<InlineSearches>,
+    pub(super) searches: InlineSearches,
 }
 
 /// How long a poll of SQLite's writer keeps the revision valid: three polling intervals of 25 ms.
@@ -70,7 +70,7 @@ impl Database {
                 let wal = Wal::new(path, pool.long_read_lock());
                 let writer = Some(Writer::start(url, options, wal, Arc::clone(&revision))?);
                 let (watermark, errors) = (Arc::new(Watermark::unlimited()), ErrorCounts::default());
-                let searches = Arc::new(InlineSearches::new(Some(path.clone())));
+                let searches = InlineSearches::new(Some(path.clone()));
                 let (replica, is_polled) = (None, true);
                 DatabaseInner { pool, writer, replica, revision, watermark, signal, is_polled, errors, searches }
             }
@@ -92,18 +92,11 @@ impl Database {
                 }
                 let pool = Pool::new("primary", url, endpoints.direct.as_ref(), Purpose::Write, options)?;
                 let errors = ErrorCounts::default();
-                let (writer, searches) = (None, Arc::new(InlineSearches::new(None)));
+                let (writer, searches) = (None, InlineSearches::new(None));
                 DatabaseInner { pool, writer, replica, revision, watermark, signal, is_polled, errors, searches }
             }
         })))
     }
-
-    /// Whether searches may run inline, by [`Database::read_inline`].
-    #[must_use]
-    pub fn inline_searches(&self) -> Arc<InlineSearches> {
-        Arc::clone(&self.0.searches)
-    }
-
     /// A number that changes whenever public data may have changed: before the response to a write of this instance,
     /// and within 100 ms of a commit by another process.
     ///
@@ -283,7 +276,7 @@ impl Database {
         self.count_error(self.0.pool.run(CallKind::Write, run).instrument(span).await)
     }
 
-    fn count_error<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn count_error<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         // A query is not to blame for its time if the database does not respond to polls either.
         let is_hanging = || self.0.is_polled && self.revision().is_none();
         result

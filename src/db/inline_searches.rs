@@ -4,22 +4,24 @@
 //! thread, which is why such a search may run inline. Two limits keep callers without a key from occupying the threads
 //! that serve other requests:
 //!
-//! 1. The file has at most [`SMALL_FILE`] bytes. The most expensive searches of such a file took 10 ms, and 30 ms if its
-//!    posts consisted of one word.
+//! 1. The file and its log have at most [`SMALL_FILE`] bytes. The most expensive searches of such a file took 10 ms, and
+//!    30 ms if its posts consisted of one word. A search for a phrase is always a long read: it reads all positions of
+//!    its words.
 //! 2. After a search that took more than [`SLOW_SEARCH`] of CPU time, searches are long reads for a second.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::db::inline_pause::InlinePause;
+use crate::db::sqlite::files::sidecar_path;
 
 /// The largest SQLite file whose searches may run inline: 64 MiB, about 15,000 posts of 500 characters.
 const SMALL_FILE: u64 = 64 * 1024 * 1024;
-/// Ten times as much as an average search of a small file takes.
+/// Twenty times as much as an average search of a small file takes.
 const SLOW_SEARCH: Duration = Duration::from_millis(2);
 
 /// Whether searches run inline, and the searches that did.
-pub struct InlineSearches {
+pub(crate) struct InlineSearches {
     /// The database file of SQLite. `None` on PostgreSQL, where no read runs inline.
     file: Option<PathBuf>,
     pause: InlinePause,
@@ -31,14 +33,14 @@ impl InlineSearches {
     }
 
     /// Whether a search by the index of words alone may run inline now.
-    #[must_use]
-    pub fn are_allowed(&self) -> bool {
-        let length = || self.file.as_ref()?.metadata().ok().map(|file| file.len());
-        self.pause.is_over(Instant::now()) && length().is_some_and(|length| length <= SMALL_FILE)
+    pub(crate) fn are_allowed(&self) -> bool {
+        let Some(file) = self.file.as_ref().filter(|_| self.pause.is_over(Instant::now())) else { return false };
+        let log = sidecar_path(file, "-wal").metadata().map_or(0, |log| log.len());
+        file.metadata().is_ok_and(|file| file.len() + log <= SMALL_FILE)
     }
 
     /// Runs a search. If it is slow, later ones do not run inline for a second.
-    pub fn observe<T>(&self, search: impl FnOnce() -> T) -> T {
+    pub(crate) fn observe<T>(&self, search: impl FnOnce() -> T) -> T {
         let start = thread_time();
         let result = search();
         self.pause.record_read(thread_time().saturating_sub(start));

@@ -33,6 +33,7 @@ mod pooled_connection;
 pub mod postgres;
 mod request_context;
 mod revision;
+mod search_reads;
 mod sequences;
 pub mod sqlite;
 mod stats;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::db::call::{Call, CancelOnDrop, CancelQueue};
@@ -24,7 +24,7 @@ use crate::db::error::Error;
 use crate::db::inline_pause::InlinePause;
 use crate::db::long_reads::{ANONYMOUS_TIME, LongReadLock, LongReads, Requester};
 use crate::db::options::{PoolOptions, Purpose};
-use crate::db::pooled_connection::{ConnectionPool, connections};
+use crate::db::pooled_connection::{ConnectionManager, ConnectionPool, connections};
 use crate::db::postgres::cancel;
 use crate::db::stats::{CallStats, PoolStats, QueueStats};
 use crate::db::url::DatabaseUrl;
@@ -55,6 +55,8 @@ pub(crate) struct Pool {
     stats: QueueStats,
     call_stats: Arc<CallStats>,
 }
+
+type InlineConnection<'a> = (r2d2::PooledConnection<ConnectionManager>, SemaphorePermit<'a>);
 
 /// What happens to a call whose caller no longer waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,14 +200,23 @@ impl Pool {
         body: impl FnOnce(&mut Connection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, Error> {
         let now = Instant::now();
-        let permit = if self.inline_pause.is_over(now) { self.permits.try_acquire().ok() } else { None };
-        // `try_get` opens no connection, which would block this thread.
-        let open = permit.and_then(|permit| Some((self.connections.try_get()?, permit)));
-        let Some((mut pooled, _permit)) = open else { return self.run(CallKind::Read, body).await };
-        self.stats.record_wait(Duration::ZERO);
+        let Some((mut pooled, _permit)) = self.inline_connection(now) else {
+            return self.run(CallKind::Read, body).await;
+        };
         let result = pooled.run(body);
         self.inline_pause.record_read(now.elapsed());
         result
+    }
+
+    /// A free connection that is open, and its permit. `None` also if inline reads are paused.
+    pub(crate) fn inline_connection(&self, now: Instant) -> Option<InlineConnection<'_>> {
+        let permit = if self.inline_pause.is_over(now) { self.permits.try_acquire().ok() } else { None };
+        // `try_get` opens no connection, which would block this thread.
+        let open = permit.and_then(|permit| Some((self.connections.try_get()?, permit)));
+        if open.is_some() {
+            self.stats.record_wait(Duration::ZERO);
+        }
+        open
     }
 
     /// Runs `body` with a connection on a blocking thread.

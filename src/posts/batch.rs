@@ -138,7 +138,7 @@ fn without_duplicates(
 
 /// Makes batches on PostgreSQL wait for each other. Otherwise, two batches with the same slugs in different orders
 /// could deadlock. Other writes do not wait. On SQLite, this is unnecessary, because there is only one writer.
-fn lock_batches(conn: &mut Connection) -> QueryResult<()> {
+pub(crate) fn lock_batches(conn: &mut Connection) -> QueryResult<()> {
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
     // An arbitrary number that no other advisory lock in this database uses.
     let lock = FixedSql::<Text>::new("pg_advisory_xact_lock(8101820111974519136)::text");

@@ -19,7 +19,7 @@ use crate::posts::aliases::lookup::SlugTarget;
 use crate::posts::batch::{BatchOutcome, BatchOutcomes};
 use crate::posts::list::item::ListItem;
 use crate::posts::list::page::PostPage;
-use crate::posts::list::params::ListRequest;
+use crate::posts::list::params::{ListRequest, ReadCost};
 use crate::posts::list::{ListPage, count};
 use crate::posts::model::Post;
 use crate::posts::put::PutResult;
@@ -47,28 +47,28 @@ fn share(caller: Caller) -> Share {
 /// A value that was read, and the memory that it occupies.
 type Counted<T> = (T, Reservation);
 
-/// Runs a read for the caller. A replica may serve it if the caller has no key. `is_indexed` means that `body` reads
-/// only a few rows by index, so it may run inline. Reserves `max_bytes` of memory for the value, and then only as much
+/// Runs a read for the caller. A replica may serve it if the caller has no key. Reserves `max_bytes` of memory for the value, and then only as much
 /// as `bytes` says that it occupies.
 pub(crate) async fn read<T: Send + 'static>(
     database: &Database,
     budget: &MemoryBudget,
     caller: Caller,
-    is_indexed: bool,
+    cost: ReadCost,
     max_bytes: usize,
     body: impl Fn(&mut Connection) -> QueryResult<T> + Send + Sync + 'static,
     bytes: impl Fn(&T) -> usize + Send + Sync + 'static,
 ) -> Result<Counted<T>, ApiError> {
     let counted = counted(budget.clone(), caller, max_bytes, body, bytes);
-    let result = match cache_scope(caller) {
-        CacheScope::Public => database.read_public(is_indexed, counted).await,
-        CacheScope::Private if is_indexed => database.read_inline(counted).await,
-        CacheScope::Private => database.read(counted).await,
+    let result = match (cache_scope(caller), cost) {
+        (scope, ReadCost::Search) => database.read_search(scope == CacheScope::Public, counted).await,
+        (CacheScope::Public, cost) => database.read_public(cost == ReadCost::Indexed, counted).await,
+        (CacheScope::Private, ReadCost::Indexed) => database.read_inline(counted).await,
+        (CacheScope::Private, ReadCost::Long) => database.read(counted).await,
     };
     Ok(result??)
 }
 
-/// Like [`read`] with `is_indexed`, but never on a replica.
+/// Like [`read`] with [`ReadCost::Indexed`], but never on a replica.
 pub(crate) async fn read_primary<T: Send + 'static>(
     database: &Database,
     budget: &MemoryBudget,
@@ -108,7 +108,7 @@ pub(crate) async fn post(
     find: impl Fn(&mut Connection) -> QueryResult<Option<Post>> + Send + Sync + 'static,
 ) -> Result<Representation, ApiError> {
     let bytes = |post: &Option<Post>| post.as_ref().map_or(0, Post::large_fields);
-    let (post, memory) = read(database, budget, caller, true, MAX_CONTENT, find, bytes).await?;
+    let (post, memory) = read(database, budget, caller, ReadCost::Indexed, MAX_CONTENT, find, bytes).await?;
     let post = post.ok_or(NOT_FOUND)?;
     of_post(&post, memory)
 }
@@ -130,7 +130,7 @@ pub(crate) async fn post_by_slug(
 ) -> Result<Representation, ApiError> {
     let find = move |conn: &mut Connection| lookup::resolve(conn, &slug, scope(caller));
     let bytes = |target: &SlugTarget| if let SlugTarget::Post(post) = target { post.large_fields() } else { 0 };
-    let (target, memory) = read(database, budget, caller, true, MAX_CONTENT, find, bytes).await?;
+    let (target, memory) = read(database, budget, caller, ReadCost::Indexed, MAX_CONTENT, find, bytes).await?;
     match target {
         SlugTarget::Post(post) => of_post(&post, memory),
         SlugTarget::Moved(redirect) => {
@@ -158,20 +158,17 @@ pub(crate) async fn page(
     path: &str,
     query_string: &str,
 ) -> Result<Representation, ApiError> {
-    let searches = request.is_search_by_id().then(|| database.inline_searches());
-    let is_short = request.is_indexed() || searches.as_ref().is_some_and(|searches| searches.are_allowed());
-    let (query, count) = (request.query.clone(), request.count);
+    let (query, count, cost) = (request.query.clone(), request.count, request.cost());
     let (max_content, max_exact) = match caller {
         Caller::Anonymous => (list::MAX_PUBLIC_PAGE_CONTENT, Some(count::EXACT_WITHOUT_KEY)),
         Caller::Key { .. } => (list::MAX_PAGE_CONTENT, None),
     };
     let read_page = move |conn: &mut Connection| {
-        let mut read = || list::read_page(conn, &query, max_content);
-        let page = if let Some(searches) = &searches { searches.observe(read) } else { read() }?;
+        let page = list::read_page(conn, &query, max_content)?;
         Ok((page, count::total(conn, &query.filter, count, max_exact)?))
     };
     let bytes = |(page, _): &(ListPage, _)| page.items.iter().map(ListItem::memory).sum();
-    let ((page, total), memory) = read(database, budget, caller, is_short, max_content, read_page, bytes).await?;
+    let ((page, total), memory) = read(database, budget, caller, cost, max_content, read_page, bytes).await?;
     let page = PostPage::new(&request, page, total);
     let body = page.to_json().map_err(|error| ApiError::Internal { cause: error.to_string() })?;
     Representation::of_hashed_json(page.link(path, query_string), body, memory)

@@ -236,7 +236,24 @@ pub(crate) fn with_buffer<T>(render: impl FnOnce(&mut Vec<u8>) -> Result<T>) -> 
     BUFFER.with_borrow_mut(|buffer| {
         buffer.clear();
         let result = render(buffer).map(|value| (value, Box::from(buffer.as_slice())));
-        buffer.shrink_to(MAX_BUFFER.min(buffer.capacity()));
+        buffer.clear();
+        buffer.shrink_to(MAX_BUFFER);
         result
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_row_leaves_no_large_buffer() {
+        let ((), json) = with_buffer(|json| {
+            json_escape_simd::escape_into("\u{1}".repeat(100_000), json);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(json.len(), 600_002);
+        BUFFER.with_borrow(|buffer| assert!(buffer.capacity() <= MAX_BUFFER && buffer.is_empty()));
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use crate::db::{Backend, Connection};
+use crate::posts::batch;
 use crate::transfer::batcher::ImportBatch;
 use crate::transfer::error::Error;
 use crate::transfer::import_options::Options;
@@ -21,21 +22,26 @@ const ANALYZE_THRESHOLD: u64 = 1000;
 
 /// Prepares a transaction of an import on PostgreSQL. On SQLite, the transaction already holds the write lock.
 ///
-/// - Blocks other writers, so that none uses an id or a slug between the lookup and the insert.
-/// - Lets the pending list of the search index grow. To sort a list into the index takes almost the same time for 100
-///   posts as for 1,500. [`Importer::finish`] sorts the rest.
+/// Blocks other writers, so that none uses an id or a slug between the lookup and the insert. A batch of the API takes
+/// the lock of batches before that of the table, so an import does the same: otherwise both could wait for each other.
 pub(crate) fn prepare_transaction(conn: &mut Connection) -> QueryResult<()> {
+    batch::lock_batches(conn)?;
     let Backend::Postgres(conn) = &mut conn.backend else { return Ok(()) };
-    conn.batch_execute(
-        "LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE; SET LOCAL gin_pending_list_limit = '4MB'; \
-         SET LOCAL work_mem = '16MB'",
-    )
+    conn.batch_execute("LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE; SET LOCAL work_mem = '16MB'")
 }
 
 /// Sorts the pending list into the search index. Only the owner of the index may do this; otherwise the next write of
 /// the service does.
 const CLEAN_PENDING_LIST: &str = "SELECT gin_clean_pending_list(oid) FROM pg_class \
-    WHERE oid = 'posts_search'::regclass AND pg_has_role(relowner, 'USAGE')";
+    WHERE oid = to_regclass('posts_search') AND pg_has_role(relowner, 'USAGE')";
+
+/// Waits at least this long: another wait of this thread can leave a token that ends the next one at once.
+fn pause(duration: Duration) {
+    let end = Instant::now() + duration;
+    while let Some(rest) = end.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
+        std::thread::park_timeout(rest);
+    }
+}
 
 /// Stores batches.
 pub(crate) struct Importer<'a> {
@@ -70,7 +76,7 @@ impl<'a> Importer<'a> {
         if let Backend::Sqlite(_) = self.conn.backend {
             // Other writers poll for SQLite's lock. Without a pause, the next batch would take the lock before they
             // poll again.
-            std::thread::park_timeout(start.elapsed() / 4);
+            pause(start.elapsed() / 4);
         }
         Ok(())
     }

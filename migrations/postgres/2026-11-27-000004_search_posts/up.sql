@@ -84,12 +84,6 @@ BEGIN
         SELECT FROM unnest(NEW.search)
         WHERE cardinality(positions) >= 255 OR positions[cardinality(positions)] >= 16383
     ) THEN ' ' || title || ' | ' || content || ' ' END;
-    IF current_setting('gin_pending_list_limit') <> '256kB'
-        AND coalesce(current_setting('posts_api.bulk', true), '') <> 'on'
-    THEN
-        -- Until the end of the transaction: see posts_search.
-        PERFORM set_config('gin_pending_list_limit', '256kB', true);
-    END IF;
     RETURN NEW;
 END
 $$;
@@ -98,9 +92,8 @@ CREATE TRIGGER posts_set_search BEFORE INSERT OR UPDATE OF title, content, searc
 
 -- New words wait in a pending list until PostgreSQL sorts them into the index, and every search scans that list. At the
 -- default of 4 MB, which some thousand new posts fill, a search took four times as long. At 256 kB single writes cost
--- no more, but the sorting takes more than a third of the time of an import. So the limit is no option of the index:
--- the service sets it for its sessions, posts_set_search for those of other writers, and an import raises it.
-CREATE INDEX posts_search ON posts USING gin (search);
+-- no more, but the sorting takes more than a third of the time of an import, which therefore raises the limit.
+CREATE INDEX posts_search ON posts USING gin (search) WITH (gin_pending_list_limit = 256);
 
 -- The planner chooses between the index and a walk in sort order by the number of posts that have a word. By default it
 -- knows the 1,000 most frequent lexemes and assumes that one post in 200 has any other one.

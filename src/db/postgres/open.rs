@@ -19,9 +19,8 @@ use crate::db::watchdog;
 
 /// Limits how long a statement holds its connection, and how long the transaction of a stopped or lost instance holds
 /// its locks. A statement uses one core only, so that a share of the connections is a share of the server's cores.
-/// Searches scan the pending list of the search index, so it must remain short.
 const SESSION: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; \
-                       SET max_parallel_workers_per_gather = 0; SET gin_pending_list_limit = '256kB'";
+                       SET max_parallel_workers_per_gather = 0";
 
 /// A connection that takes longer to configure is shut down.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(5);

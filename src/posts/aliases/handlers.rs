@@ -13,6 +13,7 @@ use crate::posts::aliases::lookup;
 use crate::posts::aliases::lookup::FoundRedirects;
 use crate::posts::aliases::model::RedirectPage;
 use crate::posts::aliases::params::{RedirectParams, RedirectRequest};
+use crate::posts::list::params::ReadCost;
 use crate::posts::responses;
 use crate::posts::responses::cache_scope;
 use crate::resource::paging;
@@ -61,7 +62,8 @@ async fn page(
     let after = request.after.clone();
     let find = move |conn: &mut Connection| lookup::list(conn, after.as_deref(), limit);
     let bytes = |_: &FoundRedirects| MAX_PAGE;
-    let ((items, next), memory) = responses::read(database, budget, caller, true, MAX_PAGE, find, bytes).await?;
+    let ((items, next), memory) =
+        responses::read(database, budget, caller, ReadCost::Indexed, MAX_PAGE, find, bytes).await?;
     let page = RedirectPage { items, next_cursor: next.map(|from| request.cursor(from)) };
     let link = paging::link(path, query_string, page.next_cursor.as_deref(), None);
     Representation::of_hashed_read(link, &page, memory)

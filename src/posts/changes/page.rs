@@ -16,6 +16,7 @@ use crate::posts::changes::store::{Feed, FeedItem};
 use crate::posts::errors::{changes_not_ready, cursor_expired};
 use crate::posts::list;
 use crate::posts::list::item::ListItem;
+use crate::posts::list::params::ReadCost;
 use crate::posts::responses::{read, read_primary};
 
 /// A page of the change feed.
@@ -117,7 +118,7 @@ pub(crate) async fn read_settled<T: Send + 'static>(
     let result = if after.is_some_and(|seq| seq > settled.seq) {
         read_primary(database, budget, caller, max_bytes, find, bytes).await?
     } else {
-        read(database, budget, caller, true, max_bytes, find, bytes).await?
+        read(database, budget, caller, ReadCost::Indexed, max_bytes, find, bytes).await?
     };
     if database.is_still_settled(settled) { Ok(result) } else { Err(changes_not_ready()) }
 }

@@ -11,6 +11,7 @@ use crate::keys::auth::Caller;
 use crate::posts::labels::params::LabelRequest;
 use crate::posts::labels::query::Label;
 use crate::posts::labels::store::{self, FoundLabels};
+use crate::posts::list::params::ReadCost;
 use crate::posts::responses::read;
 use crate::resource::paging;
 
@@ -44,7 +45,7 @@ pub(crate) async fn of(
     let find = move |conn: &mut Connection| store::read_labels(conn, &query);
     let bytes = |(labels, _): &FoundLabels| labels.iter().map(|label| size_of::<Label>() + label.name.len()).sum();
     // A long read: to count the posts of common names takes many index entries.
-    let ((items, next), memory) = read(database, budget, caller, false, MAX_MEMORY, find, bytes).await?;
+    let ((items, next), memory) = read(database, budget, caller, ReadCost::Long, MAX_MEMORY, find, bytes).await?;
     let page = LabelPage { items, next_cursor: next.map(|position| request.cursor(&position)) };
     let link = paging::link(path, query_string, page.next_cursor.as_deref(), None);
     Representation::of_hashed_read(link, &page, memory)

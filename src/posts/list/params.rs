@@ -204,16 +204,13 @@ impl ListRequest {
         Ok(Self { query: ListQuery { filter, sort, limit, position, view }, count, list })
     }
 
-    /// Whether the page is a range of an index: the request has no search, no filter except `published`, and no count.
-    #[must_use]
-    pub fn is_indexed(&self) -> bool {
-        self.query.filter.is_indexed() && self.count == Count::None
-    }
-
-    /// Whether the page is what a search returns in the order of the search index, without a count.
-    #[must_use]
-    pub fn is_search_by_id(&self) -> bool {
-        self.query.is_search_by_id() && self.count == Count::None
+    pub(crate) fn cost(&self) -> ReadCost {
+        let SearchFilter::For(search) = &self.query.filter.search else {
+            let is_indexed = self.query.filter.is_indexed() && self.count == Count::None;
+            return if is_indexed { ReadCost::Indexed } else { ReadCost::Long };
+        };
+        let is_simple = search.phrases().next().is_none() && self.count == Count::None;
+        if self.query.is_search_by_id() && is_simple { ReadCost::Search } else { ReadCost::Long }
     }
 
     /// The cursor of another page of this list.
@@ -221,6 +218,17 @@ impl ListRequest {
     pub fn cursor(&self, position: &CursorPosition) -> String {
         self.list.cursor(position)
     }
+}
+
+/// What a read may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadCost {
+    /// It reads only a few rows by index: for a list, a range of an index.
+    Indexed,
+    /// It searches for words by their index, in its order, and reads no other posts.
+    Search,
+    /// It may read all posts.
+    Long,
 }
 
 /// The maximum number of tags, and of authors, to filter by: each one is a scan of an index.

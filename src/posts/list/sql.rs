@@ -23,11 +23,13 @@ macro_rules! load_items {
         match $view {
             View::Full => $crate::db::on!($conn, conn => {
                 let $table = posts::table.select(Post::as_select());
-                Untyped($query).load(conn).map(|rows: Vec<FullRow>| rows.into_iter().map(|FullRow(item)| item).collect())
+                let rows = Untyped($query).load(conn);
+                rows.map(|rows: Vec<FullRow>| rows.into_iter().map(|FullRow(item)| item).collect())
             }),
             View::Summary => $crate::db::on!($conn, conn => {
                 let $table = posts::table.select(PostSummary::as_select());
-                Untyped($query).load(conn).map(|rows: Vec<SummaryRow>| rows.into_iter().map(|SummaryRow(item)| item).collect())
+                let rows = Untyped($query).load(conn);
+                rows.map(|rows: Vec<SummaryRow>| rows.into_iter().map(|SummaryRow(item)| item).collect())
             }),
         }
     };
@@ -83,10 +85,14 @@ pub(crate) fn items(conn: &mut Connection, scan: &IndexScan<'_>) -> QueryResult<
         filter.is_cacheable() || scan.query.is_search_by_id()
     };
     let condition = if is_cached { condition } else { condition.uncached() };
+    load(conn, view, condition.text(" ORDER BY ").append(order), limit)
+}
+
+/// Loads at most `limit` posts. `sql` is the statement after `WHERE`.
+fn load(conn: &mut Connection, view: View, sql: FixedSql<Bool>, limit: usize) -> QueryResult<Vec<ListItem>> {
     let [before_content, content, after_content] = RenderedPost::columns(view);
-    let sql = FixedSql::<sql_types::Untyped>::new("SELECT ").text(before_content).text(content).text(after_content);
-    let sql = sql.text(" FROM posts WHERE ").append(condition).text(" ORDER BY ").append(order);
-    let sql = Limited::new(sql, limit);
+    let select = FixedSql::<sql_types::Untyped>::new("SELECT ").text(before_content).text(content).text(after_content);
+    let sql = Limited::new(select.text(" FROM posts WHERE ").append(sql), limit);
     on!(conn, conn => match view {
         View::Full => sql.load(conn).map(|rows| rows.into_iter().map(|FullRow(item)| item).collect()),
         View::Summary => sql.load(conn).map(|rows| rows.into_iter().map(|SummaryRow(item)| item).collect()),

@@ -207,6 +207,11 @@ async fn triggers_are_enabled_after_every_import(database: TestDatabase) {
         assert_eq!(succeeds, !(text == invalid && arguments.len() == 2), "{arguments:?}");
         assert_eq!(triggers(&database), before, "{arguments:?}");
         assert_eq!(schema_version(&database) != version, is_deferred, "{arguments:?}");
+        if database.engine == Engine::Postgres {
+            let index = "SELECT count(*) AS number FROM pg_class
+                WHERE relname = 'posts_search' AND reloptions = '{gin_pending_list_limit=256}'";
+            assert_eq!(database.query_number(index), 1, "{arguments:?}");
+        }
         assert_labels_match(&database);
         let (labels, log) =
             ("SELECT count(*) AS number FROM post_labels", "SELECT max(seq) AS number FROM post_changes");

@@ -11,6 +11,7 @@ mod keys;
 mod mapping;
 mod markdown;
 mod other_formats;
+mod other_settings;
 mod resumable_import;
 mod round_trips;
 mod skip_invalid;

@@ -29,8 +29,8 @@ use crate::http::ApiError;
 use crate::http::middleware::cache::shared_read::{ReadResult, SharedRead, WeakRead};
 use crate::http::middleware::cache::weight::{ByteWeighter, CacheKey, EXPECTED_ENTRIES, Weight};
 
-/// How long a request waits for the end of a read that began too early. No public read takes longer while the database
-/// responds: it is canceled after 2 s.
+/// How long a request waits for the end of a read that began too early. Then another read replaces it, so that requests
+/// do not wait for a database that has stopped responding for a while.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A result that depends on posts.
@@ -138,15 +138,16 @@ impl<V: Cacheable> Store<V> {
     {
         // The revision of the request. A later one after a wait could again be later than that of the read in progress.
         let required = self.revision.current();
+        let mut replaces = false;
         loop {
-            read = match self.look_up(cache_key, required, read) {
+            read = match self.look_up(cache_key, required, replaces, read) {
                 Lookup::Stored(value) => return Ok(value),
                 Lookup::InProgress(fill) => return fill.result().await,
-                // The end is an error: the sender is dropped.
-                Lookup::Outdated(end, read) => match timeout(self.patience, end).await {
-                    Ok(_) => read,
-                    Err(_elapsed) => return self.read_uncached(cache_key, read).await,
-                },
+                // The inner result is always an error: the sender is dropped.
+                Lookup::Outdated(end, read) => {
+                    replaces = timeout(self.patience, end).await.is_err();
+                    read
+                }
                 Lookup::Uncached(read) => return self.read_uncached(cache_key, read).await,
             };
         }
@@ -158,7 +159,9 @@ impl<V: Cacheable> Store<V> {
         result
     }
 
-    fn look_up<R>(self: &Arc<Self>, cache_key: &str, required: Option<u64>, read: R) -> Lookup<V, R>
+    /// Starts `read` if there is neither a usable result nor a read in progress. `replaces` is whether it also replaces
+    /// a read that began too early: the result of that one is not stored.
+    fn look_up<R>(self: &Arc<Self>, cache_key: &str, required: Option<u64>, replaces: bool, read: R) -> Lookup<V, R>
     where
         R: Future<Output = Result<V, ApiError>> + 'static,
     {
@@ -176,8 +179,12 @@ impl<V: Cacheable> Store<V> {
         }
         // A read for which no request waits is being canceled, and will not be stored.
         if let Some((fill, shared)) = fills.by_key.get(cache_key).and_then(|fill| Some((fill, fill.read.upgrade()?))) {
-            let is_usable = fill.revision >= required && !fill.is_forgotten;
-            return if is_usable { Lookup::InProgress(shared) } else { Lookup::Outdated(fill.end.clone(), read) };
+            if fill.revision >= required && !fill.is_forgotten {
+                return Lookup::InProgress(shared);
+            }
+            if !replaces {
+                return Lookup::Outdated(fill.end.clone(), read);
+            }
         }
         Lookup::InProgress(self.start(&mut fills, cache_key, current, read))
     }

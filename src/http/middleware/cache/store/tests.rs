@@ -237,10 +237,17 @@ async fn a_request_does_not_wait_for_a_read_that_hangs() {
     Arc::get_mut(&mut cache.store).unwrap().patience = Duration::ZERO;
     let (finish, hanging) = cache.start(POST);
     cache.change(2);
-    assert_eq!(cache.get("own read", POST).await, "own read");
+    // One other read replaces it, for all later requests.
+    let (finish_next, next) = cache.start(POST);
+    let mut next = Box::pin(next);
+    assert!((&mut next).now_or_never().is_none());
+    let mut shared = Box::pin(cache.get("a third read", POST));
+    assert!((&mut shared).now_or_never().is_none());
+    finish_next.send("next").unwrap();
+    assert_eq!((next.await, shared.await), ("next", "next"));
     finish.send("late").unwrap();
     assert_eq!(hanging.await, "late");
-    assert_eq!(cache.stored(), None, "the late result may be older than the last response");
+    assert_eq!(cache.stored(), Some("next"), "the late result may be older than the last response");
 }
 
 #[actix_web::test]

@@ -30,11 +30,6 @@ pub(crate) fn prepare_transaction(conn: &mut Connection) -> QueryResult<()> {
     conn.batch_execute("LOCK TABLE posts IN SHARE ROW EXCLUSIVE MODE; SET LOCAL work_mem = '16MB'")
 }
 
-/// Sorts the pending list into the search index. Only the owner of the index may do this; otherwise the next write of
-/// the service does.
-const CLEAN_PENDING_LIST: &str = "SELECT gin_clean_pending_list(oid) FROM pg_class \
-    WHERE oid = to_regclass('posts_search') AND pg_has_role(relowner, 'USAGE')";
-
 /// Waits at least this long: another wait of this thread can leave a token that ends the next one at once.
 fn pause(duration: Duration) {
     let end = Instant::now() + duration;
@@ -115,13 +110,11 @@ impl<'a> Importer<'a> {
         storage.finish(conn)?;
         if let Backend::Postgres(conn) = &mut conn.backend
             && !options.dry_run
+            && report.imported >= ANALYZE_THRESHOLD
         {
-            diesel::sql_query(CLEAN_PENDING_LIST).execute(conn)?;
-            if report.imported >= ANALYZE_THRESHOLD {
-                // Updates the planner statistics. Otherwise, PostgreSQL would plan searches with outdated statistics
-                // until autovacuum updates them.
-                diesel::sql_query("ANALYZE posts, post_aliases, post_changes").execute(conn)?;
-            }
+            // Updates the planner statistics. Otherwise, PostgreSQL would plan searches with outdated statistics until
+            // autovacuum updates them.
+            diesel::sql_query("ANALYZE posts, post_aliases, post_changes").execute(conn)?;
         }
         report.mapping = mapping;
         Ok(report)

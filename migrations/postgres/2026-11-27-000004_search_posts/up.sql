@@ -92,7 +92,7 @@ CREATE TRIGGER posts_set_search BEFORE INSERT OR UPDATE OF title, content, searc
 
 -- New words wait in a pending list until PostgreSQL sorts them into the index, and every search scans that list. At the
 -- default of 4 MB, which some thousand new posts fill, a search took four times as long. At 256 kB single writes cost
--- no more, but the sorting takes more than a third of the time of an import, which therefore raises the limit.
+-- no more, and an import takes a tenth longer. To change the limit for an import would block all readers of the index.
 CREATE INDEX posts_search ON posts USING gin (search) WITH (gin_pending_list_limit = 256);
 
 -- The planner chooses between the index and a walk in sort order by the number of posts that have a word. By default it

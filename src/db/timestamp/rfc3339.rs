@@ -66,7 +66,7 @@ pub(super) fn parse(text: &[u8]) -> Option<i64> {
     (!is_leap || is_end_of_month(utc)).then_some(utc)
 }
 
-/// Whether a valid time has the format of [`format`]. [`parse`] moves a leap second, so it has another text.
+/// Whether a valid time has the format of [`format()`]. [`parse`] moves a leap second, so it has another text.
 pub(super) fn has_fixed_width(time: &[u8]) -> bool {
     let &[.., b'T', _, _, b':', _, _, b':', s1, _, b'.', _, _, _, _, _, _, b'Z'] = time else { return false };
     time.len() == 27 && s1 < b'6'

@@ -6,9 +6,9 @@ use diesel::sql_types::{Array, BigInt, Bool, Text};
 
 use crate::db::FixedSql;
 
-/// Whether the session may disable the triggers, and all triggers for inserts and the search index are those of the
-/// migrations: another trigger may need the rows that these triggers write. In a session that replays a log, as replicas
-/// do, the log of changes skips rows that no trigger writes.
+/// Whether the session may disable the triggers, and all triggers for inserts are those of the migrations: another one
+/// may need the rows that these triggers write. In a session that replays a log, as replicas do, the log of changes skips
+/// rows that no trigger writes.
 const CAN_DISABLE: &str = "SELECT (\
         SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid IN ('posts'::regclass, \
         'post_labels'::regclass, 'post_changes'::regclass, 'post_aliases'::regclass)\
@@ -16,23 +16,15 @@ const CAN_DISABLE: &str = "SELECT (\
         SELECT count(*) = 6 AND bool_and(tgenabled = 'A' AND tgname IN ('posts_fill_slug', 'posts_insert_labels', \
         'posts_log_insert', 'posts_remove_alias', 'posts_set_published_at', 'posts_set_search')) \
         FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal AND tgtype & 4 <> 0\
-    ) AND EXISTS (\
-        SELECT FROM pg_class \
-        WHERE oid = to_regclass('posts_search') AND reloptions = '{gin_pending_list_limit=256}'\
     ) AND current_setting('session_replication_role') <> 'replica'";
 
-/// To sort a pending list of the search index takes almost the same time for 100 posts as for 1,500, so the list may
-/// grow to 4 MB.
-///
 /// The planner has no statistics of a new table, and would read all posts rather than look up those of a batch. To
 /// compile the statements would take longer than to run them.
 const DISABLE: &str = "ALTER TABLE posts DISABLE TRIGGER posts_insert_labels, \
     DISABLE TRIGGER posts_log_insert, DISABLE TRIGGER posts_remove_alias; \
-    ALTER INDEX posts_search SET (gin_pending_list_limit = 4096); \
     SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 /// PostgreSQL does not alter a table with pending trigger events, such as those of a deferred constraint.
-const ENABLE: &str = "SET CONSTRAINTS ALL IMMEDIATE; ALTER INDEX posts_search SET (gin_pending_list_limit = 256); \
-    ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_insert_labels, \
+const ENABLE: &str = "SET CONSTRAINTS ALL IMMEDIATE; ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_insert_labels, \
     ENABLE ALWAYS TRIGGER posts_log_insert, ENABLE ALWAYS TRIGGER posts_remove_alias";
 
 /// `posts_remove_alias` for these posts.

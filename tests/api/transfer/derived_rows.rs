@@ -102,29 +102,6 @@ async fn import_derives_what_single_inserts_derive(database: TestDatabase) {
 }
 
 /// Searches scan the pending list of the index, which an import lets grow.
-#[on_both]
-async fn import_leaves_a_short_pending_list(database: TestDatabase) {
-    if database.engine == Engine::Sqlite {
-        return;
-    }
-    let posts: Vec<Value> =
-        (0..900).map(|id| json!({"title": format!("t{id}"), "content": format!("a{id} b{id} ").repeat(20)})).collect();
-    for options in [["import", "-"].as_slice(), &["import", "--resumable", "-"]] {
-        let posts: Vec<Value> = posts
-            .iter()
-            .map(|post| {
-                json!({"slug": format!("{}-{}", post["title"].as_str().unwrap(), options.len()),
-                "title": post["title"], "content": post["content"]})
-            })
-            .collect();
-        database.migrate();
-        sandbox(&database).run_with_input(options, &lines(&posts)).success();
-        let mut conn = database.connect();
-        // The function returns the number of pages that it has moved into the index.
-        assert_eq!(query_number(&mut conn, "SELECT gin_clean_pending_list('posts_search') AS number"), 0);
-    }
-}
-
 /// The limit of the sessions of other programs is that of PostgreSQL, 4 MB.
 #[on_both]
 async fn writes_of_other_programs_keep_the_pending_list_short(database: TestDatabase) {
@@ -207,11 +184,6 @@ async fn triggers_are_enabled_after_every_import(database: TestDatabase) {
         assert_eq!(succeeds, !(text == invalid && arguments.len() == 2), "{arguments:?}");
         assert_eq!(triggers(&database), before, "{arguments:?}");
         assert_eq!(schema_version(&database) != version, is_deferred, "{arguments:?}");
-        if database.engine == Engine::Postgres {
-            let index = "SELECT count(*) AS number FROM pg_class
-                WHERE relname = 'posts_search' AND reloptions = '{gin_pending_list_limit=256}'";
-            assert_eq!(database.query_number(index), 1, "{arguments:?}");
-        }
         assert_labels_match(&database);
         let (labels, log) =
             ("SELECT count(*) AS number FROM post_labels", "SELECT max(seq) AS number FROM post_changes");

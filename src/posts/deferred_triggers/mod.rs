@@ -22,9 +22,9 @@ use diesel::prelude::*;
 
 use crate::db::{Backend, Connection};
 
-/// Rows are derived when so many labels wait. Each takes up to 1 kB of memory while it is sorted.
+/// Rows are derived when this number of labels waits. Each takes up to 1 kB of memory while it is sorted.
 const MAX_LABELS: usize = 50_000;
-/// Rows are also derived when so many posts wait.
+/// Rows are also derived when this number of posts waits.
 const MAX_POSTS: usize = 10_000;
 
 /// The posts that were inserted without triggers.

@@ -58,6 +58,10 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// A connection on which a poll takes longer is shut down and replaced.
 const POLL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Polls must not wait for a session that holds an exclusive lock on the log. A transaction pooler allows no session
+/// settings.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '50ms'";
+
 /// The values that the poller updates.
 pub(crate) struct PollTargets {
     pub(crate) revision: Weak<Revision>,
@@ -106,6 +110,9 @@ fn poll_until_error(
     let interrupt = Arc::clone(&connection.interrupt);
     let Backend::Postgres(conn) = &mut connection.backend else { return Ok(()) };
     let guard = watchdog::watch_connection(&interrupt, POLL_TIMEOUT);
+    if matches!(url, DatabaseUrl::Postgres(url) if !url.transaction_pooling) {
+        conn.batch_execute(LOCK_TIMEOUT).map_err(message)?;
+    }
     let replica = replica.filter(|replica| identifies_primary(replica, conn));
     drop(guard);
     let (mut detector, mut expiry) = (ChangeDetector::default(), Expiry::default());

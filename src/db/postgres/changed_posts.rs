@@ -13,7 +13,6 @@
 //!
 //! Changes of redirects by other programs advance the sequence without a row, because no post changes.
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, SmallInt};
 
@@ -49,14 +48,11 @@ impl ChangedPosts {
     /// The posts that may have changed since the last call. `watermark` was determined before the call; `None` if it is
     /// unknown.
     pub(crate) fn read(&mut self, conn: &mut PgConnection, watermark: Option<i64>) -> Changed {
-        let changed = conn.transaction(|conn| {
-            // Polls must not wait for a session that holds an exclusive lock on the log.
-            conn.batch_execute("SET LOCAL lock_timeout = '50ms'")?;
-            let changed = self.read_from_anchor(conn, watermark)?;
+        let changed = self.read_from_anchor(conn, watermark).and_then(|changed| {
             if changed == Changed::Everything {
                 self.anchor = watermark.map(|watermark| newest(conn, watermark)).transpose()?.flatten();
             }
-            QueryResult::Ok(changed)
+            Ok(changed)
         });
         changed.unwrap_or_else(|error| {
             tracing::debug!(%error, "failed to read which posts have changed; all cached responses are outdated");

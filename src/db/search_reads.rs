@@ -12,8 +12,8 @@ use crate::telemetry::spans;
 
 impl Database {
     /// A search by the index of words alone. In a small SQLite file, it runs on the caller's thread if a connection is
-    /// free; see `InlineSearches`. Otherwise it is a long read, with the
-    /// limits of [`Database::read_public`] if `is_public`. `body` may run twice.
+    /// free; see `InlineSearches`. Otherwise it is a long read, with the limits of [`Database::read_public`] if
+    /// `is_public`. `body` may run twice.
     pub async fn read_search<T: Send + 'static>(
         &self,
         is_public: bool,

@@ -9,9 +9,9 @@
 //!    request or later.
 //! 3. If a read in progress began earlier, the request waits until it has ended. Then it uses the entry if that is
 //!    current, or the read that another waiting request has started. It therefore waits for two reads at most.
-//! 4. While the revision is unknown, or after a wait of 3 s, a request executes its own read. It then removes the entry
-//!    and forgets the read in progress: both may be older. A forgotten read serves the requests that wait for it, and
-//!    is not stored.
+//!    After 3 s, another read replaces that one, for all requests that wait, and the result of that one is not stored.
+//! 4. While the revision is unknown, a request executes its own read. It then removes the entry and forgets the read in
+//!    progress: both may be older. A forgotten read serves the requests that wait for it, and is not stored.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
